@@ -1,0 +1,96 @@
+"""The readout: a linear layer over the hidden state, and the losses that textbooks put on top of it.
+
+    o = V h + b
+    softmax_cross_entropy      L = -log softmax(o)[target]                       dL/do = softmax(o) - one_hot(target)
+    sigmoid_cross_entropy      L = -t log s(o) - (1 - t) log(1 - s(o))           dL/do = s(o) - t
+    half_squared_error         L = (o - t)^2 / 2                                 dL/do = o - t
+    sigmoid_half_squared_error L = (s(o) - t)^2 / 2                              dL/do = (s(o) - t) s(o) (1 - s(o))
+
+Every loss returns (sum, count, d_logits): the sum over what the mask keeps and how many it keeps, so that padding,
+accumulation and averages agree; d_logits is the derivative of the sum. Nats. Source: Goodfellow et al. (2016), 6.2.2.
+The adder that many texts print under an "L1" figure uses the last of these derivatives, not the one of |s(o) - t|.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .activations import Array, sigmoid
+
+Loss = Callable[[Array, npt.NDArray[Any], "npt.NDArray[np.bool_] | None"], tuple[float, int, Array]]
+
+
+def forward(h: Array, V: Array, b: Array | None = None) -> Array:
+    """Return the logits (..., O) of h (..., H) under V (O, H) and b (O,)."""
+    return np.asarray(h @ V.T if b is None else h @ V.T + b)
+
+
+def backward(d_logits: Array, h: Array, V: Array) -> tuple[Array, Array, Array]:
+    """Return d_h (..., H), d_V (O, H) and d_b (O,)."""
+    rows = d_logits.reshape(-1, d_logits.shape[-1])
+    return np.asarray(d_logits @ V), rows.T @ h.reshape(-1, h.shape[-1]), rows.sum(axis=0)
+
+
+def log_softmax(logits: Array) -> Array:
+    """Return log softmax over the last axis; the largest logit is taken off first, so nothing overflows."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
+
+
+def softmax(logits: Array) -> Array:
+    """Return softmax over the last axis."""
+    return np.exp(log_softmax(logits))
+
+
+def softmax_cross_entropy(
+    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, int, Array]:
+    """Return (sum, count, d_logits) for logits (..., O), targets (...) of class numbers and mask (...)."""
+    log_p = log_softmax(logits)
+    kept = np.ones(targets.shape, bool) if mask is None else mask
+    picked = np.take_along_axis(log_p, targets[..., None], axis=-1)
+    d_logits: Array = np.exp(log_p)
+    np.put_along_axis(d_logits, targets[..., None], np.exp(picked) - 1.0, axis=-1)
+    return -float(picked[..., 0][kept].sum(dtype=np.float64)), int(kept.sum()), np.where(kept[..., None], d_logits, 0.0)
+
+
+def sigmoid_cross_entropy(
+    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, int, Array]:
+    """Return (sum, count, d_logits) for logits, targets in 0..1 and mask, all of one shape."""
+    loss = np.maximum(logits, 0.0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
+    return _masked(loss, sigmoid(logits) - targets, mask)
+
+
+def half_squared_error(
+    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, int, Array]:
+    """Return (sum, count, d_logits) of half the squared error through the identity; all arguments of one shape."""
+    error = logits - targets
+    return _masked(0.5 * error * error, error, mask)
+
+
+def sigmoid_half_squared_error(
+    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+) -> tuple[float, int, Array]:
+    """Return (sum, count, d_logits) of half the squared error through a sigmoid; all arguments of one shape."""
+    y = sigmoid(logits)
+    error = y - targets
+    return _masked(0.5 * error * error, error * y * (1.0 - y), mask)
+
+
+def _masked(loss: Array, d_logits: Array, mask: npt.NDArray[np.bool_] | None) -> tuple[float, int, Array]:
+    kept = np.ones(loss.shape, bool) if mask is None else mask
+    return float(loss[kept].sum(dtype=np.float64)), int(kept.sum()), np.where(kept, d_logits, 0.0)
+
+
+LOSSES: dict[str, Loss] = {
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "sigmoid_cross_entropy": sigmoid_cross_entropy,
+    "half_squared_error": half_squared_error,
+    "sigmoid_half_squared_error": sigmoid_half_squared_error,
+}

@@ -1,0 +1,277 @@
+"""A stack of cells unrolled over time: both matrix products and the time loop, once for all cells.
+
+For one layer in one direction, with x the outputs of the layer below:
+
+    a_t       = W x_t + b_ih                    (all steps in one product)
+    u_t       = U h_(t-1) + b_hh
+    s_t, tape = cell.forward(a_t, u_t, s_(t-1))      s = (h,) or (h, c); the output of step t is h_t
+
+and backwards, where D_t is the derivative by s_t and y_t = h_t is the output:
+
+    D_t.h    += d_y_t
+    d_a, d_u, D_(t-1) = cell.backward(D_t, tape)
+    D_(t-1).h += U^T d_u
+    d_W = sum d_a x^T,  d_U = sum d_u h_(t-1)^T,  d_x = W^T d_a
+
+Lengths. Steps at or past a row's length leave its state alone and output zeros.
+Resets. reset[b, t] marks the first step of a document: forward in time the state is zeroed before step t; the backward
+direction reads the document from its end, so there it is zeroed after step t. Past a row's length nothing is reset.
+Stacks. Layer l+1 reads the outputs of layer l, both directions concatenated (forward first). Each layer has its own H.
+Truncated backpropagation is a caller that keeps `state` and drops the tape (Williams and Peng, 1990).
+
+Symbols: B batch, T time, I input, H hidden, G gates, D directions. Source: Goodfellow et al. (2016), section 10.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .activations import Array
+
+State = tuple[Array, ...]  # one layer in one direction: (h,) or (h, c), each (B, H)
+StackState = tuple[tuple[State, ...], ...]  # [layer][direction]
+Bools = npt.NDArray[np.bool_]
+
+
+class Cell(Protocol):
+    """The pointwise step of a recurrent layer: what the files of cells/ hold."""
+
+    states: tuple[str, ...]
+    gates: int
+
+    def forward(self, a: Array, u: Array, state: State) -> tuple[State, tuple[Array, ...]]:
+        """Return the next state and what backward needs."""
+
+    def backward(self, d_state_next: State, tape: tuple[Array, ...]) -> tuple[Array, Array, State]:
+        """Return d_a, d_u and d_state (the paths that do not go through u)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerParameters:
+    """One layer in one direction: W (G*H, I), U (G*H, H), b_ih and b_hh (G*H,) or None. Also holds their gradients."""
+
+    W: Array
+    U: Array
+    b_ih: Array | None = None
+    b_hh: Array | None = None
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+        return int(self.U.shape[1])
+
+
+StackParameters = Sequence[Sequence[LayerParameters]]  # [layer][direction]
+
+
+class StepTape(NamedTuple):
+    """What one step leaves for its backward: the h that U multiplied, and the cell's own tape."""
+
+    h_prev: Array
+    cell: tuple[Array, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTape:
+    """What one layer in one direction leaves: its parameters, its inputs (B, T, I), its steps by time."""
+
+    parameters: LayerParameters
+    x: Array
+    steps: list[StepTape]
+    reverse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """What forward leaves for backward."""
+
+    cell: Cell
+    layers: list[list[LayerTape]]
+    active: Bools | None
+    reset: Bools | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """Derivatives of the loss: by the parameters, the inputs (B, T, I) and the initial state."""
+
+    params: list[list[LayerParameters]]
+    x: Array
+    state: StackState
+
+
+def zero_state(cell: Cell, params: StackParameters, batch_size: int) -> StackState:
+    """Return the state of zeros in the parameters' dtype."""
+    return tuple(
+        tuple(tuple(np.zeros((batch_size, p.hidden_size), p.U.dtype) for _ in cell.states) for p in layer)
+        for layer in params
+    )
+
+
+def run(
+    cell: Cell,
+    params: StackParameters,
+    x: Array,
+    state: StackState | None = None,
+    lengths: npt.ArrayLike | None = None,
+    reset: npt.ArrayLike | None = None,
+) -> tuple[Array, StackState]:
+    """Return the outputs (B, T, D*H) and the final state: forward without a tape."""
+    outputs, state_next, _ = _unroll(cell, params, x, state, lengths, reset, keep_tape=False)
+    return outputs, state_next
+
+
+def forward(
+    cell: Cell,
+    params: StackParameters,
+    x: Array,
+    state: StackState | None = None,
+    lengths: npt.ArrayLike | None = None,
+    reset: npt.ArrayLike | None = None,
+) -> tuple[Array, StackState, Tape]:
+    """Return the outputs (B, T, D*H) of the top layer, the final state and the tape.
+
+    x is (B, T, I), lengths (B,) integers in 0..T, reset (B, T) booleans, state [layer][direction] of
+    (B, H) arrays; zeros if None.
+    """
+    return _unroll(cell, params, x, state, lengths, reset, keep_tape=True)
+
+
+def backward(tape: Tape, d_outputs: Array, d_state: StackState | None = None) -> Gradients:
+    """Return the gradients from d_outputs (B, T, D*H) and, where given, the derivative by the final state."""
+    d_params: list[list[LayerParameters]] = []
+    d_state_initial: list[tuple[State, ...]] = []
+    d_x = d_outputs if tape.active is None else np.where(tape.active[..., None], d_outputs, 0.0)
+    for index, layer in reversed(list(enumerate(tape.layers))):
+        d_inputs = np.zeros_like(layer[0].x, dtype=d_outputs.dtype)
+        d_layer, d_states, start = [], [], 0
+        for direction, layer_tape in enumerate(layer):
+            end = start + layer_tape.parameters.hidden_size
+            given = d_state[index][direction] if d_state is not None else None
+            d_input, d_parameters, d_first = _backward_layer(tape, layer_tape, d_x[..., start:end], given)
+            d_inputs += d_input
+            d_layer.append(d_parameters)
+            d_states.append(d_first)
+            start = end
+        d_x = d_inputs
+        d_params.insert(0, d_layer)
+        d_state_initial.insert(0, tuple(d_states))
+    return Gradients(d_params, d_x, tuple(d_state_initial))
+
+
+def _unroll(
+    cell: Cell,
+    params: StackParameters,
+    x: Array,
+    state: StackState | None,
+    lengths: npt.ArrayLike | None,
+    reset: npt.ArrayLike | None,
+    *,
+    keep_tape: bool,
+) -> tuple[Array, StackState, Tape]:
+    B, T, _ = x.shape
+    state = zero_state(cell, params, B) if state is None else state
+    active = None if lengths is None else _active_steps(lengths, B, T)
+    resets = None if reset is None else np.asarray(reset, dtype=bool)
+    if resets is not None and active is not None:
+        resets = resets & active
+    tapes: list[list[LayerTape]] = []
+    finals: list[tuple[State, ...]] = []
+    for layer, layer_state in zip(params, state, strict=True):
+        outputs, layer_tapes, layer_finals = [], [], []
+        for direction, (parameters, initial) in enumerate(zip(layer, layer_state, strict=True)):
+            layer_tape = LayerTape(parameters, x, [], reverse=direction == 1)
+            y, final = _forward_layer(cell, layer_tape, initial, active, resets, keep_tape=keep_tape)
+            outputs.append(y)
+            layer_finals.append(final)
+            layer_tapes.append(layer_tape)
+        x = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=-1)
+        finals.append(tuple(layer_finals))
+        tapes.append(layer_tapes)
+    return x, tuple(finals), Tape(cell, tapes, active, resets)
+
+
+def _active_steps(lengths: npt.ArrayLike, B: int, T: int) -> Bools:
+    lengths = np.asarray(lengths)
+    if lengths.shape != (B,) or (B and (lengths.min() < 0 or lengths.max() > T)):
+        raise ValueError(f"lengths: given {lengths.tolist()}, expected {B} integers between 0 and {T}")
+    return np.arange(T) < lengths[:, None]
+
+
+def _forward_layer(
+    cell: Cell, tape: LayerTape, state: State, active: Bools | None, reset: Bools | None, *, keep_tape: bool
+) -> tuple[Array, State]:
+    p, x = tape.parameters, tape.x
+    B, T, _ = x.shape
+    a = x @ p.W.T if p.b_ih is None else x @ p.W.T + p.b_ih
+    outputs = np.zeros((B, T, p.hidden_size), a.dtype)
+    times = range(T - 1, -1, -1) if tape.reverse else range(T)
+    steps: list[StepTape] = []
+    U_T = p.U.T
+    for t in times:
+        if reset is not None and not tape.reverse:
+            state = _keep(~reset[:, t], state)
+        u = state[0] @ U_T if p.b_hh is None else state[0] @ U_T + p.b_hh
+        state_next, cell_tape = cell.forward(a[:, t], u, state)
+        if keep_tape:
+            steps.append(StepTape(state[0], cell_tape))
+        if active is None:
+            outputs[:, t] = state_next[0]
+        else:
+            now = active[:, t, None]
+            outputs[:, t] = np.where(now, state_next[0], 0.0)
+            state_next = tuple(np.where(now, new, old) for new, old in zip(state_next, state, strict=True))
+        if reset is not None and tape.reverse:
+            state_next = _keep(~reset[:, t], state_next)
+        state = state_next
+    tape.steps.extend(reversed(steps) if tape.reverse else steps)
+    return outputs, state
+
+
+def _backward_layer(
+    tape: Tape, layer: LayerTape, d_outputs: Array, d_state: State | None
+) -> tuple[Array, LayerParameters, State]:
+    p, x, cell = layer.parameters, layer.x, tape.cell
+    B, T, _ = x.shape
+    H = p.hidden_size
+    d_a = np.zeros((B, T, cell.gates * H), d_outputs.dtype)
+    d_u = np.zeros_like(d_a)
+    h_prev = np.zeros((B, T, H), d_outputs.dtype)
+    d_s = tuple(np.zeros((B, H), d_outputs.dtype) for _ in cell.states) if d_state is None else d_state
+    for t in range(T) if layer.reverse else range(T - 1, -1, -1):
+        if tape.reset is not None and layer.reverse:
+            d_s = _keep(~tape.reset[:, t], d_s)
+        d_past = None
+        if tape.active is not None:
+            d_past = _keep(~tape.active[:, t], d_s)  # rows that have ended hand their derivative on untouched
+            d_s = _keep(tape.active[:, t], d_s)
+        step = layer.steps[t]
+        d_a[:, t], d_u[:, t], d_s = cell.backward((d_s[0] + d_outputs[:, t], *d_s[1:]), step.cell)
+        h_prev[:, t] = step.h_prev
+        d_s = (d_s[0] + d_u[:, t] @ p.U, *d_s[1:])
+        if d_past is not None:
+            d_s = tuple(now + past for now, past in zip(d_s, d_past, strict=True))
+        if tape.reset is not None and not layer.reverse:
+            d_s = _keep(~tape.reset[:, t], d_s)
+    d_parameters = LayerParameters(
+        W=_sum_of_products(d_a, x),
+        U=_sum_of_products(d_u, h_prev),
+        b_ih=None if p.b_ih is None else d_a.sum(axis=(0, 1)),
+        b_hh=None if p.b_hh is None else d_u.sum(axis=(0, 1)),
+    )
+    return np.asarray(d_a @ p.W), d_parameters, d_s
+
+
+def _keep(rows: Bools, state: State) -> State:
+    """The state with every row zeroed that is not kept."""
+    return tuple(np.where(rows[:, None], s, 0.0).astype(s.dtype, copy=False) for s in state)
+
+
+def _sum_of_products(d: Array, x: Array) -> Array:
+    """Sum over batch and time of the outer products d x^T: (B, T, M), (B, T, N) -> (M, N)."""
+    return np.asarray(d.reshape(-1, d.shape[-1]).T @ x.reshape(-1, x.shape[-1]))
