@@ -1,1 +1,1 @@
-"""elman: small recurrent sequence models, from the equation on the page to a trained model that runs without PyTorch."""
+"""elman: small recurrent sequence models, from the equation on the page to a model that runs without PyTorch."""

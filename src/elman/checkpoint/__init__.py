@@ -1,0 +1,10 @@
+"""The two folder formats: the model folder, which ships, and the run folder, which trains. No torch, no pickle.
+
+Both are built of sealed folders: files beside a manifest of their sizes and SHA-256, written whole or not at all.
+"""
+
+from .model_folder import FORMAT, ModelFolder, read_model, write_model
+from .run_folder import RunFolder, is_run_folder
+from .sealed import Tensors
+
+__all__ = ["FORMAT", "ModelFolder", "RunFolder", "Tensors", "is_run_folder", "read_model", "write_model"]

@@ -1,0 +1,66 @@
+"""The model folder, which ships: a few megabytes that need no torch and hold no code.
+
+config.json         format version, task, the model's sizes, how text becomes ids
+model.safetensors   float32 weights
+vocabulary.json     named lists of tokens (absent where a task has none)
+README.md           the model card; a user may edit it, so it is not in the manifest
+manifest.json       SHA-256 and size of the files above
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman.errors import ModelError
+
+from .sealed import MANIFEST, Tensors, json_bytes, parse_json, parse_tensors, read_sealed, tensor_bytes, write_sealed
+
+FORMAT = 1
+_CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """What a model folder holds: `config` with task and sizes, weights by name, named lists of tokens, the card."""
+
+    config: dict[str, Any]
+    tensors: Tensors
+    vocabularies: dict[str, list[str]]
+    card: str = ""
+
+
+def write_model(folder: Path, model: ModelFolder) -> None:
+    """Write the folder whole, replacing one that is there."""
+    files = {
+        _CONFIG: json_bytes({**model.config, "format": FORMAT}),
+        _WEIGHTS: tensor_bytes(model.tensors),
+    }
+    if model.vocabularies:
+        files[_VOCABULARY] = json_bytes(model.vocabularies)
+    write_sealed(folder, files, loose={_CARD: model.card.encode()})
+
+
+def read_model(folder: Path) -> ModelFolder:
+    """Read a model folder; whatever is wrong with it is one ModelError."""
+    if folder.is_dir() and not (folder / MANIFEST).exists() and not (folder / _CONFIG).exists():
+        hint = "expected config.json and model.safetensors in it"
+        raise ModelError("is no model folder", hint=hint, where=str(folder))
+    files = read_sealed(folder, (_CONFIG, _WEIGHTS), optional=(_VOCABULARY,))
+    config = parse_json(files[_CONFIG], folder / _CONFIG)
+    if config.get("format") != FORMAT:
+        given = config.get("format")
+        newer = "install the version of elman that wrote it" if isinstance(given, int) else None
+        raise ModelError(f"has format {given!r}, expected {FORMAT}", hint=newer, where=str(folder / _CONFIG))
+    tensors = parse_tensors(files[_WEIGHTS], folder / _WEIGHTS)
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+            raise ModelError(f"{name} is not finite float32", where=str(folder / _WEIGHTS))
+    vocabularies = parse_json(files[_VOCABULARY], folder / _VOCABULARY) if _VOCABULARY in files else {}
+    for name, tokens in vocabularies.items():
+        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+            raise ModelError(f"{name!r} is no list of tokens", where=str(folder / _VOCABULARY))
+    return ModelFolder(config, tensors, vocabularies)

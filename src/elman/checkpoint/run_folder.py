@@ -1,0 +1,165 @@
+"""The run folder, which trains: everything that a killed run needs to go on, bit for bit.
+
+request.json        what was asked for, written first: a run killed while it reads its text starts over from it
+config.toml         everything resolved, automatic choices included, written before step 1
+env.json            versions, machine, threads
+data/               the encoded text
+metrics.jsonl       what was measured, no clock in it         timing.jsonl   the clock
+checkpoints/step-00000500/    tensors.safetensors, state.json, manifest.json
+last, best          the names of two checkpoints
+model/              the model folder of the best step
+lock                held by flock while a process trains here; a killed process leaves it free
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+from elman.errors import ConfigError, ModelError
+
+from .sealed import (
+    Tensors,
+    disk_errors_told,
+    json_bytes,
+    parse_json,
+    parse_tensors,
+    read_sealed,
+    recover,
+    replace_file,
+    tensor_bytes,
+    write_sealed,
+)
+
+_REQUEST = "request.json"
+_KEPT = ("last", "best")
+_TENSORS, _STATE = "tensors.safetensors", "state.json"
+
+
+def is_run_folder(path: Path) -> bool:
+    """Whether the folder is one that training made."""
+    return (path / _REQUEST).is_file()
+
+
+class RunFolder:
+    """A run folder: paths, the lock, checkpoints."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: IO[bytes] | None = None
+
+    @classmethod
+    def create(cls, path: Path, request: dict[str, Any], *, overwrite: bool = False) -> RunFolder:
+        """Make and lock a new run folder; one that exists is refused, or emptied with overwrite."""
+        if path.exists() and not path.is_dir():
+            raise ConfigError("is a file, expected a new folder", hint="choose another -o", where=str(path))
+        occupied = path.is_dir() and any(path.iterdir())
+        if occupied and not (overwrite and is_run_folder(path)):
+            hint = f"go on with `elman resume {path}`, replace it with --overwrite, or choose another -o"
+            if not is_run_folder(path):
+                hint = "it is not a run folder, and nothing in it will be touched: choose another -o"
+            raise ConfigError("exists already", hint=hint, where=str(path))
+        with disk_errors_told(path):
+            path.mkdir(parents=True, exist_ok=True)
+            run = cls(path)
+            run.lock()
+            for entry in path.iterdir() if occupied else ():
+                if entry.name != "lock":
+                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            replace_file(path / _REQUEST, json_bytes(request))
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open and lock a run folder to go on with it."""
+        if not is_run_folder(path):
+            what = "is no run folder" if path.is_dir() else "no such folder"
+            raise ModelError(what, hint="expected a folder that `elman train` made", where=str(path))
+        run = cls(path)
+        run.lock()
+        return run
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What was asked for."""
+        return parse_json((self.path / _REQUEST).read_bytes(), self.path / _REQUEST)
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    def lock(self) -> None:
+        """Hold the folder until the process ends or `unlock` is called; refuse one that is held."""
+        stream = (self.path / "lock").open("ab")
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.close()
+            hint = "wait for it to end, or choose another -o"
+            raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path)) from None
+        self._lock = stream
+
+    def unlock(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def save_checkpoint(self, step: int, tensors: Tensors, state: dict[str, Any], *, best: bool) -> None:
+        """Write a checkpoint, point `last` (and `best`) at it, and drop those that nothing needs."""
+        name = f"step-{step:08d}"
+        before = self.pointer("last")
+        files = {_TENSORS: tensor_bytes(tensors), _STATE: json_bytes(state)}
+        write_sealed(self.path / "checkpoints" / name, files)
+        replace_file(self.path / "last", f"{name}\n".encode())
+        if best:
+            replace_file(self.path / "best", f"{name}\n".encode())
+        kept = {name, before, self.pointer("best")}
+        for folder in (self.path / "checkpoints").iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def pointer(self, name: str) -> str | None:
+        """Return the name of the checkpoint that `last` or `best` points at."""
+        path = self.path / name
+        return path.read_text("utf-8").strip() if path.is_file() else None
+
+    def load_checkpoint(self, name: str) -> tuple[Tensors, dict[str, Any]]:
+        """Return the tensors and the state of a checkpoint, every byte checked."""
+        folder = self.path / "checkpoints" / name
+        files = read_sealed(folder, (_TENSORS, _STATE))
+        return parse_tensors(files[_TENSORS], folder / _TENSORS), parse_json(files[_STATE], folder / _STATE)
+
+    def newest_checkpoint(self, notify: Callable[[str], None]) -> tuple[Tensors, dict[str, Any]] | None:
+        """Return the newest intact checkpoint, saying which ones were damaged; None where there never was one."""
+        folder = self.path / "checkpoints"
+        names = sorted((entry.name for entry in folder.glob("step-*")), reverse=True) if folder.is_dir() else []
+        for old in folder.glob(".step-*") if folder.is_dir() else ():
+            recover(folder / old.name.removeprefix(".").removesuffix(".old").removesuffix(".new"))
+        for name in names:
+            try:
+                return self.load_checkpoint(name)
+            except ModelError as error:
+                notify(f"checkpoint {name} is damaged ({error.where}: {error.message}): going on from the one before")
+        if names:
+            raise ModelError("every checkpoint is damaged", hint="train again with --overwrite", where=str(folder))
+        return None
+
+    def append(self, name: str, record: dict[str, Any]) -> None:
+        """Append one line to metrics.jsonl or timing.jsonl."""
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+        with disk_errors_told(self.path / name), (self.path / name).open("a", encoding="utf-8") as stream:
+            stream.write(line)
+
+    def length(self, name: str) -> int:
+        """Return the bytes of metrics.jsonl or timing.jsonl."""
+        path = self.path / name
+        return path.stat().st_size if path.exists() else 0
+
+    def truncate(self, name: str, length: int) -> None:
+        """Cut metrics.jsonl back to what a checkpoint knew."""
+        with (self.path / name).open("ab") as stream:
+            stream.truncate(length)

@@ -1,0 +1,309 @@
+"""The corpus: a text as ids on disk, cut into a training and a held-out part, whatever its size.
+
+One pass reads the text and writes the provisional number of each token (by first appearance) to a file; counting the
+training part gives the vocabulary; a second pass over the numbers, not the text, writes the final ids in the smallest
+type that holds them. So stdin and .gz are read once, a text larger than memory is no trouble, and the vocabulary knows
+nothing of the held-out part.
+
+Byte fallback. A character that the vocabulary lacks is spelled in bytes. So that the byte tokens are learned, every
+character of the training part is spelled now and then too: about SPELLED_PER_CHARACTER times in all, never more often
+than SPELLED_SHARE of its occurrences.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import model_validator
+
+from elman.config import Config
+from elman.errors import DataError, ModelError
+from elman.text import NORMALIZERS, TOKENIZERS, UNKNOWN, TextCodec, Vocabulary
+from elman.text.tokenizers import BYTE_TOKENS
+
+from .readers import SourceRecord, TextSource
+
+Ids = npt.NDArray[np.int64]
+
+SPELLED_PER_CHARACTER = 20.0
+SPELLED_SHARE = 0.1
+RARE_FROM_KINDS = 1000  # a larger vocabulary leaves out what was seen once, so that `<unk>` is learned
+MIN_TRAIN_TOKENS = 16
+MIN_VALID_TOKENS = 2
+AUTOMATIC_VALID_SHARE = 0.1
+AUTOMATIC_VALID_TOKENS = 1_000_000
+_CHUNK = 1 << 20  # tokens handled at a time
+_RELEASE_EVERY = 64  # reads between two releases of the pages that were read
+
+
+class TextConfig(Config):
+    """How text becomes ids: what a model needs to read and write text."""
+
+    level: Literal["char", "word", "byte"] = "char"
+    normalize: Literal["none", "nfc", "lower", "textbook"] = "none"
+    byte_fallback: bool = False  # char level: spell what the vocabulary lacks in bytes
+
+    def codec(self, vocabulary: Vocabulary) -> TextCodec:
+        """The codec of this text under a vocabulary."""
+        return TextCodec(vocabulary, level=self.level, normalize=self.normalize, byte_fallback=self.byte_fallback)
+
+    @model_validator(mode="after")
+    def _fallback_is_for_characters(self) -> Self:
+        if self.byte_fallback and self.level != "char":
+            raise ValueError(f"byte_fallback is for level 'char', given level {self.level!r}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of ids: its tokens, their type, and the SHA-256 of the file."""
+
+    tokens: int
+    dtype: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A prepared folder: `train.ids`, `valid.ids`, `vocabulary.json`, and `corpus.json`, which is this record."""
+
+    folder: Path
+    train: Part
+    valid: Part
+    sources: tuple[SourceRecord, ...]
+    vocabulary: Vocabulary
+
+    @classmethod
+    def open(cls, folder: Path) -> Corpus:
+        """Open a prepared folder; `ids` checks each part against its hash."""
+        try:
+            record: dict[str, Any] = json.loads((folder / "corpus.json").read_text("utf-8"))
+            vocabulary = Vocabulary(json.loads((folder / "vocabulary.json").read_text("utf-8"))["tokens"])
+            parts = {name: Part(**record[name]) for name in ("train", "valid")}
+            sources = tuple(SourceRecord(**source) for source in record["sources"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
+        return cls(folder, parts["train"], parts["valid"], sources, vocabulary)
+
+    def ids(self, name: str) -> TokenFile:
+        """The ids of the part `train` or `valid`, checked against their hash."""
+        part: Part = getattr(self, name)
+        path = self.folder / f"{name}.ids"
+        if not path.is_file() or _sha256(path) != part.sha256:
+            raise ModelError("differs from what was written", hint="train again", where=str(path))
+        return TokenFile(path, np.dtype(part.dtype), part.tokens)
+
+
+class TokenFile:
+    """Ids in a memory-mapped file. What was read is released again, so memory does not grow with what was seen."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any], tokens: int) -> None:
+        self._tokens = tokens
+        with path.open("rb") as stream:
+            self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        self._ids = np.frombuffer(self._map, dtype, tokens)
+        self._reads = 0
+
+    def __len__(self) -> int:
+        return self._tokens
+
+    def rows(self, starts: Iterable[int], length: int) -> Ids:
+        """Return (B, length) ids, one row from each start; rows must lie inside the file."""
+        rows = np.stack([self._ids[start : start + length] for start in starts]).astype(np.int64)
+        self._reads += 1
+        if self._reads % _RELEASE_EVERY == 0 and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return rows
+
+    def chunks(self, size: int = _CHUNK) -> Iterator[Ids]:
+        """Yield all ids in order."""
+        for start in range(0, self._tokens, size):
+            yield self.rows([start], min(size, self._tokens - start))[0]
+
+
+class MemoryTokens:
+    """Ids in memory, read like a TokenFile."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def rows(self, starts: Iterable[int], length: int) -> Ids:
+        """Return (B, length) ids, one row from each start."""
+        return np.stack([self._ids[start : start + length] for start in starts])
+
+
+def prepare(
+    folder: Path,
+    train: Iterable[TextSource],
+    text: TextConfig,
+    *,
+    valid: Iterable[TextSource] = (),
+    valid_fraction: float | None = None,
+    min_frequency: int | None = None,
+    vocabulary_size: int | None = None,
+    seed: int = 0,
+) -> Corpus:
+    """Read the texts, write the folder, and open it.
+
+    The held-out part is `valid`, or the last valid_fraction of the tokens; None is a tenth, at most a million tokens.
+    min_frequency None keeps every token of a small vocabulary, and of a large one those seen twice.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    train, valid = list(train), list(valid)
+    indexer = TOKENIZERS[text.level].indexer()
+    pieces = NORMALIZERS[text.normalize].pieces
+    numbers_path = folder / "numbers.tmp"
+    with numbers_path.open("wb") as stream:
+        totals = []
+        for sources in (train, valid):
+            before = stream.tell()
+            for source in sources:
+                for block in source.blocks():
+                    for piece in pieces(block):
+                        stream.write(indexer.index(piece).tobytes())
+            totals.append((stream.tell() - before) // 4)
+    split = totals[0] if valid else totals[0] - _held_out_tokens(totals[0], valid_fraction)
+    _check_sizes(train, split, sum(totals) - split, text.level)
+    numbers: npt.NDArray[np.uint32] = np.memmap(numbers_path, np.uint32, "r")
+    counts = _count(numbers[:split], len(indexer.tokens))
+    vocabulary = _vocabulary(indexer.tokens, counts, text, min_frequency, vocabulary_size)
+    encode = _Encoder(indexer.tokens, counts, vocabulary, text, seed)
+    parts = {
+        "train": _write_ids(folder / "train.ids", _chunked(numbers[:split]), encode.train, len(vocabulary)),
+        "valid": _write_ids(folder / "valid.ids", _chunked(numbers[split:]), encode.exact, len(vocabulary)),
+    }
+    del numbers
+    numbers_path.unlink()
+    _write_json(folder / "vocabulary.json", {"tokens": list(vocabulary.tokens)})
+    records = [asdict(source.record) for source in (*train, *valid)]
+    _write_json(folder / "corpus.json", {**{name: asdict(p) for name, p in parts.items()}, "sources": records})
+    return Corpus.open(folder)
+
+
+def _held_out_tokens(total: int, fraction: float | None) -> int:
+    if fraction is not None:
+        return total - int(total * (1.0 - fraction))
+    return min(total - int(total * (1.0 - AUTOMATIC_VALID_SHARE)), AUTOMATIC_VALID_TOKENS)
+
+
+def _check_sizes(sources: list[TextSource], train: int, valid: int, level: str) -> None:
+    where = ", ".join(source.name for source in sources)
+    if train + valid == 0:
+        raise DataError("is empty, expected text", hint="name a file with some pages of text", where=where)
+    if train < MIN_TRAIN_TOKENS or valid < MIN_VALID_TOKENS:
+        noun = {"char": "characters", "word": "words", "byte": "bytes"}[level]
+        least = f"expected at least {MIN_TRAIN_TOKENS} and {MIN_VALID_TOKENS}"
+        raise DataError(
+            f"{train:,} {noun} to train on and {valid:,} held out, {least}",
+            hint="name more text, or another --valid-fraction",
+            where=where,
+        )
+
+
+def _chunked(numbers: npt.NDArray[np.uint32]) -> Iterator[npt.NDArray[np.uint32]]:
+    for start in range(0, len(numbers), _CHUNK):
+        yield numbers[start : start + _CHUNK]
+
+
+def _count(numbers: npt.NDArray[np.uint32], kinds: int) -> npt.NDArray[np.int64]:
+    counts = np.zeros(kinds, np.int64)
+    for chunk in _chunked(numbers):
+        counts += np.bincount(chunk, minlength=kinds)
+    return counts
+
+
+def _vocabulary(
+    tokens: list[str],
+    counts: npt.NDArray[np.int64],
+    text: TextConfig,
+    min_frequency: int | None,
+    max_size: int | None,
+) -> Vocabulary:
+    if text.level == "byte":
+        return Vocabulary((UNKNOWN, *BYTE_TOKENS))
+    if min_frequency is None:
+        min_frequency = 1 if np.count_nonzero(counts) < RARE_FROM_KINDS else 2
+    return Vocabulary.from_counts(
+        dict(zip(tokens, counts.tolist(), strict=True)),
+        min_frequency=min_frequency,
+        max_size=max_size,
+        reserved=BYTE_TOKENS if text.byte_fallback else (),
+    )
+
+
+class _Encoder:
+    """Provisional numbers to final ids."""
+
+    def __init__(
+        self,
+        tokens: list[str],
+        counts: npt.NDArray[np.int64],
+        vocabulary: Vocabulary,
+        text: TextConfig,
+        seed: int,
+    ) -> None:
+        self._id_of = vocabulary.encode(tokens)
+        self._fallback = text.byte_fallback
+        self._rng = np.random.default_rng([seed, 0x5BE11])
+        if self._fallback:
+            self._spelling = [vocabulary.encode(TOKENIZERS["byte"].split(token)) for token in tokens]
+            self._lengths = np.array([len(ids) for ids in self._spelling], np.int64)
+            self._share = np.minimum(SPELLED_SHARE, SPELLED_PER_CHARACTER / np.maximum(counts, 1))
+
+    def exact(self, numbers: npt.NDArray[np.uint32]) -> Ids:
+        """Ids as the codec gives them."""
+        ids = self._id_of[numbers]
+        return self._spell(numbers, ids, ids == 0) if self._fallback else ids
+
+    def train(self, numbers: npt.NDArray[np.uint32]) -> Ids:
+        """Ids with some characters spelled in bytes, where there is a byte fallback."""
+        ids = self._id_of[numbers]
+        if not self._fallback:
+            return ids
+        return self._spell(numbers, ids, (ids == 0) | (self._rng.random(len(ids)) < self._share[numbers]))
+
+    def _spell(self, numbers: npt.NDArray[np.uint32], ids: Ids, spelled: npt.NDArray[np.bool_]) -> Ids:
+        lengths = np.where(spelled, self._lengths[numbers], 1)
+        result = np.repeat(ids, lengths)
+        starts = np.cumsum(lengths) - lengths
+        for position in np.flatnonzero(spelled):
+            spelling = self._spelling[numbers[position]]
+            result[starts[position] : starts[position] + len(spelling)] = spelling
+        return result
+
+
+def _write_ids(
+    path: Path,
+    numbers: Iterator[npt.NDArray[np.uint32]],
+    encode: Callable[[npt.NDArray[np.uint32]], Ids],
+    vocabulary_size: int,
+) -> Part:
+    dtype = np.min_scalar_type(vocabulary_size - 1)
+    tokens, digest = 0, hashlib.sha256()
+    with path.open("wb") as stream:
+        for chunk in numbers:
+            ids = encode(chunk).astype(dtype)
+            stream.write(ids.tobytes())
+            digest.update(ids.tobytes())
+            tokens += len(ids)
+    return Part(tokens, dtype.name, digest.hexdigest())
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -1,0 +1,209 @@
+"""Readers: files, .gz files and stdin to blocks of text, with the place of the first bad byte.
+
+UTF-8 with or without a byte order mark, UTF-16 with one, GB18030 where the text is clearly that, or the encoding that
+the user names. CRLF and CR become LF. A block is about a million characters and ends with a line where lines allow it,
+so a file larger than memory is no trouble.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import gzip
+import hashlib
+import io
+import re
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from elman.errors import DataError
+
+STDIN = "-"
+BLOCK_BYTES = 1 << 20
+Notify = Callable[[str], None]
+
+_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_GB_COMMON = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")  # the two-byte area of GB2312, where running Chinese text lives
+_GB_ANY = re.compile(rb"[\x81-\xfe][\x30-\x39\x40-\xfe]")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What was read: the name that the user gave, the bytes read and their SHA-256 (of the file as it lies on disk)."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class TextSource:
+    """One text to read once: a path or `-`. After `blocks()` has ended, `record` says what was read."""
+
+    def __init__(self, path: str | Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
+        self.name = "stdin" if str(path) == STDIN else str(path)
+        self._path = path
+        self._encoding = encoding
+        self._notify = notify
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+        if encoding is not None:
+            try:
+                codecs.lookup(encoding)
+            except LookupError:
+                raise DataError(
+                    f"unknown encoding {encoding!r}", hint="Python's names work: utf-8, gb18030, latin-1, utf-16"
+                ) from None
+
+    @property
+    def record(self) -> SourceRecord:
+        """What was read so far."""
+        return SourceRecord(self.name, self._bytes, self._hash.hexdigest())
+
+    def blocks(self) -> Iterator[str]:
+        """Yield the text in blocks that end with a line where they can."""
+        with _opened(self._path, self.name) as stream:
+            rest = ""
+            for text in self._decoded(_unzipped(self._counted(stream), self.name)):
+                text = rest + text
+                cut = text.rfind("\n") + 1
+                if not cut and len(text) > BLOCK_BYTES:
+                    cut = text.rfind(" ") + 1 or len(text)
+                rest = text[cut:]
+                if cut:
+                    yield text[:cut]
+            if rest:
+                yield rest
+
+    def _counted(self, stream: BinaryIO) -> Iterator[bytes]:
+        while block := stream.read(BLOCK_BYTES):
+            self._hash.update(block)
+            self._bytes += len(block)
+            yield block
+
+    def _decoded(self, blocks: Iterator[bytes]) -> Iterator[str]:
+        first = next(blocks, b"")
+        encoding = self._encoding or _detect(first, self.name, self._notify)
+        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("strict"), translate=True)
+        lines, column = 0, 0  # of the next byte
+        for block in _chain(first, blocks):
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                before = error.object[: error.start]
+                held = len(error.object) - len(block)  # the beginning of a character, from the block before
+                in_line = error.start - (before.rfind(b"\n") + 1) + (0 if b"\n" in before else column - held)
+                line = lines + before.count(b"\n") + 1
+                advice = "try --encoding gb18030" if encoding == "utf-8" else "is it in another encoding?"
+                raise DataError(
+                    f"not {encoding.upper()} at byte {in_line + 1} of the line",
+                    hint=advice,
+                    where=f"{self.name}:{line}",
+                ) from None
+            lines += block.count(b"\n")
+            column = len(block) - (block.rfind(b"\n") + 1) + (0 if b"\n" in block else column)
+            yield text
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+    yield from rest
+    yield b""  # tells the decoder that the text has ended
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path, name: str) -> Iterator[BinaryIO]:
+    if str(path) == STDIN:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(path).open("rb")  # noqa: SIM115 - closed below; only opening is guarded
+    except FileNotFoundError:
+        raise DataError(
+            "no such file", hint="check the path; `elman data list` names built-in texts", where=name
+        ) from None
+    except IsADirectoryError:
+        raise DataError("is a folder, expected a text file", hint="name its files one by one", where=name) from None
+    except PermissionError:
+        raise DataError("may not be read", hint="check its permissions", where=name) from None
+    except OSError as error:
+        raise DataError(f"cannot be opened: {error.strerror}", where=name) from None
+    with stream:
+        yield stream
+
+
+def _unzipped(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
+    first = next(blocks, b"")
+    if not first.startswith(b"\x1f\x8b"):
+        yield first
+        yield from blocks
+        return
+    with gzip.open(cast("BinaryIO", _BlockReader(_chain(first, blocks)))) as stream:
+        try:
+            while block := stream.read(BLOCK_BYTES):
+                yield block
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"a damaged .gz file ({error})", hint="fetch or compress it again", where=name) from None
+
+
+class _BlockReader(io.RawIOBase):
+    """An iterator of blocks as a stream, which is what gzip reads."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        while not self._left or (size < 0):
+            block = next(self._blocks, b"")
+            if not block:
+                break
+            self._left += block
+        end = len(self._left) if size < 0 else size
+        taken, self._left = self._left[:end], self._left[end:]
+        return taken
+
+
+def _detect(sample: bytes, name: str, notify: Notify) -> str:
+    """Return the encoding of a text that begins with `sample`."""
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if sample.startswith(mark):
+            return encoding
+    if b"\0" in sample:
+        raise DataError(
+            "is not text (it holds zero bytes)",
+            hint="expected UTF-8 text; .gz is read, other archives are not",
+            where=name,
+        )
+    if _decodes(sample, "utf-8") or not _looks_like_gb18030(sample):
+        return "utf-8"
+    notify(f"{name}: read as GB18030, for it is not UTF-8 (--encoding names another)")
+    return "gb18030"
+
+
+def _decodes(sample: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)("strict").decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _looks_like_gb18030(sample: bytes) -> bool:
+    """Whether the bytes decode, most double bytes lie where running Chinese does, and they are not damaged UTF-8."""
+    if not _decodes(sample, "gb18030"):
+        return False
+    utf8 = sample.decode("utf-8", "replace")
+    good = sum(character > "\x7f" for character in utf8) - utf8.count("\ufffd")
+    if good > 2 * utf8.count("\ufffd"):
+        return False
+    pairs = _GB_ANY.findall(sample)
+    common = sum(bool(_GB_COMMON.match(pair)) for pair in pairs)
+    return bool(pairs) and common >= 0.7 * len(pairs)

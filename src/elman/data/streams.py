@@ -1,0 +1,124 @@
+"""Streams: a corpus cut into batches of (inputs, targets), targets one token later; in the textbook's two ways.
+
+    sequential   B readers start evenly spaced in the text and read on side by side; the state is carried from batch to
+                 batch and zeroed when an epoch begins
+    random       windows of T tokens in random order; every window starts from a zero state
+
+Each epoch begins at a random offset, so that the cuts fall elsewhere (Zhang et al., Dive into Deep Learning, 9.3).
+A position is JSON: {"epoch", "batch"} of the next batch; the same seed and position give the same batches.
+
+`held_out` cuts a text for scoring: 32 fixed readers (fewer for a short text), every token but the first is a target
+exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+Position = dict[str, int]
+
+HELD_OUT_STREAMS = 32
+MIN_STREAM_TOKENS = 64  # a held-out text is cut into fewer streams rather than into shorter ones
+
+
+class Tokens(Protocol):
+    """Ids that can be read by rows."""
+
+    def __len__(self) -> int: ...
+
+    def rows(self, starts: Iterable[int], length: int) -> Ids:
+        """Return (B, length) ids, one row from each start."""
+
+
+class Batch(NamedTuple):
+    """Inputs and targets (B, T); `fresh` where the state starts from zero."""
+
+    inputs: Ids
+    targets: Ids
+    fresh: bool
+
+
+class Scored(NamedTuple):
+    """Inputs and targets (B, T) of held-out text, and how many steps of each row count (B,)."""
+
+    inputs: Ids
+    targets: Ids
+    lengths: Ids
+
+
+START: Position = {"epoch": 0, "batch": 0}
+
+
+def sequential(tokens: Tokens, batch_size: int, steps: int, seed: int, position: Position) -> Iterator[Batch]:
+    """Yield the batches of the position's epoch from the position on, state carried."""
+    offset = _offset(len(tokens), steps, seed, position["epoch"])
+    length = (len(tokens) - 1 - offset) // batch_size  # of each reader
+    starts = offset + length * np.arange(batch_size)
+    for batch in range(position["batch"], max(1, length // steps)):
+        T = min(steps, length)
+        rows = tokens.rows((starts + batch * steps).tolist(), T + 1)
+        yield Batch(rows[:, :-1], rows[:, 1:], fresh=batch == 0)
+
+
+def random_windows(tokens: Tokens, batch_size: int, steps: int, seed: int, position: Position) -> Iterator[Batch]:
+    """Yield the batches of the position's epoch from the position on, each from a zero state."""
+    steps = min(steps, len(tokens) - 1)
+    offset = _offset(len(tokens), steps, seed, position["epoch"])
+    windows = (len(tokens) - 1 - offset) // steps
+    order = np.random.default_rng([seed, position["epoch"], 1]).permutation(windows)
+    for first in range(position["batch"] * batch_size, windows, batch_size):
+        starts = offset + steps * order[first : first + batch_size]
+        rows = tokens.rows(starts.tolist(), steps + 1)
+        yield Batch(rows[:, :-1], rows[:, 1:], fresh=True)
+
+
+STREAMS: dict[str, Callable[[Tokens, int, int, int, Position], Iterator[Batch]]] = {
+    "sequential": sequential,
+    "random": random_windows,
+}
+
+
+def endless(
+    kind: str, tokens: Tokens, batch_size: int, steps: int, seed: int, position: Position
+) -> Iterator[tuple[Batch, Position]]:
+    """Yield (batch, position after it), epoch after epoch."""
+    while True:
+        for batch in STREAMS[kind](tokens, batch_size, steps, seed, position):
+            position = {"epoch": position["epoch"], "batch": position["batch"] + 1}
+            yield batch, position
+        position = {"epoch": position["epoch"] + 1, "batch": 0}
+
+
+def batches_per_epoch(tokens: int, batch_size: int, steps: int) -> int:
+    """Return about how many batches an epoch has (offsets vary by one)."""
+    return max(1, (tokens - 1) // (batch_size * steps))
+
+
+def held_out(tokens: Tokens, steps: int, *, limit: int | None = None) -> Iterator[Scored]:
+    """Yield a text in fixed streams, `steps` at a time, the state carried from one to the next.
+
+    With a limit, only about the first `limit` targets of it, cut the same way.
+    """
+    targets = len(tokens) - 1 if limit is None else min(limit, len(tokens) - 1)
+    streams = max(1, min(HELD_OUT_STREAMS, targets // MIN_STREAM_TOKENS))
+    bounds = np.linspace(0, targets, streams + 1).astype(np.int64)
+    starts, lengths = bounds[:-1], np.diff(bounds)
+    for done in range(0, int(lengths.max()), steps):
+        T = min(steps, int(lengths.max()) - done)
+        here = np.clip(lengths - done, 0, T)
+        last = len(tokens) - (T + 1)  # rows are read from inside the text, then shifted into place
+        rows = tokens.rows(np.minimum(starts + done, last).tolist(), T + 1)
+        shift = starts + done - np.minimum(starts + done, last)
+        index = np.minimum(np.arange(T + 1) + shift[:, None], T)
+        rows = np.take_along_axis(rows, index, axis=1)
+        yield Scored(rows[:, :-1], rows[:, 1:], here)
+
+
+def _offset(tokens: int, steps: int, seed: int, epoch: int) -> int:
+    most = min(steps, max(1, tokens // 4))
+    return int(np.random.default_rng([seed, epoch]).integers(most))

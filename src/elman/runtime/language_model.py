@@ -1,0 +1,268 @@
+"""The language model at work: scores, steps, generates and suggests, from a model folder alone.
+
+    x_t      = embedding[token_t]
+    h_t      = stack(x_t, h_(t-1))
+    logits_t = V h_t + b            of the token at t + 1; with tied weights V is the embedding
+
+NumPy over the cells; dropout is training's (tasks/language_model.py) and absent here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, PositiveInt, model_validator
+
+from elman.cells import CELLS, Cell, readout
+from elman.checkpoint import ModelFolder, write_model
+from elman.config import Config, validated
+from elman.data.corpus import MemoryTokens, TextConfig
+from elman.data.streams import Tokens, held_out
+from elman.decoding import Sampler, WordTokens, generate, suggest
+from elman.errors import ConfigError, DataError, ModelError
+from elman.metrics import Mean, bits_per_character, perplexity
+from elman.text import UNKNOWN, Vocabulary
+from elman.text.tokenizers import BYTE_TOKENS
+from elman.text.words import is_word, starts_inside_word, word_tokens
+
+from .stack import Stack, State, take
+
+Ids = npt.NDArray[np.int64]
+SCORED_STEPS = 128  # tokens of each held-out stream scored at a time
+
+
+class LanguageModelConfig(Config):
+    """The sizes of a language model; what is marked (training) changes nothing at prediction."""
+
+    cell: Literal["elman", "gru", "lstm"] = "lstm"
+    activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
+    embedding_size: PositiveInt
+    hidden_size: PositiveInt | tuple[PositiveInt, ...]  # one for all layers, or one for each
+    num_layers: PositiveInt = 1
+    tie_weights: bool = False  # the readout is the embedding: embedding_size = the last hidden size
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
+    dropout_kind: Literal["standard", "variational"] = "standard"  # (training) variational: one mask a sequence
+
+    @model_validator(mode="after")
+    def _sizes_agree(self) -> Self:
+        if isinstance(self.hidden_size, tuple) and len(self.hidden_size) != self.num_layers:
+            raise ValueError(f"hidden_size gives {len(self.hidden_size)} layers, num_layers {self.num_layers}")
+        if self.tie_weights and self.embedding_size != self.hidden_sizes[-1]:
+            sizes = f"embedding_size {self.embedding_size}, last hidden size {self.hidden_sizes[-1]}"
+            raise ValueError(f"tie_weights needs equal sizes, given {sizes}")
+        return self
+
+    @property
+    def hidden_sizes(self) -> tuple[int, ...]:
+        """H of each layer."""
+        return self.hidden_size if isinstance(self.hidden_size, tuple) else (self.hidden_size,) * self.num_layers
+
+    def build_cell(self) -> Cell:
+        """The pointwise step."""
+        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
+
+
+class LanguageModelPredictor:
+    """A trained language model."""
+
+    task = "lm"
+
+    def __init__(
+        self,
+        config: LanguageModelConfig,
+        text: TextConfig,
+        vocabulary: Vocabulary,
+        tensors: dict[str, npt.NDArray[Any]],
+    ) -> None:
+        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        V = len(vocabulary)
+        self.config = config
+        self.text = text
+        self.vocabulary = vocabulary
+        self.codec = text.codec(vocabulary)
+        self.tensors = tensors
+        self._embedding = take(tensors, "embedding.weight", (V, config.embedding_size))
+        self._stack = Stack(config.build_cell(), tensors, config.embedding_size, config.hidden_sizes)
+        tied = config.tie_weights
+        self._V = self._embedding if tied else take(tensors, "readout.weight", (V, config.hidden_sizes[-1]))
+        self._b = take(tensors, "readout.bias", (V,))
+
+    @classmethod
+    def from_folder(cls, model: ModelFolder, *, where: Path) -> LanguageModelPredictor:
+        """Build the predictor from what a model folder holds."""
+        try:
+            config = validated(LanguageModelConfig, model.config.get("model", {}))
+            text = validated(TextConfig, model.config.get("text", {}))
+            vocabulary = Vocabulary(model.vocabularies.get("tokens", []))
+            return cls(config, text, vocabulary, model.tensors)
+        except (ConfigError, ValueError) as error:
+            raise ModelError(str(error), hint="the folder is damaged", where=str(where)) from None
+        except ModelError as error:
+            raise ModelError(
+                error.message, hint="the folder is damaged", where=str(where / (error.where or ""))
+            ) from None
+
+    @property
+    def num_parameters(self) -> int:
+        """The number of weights."""
+        return sum(tensor.size for tensor in self.tensors.values())
+
+    def save(self, path: str | Path, card: str = "") -> None:
+        """Write a model folder."""
+        config = {
+            "task": self.task,
+            "model": self.config.model_dump(mode="json"),
+            "text": self.text.model_dump(mode="json"),
+        }
+        write_model(Path(path), ModelFolder(config, self.tensors, {"tokens": list(self.vocabulary.tokens)}, card))
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Return the state before any token."""
+        return self._stack.initial_state(batch_size)
+
+    def step(self, inputs: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
+        """Return the logits (B, V) of the next tokens, and the next state, after token ids (B,)."""
+        outputs, state = self._stack.run(self._embedding[inputs][:, None], state)
+        return readout.forward(outputs[:, 0], self._V, self._b), state
+
+    def read(self, ids: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
+        """Return the logits (V,) after all of ids (T,), at least one, and the state there (a batch of one)."""
+        outputs, state = self._stack.run(self._embedding[ids][None], state)
+        return readout.forward(outputs[0, -1], self._V, self._b), state
+
+    # Scoring
+
+    def score(self, tokens: Tokens, *, limit: int | None = None) -> Mean:
+        """Return the cross-entropy in nats of a text's tokens but the first, read in 32 fixed streams."""
+        total, state = Mean(), self.initial_state(0)
+        for batch in held_out(tokens, SCORED_STEPS, limit=limit):
+            B, T = batch.inputs.shape
+            state = state if len(next(iter(state.values()))) == B else self.initial_state(B)
+            outputs, state = self._stack.run(self._embedding[batch.inputs], state, batch.lengths)
+            logits = readout.forward(outputs, self._V, self._b)
+            mask = np.arange(T) < batch.lengths[:, None]
+            log_p = np.take_along_axis(readout.log_softmax(logits), batch.targets[..., None], -1)[..., 0]
+            total += Mean(-float(log_p[mask].sum(dtype=np.float64)), int(mask.sum()))
+        return total
+
+    def evaluate(self, examples: str | Iterable[str] | Tokens) -> dict[str, Any]:
+        """Return loss (nats per token), perplexity, bits per character and counts of a text.
+
+        examples is a text, several (read as one), or token ids on disk.
+        """
+        tokens = self._tokens(examples)
+        if len(tokens) < 2:
+            raise DataError(f"{len(tokens)} tokens to score, expected at least 2", hint="give more text")
+        scored = self.score(tokens)
+        unknown, characters = 0, 0
+        for chunk in _chunks(tokens, first=1):
+            unknown += int(np.count_nonzero(chunk == self.vocabulary[UNKNOWN]))
+            characters += len(self.codec.decode(chunk))
+        return {
+            "task": self.task,
+            "count": scored.count,
+            "loss": scored.value,
+            "perplexity": perplexity(scored.value),
+            "bits_per_character": bits_per_character(scored.sum, characters),
+            "tokens": len(tokens),
+            "unknown": unknown,
+        }
+
+    def _tokens(self, examples: str | Iterable[str] | Tokens) -> Tokens:
+        if not isinstance(examples, str | Iterable):
+            return examples
+        texts = [examples] if isinstance(examples, str) else examples
+        return MemoryTokens(np.concatenate([np.empty(0, np.int64), *map(self.codec.encode, texts)]))
+
+    # Writing
+
+    def prompt_ids(self, prompt: str) -> Ids:
+        """Return the ids of a prompt; an empty one is a line end, or the commonest token where there is none."""
+        ids = self.codec.encode_prompt(prompt)
+        if len(ids):
+            return ids
+        start = next(
+            (token for token in ("\n", BYTE_TOKENS[10], " ") if token in self.vocabulary), self.vocabulary.tokens[-1]
+        )
+        return self.vocabulary.encode([start])
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 200,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> Iterator[str]:
+        """Yield the continuation of a prompt piece by piece as it is made; what is yielded is always valid Unicode."""
+        try:
+            sampler = Sampler(temperature, top_k, top_p, forbidden=(self.vocabulary[UNKNOWN],))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        ids = self.prompt_ids(prompt)
+        decoder = self.codec.decoder()
+        for token in self.vocabulary.decode(ids) if prompt else ():
+            decoder.push(token)
+        logits, state = self.read(ids, self.initial_state())
+        first = True
+        for chosen in generate(self.step, logits, state, sampler, np.random.default_rng(seed), max_tokens):
+            piece = decoder.push(self.vocabulary.tokens[chosen])
+            if first and self.text.level == "word" and prompt[-1:].isspace():
+                piece = piece.lstrip(" ")  # the prompt has typed that space already
+            first = False
+            yield piece
+        yield decoder.flush()
+
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 200,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> str:
+        """Return the prompt and its continuation. temperature 0 is greedy; the same seed gives the same text."""
+        pieces = self.stream(
+            prompt, max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
+        )
+        return prompt + "".join(pieces)
+
+    def suggest(self, prompt: str, k: int = 3) -> list[tuple[str, float]]:
+        """Return the k likeliest next words after a prompt with their probabilities, what a keyboard shows.
+
+        A prompt that ends inside a word has that word completed.
+        """
+        if k < 1:
+            raise ConfigError(f"suggest: given {k}, expected 1 or more")
+        words = word_tokens(self.vocabulary.tokens)
+        begun = starts_inside_word(prompt)
+        stem = prompt[begun:]
+        if self.text.level == "word":
+            return self._suggest_words(prompt[:begun], stem, k)
+        logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
+        tokens = WordTokens(inside=words.inside, whole=words.whole)
+        found = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
+        return [(stem + self.codec.decode(ids), probability) for ids, probability in found]
+
+    def _suggest_words(self, context: str, stem: str, k: int) -> list[tuple[str, float]]:
+        """Words are tokens here: the likeliest that begin with the stem, among all that do."""
+        logits, _ = self.read(self.prompt_ids(context), self.initial_state())
+        p = readout.softmax(logits.astype(np.float64))
+        possible = np.array([is_word(token) and token.startswith(stem) for token in self.vocabulary.tokens])
+        p = np.where(possible, p, 0.0) / (p[possible].sum() if stem and possible.any() else 1.0)
+        order = np.argsort(-p, kind="stable")[:k]
+        return [(self.vocabulary.tokens[token], float(p[token])) for token in order if p[token] > 0.0]
+
+
+def _chunks(tokens: Tokens, *, first: int) -> Iterator[Ids]:
+    size = 1 << 20
+    for start in range(first, len(tokens), size):
+        yield tokens.rows([start], min(size, len(tokens) - start))[0]

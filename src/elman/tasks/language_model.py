@@ -1,0 +1,159 @@
+"""The language model in training: predict the next token of a text, everywhere at once.
+
+    x_t      = dropout(embedding[token_t])
+    h_t      = dropout(layer_L(... layer_1(x_t, h_(t-1))))
+    logits_t = V h_t + b
+    loss     = - sum over t of log softmax(logits_t)[token_(t+1)]                    nats
+
+Truncated backpropagation through time: the state is carried from one stretch of bptt_steps tokens to the next, and no
+gradient crosses over (Mikolov et al., 2010). Dropout is on the embedding's output, between layers and before the
+readout (Zaremba et al., 2014); variational dropout has one mask a stretch (Gal and Ghahramani, 2016).
+
+Starting weights: recurrent matrices orthogonal gate by gate (Saxe et al., 2014), forget gates open (bias 1; Jozefowicz
+et al., 2015), the embedding of `<unk>` zero, for it may never be seen in training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import elman.nn
+from elman.data.corpus import Corpus, TextConfig
+from elman.data.streams import START, Batch, batches_per_epoch, endless, held_out
+from elman.metrics import Mean, perplexity
+from elman.runtime.language_model import SCORED_STEPS, LanguageModelConfig, LanguageModelPredictor
+from elman.training.config import TrainingConfig
+from elman.training.task import Carry, Position
+
+PREVIEW_TOKENS = 160
+_LAYERS: dict[str, type[nn.RNNBase]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
+_STATES = {"elman": ("h",), "gru": ("h",), "lstm": ("h", "c")}
+
+
+class LanguageModelNetwork(nn.Module):
+    """Embedding, recurrent layers, readout. Weights are named as runtime/ names them."""
+
+    def __init__(self, config: LanguageModelConfig, vocabulary_size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
+        self.layers = nn.ModuleList()
+        input_size = config.embedding_size
+        for hidden_size in config.hidden_sizes:
+            extra = {"nonlinearity": config.activation} if config.cell == "elman" else {}
+            self.layers.append(_LAYERS[config.cell](input_size, hidden_size, **extra))
+            input_size = hidden_size
+        self.readout = nn.Linear(input_size, vocabulary_size)
+        if config.tie_weights:
+            self.readout.weight = self.embedding.weight
+        self._initialize()
+
+    def _initialize(self) -> None:
+        scale = self.config.embedding_size**-0.5 if self.config.tie_weights else 0.3
+        nn.init.normal_(self.embedding.weight, std=scale)
+        for layer, H in zip(self.layers, self.config.hidden_sizes, strict=True):
+            for name, parameter in layer.named_parameters():
+                if "bias" in name:
+                    nn.init.zeros_(parameter)
+                elif "weight_hh" in name:
+                    for gate in parameter.detach().split(H):
+                        nn.init.orthogonal_(gate)
+            if self.config.cell == "lstm":
+                nn.init.ones_(layer.bias_ih_l0.detach()[H : 2 * H])
+        with torch.no_grad():
+            self.embedding.weight[0].zero_()
+            self.readout.bias.zero_()
+
+    def forward(self, ids: Tensor, state: Carry, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return logits (T, B, V) and the next state for token ids (T, B); state None is zeros."""
+        rate = self.config.dropout if self.training else 0.0
+        shared = self.config.dropout_kind == "variational"
+        x = elman.nn.dropout(self.embedding(ids), rate, rng, shared_over_time=shared)
+        next_state: dict[str, Tensor] = {}
+        names = _STATES[self.config.cell]
+        for index, layer in enumerate(self.layers):
+            given = None if state is None else tuple(state[f"layers.{index}.{name}"][None] for name in names)
+            x, final = layer(x, given[0] if given and len(names) == 1 else given)
+            for name, tensor in zip(names, (final,) if len(names) == 1 else final, strict=True):
+                next_state[f"layers.{index}.{name}"] = tensor[0]
+            x = elman.nn.dropout(x, rate, rng, shared_over_time=shared)
+        return self.readout(x), next_state
+
+
+class LanguageModelTask:
+    """The Task of training/: batches of a corpus, the loss, validation and a sample."""
+
+    objective: tuple[str, Literal["min", "max"]] = ("loss", "min")
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        model: LanguageModelConfig,
+        text: TextConfig,
+        training: TrainingConfig,
+        *,
+        stream: str,
+        seed: int,
+        prompt: str = "",
+    ) -> None:
+        self._model, self._text, self._training = model, text, training
+        self._vocabulary = corpus.vocabulary
+        self._stream, self._seed, self._prompt = stream, seed, prompt
+        self._train, self._valid = corpus.ids("train"), corpus.ids("valid")
+        self.batches_per_epoch = batches_per_epoch(len(self._train), training.batch_size, training.bptt_steps)
+
+    def build(self) -> LanguageModelNetwork:
+        """Return a new network; the same seed, the same weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            return LanguageModelNetwork(self._model, len(self._vocabulary))
+
+    def start(self) -> Position:
+        return dict(START)
+
+    def batches(self, position: Position) -> Iterator[tuple[Batch, Position]]:
+        training = self._training
+        return endless(self._stream, self._train, training.batch_size, training.bptt_steps, self._seed, position)
+
+    def loss(
+        self, model: nn.Module, batch: Batch, carry: Carry, progress: float, rng: torch.Generator
+    ) -> tuple[Tensor, int, Carry]:
+        device = next(model.parameters()).device
+        inputs, targets = _time_first(batch.inputs, device), _time_first(batch.targets, device)
+        if carry is not None and (batch.fresh or next(iter(carry.values())).shape[0] != inputs.shape[1]):
+            carry = None
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits, state = model(inputs, carry, rng)
+            loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+        carried = {name: tensor.detach().float() for name, tensor in state.items()}
+        return loss, targets.numel(), carried
+
+    def predictor(self, model: nn.Module) -> LanguageModelPredictor:
+        weights = {name: p.detach().float().cpu().numpy().copy() for name, p in model.named_parameters()}
+        return LanguageModelPredictor(self._model, self._text, self._vocabulary, weights)
+
+    def validate(self, model: nn.Module, predictor: LanguageModelPredictor) -> dict[str, float]:
+        """Return loss and perplexity: torch's, over the same streams that runtime/ scores."""
+        total, state, rng = Mean(), None, torch.Generator(next(model.parameters()).device)
+        device = next(model.parameters()).device
+        with torch.inference_mode():
+            for batch in held_out(self._valid, SCORED_STEPS, limit=self._training.validate_tokens):
+                logits, state = model(_time_first(batch.inputs, device), state, rng)
+                counted = torch.from_numpy(np.arange(batch.inputs.shape[1])[:, None] < batch.lengths).to(device)
+                losses = F.cross_entropy(logits.transpose(1, 2), _time_first(batch.targets, device), reduction="none")
+                total += Mean(float(losses[counted].double().sum()), int(counted.sum()))
+        return {"loss": total.value, "perplexity": perplexity(total.value)}
+
+    def preview(self, predictor: LanguageModelPredictor) -> str | None:
+        return predictor.generate(self._prompt, max_tokens=PREVIEW_TOKENS, temperature=0.8, seed=self._seed)
+
+
+def _time_first(ids: Any, device: torch.device) -> Tensor:
+    """(B, T) ids to a (T, B) tensor."""
+    return torch.from_numpy(np.ascontiguousarray(ids.T)).to(device)

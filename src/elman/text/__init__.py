@@ -1,0 +1,8 @@
+"""Text to tokens to ids, and back: normalisation, tokenizers, vocabularies. NumPy only."""
+
+from .codec import TextCodec
+from .normalize import NORMALIZERS
+from .tokenizers import TOKENIZERS, Tokenizer
+from .vocabulary import UNKNOWN, Vocabulary
+
+__all__ = ["NORMALIZERS", "TOKENIZERS", "UNKNOWN", "TextCodec", "Tokenizer", "Vocabulary"]

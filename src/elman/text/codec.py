@@ -1,0 +1,79 @@
+"""The codec: text to ids and back, as one model does it: a normaliser, a tokenizer and a vocabulary.
+
+Byte fallback (char level): the vocabulary holds the 256 byte tokens, and a character that it lacks is spelled in the
+bytes of its UTF-8, so decode(encode(text)) == text for every text. Without it such a character is `<unk>`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .normalize import NORMALIZERS
+from .tokenizers import BYTE_TOKENS, TOKENIZERS, Decoder, join
+from .vocabulary import UNKNOWN, Vocabulary
+
+UNKNOWN_MARK = "\ufffd"  # how `<unk>` is shown in text
+
+
+class TextCodec:
+    """Text to ids and back."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, *, level: str = "char", normalize: str = "none", byte_fallback: bool = False
+    ) -> None:
+        self.vocabulary = vocabulary
+        self.level = level
+        self.normalize = normalize
+        self.byte_fallback = byte_fallback
+        self._tokenizer = TOKENIZERS[level]
+        self._normalizer = NORMALIZERS[normalize]
+
+    def encode(self, text: str) -> npt.NDArray[np.int64]:
+        """Return the ids of a text of whole lines."""
+        return self._ids([token for piece in self._normalizer.pieces(text) for token in self._tokenizer.split(piece)])
+
+    def encode_prompt(self, text: str) -> npt.NDArray[np.int64]:
+        """Return the ids of a text that is to be continued: a space at its end stays."""
+        return self._ids(self._tokenizer.split(self._normalizer.prompt(text)))
+
+    def unknown_tokens(self, text: str) -> list[str]:
+        """Return the different tokens of the text that the vocabulary lacks, in the order of their appearance."""
+        if self.byte_fallback:
+            return []
+        tokens = self._tokenizer.split(self._normalizer.prompt(text))
+        return [token for token in dict.fromkeys(tokens) if token not in self.vocabulary]
+
+    def decode(self, ids: Iterable[Any]) -> str:
+        """Return the text of the ids; bytes that make no character, and `<unk>`, become U+FFFD."""
+        return join(self.decoder(), self.vocabulary.decode(ids))
+
+    def decoder(self) -> Decoder:
+        """Return a decoder that takes one token at a time."""
+        return _MarkingDecoder(self._tokenizer.decoder())
+
+    def _ids(self, tokens: list[str]) -> npt.NDArray[np.int64]:
+        if self.byte_fallback and any(token not in self.vocabulary for token in tokens):
+            tokens = [spelled for token in tokens for spelled in self._spell(token)]
+        return self.vocabulary.encode(tokens)
+
+    def _spell(self, token: str) -> Iterable[str]:
+        if token in self.vocabulary:
+            return (token,)
+        return [BYTE_TOKENS[byte] for byte in token.encode("utf-8", "surrogatepass")]
+
+
+class _MarkingDecoder:
+    """Shows `<unk>` as U+FFFD."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+
+    def push(self, token: str) -> str:
+        return self._decoder.push(UNKNOWN_MARK if token == UNKNOWN else token)
+
+    def flush(self) -> str:
+        return self._decoder.flush()

@@ -1,0 +1,72 @@
+"""The vocabulary: tokens and their ids, both ways.
+
+Id 0 is `<unk>`, what the vocabulary lacks; then the reserved tokens; then tokens by descending frequency, ties by first
+appearance (Zhang et al., Dive into Deep Learning, 9.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+UNKNOWN = "<unk>"
+
+
+class Vocabulary:
+    """An immutable list of different tokens, `<unk>` first, with look-ups both ways."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        """Take all tokens in the order of their ids."""
+        self.tokens = tuple(tokens)
+        self._id_of = {token: number for number, token in enumerate(self.tokens)}
+        if not self.tokens or self.tokens[0] != UNKNOWN:
+            raise ValueError(f"a vocabulary begins with {UNKNOWN!r}, given {self.tokens[:1]}")
+        if len(self._id_of) != len(self.tokens):
+            raise ValueError(f"a vocabulary's tokens differ, given {len(self.tokens) - len(self._id_of)} twice")
+
+    @classmethod
+    def from_counts(
+        cls,
+        counts: Mapping[str, int],
+        *,
+        min_frequency: int = 1,
+        max_size: int | None = None,
+        reserved: Iterable[str] = (),
+    ) -> Vocabulary:
+        """Build from counts whose keys are in the order of first appearance.
+
+        Tokens rarer than min_frequency are left out, and the rarest beyond max_size (`<unk>` and reserved counted in).
+        """
+        head = dict.fromkeys((UNKNOWN, *reserved))
+        frequent = [token for token, n in counts.items() if n >= max(1, min_frequency) and token not in head]
+        frequent.sort(key=counts.__getitem__, reverse=True)  # stable, reversed or not: ties stay as they appeared
+        return cls((*head, *frequent)[:max_size])
+
+    @classmethod
+    def from_tokens(cls, tokens: Iterable[str], *, min_frequency: int = 1) -> Vocabulary:
+        """Build from a text's tokens, in one pass."""
+        counts: dict[str, int] = {}
+        for token in tokens:
+            counts[token] = counts.get(token, 0) + 1
+        return cls.from_counts(counts, min_frequency=min_frequency)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: str) -> bool:
+        return token in self._id_of
+
+    def __getitem__(self, token: str) -> int:
+        """Return the token's id; 0 for a token that the vocabulary lacks."""
+        return self._id_of.get(token, 0)
+
+    def encode(self, tokens: Iterable[str]) -> npt.NDArray[np.int64]:
+        """Return the ids of the tokens."""
+        return np.array([self._id_of.get(token, 0) for token in tokens], np.int64)
+
+    def decode(self, ids: Iterable[Any]) -> list[str]:
+        """Return the tokens of the ids."""
+        return [self.tokens[number] for number in ids]

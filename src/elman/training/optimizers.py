@@ -1,0 +1,62 @@
+"""Optimizers by name, and their state as plain tensors that a checkpoint can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .config import TrainingConfig
+
+Optimizer = torch.optim.Optimizer
+
+
+def _adam(kind: type[Optimizer]) -> Callable[[Any, TrainingConfig], Optimizer]:
+    return lambda groups, config: kind(groups, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)  # type: ignore[call-arg]
+
+
+def _with_momentum(kind: type[Optimizer]) -> Callable[[Any, TrainingConfig], Optimizer]:
+    return lambda groups, config: kind(groups, lr=config.learning_rate, momentum=config.momentum, foreach=True)  # type: ignore[call-arg]
+
+
+OPTIMIZERS: dict[str, Callable[[Any, TrainingConfig], Optimizer]] = {
+    "adamw": _adam(torch.optim.AdamW),
+    "adam": _adam(torch.optim.Adam),
+    "sgd": lambda groups, config: torch.optim.SGD(
+        groups, lr=config.learning_rate, momentum=config.momentum, foreach=True
+    ),
+    "rmsprop": lambda groups, config: torch.optim.RMSprop(groups, lr=config.learning_rate, momentum=config.momentum),
+}
+
+
+def build_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
+    """Return the optimizer; weights decay, biases do not."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    return OPTIMIZERS[config.optimizer](groups, config)
+
+
+def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the optimizer's state as tensors named `number of the parameter.name`."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{number}.{name}": torch.as_tensor(value).detach().cpu()
+        for number, entries in state.items()
+        for name, value in entries.items()
+        if value is not None
+    }
+
+
+def load_optimizer_tensors(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what optimizer_tensors returned."""
+    whole = optimizer.state_dict()
+    whole["state"] = {}
+    for name, tensor in tensors.items():
+        number, key = name.split(".", 1)
+        whole["state"].setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict(whole)

@@ -1,0 +1,174 @@
+"""Torch as the oracle of the cells: it answers a Problem under the names of problems.py.
+
+    torch_answer          one row, one document and one step at a time, by nn.RNNCell, nn.GRUCell or nn.LSTMCell
+    torch_stack_answer    the whole batch, packed where it is ragged, by nn.RNN, nn.GRU or nn.LSTM
+
+torch_answer never masks: a row is cut to its length and split into documents, and each document is read by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from elman.cells import LayerParameters, unroll
+from elman.cells.activations import Array
+
+from .problems import WEIGHTS, Answer, Problem, map_state, named_gradients, named_states
+
+TORCH_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+
+
+def torch_answer(problem: Problem) -> Answer:
+    """Return outputs, final state and every gradient by torch, one row, one document and one step at a time."""
+    B, T, _ = problem.x.shape
+    modules = [[_torch_cell(problem.name, p) for p in layer] for layer in problem.params]
+    x, state = _leaf(problem.x), map_state(_leaf, problem.state)
+    lengths = [T] * B if problem.lengths is None else problem.lengths
+    reset = [[False] * T] * B if problem.reset is None else problem.reset
+    outputs = torch.zeros(B, T, problem.d_outputs.shape[-1], dtype=torch.float64)
+    finals: list[list[list[Any]]] = [[[] for _ in layer] for layer in modules]
+    for b in range(B):
+        h = x[b, : lengths[b]]
+        for layer, directions in enumerate(modules):
+            read = []
+            for d, module in enumerate(directions):
+                first = tuple(s[b] for s in state[layer][d])
+                y, last = _read_row(module, h, first, reset[b][: lengths[b]], backwards=d == 1)
+                read.append(y)
+                finals[layer][d].append(last)
+            h = torch.cat(read, dim=-1)
+        outputs[b, : lengths[b]] = h
+    final = tuple(tuple(tuple(map(torch.stack, zip(*rows, strict=True))) for rows in layer) for layer in finals)
+    _backward(problem, outputs, final)
+    gradients = [
+        [_torch_gradients(module, "", p) for module, p in zip(directions, layer, strict=True)]
+        for directions, layer in zip(modules, problem.params, strict=True)
+    ]
+    return _torch_named(outputs, final, gradients, x, state)
+
+
+def torch_stack_answer(problem: Problem) -> Answer:
+    """Return the same by nn.RNN, nn.GRU or nn.LSTM: layers of one H, no resets, lengths from 1."""
+    kinds = {"gru": nn.GRU, "lstm": nn.LSTM}
+    kind = kinds.get(problem.name) or partial(nn.RNN, nonlinearity=problem.name)
+    num_layers, num_directions, H = len(problem.params), len(problem.params[0]), problem.params[0][0].hidden_size
+    stack = kind(
+        problem.x.shape[-1], H, num_layers, bidirectional=num_directions == 2, batch_first=True, dtype=torch.float64
+    )
+    suffixes = [[f"_l{layer}", f"_l{layer}_reverse"][:num_directions] for layer in range(num_layers)]
+    for layer, names in zip(problem.params, suffixes, strict=True):
+        for p, suffix in zip(layer, names, strict=True):
+            _place(stack, suffix, p)
+    x, state = _leaf(problem.x), map_state(_leaf, problem.state)
+    flat = [s for layer in state for s in layer]
+    first = tuple(map(torch.stack, zip(*flat, strict=True)))
+    inputs = x
+    if problem.lengths is not None:
+        inputs = pack_padded_sequence(x, torch.tensor(problem.lengths), batch_first=True, enforce_sorted=False)
+    outputs, last = stack(inputs, first if problem.name == "lstm" else first[0])
+    if problem.lengths is not None:
+        outputs, _ = pad_packed_sequence(outputs, batch_first=True, total_length=problem.x.shape[1])
+    last = last if problem.name == "lstm" else (last,)
+    final = tuple(
+        tuple(tuple(s[layer * num_directions + d] for s in last) for d in range(num_directions))
+        for layer in range(num_layers)
+    )
+    _backward(problem, outputs, final)
+    gradients = [
+        [_torch_gradients(stack, suffix, p) for suffix, p in zip(names, layer, strict=True)]
+        for names, layer in zip(suffixes, problem.params, strict=True)
+    ]
+    return _torch_named(outputs, final, gradients, x, state)
+
+
+class _FormulaCell(nn.RNNCell):
+    """f(W x + b + U h + c) for the f that nn.RNNCell does not have."""
+
+    def __init__(self, input_size: int, hidden_size: int, dtype: torch.dtype, f: Callable[[Any], Any]) -> None:
+        super().__init__(input_size, hidden_size, dtype=dtype)
+        self.f = f
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return self.f(F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh))
+
+
+_TORCH_CELLS: dict[str, Callable[..., nn.Module]] = {
+    "tanh": partial(nn.RNNCell, nonlinearity="tanh"),
+    "relu": partial(nn.RNNCell, nonlinearity="relu"),
+    "sigmoid": partial(_FormulaCell, f=torch.sigmoid),
+    "identity": partial(_FormulaCell, f=lambda s: s),
+    "gru": nn.GRUCell,
+    "lstm": nn.LSTMCell,
+}
+
+
+def _torch_cell(name: str, p: LayerParameters) -> nn.Module:
+    module = _TORCH_CELLS[name](p.W.shape[1], p.hidden_size, dtype=torch.float64)
+    _place(module, "", p)
+    return module
+
+
+def _place(module: nn.Module, suffix: str, p: LayerParameters) -> None:
+    for torch_name, name in zip(TORCH_WEIGHTS, WEIGHTS, strict=True):
+        weight, value = getattr(module, torch_name + suffix), getattr(p, name)
+        with torch.no_grad():
+            weight.copy_(torch.zeros_like(weight) if value is None else torch.from_numpy(value))
+
+
+def _read_row(
+    module: nn.Module, x: torch.Tensor, state: tuple[torch.Tensor, ...], starts: Sequence[bool], *, backwards: bool
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """Read one row (length, I) in one direction, each document by itself; only the first one read sees the state."""
+    length = len(x)
+    cuts = [0, *(t for t in range(1, length) if starts[t]), length] if length else []
+    documents = [range(start, end) for start, end in pairwise(cuts)]
+    zeros = tuple(map(torch.zeros_like, state))
+    row_starts_anew = length > 0 and starts[0]
+    outputs = list(x.new_zeros(length, len(state[0])))
+    if row_starts_anew and not backwards:
+        state = zeros
+    for number, document in enumerate(reversed(documents) if backwards else documents):
+        if number:
+            state = zeros
+        for t in reversed(document) if backwards else document:
+            state = module(x[t], state) if len(state) == 2 else (module(x[t], state[0]),)
+            outputs[t] = state[0]
+    if row_starts_anew and backwards:
+        state = zeros
+    return torch.stack(outputs) if length else x.new_zeros(0, len(state[0])), state
+
+
+def _backward(problem: Problem, outputs: torch.Tensor, final: Any) -> None:
+    weighted = zip(named_states(final).values(), named_states(problem.d_state).values(), strict=True)
+    loss = (outputs * torch.from_numpy(problem.d_outputs)).sum()
+    (loss + sum((s * torch.from_numpy(d)).sum() for s, d in weighted)).backward()
+
+
+def _torch_gradients(module: nn.Module, suffix: str, p: LayerParameters) -> LayerParameters:
+    gradients = [_gradient(getattr(module, torch_name + suffix)) for torch_name in TORCH_WEIGHTS]
+    return LayerParameters(*(None if getattr(p, w) is None else g for w, g in zip(WEIGHTS, gradients, strict=True)))
+
+
+def _torch_named(outputs: torch.Tensor, final: Any, gradients: Any, x: torch.Tensor, state: Any) -> Answer:
+    return {
+        "outputs": outputs.detach().numpy(),
+        **named_states(map_state(lambda s: s.detach().numpy(), final)),
+        **named_gradients(unroll.Gradients(gradients, _gradient(x), map_state(_gradient, state))),
+    }
+
+
+def _leaf(array: Array) -> torch.Tensor:
+    return torch.from_numpy(array.copy()).requires_grad_()
+
+
+def _gradient(tensor: torch.Tensor) -> Array:
+    return np.zeros(tensor.shape) if tensor.grad is None else np.asarray(tensor.grad.numpy())

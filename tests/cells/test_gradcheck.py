@@ -1,0 +1,64 @@
+"""The finite differences themselves: what they find, and what they leave behind."""
+
+import numpy as np
+import pytest
+
+from elman.cells.gradcheck import gradient_error, numerical_gradient, relative_error
+
+
+@pytest.fixture
+def array() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(2, 3))
+
+
+def test_the_gradient_of_a_sum_of_sines_is_the_cosines(array) -> None:
+    gradient = numerical_gradient(lambda: float(np.sin(array).sum()), array)
+    # Truncation: epsilon^2 / 6 = 2e-11; rounding: 1e-16 / epsilon = 1e-11.
+    np.testing.assert_allclose(gradient, np.cos(array), rtol=0, atol=1e-10)
+
+
+def test_one_swapped_sign_is_caught(array) -> None:
+    def loss() -> float:
+        return float(np.sin(array).sum())
+
+    wrong = np.cos(array)
+    # As above, relative to a norm of order one.
+    assert gradient_error(loss, array, wrong) < 1e-10
+    wrong[1, 2] *= -1.0
+    assert gradient_error(loss, array, wrong) > 1e-2
+
+
+def test_epsilon_is_the_step(array) -> None:
+    seen = []
+
+    def loss() -> float:
+        seen.append(array[0, 0])
+        return 0.0
+
+    start = array[0, 0]
+    numerical_gradient(loss, array, epsilon=0.25)
+    assert seen[:3] == [start + 0.25, start - 0.25, start]
+
+
+def test_the_array_is_put_back(array) -> None:
+    before = array.copy()
+    numerical_gradient(lambda: float((array**2).sum()), array)
+    np.testing.assert_array_equal(array, before)
+
+
+def test_float32_is_refused(array) -> None:
+    with pytest.raises(ValueError, match=r"^finite differences need float64, given float32$"):
+        numerical_gradient(lambda: 0.0, array.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "error"),
+    [([3.0, 4.0], [3.0, 4.0], 0.0), ([0.0, 0.0], [0.0, 0.0], 0.0), ([3.0, 4.0], [0.0, 0.0], 1.0), ([1.0], [3.0], 0.5)],
+    ids=["equal", "both_zero", "one_zero", "a_third"],
+)
+def test_the_relative_error_is_of_the_norms(given, expected, error) -> None:
+    assert relative_error(np.array(given), np.array(expected)) == error
+
+
+def test_a_gradient_that_is_nan_is_no_small_error(array) -> None:
+    assert not gradient_error(lambda: float(array.sum()), array, np.full_like(array, np.nan)) < 1e-7
