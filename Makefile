@@ -2,10 +2,12 @@
 #   make demo    train a small language model for about a minute, and use it
 #   make test    the fast suite
 #   make check   formatting, lint and types
+# Versions are those of constraints.txt, for what is installed and for what builds it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-slow check format clean
 .DELETE_ON_ERROR:

@@ -1,1 +1,45 @@
-"""elman: small recurrent sequence models, from the equation on the page to a model that runs without PyTorch."""
+"""elman: small recurrent sequence models, from the equation on the page to a model that runs without PyTorch.
+
+    import elman
+
+    lm = elman.LanguageModel(cell="lstm", hidden_size=256)
+    lm.fit("book.txt", minutes=5)
+    print(lm.generate("time traveller", max_tokens=80, temperature=0.7))
+    lm.save("models/book")
+    lm = elman.load("models/book")          # needs no torch
+
+Public names are looked up when they are used: `import elman` imports neither torch nor NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import ElmanError
+    from .estimators import LanguageModel
+    from .runtime import load
+
+_HOME_OF = {
+    "ElmanError": "elman.errors",
+    "LanguageModel": "elman.estimators",
+    "load": "elman.runtime",
+}
+
+__all__ = ["ElmanError", "LanguageModel", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name == "__version__":
+        from .version import version
+
+        return version()
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'elman' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__, "__version__"]

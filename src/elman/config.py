@@ -89,7 +89,7 @@ def validated(model: type[C], values: Mapping[str, Any]) -> C:
 
 
 def _told(model: type[Config], problem: Any) -> str:
-    path = [str(part) for part in problem["loc"]]
+    path = [part for part in problem["loc"] if isinstance(part, str)]
     key = ".".join(path) or "config"
     if problem["type"] == "extra_forbidden":
         known = _keys(model, path[:-1])

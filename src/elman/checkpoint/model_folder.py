@@ -21,6 +21,7 @@ from .sealed import MANIFEST, Tensors, json_bytes, parse_json, parse_tensors, re
 
 FORMAT = 1
 _CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
+_LONGEST_CARD = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +64,11 @@ def read_model(folder: Path) -> ModelFolder:
     for name, tokens in vocabularies.items():
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
             raise ModelError(f"{name!r} is no list of tokens", where=str(folder / _VOCABULARY))
-    return ModelFolder(config, tensors, vocabularies)
+    return ModelFolder(config, tensors, vocabularies, _read_card(folder / _CARD))
+
+
+def _read_card(path: Path) -> str:
+    """The card as it is now: it is a user's to edit, and may be gone."""
+    if not path.is_file() or path.stat().st_size > _LONGEST_CARD:
+        return ""
+    return path.read_text("utf-8", "replace")

@@ -54,7 +54,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, request: dict[str, Any], *, overwrite: bool = False) -> RunFolder:
-        """Make and lock a new run folder; one that exists is refused, or emptied with overwrite."""
+        """Make and lock a new run folder; one that exists is refused, or with overwrite set aside until `keep`."""
         if path.exists() and not path.is_dir():
             raise ConfigError("is a file, expected a new folder", hint="choose another -o", where=str(path))
         occupied = path.is_dir() and any(path.iterdir())
@@ -63,15 +63,29 @@ class RunFolder:
             if not is_run_folder(path):
                 hint = "it is not a run folder, and nothing in it will be touched: choose another -o"
             raise ConfigError("exists already", hint=hint, where=str(path))
+        if occupied:
+            held = cls(path)
+            held.lock()  # refuse to replace a folder that a process trains in
+            shutil.rmtree(_aside(path), ignore_errors=True)
+            path.rename(_aside(path))
+            held.unlock()
         with disk_errors_told(path):
             path.mkdir(parents=True, exist_ok=True)
             run = cls(path)
             run.lock()
-            for entry in path.iterdir() if occupied else ():
-                if entry.name != "lock":
-                    shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
             replace_file(path / _REQUEST, json_bytes(request))
         return run
+
+    def keep(self) -> None:
+        """The new run is whole: let go of the one that it replaces."""
+        shutil.rmtree(_aside(self.path), ignore_errors=True)
+
+    def abandon(self) -> None:
+        """The new run never began: remove it, and put back the one that it would have replaced."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.unlock()
+        if _aside(self.path).exists():
+            _aside(self.path).rename(self.path)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -163,3 +177,7 @@ class RunFolder:
         """Cut metrics.jsonl back to what a checkpoint knew."""
         with (self.path / name).open("ab") as stream:
             stream.truncate(length)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.replaced")

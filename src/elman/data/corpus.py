@@ -29,7 +29,7 @@ from elman.errors import DataError, ModelError
 from elman.text import NORMALIZERS, TOKENIZERS, UNKNOWN, TextCodec, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 
-from .readers import SourceRecord, TextSource
+from .readers import Source, SourceRecord
 
 Ids = npt.NDArray[np.int64]
 
@@ -145,10 +145,10 @@ class MemoryTokens:
 
 def prepare(
     folder: Path,
-    train: Iterable[TextSource],
+    train: Iterable[Source],
     text: TextConfig,
     *,
-    valid: Iterable[TextSource] = (),
+    valid: Iterable[Source] = (),
     valid_fraction: float | None = None,
     min_frequency: int | None = None,
     vocabulary_size: int | None = None,
@@ -197,7 +197,7 @@ def _held_out_tokens(total: int, fraction: float | None) -> int:
     return min(total - int(total * (1.0 - AUTOMATIC_VALID_SHARE)), AUTOMATIC_VALID_TOKENS)
 
 
-def _check_sizes(sources: list[TextSource], train: int, valid: int, level: str) -> None:
+def _check_sizes(sources: list[Source], train: int, valid: int, level: str) -> None:
     where = ", ".join(source.name for source in sources)
     if train + valid == 0:
         raise DataError("is empty, expected text", hint="name a file with some pages of text", where=where)

@@ -15,14 +15,15 @@ import io
 import re
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from elman.errors import DataError
 
 STDIN = "-"
+IN_MEMORY = "memory"
 BLOCK_BYTES = 1 << 20
 Notify = Callable[[str], None]
 
@@ -40,11 +41,43 @@ class SourceRecord:
     sha256: str
 
 
+class Source(Protocol):
+    """A text to read once."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def record(self) -> SourceRecord:
+        """What was read, once `blocks` has ended."""
+
+    def blocks(self) -> Iterator[str]:
+        """Yield its text in blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryText:
+    """Texts that a Python caller holds, each ending its own line."""
+
+    texts: Sequence[str]
+    name: str = IN_MEMORY
+
+    @property
+    def record(self) -> SourceRecord:
+        content = "".join(self.blocks()).encode("utf-8", "surrogatepass")
+        return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
+
+    def blocks(self) -> Iterator[str]:
+        for text in self.texts:
+            yield text if text.endswith("\n") else text + "\n"
+
+
 class TextSource:
     """One text to read once: a path or `-`. After `blocks()` has ended, `record` says what was read."""
 
     def __init__(self, path: str | Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
-        self.name = "stdin" if str(path) == STDIN else str(path)
+        self._name = "stdin" if str(path) == STDIN else str(path)
         self._path = path
         self._encoding = encoding
         self._notify = notify
@@ -59,9 +92,23 @@ class TextSource:
                 ) from None
 
     @property
+    def name(self) -> str:
+        """The path as the user gave it, or `stdin`."""
+        return self._name
+
+    @property
     def record(self) -> SourceRecord:
         """What was read so far."""
         return SourceRecord(self.name, self._bytes, self._hash.hexdigest())
+
+    def check(self) -> None:
+        """Open the file and look at its beginning: what cannot be text is refused before anything is written."""
+        if str(self._path) == STDIN:
+            return
+        with _opened(self._path, self.name) as stream:
+            first = stream.read(BLOCK_BYTES)
+        if not first.startswith(b"\x1f\x8b") and self._encoding is None:
+            _detect(first, self.name, lambda message: None)
 
     def blocks(self) -> Iterator[str]:
         """Yield the text in blocks that end with a line where they can."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from elman.cells import CELLS, Cell, readout
 from elman.checkpoint import ModelFolder, write_model
@@ -35,13 +35,17 @@ Ids = npt.NDArray[np.int64]
 SCORED_STEPS = 128  # tokens of each held-out stream scored at a time
 
 
+def _one_or_several(sizes: Any) -> Any:
+    return sizes if isinstance(sizes, list | tuple) else (sizes,)
+
+
 class LanguageModelConfig(Config):
     """The sizes of a language model; what is marked (training) changes nothing at prediction."""
 
     cell: Literal["elman", "gru", "lstm"] = "lstm"
     activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
     embedding_size: PositiveInt
-    hidden_size: PositiveInt | tuple[PositiveInt, ...]  # one for all layers, or one for each
+    hidden_size: Annotated[tuple[PositiveInt, ...], BeforeValidator(_one_or_several)]  # for all layers, or one each
     num_layers: PositiveInt = 1
     tie_weights: bool = False  # the readout is the embedding: embedding_size = the last hidden size
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
@@ -49,7 +53,7 @@ class LanguageModelConfig(Config):
 
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
-        if isinstance(self.hidden_size, tuple) and len(self.hidden_size) != self.num_layers:
+        if len(self.hidden_size) not in (1, self.num_layers):
             raise ValueError(f"hidden_size gives {len(self.hidden_size)} layers, num_layers {self.num_layers}")
         if self.tie_weights and self.embedding_size != self.hidden_sizes[-1]:
             sizes = f"embedding_size {self.embedding_size}, last hidden size {self.hidden_sizes[-1]}"
@@ -59,7 +63,7 @@ class LanguageModelConfig(Config):
     @property
     def hidden_sizes(self) -> tuple[int, ...]:
         """H of each layer."""
-        return self.hidden_size if isinstance(self.hidden_size, tuple) else (self.hidden_size,) * self.num_layers
+        return self.hidden_size if len(self.hidden_size) > 1 else self.hidden_size * self.num_layers
 
     def build_cell(self) -> Cell:
         """The pointwise step."""
@@ -76,9 +80,11 @@ class LanguageModelPredictor:
         config: LanguageModelConfig,
         text: TextConfig,
         vocabulary: Vocabulary,
-        tensors: dict[str, npt.NDArray[Any]],
+        tensors: Tensors,
+        card: str = "",
     ) -> None:
         """Take weights by name; a shape that does not fit the config is a ModelError."""
+        self.card = card
         V = len(vocabulary)
         self.config = config
         self.text = text
@@ -98,7 +104,7 @@ class LanguageModelPredictor:
             config = validated(LanguageModelConfig, model.config.get("model", {}))
             text = validated(TextConfig, model.config.get("text", {}))
             vocabulary = Vocabulary(model.vocabularies.get("tokens", []))
-            return cls(config, text, vocabulary, model.tensors)
+            return cls(config, text, vocabulary, model.tensors, model.card)
         except (ConfigError, ValueError) as error:
             raise ModelError(str(error), hint="the folder is damaged", where=str(where)) from None
         except ModelError as error:
@@ -111,14 +117,15 @@ class LanguageModelPredictor:
         """The number of weights."""
         return sum(tensor.size for tensor in self.tensors.values())
 
-    def save(self, path: str | Path, card: str = "") -> None:
-        """Write a model folder."""
+    def save(self, path: str | Path, *, card: str | None = None) -> None:
+        """Write a model folder, with a new card or the one that the model came with."""
         config = {
             "task": self.task,
             "model": self.config.model_dump(mode="json"),
             "text": self.text.model_dump(mode="json"),
         }
-        write_model(Path(path), ModelFolder(config, self.tensors, {"tokens": list(self.vocabulary.tokens)}, card))
+        vocabularies = {"tokens": list(self.vocabulary.tokens)}
+        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card))
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before any token."""

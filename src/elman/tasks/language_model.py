@@ -15,7 +15,7 @@ et al., 2015), the embedding of `<unk>` zero, for it may never be seen in traini
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +32,7 @@ from elman.training.config import TrainingConfig
 from elman.training.task import Carry, Position
 
 PREVIEW_TOKENS = 160
-_LAYERS: dict[str, type[nn.RNNBase]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
+_LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
 _STATES = {"elman": ("h",), "gru": ("h",), "lstm": ("h", "c")}
 
 
@@ -62,10 +62,10 @@ class LanguageModelNetwork(nn.Module):
                 if "bias" in name:
                     nn.init.zeros_(parameter)
                 elif "weight_hh" in name:
-                    for gate in parameter.detach().split(H):
+                    for gate in torch.split(parameter.detach(), H):
                         nn.init.orthogonal_(gate)
             if self.config.cell == "lstm":
-                nn.init.ones_(layer.bias_ih_l0.detach()[H : 2 * H])
+                nn.init.ones_(dict(layer.named_parameters())["bias_ih_l0"].detach()[H : 2 * H])
         with torch.no_grad():
             self.embedding.weight[0].zero_()
             self.readout.bias.zero_()

@@ -72,17 +72,17 @@ class ConsoleDisplay:
         if self._bar is not None:
             self._bar.update(self._bar_task, completed=progress, description=line)
         else:
-            self._console.print(f"{progress:4.0%}  {line}", highlight=False)
+            self._console.print(f"{progress:4.0%}  {line}", highlight=False, soft_wrap=True)
         self._told = now
 
     def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
         told = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        self._console.print(f"step {step:,}  held out: {told}{'  (best so far)' if best else ''}", highlight=False)
+        self.say(f"step {step:,}  held out: {told}{'  (best so far)' if best else ''}")
         if sample and self._samples:
-            self._console.print(Text(_indented(sample), style="dim"))
+            self._console.print(Text(_indented(sample), style="dim"), soft_wrap=True)
 
     def say(self, message: str) -> None:
-        self._console.print(message, highlight=False, markup=False)
+        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def end(self) -> None:
         if self._bar is not None:

@@ -1,0 +1,44 @@
+"""The command line: arguments in, calls out. Data on stdout, messages on stderr, an exit code for each kind of failure.
+
+One file a group of commands; heavy imports are inside the commands, so that --help is quick and torch-free commands
+stay torch-free.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from . import data, demo, doctor, predict, train
+from .console import run_app
+
+app = typer.Typer(
+    name="elman",
+    help="Small recurrent sequence models: train on your own file, use without PyTorch.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(train.app, name="train")
+app.command("resume")(train.resume)
+app.command("evaluate")(predict.evaluate)
+app.command("generate")(predict.generate)
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True)) -> None:
+    if version:
+        from elman.version import version as installed
+
+        typer.echo(installed())
+        raise typer.Exit
+
+
+def main() -> int:
+    """Run the command line; return the exit code."""
+    return run_app(app)
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,86 @@
+"""How commands speak: messages and errors on stderr, one JSON object on stdout, exit codes that scripts can rely on."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from elman.errors import ConfigError, ElmanError, ResourceError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+def run_app(app: typer.Typer) -> int:
+    """Run the command of sys.argv; every failure is one clear line and its exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        result = typer.main.get_command(app)(standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that exiting does not complain again
+        return EXIT_BROKEN_PIPE
+    except KeyboardInterrupt:
+        say("interrupted")
+        return EXIT_INTERRUPTED
+    except (Exception, SystemExit) as error:
+        return _told(error)
+    return result if isinstance(result, int) else 0
+
+
+def say(message: str) -> None:
+    """Write one message to stderr."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def stderr_console() -> Console:
+    """Return the rich console for progress; it moves only on a terminal and honours NO_COLOR."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """Write the command's one JSON object."""
+    print(json.dumps(value, ensure_ascii=False))
+
+
+def _told(error: BaseException) -> int:
+    """Tell of an error on stderr (and as JSON on stdout where the command speaks JSON); return its exit code."""
+    if isinstance(error, SystemExit | typer.Exit):
+        code = error.code if isinstance(error, SystemExit) else error.exit_code
+        return code if isinstance(code, int) else 1
+    if isinstance(error, typer.Abort):
+        return EXIT_INTERRUPTED
+    elman_error = _as_elman_error(error)
+    if "--json" in sys.argv:
+        told = {"code": elman_error.code, "message": elman_error.message, "hint": elman_error.hint}
+        print_json({**told, "where": elman_error.where})
+    say(f"elman: {elman_error}")
+    return elman_error.exit_code
+
+
+def _as_elman_error(error: BaseException) -> ElmanError:
+    if isinstance(error, ElmanError):
+        return error
+    if isinstance(error, typer.TyperException):  # a wrong option, as the parser tells it
+        context = getattr(error, "ctx", None)
+        hint = f"see `{context.command_path} --help`" if context is not None else None
+        return ConfigError(error.format_message().rstrip("."), hint=hint)
+    if isinstance(error, MemoryError):
+        return ResourceError("out of memory", hint="try a smaller model, or a shorter text")
+    if os.environ.get("ELMAN_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, OSError):
+        return ElmanError(f"{error.strerror or error}", where=error.filename and str(error.filename))
+    told = f"{type(error).__name__}: {error}"
+    return ElmanError(told, hint="this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it")

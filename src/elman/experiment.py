@@ -1,0 +1,240 @@
+"""The composition root: a request becomes a run folder, a task, a model, a training, and a model folder.
+
+    train    request -> run folder -> corpus -> config.toml -> fit -> model folder
+    resume   the same from wherever it stopped: a run killed while it read its text starts over, one killed while it
+             trained goes on from its newest checkpoint, a finished one completes its model folder
+
+Everything that torch is needed for begins here; what only predicts never comes this way.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from elman.checkpoint import RunFolder
+from elman.config import Values, read_toml, validated, write_toml
+from elman.data import named
+from elman.data.corpus import Corpus, prepare
+from elman.data.readers import IN_MEMORY, STDIN, MemoryText, Source, TextSource
+from elman.errors import ConfigError, DataError, ElmanError, ModelError, ResourceError
+from elman.runtime import load
+from elman.runtime.card import write_card
+from elman.tasks.language_model import LanguageModelTask
+from elman.tasks.language_model_config import ASSUMED_FLOPS, LanguageModelRun, measure_flops, resolve
+from elman.training.loop import Fitted, fit
+from elman.training.progress import Display
+from elman.training.threads import fastest_threads
+from elman.version import version
+
+
+def train(
+    sources: Sequence[str | Path | MemoryText],
+    out: Path,
+    given: Values,
+    display: Display,
+    *,
+    valid: Sequence[str | Path | MemoryText] = (),
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Train a language model on texts; return what `elman train --json` prints.
+
+    given holds config keys as a TOML file would; what it lacks is chosen from the text and the budget.
+    """
+    resolve(given)  # mistakes in the options are told before anything is read or written
+    _check_device(given)
+    train_paths, valid_paths = [_located(each) for each in sources], [_located(each) for each in valid]
+    for each in (*train_paths, *valid_paths):
+        if not isinstance(each, MemoryText):
+            TextSource(each).check()
+    request = {"given": given, "sources": _names(train_paths), "task": "lm", "valid": _names(valid_paths)}
+    run = RunFolder.create(out, request, overwrite=overwrite)
+    try:
+        try:
+            _prepare(run, given, train_paths, valid_paths, display)
+        except (ElmanError, KeyboardInterrupt, MemoryError, OSError):
+            run.abandon()
+            raise
+        run.keep()
+        return _continue(run, display)
+    finally:
+        run.unlock()
+
+
+def resume(path: Path, display: Display) -> dict[str, Any]:
+    """Go on with a run; return what `elman train --json` prints."""
+    run = RunFolder.open(path)
+    try:
+        if not (run / "config.toml").exists():
+            request = run.request
+            gone = [name for name in (*request["sources"], *request["valid"]) if name in (STDIN, IN_MEMORY)]
+            if gone:
+                hint = "train again with --overwrite, giving the text again"
+                raise DataError(
+                    "was stopped before its text was read, and the text is gone", hint=hint, where=str(path)
+                )
+            display.say("the run was stopped before its text was read: starting over")
+            shutil.rmtree(run / "data", ignore_errors=True)
+            _prepare(run, request["given"], request["sources"], request["valid"], display)
+            run.keep()
+        return _continue(run, display)
+    finally:
+        run.unlock()
+
+
+def run_config(run: RunFolder) -> LanguageModelRun:
+    """Return the resolved config of a run folder."""
+    try:
+        return validated(LanguageModelRun, read_toml(run / "config.toml"))
+    except ConfigError as error:
+        raise ModelError(str(error), hint="train again with --overwrite", where=str(run.path)) from None
+
+
+def _prepare(
+    run: RunFolder,
+    given: Values,
+    sources: Sequence[str | Path | MemoryText],
+    valid: Sequence[str | Path | MemoryText],
+    display: Display,
+) -> None:
+    """Read the text and settle the config: config.toml is written last, and says that all of it is there."""
+    early = resolve(given)
+    data = early.data
+    corpus = prepare(
+        run / "data",
+        _opened(sources, data.encoding, display.say),
+        data,
+        valid=_opened(valid, data.encoding, display.say),
+        valid_fraction=data.valid_fraction,
+        min_frequency=data.min_frequency,
+        vocabulary_size=data.vocabulary_size,
+        seed=early.seed,
+    )
+    cuda = _device(early.training.device) == "cuda"
+    measured = early.training.minutes is not None and "hidden_size" not in given.get("model", {})
+    flops = 1e13 if cuda else measure_flops() if measured else ASSUMED_FLOPS
+    config = resolve(given, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary), flops=flops)
+    training = config.training.model_copy(update={"device": "cuda" if cuda else "cpu"})
+    if not training.threads:
+        training = training.model_copy(update={"threads": 1 if cuda else _fastest_threads(config, corpus)})
+    config = config.model_copy(update={"training": training})
+    (run / "env.json").write_text(json.dumps(_environment(), indent=1) + "\n", "utf-8")
+    write_toml(run / "config.toml", config)
+    _tell(config, corpus, display)
+
+
+def _continue(run: RunFolder, display: Display) -> dict[str, Any]:
+    """Train to the end of the budget, and complete the model folder."""
+    config, corpus = run_config(run), Corpus.open(run / "data")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(config.training.threads)
+    try:
+        task = _task(config, corpus)
+        model = task.build().to(config.training.device)
+        fitted = fit(task, model, config.training, run, display, seed=config.seed)
+    except (MemoryError, torch.OutOfMemoryError):
+        hint = "try a smaller --batch-size, --bptt or --hidden; `elman resume` goes on from the last checkpoint"
+        raise ResourceError("out of memory", hint=hint, where=str(run.path)) from None
+    finally:
+        torch.set_num_threads(threads)
+    return _complete(run, corpus, fitted)
+
+
+def _complete(run: RunFolder, corpus: Corpus, fitted: Fitted) -> dict[str, Any]:
+    """Score the shipped model on all of the held-out part, and write its card."""
+    predictor = load(run.path)
+    valid = predictor.evaluate(corpus.ids("valid"))
+    predictor.save(run / "model", card=write_card(predictor, valid, corpus))
+    return {
+        "run": str(run.path),
+        "model": str(run / "model"),
+        "task": "lm",
+        "steps": fitted.steps,
+        "seconds": round(fitted.seconds, 3),
+        "tokens_per_second": round(fitted.tokens_per_second, 1),
+        "best_step": fitted.best_step,
+        "valid": valid,
+    }
+
+
+def _task(config: LanguageModelRun, corpus: Corpus) -> LanguageModelTask:
+    return LanguageModelTask(
+        corpus, config.model, config.data.text, config.training, stream=config.data.stream, seed=config.seed
+    )
+
+
+def _fastest_threads(config: LanguageModelRun, corpus: Corpus) -> int:
+    """Time a step of the very model, forward and backward, on one thread and on all."""
+    task = _task(config, corpus)
+    model, rng = task.build(), torch.Generator().manual_seed(0)
+    batch, _ = next(task.batches(task.start()))
+    before = torch.get_num_threads()
+    try:
+        return fastest_threads(lambda: task.loss(model, batch, None, 0.0, rng)[0].backward())  # type: ignore[no-untyped-call]
+    finally:
+        torch.set_num_threads(before)
+
+
+def _located(source: str | Path | MemoryText) -> str | Path | MemoryText:
+    """A path that holds from any folder; the cached file of a data set where no file has that name."""
+    if isinstance(source, MemoryText) or str(source) == STDIN:
+        return source
+    path = Path(source)
+    if not path.exists() and str(source) in named.DATA_SETS:
+        return named.path(str(source))
+    return path.absolute() if path.exists() else path
+
+
+def _names(sources: Iterable[str | Path | MemoryText]) -> list[str]:
+    return [source.name if isinstance(source, MemoryText) else str(source) for source in sources]
+
+
+def _opened(
+    sources: Iterable[str | Path | MemoryText], encoding: str | None, notify: Callable[[str], None]
+) -> list[Source]:
+    return [
+        source if isinstance(source, MemoryText) else TextSource(source, encoding=encoding, notify=notify)
+        for source in sources
+    ]
+
+
+def _device(wanted: str) -> str:
+    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+
+
+def _check_device(given: Values) -> None:
+    if given.get("training", {}).get("device") == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="use --device auto or cpu")
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "elman": version(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def _tell(config: LanguageModelRun, corpus: Corpus, display: Display) -> None:
+    """Say what will be trained, automatic choices included."""
+    model, training = config.model, config.training
+    budgets = {"steps": training.steps, "epochs": training.epochs, "minutes": training.minutes}
+    budget = next(f"{value:g} {name}" for name, value in budgets.items() if value is not None)
+    sizes = "-".join(map(str, model.hidden_sizes))
+    display.say(
+        f"{corpus.train.tokens:,} {config.data.level}s to train on, {corpus.valid.tokens:,} held out, "
+        f"{len(corpus.vocabulary):,} different"
+    )
+    display.say(
+        f"{model.cell} {sizes}, embedding {model.embedding_size}, dropout {model.dropout:g}; batches of "
+        f"{training.batch_size} x {training.bptt_steps}; {training.optimizer} at {training.learning_rate:g}; "
+        f"{training.threads} thread{'s' * (training.threads > 1)} on {training.device}; {budget}"
+    )
