@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from elman.cells import CELLS, Cell, readout
-from elman.checkpoint import ModelFolder, write_model
+from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.config import Config, validated
 from elman.data.corpus import MemoryTokens, TextConfig
 from elman.data.streams import Tokens, held_out
