@@ -106,7 +106,8 @@ def _told(model: type[Config], problem: Any) -> str:
         choices = problem["ctx"]["expected"].replace("'", "")
         guess = _did_you_mean(str(problem["input"]), choices.replace(" or ", ", ").split(", "))
         return f"{key}: given {problem['input']!r}, expected {choices}{guess}"
-    return f"{key}: given {problem['input']!r}, expected: {message.removeprefix('input should be ')}"
+    expected = message.removeprefix("input should be ").split(", unable to")[0]
+    return f"{key}: given {problem['input']!r}, expected {expected}"
 
 
 def _keys(model: type[Config], path: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ Everything that torch is needed for begins here; what only predicts never comes 
 
 from __future__ import annotations
 
+import difflib
 import json
 import platform
 import shutil
@@ -188,6 +189,8 @@ def _located(source: str | Path | MemoryText) -> str | Path | MemoryText:
     path = Path(source)
     if not path.exists() and str(source) in named.DATA_SETS:
         return named.path(str(source))
+    if not path.exists() and (near := difflib.get_close_matches(str(source), named.DATA_SETS, n=1)):
+        raise DataError("no such file", hint=f"did you mean the data set {near[0]!r}?", where=str(source))
     return path.absolute() if path.exists() else path
 
 

@@ -1,5 +1,7 @@
 """The finite differences themselves: what they find, and what they leave behind."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,27 @@ def test_the_array_is_put_back(array) -> None:
     before = array.copy()
     numerical_gradient(lambda: float((array**2).sum()), array)
     np.testing.assert_array_equal(array, before)
+
+
+def test_the_array_is_put_back_where_the_loss_raises(array) -> None:
+    before, calls = array.copy(), []
+
+    def loss() -> float:
+        calls.append(None)
+        if len(calls) == 4:  # below the second entry
+            raise RuntimeError("no loss here")
+        return 0.0
+
+    with pytest.raises(RuntimeError, match=r"^no loss here$"):
+        numerical_gradient(loss, array)
+    np.testing.assert_array_equal(array, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (3,), (), (2, 3, 1)], ids=str)
+def test_a_gradient_of_another_shape_is_refused_though_it_might_broadcast(array, shape) -> None:
+    expected = f"gradient: given shape {shape}, expected (2, 3)"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        gradient_error(lambda: float(array.sum()), array, np.ones(shape))
 
 
 def test_float32_is_refused(array) -> None:

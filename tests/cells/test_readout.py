@@ -1,5 +1,6 @@
 """The readout against torch's functional losses and finite differences, its masks and its largest logits."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +94,49 @@ def test_a_masked_logit_that_is_nan_never_reaches_the_sum(example: Example) -> N
     np.testing.assert_array_equal(d_logits, expected_d_logits)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_a_masked_logit_that_is_infinite_is_harmless_and_silent(example: Example, value: float) -> None:
+    logits = example.logits.copy()
+    logits[~example.mask] = value
+    total, count, d_logits = example.loss(logits, example.targets, example.mask)
+    expected_total, expected_count, expected_d_logits = example.loss(example.logits, example.targets, example.mask)
+    assert (total, count) == (expected_total, expected_count)
+    np.testing.assert_array_equal(d_logits, expected_d_logits)
+
+
+@pytest.mark.parametrize("value", [-100, -1, 4])
+def test_a_masked_target_may_be_no_class_at_all(example: Example, value: int) -> None:
+    targets = np.where(example.mask, example.targets, value)
+    total, count, d_logits = example.loss(example.logits, targets, example.mask)
+    expected_total, expected_count, expected_d_logits = example.loss(example.logits, example.targets, example.mask)
+    assert (total, count) == (expected_total, expected_count)
+    np.testing.assert_array_equal(d_logits, expected_d_logits)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["all", "masked"])
+@pytest.mark.parametrize("value", [-100, -1, 4])
+def test_a_target_that_counts_and_is_no_class_is_refused(value: int, masked: bool) -> None:
+    targets = np.array([[1, 2, 3], [0, value, 1]])
+    mask = np.array([[True, False, True], [False, True, True]]) if masked else None
+    with pytest.raises(ValueError, match=f"^targets: given class {value}, expected 0 to 3$"):
+        readout.softmax_cross_entropy(np.zeros((2, 3, 4)), targets, mask)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32])
+def test_a_mask_of_ones_and_zeros_is_a_mask(example: Example, dtype: type) -> None:
+    total, count, d_logits = example.loss(example.logits, example.targets, example.mask.astype(dtype))
+    expected_total, expected_count, expected_d_logits = example.loss(example.logits, example.targets, example.mask)
+    assert (total, count) == (expected_total, expected_count)
+    np.testing.assert_array_equal(d_logits, expected_d_logits)
+
+
+def test_a_mask_of_another_shape_is_refused(example: Example) -> None:
+    mask = example.mask[:1]
+    expected = f"mask: given shape {mask.shape}, expected {example.mask.shape}"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        example.loss(example.logits, example.targets, mask)
+
+
 def test_a_mask_that_keeps_nothing_gives_zero(example: Example) -> None:
     total, count, d_logits = example.loss(example.logits, example.targets, np.zeros_like(example.mask))
     assert (total, count) == (0.0, 0)
@@ -131,6 +175,16 @@ def test_float32_stays_float32(example: Example) -> None:
     assert d_logits.dtype == np.float32
     # A dozen roundings of 6e-8 in numbers of order one.
     assert total == pytest.approx(example.loss(example.logits, example.targets, example.mask)[0], abs=1e-5)
+
+
+def test_integer_targets_leave_float32_as_it_is(example: Example) -> None:
+    targets = example.mask.astype(np.int64) if example.targets.dtype.kind == "f" else example.targets
+    total, _, d_logits = example.loss(example.logits.astype(np.float32), targets)
+    expected_total, _, expected_d_logits = example.loss(example.logits, targets)
+    assert d_logits.dtype == np.float32
+    # A dozen roundings of 6e-8 in numbers of order one.
+    assert total == pytest.approx(expected_total, abs=1e-5)
+    np.testing.assert_allclose(d_logits, expected_d_logits, rtol=0, atol=1e-6)
 
 
 def test_log_softmax_and_softmax_are_those_of_torch() -> None:

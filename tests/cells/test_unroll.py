@@ -1,5 +1,6 @@
 """The loop over time: documents in a stream, the edges of B and T, and what it refuses. The rest: test_contract."""
 
+import math
 import re
 from dataclasses import replace
 from itertools import pairwise
@@ -109,8 +110,8 @@ def of_parameters(answer: Answer) -> Answer:
 
 @pytest.mark.parametrize(
     "lengths",
-    [[5, 6, 1, 0], [5, -1, 1, 0], [5, 5], 5, [[5, 5, 5, 5]]],
-    ids=["long", "negative", "few", "number", "nested"],
+    [[5, 6, 1, 0], [5, -1, 1, 0], [5, 5], 5, [[5, 5, 5, 5]], [1.5, 5.0, 1.0, 0.0], [math.nan] * 4],
+    ids=["long", "negative", "few", "number", "nested", "fraction", "nan"],
 )
 def test_lengths_that_do_not_fit_say_what_was_expected(lengths: object) -> None:
     problem = random_problem("tanh")
@@ -122,8 +123,41 @@ def test_lengths_that_do_not_fit_say_what_was_expected(lengths: object) -> None:
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_state_of_another_number_of_layers_is_refused(layers: int) -> None:
     problem = random_problem("tanh", (3, 2))
-    with pytest.raises(ValueError, match=r"argument 2 is (shorter|longer) than argument 1"):
+    with pytest.raises(ValueError, match=f"^layers of the state: given {layers}, expected 2$"):
         unroll.run(problem.cell, problem.params, problem.x, (problem.state * 2)[:layers])
+
+
+def test_a_state_of_another_number_of_directions_is_refused() -> None:
+    problem = random_problem("tanh", (3, 2), num_directions=2)
+    first, second = problem.state
+    with pytest.raises(ValueError, match=r"^directions of the state: given 1, expected 2$"):
+        unroll.run(problem.cell, problem.params, problem.x, (first, second[:1]))
+
+
+def test_the_state_of_another_cell_is_refused() -> None:
+    gru, lstm = random_problem("gru", (3,)), random_problem("lstm", (3,))
+    for problem, other, given, expected in ((gru, lstm, 2, 1), (lstm, gru, 1, 2)):
+        with pytest.raises(ValueError, match=f"^arrays of the state: given {given}, expected {expected}$"):
+            unroll.run(problem.cell, problem.params, problem.x, other.state)
+
+
+@pytest.mark.parametrize("shape", [(1, 2), (4, 1), (2,), (4, 3)], ids=["one_row", "one_column", "flat", "other_H"])
+def test_a_state_of_another_shape_is_refused_though_it_might_broadcast(name: str, shape: tuple[int, ...]) -> None:
+    problem = random_problem(name, (3, 2))
+    first, ((*_, last),) = problem.state
+    state = (first, ((*problem.state[1][0][:-1], np.zeros(shape)),))
+    assert last.shape == (4, 2)
+    expected = f"shape of the state: given {shape}, expected (4, 2)"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        unroll.run(problem.cell, problem.params, problem.x, state)
+
+
+@pytest.mark.parametrize("shape", [(1, 5), (4, 1), (4, 6), (5,), (4, 5, 1)], ids=str)
+def test_a_reset_of_another_shape_is_refused_though_it_might_broadcast(shape: tuple[int, ...]) -> None:
+    problem = random_problem("tanh")
+    expected = f"shape of reset: given {shape}, expected (4, 5)"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        unroll.run(problem.cell, problem.params, problem.x, reset=np.ones(shape, bool))
 
 
 def test_the_hidden_size_is_that_of_the_recurrent_weights() -> None:

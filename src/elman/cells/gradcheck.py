@@ -24,17 +24,21 @@ def numerical_gradient(loss: Callable[[], float], array: Array, epsilon: float =
     gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         value = array[index]
-        array[index] = value + epsilon
-        above = loss()
-        array[index] = value - epsilon
-        below = loss()
-        array[index] = value
+        try:
+            array[index] = value + epsilon
+            above = loss()
+            array[index] = value - epsilon
+            below = loss()
+        finally:
+            array[index] = value
         gradient[index] = (above - below) / (2.0 * epsilon)
     return gradient
 
 
 def relative_error(given: Array, expected: Array) -> float:
     """Return |given - expected| / (|given| + |expected|) in the Euclidean norm; 0 where both are zero."""
+    if given.shape != expected.shape:
+        raise ValueError(f"gradient: given shape {given.shape}, expected {expected.shape}")
     scale = float(np.linalg.norm(given) + np.linalg.norm(expected))
     return float(np.linalg.norm(given - expected)) / scale if scale else 0.0
 

@@ -21,7 +21,8 @@ import numpy.typing as npt
 
 from .activations import Array, sigmoid
 
-Loss = Callable[[Array, npt.NDArray[Any], "npt.NDArray[np.bool_] | None"], tuple[float, int, Array]]
+Bools = npt.NDArray[np.bool_]
+Loss = Callable[[Array, npt.NDArray[Any], Bools | None], tuple[float, int, Array]]
 
 
 def forward(h: Array, V: Array, b: Array | None = None) -> Array:
@@ -47,11 +48,15 @@ def softmax(logits: Array) -> Array:
 
 
 def softmax_cross_entropy(
-    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+    logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
-    """Return (sum, count, d_logits) for logits (..., O), targets (...) of class numbers and mask (...)."""
-    log_p = log_softmax(logits)
-    kept = np.ones(targets.shape, bool) if mask is None else mask
+    """Return (sum, count, d_logits) for logits (..., O), targets (...) of classes 0..O-1 and mask (...)."""
+    kept = _kept(mask, targets.shape)
+    targets = np.where(kept, targets, 0)
+    outside = targets[(targets < 0) | (targets >= logits.shape[-1])]
+    if outside.size:
+        raise ValueError(f"targets: given class {outside[0]}, expected 0 to {logits.shape[-1] - 1}")
+    log_p = log_softmax(np.where(kept[..., None], logits, 0.0))
     picked = np.take_along_axis(log_p, targets[..., None], axis=-1)
     d_logits: Array = np.exp(log_p)
     np.put_along_axis(d_logits, targets[..., None], np.exp(picked) - 1.0, axis=-1)
@@ -59,32 +64,46 @@ def softmax_cross_entropy(
 
 
 def sigmoid_cross_entropy(
-    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+    logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) for logits, targets in 0..1 and mask, all of one shape."""
+    logits, targets, kept = _silenced(logits, targets, mask)
     loss = np.maximum(logits, 0.0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
-    return _masked(loss, sigmoid(logits) - targets, mask)
+    return _summed(loss, sigmoid(logits) - targets, kept)
 
 
-def half_squared_error(
-    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
-) -> tuple[float, int, Array]:
+def half_squared_error(logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) of half the squared error through the identity; all arguments of one shape."""
+    logits, targets, kept = _silenced(logits, targets, mask)
     error = logits - targets
-    return _masked(0.5 * error * error, error, mask)
+    return _summed(0.5 * error * error, error, kept)
 
 
 def sigmoid_half_squared_error(
-    logits: Array, targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_] | None = None
+    logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) of half the squared error through a sigmoid; all arguments of one shape."""
+    logits, targets, kept = _silenced(logits, targets, mask)
     y = sigmoid(logits)
     error = y - targets
-    return _masked(0.5 * error * error, error * y * (1.0 - y), mask)
+    return _summed(0.5 * error * error, error * y * (1.0 - y), kept)
 
 
-def _masked(loss: Array, d_logits: Array, mask: npt.NDArray[np.bool_] | None) -> tuple[float, int, Array]:
-    kept = np.ones(loss.shape, bool) if mask is None else mask
+def _kept(mask: Bools | None, shape: tuple[int, ...]) -> Bools:
+    kept = np.ones(shape, bool) if mask is None else np.asarray(mask, bool)
+    if kept.shape != shape:
+        raise ValueError(f"mask: given shape {kept.shape}, expected {shape}")
+    return kept
+
+
+def _silenced(logits: Array, targets: npt.NDArray[Any], mask: Bools | None) -> tuple[Array, Array, Bools]:
+    """Logits and targets in the logits' dtype, zero where the mask keeps nothing: padding may hold anything."""
+    kept = _kept(mask, logits.shape)
+    logits = np.where(kept, logits, 0.0)
+    return logits, np.where(kept, targets, 0.0).astype(logits.dtype), kept
+
+
+def _summed(loss: Array, d_logits: Array, kept: Bools) -> tuple[float, int, Array]:
     return float(loss[kept].sum(dtype=np.float64)), int(kept.sum()), np.where(kept, d_logits, 0.0)
 
 

@@ -176,14 +176,16 @@ def _unroll(
 ) -> tuple[Array, StackState, Tape]:
     B, T, _ = x.shape
     state = zero_state(cell, params, B) if state is None else state
+    _expect("layers of the state", len(state), len(params))
     active = None if lengths is None else _active_steps(lengths, B, T)
-    resets = None if reset is None else np.asarray(reset, dtype=bool)
+    resets = None if reset is None else _first_steps(reset, B, T)
     if resets is not None and active is not None:
         resets = resets & active
     tapes: list[list[LayerTape]] = []
     finals: list[tuple[State, ...]] = []
     for layer, layer_state in zip(params, state, strict=True):
         outputs, layer_tapes, layer_finals = [], [], []
+        _expect("directions of the state", len(layer_state), len(layer))
         for direction, (parameters, initial) in enumerate(zip(layer, layer_state, strict=True)):
             layer_tape = LayerTape(parameters, x, [], reverse=direction == 1)
             y, final = _forward_layer(cell, layer_tape, initial, active, resets, keep_tape=keep_tape)
@@ -198,9 +200,21 @@ def _unroll(
 
 def _active_steps(lengths: npt.ArrayLike, B: int, T: int) -> Bools:
     lengths = np.asarray(lengths)
-    if lengths.shape != (B,) or (B and (lengths.min() < 0 or lengths.max() > T)):
+    integers = lengths.dtype.kind in "iu" or not lengths.size  # an empty list is an array of floats
+    if lengths.shape != (B,) or not integers or (B and (lengths.min() < 0 or lengths.max() > T)):
         raise ValueError(f"lengths: given {lengths.tolist()}, expected {B} integers between 0 and {T}")
     return np.arange(T) < lengths[:, None]
+
+
+def _first_steps(reset: npt.ArrayLike, B: int, T: int) -> Bools:
+    starts = np.asarray(reset, dtype=bool)
+    _expect("shape of reset", starts.shape, (B, T))
+    return starts
+
+
+def _expect(what: str, given: object, expected: object) -> None:
+    if given != expected:
+        raise ValueError(f"{what}: given {given}, expected {expected}")
 
 
 def _forward_layer(
@@ -208,8 +222,12 @@ def _forward_layer(
 ) -> tuple[Array, State]:
     p, x = tape.parameters, tape.x
     B, T, _ = x.shape
+    H = p.hidden_size
+    _expect("arrays of the state", len(state), len(cell.states))
+    for s in state:
+        _expect("shape of the state", s.shape, (B, H))
     a = x @ p.W.T if p.b_ih is None else x @ p.W.T + p.b_ih
-    outputs = np.zeros((B, T, p.hidden_size), a.dtype)
+    outputs = np.zeros((B, T, H), a.dtype)
     times = range(T - 1, -1, -1) if tape.reverse else range(T)
     steps: list[StepTape] = []
     U_T = p.U.T

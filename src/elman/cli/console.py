@@ -61,6 +61,9 @@ def _told(error: BaseException) -> int:
         return code if isinstance(code, int) else 1
     if isinstance(error, typer.Abort):
         return EXIT_INTERRUPTED
+    if type(error).__name__ == "NoArgsIsHelpError":  # the parser's way of printing help
+        say(str(error))
+        return ConfigError.exit_code
     elman_error = _as_elman_error(error)
     if "--json" in sys.argv:
         told = {"code": elman_error.code, "message": elman_error.message, "hint": elman_error.hint}

@@ -20,7 +20,7 @@ def list_() -> None:
 
     for name, data_set in named.DATA_SETS.items():
         here = "here" if data_set.how != "download" or named.find(name) else "elman data fetch " + name
-        print(f"{name:<16}{data_set.task:<10}{here:<32}{data_set.summary}")
+        print(f"{name:<17}{data_set.task:<10}{here:<36}{data_set.summary}")
 
 
 @app.command("fetch")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from elman.errors import ConfigError
+from elman.errors import ConfigError, DataError
 
 from .console import print_json, say
 from .train import Json
@@ -26,7 +26,10 @@ def evaluate(
     from elman.runtime import load
 
     predictor = load(run)
-    metrics = predictor.evaluate(_texts(data, encoding) if data else _held_out(run))
+    try:
+        metrics = predictor.evaluate(_texts(data, encoding) if data else _held_out(run))
+    except DataError as error:
+        raise DataError(error.message, hint=error.hint, where=error.where or ", ".join(data or [str(run)])) from None
     if metrics["unknown"]:
         say(f"{metrics['unknown']:,} of {metrics['count']:,} tokens are unknown to the model")
     if as_json:

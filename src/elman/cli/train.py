@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from elman.config import Values, merged, nested, parse_assignments, read_toml
+from elman.config import merged, nested, parse_assignments, read_toml
+from elman.errors import ConfigError
 
 from .console import print_json, stderr_console
 
@@ -49,34 +51,44 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 def lm(
     data: Annotated[list[str], typer.Argument(metavar="DATA...", help="Text files (.gz too), - or a data set's name.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder to make.")],
-    valid: Annotated[list[str] | None, typer.Option(help="Held-out text; repeatable.")] = None,
-    valid_fraction: Annotated[float | None, typer.Option(help="Share held out, from the end.  [0.1]")] = None,
+    valid: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Held-out text; repeatable.")] = None,
+    valid_fraction: Annotated[
+        float | None, typer.Option(metavar="F", help="Share held out, from the end.  [0.1]")
+    ] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE.toml", help="Config file.")] = None,
     assignments: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Budget: wall time.  [1 to 10, by the text]")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Budget: readings of the text.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Budget: updates.")] = None,
-    level: Annotated[str | None, typer.Option(help="char, word or byte.  [char]")] = None,
-    normalize: Annotated[str | None, typer.Option(help="none, nfc, lower or textbook.  [none]")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="M", help="Budget: wall time.  [1 to 10, by the text]")
+    ] = None,
+    epochs: Annotated[float | None, typer.Option(metavar="N", help="Budget: readings of the text.")] = None,
+    steps: Annotated[int | None, typer.Option(metavar="N", help="Budget: updates.")] = None,
+    level: Annotated[str | None, typer.Option(metavar="LEVEL", help="char, word or byte.  [char]")] = None,
+    normalize: Annotated[str | None, typer.Option(metavar="NAME", help="none, nfc, lower or textbook.  [none]")] = None,
     byte_fallback: Annotated[bool | None, typer.Option(help="Spell unknown characters in bytes.  [no]")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of the text.  [UTF-8; GB18030 where it is that]")] = None,
-    stream: Annotated[str | None, typer.Option(help="sequential (state carried) or random.  [sequential]")] = None,
-    cell: Annotated[str | None, typer.Option(help="elman, gru or lstm.  [lstm]")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of the text.  [UTF-8; GB18030 where it is that]")
+    ] = None,
+    stream: Annotated[
+        str | None, typer.Option(metavar="KIND", help="sequential (state carried) or random.  [sequential]")
+    ] = None,
+    cell: Annotated[str | None, typer.Option(metavar="CELL", help="elman, gru or lstm.  [lstm]")] = None,
     hidden: Annotated[str | None, typer.Option(metavar="N[,N...]", help=f"Hidden units.  [{_AUTO}]")] = None,
-    layers: Annotated[int | None, typer.Option(help="Recurrent layers.  [1]")] = None,
-    embedding: Annotated[int | None, typer.Option(help=f"Embedding size.  [{_AUTO}]")] = None,
-    dropout: Annotated[float | None, typer.Option(help=f"0 to 1.  [{_AUTO}]")] = None,
+    layers: Annotated[int | None, typer.Option(metavar="N", help="Recurrent layers.  [1]")] = None,
+    embedding: Annotated[int | None, typer.Option(metavar="N", help=f"Embedding size.  [{_AUTO}]")] = None,
+    dropout: Annotated[float | None, typer.Option(metavar="P", help=f"0 to 1.  [{_AUTO}]")] = None,
     tie_weights: Annotated[bool | None, typer.Option(help="Readout = embedding.  [no]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help=f"Sequences side by side.  [{_AUTO}]")] = None,
-    bptt: Annotated[int | None, typer.Option(help=f"Tokens between truncations.  [{_AUTO}]")] = None,
-    lr: Annotated[float | None, typer.Option(help=f"Highest learning rate.  [{_AUTO}]")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="adamw, adam, sgd or rmsprop.  [adamw]")] = None,
-    clip: Annotated[float | None, typer.Option(help="Largest norm of the gradient.  [1]")] = None,
-    validate_every: Annotated[int | None, typer.Option(help="Steps.  [16 times in all]")] = None,
-    checkpoint_every: Annotated[int | None, typer.Option(help="Steps.  [at validations, and every minute]")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.  [auto]")] = None,
-    threads: Annotated[int | None, typer.Option(help="Of torch.  [the faster, measured]")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and dropout.  [0]")] = None,
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help=f"Sequences side by side.  [{_AUTO}]")] = None,
+    bptt: Annotated[int | None, typer.Option(metavar="N", help=f"Tokens between truncations.  [{_AUTO}]")] = None,
+    lr: Annotated[float | None, typer.Option(metavar="RATE", help=f"Highest learning rate.  [{_AUTO}]")] = None,
+    optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="adamw, adam, sgd or rmsprop.  [adamw]")] = None,
+    clip: Annotated[float | None, typer.Option(metavar="NORM", help="Largest norm of the gradient.  [1]")] = None,
+    validate_every: Annotated[int | None, typer.Option(metavar="N", help="Steps.  [16 times in all]")] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(metavar="N", help="Steps.  [at validations, and every minute]")
+    ] = None,
+    device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu or cuda.  [auto]")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Of torch.  [the faster, measured]")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Of weights, order and dropout.  [0]")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run folder that exists.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -90,7 +102,10 @@ def lm(
         parse_assignments(assignments or ()),
         *(nested(key, _value(options[flag])) for flag, key in FLAGS.items() if options[flag] is not None),
     )
-    result = train(data, out, given, ConsoleDisplay(stderr_console()), valid=valid or (), overwrite=overwrite)
+    try:
+        result = train(data, out, given, ConsoleDisplay(stderr_console()), valid=valid or (), overwrite=overwrite)
+    except ConfigError as error:
+        raise ConfigError(_with_flags(error.message), hint=error.hint, where=error.where) from None
     _finish(result, as_json=as_json)
 
 
@@ -112,6 +127,13 @@ def _value(given: Any) -> Any:
     return parts if len(parts) > 1 else parts[0]
 
 
+def _with_flags(message: str) -> str:
+    """The lines of a config error, each key followed by its flag."""
+    for flag, key in FLAGS.items():
+        message = re.sub(rf"^{re.escape(key)}:", f"{key} (--{flag.replace('_', '-')}):", message, flags=re.MULTILINE)
+    return message
+
+
 def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
@@ -128,4 +150,4 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     )
 
 
-__all__ = ["FLAGS", "Values", "app", "lm", "resume"]
+__all__ = ["FLAGS", "app", "lm", "resume"]
