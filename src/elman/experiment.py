@@ -24,14 +24,14 @@ from elman.config import Values, read_toml, validated, write_toml
 from elman.data import named
 from elman.data.corpus import Corpus, prepare
 from elman.data.readers import IN_MEMORY, STDIN, MemoryText, Source, TextSource
-from elman.errors import ConfigError, DataError, ElmanError, ModelError, ResourceError
+from elman.errors import ConfigError, DataError, ModelError, ResourceError
+from elman.experiment_config import LanguageModelRun, resolve
 from elman.runtime import load
 from elman.runtime.card import write_card
 from elman.tasks.language_model import LanguageModelTask
-from elman.tasks.language_model_config import ASSUMED_FLOPS, LanguageModelRun, measure_flops, resolve
 from elman.training.loop import Fitted, fit
+from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest_threads, measure_flops
 from elman.training.progress import Display
-from elman.training.threads import fastest_threads
 from elman.version import version
 
 
@@ -59,7 +59,7 @@ def train(
     try:
         try:
             _prepare(run, given, train_paths, valid_paths, display)
-        except (ElmanError, KeyboardInterrupt, MemoryError, OSError):
+        except (Exception, KeyboardInterrupt):
             run.abandon()
             raise
         run.keep()
@@ -119,7 +119,7 @@ def _prepare(
     )
     cuda = _device(early.training.device) == "cuda"
     measured = early.training.minutes is not None and "hidden_size" not in given.get("model", {})
-    flops = 1e13 if cuda else measure_flops() if measured else ASSUMED_FLOPS
+    flops = ASSUMED_GPU_FLOPS if cuda else measure_flops() if measured else ASSUMED_FLOPS
     config = resolve(given, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary), flops=flops)
     training = config.training.model_copy(update={"device": "cuda" if cuda else "cpu"})
     if not training.threads:
@@ -165,8 +165,16 @@ def _complete(run: RunFolder, corpus: Corpus, fitted: Fitted) -> dict[str, Any]:
 
 
 def _task(config: LanguageModelRun, corpus: Corpus) -> LanguageModelTask:
+    training = config.training
     return LanguageModelTask(
-        corpus, config.model, config.data.text, config.training, stream=config.data.stream, seed=config.seed
+        corpus,
+        config.model,
+        config.data.text,
+        batch_size=training.batch_size,
+        bptt_steps=training.bptt_steps,
+        stream=config.data.stream,
+        seed=config.seed,
+        validate_tokens=training.validate_tokens,
     )
 
 

@@ -4,7 +4,16 @@ Both are built of sealed folders: files beside a manifest of their sizes and SHA
 """
 
 from .model_folder import FORMAT, ModelFolder, read_model, write_model
-from .run_folder import RunFolder, is_run_folder
+from .run_folder import RunFolder, checkpoint_name, is_run_folder
 from .sealed import Tensors
 
-__all__ = ["FORMAT", "ModelFolder", "RunFolder", "Tensors", "is_run_folder", "read_model", "write_model"]
+__all__ = [
+    "FORMAT",
+    "ModelFolder",
+    "RunFolder",
+    "Tensors",
+    "checkpoint_name",
+    "is_run_folder",
+    "read_model",
+    "write_model",
+]

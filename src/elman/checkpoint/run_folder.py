@@ -36,7 +36,7 @@ from .sealed import (
 )
 
 _REQUEST = "request.json"
-_KEPT = ("last", "best")
+_BEFORE_REQUEST = ("lock", f"{_REQUEST}.new")  # all that a run killed before its request was written leaves
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
@@ -57,7 +57,7 @@ class RunFolder:
         """Make and lock a new run folder; one that exists is refused, or with overwrite set aside until `keep`."""
         if path.exists() and not path.is_dir():
             raise ConfigError("is a file, expected a new folder", hint="choose another -o", where=str(path))
-        occupied = path.is_dir() and any(path.iterdir())
+        occupied = path.is_dir() and any(entry.name not in _BEFORE_REQUEST for entry in path.iterdir())
         if occupied and not (overwrite and is_run_folder(path)):
             hint = f"go on with `elman resume {path}`, replace it with --overwrite, or choose another -o"
             if not is_run_folder(path):
@@ -69,11 +69,17 @@ class RunFolder:
             shutil.rmtree(_aside(path), ignore_errors=True)
             path.rename(_aside(path))
             held.unlock()
-        with disk_errors_told(path):
-            path.mkdir(parents=True, exist_ok=True)
-            run = cls(path)
-            run.lock()
-            replace_file(path / _REQUEST, json_bytes(request))
+        run = cls(path)
+        try:
+            with disk_errors_told(path):
+                path.mkdir(parents=True, exist_ok=True)
+                run.lock()
+                replace_file(path / _REQUEST, json_bytes(request))
+        except ConfigError:  # another process was quicker, and the folder is its own
+            raise
+        except BaseException:
+            run.abandon()
+            raise
         return run
 
     def keep(self) -> None:
@@ -123,15 +129,20 @@ class RunFolder:
             self._lock = None
 
     def save_checkpoint(self, step: int, tensors: Tensors, state: dict[str, Any], *, best: bool) -> None:
-        """Write a checkpoint, point `last` (and `best`) at it, and drop those that nothing needs."""
-        name = f"step-{step:08d}"
-        before = self.pointer("last")
+        """Write a checkpoint, point `last` (and `best`) at it, and drop those that nothing needs.
+
+        Needed are this one, the one before, should this one be damaged, and the best step of either.
+        """
+        name = checkpoint_name(step)
+        before, best_before = self.pointer("last"), self.pointer("best")
         files = {_TENSORS: tensor_bytes(tensors), _STATE: json_bytes(state)}
         write_sealed(self.path / "checkpoints" / name, files)
-        replace_file(self.path / "last", f"{name}\n".encode())
+        self.point("last", name)
         if best:
-            replace_file(self.path / "best", f"{name}\n".encode())
-        kept = {name, before, self.pointer("best")}
+            self.point("best", name)
+        if before == name:  # written again: the one before it stays
+            return
+        kept = {name, before, best_before, self.pointer("best")}
         for folder in (self.path / "checkpoints").iterdir():
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -140,6 +151,10 @@ class RunFolder:
         """Return the name of the checkpoint that `last` or `best` points at."""
         path = self.path / name
         return path.read_text("utf-8").strip() if path.is_file() else None
+
+    def point(self, name: str, checkpoint: str) -> None:
+        """Point `last` or `best` at a checkpoint."""
+        replace_file(self.path / name, f"{checkpoint}\n".encode())
 
     def load_checkpoint(self, name: str) -> tuple[Tensors, dict[str, Any]]:
         """Return the tensors and the state of a checkpoint, every byte checked."""
@@ -150,14 +165,18 @@ class RunFolder:
     def newest_checkpoint(self, notify: Callable[[str], None]) -> tuple[Tensors, dict[str, Any]] | None:
         """Return the newest intact checkpoint, saying which ones were damaged; None where there never was one."""
         folder = self.path / "checkpoints"
-        names = sorted((entry.name for entry in folder.glob("step-*")), reverse=True) if folder.is_dir() else []
-        for old in folder.glob(".step-*") if folder.is_dir() else ():
+        for old in list(folder.glob(".step-*")):
             recover(folder / old.name.removeprefix(".").removesuffix(".old").removesuffix(".new"))
+        names = sorted((entry.name for entry in folder.glob("step-*")), reverse=True)
         for name in names:
             try:
-                return self.load_checkpoint(name)
+                found = self.load_checkpoint(name)
             except ModelError as error:
                 notify(f"checkpoint {name} is damaged ({error.where}: {error.message}): going on from the one before")
+                continue
+            if self.pointer("last") != name:
+                self.point("last", name)  # a kill came in between, or the last one is damaged
+            return found
         if names:
             raise ModelError("every checkpoint is damaged", hint="train again with --overwrite", where=str(folder))
         return None
@@ -174,9 +193,15 @@ class RunFolder:
         return path.stat().st_size if path.exists() else 0
 
     def truncate(self, name: str, length: int) -> None:
-        """Cut metrics.jsonl back to what a checkpoint knew."""
-        with (self.path / name).open("ab") as stream:
-            stream.truncate(length)
+        """Cut metrics.jsonl back to what a checkpoint knew; a shorter one is left as it is."""
+        if self.length(name) != length:
+            with (self.path / name).open("ab") as stream:
+                stream.truncate(min(length, self.length(name)))
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the name of a step's checkpoint."""
+    return f"step-{step:08d}"
 
 
 def _aside(path: Path) -> Path:

@@ -42,7 +42,8 @@ def write_sealed(folder: Path, files: Mapping[str, bytes], *, loose: Mapping[str
                 folder.rename(old)
             new.rename(folder)
         except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                recover(folder)
             raise
         _sync_folder(folder.parent)
         shutil.rmtree(old, ignore_errors=True)
@@ -105,7 +106,7 @@ def tensor_bytes(tensors: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Return tensors as safetensors."""
     from safetensors.numpy import save
 
-    return save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
+    return save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()})
 
 
 def parse_tensors(content: bytes, where: Path) -> Tensors:

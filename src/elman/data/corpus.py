@@ -39,9 +39,9 @@ RARE_FROM_KINDS = 1000  # a larger vocabulary leaves out what was seen once, so 
 MIN_TRAIN_TOKENS = 16
 MIN_VALID_TOKENS = 2
 AUTOMATIC_VALID_SHARE = 0.1
-AUTOMATIC_VALID_TOKENS = 1_000_000
+AUTOMATIC_VALID_TOKENS = 250_000
 _CHUNK = 1 << 20  # tokens handled at a time
-_RELEASE_EVERY = 64  # reads between two releases of the pages that were read
+_RELEASE_EVERY = 8  # reads between two releases of the pages that were read (each read of a row may map 64 kB)
 
 
 class TextConfig(Config):
@@ -156,7 +156,7 @@ def prepare(
 ) -> Corpus:
     """Read the texts, write the folder, and open it.
 
-    The held-out part is `valid`, or the last valid_fraction of the tokens; None is a tenth, at most a million tokens.
+    The held-out part is `valid`, or the last valid_fraction of the tokens; None is a tenth, at most 250,000.
     min_frequency None keeps every token of a small vocabulary, and of a large one those seen twice.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -175,15 +175,15 @@ def prepare(
             totals.append((stream.tell() - before) // 4)
     split = totals[0] if valid else totals[0] - _held_out_tokens(totals[0], valid_fraction)
     _check_sizes(train, split, sum(totals) - split, text.level)
-    numbers: npt.NDArray[np.uint32] = np.memmap(numbers_path, np.uint32, "r")
-    counts = _count(numbers[:split], len(indexer.tokens))
+    counts = _count(_numbers(numbers_path, 0, split), len(indexer.tokens))
     vocabulary = _vocabulary(indexer.tokens, counts, text, min_frequency, vocabulary_size)
     encode = _Encoder(indexer.tokens, counts, vocabulary, text, seed)
     parts = {
-        "train": _write_ids(folder / "train.ids", _chunked(numbers[:split]), encode.train, len(vocabulary)),
-        "valid": _write_ids(folder / "valid.ids", _chunked(numbers[split:]), encode.exact, len(vocabulary)),
+        "train": _write_ids(folder / "train.ids", _numbers(numbers_path, 0, split), encode.train, len(vocabulary)),
+        "valid": _write_ids(
+            folder / "valid.ids", _numbers(numbers_path, split, sum(totals)), encode.exact, len(vocabulary)
+        ),
     }
-    del numbers
     numbers_path.unlink()
     _write_json(folder / "vocabulary.json", {"tokens": list(vocabulary.tokens)})
     records = [asdict(source.record) for source in (*train, *valid)]
@@ -211,14 +211,17 @@ def _check_sizes(sources: list[Source], train: int, valid: int, level: str) -> N
         )
 
 
-def _chunked(numbers: npt.NDArray[np.uint32]) -> Iterator[npt.NDArray[np.uint32]]:
-    for start in range(0, len(numbers), _CHUNK):
-        yield numbers[start : start + _CHUNK]
+def _numbers(path: Path, start: int, end: int) -> Iterator[npt.NDArray[np.uint32]]:
+    """Yield provisional numbers in chunks: read, not mapped, so that what was read does not stay resident."""
+    with path.open("rb") as stream:
+        stream.seek(4 * start)
+        for first in range(start, end, _CHUNK):
+            yield np.fromfile(stream, np.uint32, min(_CHUNK, end - first))
 
 
-def _count(numbers: npt.NDArray[np.uint32], kinds: int) -> npt.NDArray[np.int64]:
+def _count(numbers: Iterator[npt.NDArray[np.uint32]], kinds: int) -> npt.NDArray[np.int64]:
     counts = np.zeros(kinds, np.int64)
-    for chunk in _chunked(numbers):
+    for chunk in numbers:
         counts += np.bincount(chunk, minlength=kinds)
     return counts
 

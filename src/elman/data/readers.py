@@ -85,7 +85,7 @@ class TextSource:
         self._bytes = 0
         if encoding is not None:
             try:
-                codecs.lookup(encoding)
+                "".encode(encoding)  # codecs.lookup would take what is no text encoding, such as hex
             except LookupError:
                 raise DataError(
                     f"unknown encoding {encoding!r}", hint="Python's names work: utf-8, gb18030, latin-1, utf-16"

@@ -57,6 +57,7 @@ START: Position = {"epoch": 0, "batch": 0}
 def sequential(tokens: Tokens, batch_size: int, steps: int, seed: int, position: Position) -> Iterator[Batch]:
     """Yield the batches of the position's epoch from the position on, state carried."""
     offset = _offset(len(tokens), steps, seed, position["epoch"])
+    batch_size = min(batch_size, len(tokens) - 1 - offset)  # no reader without a target
     length = (len(tokens) - 1 - offset) // batch_size  # of each reader
     starts = offset + length * np.arange(batch_size)
     for batch in range(position["batch"], max(1, length // steps)):
@@ -67,8 +68,8 @@ def sequential(tokens: Tokens, batch_size: int, steps: int, seed: int, position:
 
 def random_windows(tokens: Tokens, batch_size: int, steps: int, seed: int, position: Position) -> Iterator[Batch]:
     """Yield the batches of the position's epoch from the position on, each from a zero state."""
-    steps = min(steps, len(tokens) - 1)
     offset = _offset(len(tokens), steps, seed, position["epoch"])
+    steps = min(steps, len(tokens) - 1 - offset)  # at least one window
     windows = (len(tokens) - 1 - offset) // steps
     order = np.random.default_rng([seed, position["epoch"], 1]).permutation(windows)
     for first in range(position["batch"] * batch_size, windows, batch_size):

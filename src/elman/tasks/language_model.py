@@ -25,11 +25,11 @@ from torch import Tensor, nn
 
 import elman.nn
 from elman.data.corpus import Corpus, TextConfig
-from elman.data.streams import START, Batch, batches_per_epoch, endless, held_out
+from elman.data.streams import START, Batch, Position, batches_per_epoch, endless, held_out
 from elman.metrics import Mean, perplexity
 from elman.runtime.language_model import SCORED_STEPS, LanguageModelConfig, LanguageModelPredictor
-from elman.training.config import TrainingConfig
-from elman.training.task import Carry, Position
+
+Carry = dict[str, Tensor] | None  # by name, each (B, H)
 
 PREVIEW_TOKENS = 160
 _LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
@@ -96,17 +96,21 @@ class LanguageModelTask:
         corpus: Corpus,
         model: LanguageModelConfig,
         text: TextConfig,
-        training: TrainingConfig,
         *,
-        stream: str,
-        seed: int,
+        batch_size: int,
+        bptt_steps: int,
+        stream: str = "sequential",
+        seed: int = 0,
+        validate_tokens: int | None = None,
         prompt: str = "",
     ) -> None:
-        self._model, self._text, self._training = model, text, training
+        """Take a corpus and the sizes; validation scores about validate_tokens of the held-out part, None all of it."""
+        self._model, self._text = model, text
+        self._batch_size, self._bptt_steps, self._validate_tokens = batch_size, bptt_steps, validate_tokens
         self._vocabulary = corpus.vocabulary
         self._stream, self._seed, self._prompt = stream, seed, prompt
         self._train, self._valid = corpus.ids("train"), corpus.ids("valid")
-        self.batches_per_epoch = batches_per_epoch(len(self._train), training.batch_size, training.bptt_steps)
+        self.batches_per_epoch = batches_per_epoch(len(self._train), batch_size, bptt_steps)
 
     def build(self) -> LanguageModelNetwork:
         """Return a new network; the same seed, the same weights."""
@@ -118,8 +122,7 @@ class LanguageModelTask:
         return dict(START)
 
     def batches(self, position: Position) -> Iterator[tuple[Batch, Position]]:
-        training = self._training
-        return endless(self._stream, self._train, training.batch_size, training.bptt_steps, self._seed, position)
+        return endless(self._stream, self._train, self._batch_size, self._bptt_steps, self._seed, position)
 
     def loss(
         self, model: nn.Module, batch: Batch, carry: Carry, progress: float, rng: torch.Generator
@@ -143,7 +146,7 @@ class LanguageModelTask:
         total, state, rng = Mean(), None, torch.Generator(next(model.parameters()).device)
         device = next(model.parameters()).device
         with torch.inference_mode():
-            for batch in held_out(self._valid, SCORED_STEPS, limit=self._training.validate_tokens):
+            for batch in held_out(self._valid, SCORED_STEPS, limit=self._validate_tokens):
                 logits, state = model(_time_first(batch.inputs, device), state, rng)
                 counted = torch.from_numpy(np.arange(batch.inputs.shape[1])[:, None] < batch.lengths).to(device)
                 losses = F.cross_entropy(logits.transpose(1, 2), _time_first(batch.targets, device), reduction="none")

@@ -11,13 +11,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
-from elman.config import Config, Values, merged, validated
+from elman.config import Values
 from elman.data.corpus import TextConfig
-from elman.runtime.language_model import LanguageModelConfig
-from elman.training.config import TrainingConfig
-from elman.training.threads import available_threads, step_seconds
 
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
 RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # of adamw, at 256 hidden units
@@ -30,7 +27,6 @@ LARGE_VOCABULARY = 512
 SOFTMAX_ELEMENTS = 4_000_000  # logits of one batch that still lie in the cache
 SOFTMAX_SLOWNESS = 2.0  # of the softmax over a large vocabulary, beside the recurrent layer's FLOP
 READINGS_PER_DROPOUT = 80.0
-ASSUMED_FLOPS = 1e11  # of a processor, where nothing is measured
 
 
 class DataConfig(TextConfig):
@@ -39,7 +35,9 @@ class DataConfig(TextConfig):
     encoding: str | None = None  # None: UTF-8, or GB18030 where the text is clearly that
     min_frequency: PositiveInt | None = None  # None: 1, or 2 where there are over a thousand different tokens
     vocabulary_size: PositiveInt | None = None  # None: no limit
-    valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: the last tenth, at most a million tokens
+    valid_fraction: float | None = Field(
+        None, gt=0.0, lt=1.0
+    )  # None: the last tenth, at most a quarter of a million tokens
     stream: Literal["sequential", "random"] = "sequential"  # random windows start from a zero state
 
     @property
@@ -48,48 +46,26 @@ class DataConfig(TextConfig):
         return TextConfig(level=self.level, normalize=self.normalize, byte_fallback=self.byte_fallback)
 
 
-class LanguageModelRun(Config):
-    """Everything about a run, resolved."""
+def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Values:
+    """Return config values for what `given` leaves open, for a text of so many tokens and different tokens.
 
-    task: Literal["lm"] = "lm"
-    seed: NonNegativeInt = 0
-    data: DataConfig
-    model: LanguageModelConfig
-    training: TrainingConfig
-
-
-def resolve(
-    given: Values, *, tokens: int = 1_000_000, vocabulary: int = 100, flops: float = ASSUMED_FLOPS
-) -> LanguageModelRun:
-    """Return the whole config: what was given, and choices for a text of so many tokens where nothing was."""
-    given = _expand_sizes(given)
+    flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
+    """
     model, training = _table(given, "model"), _table(given, "training")
     chosen_budget = {} if {"steps", "epochs", "minutes"} & set(training) else {"minutes": _default_minutes(tokens)}
     cell = model.get("cell", "lstm")
     cell = cell if cell in GATES else "lstm"
     work = _Work(tokens, vocabulary, cell, flops, {**training, **chosen_budget})
-    sizes = {} if "hidden_size" in model else {"hidden_size": work.hidden_size()}
-    first, last = _first_and_last({**sizes, **model}.get("hidden_size"))
+    hidden = model.get("hidden_size", work.hidden_size())
+    first, last = _first_and_last(hidden)
+    layers = {"num_layers": len(hidden)} if isinstance(hidden, list | tuple) else {}
     embedding = last if model.get("tie_weights") is True else work.embedding_size(first)
     batch, bptt = work.batch(training.get("batch_size"), training.get("bptt_steps"))
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / first) ** 0.5)
-    choices = {
-        "data": {},
-        "model": {**sizes, "embedding_size": embedding, "dropout": work.dropout(first)},
+    return {
+        "model": {"hidden_size": hidden, **layers, "embedding_size": embedding, "dropout": work.dropout(first)},
         "training": {**chosen_budget, "batch_size": batch, "bptt_steps": bptt, "learning_rate": _two_digits(rate)},
     }
-    return validated(LanguageModelRun, merged(choices, given))
-
-
-def measure_flops() -> float:
-    """Return the floating-point rate at which torch trains a middling LSTM here, on its better number of threads."""
-    import torch
-
-    T, B, inputs, hidden = 32, 32, 64, 256
-    with torch.random.fork_rng(devices=[]):
-        layer, x = torch.nn.LSTM(inputs, hidden), torch.zeros(T, B, inputs)
-    seconds = min(step_seconds(lambda: layer(x)[0].sum().backward(), threads) for threads in {1, available_threads()})
-    return T * B * _recurrent_weights("lstm", hidden, inputs) * 6.0 / seconds
 
 
 class _Work:
@@ -151,13 +127,6 @@ def _default_minutes(tokens: int) -> float:
 def _table(given: Values, name: str) -> Values:
     table = given.get(name, {})
     return table if isinstance(table, dict) else {}
-
-
-def _expand_sizes(given: Values) -> Values:
-    """`hidden_size = [256, 128]` says the number of layers too."""
-    sizes = _table(given, "model").get("hidden_size")
-    layers = {"model": {"num_layers": len(sizes)}} if isinstance(sizes, list | tuple) else {}
-    return merged(layers, given)
 
 
 def _first_and_last(hidden: Any) -> tuple[int, int]:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from .tokenizers import BYTE_TOKENS, IDEOGRAPHS
 
 _IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
-_LAST_WORD = re.compile(rf"(?:(?![{IDEOGRAPHS}])[^\W_]|['’\-](?=[^\W_]))*$")
+_LETTERS = rf"(?:(?![{IDEOGRAPHS}])[^\W_])+"
+_LAST_WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*\Z")
 _BYTES_IN_WORDS = {
     token for byte, token in enumerate(BYTE_TOKENS) if byte >= 0x80 or (chr(byte).isalnum()) or chr(byte) == "'"
 }

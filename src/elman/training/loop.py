@@ -6,6 +6,7 @@ the last checkpoint once, at a lower rate; a second time it ends with DivergedEr
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterator
@@ -15,8 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from elman.checkpoint import RunFolder
-from elman.errors import DivergedError, Interrupted
+from elman.checkpoint import RunFolder, checkpoint_name
+from elman.errors import DivergedError, Interrupted, ModelError
 
 from .config import TrainingConfig
 from .progress import Display
@@ -46,7 +47,7 @@ def fit(task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, di
     checkpoint = run.newest_checkpoint(display.say)
     if checkpoint is not None:
         session.restore(*checkpoint)
-        _export_best(session)
+        _export_best(session, display)
     else:
         run.truncate("metrics.jsonl", 0)
         session.save()
@@ -54,30 +55,30 @@ def fit(task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, di
     began = time.monotonic()
     batches = task.batches(counters.position)
     display.begin(session.total_steps, config.minutes)
-    with stop_requests() as stop:
+    with stop_requests() as stop, contextlib.ExitStack() as ending:
+        ending.callback(display.end)
         while not counters.finished:
             before = session.progress
             try:
-                loss = _update(session, batches, before)
+                loss = update(session, batches, before)
                 display.step(counters.step, session.progress, loss, (counters.tokens - first), time.monotonic() - began)
                 _log(session)
                 if _validation_is_due(session, before):
                     _validate(session, display)
                 elif _checkpoint_is_due(session):
                     session.save()
+                if stop.number is not None:
+                    session.save()
+                    hint = f"go on with `elman resume {run.path}`"
+                    raise Interrupted(stop.number, f"stopped at step {counters.step}, saved", hint=hint)
             except NotFinite as what:
                 _roll_back(session, display, what)
                 counters, batches = session.counters, task.batches(session.counters.position)
-            if stop.number is not None:
-                session.save()
-                hint = f"go on with `elman resume {run.path}`"
-                raise Interrupted(stop.number, f"stopped at step {counters.step}, saved", hint=hint)
-    display.end()
     rate = counters.tokens / session.seconds if session.seconds else 0.0
     return Fitted(counters.step, session.seconds, rate, counters.best_step or 0)
 
 
-def _update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float) -> float:
+def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float) -> float:
     """Do one update of the weights; return its mean loss."""
     config, counters, model = session.config, session.counters, session.model
     rate = learning_rate(progress, config, counters.plateaus) * counters.rate_scale
@@ -188,12 +189,19 @@ def _roll_back(session: Session, display: Display, what: NotFinite) -> None:
     display.say(f"not finite: {what}; back to step {session.counters.step} at learning rate {rate:.3g}")
 
 
-def _export_best(session: Session) -> None:
+def _export_best(session: Session, display: Display) -> None:
     """Write the model folder of the best step again: a kill may have come between its checkpoint and its export."""
-    name = session.run.pointer("best")
-    if name is None:
+    if session.counters.best_step is None:
         return
-    tensors, _ = session.run.load_checkpoint(name)
+    name = checkpoint_name(session.counters.best_step)
+    try:
+        tensors, _ = session.run.load_checkpoint(name)
+    except ModelError as error:
+        display.say(
+            f"the checkpoint of the best step is lost ({error.where}: {error.message}): its model is kept as is"
+        )
+        return
+    session.run.point("best", name)
     live = {key: parameter.detach().clone() for key, parameter in session.model.named_parameters()}
     load_weights(session.model, tensors)
     session.task.predictor(session.model).save(session.run / "model")

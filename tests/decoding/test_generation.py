@@ -1,0 +1,50 @@
+"""Generation: the loop against the same loop by hand."""
+
+import numpy as np
+import pytest
+
+from elman.decoding import Sampler, generate
+
+from .machines import Machine
+
+
+def generated(seed: int, sampler: Sampler, max_tokens: int, machine: Machine | None = None) -> list[int]:
+    machine = machine or Machine(3, 7)
+    return list(generate(machine.step, *machine.start(), sampler, np.random.default_rng(seed), max_tokens))
+
+
+@pytest.mark.parametrize("sampler", [Sampler(), Sampler(0.7, top_k=4), Sampler(1.5, top_p=0.9)])
+def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(sampler: Sampler) -> None:
+    assert generated(1, sampler, 40) == generated(1, sampler, 40)
+    assert generated(1, sampler, 40) != generated(2, sampler, 40)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.8])
+def test_every_token_is_chosen_from_the_logits_after_the_one_before(temperature: float) -> None:
+    machine, sampler, rng = Machine(3, 7), Sampler(temperature), np.random.default_rng(5)
+    logits, state = machine.start()
+    expected: list[int] = []
+    for _ in range(30):
+        token = int(logits.argmax()) if temperature == 0.0 else sampler.choose(logits, rng)
+        expected.append(token)
+        rows, state = machine.step(np.array([token]), state)
+        logits = rows[0]
+    assert generated(5, sampler, 30) == expected
+    assert len(set(expected)) > 2  # a machine that repeats one token would hide a state that is lost
+
+
+@pytest.mark.parametrize("max_tokens", [-1, 0, 1, 2, 17])
+def test_exactly_max_tokens_come_and_no_step_is_made_for_nothing(max_tokens: int) -> None:
+    machine = Machine(3, 7)
+    tokens = generated(0, Sampler(), max_tokens, machine)
+    assert len(tokens) == max(0, max_tokens)
+    assert machine.fed == [[token] for token in tokens[:-1]]
+
+
+def test_a_token_comes_before_the_step_that_it_feeds() -> None:
+    machine = Machine(3, 7)
+    stream = generate(machine.step, *machine.start(), Sampler(), np.random.default_rng(0), 5)
+    first = next(stream)
+    assert machine.fed == []
+    next(stream)
+    assert machine.fed == [[first]]

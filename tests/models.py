@@ -1,0 +1,79 @@
+"""Tiny language models with random, distinct weights: nothing in them is zero, symmetric or trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from elman.checkpoint import Tensors
+from elman.data.corpus import TextConfig
+from elman.runtime import LanguageModelPredictor
+from elman.runtime.language_model import LanguageModelConfig
+from elman.tasks.language_model import LanguageModelNetwork
+from elman.text import UNKNOWN, Vocabulary
+from elman.text.tokenizers import BYTE_TOKENS
+
+TOKENS = {
+    "char": (UNKNOWN, *"abcde '\n.", "你", "好", "，"),
+    "word": (UNKNOWN, "\n", "the", "time", ",", "traveller", "these", "you", "your", ".", "don't", "你", "好"),
+    "byte": (UNKNOWN, *BYTE_TOKENS),
+}
+GATES = {"elman": 1, "gru": 3, "lstm": 4}
+
+# Every kind of stack: cells, activations, one and two layers, sizes that all differ, tied and not.
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "tanh": {"cell": "elman", "hidden_size": (5,), "embedding_size": 3},
+    "relu": {"cell": "elman", "activation": "relu", "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 3},
+    "gru": {"cell": "gru", "hidden_size": (5,), "embedding_size": 3},
+    "gru_two_layers": {"cell": "gru", "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 3},
+    "lstm": {"cell": "lstm", "hidden_size": (5,), "embedding_size": 3},
+    "lstm_two_layers": {"cell": "lstm", "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 3},
+    "lstm_two_equal_layers": {"cell": "lstm", "hidden_size": 4, "num_layers": 2, "embedding_size": 3},
+    "lstm_tied": {"cell": "lstm", "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 4, "tie_weights": True},
+}
+
+
+def random_tensors(config: LanguageModelConfig, vocabulary_size: int, seed: int = 0, scale: float = 0.6) -> Tensors:
+    """Return normal weights of that deviation under the names of a model folder."""
+    rng = np.random.default_rng(seed)
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary_size, config.embedding_size)}
+    inputs = config.embedding_size
+    for index, H in enumerate(config.hidden_sizes):
+        rows = GATES[config.cell] * H
+        shapes[f"layers.{index}.weight_ih_l0"] = (rows, inputs)
+        shapes[f"layers.{index}.weight_hh_l0"] = (rows, H)
+        shapes[f"layers.{index}.bias_ih_l0"] = (rows,)
+        shapes[f"layers.{index}.bias_hh_l0"] = (rows,)
+        inputs = H
+    if not config.tie_weights:
+        shapes["readout.weight"] = (vocabulary_size, inputs)
+    shapes["readout.bias"] = (vocabulary_size,)
+    return {name: (scale * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+
+
+def tiny_predictor(
+    architecture: str = "lstm_two_layers",
+    level: str = "char",
+    *,
+    tokens: tuple[str, ...] | None = None,
+    seed: int = 0,
+    scale: float = 0.6,
+    **text: Any,
+) -> LanguageModelPredictor:
+    """Return a predictor; a larger scale makes it surer of itself."""
+    config = LanguageModelConfig(**ARCHITECTURES[architecture])
+    vocabulary = Vocabulary(tokens or TOKENS[level])
+    tensors = random_tensors(config, len(vocabulary), seed, scale)
+    return LanguageModelPredictor(config, TextConfig(level=level, **text), vocabulary, tensors)  # type: ignore[arg-type]
+
+
+def network_of(predictor: LanguageModelPredictor) -> LanguageModelNetwork:
+    """Return the torch network with the predictor's weights, in eval mode."""
+    network = LanguageModelNetwork(predictor.config, len(predictor.vocabulary))
+    weights = {name: torch.from_numpy(array) for name, array in predictor.tensors.items()}
+    if predictor.config.tie_weights:
+        weights["readout.weight"] = weights["embedding.weight"]
+    network.load_state_dict(weights)
+    return network.eval()

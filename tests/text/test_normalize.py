@@ -1,0 +1,84 @@
+"""Normalisation, against Unicode's own forms and an oracle of the textbook's cleaning that has no regular expression."""
+
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.text import NORMALIZERS
+
+few = settings(deadline=None, max_examples=50)
+texts = st.text(max_size=60)
+lines = st.text(alphabet=string.ascii_letters + string.digits + " \t,.'’-é中\n", max_size=60)
+
+
+def cleaned_by_hand(line: str) -> str:
+    """Letters a to z in lower case, the words between them joined by single spaces."""
+    return " ".join("".join(c if c in string.ascii_letters else " " for c in line).split()).lower()
+
+
+@few
+@given(texts)
+def test_none_changes_nothing(text: str) -> None:
+    assert NORMALIZERS["none"].pieces(text) == [text]
+    assert NORMALIZERS["none"].prompt(text) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("nfc", "cafe\u0301", "café"),
+        ("nfc", "\u1112\u1161\u11ab", "한"),
+        ("nfc", "Å ① ﬁ", "Å ① ﬁ"),  # composed, not made compatible
+        ("lower", "ÀB Ж 中\nX", "àb ж 中\nx"),
+        ("lower", "ΟΔΟΣ", "οδος"),  # the last sigma of a word has a form of its own
+    ],
+)
+def test_whole_texts_are_normalised_and_prompts_alike(name: str, text: str, expected: str) -> None:
+    assert NORMALIZERS[name].pieces(text) == [expected]
+    assert NORMALIZERS[name].prompt(text) == expected
+
+
+def test_textbook_cleaning_of_the_sample() -> None:
+    sample = "this is a good story ,\nthat is a pen ."
+    assert NORMALIZERS["textbook"].pieces(sample) == ["this is a good story", "that is a pen"]
+    on_one_line = "this is a good story , / that is a pen ."
+    assert NORMALIZERS["textbook"].pieces(on_one_line) == ["this is a good story that is a pen"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("The Time Machine, by H. G. Wells [1898]", "the time machine by h g wells"),
+        ("I'll", "i ll"),
+        ("naïve 中文 text", "na ve text"),
+        ("--1895--", ""),
+        ("snake_case", "snake case"),
+    ],
+)
+def test_textbook_cleaning_deletes_all_but_a_to_z(line: str, expected: str) -> None:
+    assert NORMALIZERS["textbook"].pieces(line) == [expected]
+
+
+@few
+@given(lines)
+def test_textbook_cleaning_is_the_one_done_by_hand_on_every_line(block: str) -> None:
+    pieces = NORMALIZERS["textbook"].pieces(block)
+    assert [piece for piece in pieces if piece] == [c for line in block.split("\n") if (c := cleaned_by_hand(line))]
+
+
+@few
+@given(texts)
+def test_textbook_cleaning_leaves_letters_and_single_inner_spaces_of_any_text(block: str) -> None:
+    for piece in NORMALIZERS["textbook"].pieces(block):
+        assert set(piece) <= {*string.ascii_lowercase, " "}
+        assert piece == " ".join(piece.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Time ", "time "), ("  Time", "time"), ("the\nTime,", "the time "), ("1895", ""), ("", "")],
+)
+def test_a_textbook_prompt_keeps_the_space_at_its_end_alone(text: str, expected: str) -> None:
+    assert NORMALIZERS["textbook"].prompt(text) == expected
