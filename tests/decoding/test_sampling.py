@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.decoding import Sampler, distribution
@@ -53,19 +53,20 @@ def fewest_reaching(p: list[float], top_p: float) -> list[int]:
     return order
 
 
+@settings(deadline=None)
 @given(LOGITS, TEMPERATURES)
 def test_the_distribution_is_the_softmax_of_logits_over_temperature(logits: np.ndarray, temperature: float) -> None:
     p = distribution(logits, Sampler(temperature))
     np.testing.assert_allclose(p, softmax(logits, temperature), rtol=0, atol=ROUNDING)
 
 
+@settings(deadline=None)
 @given(LOGITS, st.integers(1, 14))
-def test_top_k_keeps_the_k_likeliest_the_lowest_ids_among_equals(logits: np.ndarray, k: int) -> None:
+def test_top_k_keeps_the_k_likeliest(logits: np.ndarray, k: int) -> None:
     p = softmax(logits, 1.0)
-    by_logit = sorted(range(len(p)), key=lambda token: (-logits[token], token))
-    # logits that differ by less than a rounding have equal probabilities: then it is those that are ranked
-    expected = cut(p, (by_logit if len(set(p)) == len(p) else by_likelihood(p))[:k])
+    expected = cut(p, by_likelihood(p)[:k])
     found = distribution(logits, Sampler(top_k=k))
+    # sorted: of two that differ by a rounding either may be kept
     np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=0, atol=ROUNDING)
     assert np.count_nonzero(found) == min(k, len(logits))
 
@@ -75,6 +76,7 @@ def test_top_k_keeps_the_lowest_ids_among_equals() -> None:
     assert np.flatnonzero(found).tolist() == [0, 1, 3]
 
 
+@settings(deadline=None)
 @given(LOGITS, st.floats(0.01, 1.0), TEMPERATURES)
 def test_top_p_keeps_the_fewest_that_reach_p(logits: np.ndarray, top_p: float, temperature: float) -> None:
     p = softmax(logits, temperature)
@@ -108,6 +110,7 @@ def test_temperature_comes_before_top_p() -> None:
     assert kept == {0.1: 1, 1.0: 2, 10.0: 3}
 
 
+@settings(deadline=None)
 @given(LOGITS, st.integers(0, 2**32))
 def test_temperature_zero_takes_the_likeliest_the_lowest_id_among_equals(logits: np.ndarray, seed: int) -> None:
     expected = min(token for token in range(len(logits)) if logits[token] == max(logits))

@@ -1,4 +1,4 @@
-"""Normalisation, against Unicode's own forms and an oracle of the textbook's cleaning that has no regular expression."""
+"""Normalisation, against Unicode's own forms and a cleaning by hand that has no regular expression."""
 
 import string
 

@@ -11,7 +11,7 @@ from elman.text.tokenizers import BYTE_TOKENS, TOKENIZERS, ByteDecoder, Decoder,
 
 few = settings(deadline=None, max_examples=60)
 texts = st.text(max_size=40)
-prose = st.text(alphabet="ab1_ \n.,!'’‘-\"“”()中の。（é\u0301", max_size=30)
+prose = st.text(alphabet="ab1_ \n.,!'’‘-\"“”()中の。（—é\u0301", max_size=30)
 
 
 @pytest.fixture(params=TOKENIZERS)
@@ -156,6 +156,7 @@ def test_words_are_cut_as_a_reader_would(text: str, tokens: list[str]) -> None:
         "“Hi,” he said, ‘now’ or never",
         "one line\nanother line\n\nand (a third)\n",
         "我爱北京（首都）。你呢？“好！”《书》",
+        "他说——好……《书》、GPT《书》",
         "用GPT写诗，写了3首。",
         "ひらがなとカタカナ。",
         "100%",

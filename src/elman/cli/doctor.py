@@ -15,6 +15,7 @@ _OPTIONAL = {"torch": ("train", "training")}
 
 def doctor(as_json: Json = False) -> None:
     """Tell versions, threads, and what is missing with the command that mends it."""
+    from elman.training.machine import available_threads
     from elman.version import version
 
     versions = {"elman": version(), "python": platform.python_version()}
@@ -27,7 +28,7 @@ def doctor(as_json: Json = False) -> None:
             command = f'pip install "elman[{extra}]"' if extra else "pip install elman"
             missing.append({"package": package, "needed_for": what, "mend": command})
     kernels = {"compiled": False, "arithmetic": "NumPy to predict, torch to train"}
-    report = {"versions": versions, "kernels": kernels, "threads": _threads(), "missing": missing}
+    report = {"versions": versions, "kernels": kernels, "threads": available_threads(), "missing": missing}
     if as_json:
         print_json(report)
         return
@@ -39,9 +40,3 @@ def doctor(as_json: Json = False) -> None:
         print(f"missing: {item['package']}, for {item['needed_for']}: {item['mend']}")
     if not missing:
         print("nothing is missing")
-
-
-def _threads() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -52,7 +52,8 @@ def distribution(logits: Floats, sampler: Sampler) -> npt.NDArray[np.float64]:
         greedy = np.zeros(len(z), np.float64)
         greedy[int(z.argmax())] = 1.0
         return greedy
-    z = np.exp((z - z.max()) / sampler.temperature)
+    with np.errstate(over="ignore"):  # a tiny temperature: -inf is what is meant
+        z = np.exp((z - z.max()) / sampler.temperature)
     p: npt.NDArray[np.float64] = z / z.sum()
     if sampler.top_k is not None and sampler.top_k < len(p):
         p[np.argsort(-p, kind="stable")[sampler.top_k :]] = 0.0

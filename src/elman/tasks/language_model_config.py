@@ -4,7 +4,8 @@ The choices were found on texts of 0.2 to 2 million characters (docs/en/defaults
 - size: the largest hidden size for which the budget reads TOKENS_PER_WEIGHT tokens for each recurrent weight (beyond
   that a larger model learns less in the same time), and no larger than the text can fill;
 - dropout: in proportion to how often the text will be read again;
-- batch: smaller where the text is short, or where a large vocabulary makes the softmax the heavy part.
+- batch: as large as leaves UPDATES updates; smaller where the text is short, or where a large vocabulary makes the
+  softmax the heavy part.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from elman.data.corpus import TextConfig
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
 RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # of adamw, at 256 hidden units
 SGD_RATE = 1.0
-TOKENS_PER_WEIGHT = 12
+TOKENS_PER_WEIGHT = 14
 HIDDEN_SIZES: tuple[int, ...] = (*range(32, 256, 32), *range(256, 1025, 64))
 FULL_SIZE_TOKENS = 1e6  # a text of so many tokens can fill FULL_SIZE hidden units; a longer one its fourth root more
 FULL_SIZE = 512
+SMALLEST_BATCH, LARGEST_BATCH = 8, 32
+UPDATES = 6000  # of the weights, that a training should have before its batches grow
 LARGE_VOCABULARY = 512
 SOFTMAX_ELEMENTS = 4_000_000  # logits of one batch that still lie in the cache
 SOFTMAX_SLOWNESS = 2.0  # of the softmax over a large vocabulary, beside the recurrent layer's FLOP
@@ -60,7 +63,7 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
     first, last = _first_and_last(hidden)
     layers = {"num_layers": len(hidden)} if isinstance(hidden, list | tuple) else {}
     embedding = last if model.get("tie_weights") is True else work.embedding_size(first)
-    batch, bptt = work.batch(training.get("batch_size"), training.get("bptt_steps"))
+    batch, bptt = work.batch_size(first), work.bptt_steps
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / first) ** 0.5)
     return {
         "model": {"hidden_size": hidden, **layers, "embedding_size": embedding, "dropout": work.dropout(first)},
@@ -71,20 +74,21 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
 class _Work:
     """What a budget can do with a text."""
 
-    def __init__(self, tokens: int, vocabulary: int, cell: str, flops: float, budget: Values) -> None:
-        self.tokens, self.vocabulary, self.cell, self.flops, self.budget = tokens, vocabulary, cell, flops, budget
+    def __init__(self, tokens: int, vocabulary: int, cell: str, flops: float, training: Values) -> None:
+        self.tokens, self.vocabulary, self.cell, self.flops = tokens, vocabulary, cell, flops
+        self.budget = {name: value for name, value in training.items() if _is_positive(value)}
+        self.bptt_steps = int(self.budget.get("bptt_steps", max(2, min(64, tokens // 8))))
 
     def reads(self, hidden: int) -> float:
         """Tokens that the budget trains on, readings of the same text counted again."""
         weights = _recurrent_weights(self.cell, hidden, self.embedding_size(hidden))
-        if isinstance(self.budget.get("minutes"), int | float):
+        if "minutes" in self.budget:
             softmax = self.vocabulary * hidden * (SOFTMAX_SLOWNESS if self.vocabulary > LARGE_VOCABULARY else 1.0)
-            return 60.0 * float(self.budget["minutes"]) * self.flops / (6.0 * (weights + softmax))
-        if isinstance(self.budget.get("epochs"), int | float):
-            return float(self.budget["epochs"]) * self.tokens
-        batch, bptt = self.batch(self.budget.get("batch_size"), self.budget.get("bptt_steps"))
-        steps = self.budget.get("steps")
-        return float(steps if isinstance(steps, int) else 1) * batch * bptt
+            return float(60.0 * self.budget["minutes"] * self.flops / (6.0 * (weights + softmax)))
+        if "epochs" in self.budget:
+            return float(self.budget["epochs"] * self.tokens)
+        batch = self.budget.get("batch_size", min(LARGEST_BATCH, self._largest_batch()))
+        return float(self.budget.get("steps", 1) * batch * self.bptt_steps)
 
     def hidden_size(self) -> int:
         """The largest size that both the budget and the text can fill."""
@@ -105,11 +109,19 @@ class _Work:
         readings = self.reads(hidden) / self.tokens
         return round(min(0.5, readings / READINGS_PER_DROPOUT), 2) if readings >= 2.0 else 0.0
 
-    def batch(self, size: Any, steps: Any) -> tuple[int, int]:
-        """Sequences and tokens of a batch: at least a handful of batches an epoch, and logits that fit the cache."""
-        bptt = steps if isinstance(steps, int) and steps > 0 else max(2, min(64, self.tokens // 8))
-        most = max(1, min(32, self.tokens // (8 * bptt), int(SOFTMAX_ELEMENTS / (self.vocabulary * bptt))))
-        return (size if isinstance(size, int) and size > 0 else most), bptt
+    def batch_size(self, hidden: int) -> int:
+        """Large enough to be fast, small enough for UPDATES updates, and no larger than the text or the cache allow."""
+        if "batch_size" in self.budget:
+            return int(self.budget["batch_size"])
+        if "steps" in self.budget:
+            return min(LARGEST_BATCH, self._largest_batch())
+        wanted = int(self.reads(hidden) / (self.bptt_steps * UPDATES))
+        return min(max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted)), self._largest_batch())
+
+    def _largest_batch(self) -> int:
+        """A handful of batches an epoch at least, and logits that fit the cache."""
+        by_text = self.tokens // (8 * self.bptt_steps)
+        return max(1, min(by_text, int(SOFTMAX_ELEMENTS / (self.vocabulary * self.bptt_steps))))
 
     def _weights(self, hidden: int) -> int:
         return _recurrent_weights(self.cell, hidden, self.embedding_size(hidden))
@@ -127,6 +139,11 @@ def _default_minutes(tokens: int) -> float:
 def _table(given: Values, name: str) -> Values:
     table = given.get(name, {})
     return table if isinstance(table, dict) else {}
+
+
+def _is_positive(value: Any) -> bool:
+    """Whether validation will take it as a number; what it will refuse must not stop the choices."""
+    return isinstance(value, int | float) and value > 0
 
 
 def _first_and_last(hidden: Any) -> tuple[int, int]:

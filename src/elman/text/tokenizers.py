@@ -25,8 +25,8 @@ _BYTE_OF = {token: bytes([byte]) for byte, token in enumerate(BYTE_TOKENS)}
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # kana and Chinese characters
 _WORD = re.compile(rf"[{IDEOGRAPHS}]|(?:(?![{IDEOGRAPHS}])[^\W_])+(?:['’\-](?:(?![{IDEOGRAPHS}])[^\W_])+)*|\n|[^\s]")
-_STARTS_WITHOUT_SPACE = re.compile(rf"[.,;:!?%)\]}}’”»…\n、。，；：！？）》」』】〉{IDEOGRAPHS}]")
-_ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«\n（《「『【〈、。，；：！？）》」』】〉{IDEOGRAPHS}]$")
+_STARTS_WITHOUT_SPACE = re.compile(rf"[.,;:!?%)\]}}’”»…—\n、。，；：！？（《「『【〈）》」』】〉{IDEOGRAPHS}]")
+_ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«—\n（《「『【〈、。，；：！？）》」』】〉{IDEOGRAPHS}]$")
 
 
 class Decoder(Protocol):

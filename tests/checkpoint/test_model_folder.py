@@ -1,0 +1,131 @@
+"""The model folder: a round trip, and one clear error for whatever is wrong."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.checkpoint import FORMAT, ModelFolder, read_model, write_model
+from elman.checkpoint.sealed import json_bytes, tensor_bytes, write_sealed
+from elman.errors import ModelError
+
+CONFIG = {"task": "lm", "model": {"hidden_size": [3]}}
+TENSORS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(2, np.float32)}
+VOCABULARIES = {"tokens": ["<unk>", "a", "\n", "中", '"']}
+
+
+def model(**changes: Any) -> ModelFolder:
+    return ModelFolder(**{"config": CONFIG, "tensors": TENSORS, "vocabularies": VOCABULARIES, "card": "# card\n", **changes})
+
+
+def test_a_model_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    write_model(tmp_path / "m", model())
+    found = read_model(tmp_path / "m")
+    assert found.config == {**CONFIG, "format": FORMAT}
+    assert found.vocabularies == VOCABULARIES
+    assert found.card == "# card\n"
+    assert {name: tensor.tobytes() for name, tensor in found.tensors.items()} == {
+        name: tensor.tobytes() for name, tensor in TENSORS.items()
+    }
+
+
+def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
+    write_model(tmp_path / "m", model())
+    reordered = dict(reversed(CONFIG.items())), dict(reversed(TENSORS.items()))
+    write_model(tmp_path / "n", model(config=reordered[0], tensors=reordered[1]))
+    assert {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "n").iterdir()
+    }
+
+
+def test_a_task_without_a_vocabulary_has_no_vocabulary_file(tmp_path: Path) -> None:
+    write_model(tmp_path / "m", model(vocabularies={}))
+    assert not (tmp_path / "m" / "vocabulary.json").exists()
+    assert read_model(tmp_path / "m").vocabularies == {}
+
+
+def test_every_file_but_the_card_is_in_the_manifest(tmp_path: Path) -> None:
+    write_model(tmp_path / "m", model())
+    for name in ("config.json", "model.safetensors", "vocabulary.json", "manifest.json"):
+        content = (tmp_path / "m" / name).read_bytes()
+        for position in range(0, len(content), 7):
+            changed = bytearray(content)
+            changed[position] ^= 4
+            (tmp_path / "m" / name).write_bytes(changed)
+            with pytest.raises(ModelError) as caught:
+                read_model(tmp_path / "m")
+            assert str(tmp_path / "m" / name) in str(caught.value) or name == "manifest.json"
+        (tmp_path / "m" / name).write_bytes(content)
+    (tmp_path / "m" / "README.md").write_text("mine", "utf-8")
+    assert read_model(tmp_path / "m").card == "mine"
+
+
+def test_the_card_may_be_removed_or_be_nonsense(tmp_path: Path) -> None:
+    write_model(tmp_path / "m", model())
+    (tmp_path / "m" / "README.md").write_bytes(b"\xff caf\xe9")
+    assert read_model(tmp_path / "m").card == "\ufffd caf\ufffd"
+    (tmp_path / "m" / "README.md").write_bytes(b"x" * (1 << 20) + b"x")
+    assert read_model(tmp_path / "m").card == ""
+    (tmp_path / "m" / "README.md").unlink()
+    assert read_model(tmp_path / "m").card == ""
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocabulary.json", "manifest.json"])
+def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    write_model(tmp_path / "m", model())
+    (tmp_path / "m" / name).unlink()
+    with pytest.raises(ModelError) as caught:
+        read_model(tmp_path / "m")
+    assert str(caught.value) == f"{tmp_path / 'm' / name}: no such file; copy the whole folder again, or train again"
+
+
+def test_a_folder_of_something_else_is_no_model_folder(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"x")
+    with pytest.raises(ModelError) as caught:
+        read_model(tmp_path)
+    assert str(caught.value) == f"{tmp_path}: is no model folder; expected config.json and model.safetensors in it"
+
+
+@pytest.mark.parametrize(("given", "hint"), [(2, True), (None, False), ("1", False)])
+def test_another_format_is_refused(tmp_path: Path, given: Any, hint: bool) -> None:
+    files = {"config.json": json_bytes({**CONFIG, "format": given}), "model.safetensors": tensor_bytes(TENSORS)}
+    write_sealed(tmp_path / "m", files)
+    with pytest.raises(ModelError, match=f"has format {given!r}, expected 1") as caught:
+        read_model(tmp_path / "m")
+    assert ("install the version of elman that wrote it" in str(caught.value)) == hint
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [np.array([1.0, np.nan], np.float32), np.array([np.inf], np.float32), np.zeros(2, np.float64), np.zeros(2, np.int64)],
+    ids=["nan", "inf", "float64", "int64"],
+)
+def test_weights_that_are_not_finite_float32_are_refused(tmp_path: Path, tensor: Any) -> None:
+    write_model(tmp_path / "m", model(tensors={**TENSORS, "bad": tensor}))
+    with pytest.raises(ModelError, match=r"model\.safetensors: bad is not finite float32"):
+        read_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize("tokens", ["abc", {"a": 1}, [1, 2], ["a", None]])
+def test_a_vocabulary_that_is_no_list_of_tokens_is_refused(tmp_path: Path, tokens: Any) -> None:
+    write_model(tmp_path / "m", model(vocabularies={"tokens": tokens}))
+    with pytest.raises(ModelError, match=r"vocabulary\.json: 'tokens' is no list of tokens"):
+        read_model(tmp_path / "m")
+
+
+class Bomb:
+    """Unpickled, it goes off."""
+
+    def __reduce__(self) -> Any:
+        return (pytest.fail, ("a model file was unpickled",))
+
+
+def test_a_pickle_in_place_of_weights_is_refused_even_with_a_right_manifest(tmp_path: Path) -> None:
+    files = {"config.json": json_bytes({**CONFIG, "format": FORMAT}), "model.safetensors": pickle.dumps(Bomb())}
+    write_sealed(tmp_path / "m", files)
+    with pytest.raises(ModelError, match=r"model\.safetensors: is not a safetensors file"):
+        read_model(tmp_path / "m")

@@ -1,0 +1,155 @@
+"""The tree is the pipeline: who may import whom, who may import torch, and that public names are documented."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "elman"
+
+# A line may import from the lines below it; what stands on one line does not import each other.
+LAYERS = [
+    {"__main__"},
+    {"cli"},
+    {"estimators"},
+    {"experiment"},
+    {"experiment_config"},
+    {"training", "tasks"},
+    {"nn", "runtime"},
+    {"data", "decoding"},
+    {"cells", "text", "config", "checkpoint", "metrics"},
+    {"errors", "version"},
+]
+LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
+TORCH_USERS = {"nn", "tasks", "training", "experiment"}
+RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli_w"}
+FILES = sorted(SOURCE.rglob("*.py"))
+NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
+
+
+def part_of(path: Path) -> str:
+    """The part of the tree that a file belongs to: `cells` of cells/gru.py, `config` of config.py."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Absolute names of all that a file imports, inside functions too, but not what is for type checkers only."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    package = ["elman", *path.relative_to(SOURCE).parent.parts]
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def elman_parts(path: Path) -> set[str]:
+    """The parts of elman that a file imports."""
+    parts = {name.split(".")[1] for name in imported_modules(path) if name.startswith("elman.")}
+    return {part for part in parts if part in LEVEL}
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_a_file_imports_only_from_the_layers_below_it(path: Path) -> None:
+    part = part_of(path)
+    if part == "__init__":
+        return
+    assert part in LEVEL, f"{part} has no place in the import order: add it to LAYERS, and to the design"
+    wrong = {other for other in elman_parts(path) if other != part and LEVEL[other] >= LEVEL[part]}
+    assert not wrong, f"{part} may not import {wrong}"
+
+
+def test_cells_import_numpy_and_nothing_else_of_ours() -> None:
+    for path in (SOURCE / "cells").glob("*.py"):
+        assert elman_parts(path) <= {"cells"}
+        outside = {name.split(".")[0] for name in imported_modules(path)} - {"elman", *sys.stdlib_module_names}
+        assert outside <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
+    if part_of(path) not in TORCH_USERS:
+        assert "torch" not in {name.split(".")[0] for name in imported_modules(path)}
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_only_declared_packages_are_imported(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imported_modules(path)} - {"elman", *sys.stdlib_module_names}
+    assert outside <= RUNTIME_PACKAGES | {"torch"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_every_module_and_public_name_has_a_docstring(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree), f"{path} tells no story"
+    public = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [node.name for node in public if not ast.get_docstring(node)] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_nothing_is_called_utils(path: Path) -> None:
+    forbidden = {"utils", "helpers", "common", "manager", "handler", "misc", "core"}
+    assert not forbidden & set(path.relative_to(SOURCE).with_suffix("").parts)
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_nothing_is_unpickled(path: Path) -> None:
+    names = set(imported_modules(path))
+    assert not {name for name in names if name.split(".")[0] in {"pickle", "dill", "shelve", "marshal"}}
+    assert "torch.load" not in path.read_text("utf-8")
+
+
+def imported_by(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has loaded after a statement."""
+    code = f"import sys; {statement}; print(*sorted({{name.split('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ)
+    return set(done.stdout.split())
+
+
+def test_importing_elman_imports_neither_torch_nor_numpy() -> None:
+    assert not {"torch", "numpy", "pydantic", "rich"} & imported_by("import elman")
+
+
+def test_the_command_line_and_the_runtime_need_no_torch() -> None:
+    loaded = imported_by("import elman.cli, elman.runtime, elman.estimators")
+    assert "numpy" in loaded
+    assert "torch" not in loaded
+
+
+def test_the_installed_torch_is_the_pinned_one() -> None:
+    import torch
+
+    pins = (SOURCE.parent.parent / "constraints.txt").read_text("utf-8").splitlines()
+    assert f"torch=={torch.__version__.split('+')[0]}" in pins
+
+
+def test_every_declared_dependency_is_pinned() -> None:
+    import tomllib
+
+    project = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    needs = [*project["project"]["dependencies"], *project["build-system"]["requires"], *sum(extras, [])]
+    pins = (SOURCE.parent.parent / "constraints.txt").read_text("utf-8").lower().replace("_", "-")
+    pinned = {line.split("==")[0] for line in pins.splitlines()}
+    assert {need.split(">")[0].split("=")[0].lower() for need in needs} <= pinned
