@@ -29,8 +29,9 @@ from elman.experiment_config import LanguageModelRun, resolve
 from elman.runtime import load
 from elman.runtime.card import write_card
 from elman.tasks.language_model import LanguageModelTask
+from elman.tasks.language_model_config import operations_per_token
 from elman.training.loop import Fitted, fit
-from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest_threads, measure_flops
+from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, step_seconds
 from elman.training.progress import Display
 from elman.version import version
 
@@ -118,13 +119,13 @@ def _prepare(
         seed=early.seed,
     )
     cuda = _device(early.training.device) == "cuda"
-    measured = early.training.minutes is not None and "hidden_size" not in given.get("model", {})
-    flops = ASSUMED_GPU_FLOPS if cuda else measure_flops() if measured else ASSUMED_FLOPS
-    config = resolve(given, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary), flops=flops)
-    training = config.training.model_copy(update={"device": "cuda" if cuda else "cpu"})
-    if not training.threads:
-        training = training.model_copy(update={"threads": 1 if cuda else _fastest_threads(config, corpus)})
-    config = config.model_copy(update={"training": training})
+    size = {"tokens": corpus.train.tokens, "vocabulary": len(corpus.vocabulary)}
+    config = resolve(given, **size, flops=ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
+    if not cuda and config.training.minutes is not None and "hidden_size" not in given.get("model", {}):
+        config = resolve(given, **size, flops=_measured_flops(config, corpus))
+    threads = config.training.threads or (1 if cuda else _time_step(config, corpus)[0])
+    settled = {"device": "cuda" if cuda else "cpu", "threads": threads}
+    config = config.model_copy(update={"training": config.training.model_copy(update=settled)})
     (run / "env.json").write_text(json.dumps(_environment(), indent=1) + "\n", "utf-8")
     write_toml(run / "config.toml", config)
     _tell(config, corpus, display)
@@ -178,16 +179,27 @@ def _task(config: LanguageModelRun, corpus: Corpus) -> LanguageModelTask:
     )
 
 
-def _fastest_threads(config: LanguageModelRun, corpus: Corpus) -> int:
-    """Time a step of the very model, forward and backward, on one thread and on all."""
+def _time_step(config: LanguageModelRun, corpus: Corpus) -> tuple[int, float]:
+    """Return (threads, seconds) of a step of the very model, forward and backward."""
     task = _task(config, corpus)
     model, rng = task.build(), torch.Generator().manual_seed(0)
     batch, _ = next(task.batches(task.start()))
-    before = torch.get_num_threads()
-    try:
-        return fastest_threads(lambda: task.loss(model, batch, None, 0.0, rng)[0].backward())  # type: ignore[no-untyped-call]
-    finally:
-        torch.set_num_threads(before)
+
+    def step() -> None:
+        loss, _, _ = task.loss(model, batch, None, 0.0, rng)
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    threads = config.training.threads
+    return (threads, step_seconds(step, threads)) if threads else fastest(step)
+
+
+def _measured_flops(config: LanguageModelRun, corpus: Corpus) -> float:
+    """Return the floating-point rate at which this machine trains a model of about the right size."""
+    model, training = config.model, config.training
+    _, seconds = _time_step(config, corpus)
+    tokens = training.batch_size * training.bptt_steps
+    hidden = model.hidden_sizes[0]
+    return tokens / seconds * operations_per_token(model.cell, hidden, model.embedding_size, len(corpus.vocabulary))
 
 
 def _located(source: str | Path | MemoryText) -> str | Path | MemoryText:

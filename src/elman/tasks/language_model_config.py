@@ -71,6 +71,12 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
     }
 
 
+def operations_per_token(cell: str, hidden: int, embedding: int, vocabulary: int) -> float:
+    """Return the floating-point operations of training on one token with one recurrent layer."""
+    softmax = vocabulary * hidden * (SOFTMAX_SLOWNESS if vocabulary > LARGE_VOCABULARY else 1.0)
+    return 6.0 * (_recurrent_weights(cell, hidden, embedding) + softmax)
+
+
 class _Work:
     """What a budget can do with a text."""
 
@@ -81,10 +87,9 @@ class _Work:
 
     def reads(self, hidden: int) -> float:
         """Tokens that the budget trains on, readings of the same text counted again."""
-        weights = _recurrent_weights(self.cell, hidden, self.embedding_size(hidden))
         if "minutes" in self.budget:
-            softmax = self.vocabulary * hidden * (SOFTMAX_SLOWNESS if self.vocabulary > LARGE_VOCABULARY else 1.0)
-            return float(60.0 * self.budget["minutes"] * self.flops / (6.0 * (weights + softmax)))
+            operations = operations_per_token(self.cell, hidden, self.embedding_size(hidden), self.vocabulary)
+            return float(60.0 * self.budget["minutes"] * self.flops / operations)
         if "epochs" in self.budget:
             return float(self.budget["epochs"] * self.tokens)
         batch = self.budget.get("batch_size", min(LARGEST_BATCH, self._largest_batch()))

@@ -1,4 +1,4 @@
-"""What this machine can do, measured: how many threads to use, and how fast a recurrent layer trains.
+"""What this machine can do: how many threads it has, and on how many of them a training step is faster, measured.
 
 Threads are measured because torch's recurrent layers are slower on two threads than on one where H is small: its
 threads meet at every time step.
@@ -34,27 +34,15 @@ def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> 
     return statistics.median(times)
 
 
-def fastest_threads(step: Callable[[], object]) -> int:
-    """Return 1 or all threads, whichever does the step faster; one thread unless all are clearly faster."""
-    everything = available_threads()
-    if everything == 1:
-        return 1
-    one, many = step_seconds(step, 1), step_seconds(step, everything)
-    return everything if many < 0.95 * one else 1
-
-
-def measure_flops() -> float:
-    """Return the floating-point rate at which torch trains a middling LSTM here, on its better number of threads."""
+def fastest(step: Callable[[], object]) -> tuple[int, float]:
+    """Return (threads, seconds) of a step: on 1 or on all threads, one unless all are clearly faster."""
     import torch
 
-    T, B, inputs, hidden, gates = 32, 32, 64, 256, 4
-    with torch.random.fork_rng(devices=[]):
-        layer, x = torch.nn.LSTM(inputs, hidden), torch.zeros(T, B, inputs)
     before = torch.get_num_threads()
     try:
-        seconds = min(
-            step_seconds(lambda: layer(x)[0].sum().backward(), threads) for threads in {1, available_threads()}
-        )
+        everything = available_threads()
+        one = step_seconds(step, 1)
+        many = step_seconds(step, everything) if everything > 1 else one
     finally:
         torch.set_num_threads(before)
-    return T * B * 6.0 * gates * hidden * (hidden + inputs) / seconds
+    return (everything, many) if many < 0.95 * one else (1, one)
