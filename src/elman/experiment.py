@@ -175,6 +175,7 @@ def _task(config: LanguageModelRun, corpus: Corpus) -> LanguageModelTask:
         bptt_steps=training.bptt_steps,
         stream=config.data.stream,
         seed=config.seed,
+        reset_probability=config.data.reset_probability,
         validate_tokens=training.validate_tokens,
     )
 

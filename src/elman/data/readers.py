@@ -27,7 +27,13 @@ IN_MEMORY = "memory"
 BLOCK_BYTES = 1 << 20
 Notify = Callable[[str], None]
 
-_BYTE_ORDER_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 _GB_COMMON = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")  # the two-byte area of GB2312, where running Chinese text lives
 _GB_ANY = re.compile(rb"[\x81-\xfe][\x30-\x39\x40-\xfe]")
 
@@ -70,6 +76,7 @@ class MemoryText:
 
     def blocks(self) -> Iterator[str]:
         for text in self.texts:
+            text = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate is no character
             yield text if text.endswith("\n") else text + "\n"
 
 
@@ -135,7 +142,7 @@ class TextSource:
         first = next(blocks, b"")
         encoding = self._encoding or _detect(first, self.name, self._notify)
         decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("strict"), translate=True)
-        lines, column = 0, 0  # of the next byte
+        lines, column, begun = 0, 0, False  # line and column are of the next byte
         for block in _chain(first, blocks):
             try:
                 text = decoder.decode(block, final=not block)
@@ -152,7 +159,8 @@ class TextSource:
                 ) from None
             lines += block.count(b"\n")
             column = len(block) - (block.rfind(b"\n") + 1) + (0 if b"\n" in block else column)
-            yield text
+            yield text.removeprefix("\ufeff") if not begun else text
+            begun = True
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -25,7 +25,7 @@ from elman.data.streams import Tokens, held_out
 from elman.decoding import Sampler, WordTokens, generate, suggest
 from elman.errors import ConfigError, DataError, ModelError
 from elman.metrics import Mean, bits_per_character, perplexity
-from elman.text import UNKNOWN, Vocabulary
+from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import is_word, starts_inside_word, word_tokens
 
@@ -46,7 +46,7 @@ class LanguageModelConfig(Config):
     activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
     embedding_size: PositiveInt
     hidden_size: Annotated[tuple[PositiveInt, ...], BeforeValidator(_one_or_several)]  # for all layers, or one each
-    num_layers: PositiveInt = 1
+    num_layers: int = Field(1, ge=1, le=1000)
     tie_weights: bool = False  # the readout is the embedding: embedding_size = the last hidden size
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
     dropout_kind: Literal["standard", "variational"] = "standard"  # (training) variational: one mask a sequence
@@ -103,14 +103,16 @@ class LanguageModelPredictor:
         try:
             config = validated(LanguageModelConfig, model.config.get("model", {}))
             text = validated(TextConfig, model.config.get("text", {}))
+        except ConfigError as error:
+            raise _damaged(error.message, where / "config.json") from None
+        try:
             vocabulary = Vocabulary(model.vocabularies.get("tokens", []))
+        except ValueError as error:
+            raise _damaged(str(error), where / "vocabulary.json") from None
+        try:
             return cls(config, text, vocabulary, model.tensors, model.card)
-        except (ConfigError, ValueError) as error:
-            raise ModelError(str(error), hint="the folder is damaged", where=str(where)) from None
         except ModelError as error:
-            raise ModelError(
-                error.message, hint="the folder is damaged", where=str(where / (error.where or ""))
-            ) from None
+            raise _damaged(error.message, where / (error.where or "")) from None
 
     @property
     def num_parameters(self) -> int:
@@ -192,9 +194,8 @@ class LanguageModelPredictor:
         ids = self.codec.encode_prompt(prompt)
         if len(ids):
             return ids
-        start = next(
-            (token for token in ("\n", BYTE_TOKENS[10], " ") if token in self.vocabulary), self.vocabulary.tokens[-1]
-        )
+        commonest = self.vocabulary.tokens[:2][-1]  # after `<unk>`
+        start = next((token for token in ("\n", BYTE_TOKENS[10], " ") if token in self.vocabulary), commonest)
         return self.vocabulary.encode([start])
 
     def stream(
@@ -249,24 +250,31 @@ class LanguageModelPredictor:
         """
         if k < 1:
             raise ConfigError(f"suggest: given {k}, expected 1 or more")
-        words = word_tokens(self.vocabulary.tokens)
-        begun = starts_inside_word(prompt)
-        stem = prompt[begun:]
         if self.text.level == "word":
-            return self._suggest_words(prompt[:begun], stem, k)
+            return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
+        words = word_tokens(self.vocabulary.tokens)
+        stem = prompt[starts_inside_word(prompt) :]
         logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
         tokens = WordTokens(inside=words.inside, whole=words.whole)
         found = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
         return [(stem + self.codec.decode(ids), probability) for ids, probability in found]
 
-    def _suggest_words(self, context: str, stem: str, k: int) -> list[tuple[str, float]]:
+    def _suggest_words(self, prompt: str, k: int) -> list[tuple[str, float]]:
         """Words are tokens here: the likeliest that begin with the stem, among all that do."""
-        logits, _ = self.read(self.prompt_ids(context), self.initial_state())
-        p = readout.softmax(logits.astype(np.float64))
+        begun = starts_inside_word(prompt)
+        stem = prompt[begun:]
+        logits, _ = self.read(self.prompt_ids(prompt[:begun]), self.initial_state())
         possible = np.array([is_word(token) and token.startswith(stem) for token in self.vocabulary.tokens])
-        p = np.where(possible, p, 0.0) / (p[possible].sum() if stem and possible.any() else 1.0)
+        if not possible.any():
+            return []
+        z = logits.astype(np.float64)
+        p = np.where(possible, readout.softmax(np.where(possible, z, -np.inf) if stem else z), 0.0)
         order = np.argsort(-p, kind="stable")[:k]
         return [(self.vocabulary.tokens[token], float(p[token])) for token in order if p[token] > 0.0]
+
+
+def _damaged(what: str, where: Path) -> ModelError:
+    return ModelError(what, hint="the folder is damaged", where=str(where))
 
 
 def _chunks(tokens: Tokens, *, first: int) -> Iterator[Ids]:

@@ -6,7 +6,9 @@
     loss     = - sum over t of log softmax(logits_t)[token_(t+1)]                    nats
 
 Truncated backpropagation through time: the state is carried from one stretch of bptt_steps tokens to the next, and no
-gradient crosses over (Mikolov et al., 2010). Dropout is on the embedding's output, between layers and before the
+gradient crosses over (Mikolov et al., 2010). Carried for a whole epoch, a network hardly ever sees the zero state that
+every prompt begins with, and may never find its way out of it: so now and then a row's state is zeroed (Melis et al.,
+2018, do the same). Dropout is on the embedding's output, between layers and before the
 readout (Zaremba et al., 2014); variational dropout has one mask a stretch (Gal and Ghahramani, 2016).
 
 Starting weights: recurrent matrices orthogonal gate by gate (Saxe et al., 2014), forget gates open (bias 1; Jozefowicz
@@ -101,13 +103,19 @@ class LanguageModelTask:
         bptt_steps: int,
         stream: str = "sequential",
         seed: int = 0,
+        reset_probability: float = 0.0,
         validate_tokens: int | None = None,
         prompt: str = "",
     ) -> None:
-        """Take a corpus and the sizes; validation scores about validate_tokens of the held-out part, None all of it."""
+        """Take a corpus and the sizes.
+
+        Each carried state is zeroed with reset_probability when a batch begins; validation scores about
+        validate_tokens of the held-out part, None all of it.
+        """
         self._model, self._text = model, text
         self._batch_size, self._bptt_steps, self._validate_tokens = batch_size, bptt_steps, validate_tokens
         self._vocabulary = corpus.vocabulary
+        self._reset_probability = reset_probability
         self._stream, self._seed, self._prompt = stream, seed, prompt
         self._train, self._valid = corpus.ids("train"), corpus.ids("valid")
         self.batches_per_epoch = batches_per_epoch(len(self._train), batch_size, bptt_steps)
@@ -131,6 +139,11 @@ class LanguageModelTask:
         inputs, targets = _time_first(batch.inputs, device), _time_first(batch.targets, device)
         if carry is not None and (batch.fresh or next(iter(carry.values())).shape[0] != inputs.shape[1]):
             carry = None
+        if carry is not None and self._reset_probability:
+            kept = torch.empty(inputs.shape[1], 1, device=device).bernoulli_(
+                1.0 - self._reset_probability, generator=rng
+            )
+            carry = {name: tensor * kept for name, tensor in carry.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits, state = model(inputs, carry, rng)
             loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")

@@ -10,9 +10,9 @@ The choices were found on texts of 0.2 to 2 million characters (docs/en/defaults
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from elman.config import Values
 from elman.data.corpus import TextConfig
@@ -43,6 +43,14 @@ class DataConfig(TextConfig):
     )  # None: the last tenth, at most a quarter of a million tokens
     stream: Literal["sequential", "random"] = "sequential"  # random windows start from a zero state
 
+    reset_probability: float = Field(0.02, ge=0.0, le=1.0)  # that a carried state is zeroed when a batch begins
+
+    @model_validator(mode="after")
+    def _bytes_fit(self) -> Self:
+        if self.byte_fallback and self.vocabulary_size is not None and self.vocabulary_size < 257:
+            raise ValueError(f"vocabulary_size: given {self.vocabulary_size}, expected 257 or more with byte_fallback")
+        return self
+
     @property
     def text(self) -> TextConfig:
         """What of this the model needs, too."""
@@ -59,10 +67,11 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
     cell = model.get("cell", "lstm")
     cell = cell if cell in GATES else "lstm"
     work = _Work(tokens, vocabulary, cell, flops, {**training, **chosen_budget})
-    hidden = model.get("hidden_size", work.hidden_size())
+    tied = model.get("tie_weights") is True
+    hidden = model.get("hidden_size", model.get("embedding_size", work.hidden_size()) if tied else work.hidden_size())
     first, last = _first_and_last(hidden)
     layers = {"num_layers": len(hidden)} if isinstance(hidden, list | tuple) else {}
-    embedding = last if model.get("tie_weights") is True else work.embedding_size(first)
+    embedding = last if tied else work.embedding_size(first)
     batch, bptt = work.batch_size(first), work.bptt_steps
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / first) ** 0.5)
     return {
@@ -83,7 +92,7 @@ class _Work:
     def __init__(self, tokens: int, vocabulary: int, cell: str, flops: float, training: Values) -> None:
         self.tokens, self.vocabulary, self.cell, self.flops = tokens, vocabulary, cell, flops
         self.budget = {name: value for name, value in training.items() if _is_positive(value)}
-        self.bptt_steps = int(self.budget.get("bptt_steps", max(2, min(64, tokens // 8))))
+        self.bptt_steps = max(1, int(self.budget.get("bptt_steps", max(2, min(64, tokens // 8)))))
 
     def reads(self, hidden: int) -> float:
         """Tokens that the budget trains on, readings of the same text counted again."""
@@ -148,13 +157,13 @@ def _table(given: Values, name: str) -> Values:
 
 def _is_positive(value: Any) -> bool:
     """Whether validation will take it as a number; what it will refuse must not stop the choices."""
-    return isinstance(value, int | float) and value > 0
+    return isinstance(value, int | float) and 0 < value < 1e18  # infinity is refused, and fits no integer
 
 
 def _first_and_last(hidden: Any) -> tuple[int, int]:
     """The first and last hidden size; what validation will refuse anyway becomes 1."""
     sizes = list(hidden) if isinstance(hidden, list | tuple) else [hidden]
-    first, *_ = last = [size if isinstance(size, int) and size > 0 else 1 for size in sizes] or [1]
+    first, *_ = last = [size if isinstance(size, int) and _is_positive(size) else 1 for size in sizes] or [1]
     return first, last[-1]
 
 

@@ -32,7 +32,7 @@ def _whole(function: Callable[[str], str]) -> Normalizer:
 
 
 def _textbook_lines(block: str) -> list[str]:
-    return [_NOT_A_LETTER.sub(" ", line).strip().lower() for line in block.splitlines()]
+    return [_NOT_A_LETTER.sub(" ", line).strip().lower() for line in block.removesuffix("\n").split("\n")]
 
 
 def _textbook_prompt(text: str) -> str:

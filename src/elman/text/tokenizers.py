@@ -13,7 +13,9 @@ certain by now, so that generated text is valid Unicode at every moment.
 from __future__ import annotations
 
 import codecs
+import functools
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -24,9 +26,25 @@ BYTE_TOKENS = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _BYTE_OF = {token: bytes([byte]) for byte, token in enumerate(BYTE_TOKENS)}
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # kana and Chinese characters
-_WORD = re.compile(rf"[{IDEOGRAPHS}]|(?:(?![{IDEOGRAPHS}])[^\W_])+(?:['’\-](?:(?![{IDEOGRAPHS}])[^\W_])+)*|\n|[^\s]")
 _STARTS_WITHOUT_SPACE = re.compile(rf"[.,;:!?%)\]}}’”»…—\n、。，；：！？（《「『【〈）》」』】〉{IDEOGRAPHS}]")
 _ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«—\n（《「『【〈、。，；：！？）》」』】〉{IDEOGRAPHS}]$")
+
+
+@functools.cache
+def letters() -> str:
+    """Return the pattern of a run of letters, digits and the marks on them, Chinese and Japanese left out.
+
+    What Python takes for letters lacks combining marks, without which Hindi, Thai or decomposed accents fall to pieces.
+    """
+    points = map(chr, range(0x300, 0x10000))
+    marks = "".join(character for character in points if unicodedata.category(character)[0] == "M")
+    return rf"(?:(?![{IDEOGRAPHS}])[^\W_][{marks}]*)+"
+
+
+@functools.cache
+def word_pattern() -> re.Pattern[str]:
+    """Return the pattern of one token of the word level."""
+    return re.compile(rf"[{IDEOGRAPHS}]|{letters()}(?:['’\-]{letters()})*|\n|[^\s]")
 
 
 class Decoder(Protocol):
@@ -96,7 +114,7 @@ class WordTokenizer:
     """Words, numbers, punctuation marks, line ends and single Chinese or Japanese characters."""
 
     def split(self, text: str) -> list[str]:
-        return _WORD.findall(text)
+        return word_pattern().findall(text)
 
     def decoder(self) -> Decoder:
         return WordDecoder()
@@ -180,7 +198,7 @@ class WordIndexer:
         self.tokens: list[str] = []
 
     def index(self, text: str) -> npt.NDArray[np.uint32]:
-        words = _WORD.findall(text)
+        words = word_pattern().findall(text)
         for word in dict.fromkeys(words):
             if word not in self._number_of:
                 self._number_of[word] = len(self.tokens)

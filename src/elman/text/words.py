@@ -1,22 +1,23 @@
 """What is a word to someone who types: runs of letters and digits, and each Chinese character by itself.
 
-A hyphen or apostrophe inside a word belongs to it. Used to suggest next words, from words or from characters.
+A hyphen or apostrophe inside a word belongs to it; to a character model, which sees no further, a hyphen ends one. Used
+to suggest next words, from words or from characters.
 """
 
 from __future__ import annotations
 
+import functools
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from .tokenizers import BYTE_TOKENS, IDEOGRAPHS
+from .tokenizers import BYTE_TOKENS, IDEOGRAPHS, letters
 
 _IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
-_LETTERS = rf"(?:(?![{IDEOGRAPHS}])[^\W_])+"
-_LAST_WORD = re.compile(rf"{_LETTERS}(?:['’\-]{_LETTERS})*\Z")
 _BYTES_IN_WORDS = {
     token for byte, token in enumerate(BYTE_TOKENS) if byte >= 0x80 or (chr(byte).isalnum()) or chr(byte) == "'"
 }
@@ -44,9 +45,18 @@ def word_tokens(tokens: Sequence[str]) -> WordParts:
 
 def starts_inside_word(text: str) -> int:
     """Return where the word begins that the text ends within; len(text) where it ends between words."""
-    match = _LAST_WORD.search(text)
+    match = _last_word().search(text)
     return match.start() if match else len(text)
 
 
+@functools.cache
+def _last_word() -> re.Pattern[str]:
+    return re.compile(rf"{letters()}(?:['’\-]{letters()})*\Z")
+
+
 def _is_letter(token: str) -> bool:
-    return len(token) == 1 and (token.isalnum() or token in "'’") and not _IDEOGRAPH.match(token)
+    return (
+        len(token) == 1
+        and (token.isalnum() or token in "'’" or unicodedata.category(token)[0] == "M")
+        and not _IDEOGRAPH.match(token)
+    )
