@@ -50,7 +50,11 @@ def random_tensors(config: LanguageModelConfig, vocabulary_size: int, seed: int 
     if not config.tie_weights:
         shapes["readout.weight"] = (vocabulary_size, inputs)
     shapes["readout.bias"] = (vocabulary_size,)
-    return {name: (scale * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+    tensors = {name: (scale * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
+    for name in tensors:
+        if "weight_hh" in name:
+            tensors[name] /= np.float32(tensors[name].shape[1] ** 0.5)  # else relu grows without end
+    return tensors
 
 
 def tiny_predictor(

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,17 @@ from elman.errors import ConfigError, ModelError, ResourceError
 
 REQUEST = {"given": {}, "sources": ["book.txt"], "task": "lm", "valid": []}
 HELD = "another process is training in this folder; wait for it to end, or choose another -o"
+
+
+@pytest.fixture(autouse=True)
+def _unlocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every folder that a test locks is let go of, as a process that ends would."""
+    held: list[RunFolder] = []
+    lock = RunFolder.lock
+    monkeypatch.setattr(RunFolder, "lock", lambda run: held.append(run) or lock(run))
+    yield
+    for run in held:
+        run.unlock()
 
 
 def new_run(path: Path) -> RunFolder:
@@ -63,7 +75,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from elman.checkpoint import RunFolder
-RunFolder.open(Path(sys.argv[1]))
+run = RunFolder.open(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
 """

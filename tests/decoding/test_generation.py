@@ -9,7 +9,7 @@ from .machines import Machine
 
 
 def generated(seed: int, sampler: Sampler, max_tokens: int, machine: Machine | None = None) -> list[int]:
-    machine = machine or Machine(3, 7)
+    machine = machine or Machine(5, 7)
     return list(generate(machine.step, *machine.start(), sampler, np.random.default_rng(seed), max_tokens))
 
 
@@ -21,7 +21,7 @@ def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(sampler: Sa
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 def test_every_token_is_chosen_from_the_logits_after_the_one_before(temperature: float) -> None:
-    machine, sampler, rng = Machine(3, 7), Sampler(temperature), np.random.default_rng(5)
+    machine, sampler, rng = Machine(5, 7), Sampler(temperature), np.random.default_rng(5)
     logits, state = machine.start()
     expected: list[int] = []
     for _ in range(30):
@@ -35,14 +35,14 @@ def test_every_token_is_chosen_from_the_logits_after_the_one_before(temperature:
 
 @pytest.mark.parametrize("max_tokens", [-1, 0, 1, 2, 17])
 def test_exactly_max_tokens_come_and_no_step_is_made_for_nothing(max_tokens: int) -> None:
-    machine = Machine(3, 7)
+    machine = Machine(5, 7)
     tokens = generated(0, Sampler(), max_tokens, machine)
     assert len(tokens) == max(0, max_tokens)
     assert machine.fed == [[token] for token in tokens[:-1]]
 
 
 def test_a_token_comes_before_the_step_that_it_feeds() -> None:
-    machine = Machine(3, 7)
+    machine = Machine(5, 7)
     stream = generate(machine.step, *machine.start(), Sampler(), np.random.default_rng(0), 5)
     first = next(stream)
     assert machine.fed == []

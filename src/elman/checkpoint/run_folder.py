@@ -13,7 +13,6 @@ lock                held by flock while a process trains here; a killed process 
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 from collections.abc import Callable
@@ -113,6 +112,8 @@ class RunFolder:
 
     def lock(self) -> None:
         """Hold the folder until the process ends or `unlock` is called; refuse one that is held."""
+        import fcntl  # not on every system, and what only predicts never locks
+
         stream = (self.path / "lock").open("ab")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -179,6 +179,8 @@ def _beside(folder: Path, ending: str) -> Path:
 
 
 def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return  # folders cannot be opened there
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

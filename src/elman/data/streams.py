@@ -103,12 +103,14 @@ def batches_per_epoch(tokens: int, batch_size: int, steps: int) -> int:
 def held_out(tokens: Tokens, steps: int, *, limit: int | None = None) -> Iterator[Scored]:
     """Yield a text in fixed streams, `steps` at a time, the state carried from one to the next.
 
-    With a limit, only about the first `limit` targets of it, cut the same way.
+    With a limit, only the beginning of each stream, about `limit` targets in all: a sample of the whole text.
     """
-    targets = len(tokens) - 1 if limit is None else min(limit, len(tokens) - 1)
+    targets = len(tokens) - 1
     streams = max(1, min(HELD_OUT_STREAMS, targets // MIN_STREAM_TOKENS))
     bounds = np.linspace(0, targets, streams + 1).astype(np.int64)
     starts, lengths = bounds[:-1], np.diff(bounds)
+    if limit is not None:
+        lengths = np.minimum(lengths, -(-limit // streams))
     for done in range(0, int(lengths.max()), steps):
         T = min(steps, int(lengths.max()) - done)
         here = np.clip(lengths - done, 0, T)

@@ -154,8 +154,10 @@ def _validate(session: Session, display: Display) -> None:
     metrics = task.validate(session.model, predictor)
     session.model.train()
     name, direction = task.objective
+    if not math.isfinite(metrics[name]):
+        raise NotFinite(f"{name} {metrics[name]} on the held-out part at step {counters.step}")
     value = metrics[name] if direction == "min" else -metrics[name]
-    best = math.isfinite(value) and (counters.best_value is None or value < counters.best_value)
+    best = counters.best_value is None or value < counters.best_value
     if best:
         counters.best_value, counters.best_step, counters.stale = value, counters.step, 0
     else:

@@ -1,0 +1,378 @@
+"""The language model in training: its loss and gradients against cells/, its batches, its starting weights."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import elman.nn
+from elman.cells import LayerParameters, readout, unroll
+from elman.data.corpus import Corpus, TextConfig
+from elman.data.streams import Batch
+from elman.runtime import LanguageModelPredictor
+from elman.runtime.language_model import LanguageModelConfig
+from elman.tasks.language_model import LanguageModelNetwork, LanguageModelTask
+
+from ..models import ARCHITECTURES
+from .corpora import small_corpus
+
+# float32, a few hundred roundings of 6e-8, relative.
+FLOAT32 = 1e-5
+# float64 on both sides: a few hundred roundings of 1e-16 in numbers of order ten.
+FLOAT64 = 1e-9
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return small_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def make_task(
+    corpus: Corpus, architecture: str = "lstm_two_layers", *, task: dict[str, Any] | None = None, **model: Any
+) -> LanguageModelTask:
+    """A task of 3 sequences of 10 tokens; `task` and further keywords replace what it and its model are told."""
+    config = LanguageModelConfig(**{**ARCHITECTURES[architecture], **model})
+    return LanguageModelTask(corpus, config, TextConfig(), **{"batch_size": 3, "bptt_steps": 10, **(task or {})})
+
+
+def first_batch(task: LanguageModelTask) -> Batch:
+    return next(task.batches(task.start()))[0]
+
+
+def no_rng() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+def loss_of(task: LanguageModelTask, model: torch.nn.Module, batch: Batch, carry: Any = None) -> tuple[float, int, Any]:
+    loss, count, carried = task.loss(model, batch, carry, 0.0, no_rng())
+    return float(loss.detach()), count, carried
+
+
+# Loss and gradients
+
+
+def by_hand(network: LanguageModelNetwork, batch: Batch) -> tuple[float, int, dict[str, np.ndarray]]:
+    """The loss and the gradient by every parameter, from cells/ alone, in float64, under the network's names."""
+    weights = {name: p.detach().double().numpy() for name, p in network.named_parameters()}
+    config = network.config
+    E = weights["embedding.weight"]
+    V = E if config.tie_weights else weights["readout.weight"]
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    stack = [
+        [LayerParameters(*(weights[f"layers.{layer}.{name}"] for name in names))]
+        for layer in range(len(config.hidden_sizes))
+    ]
+    outputs, _, tape = unroll.forward(config.build_cell(), stack, E[batch.inputs])
+    loss, count, d_logits = readout.softmax_cross_entropy(
+        readout.forward(outputs, V, weights["readout.bias"]), batch.targets
+    )
+    d_outputs, d_V, d_b = readout.backward(d_logits, outputs, V)
+    gradients = unroll.backward(tape, d_outputs)
+    d_E = np.zeros_like(E)
+    np.add.at(d_E, batch.inputs, gradients.x)
+    found = {"embedding.weight": d_E + d_V if config.tie_weights else d_E, "readout.bias": d_b}
+    if not config.tie_weights:
+        found["readout.weight"] = d_V
+    for layer, (p,) in enumerate(gradients.params):
+        for name, gradient in zip(names, (p.W, p.U, p.b_ih, p.b_hh), strict=True):
+            found[f"layers.{layer}.{name}"] = gradient
+    return loss, count, found
+
+
+def shaken(network: LanguageModelNetwork) -> LanguageModelNetwork:
+    """Every weight moved a little: nothing is zero or symmetric any more."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.5 * torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+    return network
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_loss_and_every_gradient_are_those_of_the_equations(corpus: Corpus, architecture: str) -> None:
+    task = make_task(corpus, architecture)
+    network, batch = shaken(task.build().double()), first_batch(task)
+    loss, count, _ = task.loss(network, batch, None, 0.0, no_rng())
+    loss.backward()
+    expected_loss, expected_count, gradients = by_hand(network, batch)
+    assert float(loss.detach()) == pytest.approx(expected_loss, rel=FLOAT64)
+    assert count == expected_count == 30
+    found = {name: p.grad.numpy() for name, p in network.named_parameters() if p.grad is not None}
+    assert found.keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(found[name], gradient, rtol=0, atol=FLOAT64, err_msg=name)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_loss_in_float32_is_that_of_the_equations(corpus: Corpus, architecture: str) -> None:
+    task = make_task(corpus, architecture)
+    network, batch = shaken(task.build()), first_batch(task)
+    assert loss_of(task, network, batch)[0] == pytest.approx(by_hand(network, batch)[0], rel=1e-6)  # of a sum of 30
+
+
+@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+def test_one_batch_can_be_learned_by_heart(corpus: Corpus, cell: str) -> None:
+    task = make_task(
+        corpus, cell=cell, hidden_size=32, num_layers=1, embedding_size=16, task={"batch_size": 2, "bptt_steps": 12}
+    )
+    network, batch = task.build(), first_batch(task)
+    optimizer = torch.optim.Adam(network.parameters(), 0.02)
+    start, count, _ = loss_of(task, network, batch)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss, count, _ = task.loss(network, batch, None, 0.0, no_rng())
+        loss.backward()
+        optimizer.step()
+    assert start / count > 2.0
+    assert float(loss.detach()) / count < 0.05
+
+
+def test_the_order_of_the_rows_changes_nothing(corpus: Corpus) -> None:
+    task = make_task(corpus)
+    network, batch = shaken(task.build().double()), first_batch(task)
+    turned = Batch(batch.inputs[[2, 0, 1]], batch.targets[[2, 0, 1]], fresh=True)
+    (loss, count, _), (again, count_again, _) = (loss_of(task, network, each) for each in (batch, turned))
+    assert loss == pytest.approx(again, rel=FLOAT64)
+    assert count == count_again
+
+
+def test_the_loss_is_a_sum_so_rows_add_up(corpus: Corpus) -> None:
+    task = make_task(corpus)
+    network, batch = shaken(task.build().double()), first_batch(task)
+    rows = [loss_of(task, network, Batch(batch.inputs[[b]], batch.targets[[b]], fresh=True)) for b in range(3)]
+    loss, count, _ = loss_of(task, network, batch)
+    assert loss == pytest.approx(math.fsum(row[0] for row in rows), rel=FLOAT64)
+    assert count == sum(row[1] for row in rows)
+
+
+# The carried state
+
+
+@pytest.mark.parametrize("architecture", ["relu", "gru_two_layers", "lstm_two_layers"])
+def test_two_halves_with_the_state_carried_are_one_stretch(corpus: Corpus, architecture: str) -> None:
+    task = make_task(corpus, architecture)
+    network, batch = shaken(task.build()), first_batch(task)
+    whole, _, end = loss_of(task, network, batch)
+    first, _, carry = loss_of(task, network, Batch(batch.inputs[:, :4], batch.targets[:, :4], fresh=True))
+    rest = Batch(batch.inputs[:, 4:], batch.targets[:, 4:], fresh=False)
+    second, _, carried_end = loss_of(task, network, rest, carry)
+    assert first + second == pytest.approx(whole, rel=FLOAT32)
+    assert first + loss_of(task, network, rest)[0] != pytest.approx(whole, rel=1e-4)  # it is the state that does it
+    assert carried_end.keys() == end.keys()
+    for name, tensor in end.items():
+        torch.testing.assert_close(carried_end[name], tensor, rtol=0, atol=FLOAT32)
+
+
+def test_the_carried_state_is_cut_off_from_the_gradient(corpus: Corpus) -> None:
+    task = make_task(corpus)
+    _, _, carry = task.loss(task.build(), first_batch(task), None, 0.0, no_rng())
+    assert carry is not None
+    assert {name: tuple(tensor.shape) for name, tensor in carry.items()} == {
+        "layers.0.h": (3, 5),
+        "layers.0.c": (3, 5),
+        "layers.1.h": (3, 4),
+        "layers.1.c": (3, 4),
+    }
+    assert not any(tensor.requires_grad for tensor in carry.values())
+
+
+def test_a_fresh_batch_forgets_what_was_carried(corpus: Corpus) -> None:
+    task = make_task(corpus)
+    network, batch = shaken(task.build()), first_batch(task)
+    _, _, carry = loss_of(task, network, batch)
+    fresh, going_on = (Batch(batch.inputs, batch.targets, fresh=each) for each in (True, False))
+    assert loss_of(task, network, fresh, carry)[0] == loss_of(task, network, fresh)[0]
+    assert loss_of(task, network, going_on, carry)[0] != loss_of(task, network, fresh)[0]
+
+
+def test_a_state_of_another_batch_size_is_not_carried_on(corpus: Corpus) -> None:
+    task = make_task(corpus)
+    network, batch = shaken(task.build()), first_batch(task)
+    _, _, carry = loss_of(task, network, batch)
+    fewer = Batch(batch.inputs[:2], batch.targets[:2], fresh=False)
+    assert loss_of(task, network, fewer, carry)[0] == loss_of(task, network, fewer)[0]
+
+
+# Validation and prediction
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("tokens", [None, 100])
+def test_the_runtime_scores_as_torch_validates(corpus: Corpus, architecture: str, tokens: int | None) -> None:
+    task = make_task(corpus, architecture, task={"validate_tokens": tokens})
+    network = shaken(task.build()).eval()
+    predictor = task.predictor(network)
+    found = task.validate(network, predictor)
+    scored = predictor.score(corpus.ids("valid"), limit=tokens)
+    if tokens is None:
+        assert scored.count == corpus.valid.tokens - 1
+    else:
+        assert tokens <= scored.count < tokens + 32  # streams are cut alike, so the limit is rounded up
+    assert found["loss"] == pytest.approx(scored.value, rel=FLOAT32)
+    assert found["perplexity"] == pytest.approx(math.exp(scored.value), rel=10 * FLOAT32)
+    assert found.keys() == {"loss", "perplexity"}
+
+
+def test_the_task_is_judged_by_its_loss(corpus: Corpus) -> None:
+    assert make_task(corpus).objective == ("loss", "min")
+
+
+def logits(predictor: LanguageModelPredictor) -> np.ndarray:
+    return predictor.read(predictor.prompt_ids("a cad"), predictor.initial_state())[0]
+
+
+def test_a_predictor_is_a_snapshot(corpus: Corpus) -> None:
+    task = make_task(corpus)
+    network = shaken(task.build())
+    predictor = task.predictor(network)
+    before = logits(predictor)
+    np.testing.assert_array_equal(logits(task.predictor(network)), before)
+    shaken(network)
+    np.testing.assert_array_equal(logits(predictor), before)
+    assert not np.allclose(logits(task.predictor(network)), before)
+
+
+def test_the_preview_is_what_the_predictor_writes(corpus: Corpus) -> None:
+    task = make_task(corpus, task={"seed": 4})
+    predictor = task.predictor(shaken(task.build()))
+    assert task.preview(predictor) == predictor.generate("", max_tokens=160, temperature=0.8, seed=4)
+
+
+def test_a_saved_predictor_has_the_networks_own_weights(corpus: Corpus, tmp_path: Path) -> None:
+    task = make_task(corpus, "lstm_tied")
+    network = shaken(task.build())
+    task.predictor(network).save(tmp_path / "model")
+    loaded = elman.load(tmp_path / "model")
+    assert loaded.tensors.keys() == dict(network.named_parameters()).keys()
+    for name, parameter in network.named_parameters():
+        np.testing.assert_array_equal(loaded.tensors[name], parameter.detach().numpy())
+
+
+# Batches
+
+
+@pytest.mark.parametrize("stream", ["sequential", "random"])
+def test_batches_go_on_from_any_position(corpus: Corpus, stream: str) -> None:
+    task = make_task(corpus, "gru", task={"bptt_steps": 50, "stream": stream, "seed": 2})
+    batches = task.batches(task.start())
+    seen = [next(batches) for _ in range(2 * task.batches_per_epoch + 3)]
+    assert {position["epoch"] for _, position in seen} >= {0, 1}
+    for index in (0, 4, task.batches_per_epoch + 1):
+        again, position = next(task.batches(seen[index][1]))
+        np.testing.assert_array_equal(again.inputs, seen[index + 1][0].inputs)
+        np.testing.assert_array_equal(again.targets, seen[index + 1][0].targets)
+        assert position == seen[index + 1][1]
+
+
+# Dropout
+
+
+@pytest.fixture
+def dropouts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """The calls of dropout that do something: shape, rate, shared."""
+    calls: list[tuple[Any, ...]] = []
+    real: Callable[..., Tensor] = elman.nn.dropout
+
+    def watched(x: Tensor, rate: float, generator: torch.Generator, *, shared_over_time: bool = False) -> Tensor:
+        if rate:
+            calls.append((tuple(x.shape), rate, shared_over_time))
+        return real(x, rate, generator, shared_over_time=shared_over_time)
+
+    monkeypatch.setattr(elman.nn, "dropout", watched)
+    return calls
+
+
+@pytest.mark.parametrize("kind", ["standard", "variational"])
+def test_dropout_is_on_the_embedding_between_layers_and_before_the_readout(
+    corpus: Corpus, dropouts: list[tuple[Any, ...]], kind: str
+) -> None:
+    task = make_task(corpus, dropout=0.5, dropout_kind=kind)
+    task.loss(task.build().train(), first_batch(task), None, 0.0, no_rng())
+    shared = kind == "variational"
+    assert dropouts == [((10, 3, H), 0.5, shared) for H in (3, 5, 4)]
+
+
+def test_dropout_is_off_where_nothing_is_learned(corpus: Corpus) -> None:
+    dropping, plain = (make_task(corpus, dropout=rate) for rate in (0.5, 0.0))
+    network, same = (shaken(task.build()) for task in (dropping, plain))
+    batch = first_batch(plain)
+    assert loss_of(dropping, network.eval(), batch)[0] == loss_of(plain, same, batch)[0]
+    assert loss_of(dropping, network.train(), batch)[0] != loss_of(plain, same, batch)[0]
+    network.eval()
+    predictor = dropping.predictor(network)
+    assert dropping.validate(network, predictor) == plain.validate(same, predictor)
+
+
+@pytest.mark.parametrize(("kind", "different"), [("variational", 1), ("standard", 12)])
+def test_a_variational_mask_is_the_same_at_every_step(corpus: Corpus, kind: str, different: int) -> None:
+    task = make_task(corpus, "tanh", hidden_size=40, embedding_size=20, dropout=0.5, dropout_kind=kind)
+    network = shaken(task.build()).train()
+    with torch.no_grad():
+        network.layers[0].weight_hh_l0.zero_()  # without a past, the same token gives the same logits
+    steps, _ = network(torch.full((12, 2), 3), None, no_rng())
+    assert len({tuple(step[0].tolist()) for step in steps}) == different
+    assert not torch.equal(steps[0, 0], steps[0, 1])  # each sequence has a mask of its own
+
+
+def test_masks_come_from_the_generator_that_is_passed(corpus: Corpus) -> None:
+    task = make_task(corpus, dropout=0.5)
+    network, batch = shaken(task.build()).train(), first_batch(task)
+    before, generator = torch.get_rng_state(), no_rng()
+    first, second = (float(task.loss(network, batch, None, 0.0, generator)[0].detach()) for _ in range(2))
+    assert first == loss_of(task, network, batch)[0] != second
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+# Starting weights
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus: Corpus) -> None:
+    before = torch.get_rng_state()
+    first, again, other = (make_task(corpus, task={"seed": seed}).build().state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)  # building is nobody else's randomness
+    for name, tensor in first.items():
+        assert torch.equal(tensor, again[name])
+        assert "bias" in name or not torch.equal(tensor, other[name])
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_recurrent_matrices_start_orthogonal_gate_by_gate(corpus: Corpus, architecture: str) -> None:
+    network = make_task(corpus, architecture).build()
+    for layer, H in zip(network.layers, network.config.hidden_sizes, strict=True):
+        gates = torch.split(layer.weight_hh_l0.detach(), H)
+        assert len(gates) == {"elman": 1, "gru": 3, "lstm": 4}[network.config.cell]
+        for gate in gates:
+            torch.testing.assert_close(gate @ gate.T, torch.eye(H), rtol=0, atol=FLOAT32)
+        assert len({tuple(gate.flatten().tolist()) for gate in gates}) == len(gates)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_biases_start_at_zero_but_for_an_open_forget_gate(corpus: Corpus, architecture: str) -> None:
+    network = make_task(corpus, architecture).build()
+    for layer, H in zip(network.layers, network.config.hidden_sizes, strict=True):
+        total = (layer.bias_ih_l0 + layer.bias_hh_l0).detach()
+        expected = torch.zeros_like(total)
+        if network.config.cell == "lstm":
+            expected[H : 2 * H] = 1.0  # i, f, g, o: once, not in both biases
+        assert torch.equal(total, expected)
+    assert not network.readout.bias.detach().any()
+
+
+@pytest.mark.parametrize("architecture", ["lstm", "lstm_tied"])
+def test_the_unknown_token_starts_at_zero_and_alone(corpus: Corpus, architecture: str) -> None:
+    embedding = make_task(corpus, architecture).build().embedding.weight.detach()
+    assert not embedding[0].any()
+    assert embedding[1:].ne(0).all()
+
+
+def test_a_tied_readout_is_the_embedding_itself(corpus: Corpus) -> None:
+    tied, free = (make_task(corpus, name).build() for name in ("lstm_tied", "lstm_two_layers"))
+    assert tied.readout.weight is tied.embedding.weight
+    assert "readout.weight" not in dict(tied.named_parameters())
+    assert free.readout.weight is not free.embedding.weight
+    assert "readout.weight" in dict(free.named_parameters())

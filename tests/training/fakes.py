@@ -1,0 +1,126 @@
+"""A task small enough to be right by inspection: a linear model of a few numbers, no files, no text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from elman.checkpoint import RunFolder
+from elman.training.config import TrainingConfig
+from elman.training.task import Carry, Position
+
+ROWS, INPUTS = 64, 3
+
+
+def config(**given: Any) -> TrainingConfig:
+    """Return a config of few steps, each choice that matters to a test overridden by it."""
+    values = {"steps": 8, "batch_size": 4, "bptt_steps": 1, "learning_rate": 0.05, "log_every_steps": 2, **given}
+    return TrainingConfig.model_validate(values)
+
+
+def new_model(seed: int = 0) -> nn.Linear:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Linear(INPUTS, 1)
+
+
+def new_run(path: Path) -> RunFolder:
+    return RunFolder.create(path, {"task": "linear"})
+
+
+class Weights:
+    """A predictor: the weights of its moment."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.text = " ".join(f"{float(x):.9e}" for p in model.parameters() for x in p.detach().flatten())
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / "weights.txt").write_text(self.text)
+
+
+class LinearTask:
+    """Least squares; rows are read in order, the carried state counts them."""
+
+    objective: tuple[str, Literal["min", "max"]] = ("loss", "min")
+
+    def __init__(
+        self,
+        rows: int = 4,
+        *,
+        measured: Callable[[int], float] | None = None,
+        direction: Literal["min", "max"] = "min",
+        at_batch: Callable[[int, Tensor], Tensor] = lambda number, loss: loss,
+        sample: str | None = None,
+    ) -> None:
+        generator = torch.Generator().manual_seed(1)
+        self.x = torch.randn(ROWS, INPUTS, generator=generator)
+        self.y = self.x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 0.3
+        self.rows, self.measured, self.at_batch, self.sample = rows, measured, at_batch, sample
+        self.objective = ("loss", direction)
+        self.batches_per_epoch = ROWS // rows
+        self.batches_seen = 0
+        self.validations = 0
+
+    def start(self) -> Position:
+        return {"batch": 0}
+
+    def batches(self, position: Position) -> Iterator[tuple[Any, Position]]:
+        number = position["batch"]
+        while True:
+            first = number * self.rows % ROWS
+            number += 1
+            yield (self.x[first : first + self.rows], self.y[first : first + self.rows]), {"batch": number}
+
+    def loss(
+        self, model: nn.Module, batch: Any, carry: Carry, progress: float, rng: torch.Generator
+    ) -> tuple[Tensor, int, Carry]:
+        x, y = batch
+        self.batches_seen += 1
+        seen = torch.zeros(1) if carry is None else carry["seen"]
+        loss = self.at_batch(self.batches_seen, (model(x) - y).square().sum())
+        return loss, len(x), {"seen": seen + len(x)}
+
+    def predictor(self, model: nn.Module) -> Weights:
+        return Weights(model)
+
+    def validate(self, model: nn.Module, predictor: Any) -> dict[str, float]:
+        assert not model.training
+        self.validations += 1
+        if self.measured is not None:
+            return {"loss": self.measured(self.validations)}
+        with torch.inference_mode():
+            return {"loss": float((model(self.x) - self.y).square().mean())}
+
+    def preview(self, predictor: Any) -> str | None:
+        return self.sample
+
+
+class Recorder:
+    """A display that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+
+    def begin(self, steps: int | None, minutes: float | None) -> None:
+        self.events.append(("begin", steps, minutes))
+
+    def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
+        assert seconds >= 0.0
+        self.events.append(("step", step, progress, loss, tokens))
+
+    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+        self.events.append(("validated", step, metrics, best, sample))
+
+    def say(self, message: str) -> None:
+        self.events.append(("say", message))
+
+    def end(self) -> None:
+        self.events.append(("end",))
+
+    def of(self, kind: str) -> list[tuple[Any, ...]]:
+        return [event[1:] for event in self.events if event[0] == kind]
