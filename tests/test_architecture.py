@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -147,7 +148,7 @@ def test_every_declared_dependency_is_pinned() -> None:
 
     project = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"].values()
-    needs = [*project["project"]["dependencies"], *project["build-system"]["requires"], *sum(extras, [])]
+    needs = [*project["project"]["dependencies"], *project["build-system"]["requires"], *chain(*extras)]
     pins = (SOURCE.parent.parent / "constraints.txt").read_text("utf-8").lower().replace("_", "-")
     pinned = {line.split("==")[0] for line in pins.splitlines()}
     assert {need.split(">")[0].split("=")[0].lower() for need in needs} <= pinned

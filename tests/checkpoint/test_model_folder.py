@@ -19,7 +19,9 @@ VOCABULARIES = {"tokens": ["<unk>", "a", "\n", "中", '"']}
 
 
 def model(**changes: Any) -> ModelFolder:
-    return ModelFolder(**{"config": CONFIG, "tensors": TENSORS, "vocabularies": VOCABULARIES, "card": "# card\n", **changes})
+    return ModelFolder(
+        **{"config": CONFIG, "tensors": TENSORS, "vocabularies": VOCABULARIES, "card": "# card\n", **changes}
+    )
 
 
 def test_a_model_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -101,7 +103,12 @@ def test_another_format_is_refused(tmp_path: Path, given: Any, hint: bool) -> No
 
 @pytest.mark.parametrize(
     "tensor",
-    [np.array([1.0, np.nan], np.float32), np.array([np.inf], np.float32), np.zeros(2, np.float64), np.zeros(2, np.int64)],
+    [
+        np.array([1.0, np.nan], np.float32),
+        np.array([np.inf], np.float32),
+        np.zeros(2, np.float64),
+        np.zeros(2, np.int64),
+    ],
     ids=["nan", "inf", "float64", "int64"],
 )
 def test_weights_that_are_not_finite_float32_are_refused(tmp_path: Path, tensor: Any) -> None:

@@ -114,7 +114,9 @@ def test_a_folder_that_exists_is_refused_with_the_ways_on(tmp_path: Path) -> Non
 def test_a_folder_of_something_else_is_never_touched(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
-    with pytest.raises(ConfigError, match="it is not a run folder, and nothing in it will be touched: choose another -o"):
+    with pytest.raises(
+        ConfigError, match="it is not a run folder, and nothing in it will be touched: choose another -o"
+    ):
         RunFolder.create(tmp_path / "photos", REQUEST, overwrite=overwrite)
     assert [entry.name for entry in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 

@@ -141,7 +141,17 @@ def test_a_manifest_has_one_serialisation(tmp_path: Path, change: Callable[[str]
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{}", b"[]", b"null", b'{"files": 3}', b'{"files": {"a": 1}}', b'{"files": {"a": {}}}', b"\xff", b"[" * 50_000],
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"files": 3}',
+        b'{"files": {"a": 1}}',
+        b'{"files": {"a": {}}}',
+        b"\xff",
+        b"[" * 50_000,
+    ],
     ids=["empty", "{}", "[]", "null", "number", "entry", "no-size", "no-utf8", "deep"],
 )
 def test_what_is_no_manifest_is_told_so(tmp_path: Path, content: bytes) -> None:
@@ -235,7 +245,9 @@ def test_a_first_write_cut_off_anywhere_leaves_nothing_or_everything_and_the_nex
     assert outcomes[-1]
 
 
-@pytest.mark.parametrize("error", [Killed, lambda: OSError(errno.ENOSPC, "No space left on device")], ids=["kill", "full"])
+@pytest.mark.parametrize(
+    "error", [Killed, lambda: OSError(errno.ENOSPC, "No space left on device")], ids=["kill", "full"]
+)
 def test_a_write_cut_off_anywhere_leaves_the_old_or_the_new_and_never_a_mixture(
     tmp_path: Path, error: Callable[[], BaseException]
 ) -> None:
@@ -278,7 +290,10 @@ def test_a_full_disk_is_told_leaves_the_old_content_and_no_temporary_folder(tmp_
     for n in range(total - 1):  # the last call comes after the rename
         write_sealed(folder, OLD)
         error = cut_write(
-            lambda: write_sealed(folder, NEW), n, lambda: OSError(errno.ENOSPC, "No space left on device"), ResourceError
+            lambda: write_sealed(folder, NEW),
+            n,
+            lambda: OSError(errno.ENOSPC, "No space left on device"),
+            ResourceError,
         )
         hint = "free some space; what was written before is intact: `elman resume` goes on from it"
         assert str(error) == f"{folder}: the disk is full; {hint}"
@@ -352,7 +367,14 @@ class Bomb:
 
 @pytest.mark.parametrize(
     "content",
-    [pickle.dumps(Bomb()), b"", b"\0" * 8, b"\xff" * 64, (1 << 62).to_bytes(8, "little") + b"{}", b"not tensors at all"],
+    [
+        pickle.dumps(Bomb()),
+        b"",
+        b"\0" * 8,
+        b"\xff" * 64,
+        (1 << 62).to_bytes(8, "little") + b"{}",
+        b"not tensors at all",
+    ],
     ids=["pickle", "empty", "zeros", "ones", "endless", "text"],
 )
 def test_what_is_no_safetensors_file_is_refused_and_never_unpickled(content: bytes) -> None:
@@ -361,7 +383,9 @@ def test_what_is_no_safetensors_file_is_refused_and_never_unpickled(content: byt
     assert not Path("/tmp/elman-bomb-went-off").exists()
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"{", "is not JSON"), (b"[1]", "holds no JSON object"), (b"\xff", "is not JSON")])
+@pytest.mark.parametrize(
+    ("content", "told"), [(b"{", "is not JSON"), (b"[1]", "holds no JSON object"), (b"\xff", "is not JSON")]
+)
 def test_json_that_is_no_object_is_told(content: bytes, told: str) -> None:
     with pytest.raises(ModelError, match=f"state.json: {told}"):
         parse_json(content, Path("state.json"))

@@ -198,6 +198,39 @@ def test_a_state_of_another_batch_size_is_not_carried_on(corpus: Corpus) -> None
     assert loss_of(task, network, fewer, carry)[0] == loss_of(task, network, fewer)[0]
 
 
+def states_given(task: LanguageModelTask, rows: int, batches: int) -> list[dict[str, Tensor] | None]:
+    """The states that the network is given for batches that go on from a state of ones."""
+    network, seen = task.build(), []
+    network.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[1]))
+    ids, rng = np.ones((rows, 2), np.int64), no_rng()
+    shapes = {"layers.0.h": 5, "layers.0.c": 5, "layers.1.h": 4, "layers.1.c": 4}
+    for _ in range(batches):
+        carry = {name: torch.ones(rows, H) for name, H in shapes.items()}
+        task.loss(network, Batch(ids, ids, fresh=False), carry, 0.0, rng)
+    return seen
+
+
+def test_now_and_then_all_states_of_a_row_are_zeroed_together(corpus: Corpus) -> None:
+    kept = []
+    for state in states_given(make_task(corpus, task={"reset_probability": 0.25}), rows=50, batches=40):
+        assert state is not None
+        rows = state["layers.0.h"][:, :1]
+        assert all(torch.equal(tensor, rows.expand_as(tensor)) for tensor in state.values())
+        kept.append(rows)
+    # four standard deviations of a share of 0.75 among 2000; the seed is fixed
+    assert float(torch.cat(kept).mean()) == pytest.approx(0.75, abs=4 * (0.75 * 0.25 / 2000) ** 0.5)
+    assert len({tuple(rows.flatten().tolist()) for rows in kept}) == 40  # other rows every time
+
+
+@pytest.mark.parametrize(("probability", "left"), [(0.0, 1.0), (1.0, 0.0)])
+def test_states_are_zeroed_never_or_always_where_that_is_asked_for(
+    corpus: Corpus, probability: float, left: float
+) -> None:
+    for state in states_given(make_task(corpus, task={"reset_probability": probability}), rows=8, batches=3):
+        assert state is not None
+        assert all((tensor == left).all() for tensor in state.values())
+
+
 # Validation and prediction
 
 

@@ -87,6 +87,12 @@ def test_budgets_from_small_to_large_choose_models_from_small_to_large() -> None
     assert sizes[0] == 32
 
 
+def test_no_budget_makes_a_short_text_fill_a_large_model() -> None:
+    endless = {"training": {"minutes": 1e6}}
+    sizes = [chosen(endless, tokens).model.hidden_sizes[0] for tokens in (20, 62_500, 1_000_000, 16_000_000)]
+    assert sizes == [32, 256, 512, 1024]  # 512 at a million, and its fourth root more: twice for sixteen times the text
+
+
 def test_a_text_read_often_is_given_more_dropout_and_one_read_once_none() -> None:
     rates = [chosen({"training": {"epochs": e}}, 100_000).model.dropout for e in (1, 4, 20, 1000)]
     assert rates == sorted(rates)
@@ -217,6 +223,10 @@ def test_there_is_one_budget_only(budgets: dict[str, Any], told: str) -> None:
             "model: tie_weights needs equal sizes, given embedding_size 4, last hidden size 5",
         ),
         (
+            {"data": {"byte_fallback": True, "vocabulary_size": 256}},
+            "data: vocabulary_size: given 256, expected 257 or more with byte_fallback",
+        ),
+        (
             {"data": {"level": "word", "byte_fallback": True}},
             "data: byte_fallback is for level 'char', given level 'word'",
         ),
@@ -244,15 +254,17 @@ def test_keys_that_disagree_are_told(given_: dict[str, Any], told: str) -> None:
         ("model", "hidden_size", "x"),
         ("model", "hidden_size", [32, -1]),
         ("model", "hidden_size", 0.5),
+        ("model", "cell", ["gru"]),
         ("model", "num_layers", 0),
         ("model", "num_layers", 10**9),
         ("model", "embedding_size", -3),
         ("model", "dropout", 1.0),
         ("data", "valid_fraction", 1.0),
         ("data", "min_frequency", 0),
+        ("data", "reset_probability", 1.5),
     ],
 )
-def test_a_wrong_number_is_told_with_its_key_and_never_breaks_the_choices(table: str, key: str, value: Any) -> None:
+def test_a_wrong_value_is_told_with_its_key_and_never_breaks_the_choices(table: str, key: str, value: Any) -> None:
     (message,) = mistakes({table: {key: value}})
     wrong = value[-1] if key == "hidden_size" and isinstance(value, list) else value
     assert message.startswith(f"{table}.{key}: given {wrong!r}, expected ")

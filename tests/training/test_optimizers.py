@@ -50,7 +50,10 @@ def test_every_optimizer_of_the_config_is_tested() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_steps_are_those_of_torch(kind: str) -> None:
     ours, theirs = new_model(), new_model()
-    optimizer, oracle = build_optimizer(ours, config(**{**KINDS[kind], "weight_decay": 0.0})), ORACLES[kind](theirs.parameters())
+    optimizer, oracle = (
+        build_optimizer(ours, config(**{**KINDS[kind], "weight_decay": 0.0})),
+        ORACLES[kind](theirs.parameters()),
+    )
     for number in range(4):
         step(ours, optimizer, number)
         step(theirs, oracle, number)

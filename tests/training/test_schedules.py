@@ -62,9 +62,7 @@ def test_after_the_warm_up_rates_never_rise(schedule: str) -> None:
 
 
 def test_plateau_shrinks_by_its_factor_and_stops_at_the_final_fraction() -> None:
-    settled = config(
-        learning_rate=2.0, schedule="plateau", warmup_fraction=0.0, plateau_factor=0.5, final_fraction=0.2
-    )
+    settled = config(learning_rate=2.0, schedule="plateau", warmup_fraction=0.0, plateau_factor=0.5, final_fraction=0.2)
     assert [learning_rate(0.7, settled, plateaus) for plateaus in range(5)] == pytest.approx([2.0, 1.0, 0.5, 0.4, 0.4])
 
 

@@ -65,7 +65,7 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
     model, training = _table(given, "model"), _table(given, "training")
     chosen_budget = {} if {"steps", "epochs", "minutes"} & set(training) else {"minutes": _default_minutes(tokens)}
     cell = model.get("cell", "lstm")
-    cell = cell if cell in GATES else "lstm"
+    cell = cell if isinstance(cell, str) and cell in GATES else "lstm"
     work = _Work(tokens, vocabulary, cell, flops, {**training, **chosen_budget})
     tied = model.get("tie_weights") is True
     hidden = model.get("hidden_size", model.get("embedding_size", work.hidden_size()) if tied else work.hidden_size())
