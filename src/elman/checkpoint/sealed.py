@@ -68,7 +68,7 @@ def read_sealed(folder: Path, names: Sequence[str], *, optional: Sequence[str] =
     manifest = _read(folder, MANIFEST)
     try:
         sizes = {name: int(entry["size"]) for name, entry in json.loads(manifest)["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise _damaged(folder / MANIFEST, "is not a manifest") from None
     missing, unknown = set(names) - set(sizes), set(sizes) - {*names, *optional}
     if missing or unknown:

@@ -177,6 +177,9 @@ def prepare(
     _check_sizes(train, split, sum(totals) - split, text.level)
     counts = _count(_numbers(numbers_path, 0, split), len(indexer.tokens))
     vocabulary = _vocabulary(indexer.tokens, counts, text, min_frequency, vocabulary_size)
+    if len(vocabulary) < 2:
+        hint = "lower min_frequency or raise vocabulary_size"
+        raise DataError("leaves no token but `<unk>` in the vocabulary", hint=hint, where=_told(train))
     encode = _Encoder(indexer.tokens, counts, vocabulary, text, seed)
     parts = {
         "train": _write_ids(folder / "train.ids", _numbers(numbers_path, 0, split), encode.train, len(vocabulary)),
@@ -198,7 +201,7 @@ def _held_out_tokens(total: int, fraction: float | None) -> int:
 
 
 def _check_sizes(sources: list[Source], train: int, valid: int, level: str) -> None:
-    where = ", ".join(source.name for source in sources)
+    where = _told(sources)
     if train + valid == 0:
         raise DataError("is empty, expected text", hint="name a file with some pages of text", where=where)
     if train < MIN_TRAIN_TOKENS or valid < MIN_VALID_TOKENS:
@@ -209,6 +212,10 @@ def _check_sizes(sources: list[Source], train: int, valid: int, level: str) -> N
             hint="name more text, or another --valid-fraction",
             where=where,
         )
+
+
+def _told(sources: list[Source]) -> str:
+    return ", ".join(source.name for source in sources)
 
 
 def _numbers(path: Path, start: int, end: int) -> Iterator[npt.NDArray[np.uint32]]:

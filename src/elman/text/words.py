@@ -37,8 +37,9 @@ def is_word(token: str) -> bool:
 
 
 def word_tokens(tokens: Sequence[str]) -> WordParts:
-    """Return what single characters and bytes are to words."""
-    inside = [_is_letter(token) or token in _BYTES_IN_WORDS for token in tokens]
+    """Return what single characters and bytes are to words; a byte that has a character beside it is not counted."""
+    spelled = {BYTE_TOKENS[ord(token)] for token in tokens if len(token) == 1 and ord(token) < 0x80}
+    inside = [_is_letter(token) or (token in _BYTES_IN_WORDS and token not in spelled) for token in tokens]
     whole = [len(token) == 1 and bool(_IDEOGRAPH.match(token)) for token in tokens]
     return WordParts(np.array(inside, bool), np.array(whole, bool))
 

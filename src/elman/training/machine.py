@@ -35,7 +35,10 @@ def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> 
 
 
 def fastest(step: Callable[[], object]) -> tuple[int, float]:
-    """Return (threads, seconds) of a step: on 1 or on all threads, one unless all are a quarter faster: they are fragile where a core is shared."""
+    """Return (threads, seconds) of a step: on 1 thread, or on all where they are a quarter faster.
+
+    Threads that meet at every time step are fragile where somebody else uses a core.
+    """
     import torch
 
     before = torch.get_num_threads()
