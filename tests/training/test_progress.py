@@ -1,4 +1,4 @@
-"""What a person sees: plain lines where nothing can move, a moving one on a terminal, and nothing that obeys a sample."""
+"""What a person sees: plain lines where nothing can move, a moving one on a terminal, no sample that is obeyed."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def demo(
     result = train(["python-docs"], out, given, ConsoleDisplay(console), overwrite=True)
     valid = result["valid"]
     tell(
-        f"\nOn text it has never seen its perplexity is {valid['perplexity']:.2f}: of {_symbols(out)} symbols it "
-        f"hesitates between that many.\nIt writes, one character at a time, without PyTorch:\n"
+        f"\nOn text it has never seen its perplexity is {valid['perplexity']:.2f}: before each character it hesitates "
+        f"between about that many of {_symbols(out)}.\nIt writes, one character at a time, without PyTorch:\n"
     )
     predictor = load(out)
     print(predictor.generate(PROMPT, max_tokens=400, temperature=0.7, seed=1))

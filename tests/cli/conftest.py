@@ -1,0 +1,73 @@
+"""The command line in this very process: arguments in; an exit code, stdout and stderr out."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TINY = ["--hidden", "16", "--embedding", "8", "--batch-size", "4", "--bptt", "8", "--threads", "1"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object that ends stdout."""
+        value = json.loads(self.out.splitlines()[-1])
+        assert isinstance(value, dict)
+        return value
+
+
+Command = Callable[..., Done]
+
+
+def run_command(patch: pytest.MonkeyPatch, capture: Any, *arguments: Any) -> Done:
+    from elman.cli import main
+
+    patch.setattr(sys, "argv", ["elman", *map(str, arguments)])
+    patch.setattr(sys.modules["__main__"], "__package__", None)  # else help calls itself `python -m pytest`
+    capture.readouterr()
+    code = main()
+    return Done(code, *capture.readouterr())
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = random.Random(0)
+    text = "".join(rng.choice(["alpha ", "beta ", "gamma,\n", "delta "]) for _ in range(500))
+    path = tmp_path_factory.mktemp("books") / "book.txt"
+    path.write_text(text, "utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that tests read and never change."""
+    from elman.experiment import train
+    from elman.training.progress import Silence
+
+    run = tmp_path_factory.mktemp("runs") / "run"
+    given = {
+        "model": {"hidden_size": 16, "embedding_size": 8},
+        "training": {"steps": 4, "batch_size": 4, "bptt_steps": 8, "threads": 1},
+    }
+    train([book], run, given, Silence())
+    return run

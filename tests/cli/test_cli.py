@@ -1,0 +1,447 @@
+"""The command line: data on stdout, messages on stderr, one JSON object, an exit code for each kind of failure."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from elman.cli import app
+from elman.cli.console import run_app
+from elman.errors import DataError, DivergedError, Interrupted, ModelError, ResourceError
+from elman.runtime import load
+
+from .conftest import TINY, Command
+
+TRAIN_KEYS = {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+EVALUATE_KEYS = {"task", "count", "loss", "perplexity", "bits_per_character", "tokens", "unknown"}
+
+
+def only_json(out: str) -> dict[str, Any]:
+    """Stdout is one JSON object and nothing else."""
+    assert out.count("\n") == 1
+    value = json.loads(out)
+    assert isinstance(value, dict)
+    return value
+
+
+# train, resume
+
+
+def test_train_says_what_it_does_on_stderr_and_nothing_on_stdout(command: Command, book: Path, tmp_path: Path) -> None:
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 4, *TINY)
+    assert (done.code, done.out) == (0, "")
+    assert "held out: loss " in done.err
+    assert f"model: {tmp_path / 'run' / 'model'}\n" in done.err
+    assert done.err.splitlines()[-1].startswith(f"next: elman generate {tmp_path / 'run'} --prompt")
+    assert "\x1b" not in done.err
+
+
+def test_train_json_is_one_object_with_the_keys_of_the_contract(command: Command, book: Path, tmp_path: Path) -> None:
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 4, *TINY, "--json")
+    assert done.code == 0
+    told = only_json(done.out)
+    assert set(told) == TRAIN_KEYS
+    assert set(told["valid"]) == EVALUATE_KEYS
+    assert told["steps"] == 4
+    again = command("evaluate", tmp_path / "run", "--json")
+    assert only_json(again.out) == told["valid"]
+
+
+def test_resume_of_a_finished_run_is_done_and_tells_the_same(command: Command, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "model")
+    done = command("resume", tmp_path / "run", "--json")
+    assert done.code == 0
+    assert set(only_json(done.out)) == TRAIN_KEYS
+    for name in ("model.safetensors", "README.md"):
+        assert (tmp_path / "run" / "model" / name).read_bytes() == (trained / "model" / name).read_bytes()
+
+
+def test_every_flag_reaches_its_key_and_wins_over_set_and_file(command: Command, book: Path, tmp_path: Path) -> None:
+    import tomllib
+
+    (tmp_path / "a.toml").write_text(
+        "seed = 1\n[model]\ncell = 'gru'\ndropout = 0.1\n[training]\nsteps = 9\nclip_norm = 3.0\n"
+    )
+    flags = ["--set", "model.dropout=0.2", "--set", "training.steps=8", "--steps", 2, "--lr", 0.5, "--clip", 2]
+    flags += [
+        "--layers",
+        2,
+        "--hidden",
+        "12,10",
+        "--embedding",
+        6,
+        "--batch-size",
+        3,
+        "--bptt",
+        5,
+        "--optimizer",
+        "sgd",
+    ]
+    flags += ["--validate-every", 2, "--checkpoint-every", 1, "--threads", 1, "--level", "word", "--normalize", "lower"]
+    flags += ["--stream", "random", "--valid-fraction", 0.2, "--device", "cpu", "--encoding", "utf-8"]
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--config", tmp_path / "a.toml", *flags)
+    assert done.code == 0, done.err
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    model, training, data = config["model"], config["training"], config["data"]
+    assert config["seed"] == 1
+    assert (model["cell"], model["dropout"], model["hidden_size"], model["embedding_size"]) == ("gru", 0.2, [12, 10], 6)
+    assert (training["steps"], training["learning_rate"], training["clip_norm"]) == (2, 0.5, 2.0)
+    assert (training["batch_size"], training["bptt_steps"], training["optimizer"]) == (3, 5, "sgd")
+    assert (training["validate_every_steps"], training["checkpoint_every_steps"]) == (2, 1)
+    assert (data["level"], data["normalize"], data["stream"]) == ("word", "lower", "random")
+    assert (data["valid_fraction"], data["encoding"]) == (0.2, "utf-8")
+
+
+class Standard(io.StringIO):
+    """A standard input of bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__()
+        self.buffer = io.BytesIO(content)
+
+
+def test_a_text_from_a_pipe_trains_the_same_model(
+    command: Command, book: Path, tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Standard(book.read_bytes()))
+    done = command("train", "lm", "-", "-o", tmp_path / "run", "--steps", 4, *TINY)
+    assert done.code == 0
+    weights = [(run / "model" / "model.safetensors").read_bytes() for run in (tmp_path / "run", trained)]
+    assert weights[0] == weights[1]
+
+
+def test_overwrite_replaces_a_run(command: Command, book: Path, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 2, *TINY, "--overwrite", "--json")
+    assert done.code == 0
+    assert done.json["steps"] == 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+
+CHINESE = "夜航船中，唯有文章最难对付。天下学问，惟夜航船中最难对付。\n" * 40
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_chinese_text_trains_and_writes_in_either_encoding(command: Command, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "书.txt").write_bytes(CHINESE.encode(encoding))
+    done = command("train", "lm", tmp_path / "书.txt", "-o", tmp_path / "模型", "--steps", 3, *TINY)
+    assert done.code == 0, done.err
+    assert ("read as GB18030" in done.err) == (encoding == "gb18030")
+    done = command("generate", tmp_path / "模型", "--prompt", "夜航", "--max-tokens", 20, "--seed", 1)
+    assert done.code == 0
+    assert done.out.startswith("夜航")
+    assert set(done.out) <= set(CHINESE)
+    assert done.err == ""
+
+
+# evaluate
+
+
+def test_evaluate_prints_each_figure_on_its_line(command: Command, trained: Path) -> None:
+    done = command("evaluate", trained)
+    assert (done.code, done.err) == (0, "")
+    assert [line.split()[0] for line in done.out.splitlines()] == [
+        "task", "count", "loss", "perplexity", "bits_per_character", "tokens", "unknown",
+    ]  # fmt: skip
+
+
+def test_evaluate_of_a_file_is_the_predictor_s(command: Command, trained: Path, book: Path) -> None:
+    told = only_json(command("evaluate", trained / "model", book, "--json").out)
+    assert told == load(trained).evaluate(book.read_text())
+    assert told["perplexity"] == pytest.approx(math.exp(told["loss"]))
+
+
+def test_unknown_characters_are_counted_on_stderr(command: Command, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "odd.txt").write_text("alpha Ωmega beta Ω\n")
+    done = command("evaluate", trained, tmp_path / "odd.txt", "--json")
+    assert done.code == 0
+    assert done.err == "2 of 18 tokens are unknown to the model\n"
+    assert done.json["unknown"] == 2
+
+
+def test_a_model_folder_has_no_held_out_part(command: Command, trained: Path) -> None:
+    done = command("evaluate", trained / "model")
+    assert done.code == 2
+    model = trained / "model"
+    told = f"a model folder has no held-out part of its own; give a text: elman evaluate {model} FILE"
+    assert done.err == f"elman: {model}: {told}\n"
+
+
+# generate
+
+
+def test_generate_writes_the_prompt_and_its_continuation(command: Command, trained: Path) -> None:
+    done = command("generate", trained, "--prompt", "alpha ", "--max-tokens", 30, "--seed", 7, "--temperature", 0.5)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == load(trained).generate("alpha ", max_tokens=30, seed=7, temperature=0.5) + "\n"
+
+
+def test_generate_takes_top_k_and_top_p(command: Command, trained: Path) -> None:
+    greedy = command("generate", trained, "--prompt", "al", "--max-tokens", 30, "--temperature", 0).out
+    assert command("generate", trained, "--prompt", "al", "--max-tokens", 30, "--top-k", 1).out == greedy
+    assert command("generate", trained, "--prompt", "al", "--max-tokens", 30, "--top-p", 1e-9).out == greedy
+
+
+def test_generate_json_is_one_object(command: Command, trained: Path) -> None:
+    told = only_json(command("generate", trained, "--prompt", "beta\n", "--max-tokens", 5, "--seed", 1, "--json").out)
+    assert told["prompt"] == "beta\n"
+    assert told["text"] == load(trained).generate("beta\n", max_tokens=5, seed=1)
+    assert told["seed"] == 1
+
+
+def test_suggest_prints_words_and_probabilities(command: Command, trained: Path) -> None:
+    expected = load(trained).suggest("alpha b", 2)
+    done = command("generate", trained, "--prompt", "alpha b", "--suggest", 2)
+    assert done.code == 0
+    assert done.out == "".join(f"{word}\t{probability:.4f}\n" for word, probability in expected)
+    told = only_json(command("generate", trained, "--prompt", "alpha b", "--suggest", 2, "--json").out)
+    assert told["suggestions"] == [{"word": word, "probability": probability} for word, probability in expected]
+
+
+def test_characters_that_were_never_seen_are_told_and_do_no_harm(command: Command, trained: Path) -> None:
+    done = command("generate", trained, "--prompt", "αβγ alpha", "--max-tokens", 5, "--seed", 1)
+    assert done.code == 0
+    assert done.err == "the model does not know 'α', 'β', 'γ'\n"
+    assert done.out.startswith("αβγ alpha")
+
+
+def test_a_prompt_of_bytes_that_are_no_text_is_survived(command: Command, trained: Path) -> None:
+    done = command("generate", trained, "--prompt", "alpha \udcff", "--max-tokens", 5, "--seed", 1)
+    assert done.code == 0
+    assert done.out.startswith("alpha \ufffd")
+
+
+# data, doctor, demo
+
+
+def test_data_list_names_every_data_set(command: Command) -> None:
+    from elman.data.named import DATA_SETS
+
+    done = command("data", "list")
+    assert done.code == 0
+    assert [line.split()[0] for line in done.out.splitlines()] == list(DATA_SETS)
+
+
+@pytest.mark.parametrize("verb", ["path", "fetch"])
+def test_data_path_and_fetch_print_the_path_of_what_needs_no_network(
+    command: Command, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
+    done = command("data", verb, "reverse")
+    assert done.code == 0
+    assert done.out == f"{tmp_path / 'reverse' / 'reverse.tsv'}\n"
+
+
+def test_an_unknown_data_set_is_told(command: Command) -> None:
+    done = command("data", "path", "revers")
+    assert (done.code, done.out) == (3, "")
+    assert "no data set 'revers'" in done.err
+    assert "did you mean 'reverse'?" in done.err
+
+
+def test_doctor_tells_versions_and_json(command: Command) -> None:
+    told = only_json(command("doctor", "--json").out)
+    assert set(told) == {"versions", "kernels", "threads", "missing"}
+    assert told["missing"] == []
+    done = command("doctor")
+    assert done.code == 0
+    assert f"torch         {told['versions']['torch']}\n" in done.out
+    assert "nothing is missing" in done.out
+
+
+def test_demo_trains_on_the_built_in_text_and_writes(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: Path
+) -> None:
+    from elman import experiment
+
+    real = experiment.train
+
+    def quick(sources: Any, out: Path, given: Any, display: Any, **keywords: Any) -> Any:
+        assert sources == ["python-docs"]
+        assert given == {"training": {"minutes": 0.01}}
+        settings = {
+            "model": {"hidden_size": 16, "embedding_size": 8},
+            "training": {"steps": 2, "batch_size": 4, "bptt_steps": 8, "threads": 1},
+        }
+        return real([book], out, settings, display, **keywords)
+
+    monkeypatch.setattr(experiment, "train", quick)
+    done = command("demo", "-o", tmp_path / "demo", "--minutes", 0.01)
+    assert done.code == 0, done.err
+    assert done.out.startswith("The class ")
+    assert f"The run is in {tmp_path / 'demo'}" in done.err
+
+
+# Help, versions, exit codes
+
+COMMANDS = [
+    [], ["train"], ["train", "lm"], ["resume"], ["evaluate"], ["generate"],
+    ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["doctor"], ["demo"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_works_under_every_command(command: Command, words: list[str]) -> None:
+    done = command(*words, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert f"Usage: elman {' '.join(words)}".rstrip() in done.out
+    assert "--help" in done.out
+
+
+def test_every_command_is_in_the_list_above() -> None:
+    def walk(group: Any, path: list[str]) -> Iterator[list[str]]:
+        yield path
+        for name, each in getattr(group, "commands", {}).items():
+            yield from walk(each, [*path, name])
+
+    assert sorted(walk(typer.main.get_command(app), [])) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["data"]], ids=" ".join)
+def test_a_group_without_a_command_shows_its_help_and_is_a_mistake(command: Command, words: list[str]) -> None:
+    done = command(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "Usage: elman" in done.err
+
+
+def test_version(command: Command) -> None:
+    from elman.version import version
+
+    assert command("--version").out == f"{version()}\n"
+
+
+ERRORS: list[tuple[Callable[[], BaseException], int, str]] = [
+    (lambda: ZeroDivisionError("division by zero"), 1, "failed"),
+    (lambda: OSError(5, "Input/output error", "/dev/x"), 1, "failed"),
+    (lambda: DataError("bad"), 3, "data"),
+    (lambda: ModelError("bad"), 4, "model"),
+    (lambda: DivergedError("bad"), 5, "diverged"),
+    (lambda: ResourceError("bad"), 6, "resource"),
+    (lambda: MemoryError(), 6, "resource"),
+    (lambda: Interrupted(15, "bad"), 143, "interrupted"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "name"), ERRORS)
+def test_every_failure_has_its_exit_code_one_line_and_its_json(
+    error: Callable[[], BaseException], code: int, name: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails(as_json: bool = typer.Option(False, "--json")) -> None:
+        raise error()
+
+    for arguments in ([], ["--json"]):
+        monkeypatch.setattr(sys, "argv", ["elman", *arguments])
+        assert run_app(failing) == code
+        out, err = capsys.readouterr()
+        assert err.startswith("elman: ")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        if arguments:
+            told = only_json(out)
+            assert set(told) == {"code", "message", "hint", "where"}
+            assert told["code"] == name
+        else:
+            assert out == ""
+
+
+def test_ctrl_c_outside_training_is_told_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["elman"])
+    assert run_app(failing) == 130
+    assert capsys.readouterr().err.strip() in ("interrupted", "")
+
+
+def test_a_mistake_of_ours_shows_its_traceback_only_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(sys, "argv", ["elman"])
+    assert run_app(failing) == 1
+    assert capsys.readouterr().err == (
+        "elman: ZeroDivisionError: division by zero; "
+        "this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it\n"
+    )
+    monkeypatch.setenv("ELMAN_DEBUG", "1")
+    assert run_app(failing) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_training_that_diverges_ends_with_its_code(command: Command, book: Path, tmp_path: Path) -> None:
+    done = command(
+        "train", "lm", book, "-o", tmp_path / "run", *TINY, "--steps", 8, "--optimizer", "sgd", "--lr", 1e38,
+        "--set", "training.warmup_fraction=0.0", "--set", "training.schedule=constant", "--validate-every", 9, "--json",
+    )  # fmt: skip
+    assert done.code == 5
+    told = only_json(done.out)
+    assert told["code"] == "diverged"
+    assert told["message"].startswith("not finite: ")
+    assert "try --lr " in told["hint"]
+    assert "Traceback" not in done.err
+
+
+# Terminals and pipes
+
+
+def test_color_is_left_out_where_it_is_not_wanted(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.cli.console import stderr_console
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert stderr_console().no_color is False
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert stderr_console().no_color is True
+    monkeypatch.delenv("FORCE_COLOR")
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert stderr_console().is_terminal is False
+
+
+def test_a_reader_that_leaves_early_is_no_error(trained: Path) -> None:
+    command = f"{sys.executable} -W error -m elman generate {trained} --max-tokens 20000 --seed 1"
+    script = f"set -o pipefail; {command} | head -c 1"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode in (141, 1)  # 1 where the parser notices it first
+    assert (len(done.stdout), done.stderr) == (1, "")
+
+
+def test_help_and_generate_do_not_import_torch(trained: Path) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None; from elman.cli import main;"
+        "sys.argv = ['elman', '--help']; assert main() == 0; assert 'numpy' not in sys.modules;"
+        f"sys.argv = ['elman', 'generate', {str(trained)!r}, '--max-tokens', '3']; assert main() == 0;"
+        f"sys.argv = ['elman', 'evaluate', {str(trained)!r}]; assert main() == 0"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_stdout_that_cannot_say_a_character_does_not_break(trained: Path) -> None:
+    command = [sys.executable, "-m", "elman", "generate", str(trained), "--prompt", "中", "--max-tokens", "3"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"?")
+    assert b"Traceback" not in done.stderr

@@ -1,0 +1,259 @@
+"""The composition root: train returns what its model scores, and mistakes are told before anything is written."""
+
+from __future__ import annotations
+
+import json
+import random
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from elman import experiment
+from elman.checkpoint import RunFolder
+from elman.data.corpus import Corpus
+from elman.data.readers import MemoryText
+from elman.errors import ConfigError, DataError, ModelError, ResourceError
+from elman.experiment import resume, train
+from elman.runtime import load
+from elman.training.progress import Silence
+
+TINY: dict[str, Any] = {
+    "model": {"hidden_size": 16, "embedding_size": 8},
+    "training": {"steps": 4, "batch_size": 4, "bptt_steps": 8, "threads": 1},
+}
+
+
+class Told(Silence):
+    """A display that remembers what was said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, message: str) -> None:
+        self.said.append(message)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    rng = random.Random(0)
+    text = " ".join(rng.choice(["alpha", "beta", "gamma\n", "delta"]) for _ in range(400))
+    (tmp_path / "book.txt").write_text(text, "utf-8")
+    return tmp_path / "book.txt"
+
+
+def given(**training: Any) -> dict[str, Any]:
+    return {**TINY, "training": {**TINY["training"], **training}}
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_train_s_figures_are_those_of_the_model_on_disk_exactly(book: Path, tmp_path: Path) -> None:
+    result = train([book], tmp_path / "run", TINY, Silence())
+    held_out = Corpus.open(tmp_path / "run" / "data").ids("valid")
+    assert load(tmp_path / "run").evaluate(held_out) == result["valid"]
+    assert load(tmp_path / "run" / "model").evaluate(held_out) == result["valid"]
+    assert set(result) == {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert (result["run"], result["model"]) == (str(tmp_path / "run"), str(tmp_path / "run" / "model"))
+    assert (result["task"], result["steps"]) == ("lm", 4)
+
+
+@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+def test_the_loss_of_the_runtime_is_torch_s(book: Path, tmp_path: Path, cell: str) -> None:
+    settings = {**TINY, "model": {**TINY["model"], "cell": cell, "dropout": 0.3}}
+    result = train([book], tmp_path / "run", settings, Silence())
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    scored = {line["step"]: line["valid"] for line in lines if "valid" in line}
+    best = scored[result["best_step"]]
+    assert best["loss"] == pytest.approx(result["valid"]["loss"], abs=1e-5)  # float32 sums in another order
+    assert best["loss"] == min(line["loss"] for line in scored.values())
+
+
+def test_the_same_seed_trains_the_same_model_and_another_does_not(book: Path, tmp_path: Path) -> None:
+    weights = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train([book], tmp_path / name, {**TINY, "seed": seed}, Silence())
+        weights.append((tmp_path / name / "model" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1] != weights[2]
+
+
+def test_the_config_on_disk_is_everything_resolved(book: Path, tmp_path: Path) -> None:
+    train([book], tmp_path / "run", given(threads=0), Silence())
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert config["model"]["hidden_size"] == [16]
+    assert config["training"]["steps"] == 4
+    assert config["training"]["device"] == "cpu" or torch.cuda.is_available()
+    assert config["training"]["threads"] >= 1, "measured, then settled"
+    assert "minutes" not in config["training"]
+    assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"] == [str(book)]
+    assert set(json.loads((tmp_path / "run" / "env.json").read_bytes())) >= {"elman", "python", "torch"}
+
+
+def test_the_config_on_disk_trains_the_same_model(book: Path, tmp_path: Path) -> None:
+    train([book], tmp_path / "a", TINY, Silence())
+    train([book], tmp_path / "b", tomllib.loads((tmp_path / "a" / "config.toml").read_text()), Silence())
+    files = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in "ab"]
+    assert files[0] == files[1]
+
+
+def test_torch_s_threads_are_given_back(book: Path, tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        train([book], tmp_path / "run", TINY, Silence())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_training_neither_reads_nor_moves_the_global_generator(book: Path, tmp_path: Path) -> None:
+    settings = {**TINY, "model": {**TINY["model"], "dropout": 0.4}}
+    files = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        train([book], tmp_path / str(seed), settings, Silence())
+        assert torch.equal(torch.get_rng_state(), before)
+        files.append((tmp_path / str(seed) / "model" / "model.safetensors").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_a_held_out_file_is_what_is_scored(book: Path, tmp_path: Path) -> None:
+    (tmp_path / "other.txt").write_text("delta gamma beta alpha " * 20)
+    result = train([book], tmp_path / "run", TINY, Silence(), valid=[tmp_path / "other.txt"])
+    assert result["valid"]["tokens"] == 23 * 20
+    assert load(tmp_path / "run").evaluate((tmp_path / "other.txt").read_text()) == result["valid"]
+
+
+def test_several_texts_are_one_and_a_text_in_memory_is_no_different(book: Path, tmp_path: Path) -> None:
+    text = book.read_text()
+    cut = text.index("\n", len(text) // 2) + 1
+    (tmp_path / "one.txt").write_text(text[:cut])
+    (tmp_path / "two.txt").write_text(text[cut:] + "\n")
+    sources: list[list[Any]] = [
+        [tmp_path / "one.txt", tmp_path / "two.txt"],
+        [MemoryText((text[:cut], text[cut:]))],
+    ]
+    for number, source in enumerate(sources):
+        train(source, tmp_path / str(number), TINY, Silence())
+    files = [(tmp_path / str(n) / "model" / "model.safetensors").read_bytes() for n in range(2)]
+    assert files[0] == files[1]
+
+
+def test_the_card_tells_the_figures_and_the_source(book: Path, tmp_path: Path) -> None:
+    result = train([book], tmp_path / "run", TINY, Silence())
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert f"loss {result['valid']['loss']:.4f} nats per token" in card
+    assert f"- book.txt, {book.stat().st_size:,} bytes, SHA-256 " in card
+    assert str(tmp_path) not in card, "a card travels: it holds no path of this machine"
+
+
+def test_what_will_be_trained_is_told(book: Path, tmp_path: Path) -> None:
+    told = Told()
+    train([book], tmp_path / "run", TINY, told)
+    assert any("lstm 16, embedding 8" in line and "1 thread on cpu; 4 steps" in line for line in told.said)
+
+
+# What goes wrong before training leaves nothing
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "value"),
+    [
+        ({"model": {"hidden_size": -3}}, "model.hidden_size", "-3"),
+        ({"model": {"cell": "gur"}}, "model.cell", "gur"),
+        ({"modle": {}}, "modle", "model"),
+        ({"training": {"stpes": 3}}, "training.stpes", "steps"),
+    ],
+)
+def test_a_mistake_in_the_config_is_told_before_a_byte_is_read(
+    tmp_path: Path, settings: dict[str, Any], key: str, value: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train([tmp_path / "never-read.txt"], tmp_path / "run", settings, Silence())
+    assert key in str(caught.value)
+    assert value in str(caught.value)
+    assert entries(tmp_path) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_told(book: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="given cuda, but torch finds no GPU here; use --device auto or cpu"):
+        train([book], tmp_path / "run", given(device="cuda"), Silence())
+    assert entries(tmp_path) == ["book.txt"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_text_that_turns_out_bad_leaves_nothing_and_the_old_run_as_it_was(
+    book: Path, tmp_path: Path, overwrite: bool
+) -> None:
+    bad = tmp_path / "bad.txt"
+    bad.write_bytes(b"good line\n" * 200_000 + b"\xff\xfe bad\n")  # beyond what is looked at beforehand
+    if overwrite:
+        train([book], tmp_path / "run", TINY, Silence())
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    with pytest.raises(DataError, match=r"bad\.txt:200001: not UTF-8 at byte 1 of the line"):
+        train([bad], tmp_path / "run", TINY, Silence(), overwrite=overwrite)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert not [name for name in entries(tmp_path) if name.startswith(".")]
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, ZeroDivisionError])
+def test_whatever_ends_the_reading_the_old_run_is_put_back(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    train([book], tmp_path / "run", TINY, Silence())
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+
+    def fails(*arguments: Any, **keywords: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(experiment, "prepare", fails)
+    with pytest.raises(error):
+        train([book], tmp_path / "run", TINY, Silence(), overwrite=True)
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
+    assert entries(tmp_path) == ["book.txt", "run"]
+
+
+def test_out_of_memory_is_told_and_the_run_can_go_on(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = experiment.fit
+
+    def fails(*arguments: Any, **keywords: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(experiment, "fit", fails)
+    with pytest.raises(ResourceError) as caught:
+        train([book], tmp_path / "run", TINY, Silence())
+    assert str(caught.value).startswith(f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size")
+    assert caught.value.exit_code == 6
+    monkeypatch.setattr(experiment, "fit", real)
+    assert resume(tmp_path / "run", Silence())["steps"] == 4
+
+
+def test_a_run_is_let_go_of_when_it_ends_and_when_it_fails(book: Path, tmp_path: Path) -> None:
+    train([book], tmp_path / "run", TINY, Silence())
+    RunFolder.open(tmp_path / "run").unlock()
+    (tmp_path / "run" / "data" / "train.ids").write_bytes(b"x")
+    with pytest.raises(ModelError):
+        resume(tmp_path / "run", Silence())
+    RunFolder.open(tmp_path / "run").unlock()
+
+
+def test_a_misspelled_data_set_is_guessed(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"python-doc: no such file; did you mean the data set 'python-docs'\?"):
+        train(["python-doc"], tmp_path / "run", TINY, Silence())
+    assert entries(tmp_path) == []
+
+
+def test_a_relative_path_is_remembered_as_an_absolute_one(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(["book.txt"], Path("run"), TINY, Silence())
+    assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"] == [str(book)]
