@@ -45,7 +45,7 @@ def main() -> None:
         began = time.monotonic()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         result = json.loads(done.stdout.splitlines()[-1])
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
         weights = (Path(result["model"]) / "model.safetensors").stat().st_size / 1e6
         print(f"text {text.stat().st_size / 1e9:.2f} GB, {arguments.stream} stream, {result['steps']} updates")
         print(f"seconds {time.monotonic() - began:.0f}, of which {result['seconds']:.0f} training; ", end="")

@@ -72,7 +72,7 @@ def plain_steps(model: PlainModel, batches: Iterator[torch.Tensor], config: Lang
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm or 1e9)
+        nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)
         optimizer.step()
         step += 1
         yield loss.item()

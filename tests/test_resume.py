@@ -273,7 +273,7 @@ def spread(total: int, count: int) -> list[int]:
 
 def test_a_reference_run_has_every_kind_of_moment(runs: Runs) -> None:
     left, events = runs.reference(FIRST)
-    expected = {"fsync", "rename", "replace", "unlink", "write_text", "rmtree", "update", "validate", "save"}
+    expected = {"fsync", "rename", "replace", "unlink", "rmtree", "update", "validate", "save"}
     halves = {
         f"half of {name}" for name in ("tensors.safetensors", "state.json", MANIFEST, "model.safetensors", "last.new")
     }

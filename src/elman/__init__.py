@@ -26,6 +26,8 @@ _HOME_OF = {
     "load": "elman.runtime",
 }
 
+_PACKAGES = frozenset({"cells", "nn"})
+
 __all__ = ["ElmanError", "LanguageModel", "load"]
 
 
@@ -36,10 +38,12 @@ def __getattr__(name: str) -> Any:
         from .version import version
 
         return version()
+    if name in _PACKAGES:
+        return importlib.import_module(f"elman.{name}")
     if name in _HOME_OF:
         return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'elman' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__, "__version__"]
+    return [*globals(), *__all__, *_PACKAGES, "__version__"]

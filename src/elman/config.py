@@ -38,11 +38,11 @@ def read_toml(path: Path) -> Values:
         raise ConfigError(f"not a TOML file: {error}", where=str(path)) from None
 
 
-def write_toml(path: Path, config: Config) -> None:
-    """Write a config as TOML; keys that are None are left out."""
+def to_toml(config: Config) -> str:
+    """Return a config as TOML; keys that are None, which is always their default, are left out."""
     import tomli_w
 
-    path.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)), "utf-8")
+    return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
 def parse_assignments(assignments: Iterable[str]) -> Values:

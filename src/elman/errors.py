@@ -67,3 +67,10 @@ class Interrupted(ElmanError):
     def __init__(self, signal_number: int, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.exit_code = 128 + signal_number
+
+
+def missing_package(error: ModuleNotFoundError) -> ElmanError | None:
+    """Return what to tell of a package that is not installed, where it is one that an extra brings."""
+    if (error.name or "").split(".")[0] != "torch":
+        return None
+    return ElmanError("training needs PyTorch, which is not installed", hint='pip install "elman[train]"')

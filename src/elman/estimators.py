@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.config import Values, merged
-from elman.errors import ConfigError
+from elman.errors import ConfigError, DataError, Interrupted, missing_package
+from elman.experiment_config import layered
 from elman.runtime import LanguageModelPredictor, load
 
 if TYPE_CHECKING:
@@ -68,14 +69,25 @@ class LanguageModel:
         text is a path, the name of a data set, or the texts themselves: a list, or a column of a DataFrame. With run,
         everything is kept in that folder, and `elman resume` can go on from it.
         """
-        from elman.experiment import train
+        try:
+            from elman.experiment import train
+        except ModuleNotFoundError as error:
+            raise missing_package(error) or error from None
 
         budget = _without_none({"minutes": minutes, "epochs": epochs, "steps": steps})
-        given = merged(self._given, {"training": budget})
+        given = layered(self._given, {"training": budget})
         with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
             out = Path(run) if run is not None else Path(scratch) / "run"
             held_out = [] if valid is None else [_source(valid)]
-            result = train([_source(text)], out, given, _display(verbose=verbose), valid=held_out, overwrite=overwrite)
+            display = _display(verbose=verbose)
+            try:
+                result = train([_source(text)], out, given, display, valid=held_out, overwrite=overwrite)
+            except Interrupted as stop:
+                if run is not None:
+                    raise
+                self._predictor = load(out) if (out / "model").is_dir() else None
+                kept = "the best model so far is kept" if self._predictor else "nothing was validated yet"
+                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{kept}; give run= to go on later") from None
             self._predictor = load(out)
         return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
 
@@ -118,7 +130,13 @@ def _without_none(values: Mapping[str, Any]) -> Values:
 def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryText:
     from elman.data.readers import MemoryText
 
-    return text if isinstance(text, str | Path) else MemoryText(tuple(text))
+    if isinstance(text, str | Path):
+        return text
+    texts = tuple(text)
+    wrong = next((f"item {i} is {item!r}" for i, item in enumerate(texts) if not isinstance(item, str)), None)
+    if wrong:
+        raise DataError(f"{wrong}, expected text", hint="leave out what is missing")
+    return MemoryText(texts)
 
 
 def _display(*, verbose: bool) -> Display:

@@ -9,18 +9,20 @@ Everything that torch is needed for begins here; what only predicts never comes 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import platform
+import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from elman.checkpoint import RunFolder
-from elman.config import Values, read_toml, validated, write_toml
+from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
+from elman.config import Values, read_toml, to_toml, validated
 from elman.data import named
 from elman.data.corpus import Corpus, prepare
 from elman.data.readers import IN_MEMORY, STDIN, MemoryText, Source, TextSource
@@ -49,12 +51,12 @@ def train(
 
     given holds config keys as a TOML file would; what it lacks is chosen from the text and the budget.
     """
-    resolve(given)  # mistakes in the options are told before anything is read or written
-    _check_device(given)
+    early = resolve(given)  # mistakes in the options are told before anything is read or written
+    _check_device(early.training.device)
     train_paths, valid_paths = [_located(each) for each in sources], [_located(each) for each in valid]
     for each in (*train_paths, *valid_paths):
         if not isinstance(each, MemoryText):
-            TextSource(each).check()
+            TextSource(each, encoding=early.data.encoding).check()
     request = {"given": given, "sources": _names(train_paths), "task": "lm", "valid": _names(valid_paths)}
     run = RunFolder.create(out, request, overwrite=overwrite)
     try:
@@ -73,7 +75,7 @@ def resume(path: Path, display: Display) -> dict[str, Any]:
     """Go on with a run; return what `elman train --json` prints."""
     run = RunFolder.open(path)
     try:
-        if not (run / "config.toml").exists():
+        if not (run / CONFIG).exists():
             request = run.request
             gone = [name for name in (*request["sources"], *request["valid"]) if name in (STDIN, IN_MEMORY)]
             if gone:
@@ -93,7 +95,7 @@ def resume(path: Path, display: Display) -> dict[str, Any]:
 def run_config(run: RunFolder) -> LanguageModelRun:
     """Return the resolved config of a run folder."""
     try:
-        return validated(LanguageModelRun, read_toml(run / "config.toml"))
+        return validated(LanguageModelRun, read_toml(run / CONFIG))
     except ConfigError as error:
         raise ModelError(str(error), hint="train again with --overwrite", where=str(run.path)) from None
 
@@ -108,51 +110,71 @@ def _prepare(
     """Read the text and settle the config: config.toml is written last, and says that all of it is there."""
     early = resolve(given)
     data = early.data
-    corpus = prepare(
-        run / "data",
-        _opened(sources, data.encoding, display.say),
-        data,
-        valid=_opened(valid, data.encoding, display.say),
-        valid_fraction=data.valid_fraction,
-        min_frequency=data.min_frequency,
-        vocabulary_size=data.vocabulary_size,
-        seed=early.seed,
-    )
-    cuda = _device(early.training.device) == "cuda"
+    with disk_errors_told(run.path), _memory_told(run.path):
+        corpus = prepare(
+            run / "data",
+            _opened(sources, data.encoding, display.say),
+            data,
+            valid=_opened(valid, data.encoding, display.say),
+            valid_fraction=data.valid_fraction,
+            min_frequency=data.min_frequency,
+            vocabulary_size=data.vocabulary_size,
+            seed=early.seed,
+        )
+        config = _settled(given, corpus)
+        replace_file(run / "env.json", (json.dumps(_environment(), indent=1) + "\n").encode())
+        replace_file(run / CONFIG, to_toml(config).encode())
+    _tell(config, corpus, display)
+
+
+def _settled(given: Values, corpus: Corpus) -> LanguageModelRun:
+    """Return the config with every choice made, by the text and by what this machine can do."""
+    cuda = _device(resolve(given).training.device) == "cuda"
     size = {"tokens": corpus.train.tokens, "vocabulary": len(corpus.vocabulary)}
     config = resolve(given, **size, flops=ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
-    if not cuda and config.training.minutes is not None and "hidden_size" not in given.get("model", {}):
+    if not cuda and config.training.minutes is not None:
         config = resolve(given, **size, flops=_measured_flops(config, corpus))
     threads = config.training.threads or (1 if cuda else _time_step(config, corpus)[0])
     settled = {"device": "cuda" if cuda else "cpu", "threads": threads}
-    config = config.model_copy(update={"training": config.training.model_copy(update=settled)})
-    (run / "env.json").write_text(json.dumps(_environment(), indent=1) + "\n", "utf-8")
-    write_toml(run / "config.toml", config)
-    _tell(config, corpus, display)
+    return config.model_copy(update={"training": config.training.model_copy(update=settled)})
 
 
 def _continue(run: RunFolder, display: Display) -> dict[str, Any]:
     """Train to the end of the budget, and complete the model folder."""
     config, corpus = run_config(run), Corpus.open(run / "data")
+    _check_device(config.training.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(config.training.threads)
     try:
-        task = _task(config, corpus)
-        model = task.build().to(config.training.device)
-        fitted = fit(task, model, config.training, run, display, seed=config.seed)
-    except (MemoryError, torch.OutOfMemoryError):
-        hint = "try a smaller --batch-size, --bptt or --hidden; `elman resume` goes on from the last checkpoint"
-        raise ResourceError("out of memory", hint=hint, where=str(run.path)) from None
+        with _memory_told(run.path):
+            task = _task(config, corpus)
+            model = task.build().to(config.training.device)
+            fitted = fit(task, model, config.training, run, display, seed=config.seed)
     finally:
         torch.set_num_threads(threads)
     return _complete(run, corpus, fitted)
+
+
+@contextlib.contextmanager
+def _memory_told(place: Path) -> Iterator[None]:
+    """Tell of memory that ran out in plain words: Python's, a GPU's, or a processor's, which torch has no class for."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not re.search(
+            "out of memory|not enough memory|t allocate memory", str(error)
+        ):
+            raise
+        hint = "try a smaller --batch-size, --bptt or --hidden; a run that had begun goes on with `elman resume`"
+        raise ResourceError("out of memory", hint=hint, where=str(place)) from None
 
 
 def _complete(run: RunFolder, corpus: Corpus, fitted: Fitted) -> dict[str, Any]:
     """Score the shipped model on all of the held-out part, and write its card."""
     predictor = load(run.path)
     valid = predictor.evaluate(corpus.ids("valid"))
-    predictor.save(run / "model", card=write_card(predictor, valid, corpus))
+    if not predictor.card.strip():  # a user may have edited it since
+        predictor.save(run / "model", card=write_card(predictor, valid, corpus), replace=True)
     return {
         "run": str(run.path),
         "model": str(run / "model"),
@@ -176,7 +198,7 @@ def _task(config: LanguageModelRun, corpus: Corpus) -> LanguageModelTask:
         stream=config.data.stream,
         seed=config.seed,
         reset_probability=config.data.reset_probability,
-        validate_tokens=training.validate_tokens,
+        validate_tokens=training.validate_tokens or None,
     )
 
 
@@ -208,6 +230,11 @@ def _located(source: str | Path | MemoryText) -> str | Path | MemoryText:
     if isinstance(source, MemoryText) or str(source) == STDIN:
         return source
     path = Path(source)
+    try:
+        path.exists()
+    except (OSError, ValueError):
+        hint = "a str is a path; give the texts themselves as a list: [text]"
+        raise DataError(f"{str(source)[:40]!r}... is no path", hint=hint) from None
     if not path.exists() and str(source) in named.DATA_SETS:
         return named.path(str(source))
     if not path.exists() and (near := difflib.get_close_matches(str(source), named.DATA_SETS, n=1)):
@@ -232,8 +259,8 @@ def _device(wanted: str) -> str:
     return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
 
 
-def _check_device(given: Values) -> None:
-    if given.get("training", {}).get("device") == "cuda" and not torch.cuda.is_available():
+def _check_device(device: str) -> None:
+    if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="use --device auto or cpu")
 
 
@@ -257,6 +284,11 @@ def _tell(config: LanguageModelRun, corpus: Corpus, display: Display) -> None:
         f"{corpus.train.tokens:,} {config.data.level}s to train on, {corpus.valid.tokens:,} held out, "
         f"{len(corpus.vocabulary):,} different"
     )
+    if corpus.train.unknown or corpus.valid.unknown:
+        display.say(
+            f"<unk> stands for {corpus.train.unknown:,} rare {config.data.level}s of the training text and for "
+            f"{corpus.valid.unknown:,} of the held-out part"
+        )
     display.say(
         f"{model.cell} {sizes}, embedding {model.embedding_size}, dropout {model.dropout:g}; batches of "
         f"{training.batch_size} x {training.bptt_steps}; {training.optimizer} at {training.learning_rate:g}; "

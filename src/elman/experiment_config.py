@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import NonNegativeInt
+from pydantic import Field
 
 from elman.config import Config, Values, merged, validated
 from elman.runtime.language_model import LanguageModelConfig
@@ -12,15 +12,29 @@ from elman.tasks.language_model_config import DataConfig, choices
 from elman.training.config import TrainingConfig
 from elman.training.machine import ASSUMED_FLOPS
 
+BUDGETS = frozenset({"steps", "epochs", "minutes"})
+
 
 class LanguageModelRun(Config):
     """What config.toml of a run folder holds."""
 
     task: Literal["lm"] = "lm"
-    seed: NonNegativeInt = 0
+    seed: int = Field(0, ge=0, lt=2**63)
     data: DataConfig
     model: LanguageModelConfig
     training: TrainingConfig
+
+
+def layered(*layers: Values) -> Values:
+    """Return the layers laid over each other; a budget in a later one replaces any other in those before it."""
+    result: Values = {}
+    for layer in layers:
+        training = layer.get("training")
+        if isinstance(training, dict) and BUDGETS & set(training) and isinstance(result.get("training"), dict):
+            kept = {key: value for key, value in result["training"].items() if key not in BUDGETS}
+            result = {**result, "training": kept}
+        result = merged(result, layer)
+    return result
 
 
 def resolve(

@@ -38,7 +38,7 @@ class Weights:
     def __init__(self, model: nn.Module) -> None:
         self.text = " ".join(f"{float(x):.9e}" for p in model.parameters() for x in p.detach().flatten())
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, replace: bool = False) -> None:
         folder.mkdir(exist_ok=True)
         (folder / "weights.txt").write_text(self.text)
 
@@ -106,8 +106,8 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
 
-    def begin(self, steps: int | None, minutes: float | None) -> None:
-        self.events.append(("begin", steps, minutes))
+    def begin(self, progress: float) -> None:
+        self.events.append(("begin", progress))
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
         assert seconds >= 0.0

@@ -37,7 +37,7 @@ def plain(*, samples: bool = True, terminal: bool = False) -> tuple[ConsoleDispl
 
 def test_a_plain_line_comes_every_ten_seconds_and_says_how_long_it_will_take(clock: Clock) -> None:
     display, shown = plain()
-    display.begin(1000, None)
+    display.begin(0.0)
     for step in range(1, 251):
         clock.now += 0.125
         display.step(step, step / 1000, 2.0, step * 64, step * 0.125)
@@ -61,6 +61,14 @@ def test_the_first_step_may_be_the_one_that_is_shown(clock: Clock) -> None:
     clock.now += PLAIN_SECONDS
     display.step(1, 0.0, 2.5, 0, 0.0)
     assert shown() == "  0%  step 1  loss 2.500  0 tokens/s  0:00 left\n"
+
+
+def test_time_left_of_a_resumed_run_is_counted_from_where_it_went_on(clock: Clock) -> None:
+    display, shown = plain()
+    display.begin(0.9)
+    clock.now += PLAIN_SECONDS
+    display.step(91, 0.91, 1.0, 64, 10.0)
+    assert "  1:30 left" in shown()  # a hundredth took ten seconds, nine are left
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(0.0, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (3661.0, "1:01:01")])
@@ -104,7 +112,7 @@ def test_messages_are_not_markup(clock: Clock) -> None:
 
 def test_nothing_moves_without_a_terminal(clock: Clock) -> None:
     display, shown = plain()
-    display.begin(10, None)
+    display.begin(0.0)
     display.step(1, 0.1, 1.0, 1, 1.0)
     display.end()
     assert shown() == ""
@@ -112,7 +120,7 @@ def test_nothing_moves_without_a_terminal(clock: Clock) -> None:
 
 def test_on_a_terminal_a_line_moves_and_the_cursor_is_given_back(clock: Clock) -> None:
     display, shown = plain(terminal=True)
-    display.begin(10, None)
+    display.begin(0.0)
     assert "\x1b[?25l" in shown()
     clock.now += 1.0
     display.step(5, 0.5, 1.25, 64, 2.0)
@@ -124,7 +132,7 @@ def test_on_a_terminal_a_line_moves_and_the_cursor_is_given_back(clock: Clock) -
 
 def test_silence_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     display = Silence()
-    display.begin(1, None)
+    display.begin(0.0)
     display.step(1, 0.5, 1.0, 1, 1.0)
     display.validated(1, {"loss": 1.0}, best=True, sample="x")
     display.say("x")

@@ -4,16 +4,19 @@ Both are built of sealed folders: files beside a manifest of their sizes and SHA
 """
 
 from .model_folder import FORMAT, ModelFolder, read_model, write_model
-from .run_folder import RunFolder, checkpoint_name, is_run_folder
-from .sealed import Tensors
+from .run_folder import CONFIG, RunFolder, checkpoint_name, is_run_folder
+from .sealed import Tensors, disk_errors_told, replace_file
 
 __all__ = [
+    "CONFIG",
     "FORMAT",
     "ModelFolder",
     "RunFolder",
     "Tensors",
     "checkpoint_name",
+    "disk_errors_told",
     "is_run_folder",
     "read_model",
+    "replace_file",
     "write_model",
 ]

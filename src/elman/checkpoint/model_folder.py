@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.errors import ModelError
+from elman.errors import ConfigError, ModelError
 
 from .sealed import MANIFEST, Tensors, json_bytes, parse_json, parse_tensors, read_sealed, tensor_bytes, write_sealed
 
@@ -34,8 +34,13 @@ class ModelFolder:
     card: str = ""
 
 
-def write_model(folder: Path, model: ModelFolder) -> None:
-    """Write the folder whole, replacing one that is there."""
+def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> None:
+    """Write the folder whole, replacing a model that is there; a folder of anything else is refused.
+
+    replace: whatever is there is known to be ours.
+    """
+    if not replace:
+        _refuse_strangers(folder)
     files = {
         _CONFIG: json_bytes({**model.config, "format": FORMAT}),
         _WEIGHTS: tensor_bytes(model.tensors),
@@ -65,6 +70,17 @@ def read_model(folder: Path) -> ModelFolder:
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
             raise ModelError(f"{name!r} is no list of tokens", where=str(folder / _VOCABULARY))
     return ModelFolder(config, tensors, vocabularies, _read_card(folder / _CARD))
+
+
+def _refuse_strangers(folder: Path) -> None:
+    """Saving replaces a folder: never one that holds more than a model."""
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError("is a file, expected a new folder", hint="choose another name", where=str(folder))
+    known = {_CONFIG, _WEIGHTS, _VOCABULARY, _CARD, MANIFEST}
+    strangers = sorted({entry.name for entry in folder.iterdir()} - known) if folder.exists() else []
+    if strangers:
+        hint = "choose a new folder"
+        raise ConfigError(f"holds other files ({', '.join(strangers[:3])}): not replaced", hint=hint, where=str(folder))
 
 
 def _read_card(path: Path) -> str:

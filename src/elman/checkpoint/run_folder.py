@@ -2,7 +2,7 @@
 
 request.json        what was asked for, written first: a run killed while it reads its text starts over from it
 config.toml         everything resolved, automatic choices included, written before step 1
-env.json            versions, machine, threads
+env.json            versions and machine
 data/               the encoded text
 metrics.jsonl       what was measured, no clock in it         timing.jsonl   the clock
 checkpoints/step-00000500/    tensors.safetensors, state.json, manifest.json
@@ -30,11 +30,13 @@ from .sealed import (
     read_sealed,
     recover,
     replace_file,
+    sync_file,
     tensor_bytes,
     write_sealed,
 )
 
 _REQUEST = "request.json"
+CONFIG = "config.toml"  # its being there says that the run is prepared
 _BEFORE_REQUEST = ("lock", f"{_REQUEST}.new")  # all that a run killed before its request was written leaves
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
@@ -65,8 +67,11 @@ class RunFolder:
         if occupied:
             held = cls(path)
             held.lock()  # refuse to replace a folder that a process trains in
-            shutil.rmtree(_aside(path), ignore_errors=True)
-            path.rename(_aside(path))
+            if (path / CONFIG).exists() or not _aside(path).exists():
+                shutil.rmtree(_aside(path), ignore_errors=True)
+                path.rename(_aside(path))
+            else:  # what is here never began: the run that it would have replaced is the one to keep
+                shutil.rmtree(path)
             held.unlock()
         run = cls(path)
         try:
@@ -100,6 +105,7 @@ class RunFolder:
             raise ModelError(what, hint="expected a folder that `elman train` made", where=str(path))
         run = cls(path)
         run.lock()
+        recover(path / "model")
         return run
 
     @property
@@ -135,6 +141,8 @@ class RunFolder:
         Needed are this one, the one before, should this one be damaged, and the best step of either.
         """
         name = checkpoint_name(step)
+        if (self.path / "metrics.jsonl").exists():
+            sync_file(self.path / "metrics.jsonl")  # its length is part of the checkpoint
         before, best_before = self.pointer("last"), self.pointer("best")
         files = {_TENSORS: tensor_bytes(tensors), _STATE: json_bytes(state)}
         write_sealed(self.path / "checkpoints" / name, files)
@@ -206,4 +214,5 @@ def checkpoint_name(step: int) -> str:
 
 
 def _aside(path: Path) -> Path:
+    path = path.absolute()
     return path.with_name(f".{path.name}.replaced")

@@ -59,9 +59,9 @@ def recover(folder: Path) -> None:
 
 
 def read_sealed(folder: Path, names: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, bytes]:
-    """Return the content of the files, every one checked; exactly `names` and perhaps `optional` must be there.
+    """Return the content of the files, every one checked: exactly `names`, and perhaps `optional`.
 
-    A folder that is being replaced is read as it was. Nothing is written: another process may own the folder.
+    A folder that a kill left between two renames is read as it was. Nothing is written: another process may own it.
     """
     if not folder.exists() and _beside(folder, _OLD).is_dir():
         folder = _beside(folder, _OLD)
@@ -128,6 +128,12 @@ def write_synced(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
+def sync_file(path: Path) -> None:
+    """Wait until what was written to a file lies on the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees the old one or the new one, never a part."""
     temporary = path.with_name(path.name + _NEW)
@@ -175,6 +181,7 @@ def _damaged(path: Path, what: str) -> ModelError:
 
 
 def _beside(folder: Path, ending: str) -> Path:
+    folder = folder.absolute()
     return folder.with_name(f".{folder.name}{ending}")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from elman.errors import ConfigError, ElmanError, ResourceError
+from elman.errors import ConfigError, ElmanError, Interrupted, ResourceError, missing_package
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,8 +31,7 @@ def run_app(app: typer.Typer) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that exiting does not complain again
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
-        say("interrupted")
-        return EXIT_INTERRUPTED
+        return _told(Interrupted(signal.SIGINT, "interrupted"))
     except (Exception, SystemExit) as error:
         return _told(error)
     return result if isinstance(result, int) else 0
@@ -40,6 +40,11 @@ def run_app(app: typer.Typer) -> int:
 def say(message: str) -> None:
     """Write one message to stderr."""
     print(message, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey made harmless."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def stderr_console() -> Console:
@@ -79,11 +84,13 @@ def _as_elman_error(error: BaseException) -> ElmanError:
         context = getattr(error, "ctx", None)
         hint = f"see `{context.command_path} --help`" if context is not None else None
         return ConfigError(error.format_message().rstrip("."), hint=hint)
+    if isinstance(error, ModuleNotFoundError) and (told := missing_package(error)) is not None:
+        return told
     if isinstance(error, MemoryError):
         return ResourceError("out of memory", hint="try a smaller model, or a shorter text")
     if os.environ.get("ELMAN_DEBUG"):
         traceback.print_exception(error)
     if isinstance(error, OSError):
         return ElmanError(f"{error.strerror or error}", where=error.filename and str(error.filename))
-    told = f"{type(error).__name__}: {error}"
-    return ElmanError(told, hint="this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it")
+    what = f"{type(error).__name__}: {error}"
+    return ElmanError(what, hint="this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it")

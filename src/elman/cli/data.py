@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from elman.errors import DataError
+
 from .console import say
 
 app = typer.Typer(help="Data sets by name, and where they lie.", no_args_is_help=True, rich_markup_mode=None)
@@ -19,7 +21,10 @@ def list_() -> None:
     from elman.data import named
 
     for name, data_set in named.DATA_SETS.items():
-        here = "here" if data_set.how != "download" or named.find(name) else "elman data fetch " + name
+        try:
+            here = "here" if data_set.how != "download" or named.find(name) else f"elman data fetch {name}"
+        except DataError:
+            here = "damaged: elman data path says where"
         print(f"{name:<17}{data_set.task:<10}{here:<36}{data_set.summary}")
 
 

@@ -10,10 +10,11 @@ import typer
 from .console import stderr_console
 
 PROMPT = "The class "
+DEMO_RUN = Path("runs/demo")
 
 
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="Where.")] = Path("runs/demo"),
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="Where.")] = DEMO_RUN,
     minutes: Annotated[float, typer.Option(min=0.01, help="Minutes to train.")] = 1.0,
 ) -> None:
     """Train on Python's own manual for a minute, watch it learn, let it write."""
@@ -28,7 +29,7 @@ def demo(
 
     tell(f"elman demo: a character model of Python's language reference, trained for {minutes:g} minutes.\n")
     given: dict[str, Any] = {"training": {"minutes": minutes}}
-    result = train(["python-docs"], out, given, ConsoleDisplay(console), overwrite=True)
+    result = train(["python-docs"], out, given, ConsoleDisplay(console), overwrite=out == DEMO_RUN)
     valid = result["valid"]
     tell(
         f"\nOn text it has never seen its perplexity is {valid['perplexity']:.2f}: before each character it hesitates "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from elman.errors import ConfigError, DataError
 
-from .console import print_json, say
+from .console import print_json, printable, say
 from .train import Json
 
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model folder.")]
@@ -67,9 +68,10 @@ def generate(
     if as_json:
         print_json({"prompt": prompt, "text": prompt + "".join(pieces), "seed": seed})
         return
+    shown = printable if sys.stdout.isatty() else str
     sys.stdout.write(prompt)
     for piece in pieces:
-        sys.stdout.write(piece)
+        sys.stdout.write(shown(piece))
         sys.stdout.flush()
     sys.stdout.write("\n")
 
@@ -83,10 +85,11 @@ def _print_suggestions(words: list[tuple[str, float]], prompt: str, *, as_json: 
         print(f"{word}\t{probability:.4f}")
 
 
-def _texts(paths: list[str], encoding: str | None) -> list[str]:
+def _texts(paths: list[str], encoding: str | None) -> Iterator[str]:
     from elman.data.readers import TextSource
 
-    return [block for path in paths for block in TextSource(path, encoding=encoding, notify=say).blocks()]
+    for path in paths:
+        yield from TextSource(path, encoding=encoding, notify=say).blocks()
 
 
 def _held_out(run: Path) -> Any:

@@ -81,13 +81,15 @@ def lm(
     bptt: Annotated[int | None, typer.Option(metavar="N", help=f"Tokens between truncations.  [{_AUTO}]")] = None,
     lr: Annotated[float | None, typer.Option(metavar="RATE", help=f"Highest learning rate.  [{_AUTO}]")] = None,
     optimizer: Annotated[str | None, typer.Option(metavar="NAME", help="adamw, adam, sgd or rmsprop.  [adamw]")] = None,
-    clip: Annotated[float | None, typer.Option(metavar="NORM", help="Largest norm of the gradient.  [1]")] = None,
+    clip: Annotated[
+        float | None, typer.Option(metavar="NORM", help="Largest norm of the gradient; 0: any.  [1]")
+    ] = None,
     validate_every: Annotated[int | None, typer.Option(metavar="N", help="Steps.  [16 times in all]")] = None,
     checkpoint_every: Annotated[
         int | None, typer.Option(metavar="N", help="Steps.  [at validations, and every minute]")
     ] = None,
     device: Annotated[str | None, typer.Option(metavar="NAME", help="auto, cpu or cuda.  [auto]")] = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="Of torch.  [the faster, measured]")] = None,
+    threads: Annotated[int | None, typer.Option(metavar="N", help="Of torch.  [1, or all if clearly faster]")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of weights, order and dropout.  [0]")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run folder that exists.")] = False,
     as_json: Json = False,
@@ -95,12 +97,14 @@ def lm(
     """Train a language model: it learns to continue your text, a character (or word, or byte) at a time."""
     options = locals()
     from elman.experiment import train
+    from elman.experiment_config import layered
     from elman.training.progress import ConsoleDisplay
 
-    given = merged(
+    options["hidden"] = _sizes(hidden)
+    given = layered(
         read_toml(config) if config is not None else {},
         parse_assignments(assignments or ()),
-        *(nested(key, _value(options[flag])) for flag, key in FLAGS.items() if options[flag] is not None),
+        merged(*(nested(key, options[flag]) for flag, key in FLAGS.items() if options[flag] is not None)),
     )
     try:
         result = train(data, out, given, ConsoleDisplay(stderr_console()), valid=valid or (), overwrite=overwrite)
@@ -119,11 +123,11 @@ def resume(
     _finish(go_on(run, ConsoleDisplay(stderr_console())), as_json=as_json)
 
 
-def _value(given: Any) -> Any:
-    """`--hidden 256,128` is a list; `--hidden 256` a number; anything else is left to the config to judge."""
-    if not isinstance(given, str):
-        return given
-    parts = [int(part) if part.strip().lstrip("-").isdigit() else part for part in given.split(",")]
+def _sizes(hidden: str | None) -> Any:
+    """`256,128` is a list, `256` a number; what is neither is left to the config to refuse."""
+    if hidden is None:
+        return None
+    parts = [int(part) if part.strip().lstrip("-").isdecimal() else part for part in hidden.split(",")]
     return parts if len(parts) > 1 else parts[0]
 
 

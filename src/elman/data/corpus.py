@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from elman.checkpoint.sealed import sync_file, write_synced
 from elman.config import Config
 from elman.errors import DataError, ModelError
 from elman.text import NORMALIZERS, TOKENIZERS, UNKNOWN, TextCodec, Vocabulary
@@ -64,9 +65,10 @@ class TextConfig(Config):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of ids: its tokens, their type, and the SHA-256 of the file."""
+    """One file of ids: its tokens, how many of them are `<unk>`, their type, and the SHA-256 of the file."""
 
     tokens: int
+    unknown: int
     dtype: str
     sha256: str
 
@@ -86,7 +88,10 @@ class Corpus:
         """Open a prepared folder; `ids` checks each part against its hash."""
         try:
             record: dict[str, Any] = json.loads((folder / "corpus.json").read_text("utf-8"))
-            vocabulary = Vocabulary(json.loads((folder / "vocabulary.json").read_text("utf-8"))["tokens"])
+            listed = (folder / "vocabulary.json").read_bytes()
+            if hashlib.sha256(listed).hexdigest() != record["vocabulary"]:
+                raise ValueError("vocabulary.json differs from what was written")
+            vocabulary = Vocabulary(json.loads(listed)["tokens"])
             parts = {name: Part(**record[name]) for name in ("train", "valid")}
             sources = tuple(SourceRecord(**source) for source in record["sources"])
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -132,7 +137,7 @@ class TokenFile:
 class MemoryTokens:
     """Ids in memory, read like a TokenFile."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: npt.NDArray[np.integer[Any]]) -> None:
         self._ids = ids
 
     def __len__(self) -> int:
@@ -140,7 +145,7 @@ class MemoryTokens:
 
     def rows(self, starts: Iterable[int], length: int) -> Ids:
         """Return (B, length) ids, one row from each start."""
-        return np.stack([self._ids[start : start + length] for start in starts])
+        return np.stack([self._ids[start : start + length] for start in starts]).astype(np.int64)
 
 
 def prepare(
@@ -188,9 +193,12 @@ def prepare(
         ),
     }
     numbers_path.unlink()
-    _write_json(folder / "vocabulary.json", {"tokens": list(vocabulary.tokens)})
+    listed = _json({"tokens": list(vocabulary.tokens)})
+    write_synced(folder / "vocabulary.json", listed)
     records = [asdict(source.record) for source in (*train, *valid)]
-    _write_json(folder / "corpus.json", {**{name: asdict(p) for name, p in parts.items()}, "sources": records})
+    record = {name: asdict(part) for name, part in parts.items()}
+    digest = hashlib.sha256(listed).hexdigest()
+    write_synced(folder / "corpus.json", _json({**record, "sources": records, "vocabulary": digest}))
     return Corpus.open(folder)
 
 
@@ -300,14 +308,16 @@ def _write_ids(
     vocabulary_size: int,
 ) -> Part:
     dtype = np.min_scalar_type(vocabulary_size - 1)
-    tokens, digest = 0, hashlib.sha256()
+    tokens, unknown, digest = 0, 0, hashlib.sha256()
     with path.open("wb") as stream:
         for chunk in numbers:
             ids = encode(chunk).astype(dtype)
             stream.write(ids.tobytes())
             digest.update(ids.tobytes())
             tokens += len(ids)
-    return Part(tokens, dtype.name, digest.hexdigest())
+            unknown += int(np.count_nonzero(ids == 0))
+    sync_file(path)
+    return Part(tokens, unknown, dtype.name, digest.hexdigest())
 
 
 def _sha256(path: Path) -> str:
@@ -315,5 +325,5 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8")
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import io
 import re
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -110,8 +111,8 @@ class TextSource:
 
     def check(self) -> None:
         """Open the file and look at its beginning: what cannot be text is refused before anything is written."""
-        if str(self._path) == STDIN:
-            return
+        if str(self._path) == STDIN or _is_pipe(Path(self._path)):
+            return  # it can be read only once
         with _opened(self._path, self.name) as stream:
             first = stream.read(BLOCK_BYTES)
         if not first.startswith(b"\x1f\x8b") and self._encoding is None:
@@ -168,6 +169,14 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         yield first
     yield from rest
     yield b""  # tells the decoder that the text has ended
+
+
+def _is_pipe(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False  # opening it will say why
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
 @contextlib.contextmanager

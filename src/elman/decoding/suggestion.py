@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from elman.cells.readout import log_softmax
+
 from .generation import State, Step
 from .sampling import Floats
 
@@ -64,7 +66,7 @@ def suggest(
         heapq.heappush(queue, _Candidate(cost, next(numbers), ids, finished, state))
 
     def grow(ids: tuple[int, ...], cost: float, logits: Floats, state: State) -> None:
-        log_p = _log_softmax(logits)
+        log_p = log_softmax(logits.astype(np.float64))
         if ids or inside_word:
             ends = log_p[~tokens.inside]
             push(ids, cost - (float(np.logaddexp.reduce(ends)) if ends.size else -np.inf), state, finished=True)
@@ -98,9 +100,3 @@ def suggest(
 
 def _stacked(states: list[State]) -> State:
     return {name: np.concatenate([state[name] for state in states]) for name in states[0]}
-
-
-def _log_softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    z = logits.astype(np.float64)
-    z -= z.max()
-    return np.asarray(z - np.log(np.exp(z).sum()))

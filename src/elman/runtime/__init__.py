@@ -11,6 +11,7 @@ from elman.checkpoint import is_run_folder, read_model
 from elman.errors import ModelError
 
 from .language_model import LanguageModelPredictor
+from .stack import state_from_bytes, state_to_bytes
 
 PREDICTORS = {"lm": LanguageModelPredictor}
 
@@ -33,4 +34,4 @@ def load(path: str | Path) -> LanguageModelPredictor:
     return PREDICTORS[task].from_folder(model, where=folder)
 
 
-__all__ = ["PREDICTORS", "LanguageModelPredictor", "load"]
+__all__ = ["PREDICTORS", "LanguageModelPredictor", "load", "state_from_bytes", "state_to_bytes"]

@@ -21,7 +21,7 @@ from elman.cells import CELLS, Cell, readout
 from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.config import Config, validated
 from elman.data.corpus import MemoryTokens, TextConfig
-from elman.data.streams import Tokens, held_out
+from elman.data.streams import HELD_OUT_STREAMS, Tokens, held_out
 from elman.decoding import Sampler, WordTokens, generate, suggest
 from elman.errors import ConfigError, DataError, ModelError
 from elman.metrics import Mean, bits_per_character, perplexity
@@ -32,7 +32,12 @@ from elman.text.words import is_word, starts_inside_word, word_tokens
 from .stack import Stack, State, take
 
 Ids = npt.NDArray[np.int64]
-SCORED_STEPS = 128  # tokens of each held-out stream scored at a time
+SCORED_LOGITS = 4_000_000  # at a time
+
+
+def scored_steps(vocabulary_size: int) -> int:
+    """Return how many tokens of each held-out stream to score at a time: fewer where the logits would fill memory."""
+    return max(1, min(128, SCORED_LOGITS // (HELD_OUT_STREAMS * vocabulary_size)))
 
 
 def _one_or_several(sizes: Any) -> Any:
@@ -119,15 +124,18 @@ class LanguageModelPredictor:
         """The number of weights."""
         return sum(tensor.size for tensor in self.tensors.values())
 
-    def save(self, path: str | Path, *, card: str | None = None) -> None:
-        """Write a model folder, with a new card or the one that the model came with."""
+    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
+        """Write a model folder, with a new card or the one that the model came with.
+
+        A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
+        """
         config = {
             "task": self.task,
             "model": self.config.model_dump(mode="json"),
             "text": self.text.model_dump(mode="json"),
         }
         vocabularies = {"tokens": list(self.vocabulary.tokens)}
-        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card))
+        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before any token."""
@@ -148,7 +156,7 @@ class LanguageModelPredictor:
     def score(self, tokens: Tokens, *, limit: int | None = None) -> Mean:
         """Return the cross-entropy in nats of a text's tokens but the first, read in 32 fixed streams."""
         total, state = Mean(), self.initial_state(0)
-        for batch in held_out(tokens, SCORED_STEPS, limit=limit):
+        for batch in held_out(tokens, scored_steps(len(self.vocabulary)), limit=limit):
             B, T = batch.inputs.shape
             state = state if len(next(iter(state.values()))) == B else self.initial_state(B)
             outputs, state = self._stack.run(self._embedding[batch.inputs], state, batch.lengths)
@@ -185,7 +193,10 @@ class LanguageModelPredictor:
         if not isinstance(examples, str | Iterable):
             return examples
         texts = [examples] if isinstance(examples, str) else examples
-        return MemoryTokens(np.concatenate([np.empty(0, np.int64), *map(self.codec.encode, texts)]))
+        smallest = np.min_scalar_type(len(self.vocabulary) - 1)
+        return MemoryTokens(
+            np.concatenate([np.empty(0, smallest), *(self.codec.encode(t).astype(smallest) for t in texts)])
+        )
 
     # Writing
 
@@ -213,13 +224,16 @@ class LanguageModelPredictor:
             sampler = Sampler(temperature, top_k, top_p, forbidden=(self.vocabulary[UNKNOWN],))
         except ValueError as error:
             raise ConfigError(str(error)) from None
+        return self._continue(prompt, max_tokens, sampler, np.random.default_rng(seed))
+
+    def _continue(self, prompt: str, max_tokens: int, sampler: Sampler, rng: np.random.Generator) -> Iterator[str]:
         ids = self.prompt_ids(prompt)
         decoder = self.codec.decoder()
         for token in self.vocabulary.decode(ids) if prompt else ():
             decoder.push(token)
         logits, state = self.read(ids, self.initial_state())
         first = True
-        for chosen in generate(self.step, logits, state, sampler, np.random.default_rng(seed), max_tokens):
+        for chosen in generate(self.step, logits, state, sampler, rng, max_tokens):
             piece = decoder.push(self.vocabulary.tokens[chosen])
             if first and self.text.level == "word" and prompt[-1:].isspace():
                 piece = piece.lstrip(" ")  # the prompt has typed that space already

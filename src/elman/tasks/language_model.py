@@ -29,13 +29,12 @@ import elman.nn
 from elman.data.corpus import Corpus, TextConfig
 from elman.data.streams import START, Batch, Position, batches_per_epoch, endless, held_out
 from elman.metrics import Mean, perplexity
-from elman.runtime.language_model import SCORED_STEPS, LanguageModelConfig, LanguageModelPredictor
+from elman.runtime.language_model import LanguageModelConfig, LanguageModelPredictor, scored_steps
 
 Carry = dict[str, Tensor] | None  # by name, each (B, H)
 
 PREVIEW_TOKENS = 160
 _LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
-_STATES = {"elman": ("h",), "gru": ("h",), "lstm": ("h", "c")}
 
 
 class LanguageModelNetwork(nn.Module):
@@ -44,6 +43,7 @@ class LanguageModelNetwork(nn.Module):
     def __init__(self, config: LanguageModelConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
+        self._states = config.build_cell().states
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
         self.layers = nn.ModuleList()
         input_size = config.embedding_size
@@ -78,7 +78,7 @@ class LanguageModelNetwork(nn.Module):
         shared = self.config.dropout_kind == "variational"
         x = elman.nn.dropout(self.embedding(ids), rate, rng, shared_over_time=shared)
         next_state: dict[str, Tensor] = {}
-        names = _STATES[self.config.cell]
+        names = self._states
         for index, layer in enumerate(self.layers):
             given = None if state is None else tuple(state[f"layers.{index}.{name}"][None] for name in names)
             x, final = layer(x, given[0] if given and len(names) == 1 else given)
@@ -159,7 +159,7 @@ class LanguageModelTask:
         total, state, rng = Mean(), None, torch.Generator(next(model.parameters()).device)
         device = next(model.parameters()).device
         with torch.inference_mode():
-            for batch in held_out(self._valid, SCORED_STEPS, limit=self._validate_tokens):
+            for batch in held_out(self._valid, scored_steps(len(self._vocabulary)), limit=self._validate_tokens):
                 logits, state = model(_time_first(batch.inputs, device), state, rng)
                 counted = torch.from_numpy(np.arange(batch.inputs.shape[1])[:, None] < batch.lengths).to(device)
                 losses = F.cross_entropy(logits.transpose(1, 2), _time_first(batch.targets, device), reduction="none")

@@ -14,10 +14,10 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
+from elman.cells import CELLS
 from elman.config import Values
 from elman.data.corpus import TextConfig
 
-GATES = {"elman": 1, "gru": 3, "lstm": 4}
 RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # of adamw, at 256 hidden units
 SGD_RATE = 1.0
 TOKENS_PER_WEIGHT = 14
@@ -65,7 +65,7 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
     model, training = _table(given, "model"), _table(given, "training")
     chosen_budget = {} if {"steps", "epochs", "minutes"} & set(training) else {"minutes": _default_minutes(tokens)}
     cell = model.get("cell", "lstm")
-    cell = cell if isinstance(cell, str) and cell in GATES else "lstm"
+    cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
     work = _Work(tokens, vocabulary, cell, flops, {**training, **chosen_budget})
     tied = model.get("tie_weights") is True
     hidden = model.get("hidden_size", model.get("embedding_size", work.hidden_size()) if tied else work.hidden_size())
@@ -142,7 +142,7 @@ class _Work:
 
 
 def _recurrent_weights(cell: str, hidden: int, inputs: int) -> int:
-    return GATES[cell] * hidden * (hidden + inputs)
+    return CELLS[cell]().gates * hidden * (hidden + inputs)
 
 
 def _default_minutes(tokens: int) -> float:

@@ -23,14 +23,14 @@ class TrainingConfig(Config):
     weight_decay: float = Field(0.0, ge=0.0)
     momentum: float = Field(0.0, ge=0.0, lt=1.0)  # of sgd and rmsprop
     schedule: Literal["cosine", "constant", "plateau"] = "cosine"
-    warmup_fraction: float = Field(0.02, ge=0.0, lt=1.0)  # of the training, from zero to learning_rate
+    warmup_fraction: float = Field(0.02, ge=0.0, lt=1.0)  # of the training, rising to learning_rate
     final_fraction: float = Field(0.02, ge=0.0, le=1.0)  # of learning_rate, where cosine and plateau end
     plateau_factor: float = Field(0.5, gt=0.0, lt=1.0)  # the rate after plateau_patience validations without a new best
     plateau_patience: PositiveInt = 2
-    clip_norm: PositiveFloat | None = 1.0  # global norm of the gradient
-    patience: PositiveInt | None = 10  # validations without a new best before training stops
+    clip_norm: float = Field(1.0, ge=0.0)  # largest global norm of the gradient; 0: not clipped
+    patience: NonNegativeInt = 10  # validations without a new best before training stops; 0: never
     validate_every_steps: PositiveInt | None = None  # None: sixteen times in all
-    validate_tokens: PositiveInt | None = 50_000  # of held-out text scored at a validation; None: all
+    validate_tokens: NonNegativeInt = 50_000  # of held-out text scored at a validation; 0: all
     checkpoint_every_steps: PositiveInt | None = None  # None: at every validation and every minute
     log_every_steps: PositiveInt = 50  # updates averaged into one line of metrics.jsonl
     threads: NonNegativeInt = 0  # of torch; 0 measures what is faster, then saves it

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from elman.checkpoint import RunFolder, checkpoint_name
+from elman.checkpoint import RunFolder, Tensors, checkpoint_name, read_model
 from elman.errors import DivergedError, Interrupted, ModelError
 
 from .config import TrainingConfig
@@ -54,7 +55,7 @@ def fit(task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, di
     counters, first = session.counters, session.counters.tokens
     began = time.monotonic()
     batches = task.batches(counters.position)
-    display.begin(session.total_steps, config.minutes)
+    display.begin(session.progress)
     with stop_requests() as stop, contextlib.ExitStack() as ending:
         ending.callback(display.end)
         while not counters.finished:
@@ -112,7 +113,7 @@ def _scale_gradients(session: Session, loss_sum: float, count: int) -> None:
             f"largest gradient {_magnitude(named[largest]):.3g} in {largest})"
         )
     clip = session.config.clip_norm
-    scale = min(1.0, clip / (norm + 1e-6)) if clip is not None else 1.0
+    scale = min(1.0, clip / (norm + 1e-6)) if clip else 1.0
     torch._foreach_mul_(gradients, scale / count)
 
 
@@ -163,12 +164,12 @@ def _validate(session: Session, display: Display) -> None:
     else:
         counters.stale += 1
         counters.plateaus += counters.stale % config.plateau_patience == 0
-    stalled = config.patience is not None and counters.stale >= config.patience
+    stalled = config.patience > 0 and counters.stale >= config.patience
     counters.finished = session.progress >= 1.0 or stalled
     session.run.append("metrics.jsonl", {"step": counters.step, "valid": metrics})
     session.save(best=best)
     if best:
-        predictor.save(session.run / "model")
+        predictor.save(session.run / "model", replace=True)
     display.validated(counters.step, metrics, best=best, sample=task.preview(predictor))
     if stalled and session.progress < 1.0:
         display.say(f"no better for {counters.stale} validations: stopping early")
@@ -191,6 +192,16 @@ def _roll_back(session: Session, display: Display, what: NotFinite) -> None:
     display.say(f"not finite: {what}; back to step {session.counters.step} at learning rate {rate:.3g}")
 
 
+def _is_exported(session: Session, tensors: Tensors) -> bool:
+    """Whether the model folder holds these weights."""
+    try:
+        exported = read_model(session.run / "model").tensors
+    except ModelError:
+        return False
+    names = [name for name, _ in session.model.named_parameters()]
+    return all(name in exported and np.array_equal(exported[name], tensors[f"model.{name}"]) for name in names)
+
+
 def _export_best(session: Session, display: Display) -> None:
     """Write the model folder of the best step again: a kill may have come between its checkpoint and its export."""
     if session.counters.best_step is None:
@@ -204,9 +215,11 @@ def _export_best(session: Session, display: Display) -> None:
         )
         return
     session.run.point("best", name)
+    if _is_exported(session, tensors):
+        return  # with the card that a user may have edited
     live = {key: parameter.detach().clone() for key, parameter in session.model.named_parameters()}
     load_weights(session.model, tensors)
-    session.task.predictor(session.model).save(session.run / "model")
+    session.task.predictor(session.model).save(session.run / "model", replace=True)
     with torch.no_grad():
         for key, parameter in session.model.named_parameters():
             parameter.copy_(live[key])

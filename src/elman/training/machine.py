@@ -24,13 +24,17 @@ def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> 
     """Return the median seconds of a step on so many threads; the first step is not counted."""
     import torch
 
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    step()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
+    try:
         step()
-        times.append(time.perf_counter() - began)
+        times = []
+        for _ in range(repeats):
+            began = time.perf_counter()
+            step()
+            times.append(time.perf_counter() - began)
+    finally:
+        torch.set_num_threads(before)
     return statistics.median(times)
 
 
@@ -39,13 +43,7 @@ def fastest(step: Callable[[], object]) -> tuple[int, float]:
 
     Threads that meet at every time step are fragile where somebody else uses a core.
     """
-    import torch
-
-    before = torch.get_num_threads()
-    try:
-        everything = available_threads()
-        one = step_seconds(step, 1)
-        many = step_seconds(step, everything) if everything > 1 else one
-    finally:
-        torch.set_num_threads(before)
+    everything = available_threads()
+    one = step_seconds(step, 1)
+    many = step_seconds(step, everything) if everything > 1 else one
     return (everything, many) if many < 0.8 * one else (1, one)

@@ -24,10 +24,8 @@ def _with_momentum(kind: type[Optimizer]) -> Callable[[Any, TrainingConfig], Opt
 OPTIMIZERS: dict[str, Callable[[Any, TrainingConfig], Optimizer]] = {
     "adamw": _adam(torch.optim.AdamW),
     "adam": _adam(torch.optim.Adam),
-    "sgd": lambda groups, config: torch.optim.SGD(
-        groups, lr=config.learning_rate, momentum=config.momentum, foreach=True
-    ),
-    "rmsprop": lambda groups, config: torch.optim.RMSprop(groups, lr=config.learning_rate, momentum=config.momentum),
+    "sgd": _with_momentum(torch.optim.SGD),
+    "rmsprop": _with_momentum(torch.optim.RMSprop),
 }
 
 

@@ -15,8 +15,8 @@ PLAIN_SECONDS = 10.0  # between two lines where nothing can move
 class Display(Protocol):
     """What the loop tells. Nothing that it is told changes the training."""
 
-    def begin(self, steps: int | None, minutes: float | None) -> None:
-        """Training starts or goes on."""
+    def begin(self, progress: float) -> None:
+        """Training starts, or goes on from a progress above 0."""
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
         """An update is done; tokens and seconds are since this process began."""
@@ -34,7 +34,7 @@ class Display(Protocol):
 class Silence:
     """Says nothing."""
 
-    def begin(self, steps: int | None, minutes: float | None) -> None: ...
+    def begin(self, progress: float) -> None: ...
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
     def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None: ...
     def say(self, message: str) -> None: ...
@@ -50,9 +50,11 @@ class ConsoleDisplay:
         self._bar: Progress | None = None
         self._bar_task = TaskID(0)
         self._loss = 0.0
+        self._origin = 0.0
         self._told = time.monotonic()
 
-    def begin(self, steps: int | None, minutes: float | None) -> None:
+    def begin(self, progress: float) -> None:
+        self._origin = progress
         if not self._console.is_terminal:
             return
         self._bar = Progress(
@@ -66,7 +68,8 @@ class ConsoleDisplay:
         now = time.monotonic()
         if now - self._told < (0.2 if self._bar else PLAIN_SECONDS):
             return
-        left = seconds * (1.0 - progress) / progress if progress else 0.0
+        gained = progress - self._origin
+        left = seconds * (1.0 - progress) / gained if gained > 0.0 else 0.0
         rate = tokens / seconds if seconds else 0.0
         line = f"step {step:,}  loss {self._loss:.3f}  {rate:,.0f} tokens/s  {_clock(left)} left"
         if self._bar is not None:
