@@ -24,7 +24,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from elman.checkpoint import RunFolder
-from elman.data.corpus import Corpus, prepare
+from elman.data.corpus import Corpus
+from elman.data.preparation import prepare
 from elman.data.readers import MemoryText
 from elman.experiment_config import LanguageModelRun, resolve
 from elman.tasks.language_model import LanguageModelNetwork, LanguageModelTask

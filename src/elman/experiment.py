@@ -24,7 +24,8 @@ import torch
 from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
 from elman.config import Values, read_toml, to_toml, validated
 from elman.data import named
-from elman.data.corpus import Corpus, prepare
+from elman.data.corpus import Corpus
+from elman.data.preparation import prepare
 from elman.data.readers import IN_MEMORY, STDIN, MemoryText, Source, TextSource
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.experiment_config import LanguageModelRun, resolve

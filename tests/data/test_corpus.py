@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from elman.data import corpus as corpus_module
-from elman.data import readers
-from elman.data.corpus import Corpus, MemoryTokens, TextConfig, TokenFile, prepare
+from elman.data import preparation, readers
+from elman.data.corpus import Corpus, MemoryTokens, TextConfig, TokenFile
+from elman.data.preparation import prepare
 from elman.data.readers import MemoryText, TextSource
 from elman.errors import DataError, ModelError
 from elman.text import NORMALIZERS, TOKENIZERS
@@ -84,7 +85,7 @@ def test_a_tenth_is_held_out_and_of_a_long_text_no_more_than_is_useful(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert prepared(tmp_path, "ab" * 500).valid.tokens == 101  # of 1001
-    monkeypatch.setattr(corpus_module, "AUTOMATIC_VALID_TOKENS", 60)
+    monkeypatch.setattr(preparation, "AUTOMATIC_VALID_TOKENS", 60)
     assert prepared(tmp_path, "ab" * 500).valid.tokens == 60
     assert prepared(tmp_path, "ab" * 500, valid_fraction=0.5).valid.tokens == 501
 
@@ -213,7 +214,7 @@ def test_the_size_of_blocks_and_chunks_changes_no_byte(
 
     expected = files()
     for size in (5, 64, 100):
-        monkeypatch.setattr(corpus_module, "_CHUNK", size)
+        monkeypatch.setattr(preparation, "CHUNK_TOKENS", size)
         monkeypatch.setattr(readers, "BLOCK_BYTES", 10 * size)
         assert files() == expected
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from elman.data.corpus import Corpus, TextConfig, prepare
+from elman.data.corpus import Corpus, TextConfig
+from elman.data.preparation import prepare
 from elman.data.readers import TextSource
 from elman.runtime import LanguageModelPredictor
 from elman.runtime.card import write_card

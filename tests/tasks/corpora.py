@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.corpus import Corpus, TextConfig, prepare
+from elman.data.corpus import Corpus, TextConfig
+from elman.data.preparation import prepare
 from elman.data.readers import TextSource
 
 WORDS = ("ab", "cad", "beef", "deaf", "face", "a", "你好")
