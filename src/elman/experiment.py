@@ -25,7 +25,7 @@ from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
 from elman.config import Values, read_toml, to_toml, validated
 from elman.data import named
 from elman.data.corpus import Corpus
-from elman.data.preparation import prepare
+from elman.data.preparation import NOUNS, prepare
 from elman.data.readers import IN_MEMORY, STDIN, MemoryText, Source, TextSource
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.experiment_config import LanguageModelRun, resolve
@@ -280,14 +280,15 @@ def _tell(config: LanguageModelRun, corpus: Corpus, display: Display) -> None:
     model, training = config.model, config.training
     budgets = {"steps": training.steps, "epochs": training.epochs, "minutes": training.minutes}
     budget = next(f"{value:g} {name}" for name, value in budgets.items() if value is not None)
+    noun = NOUNS[config.data.level]
     sizes = "-".join(map(str, model.hidden_sizes))
     display.say(
-        f"{corpus.train.tokens:,} {config.data.level}s to train on, {corpus.valid.tokens:,} held out, "
+        f"{corpus.train.tokens:,} {noun} to train on, {corpus.valid.tokens:,} held out, "
         f"{len(corpus.vocabulary):,} different"
     )
     if corpus.train.unknown or corpus.valid.unknown:
         display.say(
-            f"<unk> stands for {corpus.train.unknown:,} rare {config.data.level}s of the training text and for "
+            f"<unk> stands for {corpus.train.unknown:,} rare {noun} of the training text and for "
             f"{corpus.valid.unknown:,} of the held-out part"
         )
     display.say(

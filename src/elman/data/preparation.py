@@ -37,6 +37,7 @@ MIN_TRAIN_TOKENS = 16
 MIN_VALID_TOKENS = 2
 AUTOMATIC_VALID_SHARE = 0.1
 AUTOMATIC_VALID_TOKENS = 250_000
+NOUNS = {"char": "characters", "word": "words", "byte": "bytes"}
 
 
 def prepare(
@@ -104,7 +105,7 @@ def _check_sizes(sources: list[Source], train: int, valid: int, level: str) -> N
     if train + valid == 0:
         raise DataError("is empty, expected text", hint="name a file with some pages of text", where=where)
     if train < MIN_TRAIN_TOKENS or valid < MIN_VALID_TOKENS:
-        noun = {"char": "characters", "word": "words", "byte": "bytes"}[level]
+        noun = NOUNS[level]
         least = f"expected at least {MIN_TRAIN_TOKENS} and {MIN_VALID_TOKENS}"
         raise DataError(
             f"{train:,} {noun} to train on and {valid:,} held out, {least}",
