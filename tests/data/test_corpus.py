@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elman.data import corpus as corpus_module
 from elman.data import preparation, readers
 from elman.data.corpus import Corpus, MemoryTokens, TextConfig, TokenFile
 from elman.data.preparation import prepare
@@ -321,7 +320,7 @@ def test_rows_are_slices_of_the_file_before_and_after_its_pages_are_released(
     tokens, ids = token_file
     assert len(tokens) == len(ids)
     rng = np.random.default_rng(3)
-    for _ in range(3 * corpus_module._RELEASE_EVERY):
+    for _ in range(50):
         length = int(rng.integers(1, 500))
         starts = rng.integers(0, len(ids) - length + 1, size=4).tolist()
         rows = tokens.rows(starts, length)
@@ -333,7 +332,7 @@ def test_rows_are_slices_of_the_file_before_and_after_its_pages_are_released(
 def test_rows_that_were_read_outlive_the_release(token_file: tuple[TokenFile, np.ndarray]) -> None:
     tokens, ids = token_file
     kept = tokens.rows([0, 100], 300)
-    for _ in range(2 * corpus_module._RELEASE_EVERY):
+    for _ in range(50):
         tokens.rows([5], 5)
     np.testing.assert_array_equal(kept, [ids[:300], ids[100:400]])
 

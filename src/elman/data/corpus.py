@@ -30,7 +30,6 @@ from .readers import SourceRecord
 Ids = npt.NDArray[np.int64]
 
 CHUNK_TOKENS = 1 << 20
-_RELEASE_EVERY = 8  # reads between two releases of the pages that were read (each read of a row may map 64 kB)
 
 
 class TextConfig(Config):
@@ -103,7 +102,6 @@ class TokenFile:
         with path.open("rb") as stream:
             self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
         self._ids = np.frombuffer(self._map, dtype, tokens)
-        self._reads = 0
 
     def __len__(self) -> int:
         return self._tokens
@@ -111,9 +109,8 @@ class TokenFile:
     def rows(self, starts: Iterable[int], length: int) -> Ids:
         """Return (B, length) ids, one row from each start; rows must lie inside the file."""
         rows = np.stack([self._ids[start : start + length] for start in starts]).astype(np.int64)
-        self._reads += 1
-        if self._reads % _RELEASE_EVERY == 0 and hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)  # a row of 100 bytes may have mapped a megabyte
         return rows
 
     def chunks(self, size: int = CHUNK_TOKENS) -> Iterator[Ids]:

@@ -71,7 +71,8 @@ def random_windows(tokens: Tokens, batch_size: int, steps: int, seed: int, posit
     offset = _offset(len(tokens), steps, seed, position["epoch"])
     steps = min(steps, len(tokens) - 1 - offset)  # at least one window
     windows = (len(tokens) - 1 - offset) // steps
-    order = np.random.default_rng([seed, position["epoch"], 1]).permutation(np.arange(windows, dtype=np.uint32))
+    order = np.arange(windows, dtype=np.uint32)
+    np.random.default_rng([seed, position["epoch"], 1]).shuffle(order)
     for first in range(position["batch"] * batch_size, windows, batch_size):
         starts = offset + steps * order[first : first + batch_size]
         rows = tokens.rows(starts.tolist(), steps + 1)
