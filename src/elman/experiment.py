@@ -38,6 +38,8 @@ from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, st
 from elman.training.progress import Display
 from elman.version import version
 
+TIMINGS = 4  # at most, of steps of a model whose size is being settled
+
 
 def train(
     sources: Sequence[str | Path | MemoryText],
@@ -129,13 +131,22 @@ def _prepare(
 
 
 def _settled(given: Values, corpus: Corpus) -> LanguageModelRun:
-    """Return the config with every choice made, by the text and by what this machine can do."""
+    """Return the config with every choice made, by the text and by what this machine can do.
+
+    The size depends on the speed, and the speed, threads included, on the size: steps of the very model are timed until
+    both agree.
+    """
     cuda = _device(resolve(given).training.device) == "cuda"
     size = {"tokens": corpus.train.tokens, "vocabulary": len(corpus.vocabulary)}
     config = resolve(given, **size, flops=ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
-    if not cuda and config.training.minutes is not None:
-        config = resolve(given, **size, flops=_measured_flops(config, corpus))
-    threads = config.training.threads or (1 if cuda else _time_step(config, corpus)[0])
+    threads = config.training.threads or 1
+    for _ in range(TIMINGS if not cuda else 0):
+        if config.training.threads and config.training.minutes is None:
+            break  # nothing depends on the speed
+        threads, flops = _time_step(config, corpus)
+        before, config = config, resolve(given, **size, flops=flops)
+        if config.model.hidden_sizes == before.model.hidden_sizes:
+            break
     settled = {"device": "cuda" if cuda else "cpu", "threads": threads}
     return config.model_copy(update={"training": config.training.model_copy(update=settled)})
 
@@ -204,7 +215,7 @@ def _task(config: LanguageModelRun, corpus: Corpus) -> LanguageModelTask:
 
 
 def _time_step(config: LanguageModelRun, corpus: Corpus) -> tuple[int, float]:
-    """Return (threads, seconds) of a step of the very model, forward and backward."""
+    """Return the better number of threads for a step of the very model, and the floating-point rate that it reaches."""
     task = _task(config, corpus)
     model, rng = task.build(), torch.Generator().manual_seed(0)
     batch, _ = next(task.batches(task.start()))
@@ -213,17 +224,11 @@ def _time_step(config: LanguageModelRun, corpus: Corpus) -> tuple[int, float]:
         loss, _, _ = task.loss(model, batch, None, 0.0, rng)
         loss.backward()  # type: ignore[no-untyped-call]
 
-    threads = config.training.threads
-    return (threads, step_seconds(step, threads)) if threads else fastest(step)
-
-
-def _measured_flops(config: LanguageModelRun, corpus: Corpus) -> float:
-    """Return the floating-point rate at which this machine trains a model of about the right size."""
-    model, training = config.model, config.training
-    _, seconds = _time_step(config, corpus)
-    tokens = training.batch_size * training.bptt_steps
-    hidden = model.hidden_sizes[0]
-    return tokens / seconds * operations_per_token(model.cell, hidden, model.embedding_size, len(corpus.vocabulary))
+    given = config.training.threads
+    threads, seconds = (given, step_seconds(step, given)) if given else fastest(step)
+    cell, hidden, embedding = config.model.cell, config.model.hidden_sizes[0], config.model.embedding_size
+    operations = operations_per_token(cell, hidden, embedding, len(corpus.vocabulary))
+    return threads, batch.inputs.size / seconds * operations
 
 
 def _located(source: str | Path | MemoryText) -> str | Path | MemoryText:
