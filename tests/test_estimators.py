@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 import pytest
 
 import elman
+from elman import estimators
 from elman.checkpoint import is_run_folder
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError, DataError, Interrupted
+from elman.training.progress import Silence
 
 LINES = ["the time traveller smiled", "the time machine stood there", "and then the lamp went out"] * 20
 TINY: dict[str, Any] = {
@@ -201,3 +205,146 @@ def test_public_names_are_there_and_others_are_told() -> None:
     assert elman.__version__
     with pytest.raises(AttributeError, match="module 'elman' has no attribute 'LanguageModle'"):
         _ = elman.LanguageModle  # type: ignore[attr-defined]
+
+
+# What a reader found
+
+
+def test_saving_never_replaces_a_folder_of_other_files(trained: Any, tmp_path: Path) -> None:
+    model, _ = trained
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    with pytest.raises(ConfigError) as caught:
+        model.save(tmp_path / "thesis")
+    where = tmp_path / "thesis"
+    assert str(caught.value) == f"{where}: holds other files (chapter.tex): not replaced; choose a new folder"
+    assert [(p.name, p.read_text()) for p in where.iterdir()] == [("chapter.tex", "years of work")]
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"notes\.txt: is a file, expected a new folder; choose another name"):
+        model.save(tmp_path / "notes.txt")
+
+
+def test_saving_to_a_relative_path_twice_is_saving_once(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = trained
+    monkeypatch.chdir(tmp_path)
+    model.save("model")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()}
+    model.save("model")
+    assert {p.name: p.read_bytes() for p in (tmp_path / "model").iterdir()} == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+class Impatient(Silence):
+    """Presses Ctrl-C at a step, or at the first validation."""
+
+    def __init__(self, at: str) -> None:
+        self.at = at
+
+    def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
+        if self.at == "step":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+        if self.at == "validation":
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupted(patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, **options: Any) -> Interrupted:
+    patch.setattr(estimators, "_display", lambda *, verbose: Impatient(at))
+    with pytest.raises(Interrupted) as caught:
+        model.fit(LINES, steps=200, **options)
+    assert caught.value.exit_code == 130
+    return caught.value
+
+
+EVERY_TWO = {"training": {**TINY["config"]["training"], "validate_every_steps": 2}}
+
+
+def test_an_interrupted_fit_keeps_the_best_model_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny(config=EVERY_TWO)
+    error = interrupted(monkeypatch, model, "validation")
+    assert str(error) == "stopped; the best model so far is kept; give run= to go on later"
+    assert model.generate("the ", max_tokens=9, seed=1).startswith("the ")
+    assert model.evaluate(LINES)["loss"] > 0.0
+
+
+def test_a_fit_interrupted_before_anything_was_validated_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny(config=EVERY_TWO)
+    error = interrupted(monkeypatch, model, "step")
+    assert str(error) == "stopped; nothing was validated yet; give run= to go on later"
+    with pytest.raises(ConfigError, match="the model is not trained yet"):
+        model.generate("the ")
+
+
+def test_a_fit_interrupted_in_a_run_folder_tells_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.experiment import resume
+
+    model = tiny(config={"training": {**EVERY_TWO["training"], "patience": 1}})
+    error = interrupted(monkeypatch, model, "validation", run=tmp_path / "run")
+    assert f"elman resume {tmp_path / 'run'}" in str(error)
+    assert "give run=" not in str(error)
+    assert resume(tmp_path / "run", Silence())["steps"] >= 3
+
+
+FIT_WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+import elman
+try:
+    elman.LanguageModel(hidden_size=8).fit(["text"] * 100, steps=1)
+except elman.ElmanError as error:
+    print(type(error).__name__, error.exit_code, error)
+"""
+
+
+def test_fitting_without_torch_says_what_to_install() -> None:
+    command = [sys.executable, "-W", "error", "-c", FIT_WITHOUT_TORCH]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ('ElmanError 1 training needs PyTorch, which is not installed; pip install "elman[train]"\n')
+
+
+REACHABLE = """
+import sys
+import elman
+assert "torch" not in sys.modules and "numpy" not in sys.modules, "import elman is light"
+assert {"cells", "nn"} <= set(dir(elman))
+print(sorted(elman.cells.CELLS), elman.nn.LSTM.__name__)
+"""
+
+
+def test_cells_and_nn_are_reachable_after_import_elman_alone() -> None:
+    command = [sys.executable, "-W", "error", "-c", REACHABLE]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "['elman', 'gru', 'lstm'] LSTM\n"
+
+
+def test_a_text_in_the_place_of_a_path_is_told() -> None:
+    with pytest.raises(DataError) as caught:
+        tiny().fit("It was a dark and stormy night. " * 200, steps=1, verbose=False)
+    assert str(caught.value) == (
+        "'It was a dark and stormy night. It was a'... is no path; "
+        "a str is a path; give the texts themselves as a list: [text]"
+    )
+
+
+@pytest.mark.parametrize("wrong", [None, 3.5, b"bytes"])
+def test_an_item_that_is_no_text_is_named(trained: Any, wrong: Any) -> None:
+    told = f"item 2 is {wrong!r}, expected text; leave out what is missing"
+    model, _ = trained
+    for use in (lambda texts: tiny().fit(texts, steps=1, verbose=False), model.evaluate):
+        with pytest.raises(DataError) as caught:
+            use(["one", "two", wrong, "four", None])
+        assert str(caught.value) == told
+
+
+def test_a_budget_of_fit_replaces_the_one_of_the_config() -> None:
+    model = tiny(config={"training": {**TINY["config"]["training"], "minutes": 60.0}})
+    assert model.fit(LINES, steps=2, verbose=False)["steps"] == 2
+
+
+def test_stream_refuses_a_wrong_option_at_the_call(trained: Any) -> None:
+    model, _ = trained
+    with pytest.raises(ConfigError, match=r"top_p: given 2\.0, expected more than 0 and at most 1"):
+        model.stream("the ", top_p=2.0)

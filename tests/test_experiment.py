@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import json
+import os
 import random
+import shutil
+import threading
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -12,7 +18,7 @@ import pytest
 import torch
 
 from elman import experiment
-from elman.checkpoint import RunFolder
+from elman.checkpoint import RunFolder, sealed
 from elman.data.corpus import Corpus
 from elman.data.readers import MemoryText
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
@@ -257,3 +263,236 @@ def test_a_relative_path_is_remembered_as_an_absolute_one(
     monkeypatch.chdir(tmp_path)
     train(["book.txt"], Path("run"), TINY, Silence())
     assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"] == [str(book)]
+
+
+# What a reader found: overwriting twice, pipes, kills, memory, disks
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_run_outlives_two_overwrites_that_never_began(book: Path, tmp_path: Path) -> None:
+    train([book], tmp_path / "run", TINY, Silence())
+    before = files_of(tmp_path / "run")
+    request = {"given": TINY, "sources": [str(book)], "task": "lm", "valid": []}
+    RunFolder.create(tmp_path / "run", request, overwrite=True).unlock()  # killed while it read its text
+    (tmp_path / "bad.txt").write_bytes(b"good line\n" * 200_000 + b"\xff\xfe bad\n")
+    with pytest.raises(DataError, match="not UTF-8"):
+        train([tmp_path / "bad.txt"], tmp_path / "run", TINY, Silence(), overwrite=True)
+    assert files_of(tmp_path / "run") == before
+    RunFolder.create(tmp_path / "run", request, overwrite=True).unlock()
+    train([book], tmp_path / "run", given(steps=2), Silence(), overwrite=True)
+    assert files_of(tmp_path / "run") != before
+    assert entries(tmp_path) == ["bad.txt", "book.txt", "run"]
+
+
+def test_a_pipe_is_read_once_and_whole(book: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    text, done = book.read_bytes(), threading.Event()
+
+    def write() -> None:
+        (tmp_path / "pipe").write_bytes(text)
+        while not done.wait(0.02):  # a second reader would wait for ever: let it find an empty pipe
+            with contextlib.suppress(OSError):
+                os.close(os.open(tmp_path / "pipe", os.O_WRONLY | os.O_NONBLOCK))
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        train([tmp_path / "pipe"], tmp_path / "run", TINY, Silence())
+    finally:
+        done.set()
+        writer.join(10)
+    source = json.loads((tmp_path / "run" / "data" / "corpus.json").read_bytes())["sources"][0]
+    assert (source["bytes"], source["sha256"]) == (len(text), hashlib.sha256(text).hexdigest())
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("name", ["env.json", "config.toml"])
+def test_a_run_killed_while_its_config_is_written_starts_over(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    train([book], tmp_path / "whole", TINY, Silence())
+    real = sealed.write_synced
+
+    def cut(path: Path, content: bytes) -> None:
+        if path.name.startswith(name):
+            path.write_bytes(content[: len(content) // 2])
+            raise Killed
+        real(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sealed, "write_synced", cut)
+        with pytest.raises(Killed):
+            train([book], tmp_path / "run", TINY, Silence())
+    assert not (tmp_path / "run" / "config.toml").exists()
+    told = Told()
+    assert resume(tmp_path / "run", told)["steps"] == 4
+    assert told.said[0] == "the run was stopped before its text was read: starting over"
+    weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("run", "whole")]
+    assert weights[0] == weights[1]
+
+
+TORCH_S = (
+    "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: "
+    "you tried to allocate 1099511627776 bytes. Error code 12 (Cannot allocate memory)"
+)
+
+
+@pytest.mark.parametrize("where", ["fit", "fastest"])
+@pytest.mark.parametrize("message", [TORCH_S, "CUDA out of memory. Tried to allocate 20.00 GiB"])
+def test_memory_that_torch_found_too_small_is_told(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, message: str
+) -> None:
+    def fails(*arguments: Any, **keywords: Any) -> Any:
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(experiment, where, fails)
+    with pytest.raises(ResourceError) as caught:
+        train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), Silence())
+    assert str(caught.value) == (
+        f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size, --bptt or --hidden; "
+        "a run that had begun goes on with `elman resume`"
+    )
+    assert caught.value.exit_code == 6
+    assert (tmp_path / "run").exists() == (where == "fit"), "a run that never began leaves nothing"
+
+
+@pytest.mark.parametrize("where", ["fit", "fastest"])
+def test_another_error_of_torch_is_not_taken_for_memory(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    error = RuntimeError("mat1 and mat2 shapes cannot be multiplied (4x8 and 9x16)")
+
+    def fails(*arguments: Any, **keywords: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(experiment, where, fails)
+    with pytest.raises(RuntimeError) as caught:
+        train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), Silence())
+    assert caught.value is error
+
+
+def test_a_disk_that_is_full_while_the_text_is_read_is_told(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: Any, **keywords: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(experiment, "prepare", full)
+    with pytest.raises(ResourceError, match="run: the disk is full") as caught:
+        train([book], tmp_path / "run", TINY, Silence())
+    assert caught.value.exit_code == 6
+    assert entries(tmp_path) == ["book.txt"]
+
+
+def test_torch_s_threads_are_given_back_by_the_timing_too(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(experiment, "fit", lambda *arguments, **keywords: pytest.fail("reached"))
+    monkeypatch.setattr(experiment, "_tell", lambda *arguments: (_ for _ in ()).throw(Killed))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(Killed):
+            train([book], tmp_path / "run", given(steps=None, minutes=1.0), Silence())
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_run_of_another_machine_s_gpu_is_told_when_it_is_resumed(book: Path, tmp_path: Path) -> None:
+    train([book], tmp_path / "run", TINY, Silence())
+    path = tmp_path / "run" / "config.toml"
+    assert path.read_text().count('device = "cpu"') == 1
+    path.write_text(path.read_text().replace('device = "cpu"', 'device = "cuda"'))
+    with pytest.raises(ConfigError) as caught:
+        resume(tmp_path / "run", Silence())
+    assert str(caught.value) == ("training.device: given cuda, but torch finds no GPU here; use --device auto or cpu")
+    assert caught.value.exit_code == 2
+
+
+def test_resuming_a_finished_run_leaves_an_edited_card_alone(book: Path, tmp_path: Path) -> None:
+    result = train([book], tmp_path / "run", TINY, Silence())
+    (tmp_path / "run" / "model" / "README.md").write_text("# my own words\n")
+    before = files_of(tmp_path / "run" / "model")
+    assert resume(tmp_path / "run", Silence())["valid"] == result["valid"]
+    assert files_of(tmp_path / "run" / "model") == before
+
+
+@pytest.mark.parametrize("what", ["gone", "other weights"])
+def test_resuming_a_finished_run_writes_its_model_again_where_it_is_not_the_best(
+    book: Path, tmp_path: Path, what: str
+) -> None:
+    result = train([book], tmp_path / "run", TINY, Silence())
+    folder = tmp_path / "run" / "model"
+    before = files_of(folder)
+    if what == "gone":
+        shutil.rmtree(folder)
+    else:
+        predictor = load(folder)
+        predictor.tensors["readout.bias"] = predictor.tensors["readout.bias"] + 1
+        predictor.save(folder, card=predictor.card)
+        assert files_of(folder) != before
+    assert resume(tmp_path / "run", Silence())["valid"] == result["valid"]
+    assert files_of(folder) == before
+
+
+def test_validate_tokens_of_zero_scores_all_of_the_held_out_part(book: Path, tmp_path: Path) -> None:
+    differ = {}
+    for tokens in (0, 40):
+        settings = given(validate_tokens=tokens, validate_every_steps=4)
+        result = train([book], tmp_path / str(tokens), settings, Silence())
+        lines = [json.loads(line) for line in (tmp_path / str(tokens) / "metrics.jsonl").read_text().splitlines()]
+        (scored,) = (line["valid"]["loss"] for line in lines if "valid" in line)
+        differ[tokens] = abs(scored - result["valid"]["loss"])
+    assert differ[0] < 1e-5, "float32 sums in another order"
+    assert differ[40] > 1e-4, "a sample scores otherwise"
+
+
+def test_how_much_unk_stands_for_is_told(book: Path, tmp_path: Path) -> None:
+    told = Told()
+    (tmp_path / "rare.txt").write_text(book.read_text() + "xyzzy\n", "utf-8")
+    (tmp_path / "valid.txt").write_text("alpha beta é\n" * 3, "utf-8")
+    settings = {**TINY, "data": {"min_frequency": 10}}
+    train([tmp_path / "rare.txt"], tmp_path / "run", settings, told, valid=[tmp_path / "valid.txt"])
+    assert "<unk> stands for 5 rare characters of the training text and for 3 of the held-out part" in told.said
+    quiet = Told()
+    train([book], tmp_path / "plain", TINY, quiet)
+    assert not [line for line in quiet.said if "<unk>" in line]
+
+
+def test_a_long_text_in_the_place_of_a_path_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        train(["It was a dark and stormy night. " * 200], tmp_path / "run", TINY, Silence())
+    assert str(caught.value) == (
+        "'It was a dark and stormy night. It was a'... is no path; "
+        "a str is a path; give the texts themselves as a list: [text]"
+    )
+    assert entries(tmp_path) == []
+
+
+def test_a_relative_run_is_overwritten_from_where_it_stands(
+    book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for steps in (2, 3):
+        assert train([book], Path("run"), given(steps=steps), Silence(), overwrite=True)["steps"] == steps
+    assert entries(tmp_path) == ["book.txt", "run"]
+
+
+def test_a_run_may_be_the_current_folder(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert train([book], Path(), given(steps=2), Silence())["steps"] == 2
+    assert load(tmp_path / "empty").generate("a", max_tokens=3, seed=1).startswith("a")
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_the_smallest_and_the_largest_seed_train(book: Path, tmp_path: Path, seed: int) -> None:
+    assert train([book], tmp_path / "run", {**given(steps=1), "seed": seed}, Silence())["steps"] == 1

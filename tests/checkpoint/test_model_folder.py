@@ -11,7 +11,7 @@ import pytest
 
 from elman.checkpoint import FORMAT, ModelFolder, read_model, write_model
 from elman.checkpoint.sealed import json_bytes, tensor_bytes, write_sealed
-from elman.errors import ModelError
+from elman.errors import ConfigError, ModelError
 
 CONFIG = {"task": "lm", "model": {"hidden_size": [3]}}
 TENSORS = {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.zeros(2, np.float32)}
@@ -136,3 +136,55 @@ def test_a_pickle_in_place_of_weights_is_refused_even_with_a_right_manifest(tmp_
     write_sealed(tmp_path / "m", files)
     with pytest.raises(ModelError, match=r"model\.safetensors: is not a safetensors file"):
         read_model(tmp_path / "m")
+
+
+# What is in the way
+
+
+@pytest.mark.parametrize("there", ["nothing", "an empty folder", "a model"])
+def test_a_model_is_written_over_nothing_an_empty_folder_and_another_model(tmp_path: Path, there: str) -> None:
+    if there == "an empty folder":
+        (tmp_path / "m").mkdir()
+    if there == "a model":
+        write_model(tmp_path / "m", model(card="# an older card\n", vocabularies={}))
+    write_model(tmp_path / "m", model())
+    found = read_model(tmp_path / "m")
+    assert (found.card, found.vocabularies) == ("# card\n", VOCABULARIES)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
+
+
+def test_a_folder_that_holds_other_files_is_never_replaced(tmp_path: Path) -> None:
+    write_model(tmp_path / "m", model())
+    for name in ("thesis.tex", "a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / "m" / name).write_bytes(b"x")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()}
+    with pytest.raises(ConfigError) as caught:
+        write_model(tmp_path / "m", model(card="# another\n"))
+    assert str(caught.value) == (
+        f"{tmp_path / 'm'}: holds other files (a.jpg, b.jpg, c.jpg): not replaced; choose a new folder"
+    )
+    assert {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()} == before
+
+
+def test_a_file_in_the_way_is_refused_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(b"x")
+    with pytest.raises(ConfigError) as caught:
+        write_model(tmp_path / "m", model())
+    assert str(caught.value) == f"{tmp_path / 'm'}: is a file, expected a new folder; choose another name"
+    assert (tmp_path / "m").read_bytes() == b"x"
+
+
+def test_a_folder_that_is_known_to_be_ours_is_replaced_whatever_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "half-written").write_bytes(b"x")
+    write_model(tmp_path / "m", model(), replace=True)
+    assert not (tmp_path / "m" / "half-written").exists()
+    assert read_model(tmp_path / "m").card == "# card\n"
+
+
+def test_a_model_is_written_to_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        write_model(Path("model"), model())
+    assert read_model(Path("model")).card == "# card\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]

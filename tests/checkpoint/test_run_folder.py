@@ -341,3 +341,49 @@ def test_a_full_disk_while_metrics_are_written_is_told(tmp_path: Path, monkeypat
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(ResourceError, match=r"metrics\.jsonl: the disk is full"):
         run.append("metrics.jsonl", {"step": 1})
+
+
+# Relative paths, and overwriting twice
+
+
+def test_the_current_folder_may_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = new_run(Path())
+    run.keep()
+    assert run.request == REQUEST
+
+
+def test_a_relative_run_is_set_aside_and_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    new_run(Path("run")).unlock()
+    (tmp_path / "run" / "config.toml").write_text("seed = 1\n")
+    RunFolder.create(Path("run"), REQUEST, overwrite=True).abandon()
+    assert (tmp_path / "run" / "config.toml").read_text() == "seed = 1\n"
+    run = RunFolder.create(Path("run"), REQUEST, overwrite=True)
+    run.keep()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["elsewhere", "run"]
+    assert not (tmp_path / "run" / "config.toml").exists()
+
+
+def replaced_by_one_that_was_killed(path: Path) -> None:
+    new_run(path).unlock()
+    (path / "config.toml").write_text("seed = 1\n")
+    RunFolder.create(path, {**REQUEST, "sources": ["second"]}, overwrite=True).unlock()  # killed while it prepared
+
+
+def test_of_two_overwrites_the_first_killed_and_the_second_failed_the_finished_run_is_back(tmp_path: Path) -> None:
+    replaced_by_one_that_was_killed(tmp_path / "run")
+    RunFolder.create(tmp_path / "run", {**REQUEST, "sources": ["third"]}, overwrite=True).abandon()
+    assert (tmp_path / "run" / "config.toml").read_text() == "seed = 1\n"
+    assert RunFolder.open(tmp_path / "run").request == REQUEST
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+
+def test_of_two_overwrites_the_first_killed_and_the_second_whole_the_finished_run_is_gone(tmp_path: Path) -> None:
+    replaced_by_one_that_was_killed(tmp_path / "run")
+    run = RunFolder.create(tmp_path / "run", {**REQUEST, "sources": ["third"]}, overwrite=True)
+    run.keep()
+    assert run.request["sources"] == ["third"]
+    assert not (tmp_path / "run" / "config.toml").exists()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]

@@ -404,3 +404,18 @@ def test_json_holds_no_number_that_other_readers_refuse(number: float) -> None:
 
 def test_the_module_does_not_know_pickle() -> None:
     assert "pickle" not in Path(sealed.__file__).read_text("utf-8").replace("unpickled", "").replace("no pickle", "")
+
+
+def test_a_relative_folder_is_written_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_sealed(Path("model"), OLD)
+    write_sealed(Path("model"), NEW)
+    assert read_sealed(Path("model"), NAMES) == NEW
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_current_folder_is_read_by_its_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sealed(tmp_path / "model", OLD)
+    monkeypatch.chdir(tmp_path / "model")
+    recover(Path())
+    assert read_sealed(Path(), NAMES) == OLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
@@ -17,9 +18,9 @@ import pytest
 import typer
 
 from elman.cli import app
-from elman.cli.console import run_app
+from elman.cli.console import printable, run_app
 from elman.errors import DataError, DivergedError, Interrupted, ModelError, ResourceError
-from elman.runtime import load
+from elman.runtime import LanguageModelPredictor, load
 
 from .conftest import TINY, Command
 
@@ -368,7 +369,7 @@ def test_ctrl_c_outside_training_is_told_in_a_word(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(sys, "argv", ["elman"])
     assert run_app(failing) == 130
-    assert capsys.readouterr().err.strip() in ("interrupted", "")
+    assert capsys.readouterr() == ("", "elman: interrupted\n")
 
 
 def test_a_mistake_of_ours_shows_its_traceback_only_when_asked(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -445,3 +446,244 @@ def test_stdout_that_cannot_say_a_character_does_not_break(trained: Path) -> Non
     assert done.returncode == 0
     assert done.stdout.startswith(b"?")
     assert b"Traceback" not in done.stderr
+
+
+def test_nothing_that_a_terminal_would_obey_is_printable() -> None:
+    assert printable("a\x1b[2Jb\x07\r\x9bc\x00") == "a\ufffd[2Jb\ufffd\ufffd\ufffdc\ufffd"
+    assert printable("plain é 你好\n\ttab 😀") == "plain é 你好\n\ttab 😀"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_model_writes_is_harmless_to_a_terminal_and_exact_in_a_pipe(
+    command: Command, trained: Path, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    pieces = ["a\x1b[2J", "\x07b\n", "é"]
+    monkeypatch.setattr(LanguageModelPredictor, "stream", lambda self, prompt, **options: iter(pieces))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    done = command("generate", trained, "--prompt", "al")
+    assert done.code == 0
+    assert done.out == ("ala\ufffd[2J\ufffdb\né\n" if terminal else f"al{''.join(pieces)}\n")
+
+
+# What a reader found
+
+
+def test_the_demo_does_not_replace_a_run_that_it_was_not_told_to(
+    command: Command, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine").mkdir()
+    shutil.copy(trained / "request.json", tmp_path / "mine")
+    before = (tmp_path / "mine" / "request.json").read_bytes()
+    done = command("demo", "-o", tmp_path / "mine", "--minutes", 0.01)
+    assert (done.code, done.out) == (2, "")
+    assert f"elman: {tmp_path / 'mine'}: exists already; " in done.err
+    assert [(p.name, p.read_bytes()) for p in (tmp_path / "mine").iterdir()] == [("request.json", before)]
+
+
+@pytest.mark.parametrize(("arguments", "replaced"), [([], True), (["-o", "runs/other"], False)])
+def test_the_demo_replaces_its_own_run_alone(
+    command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], replaced: bool
+) -> None:
+    from elman import experiment
+
+    asked: list[bool] = []
+
+    def stop(*positional: Any, overwrite: bool) -> Any:
+        asked.append(overwrite)
+        raise DataError("enough")
+
+    monkeypatch.setattr(experiment, "train", stop)
+    assert command("demo", *arguments).code == 3
+    assert asked == [replaced]
+
+
+def test_a_flag_s_budget_replaces_the_one_of_the_config_file(command: Command, book: Path, tmp_path: Path) -> None:
+    import tomllib
+
+    (tmp_path / "a.toml").write_text("[training]\nsteps = 100000\nbatch_size = 4\nbptt_steps = 8\nthreads = 1\n")
+    done = command(
+        "train", "lm", book, "-o", tmp_path / "run", "--config", tmp_path / "a.toml", "--minutes", 0.005,
+        "--hidden", 16, "--embedding", 8, "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert config["training"]["minutes"] == 0.005
+    assert "steps" not in config["training"]
+
+
+def test_two_budgets_of_flags_are_a_mistake(command: Command, book: Path, tmp_path: Path) -> None:
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 2, "--minutes", 1)
+    assert done.code == 2
+    assert "one budget only, given steps and minutes" in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_s_own_config_trains_the_same_model_and_is_resolved_again(
+    command: Command, book: Path, trained: Path, tmp_path: Path
+) -> None:
+    import tomllib
+
+    def weights(run: Path) -> bytes:
+        return (run / "model" / "model.safetensors").read_bytes()
+
+    own = trained / "config.toml"
+    done = command("train", "lm", book, "-o", tmp_path / "same", "--config", own)
+    assert done.code == 0, done.err
+    assert weights(tmp_path / "same") == weights(trained)
+    done = command("train", "lm", book, "-o", tmp_path / "other", "--config", own, "--epochs", 0.01, "--hidden", 12)
+    assert done.code == 0, done.err
+    config = tomllib.loads((tmp_path / "other" / "config.toml").read_text())
+    assert (config["training"]["epochs"], config["model"]["hidden_size"]) == (0.01, [12])
+    assert "steps" not in config["training"]
+
+
+def test_zero_turns_clipping_and_patience_off_and_stays_off_in_the_file(
+    command: Command, book: Path, tmp_path: Path
+) -> None:
+    import tomllib
+
+    flags = ["--clip", 0, "--set", "training.patience=0", "--set", "training.validate_tokens=0", "--steps", 2]
+    assert command("train", "lm", book, "-o", tmp_path / "run", *flags, *TINY).code == 0
+    training = tomllib.loads((tmp_path / "run" / "config.toml").read_text())["training"]
+    assert (training["clip_norm"], training["patience"], training["validate_tokens"]) == (0.0, 0, 0)
+
+
+TRAIN_WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from elman.cli import main
+sys.argv = ["elman", *sys.argv[1:]]
+sys.exit(main())
+"""
+
+
+def test_training_without_torch_says_what_to_install(book: Path, trained: Path, tmp_path: Path) -> None:
+    for arguments in (["train", "lm", str(book), "-o", str(tmp_path / "run")], ["resume", str(trained)], ["demo"]):
+        command = [sys.executable, "-W", "error", "-c", TRAIN_WITHOUT_TORCH, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == ('elman: training needs PyTorch, which is not installed; pip install "elman[train]"\n')
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_utf_16_without_a_mark_is_read_where_it_is_named(
+    command: Command, book: Path, trained: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "wide.txt").write_bytes(book.read_text("utf-8").encode("utf-16-le"))
+    done = command(
+        "train", "lm", tmp_path / "wide.txt", "-o", tmp_path / "run", "--steps", 4, *TINY, "--encoding", "utf-16-le"
+    )
+    assert done.code == 0, done.err
+    weights = [(run / "model" / "model.safetensors").read_bytes() for run in (tmp_path / "run", trained)]
+    assert weights[0] == weights[1]
+
+
+def test_an_encoding_whose_name_is_a_number_is_taken(command: Command, tmp_path: Path) -> None:
+    import tomllib
+
+    (tmp_path / "书.txt").write_bytes(CHINESE.encode("cp936"))
+    flags = ["--steps", 1, *TINY, "--encoding", "936"]
+    done = command("train", "lm", tmp_path / "书.txt", "-o", tmp_path / "run", *flags)
+    assert done.code == 0, done.err
+    assert tomllib.loads((tmp_path / "run" / "config.toml").read_text("utf-8"))["data"]["encoding"] == "936"
+    assert "航" in load(tmp_path / "run").vocabulary
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--temperature", -1], "temperature: given -1.0, expected 0 (greedy) or more"),
+        (["--top-k", 0], "top_k: given 0, expected 1 or more"),
+        (["--top-p", 1.5], "top_p: given 1.5, expected more than 0 and at most 1"),
+    ],
+)
+def test_a_wrong_option_of_generate_is_told_before_the_prompt_is_written(
+    command: Command, trained: Path, flags: list[Any], told: str
+) -> None:
+    done = command("generate", trained, "--prompt", "alpha ", *flags)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"elman: {told}\n"
+
+
+def test_data_list_survives_a_damaged_file(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.data.named import DATA_SETS
+
+    damaged = [name for name, data_set in DATA_SETS.items() if data_set.how == "download"]
+    assert damaged
+    for name in damaged:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / DATA_SETS[name].file_name).write_bytes(b"half a fi")
+    monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
+    done = command("data", "list")
+    assert done.code == 0, done.err
+    assert [line.split()[0] for line in done.out.splitlines()] == list(DATA_SETS)
+    told = [line.split()[0] for line in done.out.splitlines() if "damaged: elman data path says where" in line]
+    assert told == damaged
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_ctrl_c_is_told_as_any_other_end(
+    command: Command, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: list[str]
+) -> None:
+    from elman import experiment
+
+    def stopped(*arguments: Any, **keywords: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment, "train", stopped)
+    done = command("train", "lm", book, "-o", tmp_path / "run", *flags)
+    assert done.code == 130
+    if flags:
+        told = only_json(done.out)
+        assert (told["code"], told["message"]) == ("interrupted", "interrupted")
+    else:
+        assert done.out == ""
+    assert done.err == "elman: interrupted\n"
+
+
+def test_a_run_of_a_gpu_that_is_not_here_is_a_wrong_option(command: Command, trained: Path, tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    shutil.copytree(trained, tmp_path / "run")
+    path = tmp_path / "run" / "config.toml"
+    path.write_text(path.read_text().replace('device = "cpu"', 'device = "cuda"'))
+    done = command("resume", tmp_path / "run")
+    assert (done.code, done.out) == (2, "")
+    assert "training.device: given cuda, but torch finds no GPU here; use --device auto or cpu\n" in done.err
+
+
+def test_a_vocabulary_that_was_changed_is_a_damaged_run(command: Command, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    path = tmp_path / "run" / "data" / "vocabulary.json"
+    content = path.read_bytes()
+    position = content.index(b'"a"') + 1
+    path.write_bytes(content[:position] + b"z" + content[position + 1 :])
+    for arguments in (["resume", tmp_path / "run"], ["evaluate", tmp_path / "run"]):
+        done = command(*arguments)
+        assert (done.code, done.out) == (4, "")
+        assert "damaged training data (vocabulary.json differs from what was written); train again" in done.err
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_a_seed_out_of_bounds_is_told_with_its_flag(command: Command, book: Path, tmp_path: Path, seed: int) -> None:
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--seed", seed)
+    assert (done.code, done.out) == (2, "")
+    assert f"seed (--seed): given {seed}, expected " in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_in_the_current_folder_outlives_an_overwrite_that_cannot_move_it(
+    command: Command, book: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    monkeypatch.chdir(tmp_path / "run")
+    done = command("train", "lm", book, "-o", ".", "--steps", 2, *TINY, "--overwrite")
+    assert done.out == ""
+    assert "mistake in elman" not in done.err
+    if done.code != 0:  # a system that does not move the folder that a process stands in
+        assert done.err == f"elman: .: {os.strerror(errno.EBUSY)}\n"
+        assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"]

@@ -350,3 +350,46 @@ def test_the_vocabulary_is_written_as_it_reads(tmp_path: Path) -> None:
     content = (tmp_path / "vocabulary.json").read_text("utf-8")
     assert json.loads(content) == {"tokens": list(corpus.vocabulary.tokens)}
     assert "中" in content
+
+
+def test_a_vocabulary_that_was_changed_is_refused(tmp_path: Path) -> None:
+    prepared(tmp_path, BOOK)
+    path = tmp_path / "vocabulary.json"
+    content = path.read_bytes()
+    assert content.count(b'"T"') == 1
+    path.write_bytes(content.replace(b'"T"', b'"U"'))  # still a vocabulary, but not this one
+    with pytest.raises(ModelError) as caught:
+        Corpus.open(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: damaged training data (vocabulary.json differs from what was written); train again"
+    )
+
+
+def test_every_part_knows_how_many_tokens_are_unknown(tmp_path: Path) -> None:
+    text = MemoryText(["ab" * 500 + "é中"])
+    corpus = prepare(tmp_path, [text], CHARACTERS, valid=[MemoryText(["abéxyz"])], min_frequency=2)
+    assert (corpus.train.unknown, corpus.valid.unknown) == (3, 5)  # é, 中 and the line's end; é, x, y, z and the end
+    for name, part in (("train", corpus.train), ("valid", corpus.valid)):
+        assert part.unknown == np.count_nonzero(ids_of(corpus, name) == 0)
+    assert Corpus.open(tmp_path).train.unknown == 3
+
+
+def test_what_is_spelled_in_bytes_is_not_unknown(tmp_path: Path) -> None:
+    text = MemoryText(["ab" * 500 + "é中"])
+    corpus = prepare(tmp_path, [text], FALLBACK, valid=[MemoryText(["abéxyz"])], min_frequency=2)
+    assert (corpus.train.unknown, corpus.valid.unknown) == (0, 0)
+
+
+@pytest.mark.parametrize("choice", [{"min_frequency": 1000}, {"vocabulary_size": 1}])
+def test_a_vocabulary_of_nothing_but_unk_is_refused(tmp_path: Path, choice: dict[str, int]) -> None:
+    with pytest.raises(DataError) as caught:
+        prepared(tmp_path, "abc " * 100, **choice)
+    assert str(caught.value) == (
+        "memory: leaves no token but `<unk>` in the vocabulary; lower min_frequency or raise vocabulary_size"
+    )
+
+
+def test_numbers_in_memory_are_given_as_wide_ids() -> None:
+    rows = MemoryTokens(np.arange(200, dtype=np.uint8)).rows([0, 150], 50)
+    assert rows.dtype == np.int64
+    np.testing.assert_array_equal(rows, [np.arange(50), np.arange(150, 200)])

@@ -5,6 +5,7 @@ import errno
 import gzip
 import hashlib
 import io
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -323,3 +324,24 @@ def test_texts_in_memory_end_their_lines_and_have_a_record() -> None:
     source = MemoryText(["one", "two\n", ""])
     assert list(source.blocks()) == list(source.blocks()) == ["one\n", "two\n", "\n"]
     assert source.record == SourceRecord("memory", 9, hashlib.sha256(b"one\ntwo\n\n").hexdigest())
+
+
+def test_looking_at_a_pipe_does_not_read_it(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDWR)  # a reader and a writer, so that nobody who opens it waits
+    try:
+        os.write(pipe, b"all of it\n")
+        os.set_blocking(pipe, False)
+        TextSource(tmp_path / "pipe").check()
+        assert os.read(pipe, 100) == b"all of it\n"
+    finally:
+        os.close(pipe)
+
+
+def test_a_named_encoding_is_not_second_guessed(tmp_path: Path) -> None:
+    (tmp_path / "wide.txt").write_bytes("héllo 你好\n".encode("utf-16-le"))
+    source = TextSource(tmp_path / "wide.txt", encoding="utf-16-le")
+    source.check()
+    assert "".join(source.blocks()) == "héllo 你好\n"
+    with pytest.raises(DataError, match=r"is not text \(it holds zero bytes\)"):
+        TextSource(tmp_path / "wide.txt").check()

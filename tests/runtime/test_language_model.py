@@ -3,6 +3,8 @@
 import itertools
 import math
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,8 @@ import torch
 from elman.data.corpus import MemoryTokens
 from elman.decoding import Sampler, generate
 from elman.errors import ConfigError, DataError
-from elman.runtime import LanguageModelPredictor
+from elman.runtime import LanguageModelPredictor, language_model, load
+from elman.runtime.language_model import scored_steps
 from elman.runtime.stack import state_from_bytes, state_to_bytes
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import word_tokens
@@ -426,3 +429,63 @@ def test_no_suggestion_at_all_is_refused() -> None:
     with pytest.raises(ConfigError) as raised:
         tiny_predictor().suggest("a", 0)
     assert str(raised.value) == "suggest: given 0, expected 1 or more"
+
+
+# Saving, memory, early mistakes
+
+
+def test_saving_refuses_a_folder_of_other_files_and_takes_its_own(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(ConfigError) as caught:
+        predictor.save(tmp_path / "photos")
+    where = tmp_path / "photos"
+    assert str(caught.value) == f"{where}: holds other files (a.jpg): not replaced; choose a new folder"
+    assert [entry.name for entry in where.iterdir()] == ["a.jpg"]
+    for card in ("one", "two"):
+        predictor.save(tmp_path / "model", card=card)
+        assert load(tmp_path / "model").card == card
+
+
+@pytest.mark.parametrize(("vocabulary", "steps"), [(2, 128), (900, 128), (5_000, 25), (100_000, 1), (10**9, 1)])
+def test_fewer_tokens_are_scored_at_a_time_where_the_vocabulary_is_large(vocabulary: int, steps: int) -> None:
+    assert scored_steps(vocabulary) == steps
+    assert steps == 1 or steps * 32 * vocabulary <= language_model.SCORED_LOGITS
+
+
+@pytest.mark.parametrize("logits", [1, 1000, 10_000, 10**9])
+def test_the_score_is_the_same_however_much_is_scored_at_a_time(logits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = tiny_predictor()
+    tokens = MemoryTokens(random_ids(predictor, 2500))
+    expected = predictor.score(tokens)
+    steps: list[int] = []
+    real = language_model.held_out
+
+    def watched(ids: Any, at_a_time: int, **options: Any) -> Any:
+        steps.append(at_a_time)
+        return real(ids, at_a_time, **options)
+
+    monkeypatch.setattr(language_model, "held_out", watched)
+    monkeypatch.setattr(language_model, "SCORED_LOGITS", logits)
+    found = predictor.score(tokens)
+    assert steps == [max(1, min(128, logits // (32 * len(predictor.vocabulary))))]
+    assert found.count == expected.count == 2499
+    assert found.value == pytest.approx(expected.value, abs=SUMMED)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"temperature": -1.0}, "temperature: given -1.0, expected 0 (greedy) or more"),
+        ({"top_k": 0}, "top_k: given 0, expected 1 or more"),
+        ({"top_p": 1.5}, "top_p: given 1.5, expected more than 0 and at most 1"),
+    ],
+)
+def test_a_wrong_option_is_told_when_stream_is_called_and_not_at_its_first_piece(
+    options: dict[str, Any], told: str
+) -> None:
+    predictor = tiny_predictor()
+    with pytest.raises(ConfigError) as caught:
+        predictor.stream("ab", **options)
+    assert str(caught.value) == told

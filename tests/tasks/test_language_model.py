@@ -15,6 +15,7 @@ from elman.cells import LayerParameters, readout, unroll
 from elman.data.corpus import Corpus, TextConfig
 from elman.data.streams import Batch
 from elman.runtime import LanguageModelPredictor
+from elman.runtime import language_model as runtime_module
 from elman.runtime.language_model import LanguageModelConfig
 from elman.tasks.language_model import LanguageModelNetwork, LanguageModelTask
 
@@ -409,3 +410,15 @@ def test_a_tied_readout_is_the_embedding_itself(corpus: Corpus) -> None:
     assert "readout.weight" not in dict(tied.named_parameters())
     assert free.readout.weight is not free.embedding.weight
     assert "readout.weight" in dict(free.named_parameters())
+
+
+@pytest.mark.parametrize("logits", [1, 3000])
+def test_a_validation_is_the_same_however_much_is_scored_at_a_time(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch, logits: int
+) -> None:
+    task = make_task(corpus)
+    model = task.build().eval()
+    predictor = task.predictor(model)
+    expected = task.validate(model, predictor)
+    monkeypatch.setattr(runtime_module, "SCORED_LOGITS", logits)
+    assert task.validate(model, predictor)["loss"] == pytest.approx(expected["loss"], rel=FLOAT32)

@@ -438,3 +438,9 @@ def test_going_on_exports_the_best_step_again_where_it_can(run: RunFolder, lost:
         assert len(told) == 1
         assert told[0].startswith(f"the checkpoint of the best step is lost ({best}: ")
         assert told[0].endswith("): its model is kept as is")
+
+
+def test_a_patience_of_zero_never_stops_early(run: RunFolder) -> None:
+    result, _, recorder = fitted(run, LinearTask(measured=float), steps=15, validate_every_steps=1, patience=0)
+    assert (result.steps, result.best_step) == (15, 1)
+    assert recorder.of("say") == []

@@ -87,3 +87,23 @@ def test_torch_is_left_as_it_was_found_when_the_step_fails(monkeypatch: pytest.M
     with pytest.raises(MemoryError):
         fastest(fails)
     assert step.threads == 3
+
+
+def test_torch_s_threads_are_put_back_after_a_timing(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Slow(monkeypatch, {2: 0.25})
+    before = step.threads
+    step_seconds(step, 2)
+    assert set(step.steps) == {2}
+    assert step.threads == before != 2
+
+
+def test_torch_s_threads_are_put_back_after_a_timing_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    step = Slow(monkeypatch, {})
+
+    def fails() -> None:
+        raise MemoryError
+
+    before = step.threads
+    with pytest.raises(MemoryError):
+        step_seconds(fails, 2)
+    assert step.threads == before != 2

@@ -67,12 +67,14 @@ class RunFolder:
         if occupied:
             held = cls(path)
             held.lock()  # refuse to replace a folder that a process trains in
-            if (path / CONFIG).exists() or not _aside(path).exists():
-                shutil.rmtree(_aside(path), ignore_errors=True)
-                path.rename(_aside(path))
-            else:  # what is here never began: the run that it would have replaced is the one to keep
-                shutil.rmtree(path)
-            held.unlock()
+            try:
+                if (path / CONFIG).exists() or not _aside(path).exists():
+                    shutil.rmtree(_aside(path), ignore_errors=True)
+                    path.rename(_aside(path))
+                else:  # what is here never began: the run that it would have replaced is the one to keep
+                    shutil.rmtree(path)
+            finally:
+                held.unlock()
         run = cls(path)
         try:
             with disk_errors_told(path):

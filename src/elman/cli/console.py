@@ -34,6 +34,8 @@ def run_app(app: typer.Typer) -> int:
         return _told(Interrupted(signal.SIGINT, "interrupted"))
     except (Exception, SystemExit) as error:
         return _told(error)
+    if result == EXIT_INTERRUPTED:  # typer's own answer to Ctrl-C
+        return _told(Interrupted(signal.SIGINT, "interrupted"))
     return result if isinstance(result, int) else 0
 
 
@@ -65,7 +67,7 @@ def _told(error: BaseException) -> int:
         code = error.code if isinstance(error, SystemExit) else error.exit_code
         return code if isinstance(code, int) else 1
     if isinstance(error, typer.Abort):
-        return EXIT_INTERRUPTED
+        error = Interrupted(signal.SIGINT, "interrupted")
     if type(error).__name__ == "NoArgsIsHelpError":  # the parser's way of printing help
         say(str(error))
         return ConfigError.exit_code
