@@ -1,0 +1,431 @@
+// One layer in one direction: a thread's rows through the whole sequence, forwards and backwards, and the gradient of the
+// weights afterwards. The equations and the rules for lengths and resets are those of cells/unroll.py.
+#pragma once
+
+#include "cells.hpp"
+#include "panels.hpp"
+#include "product.hpp"
+
+namespace elman::ELMAN_ISA {
+
+constexpr Index kChunk = 256;       // places whose input products are computed at a time
+constexpr Index kDepth = 128;       // k of a product that are walked at a time: a panel of them stays in the first cache
+
+// A thread's working memory, handed out in pieces.
+struct Scratch {
+    char* next;
+
+    template <class T>
+    T* take(Index count) {
+        T* piece = reinterpret_cast<T*>(next);
+        next += (count * Index(sizeof(T)) + 63) / 64 * 64;
+        return piece;
+    }
+};
+
+inline Index smaller(Index a, Index b) { return a < b ? a : b; }
+inline Index larger(Index a, Index b) { return a > b ? a : b; }
+
+// How many places a chunk of `rows` rows may have: whole steps, at least one.
+inline Index chunk_steps(Index rows) { return rows >= kChunk ? 1 : kChunk / larger(rows, 1); }
+inline Index chunk_places(const Steps& steps, Index rows) { return larger(1, smaller(chunk_steps(rows), steps.T) * rows); }
+
+template <class T>
+Index scratch_bytes(const Kind& kind, const Steps& steps) {
+    const Panels<T> panels(kind);
+    const Index places = larger(1, larger(steps.B, smaller(kChunk, steps.T * steps.B)));
+    const Index widest = larger(Columns<T>{kind.I}.width(), panels.layout.width());
+    const Index pointers = 4 * places * Index(sizeof(void*));
+    const Index gates = places * panels.layout.panels * panels.layout.row() * Index(sizeof(T));
+    const Index runs = 2 * (kind.gates() * panels.layout.blocks + 1) * Index(sizeof(Run));
+    const Index block = 2 * kDepth * widest * Index(sizeof(T));
+    const Index d_x = places * widest * Index(sizeof(T));
+    return pointers + gates + runs + block + d_x + 4096;
+}
+
+// The zeroed state that a document begins with.
+inline bool starts_document(const Kind& kind, const Steps& steps, Index t, Index j) {
+    if (!steps.reset) return false;
+    if (kind.reverse) ++t;  // the step read before this one
+    return t < steps.length[j] && steps.reset[steps.offset[t] + j];
+}
+
+inline bool ends_zeroed(const Kind& kind, const Steps& steps, Index j) {
+    return kind.reverse && steps.reset && steps.length[j] > 0 && steps.reset[steps.offset[0] + j];
+}
+
+inline Index alive(const Steps& steps, Index t, Index begin, Index end) {
+    return larger(0, smaller(steps.active[t], end) - begin);
+}
+
+// The h that U multiplies at (t, j).
+template <class T>
+const T* h_before(const Forward<T>& f, const Steps& steps, Index t, Index j) {
+    if (starts_document(f.kind, steps, t, j)) return f.zeros;
+    const bool first = f.kind.reverse ? t + 1 == steps.length[j] : t == 0;
+    if (first) return f.h_first + steps.row[j] * f.kind.H;
+    return f.y.at(f.kind.reverse ? t + 1 : t - 1, j);
+}
+
+template <class T, template <class> class CellOf>
+struct LayerOf {
+    using C = CellOf<T>;
+    static constexpr Index L = kLanes<T>;
+
+    // Forwards
+
+    static void forward(const Forward<T>& f, const Steps& steps, Index begin, Index end, void* memory) {
+        const Kind& kind = f.kind;
+        const Panels<T> panels(kind);
+        const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
+        for (Index j = begin; j < end && C::has_c; ++j) {
+            std::memset(f.c + j * width, 0, sizeof(T) * width);
+            std::memcpy(f.c + j * width, f.c_first + steps.row[j] * H, sizeof(T) * H);
+        }
+        const Index span = chunk_steps(end - begin), places = chunk_places(steps, end - begin);
+        Scratch scratch{static_cast<char*>(memory)};
+        const T** x = scratch.take<const T*>(places);
+        Index* ids = scratch.take<Index>(places);
+        T** gates = scratch.take<T*>(places);
+        const T** h = scratch.take<const T*>(end - begin);
+        T* kept = f.gates ? f.gates : scratch.take<T>(places * panels.layout.panels * row);
+        const Index stride = (f.gates ? steps.offset[steps.T] : places) * row;  // from a panel to the next
+
+        for (Index s0 = 0; s0 < steps.T; s0 += span) {
+            const Index s1 = smaller(s0 + span, steps.T);
+            Index count = 0;
+            for (Index s = s0; s < s1; ++s) {
+                const Index t = kind.reverse ? steps.T - 1 - s : s;
+                for (Index j = begin, n = alive(steps, t, begin, end); j < begin + n; ++j, ++count) {
+                    if (f.packed.table)
+                        ids[count] = *f.ids.at(t, j);
+                    else
+                        x[count] = f.x.at(t, j);
+                    gates[count] = kept + (f.gates ? steps.offset[t] + j : count) * row;
+                }
+            }
+            if (f.packed.table)
+                gather(f, panels, ids, gates, count, stride);
+            else
+                input_products(f, panels, x, gates, count, stride);
+            T** step_gates = gates;
+            for (Index s = s0; s < s1; ++s) {
+                const Index t = kind.reverse ? steps.T - 1 - s : s;
+                const Index n = alive(steps, t, begin, end);
+                for (Index j = 0; j < n; ++j) {
+                    h[j] = h_before(f, steps, t, begin + j);
+                    if (C::has_c && starts_document(kind, steps, t, begin + j))
+                        std::memset(f.c + (begin + j) * width, 0, sizeof(T) * width);
+                }
+                step(f, steps, panels, t, begin, n, h, step_gates, stride);
+                step_gates += n;
+            }
+        }
+        finish(f, steps, begin, end, width);
+    }
+
+    // a = W x + b of all places in the chunk, one big product
+    static void input_products(const Forward<T>& f, const Panels<T>& panels, const T* const* x, T* const* gates,
+                               Index count, Index stride) {
+        const Index I = f.kind.I;
+        for (Index p = 0; p < panels.layout.panels; ++p) {
+            const int vectors = panels.vectors(p);
+            const T* W = f.packed.W + panels.forward_offset(p, I);
+            const T* bias = f.packed.bias + p * panels.layout.row();
+            const T* first = bias;
+            for (Index k = 0; k < I || first; k += kDepth, first = nullptr) {
+                const Run run{k, smaller(kDepth, I - k)};
+                rows_product(count, x, 0, &run, 1, W + k * vectors * L, vectors, gates, p * stride, first);
+            }
+            if (f.kind.cell == Cell::gru)
+                for (Index i = 0; i < count; ++i) store(gates[i] + p * stride + 3 * L, load(bias + 3 * L));
+        }
+    }
+
+    // the same where x is one of the table's rows: its product is there already
+    static void gather(const Forward<T>& f, const Panels<T>& panels, const Index* ids, T* const* gates, Index count,
+                       Index stride) {
+        const Index row = panels.layout.row();
+        for (Index p = 0; p < panels.layout.panels; ++p) {
+            const T* table = f.packed.table + p * f.packed.table_rows * row;
+            for (Index i = 0; i < count; ++i)
+                for (int v = 0; v < Layout::slots; ++v)
+                    store(gates[i] + p * stride + v * L, load(table + ids[i] * row + v * L));
+        }
+    }
+
+    // u = U h, and the cell, at step t of n rows
+    static void step(const Forward<T>& f, const Steps& steps, const Panels<T>& panels, Index t, Index begin, Index n,
+                     const T* const* h, T* const* gates, Index stride) {
+        const Index H = f.kind.H, slot = panels.first_slot(true) * L;
+        for (Index p = 0; p < panels.layout.panels; ++p) {
+            const int vectors = panels.vectors(p);
+            const T* U = f.packed.U + panels.forward_offset(p, H);
+            for (Index k = 0; k < H; k += kDepth) {
+                const Run run{k, smaller(kDepth, H - k)};
+                rows_product(n, h, 0, &run, 1, U + k * vectors * L, vectors, gates, p * stride + slot,
+                             static_cast<const T*>(nullptr));
+            }
+            for (Index j = 0; j < n; ++j) {
+                T* y = f.y.at(t, begin + j);
+                T* slots = gates[j] + p * stride;
+                T* memory = f.memory ? f.memory + (p * steps.offset[steps.T] + steps.offset[t] + begin + j) * 2 * L
+                                     : nullptr;
+                for (int v = 0; v < (C::many_blocks ? vectors : 1); ++v) {
+                    const Index block = C::many_blocks ? p * Layout::slots + v : p;
+                    const int valid = int(panels.valid(block));
+                    Vector<T> h_prev{};
+                    if (C::reads_h) h_prev = load_first(h[j] + block * L, valid);
+                    T* c = C::has_c ? f.c + (begin + j) * panels.layout.width() + block * L : nullptr;
+                    store_first(y + block * L, C::step(slots + v * L, h_prev, c, memory), valid);
+                }
+            }
+        }
+    }
+
+    // the last state of every row, as the caller has it
+    static void finish(const Forward<T>& f, const Steps& steps, Index begin, Index end, Index width) {
+        const Index H = f.kind.H;
+        for (Index j = begin; j < end; ++j) {
+            const Index row = steps.row[j], length = steps.length[j];
+            const T* h = length == 0 ? f.h_first + row * H : f.y.at(f.kind.reverse ? 0 : length - 1, j);
+            const T* c = C::has_c ? f.c + j * width : nullptr;
+            if (ends_zeroed(f.kind, steps, j)) h = c = f.zeros;
+            std::memcpy(f.h_last + row * H, h, sizeof(T) * H);
+            if (C::has_c) std::memcpy(f.c_last + row * H, c, sizeof(T) * H);
+        }
+    }
+
+    // Backwards
+
+    static void backward(const Backward<T>& b, const Steps& steps, Index begin, Index end, void* memory) {
+        const Forward<T>& f = b.forward;
+        const Kind& kind = f.kind;
+        const Panels<T> panels(kind);
+        const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
+        const Index stride = steps.offset[steps.T] * row;
+        for (Index j = begin; j < end; ++j) {
+            const bool none = ends_zeroed(kind, steps, j);
+            start(b.d_h + j * width, none || !b.d_h_last ? nullptr : b.d_h_last + steps.row[j] * H, H, width);
+            if (C::has_c) start(b.d_c + j * width, none || !b.d_c_last ? nullptr : b.d_c_last + steps.row[j] * H, H, width);
+        }
+        Scratch scratch{static_cast<char*>(memory)};
+        const Index span = chunk_steps(end - begin), places = chunk_places(steps, end - begin);
+        const T** d_gates = scratch.take<const T*>(places);
+        T** d_h = scratch.take<T*>(end - begin);
+        for (Index j = begin; j < end; ++j) d_h[j - begin] = b.d_h + j * width;
+        const Products back_h(panels, true, stride, H, f.packed.U_back, scratch);
+        const Products back_x(panels, false, stride, kind.I, f.packed.W_back, scratch);
+        T** d_x = scratch.take<T*>(places);
+        T* d_x_rows = scratch.take<T>(places * Columns<T>{kind.I}.width());
+
+        Index count = 0;
+        for (Index s0 = 0; s0 < steps.T; s0 += span, count = 0) {
+            const Index s1 = smaller(s0 + span, steps.T);
+            for (Index s = s0; s < s1; ++s) {
+                const Index t = kind.reverse ? s : steps.T - 1 - s;
+                const Index n = alive(steps, t, begin, end);
+                for (Index j = 0; j < n; ++j) d_gates[count + j] = b.d_gates + (steps.offset[t] + begin + j) * row;
+                pointwise(b, steps, panels, t, begin, n);
+                back_h.add(n, d_gates + count, d_h);
+                for (Index j = begin; j < begin + n && steps.reset; ++j) {
+                    if (!starts_document(kind, steps, t, j)) continue;
+                    std::memset(b.d_h + j * width, 0, sizeof(T) * width);
+                    if (C::has_c) std::memset(b.d_c + j * width, 0, sizeof(T) * width);
+                }
+                count += n;
+            }
+            if (!b.d_x.data) continue;
+            const Index I_width = Columns<T>{kind.I}.width();
+            std::memset(d_x_rows, 0, sizeof(T) * count * I_width);
+            for (Index i = 0; i < count; ++i) d_x[i] = d_x_rows + i * I_width;
+            back_x.add(count, d_gates, d_x);
+            Index i = 0;
+            for (Index s = s0; s < s1; ++s) {
+                const Index t = kind.reverse ? s : steps.T - 1 - s;
+                for (Index j = begin, n = alive(steps, t, begin, end); j < begin + n; ++j, ++i)
+                    hand_over(d_x[i], b.d_x.at(t, j), kind.I, b.add_d_x);
+            }
+        }
+        for (Index j = begin; j < end; ++j) {
+            if (b.d_h_first) std::memcpy(b.d_h_first + steps.row[j] * H, b.d_h + j * width, sizeof(T) * H);
+            if (C::has_c && b.d_c_first)
+                std::memcpy(b.d_c_first + steps.row[j] * H, b.d_c + j * width, sizeof(T) * H);
+        }
+    }
+
+    static void start(T* state, const T* given, Index H, Index width) {
+        std::memset(state, 0, sizeof(T) * width);
+        if (given) std::memcpy(state, given, sizeof(T) * H);
+    }
+
+    static void hand_over(const T* from, T* to, Index count, bool add) {
+        if (!add) return void(std::memcpy(to, from, sizeof(T) * count));
+        for (Index i = 0; i < count; ++i) to[i] += from[i];
+    }
+
+    // the derivatives by the products a and u at step t of n rows; d_h keeps the path around U
+    static void pointwise(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, Index t, Index begin,
+                          Index n) {
+        const Forward<T>& f = b.forward;
+        const Index row = panels.layout.row(), width = panels.layout.width(), total = steps.offset[steps.T];
+        for (Index j = begin; j < begin + n; ++j) {
+            const Index place = steps.offset[t] + j;
+            const T* d_y = b.d_y.at(t, j);
+            const T* h_prev = C::reads_h ? h_before(f, steps, t, j) : nullptr;
+            for (Index block = 0; block < panels.layout.blocks; ++block) {
+                const Index p = C::many_blocks ? block / Layout::slots : block;
+                const Index at = (p * total + place) * row + (C::many_blocks ? block % Layout::slots : 0) * L;
+                const int valid = int(panels.valid(block));
+                T* d_h = b.d_h + j * width + block * L;
+                T* d_c = C::has_c ? b.d_c + j * width + block * L : nullptr;
+                Derivative<T> d{load(d_h) + load_first(d_y + block * L, valid), C::has_c ? load(d_c) : Vector<T>{}};
+                Vector<T> h{};
+                if (C::reads_h) h = load_first(h_prev + block * L, valid);
+                C::back(f.gates + at, f.memory ? f.memory + (p * total + place) * 2 * L : nullptr, h, b.d_gates + at, d);
+                store(d_h, d.d_h);
+                if (C::has_c) store(d_c, d.d_c);
+            }
+        }
+    }
+
+    // d += d_gates times weights (G * H, columns): the way back through U to h, or through W to x
+    struct Products {
+        Columns<T> columns;
+        Run* runs;
+        Index num_runs = 0, rows;
+        const T* weights;
+
+        Products(const Panels<T>& panels, bool state, Index stride, Index num_columns, const T* packed, Scratch& scratch)
+            : columns{num_columns}, rows(panels.kind.gates() * panels.kind.H), weights(packed) {
+            runs = scratch.take<Run>(panels.kind.gates() * panels.layout.blocks);
+            panels.segments(state, [&](const Segment& s) {
+                const Index offset = s.panel * stride + s.slot * L;
+                Run* last = runs + num_runs - 1;
+                if (num_runs && last->offset + last->length == offset)
+                    last->length += s.valid;
+                else
+                    runs[num_runs++] = Run{offset, s.valid};
+            });
+        }
+
+        void add(Index count, const T* const* d_gates, T* const* d) const {
+            for (Index q = 0; q < columns.panels(); ++q) {
+                const int vectors = columns.vectors(q);
+                const T* b = weights + columns.first(q) * rows;
+                for (Index i = 0; i < num_runs;) {
+                    Index depth = 0, next = i;
+                    while (next < num_runs && (next == i || depth + runs[next].length <= kDepth + kDepth / 4))
+                        depth += runs[next++].length;
+                    rows_product(count, d_gates, 0, runs + i, next - i, b, vectors, d, columns.first(q),
+                                 static_cast<const T*>(nullptr));
+                    b += depth * vectors * L;
+                    i = next;
+                }
+            }
+        }
+    };
+
+    // The gradient of the weights: sums over all places of outer products
+
+    static void weights(const Backward<T>& b, const Steps& steps, Index begin, Index end, void* memory) {
+        const Forward<T>& f = b.forward;
+        const Kind& kind = f.kind;
+        const Panels<T> panels(kind);
+        const Index places = steps.offset[steps.T], row = panels.layout.row();
+        Scratch scratch{static_cast<char*>(memory)};
+        T* packed = scratch.take<T>(kDepth * larger(Columns<T>{kind.I}.width(), Columns<T>{kind.H}.width()));
+        for (const bool state : {false, true}) {
+            T* gradient = state ? b.d_U : b.d_W;
+            const Columns<T> columns{state ? kind.H : kind.I};
+            share(panels, state, begin, end, [&](const Segment& s) {
+                bias(b, s, state, places, row);
+                if (!state && b.d_table) scatter(b, steps, panels, s);
+                if (gradient)
+                    std::memset(gradient + s.row(kind, L) * columns.columns, 0, sizeof(T) * s.valid * columns.columns);
+            });
+            if (!gradient) continue;
+            Index t = 0;
+            for (Index k = 0; k < places; k += kDepth) {
+                const Index depth = smaller(kDepth, places - k);
+                pack(f, steps, columns, state, k, depth, t, packed);
+                for (Index q = 0; q < columns.panels(); ++q)
+                    share(panels, state, begin, end, [&](const Segment& s) {
+                        const T* d = b.d_gates + (s.panel * places + k) * row + s.slot * L;
+                        outer(columns, q, d, row, depth, packed + columns.first(q) * depth, s.valid,
+                              gradient + s.row(kind, L) * columns.columns);
+                    });
+            }
+        }
+    }
+
+    template <class Each>
+    static void share(const Panels<T>& panels, bool state, Index begin, Index end, Each each) {
+        Index i = 0;
+        panels.segments(state, [&](const Segment& s) {
+            if (i >= begin && i < end) each(s);
+            ++i;
+        });
+    }
+
+    static void bias(const Backward<T>& b, const Segment& s, bool state, Index places, Index row) {
+        T* gradient = state ? b.d_b_hh : b.d_b_ih;
+        if (!gradient) return;
+        Vector<T> sum{};
+        const T* d = b.d_gates + s.panel * places * row + s.slot * L;
+        for (Index i = 0; i < places; ++i) sum += load(d + i * row);
+        store_first(gradient + s.row(b.forward.kind, L), sum, int(s.valid));
+    }
+
+    static void scatter(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, const Segment& s) {
+        const Forward<T>& f = b.forward;
+        const Index places = steps.offset[steps.T], row = panels.layout.row(), columns = f.kind.gates() * f.kind.H;
+        T* gradient = b.d_table + s.row(f.kind, L);
+        for (Index i = 0; i < f.packed.table_rows; ++i) std::memset(gradient + i * columns, 0, sizeof(T) * s.valid);
+        const T* d = b.d_gates + s.panel * places * row + s.slot * L;
+        const int valid = int(s.valid);
+        for (Index t = 0; t < steps.T; ++t)
+            for (Index j = 0; j < steps.active[t]; ++j, d += row) {
+                T* out = gradient + *f.ids.at(t, j) * columns;
+                store_first(out, load_first(out, valid) + load(d), valid);
+            }
+    }
+
+    // x, or the h before the step, of `depth` places from k on -> [panel of columns][place][vectors * lanes]
+    static void pack(const Forward<T>& f, const Steps& steps, const Columns<T>& columns, bool state, Index k, Index depth,
+                     Index& t, T* packed) {
+        for (Index i = 0; i < depth; ++i) {
+            while (k + i >= steps.offset[t + 1]) ++t;
+            const Index j = k + i - steps.offset[t];
+            const T* row = state ? h_before(f, steps, t, j) : f.x.at(t, j);
+            for (Index q = 0; q < columns.panels(); ++q) {
+                const Index width = columns.vectors(q) * L, valid = columns.valid(q);
+                T* out = packed + columns.first(q) * depth + i * width;
+                std::memcpy(out, row + columns.first(q), sizeof(T) * valid);
+                for (Index n = valid; n < width; ++n) out[n] = T(0);
+            }
+        }
+    }
+
+    // gradient (rows, columns), panel q += the products of d (depth, rows) and packed (depth, vectors * lanes)
+    static void outer(const Columns<T>& columns, Index q, const T* d, Index stride, Index depth, const T* packed,
+                      Index rows, T* gradient) {
+        const int vectors = columns.vectors(q);
+        const Index width = vectors * L, valid = columns.valid(q);
+        evenly(rows, most_rows(vectors), [&](Index r, Index size) {
+            T* out = gradient + r * columns.columns + columns.first(q);
+            const auto tile = Tiles<T>::columns[size - 1][vectors - 1];
+            if (valid == width) return tile(d + r, stride, depth, packed, out, columns.columns);
+            alignas(64) T padded[kMaxRows * kMaxVectors * L];
+            for (Index i = 0; i < size; ++i) {
+                std::memset(padded + i * width, 0, sizeof(T) * width);
+                std::memcpy(padded + i * width, out + i * columns.columns, sizeof(T) * valid);
+            }
+            tile(d + r, stride, depth, packed, padded, width);
+            for (Index i = 0; i < size; ++i)
+                std::memcpy(out + i * columns.columns, padded + i * width, sizeof(T) * valid);
+        });
+    }
+};
+
+}  // namespace elman::ELMAN_ISA

@@ -1,0 +1,92 @@
+#include "memory.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+namespace elman {
+namespace {
+
+constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20, kMostIdle = std::size_t{512} << 20;
+
+// Idle blocks by size. Never destroyed: tapes may outlive the end of the module.
+struct Idle {
+    std::mutex mutex;
+    std::multimap<std::size_t, void*> blocks;
+    std::size_t bytes = 0;
+};
+
+Idle& idle() {
+    static Idle* const all = new Idle;
+    return *all;
+}
+
+void* fresh(std::size_t bytes) {
+    const bool large = bytes >= kHugePage;
+    void* data = std::aligned_alloc(large ? kHugePage : kLine, bytes);
+    if (!data) throw std::bad_alloc();
+#if defined(__linux__)
+    if (large) madvise(data, bytes, MADV_HUGEPAGE);  // a wish: refused where the system has no large pages
+#endif
+    return data;
+}
+
+}  // namespace
+
+Memory::Memory(std::size_t bytes) {
+    const std::size_t grain = bytes >= kHugePage ? kHugePage : bytes >= 65536 ? std::size_t{4096} : kLine;
+    bytes_ = std::max((bytes + grain - 1) / grain * grain, grain);
+    {
+        Idle& all = idle();
+        const std::lock_guard<std::mutex> lock(all.mutex);
+        const auto found = all.blocks.lower_bound(bytes_);
+        if (found != all.blocks.end() && found->first <= bytes_ + bytes_ / 4) {
+            bytes_ = found->first;
+            data_ = found->second;
+            all.bytes -= bytes_;
+            all.blocks.erase(found);
+            return;
+        }
+    }
+    data_ = fresh(bytes_);
+}
+
+Memory::~Memory() {
+    if (!data_) return;
+    {
+        Idle& all = idle();
+        const std::lock_guard<std::mutex> lock(all.mutex);
+        if (all.bytes + bytes_ <= kMostIdle) {
+            all.blocks.emplace(bytes_, data_);
+            all.bytes += bytes_;
+            return;
+        }
+    }
+    std::free(data_);
+}
+
+Memory::Memory(Memory&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+Memory& Memory::operator=(Memory&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+}
+
+void release_idle_memory() {
+    Idle& all = idle();
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    for (const auto& block : all.blocks) std::free(block.second);
+    all.blocks.clear();
+    all.bytes = 0;
+}
+
+}  // namespace elman

@@ -1,0 +1,318 @@
+// The Python module: checks what it is given against the shapes it says, releases the interpreter, and calls stack.hpp.
+//
+// Arrays are NumPy's, of one dtype (float32 or float64), and are never copied or converted: src/elman/kernels/ is the
+// face that does such things. A wrong shape is a ValueError, so no call from Python reads or writes past an array.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include "dispatch.hpp"
+#include "memory.hpp"
+#include "stack.hpp"
+#include "threads.hpp"
+
+namespace nb = nanobind;
+
+namespace elman {
+namespace {
+
+template <class T>
+using Array = nb::ndarray<T, nb::device::cpu>;
+using Lengths = nb::ndarray<const Index, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+using Resets = nb::ndarray<const bool, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+[[noreturn]] void refuse(const std::string& what) { throw nb::value_error(what.c_str()); }
+
+template <class A>
+std::string shape_of(const A& array) {
+    std::string text = "(";
+    for (std::size_t i = 0; i < array.ndim(); ++i) text += (i ? ", " : "") + std::to_string(array.shape(i));
+    return text + ")";
+}
+
+std::string shape_of(std::initializer_list<Index> shape) {
+    std::string text = "(";
+    for (const Index size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
+    return text + ")";
+}
+
+template <class A>
+void expect(const char* name, const A& array, std::initializer_list<Index> shape) {
+    bool good = array.ndim() == shape.size();
+    std::size_t i = 0;
+    for (const Index size : shape) good = good && Index(array.shape(i++)) == size;
+    if (!good) refuse(std::string(name) + ": given shape " + shape_of(array) + ", expected " + shape_of(shape));
+}
+
+// A C-contiguous array of this dtype and shape; null for None.
+template <class T>
+T* pointer(const char* name, nb::handle object, std::initializer_list<Index> shape) {
+    if (object.is_none()) return nullptr;
+    Array<T> array;
+    if (!nb::try_cast<Array<T>>(object, array, false)) refuse(std::string(name) + ": expected a NumPy array of the weights' dtype");
+    expect(name, array, shape);
+    Index step = 1;
+    for (std::size_t i = array.ndim(); i-- > 0;) {
+        if (array.shape(i) > 1 && array.stride(i) != step) refuse(std::string(name) + ": expected a contiguous array");
+        step *= Index(array.shape(i));
+    }
+    return array.data();
+}
+
+template <class T>
+T* required(const char* name, nb::handle object, std::initializer_list<Index> shape) {
+    T* data = pointer<T>(name, object, shape);
+    if (object.is_none()) refuse(std::string(name) + ": given None");
+    return data;
+}
+
+// The steps of a call: (B, T) with the numbers of x in a third axis; or packed, by places.
+struct Sizes {
+    Index B, T, places;
+    bool packed;
+};
+
+// Vectors of `width` numbers for all steps: (B, T, width), or (places, width) where packed; only the last axis has to be
+// contiguous. Ids have no last axis: width 0.
+template <class T>
+Sequences<T> sequences(const char* name, nb::handle object, const Sizes& sizes, Index width) {
+    if (object.is_none()) return {nullptr, 0, 0};
+    Array<T> array;
+    if (!nb::try_cast<Array<T>>(object, array, false)) refuse(std::string(name) + ": expected a NumPy array of the weights' dtype");
+    if (sizes.packed)
+        width ? expect(name, array, {sizes.places, width}) : expect(name, array, {sizes.places});
+    else
+        width ? expect(name, array, {sizes.B, sizes.T, width}) : expect(name, array, {sizes.B, sizes.T});
+    if (width > 1 && array.stride(array.ndim() - 1) != 1) refuse(std::string(name) + ": expected a contiguous last axis");
+    if (sizes.packed) return {array.data(), 0, Index(array.stride(0))};
+    return {array.data(), Index(array.stride(1)), Index(array.stride(0))};
+}
+
+Cell cell_named(const std::string& name) {
+    if (name == "elman") return Cell::elman;
+    if (name == "gru") return Cell::gru;
+    if (name == "lstm") return Cell::lstm;
+    refuse("unknown cell '" + name + "': choose elman, gru or lstm");
+}
+
+Activation activation_named(const std::string& name) {
+    if (name == "tanh") return Activation::tanh;
+    if (name == "relu") return Activation::relu;
+    if (name == "sigmoid") return Activation::sigmoid;
+    if (name == "identity") return Activation::identity;
+    refuse("unknown activation '" + name + "': choose tanh, relu, sigmoid or identity");
+}
+
+nb::handle item(nb::handle sequence, std::size_t i) { return nb::handle(PyList_GetItem(sequence.ptr(), Py_ssize_t(i))); }
+
+void expect_length(const char* name, const nb::list& list, std::size_t length) {
+    if (list.size() != length)
+        refuse(std::string(name) + ": given " + std::to_string(list.size()) + ", expected " + std::to_string(length));
+}
+
+// W, U, b_ih, b_hh of every layer and direction; `T` const for weights, not for their gradients.
+template <class T, class Four>
+std::vector<Four> four(const char* name, const nb::list& list, const std::vector<Kind>& kinds, Index directions,
+                       Index table_rows) {
+    expect_length(name, list, kinds.size());
+    std::vector<Four> all;
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const nb::tuple of = nb::cast<nb::tuple>(item(list, i));
+        if (of.size() != 4) refuse(std::string(name) + ": expected W, U, b_ih, b_hh");
+        const Kind& k = kinds[i];
+        const Index rows = k.gates() * k.H;
+        const bool gathered = table_rows > 0 && Index(i) < directions;
+        all.push_back({gathered ? pointer<T>("table", of[0], {table_rows, rows}) : pointer<T>("W", of[0], {rows, k.I}),
+                       pointer<T>("U", of[1], {rows, k.H}), pointer<T>("b_ih", of[2], {rows}),
+                       pointer<T>("b_hh", of[3], {rows})});
+    }
+    return all;
+}
+
+template <class T>
+std::vector<State<T>> states(const char* name, const nb::list& list, const std::vector<Kind>& kinds, Index B,
+                             bool may_be_none) {
+    expect_length(name, list, kinds.size());
+    std::vector<State<T>> all;
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        const nb::tuple of = nb::cast<nb::tuple>(item(list, i));
+        if (Index(of.size()) != kinds[i].states()) refuse(std::string(name) + ": a state more or less than the cell has");
+        const auto one = [&](std::size_t s) {
+            return may_be_none ? pointer<T>(name, of[s], {B, kinds[i].H}) : required<T>(name, of[s], {B, kinds[i].H});
+        };
+        T* h = one(0);
+        all.push_back({h, kinds[i].states() == 2 ? one(1) : nullptr});
+    }
+    return all;
+}
+
+template <class T>
+std::unique_ptr<Weights<T>> pack(const std::string& cell, const std::string& activation, Index directions,
+                                 const nb::list& parameters, bool table, Index threads) {
+    if (directions < 1 || directions > 2 || parameters.size() == 0 || Index(parameters.size()) % directions)
+        refuse("parameters: expected layers times directions");
+    std::vector<Kind> kinds;
+    Index table_rows = 0, below = 0;
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        const nb::tuple of = nb::cast<nb::tuple>(parameters[i]);
+        Array<const T> W, U;
+        if (of.size() != 4 || !nb::try_cast<Array<const T>>(of[0], W, false) ||
+            !nb::try_cast<Array<const T>>(of[1], U, false) || W.ndim() != 2 || U.ndim() != 2)
+            refuse("parameters: expected W, U, b_ih, b_hh, of one dtype");
+        Kind kind{cell_named(cell), activation_named(activation), Index(W.shape(1)), Index(U.shape(1)),
+                  directions == 2 && i % 2 == 1};
+        if (kind.H < 1) refuse("U: expected at least one column");
+        if (Index(i) < directions && table) {
+            table_rows = Index(W.shape(0));
+            kind.I = 1;
+        } else if (Index(i) >= directions && kind.I != below) {
+            refuse("W: given " + std::to_string(kind.I) + " columns, expected the size of the outputs below, " +
+                   std::to_string(below));
+        }
+        kinds.push_back(kind);
+        if ((Index(i) + 1) % directions == 0) {
+            below = 0;
+            for (Index d = 0; d < directions; ++d) below += kinds[i - std::size_t(d)].H;
+        }
+    }
+    for (Index d = 0; d < directions; ++d)
+        if (kinds[std::size_t(d)].I != kinds[0].I) refuse("W: both directions read the same inputs");
+    if (table && table_rows < 1) refuse("table: expected at least one row");
+    const auto all = four<const T, Parameters<T>>("parameters", parameters, kinds, directions, table_rows);
+    for (const Parameters<T>& p : all)
+        if (!p.W || !p.U) refuse("parameters: W and U are needed");
+    nb::gil_scoped_release release;
+    return std::make_unique<Weights<T>>(kinds, directions, all, table_rows, threads);
+}
+
+// A tape, and the arrays that it points to.
+template <class T>
+struct Kept {
+    Tape<T> tape;
+    Sizes sizes;
+    std::vector<Kind> kinds;
+    Index table_rows;
+    nb::object arrays;
+};
+
+Sizes sizes_of(nb::handle inputs, bool table, const std::optional<Lengths>& lengths) {
+    nb::ndarray<nb::ro, nb::device::cpu> any = nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(inputs, false);
+    const std::size_t axes = table ? 2 : 3;
+    if (any.ndim() == axes) {
+        const Sizes sizes{Index(any.shape(0)), Index(any.shape(1)), 0, false};
+        if (lengths) {
+            expect("lengths", *lengths, {sizes.B});
+            for (Index b = 0; b < sizes.B; ++b)
+                if ((*lengths)(b) < 0 || (*lengths)(b) > sizes.T) refuse("lengths: expected 0 to " + std::to_string(sizes.T));
+        }
+        return sizes;
+    }
+    if (any.ndim() != axes - 1 || !lengths) refuse("inputs: expected (B, T) vectors, or packed ones with their lengths");
+    Sizes sizes{Index(lengths->shape(0)), lengths->shape(0) ? (*lengths)(0) : 0, Index(any.shape(0)), true};
+    Index sum = 0;
+    for (Index b = 0; b < sizes.B; ++b) {
+        if ((*lengths)(b) < 0 || (b && (*lengths)(b) > (*lengths)(b - 1))) refuse("lengths: packed rows have to get shorter");
+        sum += (*lengths)(b);
+    }
+    if (sum != sizes.places) refuse("lengths: their sum is not the number of packed steps");
+    return sizes;
+}
+
+template <class T>
+void check_ids(const Sequences<const std::int64_t>& ids, const Sizes& sizes, Index rows) {
+    const Index outer = sizes.packed ? sizes.places : sizes.B, inner = sizes.packed ? 1 : sizes.T;
+    for (Index i = 0; i < outer; ++i)
+        for (Index t = 0; t < inner; ++t) {
+            const std::int64_t id = ids.data[i * ids.row + t * ids.time];
+            if (id < 0 || id >= rows)
+                refuse("ids: given " + std::to_string(id) + ", expected 0 to " + std::to_string(rows - 1));
+        }
+}
+
+template <class T>
+std::unique_ptr<Kept<T>> run(const Weights<T>& weights, nb::object inputs, nb::object outputs, nb::list first,
+                             const nb::list& last, std::optional<Lengths> lengths, std::optional<Resets> reset, bool keep,
+                             Index threads) {
+    const Index table_rows = weights.packed(0).table ? weights.packed(0).table_rows : 0;
+    const Sizes sizes = sizes_of(inputs, table_rows > 0, lengths);
+    if (reset) {
+        if (sizes.packed) refuse("reset: not with packed inputs");
+        expect("reset", *reset, {sizes.B, sizes.T});
+    }
+    Sequences<const T> x{nullptr, 0, 0};
+    Sequences<const std::int64_t> ids{nullptr, 0, 0};
+    if (table_rows) {
+        ids = sequences<const std::int64_t>("ids", inputs, sizes, 0);
+        check_ids<T>(ids, sizes, table_rows);
+    } else {
+        x = sequences<const T>("x", inputs, sizes, weights.kinds()[0].I);
+    }
+    const Sequences<T> y = sequences<T>("outputs", outputs, sizes, weights.output_size(weights.layers() - 1));
+    const auto from = states<const T>("state", first, weights.kinds(), sizes.B, false);
+    const auto to = states<T>("final state", last, weights.kinds(), sizes.B, false);
+    auto kept = std::unique_ptr<Kept<T>>(new Kept<T>{
+        Tape<T>(Batch(sizes.T, sizes.B, lengths ? lengths->data() : nullptr,
+                      reset ? reinterpret_cast<const std::uint8_t*>(reset->data()) : nullptr, sizes.packed)),
+        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first)});
+    {
+        nb::gil_scoped_release release;
+        forward(weights, kept->tape, keep, x, ids, y, from, to, threads);
+    }
+    if (!keep) kept.reset();
+    return kept;
+}
+
+template <class T>
+void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, std::optional<nb::list> d_last,
+              nb::object d_x, const nb::list& d_first, const nb::list& gradients, Index threads) {
+    const Sizes& sizes = kept.sizes;
+    const auto& kinds = kept.kinds;
+    const Index D = kept.tape.directions;
+    Index width = 0;
+    for (Index d = 0; d < D; ++d) width += kinds[kinds.size() - 1 - std::size_t(d)].H;
+    const auto p = four<const T, Parameters<T>>("parameters", parameters, kinds, D, kept.table_rows);
+    const auto g = four<T, ParameterGradients<T>>("gradients", gradients, kinds, D, kept.table_rows);
+    const auto d_y = sequences<const T>("d_outputs", d_outputs, sizes, width);
+    if (!d_y.data && kept.tape.batch.places()) refuse("d_outputs: given None");
+    const auto x = sequences<T>("d_x", d_x, sizes, kinds[0].I);
+    if (kept.table_rows && x.data) refuse("d_x: rows of a table have no derivative of their own");
+    std::vector<State<const T>> last;
+    if (d_last) last = states<const T>("d_final", *d_last, kinds, sizes.B, true);
+    const auto first = states<T>("d_state", d_first, kinds, sizes.B, true);
+    nb::gil_scoped_release release;
+    backward(kept.tape, p, d_y, last, x, first, g, threads);
+}
+
+template <class T>
+void bind(nb::module_& m, const char* weights, const char* tape) {
+    nb::class_<Weights<T>>(m, weights)
+        .def_static("pack", &pack<T>, nb::arg("cell"), nb::arg("activation"), nb::arg("directions"),
+                    nb::arg("parameters"), nb::arg("table"), nb::arg("threads"))
+        .def("run", &run<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"),
+             nb::arg("lengths").none(), nb::arg("reset").none(), nb::arg("keep"), nb::arg("threads"));
+    nb::class_<Kept<T>>(m, tape).def("run_back", &run_back<T>, nb::arg("parameters"), nb::arg("d_outputs"),
+                                     nb::arg("d_final").none(), nb::arg("d_x").none(), nb::arg("d_state"),
+                                     nb::arg("gradients"), nb::arg("threads"));
+}
+
+}  // namespace
+}  // namespace elman
+
+NB_MODULE(_native, m) {
+    m.doc() = "The compiled kernels. elman.kernels is their face.";
+    elman::bind<float>(m, "Weights32", "Tape32");
+    elman::bind<double>(m, "Weights64", "Tape64");
+    m.def("instruction_sets", &elman::instruction_sets);
+    m.def("use_instruction_set", &elman::use_instruction_set, nb::arg("name"));
+    m.def("borrow_threads", [](const std::string& library) { return elman::borrow_threads(library.c_str()); },
+          nb::arg("library"));
+    m.def("release_idle_memory", &elman::release_idle_memory);
+}

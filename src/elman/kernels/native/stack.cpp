@@ -1,0 +1,334 @@
+#include "stack.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+#include "dispatch.hpp"
+#include "threads.hpp"
+
+namespace elman {
+namespace {
+
+constexpr double kFlopsWorthAThread = 2e6;  // about twenty microseconds of it
+
+Index worth(Index threads, double flops) {
+    return std::max(Index(1), std::min(threads, Index(flops / kFlopsWorthAThread)));
+}
+
+double flops(const std::vector<Kind>& kinds, Index places) {
+    double sum = 0;
+    for (const Kind& kind : kinds) sum += 2.0 * double(kind.gates() * kind.H) * double(kind.H + kind.I);
+    return sum * double(places);
+}
+
+// Cuts 0..count into equal shares, one a thread.
+void shared(Index threads, Index count, const std::function<void(Index, Index)>& work) {
+    const Index shares = std::max(Index(1), std::min(threads, count));
+    in_parallel(shares, [&](Index i) { work(count * i / shares, count * (i + 1) / shares); });
+}
+
+// Pieces of one block of memory: asked for first, then handed out.
+class Pieces {
+public:
+    template <class T>
+    static Index size(Index count) {
+        return (count * Index(sizeof(T)) + 63) / 64 * 64;
+    }
+    explicit Pieces(Memory& memory) : next_(memory.as<char>()) {}
+    template <class T>
+    T* take(Index count) {
+        T* piece = reinterpret_cast<T*>(next_);
+        next_ += size<T>(count);
+        return piece;
+    }
+
+private:
+    char* next_;
+};
+
+}  // namespace
+
+// Weights
+
+template <class T>
+Weights<T>::Weights(std::vector<Kind> kinds, Index directions, const std::vector<Parameters<T>>& parameters,
+                    Index table_rows, Index threads)
+    : kinds_(std::move(kinds)), directions_(directions) {
+    const Kernels<T>& k = kernels<T>();
+    const auto gathered = [&](std::size_t i) { return table_rows > 0 && Index(i) < directions_; };
+    Index bytes = 0, weights = 0;
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+        const Kind& kind = kinds_[i];
+        const Layout layout = k.layout(kind);
+        const Index inputs = gathered(i) ? layout.panels * layout.row() * table_rows : k.packed_size(kind, kind.I);
+        bytes += Pieces::size<T>(inputs) + Pieces::size<T>(k.packed_size(kind, kind.H)) +
+                 Pieces::size<T>(layout.panels * layout.row());
+        weights += inputs + kind.gates() * kind.H * kind.H;
+        widest_ = std::max(widest_, layout.width());
+    }
+    memory_ = Memory(std::size_t(bytes));
+    Pieces pieces(memory_);
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+        const Kind& kind = kinds_[i];
+        const Layout layout = k.layout(kind);
+        T* W = gathered(i) ? nullptr : pieces.template take<T>(k.packed_size(kind, kind.I));
+        T* U = pieces.template take<T>(k.packed_size(kind, kind.H));
+        T* bias = pieces.template take<T>(layout.panels * layout.row());
+        T* table = gathered(i) ? pieces.template take<T>(layout.panels * layout.row() * table_rows) : nullptr;
+        packed_.push_back({W, U, bias, nullptr, nullptr, table, table_rows});
+    }
+    threads = worth(threads, 20.0 * double(weights));
+    for (std::size_t i = 0; i < kinds_.size(); ++i) {
+        const Kind& kind = kinds_[i];
+        const Parameters<T>& p = parameters[i];
+        const Packed<T>& packed = packed_[i];
+        if (!packed.table) k.pack_bias(kind, p.b_ih, p.b_hh, const_cast<T*>(packed.bias));
+        shared(threads, k.layout(kind).panels, [&](Index begin, Index end) {
+            k.pack_forward(kind, true, p.U, kind.H, const_cast<T*>(packed.U), begin, end);
+            if (packed.table)
+                k.pack_table(kind, p.W, table_rows, p.b_hh, const_cast<T*>(packed.table), begin, end);
+            else
+                k.pack_forward(kind, false, p.W, kind.I, const_cast<T*>(packed.W), begin, end);
+        });
+    }
+}
+
+template <class T>
+Index Weights<T>::output_size(Index layer) const {
+    Index size = 0;
+    for (Index d = 0; d < directions_; ++d) size += kinds_[std::size_t(layer * directions_ + d)].H;
+    return size;
+}
+
+// Batch
+
+Batch::Batch(Index T, Index B, const Index* lengths, const std::uint8_t* reset, bool packed)
+    : packed_(packed), active_(std::size_t(T)), offset_(std::size_t(T) + 1), length_(std::size_t(B), T),
+      row_(std::size_t(B)) {
+    std::iota(row_.begin(), row_.end(), Index(0));
+    if (lengths) {
+        std::stable_sort(row_.begin(), row_.end(), [&](Index a, Index b) { return lengths[a] > lengths[b]; });
+        for (std::size_t j = 0; j < row_.size(); ++j) length_[j] = lengths[row_[j]];
+    }
+    Index alive = B, offset = 0;
+    for (Index t = 0; t < T; ++t) {
+        while (alive > 0 && length_[std::size_t(alive - 1)] <= t) --alive;
+        active_[std::size_t(t)] = alive;
+        offset_[std::size_t(t)] = offset;
+        offset += alive;
+    }
+    offset_[std::size_t(T)] = offset;
+    if (reset) {
+        reset_.resize(std::size_t(offset));
+        for (Index t = 0; t < T; ++t)
+            for (Index j = 0; j < active_[std::size_t(t)]; ++j)
+                reset_[std::size_t(offset_[std::size_t(t)] + j)] = reset[row_[std::size_t(j)] * T + t];
+    }
+    steps_ = Steps{T, B, active_.data(), offset_.data(), length_.data(), row_.data(), reset ? reset_.data() : nullptr};
+}
+
+template <class T>
+Vectors<T> Batch::vectors(const Sequences<T>& sequences) {
+    if (!sequences.data) return {nullptr, nullptr, nullptr};
+    if (packed_) return by_place(sequences.data, sequences.row);
+    std::vector<Index> time(active_.size()), row(row_.size());
+    for (std::size_t t = 0; t < time.size(); ++t) time[t] = Index(t) * sequences.time;
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = row_[j] * sequences.row;
+    addresses_.push_back(std::move(time));
+    addresses_.push_back(std::move(row));
+    return {sequences.data, addresses_[addresses_.size() - 2].data(), addresses_.back().data()};
+}
+
+template <class T>
+Vectors<T> Batch::by_place(T* data, Index width) {
+    std::vector<Index> time(offset_.begin(), offset_.end()), row(row_.size());
+    for (Index& offset : time) offset *= width;
+    for (std::size_t j = 0; j < row.size(); ++j) row[j] = Index(j) * width;
+    addresses_.push_back(std::move(time));
+    addresses_.push_back(std::move(row));
+    return {data, addresses_[addresses_.size() - 2].data(), addresses_.back().data()};
+}
+
+std::vector<Index> Batch::cut_rows(Index parts) const {
+    std::vector<Index> cuts{0};
+    const double total = double(offset_.back());
+    double sum = 0;
+    for (Index j = 0; j < steps_.B; ++j) {
+        const double half = 0.5 * double(length_[std::size_t(j)]);
+        sum += half;
+        while (Index(cuts.size()) < parts && sum > total * double(cuts.size()) / double(parts)) cuts.push_back(j);
+        sum += half;
+    }
+    while (Index(cuts.size()) <= parts) cuts.push_back(steps_.B);
+    return cuts;
+}
+
+// Forward and backward
+
+template <class T>
+void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequences<const T>& x,
+             const Sequences<const std::int64_t>& ids, const Sequences<T>& y, const std::vector<State<const T>>& first,
+             const std::vector<State<T>>& last, Index threads) {
+    const Kernels<T>& k = kernels<T>();
+    Batch& batch = tape.batch;
+    const Steps& steps = batch.steps();
+    const Index places = batch.places(), D = weights.directions(), widest = weights.widest();
+    tape.directions = D;
+    threads = std::min(worth(threads, flops(weights.kinds(), places)), std::max(Index(1), steps.B));
+
+    Index own = Pieces::size<T>(widest), scratch = 0;  // zeros
+    for (std::size_t i = 0; i < weights.kinds().size(); ++i) {
+        const Kind& kind = weights.kinds()[i];
+        const Layout layout = k.layout(kind);
+        if (keep) own += Pieces::size<T>(places * layout.panels * layout.row());
+        if (keep && kind.cell == Cell::lstm) own += Pieces::size<T>(places * layout.panels * 2 * layout.lanes);
+        own += Pieces::size<T>(steps.B * layout.width());
+        if (Index(i) / D + 1 < weights.layers()) own += Pieces::size<T>(places * kind.H);
+        scratch = std::max(scratch, k.scratch_bytes(kind, steps));
+    }
+    tape.memory.emplace_back(std::size_t(own));
+    Pieces pieces(tape.memory.back());
+    T* zeros = pieces.template take<T>(widest);
+    std::fill(zeros, zeros + widest, T(0));
+
+    Vectors<const T> inputs = batch.vectors(x);
+    const Vectors<const std::int64_t> input_ids = batch.vectors(ids);
+    for (Index layer = 0; layer < weights.layers(); ++layer) {
+        const Index width = weights.output_size(layer);
+        const bool top = layer + 1 == weights.layers();
+        const Vectors<T> outputs = top ? batch.vectors(y) : batch.by_place(pieces.template take<T>(places * width), width);
+        Index at = 0;
+        for (Index d = 0; d < D; ++d) {
+            const std::size_t i = std::size_t(layer * D + d);
+            const Kind& kind = weights.kinds()[i];
+            const Layout layout = k.layout(kind);
+            Forward<T> f{};
+            f.kind = kind;
+            f.packed = weights.packed(i);
+            f.x = inputs;
+            f.ids = input_ids;
+            f.y = outputs;
+            f.y.data += at;
+            f.h_first = first[i].h;
+            f.c_first = first[i].c;
+            f.h_last = last[i].h;
+            f.c_last = last[i].c;
+            f.gates = keep ? pieces.template take<T>(places * layout.panels * layout.row()) : nullptr;
+            f.memory = keep && kind.cell == Cell::lstm
+                           ? pieces.template take<T>(places * layout.panels * 2 * layout.lanes)
+                           : nullptr;
+            f.c = pieces.template take<T>(steps.B * layout.width());
+            f.zeros = zeros;
+            tape.layers.push_back(f);
+            at += kind.H;
+        }
+        inputs = {outputs.data, outputs.time, outputs.row};
+    }
+
+    Memory scratches(std::size_t(scratch * threads));
+    const std::vector<Index> cuts = batch.cut_rows(threads);
+    in_parallel(threads, [&](Index i) {
+        for (const Forward<T>& f : tape.layers)
+            k.forward(f, steps, cuts[std::size_t(i)], cuts[std::size_t(i) + 1], scratches.as<char>() + scratch * i);
+    });
+}
+
+template <class T>
+void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
+              const std::vector<State<const T>>& d_last, const Sequences<T>& d_x,
+              const std::vector<State<T>>& d_first, const std::vector<ParameterGradients<T>>& gradients, Index threads) {
+    const Kernels<T>& k = kernels<T>();
+    Batch& batch = tape.batch;
+    const Steps& steps = batch.steps();
+    const Index places = batch.places(), D = tape.directions, count = Index(tape.layers.size());
+    std::vector<Kind> kinds;
+    for (const Forward<T>& f : tape.layers) kinds.push_back(f.kind);
+    threads = worth(threads, 2 * flops(kinds, places));
+    const Index row_threads = std::min(threads, std::max(Index(1), steps.B));
+
+    const auto wants_d_x = [&](Index i) { return i >= D || d_x.data != nullptr; };
+    Index own = 0, scratch = 0;
+    for (Index i = 0; i < count; ++i) {
+        const Kind& kind = kinds[std::size_t(i)];
+        const Layout layout = k.layout(kind);
+        own += Pieces::size<T>(places * layout.panels * layout.row()) + 2 * Pieces::size<T>(steps.B * layout.width()) +
+               Pieces::size<T>(k.packed_back_size(kind, kind.H)) + Pieces::size<T>(places * kind.H * D);
+        if (wants_d_x(i)) own += Pieces::size<T>(k.packed_back_size(kind, kind.I));
+        scratch = std::max(scratch, k.scratch_bytes(kind, steps));
+    }
+    Memory memory(static_cast<std::size_t>(own)), scratches(std::size_t(scratch * threads));
+    Pieces pieces(memory);
+
+    std::vector<Backward<T>> layers(std::size_t(count), Backward<T>{});
+    Vectors<const T> d_outputs = batch.vectors(d_y);
+    for (Index layer = count / D - 1; layer >= 0; --layer) {
+        const Kind& one = kinds[std::size_t(layer * D)];
+        Vectors<T> d_inputs{nullptr, nullptr, nullptr};
+        if (layer > 0)
+            d_inputs = batch.by_place(pieces.template take<T>(places * one.I), one.I);
+        else if (d_x.data)
+            d_inputs = batch.vectors(d_x);
+        Index at = 0;
+        for (Index d = 0; d < D; ++d) {
+            const Index i = layer * D + d;
+            const Kind& kind = kinds[std::size_t(i)];
+            const Layout layout = k.layout(kind);
+            Backward<T>& b = layers[std::size_t(i)];
+            b.forward = tape.layers[std::size_t(i)];
+            b.d_y = d_outputs;
+            b.d_y.data += at;
+            b.d_x = d_inputs;
+            b.add_d_x = d > 0;
+            if (!d_last.empty()) b.d_h_last = d_last[std::size_t(i)].h, b.d_c_last = d_last[std::size_t(i)].c;
+            b.d_h_first = d_first[std::size_t(i)].h;
+            b.d_c_first = d_first[std::size_t(i)].c;
+            b.d_gates = pieces.template take<T>(places * layout.panels * layout.row());
+            b.d_h = pieces.template take<T>(steps.B * layout.width());
+            b.d_c = pieces.template take<T>(steps.B * layout.width());
+            const ParameterGradients<T>& g = gradients[std::size_t(i)];
+            const bool gathered = b.forward.packed.table != nullptr;
+            b.d_W = gathered ? nullptr : g.W;
+            b.d_table = gathered ? g.W : nullptr;
+            b.d_U = g.U;
+            b.d_b_ih = g.b_ih;
+            b.d_b_hh = g.b_hh;
+            T* U_back = pieces.template take<T>(k.packed_back_size(kind, kind.H));
+            T* W_back = b.d_x.data ? pieces.template take<T>(k.packed_back_size(kind, kind.I)) : nullptr;
+            const Parameters<T>& p = parameters[std::size_t(i)];
+            shared(worth(threads, 10.0 * double(kind.gates() * kind.H * (kind.H + kind.I))), k.back_panels(kind.H),
+                   [&](Index begin, Index end) { k.pack_backward(kind, true, p.U, kind.H, U_back, begin, end); });
+            if (W_back) k.pack_backward(kind, false, p.W, kind.I, W_back, 0, k.back_panels(kind.I));
+            b.forward.packed.U_back = U_back;
+            b.forward.packed.W_back = W_back;
+            at += kind.H;
+        }
+        d_outputs = {d_inputs.data, d_inputs.time, d_inputs.row};
+    }
+
+    const std::vector<Index> cuts = batch.cut_rows(row_threads);
+    in_parallel(row_threads, [&](Index i) {
+        for (Index layer = count / D - 1; layer >= 0; --layer)
+            for (Index d = 0; d < D; ++d)
+                k.backward(layers[std::size_t(layer * D + d)], steps, cuts[std::size_t(i)], cuts[std::size_t(i) + 1],
+                           scratches.as<char>() + scratch * i);
+    });
+    in_parallel(threads, [&](Index i) {
+        for (const Backward<T>& b : layers) {
+            const Index all = k.segments(b.forward.kind);
+            k.weights(b, steps, all * i / threads, all * (i + 1) / threads, scratches.as<char>() + scratch * i);
+        }
+    });
+}
+
+#define ELMAN_INSTANTIATE(T)                                                                                        \
+    template class Weights<T>;                                                                                      \
+    template void forward<T>(const Weights<T>&, Tape<T>&, bool, const Sequences<const T>&,                          \
+                             const Sequences<const std::int64_t>&, const Sequences<T>&,                             \
+                             const std::vector<State<const T>>&, const std::vector<State<T>>&, Index);              \
+    template void backward<T>(Tape<T>&, const std::vector<Parameters<T>>&, const Sequences<const T>&,               \
+                              const std::vector<State<const T>>&, const Sequences<T>&, const std::vector<State<T>>&, \
+                              const std::vector<ParameterGradients<T>>&, Index);
+ELMAN_INSTANTIATE(float)
+ELMAN_INSTANTIATE(double)
+
+}  // namespace elman

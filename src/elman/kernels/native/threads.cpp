@@ -1,0 +1,167 @@
+#include "threads.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <dlfcn.h>
+#include <pthread.h>
+#endif
+
+namespace elman {
+namespace {
+
+constexpr int kSpins = 4000;  // some tens of microseconds: forward and backward follow each other closely
+
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
+// Spins for a while, then sleeps until `ready`; whoever makes it ready must lock the mutex and notify.
+template <class Ready>
+void wait(std::mutex& mutex, std::condition_variable& changed, Ready ready) {
+    for (int i = 0; i < kSpins; ++i) {
+        if (ready()) return;
+        pause();
+    }
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, ready);
+}
+
+class Pool {
+public:
+    void run(Index shares, const std::function<void(Index)>& work) {
+        const std::unique_lock<std::mutex> mine(busy_, std::try_to_lock);
+        if (!mine || !enough(shares - 1)) {
+            for (Index i = 0; i < shares; ++i) work(i);
+            return;
+        }
+        left_.store(shares - 1, std::memory_order_relaxed);
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            work_ = &work;
+            shares_ = shares;
+            round_.fetch_add(1, std::memory_order_release);
+        }
+        begun_.notify_all();
+        work(0);
+        wait(mutex_, ended_, [this] { return left_.load(std::memory_order_acquire) == 0; });
+    }
+
+private:
+    bool enough(Index workers) {
+        try {
+            while (Index(workers_) < workers) {
+                std::thread(&Pool::serve, this, Index(workers_) + 1, round_.load()).detach();
+                ++workers_;
+            }
+        } catch (const std::system_error&) {
+            return false;
+        }
+        return true;
+    }
+
+    void serve(Index share, unsigned long seen) {
+        for (;;) {
+            wait(mutex_, begun_, [&] { return round_.load(std::memory_order_acquire) != seen; });
+            const std::function<void(Index)>* work = nullptr;
+            {
+                const std::lock_guard<std::mutex> lock(mutex_);
+                seen = round_.load(std::memory_order_relaxed);
+                if (share < shares_) work = work_;
+            }
+            if (!work) continue;
+            (*work)(share);
+            if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+                const std::lock_guard<std::mutex> lock(mutex_);
+                ended_.notify_one();
+            }
+        }
+    }
+
+    std::mutex busy_, mutex_;
+    std::condition_variable begun_, ended_;
+    std::atomic<unsigned long> round_{0};
+    std::atomic<Index> left_{0};
+    const std::function<void(Index)>* work_ = nullptr;
+    Index shares_ = 0;
+    Index workers_ = 0;
+};
+
+// A forked child has none of its parent's threads: it starts with a new pool. Pools are never destroyed, for their
+// threads are waiting in them.
+std::atomic<Pool*>& pool() {
+    static std::atomic<Pool*> current{[] {
+#if defined(__unix__) || defined(__APPLE__)
+        pthread_atfork(nullptr, nullptr, [] { pool().store(new Pool); });
+#endif
+        return new Pool;
+    }()};
+    return current;
+}
+
+// The entry points of an OpenMP runtime: of GCC's, which clang's and Intel's have too.
+struct OpenMP {
+    void (*parallel)(void (*)(void*), void*, unsigned threads, unsigned flags);
+    int (*thread)();
+    int (*most_threads)();
+};
+
+std::atomic<const OpenMP*> borrowed{nullptr};
+
+struct Region {
+    const OpenMP* runtime;
+    Index shares;
+    const std::function<void(Index)>* work;
+};
+
+void serve_region(void* data) {
+    const Region& region = *static_cast<const Region*>(data);
+    const Index share = region.runtime->thread();
+    if (share < region.shares) (*region.work)(share);
+}
+
+void run_borrowed(const OpenMP& runtime, Index shares, const std::function<void(Index)>& work) {
+    // always the whole team: a smaller one would end the threads that it leaves out, and torch would start them again
+    Region region{&runtime, shares, &work};
+    runtime.parallel(serve_region, &region, unsigned(std::max(shares, Index(runtime.most_threads()))), 0);
+}
+
+}  // namespace
+
+bool borrow_threads(const char* library) {
+#if defined(__unix__)
+    void* const handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
+    if (!handle) return false;
+    static OpenMP runtime;
+    runtime.parallel = reinterpret_cast<decltype(runtime.parallel)>(dlsym(handle, "GOMP_parallel"));
+    runtime.thread = reinterpret_cast<decltype(runtime.thread)>(dlsym(handle, "omp_get_thread_num"));
+    runtime.most_threads = reinterpret_cast<decltype(runtime.most_threads)>(dlsym(handle, "omp_get_max_threads"));
+    if (!runtime.parallel || !runtime.thread || !runtime.most_threads) return false;
+    borrowed.store(&runtime);
+    return true;
+#else
+    return (void)library, false;
+#endif
+}
+
+void in_parallel(Index shares, const std::function<void(Index)>& work) {
+    if (shares <= 1) {
+        if (shares == 1) work(0);
+        return;
+    }
+    if (const OpenMP* runtime = borrowed.load()) return run_borrowed(*runtime, shares, work);
+    pool().load()->run(shares, work);
+}
+
+}  // namespace elman
