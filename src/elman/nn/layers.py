@@ -1,24 +1,180 @@
-"""Recurrent layers over whole sequences: drop-in for torch.nn's, weights and results alike.
+"""Recurrent layers over whole sequences: drop-in for torch.nn's, weights and results alike, by the kernels on a CPU.
 
     RNN    h' = tanh(W x + b + U h + c), or relu          cells/elman.py
     GRU    reset after the product                        cells/gru.py
     LSTM   gates i, f, g, o                               cells/lstm.py
 
-Inputs (T, B, I), or (B, T, I) with batch_first, or a packed sequence; outputs and states as torch.nn gives them.
+Inputs (T, B, I), or (B, T, I) with batch_first, or a packed sequence; outputs and states as torch.nn gives them. Two
+things are more than torch.nn has. `reset`, booleans (T, B) (or (B, T), or (T,) unbatched), marks where a document
+begins: the state is zeroed before that step, backwards in time after it. `from_ids` reads rows of an embedding and
+multiplies none of them twice.
+
+The kernels (kernels/) compute float32 and float64 on the CPU, in training and evaluation alike. torch.nn's own code
+runs instead: on other devices, in half precision and under autocast, with proj_size, while torch.compile, torch.export
+or torch.jit traces, under torch.func's transforms, and where no kernels are installed. Second derivatives
+(create_graph=True) go through torch.nn's code too, which is run again for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from .unrolled import Call, by_kernels, by_torch, unrolled
+
+TABLE_ROWS = 1024  # an embedding of up to so many rows is multiplied whole; the choice must not depend on the batch
 
 
 class RNN(torch.nn.RNN):
     """The simple recurrent network of Elman (1990) with torch.nn.RNN's interface."""
 
+    def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None) -> Any:  # noqa: A002
+        return _forward(self, super().forward, input, hx, reset)
+
+    def from_ids(self, ids: Tensor, embedding: Tensor, hx: Any = None, reset: Tensor | None = None) -> Any:
+        """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
+        return _from_ids(self, ids, embedding, hx, reset)
+
 
 class GRU(torch.nn.GRU):
     """The gated recurrent unit of Cho et al. (2014), reset after the product, with torch.nn.GRU's interface."""
 
+    def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None) -> Any:  # noqa: A002
+        return _forward(self, super().forward, input, hx, reset)
+
+    def from_ids(self, ids: Tensor, embedding: Tensor, hx: Any = None, reset: Tensor | None = None) -> Any:
+        """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
+        return _from_ids(self, ids, embedding, hx, reset)
+
 
 class LSTM(torch.nn.LSTM):
     """The long short-term memory of Hochreiter and Schmidhuber (1997) with torch.nn.LSTM's interface."""
+
+    def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None) -> Any:  # noqa: A002
+        return _forward(self, super().forward, input, hx, reset)
+
+    def from_ids(self, ids: Tensor, embedding: Tensor, hx: Any = None, reset: Tensor | None = None) -> Any:
+        """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
+        return _from_ids(self, ids, embedding, hx, reset)
+
+
+def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, reset: Tensor | None) -> Any:
+    packed = isinstance(given, PackedSequence)
+    x = given.data if packed else given
+    states = _as_states(hx)
+    kernels = isinstance(x, Tensor) and not layer.proj_size and by_kernels((x, *states, *layer._flat_weights))
+    batched_axes = 2 if packed else 3
+    unbatched = isinstance(x, Tensor) and x.dim() == 2 and not packed
+    well_formed = isinstance(x, Tensor) and (x.dim() == batched_axes or unbatched)
+    well_formed = well_formed and all(s.dim() == (2 if unbatched else 3) for s in states)
+    if not well_formed or (reset is None and not kernels):
+        return of_torch(given, hx)  # which says what is wrong, too
+    if packed and reset is not None:
+        raise ValueError("reset: not with a packed sequence; pad its rows, or cut them into their documents")
+    if layer.proj_size:
+        raise ValueError("reset: not with proj_size")
+    batch_sizes = given.batch_sizes if packed else None
+    if unbatched:
+        x, states = x.unsqueeze(0 if layer.batch_first else 1), [s.unsqueeze(1) for s in states]
+    B = int(batch_sizes[0]) if batch_sizes is not None else x.shape[0 if layer.batch_first else 1]
+    states = _initial(layer, states, x, B)
+    if packed and given.sorted_indices is not None and hx is not None:
+        states = [s.index_select(1, given.sorted_indices) for s in states]
+    layer.check_forward_args(x, states[0] if len(states) == 1 else tuple(states), batch_sizes)
+    if layer.batch_first and not packed:
+        x = x.transpose(0, 1)
+    call = _call(layer, batch_sizes=batch_sizes, reset=_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
+    y, *final = _layer_by_layer(layer, call, x, states, unrolled if kernels else by_torch)
+    if packed:
+        outputs = PackedSequence(y, given.batch_sizes, given.sorted_indices, given.unsorted_indices)
+        if given.unsorted_indices is not None:
+            final = [s.index_select(1, given.unsorted_indices) for s in final]
+        return outputs, final[0] if len(final) == 1 else tuple(final)
+    return _as_torch(layer, y, final, unbatched=unbatched)
+
+
+def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor | None) -> Any:
+    states = _as_states(hx)
+    fits = ids.dim() in (1, 2) and all(s.dim() == ids.dim() + 1 for s in states) and len(embedding) <= TABLE_ROWS
+    if not fits or layer.proj_size or not by_kernels((embedding, *states, *layer._flat_weights)):
+        return layer(F.embedding(ids, embedding), hx, reset)
+    unbatched = ids.dim() == 1
+    ids = ids.long()
+    if unbatched:
+        ids, states = ids.unsqueeze(1), [s.unsqueeze(1) for s in states]
+    elif layer.batch_first:
+        ids = ids.t()
+    states = _initial(layer, states, embedding, ids.shape[1])
+    shape = (layer.num_layers * (2 if layer.bidirectional else 1), ids.shape[1], layer.hidden_size)
+    for state in states:
+        layer.check_hidden_size(state, shape)
+    call = _call(layer, reset=_time_first(layer, reset, ids.shape, unbatched=unbatched), table=True)
+    y, *final = _layer_by_layer(layer, call, ids, states, unrolled, embedding)
+    return _as_torch(layer, y, final, unbatched=unbatched)
+
+
+def _layer_by_layer(
+    layer: Any,
+    call: Call,
+    x: Tensor,
+    states: Sequence[Tensor],
+    run: Callable[..., tuple[Tensor, ...]],
+    embedding: Tensor | None = None,
+) -> tuple[Tensor, ...]:
+    """Run all layers in one call, or one by one with dropout between them."""
+    D, n = call.num_directions, 4 if call.bias else 2
+    weights = list(layer._flat_weights)
+    if embedding is not None:
+        for i in range(0, D * n, n):
+            weights[i] = F.linear(embedding, weights[i], weights[i + 2] if call.bias else None)
+    if not (layer.dropout and layer.training and layer.num_layers > 1):
+        return run(call, x, states, weights)
+    finals = []
+    for index in range(layer.num_layers):
+        of_layer = slice(index * D, (index + 1) * D)
+        x, *final = run(call, x, [s[of_layer] for s in states], weights[index * D * n : (index + 1) * D * n])
+        finals.append(final)
+        call = _call(layer, batch_sizes=call.batch_sizes, reset=call.reset)  # above the bottom there are no ids
+        if index + 1 < layer.num_layers:
+            x = F.dropout(x, layer.dropout)
+    return (x, *(torch.cat(parts) for parts in zip(*finals, strict=True)))
+
+
+def _call(layer: Any, *, batch_sizes: Tensor | None = None, reset: Tensor | None = None, table: bool = False) -> Call:
+    return Call(layer.mode, 2 if layer.bidirectional else 1, layer.bias, batch_sizes, reset, table)
+
+
+def _as_states(hx: Any) -> list[Tensor]:
+    return [] if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
+
+
+def _initial(layer: Any, states: list[Tensor], like: Tensor, batch_size: int) -> list[Tensor]:
+    if states:
+        return states
+    rows = layer.num_layers * (2 if layer.bidirectional else 1)
+    zeros = torch.zeros(rows, batch_size, layer.hidden_size, dtype=like.dtype, device=like.device)
+    return [zeros] * (2 if layer.mode == "LSTM" else 1)
+
+
+def _time_first(layer: Any, reset: Tensor | None, shape: Sequence[int], *, unbatched: bool) -> Tensor | None:
+    """Return reset as (T, B) booleans."""
+    if reset is None:
+        return None
+    starts = reset.unsqueeze(1) if unbatched else reset.transpose(0, 1) if layer.batch_first else reset
+    if starts.dtype != torch.bool or tuple(starts.shape) != tuple(shape):
+        expected = tuple(shape[:1]) if unbatched else tuple(reversed(shape)) if layer.batch_first else tuple(shape)
+        raise ValueError(f"reset: given {reset.dtype} {tuple(reset.shape)}, expected booleans {expected}")
+    return starts
+
+
+def _as_torch(layer: Any, y: Tensor, final: list[Tensor], *, unbatched: bool) -> Any:
+    if unbatched:
+        y, final = y.squeeze(1), [s.squeeze(1) for s in final]
+    elif layer.batch_first:
+        y = y.transpose(0, 1)
+    return y, final[0] if len(final) == 1 else tuple(final)

@@ -269,20 +269,20 @@ struct LayerOf {
                           Index n) {
         const Forward<T>& f = b.forward;
         const Index row = panels.layout.row(), width = panels.layout.width(), total = steps.offset[steps.T];
-        for (Index j = begin; j < begin + n; ++j) {
-            const Index place = steps.offset[t] + j;
-            const T* d_y = b.d_y.at(t, j);
-            const T* h_prev = C::reads_h ? h_before(f, steps, t, j) : nullptr;
-            for (Index block = 0; block < panels.layout.blocks; ++block) {
-                const Index p = C::many_blocks ? block / Layout::slots : block;
-                const Index at = (p * total + place) * row + (C::many_blocks ? block % Layout::slots : 0) * L;
-                const int valid = int(panels.valid(block));
+        for (Index block = 0; block < panels.layout.blocks; ++block) {
+            const Index p = C::many_blocks ? block / Layout::slots : block;
+            const int valid = int(panels.valid(block));
+            for (Index j = begin; j < begin + n; ++j) {
+                const Index place = p * total + steps.offset[t] + j;
+                const Index at = place * row + (C::many_blocks ? block % Layout::slots : 0) * L;
                 T* d_h = b.d_h + j * width + block * L;
                 T* d_c = C::has_c ? b.d_c + j * width + block * L : nullptr;
-                Derivative<T> d{load(d_h) + load_first(d_y + block * L, valid), C::has_c ? load(d_c) : Vector<T>{}};
+                Derivative<T> d;
+                d.d_h = load(d_h) + load_first(b.d_y.at(t, j) + block * L, valid);
+                if (C::has_c) d.d_c = load(d_c);
                 Vector<T> h{};
-                if (C::reads_h) h = load_first(h_prev + block * L, valid);
-                C::back(f.gates + at, f.memory ? f.memory + (p * total + place) * 2 * L : nullptr, h, b.d_gates + at, d);
+                if (C::reads_h) h = load_first(h_before(f, steps, t, j) + block * L, valid);
+                C::back(f.gates + at, C::has_c ? f.memory + place * 2 * L : nullptr, h, b.d_gates + at, d);
                 store(d_h, d.d_h);
                 if (C::has_c) store(d_c, d.d_c);
             }

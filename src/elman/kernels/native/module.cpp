@@ -307,6 +307,7 @@ void bind(nb::module_& m, const char* weights, const char* tape) {
 }  // namespace elman
 
 NB_MODULE(_native, m) {
+    nb::set_leak_warnings(false);  // a graph of torch's that is alive at exit may hold a tape
     m.doc() = "The compiled kernels. elman.kernels is their face.";
     elman::bind<float>(m, "Weights32", "Tape32");
     elman::bind<double>(m, "Weights64", "Tape64");

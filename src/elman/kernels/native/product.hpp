@@ -29,9 +29,11 @@ void rows_tile(const T* const* a, Index a_at, const Run* runs, Index num_runs, c
     constexpr int L = kLanes<T>;
     Vector<T> sum[R][N];
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
+        const T* start = first ? first : c[r] + c_at;
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) sum[r][n] = load(first ? first + n * L : c[r] + c_at + n * L);
+        for (int n = 0; n < N; ++n) sum[r][n] = load(start + n * L);
+    }
     for (Index i = 0; i < num_runs; ++i) {
         const T* rows[R];
 #pragma GCC unroll 8

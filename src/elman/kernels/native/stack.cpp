@@ -53,8 +53,8 @@ private:
 template <class T>
 Weights<T>::Weights(std::vector<Kind> kinds, Index directions, const std::vector<Parameters<T>>& parameters,
                     Index table_rows, Index threads)
-    : kinds_(std::move(kinds)), directions_(directions) {
-    const Kernels<T>& k = kernels<T>();
+    : kernels_(&elman::kernels<T>()), kinds_(std::move(kinds)), directions_(directions) {
+    const Kernels<T>& k = *kernels_;
     const auto gathered = [&](std::size_t i) { return table_rows > 0 && Index(i) < directions_; };
     Index bytes = 0, weights = 0;
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
@@ -169,7 +169,8 @@ template <class T>
 void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequences<const T>& x,
              const Sequences<const std::int64_t>& ids, const Sequences<T>& y, const std::vector<State<const T>>& first,
              const std::vector<State<T>>& last, Index threads) {
-    const Kernels<T>& k = kernels<T>();
+    const Kernels<T>& k = weights.kernels();
+    tape.kernels = &k;
     Batch& batch = tape.batch;
     const Steps& steps = batch.steps();
     const Index places = batch.places(), D = weights.directions(), widest = weights.widest();
@@ -237,7 +238,7 @@ template <class T>
 void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
               const std::vector<State<const T>>& d_last, const Sequences<T>& d_x,
               const std::vector<State<T>>& d_first, const std::vector<ParameterGradients<T>>& gradients, Index threads) {
-    const Kernels<T>& k = kernels<T>();
+    const Kernels<T>& k = *tape.kernels;
     Batch& batch = tape.batch;
     const Steps& steps = batch.steps();
     const Index places = batch.places(), D = tape.directions, count = Index(tape.layers.size());

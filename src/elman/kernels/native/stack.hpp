@@ -31,6 +31,7 @@ public:
     Weights(std::vector<Kind> kinds, Index directions, const std::vector<Parameters<T>>& parameters, Index table_rows,
             Index threads);
 
+    const Kernels<T>& kernels() const { return *kernels_; }
     const std::vector<Kind>& kinds() const { return kinds_; }
     const Packed<T>& packed(std::size_t i) const { return packed_[i]; }
     Index directions() const { return directions_; }
@@ -39,6 +40,7 @@ public:
     Index widest() const { return widest_; }
 
 private:
+    const Kernels<T>* kernels_;  // of the instruction set that the layout is for
     std::vector<Kind> kinds_;
     Index directions_, widest_ = 0;
     std::vector<Packed<T>> packed_;
@@ -94,6 +96,7 @@ struct Tape {
     Tape(const Tape&) = delete;
 
     Batch batch;
+    const Kernels<T>* kernels = nullptr;
     std::vector<Forward<T>> layers;  // by layer, then direction
     std::vector<Memory> memory;
     Index directions = 1;

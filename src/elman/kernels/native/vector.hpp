@@ -13,6 +13,9 @@
 #include <initializer_list>
 
 #if defined(__AVX512F__) || defined(__AVX2__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpragmas"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own header warns of itself
 #include <immintrin.h>
 #endif
 
@@ -121,8 +124,21 @@ ELMAN_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
 // x between low and high; nan stays nan, so that a diverging network is seen to diverge.
 template <class T>
 ELMAN_INLINE Vector<T> clamp(Vector<T> x, T low, T high) {
-    x = x < broadcast(low) ? broadcast(low) : x;
-    return x > broadcast(high) ? broadcast(high) : x;
+    const Vector<T> least = broadcast(low), most = broadcast(high);
+#if defined(__AVX512F__)  // one instruction each, which gives its second operand where either is nan
+    if constexpr (sizeof(T) == 4)
+        return (Vector<T>)_mm512_min_ps((__m512)most, _mm512_max_ps((__m512)least, (__m512)x));
+    else
+        return (Vector<T>)_mm512_min_pd((__m512d)most, _mm512_max_pd((__m512d)least, (__m512d)x));
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4)
+        return (Vector<T>)_mm256_min_ps((__m256)most, _mm256_max_ps((__m256)least, (__m256)x));
+    else
+        return (Vector<T>)_mm256_min_pd((__m256d)most, _mm256_max_pd((__m256d)least, (__m256d)x));
+#else
+    x = x < least ? least : x;
+    return x > most ? most : x;
+#endif
 }
 
 }  // namespace elman::ELMAN_ISA

@@ -1,0 +1,41 @@
+"""The cells compiled: what cells/unroll.py computes, in C++, a whole sequence in one call.
+
+    machine.py       are they here, for which instruction set, on how many threads
+    sequence.py      forward, backward and run, with the arguments and results of cells/unroll.py
+    native/          the sources
+
+All cells of CELLS, float32 and float64, layers, both directions, lengths and resets. Every result of a row depends on
+that row alone, to the last bit: not on the other rows of the batch, nor on the number of threads. An installation
+without a compiler has no kernels (ELMAN_WITHOUT_KERNELS=1): everything works by NumPy and torch then, slower.
+"""
+
+from __future__ import annotations
+
+from .machine import (
+    available,
+    borrow_threads,
+    get_num_threads,
+    instruction_set,
+    instruction_sets,
+    set_num_threads,
+    use_instruction_set,
+    why_not,
+)
+from .sequence import Stack, Tape, backward, forward, pack, supports
+
+__all__ = [
+    "Stack",
+    "Tape",
+    "available",
+    "backward",
+    "borrow_threads",
+    "forward",
+    "get_num_threads",
+    "instruction_set",
+    "instruction_sets",
+    "pack",
+    "set_num_threads",
+    "supports",
+    "use_instruction_set",
+    "why_not",
+]

@@ -1,0 +1,208 @@
+"""Stacks of cells over whole sequences, by the compiled kernels: the functions of cells/unroll.py.
+
+    forward    outputs, final state and tape        backward    every gradient from the tape
+    Stack      packed weights, for running many sequences through the same ones
+
+Symbols and rules are those of cells/unroll.py. Two things are more than there: x may be packed, (N, I), row by row of
+falling length, step by step (as torch packs it); and with a table (rows, G*H) in the place of the bottom W, x holds
+rows of the table, integers (B, T): their products W x + b_ih are there already, and are gathered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.cells import CELLS, Cell, Elman, LayerParameters
+from elman.cells.unroll import Gradients, StackParameters, StackState, State
+
+from . import machine
+
+if TYPE_CHECKING:
+    from . import _native
+
+Array = npt.NDArray[Any]
+_NAMES = {made: name for name, made in CELLS.items()}
+_DTYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
+
+
+def supports(cell: Cell, dtype: npt.DTypeLike) -> bool:
+    """Return whether the kernels are here, and have this cell in this precision."""
+    return machine.available() and type(cell) in _NAMES and np.dtype(dtype) in _DTYPES
+
+
+def pack(
+    cell: str,
+    activation: str,
+    num_directions: int,
+    parameters: Sequence[_native.Four],
+    *,
+    table: bool,
+    threads: int,
+) -> _native._Weights:
+    """Return the compiled module's own packed weights: for callers that have their own arrays (nn/unrolled.py)."""
+    kind: type[_native._Weights] = getattr(machine.native, _DTYPES[parameters[0][1].dtype])  # type: ignore[union-attr]
+    return kind.pack(cell, activation, num_directions, parameters, table, threads)
+
+
+class Stack:
+    """The weights of a stack, packed for the kernels: a copy, so that later changes of the arrays do not count."""
+
+    def __init__(self, cell: Cell, params: StackParameters, *, table: bool = False, threads: int | None = None) -> None:
+        """Pack the weights of [layer][direction]; with table the bottom W holds a table's products (see above)."""
+        dtype = params[0][0].U.dtype
+        if not supports(cell, dtype):
+            raise ValueError(f"no kernels for {type(cell).__name__} in {dtype}: {machine.why_not() or 'not compiled'}")
+        self.cell, self.dtype, self.table = cell, dtype, table
+        self.num_directions = len(params[0])
+        self.hidden_sizes = [[p.hidden_size for p in layer] for layer in params]
+        self._flat = [_four(p, dtype) for layer in params for p in layer]
+        activation = cell.activation if isinstance(cell, Elman) else "tanh"
+        name = _NAMES[type(cell)]
+        self._weights = pack(name, activation, self.num_directions, self._flat, table=table, threads=_threads(threads))
+
+    def zero_state(self, batch_size: int) -> StackState:
+        """Return the state of zeros."""
+        return tuple(
+            tuple(tuple(np.zeros((batch_size, H), self.dtype) for _ in self.cell.states) for H in layer)
+            for layer in self.hidden_sizes
+        )
+
+    def run(
+        self,
+        x: Array,
+        state: StackState | None = None,
+        lengths: npt.ArrayLike | None = None,
+        reset: npt.ArrayLike | None = None,
+        *,
+        threads: int | None = None,
+    ) -> tuple[Array, StackState]:
+        """Return the outputs (B, T, D*H), or (N, D*H) of packed x, and the final state."""
+        outputs, final, _ = self._run(x, state, lengths, reset, keep=False, threads=threads)
+        return outputs, final
+
+    def forward(
+        self,
+        x: Array,
+        state: StackState | None = None,
+        lengths: npt.ArrayLike | None = None,
+        reset: npt.ArrayLike | None = None,
+        *,
+        outputs: Array | None = None,
+        threads: int | None = None,
+    ) -> tuple[Array, StackState, Tape]:
+        """Return the same, and the tape.
+
+        outputs is written into where given (zeros past the lengths are the caller's then). The tape points to x,
+        outputs and state: backward needs them unchanged.
+        """
+        y, final, kept = self._run(x, state, lengths, reset, keep=True, threads=threads, outputs=outputs)
+        assert kept is not None
+        return y, final, Tape(self.cell, self._flat, self.num_directions, self.table, x, final, kept)
+
+    def _run(
+        self,
+        x: Array,
+        state: StackState | None,
+        lengths: npt.ArrayLike | None,
+        reset: npt.ArrayLike | None,
+        *,
+        keep: bool,
+        threads: int | None,
+        outputs: Array | None = None,
+    ) -> tuple[Array, StackState, _native._Tape | None]:
+        x = x.astype(np.int64, copy=False) if self.table else _strided(x, self.dtype)
+        packed = x.ndim == (1 if self.table else 2)
+        steps = x.shape if self.table else x.shape[:-1]
+        lengths = None if lengths is None else _integers(lengths, None if packed else steps)
+        batch_size = len(lengths) if packed and lengths is not None else steps[0]
+        state = self.zero_state(batch_size) if state is None else state
+        if outputs is None:
+            size = sum(self.hidden_sizes[-1])
+            outputs = (np.empty if lengths is None or packed else np.zeros)((*steps, size), self.dtype)
+        final = _map_state(np.empty_like, state)
+        starts = None if reset is None else np.ascontiguousarray(reset, dtype=np.bool_)
+        flat_state = _flat(_map_state(lambda s: np.ascontiguousarray(s, self.dtype), state))
+        kept = self._weights.run(x, outputs, flat_state, _flat(final), lengths, starts, keep, _threads(threads))
+        return outputs, final, kept
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """What forward leaves for backward."""
+
+    cell: Cell
+    parameters: list[_native.Four]
+    num_directions: int
+    table: bool
+    x: Array
+    final: StackState
+    kept: _native._Tape
+
+
+def forward(
+    cell: Cell,
+    params: StackParameters,
+    x: Array,
+    state: StackState | None = None,
+    lengths: npt.ArrayLike | None = None,
+    reset: npt.ArrayLike | None = None,
+    *,
+    threads: int | None = None,
+) -> tuple[Array, StackState, Tape]:
+    """Return outputs, final state and tape: unroll.forward."""
+    return Stack(cell, params, threads=threads).forward(x, state, lengths, reset, threads=threads)
+
+
+def backward(
+    tape: Tape, d_outputs: Array, d_state: StackState | None = None, *, threads: int | None = None
+) -> Gradients:
+    """Return the gradients by parameters (a table among them), inputs (empty where there is one) and initial state."""
+    dtype = d_outputs.dtype
+    d_x = None if tape.table else np.zeros(tape.x.shape, dtype)
+    d_first = _map_state(np.empty_like, tape.final)
+    gradients = [tuple(None if w is None else np.empty_like(w) for w in four) for four in tape.parameters]
+    last = None if d_state is None else _flat(_map_state(lambda s: np.ascontiguousarray(s, dtype), d_state))
+    tape.kept.run_back(
+        tape.parameters, _strided(d_outputs, dtype), last, d_x, _flat(d_first), gradients, _threads(threads)
+    )
+    layers = [LayerParameters(*four) for four in gradients]  # type: ignore[arg-type]
+    D = tape.num_directions
+    nested = [layers[i : i + D] for i in range(0, len(layers), D)]
+    return Gradients(nested, np.zeros(0, dtype) if d_x is None else d_x, d_first)
+
+
+def _threads(count: int | None) -> int:
+    return machine.get_num_threads() if count is None else count
+
+
+def _four(p: LayerParameters, dtype: np.dtype[Any]) -> Any:
+    return tuple(None if w is None else np.ascontiguousarray(w, dtype) for w in (p.W, p.U, p.b_ih, p.b_hh))
+
+
+def _strided(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return x with its last axis contiguous: the kernels take any strides in the others."""
+    x = x.astype(dtype, copy=False)
+    return x if x.strides[-1] == x.itemsize or x.shape[-1] <= 1 else np.ascontiguousarray(x)
+
+
+def _integers(lengths: npt.ArrayLike, steps: Sequence[int] | None) -> npt.NDArray[np.int64]:
+    given = np.asarray(lengths)
+    integers = given.dtype.kind in "iu" or not given.size  # an empty list is an array of floats
+    if steps is not None:
+        B, T = steps
+        if given.shape != (B,) or not integers or (B and (given.min() < 0 or given.max() > T)):
+            raise ValueError(f"lengths: given {given.tolist()}, expected {B} integers between 0 and {T}")
+    return np.ascontiguousarray(given, np.int64)
+
+
+def _map_state(function: Any, state: StackState) -> StackState:
+    return tuple(tuple(tuple(function(s) for s in states) for states in layer) for layer in state)
+
+
+def _flat(state: StackState) -> list[State]:
+    return [states for layer in state for states in layer]
