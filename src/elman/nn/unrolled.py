@@ -177,7 +177,7 @@ def _differentiable(
 @contextmanager
 def _without_onednn() -> Iterator[None]:
     before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
     try:
         yield
     finally:
