@@ -21,9 +21,10 @@ from .machine import (
     use_instruction_set,
     why_not,
 )
-from .sequence import Stack, Tape, backward, forward, pack, supports
+from .sequence import TABLE_ROWS, Stack, Tape, backward, forward, pack, supports
 
 __all__ = [
+    "TABLE_ROWS",
     "Stack",
     "Tape",
     "available",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from . import _native
 
 Array = npt.NDArray[Any]
+TABLE_ROWS = 1024  # a table of up to so many rows is worth making; the choice must not depend on what is in a batch
 _NAMES = {made: name for name, made in CELLS.items()}
 _DTYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
 

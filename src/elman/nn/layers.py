@@ -25,9 +25,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from .unrolled import Call, by_kernels, by_torch, unrolled
+from elman import kernels
 
-TABLE_ROWS = 1024  # an embedding of up to so many rows is multiplied whole; the choice must not depend on the batch
+from .unrolled import Call, by_kernels, by_torch, unrolled
 
 
 class RNN(torch.nn.RNN):
@@ -67,12 +67,12 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
     packed = isinstance(given, PackedSequence)
     x = given.data if packed else given
     states = _as_states(hx)
-    kernels = isinstance(x, Tensor) and not layer.proj_size and by_kernels((x, *states, *layer._flat_weights))
+    compiled = isinstance(x, Tensor) and not layer.proj_size and by_kernels((x, *states, *layer._flat_weights))
     batched_axes = 2 if packed else 3
     unbatched = isinstance(x, Tensor) and x.dim() == 2 and not packed
     well_formed = isinstance(x, Tensor) and (x.dim() == batched_axes or unbatched)
     well_formed = well_formed and all(s.dim() == (2 if unbatched else 3) for s in states)
-    if not well_formed or (reset is None and not kernels):
+    if not well_formed or (reset is None and not compiled):
         return of_torch(given, hx)  # which says what is wrong, too
     if packed and reset is not None:
         raise ValueError("reset: not with a packed sequence; pad its rows, or cut them into their documents")
@@ -89,7 +89,7 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
     if layer.batch_first and not packed:
         x = x.transpose(0, 1)
     call = _call(layer, batch_sizes=batch_sizes, reset=_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
-    y, *final = _layer_by_layer(layer, call, x, states, unrolled if kernels else by_torch)
+    y, *final = _layer_by_layer(layer, call, x, states, unrolled if compiled else by_torch)
     if packed:
         outputs = PackedSequence(y, given.batch_sizes, given.sorted_indices, given.unsorted_indices)
         if given.unsorted_indices is not None:
@@ -100,7 +100,9 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
 
 def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor | None) -> Any:
     states = _as_states(hx)
-    fits = ids.dim() in (1, 2) and all(s.dim() == ids.dim() + 1 for s in states) and len(embedding) <= TABLE_ROWS
+    fits = (
+        ids.dim() in (1, 2) and all(s.dim() == ids.dim() + 1 for s in states) and len(embedding) <= kernels.TABLE_ROWS
+    )
     if not fits or layer.proj_size or not by_kernels((embedding, *states, *layer._flat_weights)):
         return layer(F.embedding(ids, embedding), hx, reset)
     unbatched = ids.dim() == 1

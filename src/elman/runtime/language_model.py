@@ -4,7 +4,7 @@
     h_t      = stack(x_t, h_(t-1))
     logits_t = V h_t + b            of the token at t + 1; with tied weights V is the embedding
 
-NumPy over the cells; dropout is training's (tasks/language_model.py) and absent here.
+By the kernels, or NumPy over the cells; dropout is training's (tasks/language_model.py) and absent here.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class LanguageModelPredictor:
         self.codec = text.codec(vocabulary)
         self.tensors = tensors
         self._embedding = take(tensors, "embedding.weight", (V, config.embedding_size))
-        self._stack = Stack(config.build_cell(), tensors, config.embedding_size, config.hidden_sizes)
+        sizes = config.embedding_size, config.hidden_sizes
+        self._stack = Stack(config.build_cell(), tensors, *sizes, self._embedding)
         tied = config.tie_weights
         self._V = self._embedding if tied else take(tensors, "readout.weight", (V, config.hidden_sizes[-1]))
         self._b = take(tensors, "readout.bias", (V,))
@@ -143,12 +144,12 @@ class LanguageModelPredictor:
 
     def step(self, inputs: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
         """Return the logits (B, V) of the next tokens, and the next state, after token ids (B,)."""
-        outputs, state = self._stack.run(self._embedding[inputs][:, None], state)
+        outputs, state = self._stack.run(inputs[:, None], state)
         return readout.forward(outputs[:, 0], self._V, self._b), state
 
     def read(self, ids: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
         """Return the logits (V,) after all of ids (T,), at least one, and the state there (a batch of one)."""
-        outputs, state = self._stack.run(self._embedding[ids][None], state)
+        outputs, state = self._stack.run(ids[None], state)
         return readout.forward(outputs[0, -1], self._V, self._b), state
 
     # Scoring
@@ -159,7 +160,7 @@ class LanguageModelPredictor:
         for batch in held_out(tokens, scored_steps(len(self.vocabulary)), limit=limit):
             B, T = batch.inputs.shape
             state = state if len(next(iter(state.values()))) == B else self.initial_state(B)
-            outputs, state = self._stack.run(self._embedding[batch.inputs], state, batch.lengths)
+            outputs, state = self._stack.run(batch.inputs, state, batch.lengths)
             logits = readout.forward(outputs, self._V, self._b)
             mask = np.arange(T) < batch.lengths[:, None]
             log_p = np.take_along_axis(readout.log_softmax(logits), batch.targets[..., None], -1)[..., 0]

@@ -1,4 +1,4 @@
-"""Weights by name to the stack that `cells.unroll` runs; and its state as a flat dict, which can be sent and stored.
+"""Weights by name to the stack that kernels/ or cells/unroll.py runs; its state as a flat dict, to be sent and stored.
 
 Names are those of torch.nn's modules, one module a layer: `layers.0.weight_ih_l0`, `layers.0.bias_hh_l0`,
 `layers.1.weight_ih_l0_reverse`. State entries are named `layers.0.h`, `layers.0.c`, each (B, H): batch axis first.
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from elman import kernels
 from elman.cells import Cell, LayerParameters, unroll
 from elman.checkpoint import Tensors
 from elman.checkpoint.sealed import parse_tensors, tensor_bytes
@@ -30,11 +31,25 @@ def take(tensors: Tensors, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any
 
 
 class Stack:
-    """Recurrent layers, one after another, in one direction: the causal stack of a language model."""
+    """Recurrent layers, one after another, in one direction: the causal stack of a language model.
 
-    def __init__(self, cell: Cell, tensors: Tensors, input_size: int, hidden_sizes: Sequence[int]) -> None:
+    By the kernels where they are installed, by NumPy otherwise.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        tensors: Tensors,
+        input_size: int,
+        hidden_sizes: Sequence[int],
+        embedding: npt.NDArray[Any] | None = None,
+    ) -> None:
+        """Take weights by name; with an embedding (V, I), inputs may be its rows' numbers."""
         self.cell = cell
         self.parameters: list[list[LayerParameters]] = []
+        self._embedding = embedding
+        self._dense: kernels.Stack | None = None
+        self._gathered: kernels.Stack | None = None
         for index, H in enumerate(hidden_sizes):
             rows, prefix = cell.gates * H, f"layers.{index}."
             layer = LayerParameters(
@@ -53,11 +68,36 @@ class Stack:
     def run(
         self, x: npt.NDArray[Any], state: State, lengths: npt.NDArray[Any] | None = None
     ) -> tuple[npt.NDArray[Any], State]:
-        """Return the outputs (B, T, H) of inputs (B, T, I), and the state after them."""
+        """Return the outputs (B, T, H) of inputs (B, T, I), or of rows (B, T) of the embedding, and the state after."""
         names = self.cell.states
         nested = tuple((tuple(state[f"layers.{i}.{name}"] for name in names),) for i in range(len(self.parameters)))
-        outputs, final = unroll.run(self.cell, self.parameters, x, nested, lengths)
+        ids = x.dtype.kind in "iu"
+        if self._embedding is not None and ids and len(self._embedding) > kernels.TABLE_ROWS:
+            x, ids = self._embedding[x], False
+        if kernels.supports(self.cell, self.parameters[0][0].U.dtype):
+            packed = self._packed_table() if ids else self._packed()
+            outputs, final = packed.run(x, nested, lengths)
+        else:
+            x = self._embedding[x] if self._embedding is not None and ids else x
+            outputs, final = unroll.run(self.cell, self.parameters, x, nested, lengths)
         return outputs, self._flat(final)
+
+    def _packed(self) -> kernels.Stack:
+        if self._dense is None:
+            self._dense = kernels.Stack(self.cell, self.parameters)
+        return self._dense
+
+    def _packed_table(self) -> kernels.Stack:
+        """Pack the weights with the product of every row of the embedding in the place of the bottom W."""
+        if self._gathered is None:
+            assert self._embedding is not None
+            (bottom,), *above = self.parameters
+            products = self._embedding @ bottom.W.T
+            if bottom.b_ih is not None:
+                products += bottom.b_ih
+            table = LayerParameters(products, bottom.U, None, bottom.b_hh)
+            self._gathered = kernels.Stack(self.cell, [[table], *above], table=True)
+        return self._gathered
 
     def _flat(self, state: unroll.StackState) -> State:
         return {

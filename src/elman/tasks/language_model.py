@@ -34,7 +34,7 @@ from elman.runtime.language_model import LanguageModelConfig, LanguageModelPredi
 Carry = dict[str, Tensor] | None  # by name, each (B, H)
 
 PREVIEW_TOKENS = 160
-_LAYERS: dict[str, Callable[..., nn.RNNBase]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
+_LAYERS: dict[str, Callable[..., elman.nn.RNN | elman.nn.GRU | elman.nn.LSTM]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
 
 
 class LanguageModelNetwork(nn.Module):
@@ -76,12 +76,15 @@ class LanguageModelNetwork(nn.Module):
         """Return logits (T, B, V) and the next state for token ids (T, B); state None is zeros."""
         rate = self.config.dropout if self.training else 0.0
         shared = self.config.dropout_kind == "variational"
-        x = elman.nn.dropout(self.embedding(ids), rate, rng, shared_over_time=shared)
+        x = ids if rate == 0.0 else elman.nn.dropout(self.embedding(ids), rate, rng, shared_over_time=shared)
         next_state: dict[str, Tensor] = {}
         names = self._states
+        layer: Any  # one of _LAYERS
         for index, layer in enumerate(self.layers):
             given = None if state is None else tuple(state[f"layers.{index}.{name}"][None] for name in names)
-            x, final = layer(x, given[0] if given and len(names) == 1 else given)
+            hx = given[0] if given and len(names) == 1 else given
+            # rows of the embedding as they are need no product a token: one a row of the vocabulary will do
+            x, final = layer.from_ids(x, self.embedding.weight, hx) if x is ids else layer(x, hx)
             for name, tensor in zip(names, (final,) if len(names) == 1 else final, strict=True):
                 next_state[f"layers.{index}.{name}"] = tensor[0]
             x = elman.nn.dropout(x, rate, rng, shared_over_time=shared)
