@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from types import ModuleType
 
+import numpy as np
+import numpy.typing as npt
+
 _SWITCH = os.environ.get("ELMAN_KERNELS", "")
 _OFF = ("off", "0", "no")
 
@@ -85,3 +88,10 @@ def set_num_threads(count: int) -> None:
 def borrow_threads(library: str) -> bool:
     """Run on the OpenMP threads of a loaded library (torch's) from now on; False where it has none."""
     return native is not None and bool(native.borrow_threads(library))
+
+
+def read(data: npt.NDArray[np.float32]) -> float:
+    """Return the sum of a vector, read as fast as this machine can: what elman bench limit times."""
+    if native is None:
+        raise ValueError(f"no kernels: {_reason}")
+    return float(native.read(data))

@@ -61,6 +61,7 @@ class Stack:
         self.cell, self.dtype, self.table = cell, dtype, table
         self.num_directions = len(params[0])
         self.hidden_sizes = [[p.hidden_size for p in layer] for layer in params]
+        self._output_size = sum(self.hidden_sizes[-1])
         self._flat = [_four(p, dtype) for layer in params for p in layer]
         activation = cell.activation if isinstance(cell, Elman) else "tanh"
         name = _NAMES[type(cell)]
@@ -72,6 +73,19 @@ class Stack:
             tuple(tuple(np.zeros((batch_size, H), self.dtype) for _ in self.cell.states) for H in layer)
             for layer in self.hidden_sizes
         )
+
+    def step(self, x: Array, state: StackState) -> tuple[Array, StackState]:
+        """Return the outputs (B, D*H) and the next state of one step, x (B, I) or rows (B,) of the table.
+
+        The quickest way from token to token: one thread, and the interpreter is not released.
+        """
+        x = np.ascontiguousarray(x, np.int64 if self.table else self.dtype)
+        outputs = np.empty((len(x), self._output_size), self.dtype)
+        flat = [states for layer in state for states in layer]
+        final = [tuple(map(np.empty_like, states)) for states in flat]
+        self._weights.step(x, outputs, flat, final)
+        D = self.num_directions
+        return outputs, tuple(tuple(final[i : i + D]) for i in range(0, len(final), D))
 
     def run(
         self,
@@ -123,8 +137,7 @@ class Stack:
         batch_size = len(lengths) if packed and lengths is not None else steps[0]
         state = self.zero_state(batch_size) if state is None else state
         if outputs is None:
-            size = sum(self.hidden_sizes[-1])
-            outputs = (np.empty if lengths is None or packed else np.zeros)((*steps, size), self.dtype)
+            outputs = (np.empty if lengths is None or packed else np.zeros)((*steps, self._output_size), self.dtype)
         final = _map_state(np.empty_like, state)
         starts = None if reset is None else np.ascontiguousarray(reset, dtype=np.bool_)
         flat_state = _flat(_map_state(lambda s: np.ascontiguousarray(s, self.dtype), state))

@@ -18,6 +18,8 @@ from elman.checkpoint import Tensors
 from elman.checkpoint.sealed import parse_tensors, tensor_bytes
 from elman.errors import ModelError
 
+STEPPED_ROWS = 8  # a step of more rows is better shared among threads
+
 State = dict[str, npt.NDArray[Any]]
 
 
@@ -76,7 +78,11 @@ class Stack:
             x, ids = self._embedding[x], False
         if kernels.supports(self.cell, self.parameters[0][0].U.dtype):
             packed = self._packed_table() if ids else self._packed()
-            outputs, final = packed.run(x, nested, lengths)
+            if lengths is None and x.shape[1] == 1 and len(x) <= STEPPED_ROWS:
+                output, final = packed.step(x[:, 0], nested)
+                outputs = output[:, None]
+            else:
+                outputs, final = packed.run(x, nested, lengths)
         else:
             x = self._embedding[x] if self._embedding is not None and ids else x
             outputs, final = unroll.run(self.cell, self.parameters, x, nested, lengths)

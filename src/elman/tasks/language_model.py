@@ -34,7 +34,11 @@ from elman.runtime.language_model import LanguageModelConfig, LanguageModelPredi
 Carry = dict[str, Tensor] | None  # by name, each (B, H)
 
 PREVIEW_TOKENS = 160
-_LAYERS: dict[str, Callable[..., elman.nn.RNN | elman.nn.GRU | elman.nn.LSTM]] = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
+_LAYERS: dict[str, Callable[..., elman.nn.RNN | elman.nn.GRU | elman.nn.LSTM]] = {
+    "elman": elman.nn.RNN,
+    "gru": elman.nn.GRU,
+    "lstm": elman.nn.LSTM,
+}
 
 
 class LanguageModelNetwork(nn.Module):

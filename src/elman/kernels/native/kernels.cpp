@@ -69,6 +69,20 @@ static void weights(const Backward<T>& b, const Steps& steps, Index begin, Index
     for_cell<T>(b.forward.kind, [&](auto layer) { layer.weights(b, steps, begin, end, scratch); });
 }
 
+template <class T>
+static T read(const T* data, Index count) {
+    constexpr Index L = kLanes<T>, kChains = 8;
+    Vector<T> sums[kChains]{};
+    Index i = 0;
+    for (; i + kChains * L <= count; i += kChains * L)
+        for (Index c = 0; c < kChains; ++c) sums[c] += load(data + i + c * L);
+    T sum = 0;
+    for (; i < count; ++i) sum += data[i];
+    for (Index c = 0; c < kChains; ++c)
+        for (Index l = 0; l < L; ++l) sum += sums[c][l];
+    return sum;
+}
+
 #define ELMAN_STRING_(x) #x
 #define ELMAN_STRING(x) ELMAN_STRING_(x)
 
@@ -76,7 +90,7 @@ template <class T>
 static constexpr Kernels<T> all{
     ELMAN_STRING(ELMAN_ISA), layout<T>,           scratch_bytes<T>, packed_size<T>, pack_forward<T>, pack_bias<T>,
     pack_table<T>,           packed_back_size<T>, back_panels<T>,   pack_backward<T>, forward<T>,    backward<T>,
-    segments<T>,             weights<T>,
+    segments<T>,             weights<T>,          read<T>,
 };
 
 extern const Kernels<float> floats;

@@ -154,8 +154,15 @@ std::vector<State<T>> states(const char* name, const nb::list& list, const std::
     return all;
 }
 
+// Packed weights, and what a step by them needs.
 template <class T>
-std::unique_ptr<Weights<T>> pack(const std::string& cell, const std::string& activation, Index directions,
+struct Stack {
+    Weights<T> weights;
+    std::unique_ptr<Stepper<T>> stepper;
+};
+
+template <class T>
+std::unique_ptr<Stack<T>> pack(const std::string& cell, const std::string& activation, Index directions,
                                  const nb::list& parameters, bool table, Index threads) {
     if (directions < 1 || directions > 2 || parameters.size() == 0 || Index(parameters.size()) % directions)
         refuse("parameters: expected layers times directions");
@@ -190,7 +197,7 @@ std::unique_ptr<Weights<T>> pack(const std::string& cell, const std::string& act
     for (const Parameters<T>& p : all)
         if (!p.W || !p.U) refuse("parameters: W and U are needed");
     nb::gil_scoped_release release;
-    return std::make_unique<Weights<T>>(kinds, directions, all, table_rows, threads);
+    return std::unique_ptr<Stack<T>>(new Stack<T>{Weights<T>(kinds, directions, all, table_rows, threads), nullptr});
 }
 
 // A tape, and the arrays that it points to.
@@ -238,9 +245,10 @@ void check_ids(const Sequences<const std::int64_t>& ids, const Sizes& sizes, Ind
 }
 
 template <class T>
-std::unique_ptr<Kept<T>> run(const Weights<T>& weights, nb::object inputs, nb::object outputs, nb::list first,
+std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::object outputs, nb::list first,
                              const nb::list& last, std::optional<Lengths> lengths, std::optional<Resets> reset, bool keep,
                              Index threads) {
+    const Weights<T>& weights = stack.weights;
     const Index table_rows = weights.packed(0).table ? weights.packed(0).table_rows : 0;
     const Sizes sizes = sizes_of(inputs, table_rows > 0, lengths);
     if (reset) {
@@ -270,6 +278,23 @@ std::unique_ptr<Kept<T>> run(const Weights<T>& weights, nb::object inputs, nb::o
     return kept;
 }
 
+// The interpreter is not released: a step takes microseconds, and the stepper is not for two threads at once.
+template <class T>
+void step(Stack<T>& stack, nb::object inputs, nb::object outputs, const nb::list& first, const nb::list& last) {
+    const Weights<T>& weights = stack.weights;
+    const bool gathered = weights.packed(0).table != nullptr;
+    const Sizes sizes = sizes_of(outputs, true, std::nullopt);  // (B, D * H)
+    const Index B = sizes.B;
+    const T* x = gathered ? nullptr : required<const T>("x", inputs, {B, weights.kinds()[0].I});
+    const std::int64_t* ids = gathered ? required<const std::int64_t>("ids", inputs, {B}) : nullptr;
+    if (gathered) check_ids<T>({ids, 0, 1}, {B, 1, B, true}, weights.packed(0).table_rows);
+    T* y = required<T>("outputs", outputs, {B, weights.output_size(weights.layers() - 1)});
+    const auto from = states<const T>("state", first, weights.kinds(), B, false);
+    const auto to = states<T>("final state", last, weights.kinds(), B, false);
+    if (!stack.stepper || stack.stepper->rows() != B) stack.stepper = std::make_unique<Stepper<T>>(weights, B);
+    stack.stepper->step(x, ids, y, from, to);
+}
+
 template <class T>
 void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, std::optional<nb::list> d_last,
               nb::object d_x, const nb::list& d_first, const nb::list& gradients, Index threads) {
@@ -293,9 +318,10 @@ void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, s
 
 template <class T>
 void bind(nb::module_& m, const char* weights, const char* tape) {
-    nb::class_<Weights<T>>(m, weights)
+    nb::class_<Stack<T>>(m, weights)
         .def_static("pack", &pack<T>, nb::arg("cell"), nb::arg("activation"), nb::arg("directions"),
                     nb::arg("parameters"), nb::arg("table"), nb::arg("threads"))
+        .def("step", &step<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"))
         .def("run", &run<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"),
              nb::arg("lengths").none(), nb::arg("reset").none(), nb::arg("keep"), nb::arg("threads"));
     nb::class_<Kept<T>>(m, tape).def("run_back", &run_back<T>, nb::arg("parameters"), nb::arg("d_outputs"),
@@ -311,6 +337,9 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled kernels. elman.kernels is their face.";
     elman::bind<float>(m, "Weights32", "Tape32");
     elman::bind<double>(m, "Weights64", "Tape64");
+    m.def("read", [](nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> data) {
+        return elman::kernels<float>().read(data.data(), elman::Index(data.size()));
+    }, nb::arg("data"));
     m.def("instruction_sets", &elman::instruction_sets);
     m.def("use_instruction_set", &elman::use_instruction_set, nb::arg("name"));
     m.def("borrow_threads", [](const std::string& library) { return elman::borrow_threads(library.c_str()); },

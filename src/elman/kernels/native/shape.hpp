@@ -117,6 +117,8 @@ struct Kernels {
     void (*backward)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);  // shares: rows j
     Index (*segments)(const Kind&);  // the shares of weights
     void (*weights)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);
+
+    T (*read)(const T* data, Index count);  // their sum: how fast can memory be read?
 };
 
 }  // namespace elman

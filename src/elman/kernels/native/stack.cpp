@@ -165,18 +165,17 @@ std::vector<Index> Batch::cut_rows(Index parts) const {
 
 // Forward and backward
 
+// Lays out the stack in tape.layers; returns how many bytes of scratch a thread needs. Places where x, y and the states
+// lie are the caller's to fill in.
 template <class T>
-void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequences<const T>& x,
-             const Sequences<const std::int64_t>& ids, const Sequences<T>& y, const std::vector<State<const T>>& first,
-             const std::vector<State<T>>& last, Index threads) {
+Index lay_out(const Weights<T>& weights, Tape<T>& tape, bool keep, const Vectors<const T>& x,
+              const Vectors<const std::int64_t>& ids, const Vectors<T>& y) {
     const Kernels<T>& k = weights.kernels();
     tape.kernels = &k;
+    tape.directions = weights.directions();
     Batch& batch = tape.batch;
     const Steps& steps = batch.steps();
     const Index places = batch.places(), D = weights.directions(), widest = weights.widest();
-    tape.directions = D;
-    threads = std::min(worth(threads, flops(weights.kinds(), places)), std::max(Index(1), steps.B));
-
     Index own = Pieces::size<T>(widest), scratch = 0;  // zeros
     for (std::size_t i = 0; i < weights.kinds().size(); ++i) {
         const Kind& kind = weights.kinds()[i];
@@ -192,12 +191,11 @@ void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequence
     T* zeros = pieces.template take<T>(widest);
     std::fill(zeros, zeros + widest, T(0));
 
-    Vectors<const T> inputs = batch.vectors(x);
-    const Vectors<const std::int64_t> input_ids = batch.vectors(ids);
+    Vectors<const T> inputs = x;
     for (Index layer = 0; layer < weights.layers(); ++layer) {
         const Index width = weights.output_size(layer);
         const bool top = layer + 1 == weights.layers();
-        const Vectors<T> outputs = top ? batch.vectors(y) : batch.by_place(pieces.template take<T>(places * width), width);
+        const Vectors<T> outputs = top ? y : batch.by_place(pieces.template take<T>(places * width), width);
         Index at = 0;
         for (Index d = 0; d < D; ++d) {
             const std::size_t i = std::size_t(layer * D + d);
@@ -207,13 +205,9 @@ void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequence
             f.kind = kind;
             f.packed = weights.packed(i);
             f.x = inputs;
-            f.ids = input_ids;
+            f.ids = ids;
             f.y = outputs;
             f.y.data += at;
-            f.h_first = first[i].h;
-            f.c_first = first[i].c;
-            f.h_last = last[i].h;
-            f.c_last = last[i].c;
             f.gates = keep ? pieces.template take<T>(places * layout.panels * layout.row()) : nullptr;
             f.memory = keep && kind.cell == Cell::lstm
                            ? pieces.template take<T>(places * layout.panels * 2 * layout.lanes)
@@ -225,13 +219,65 @@ void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequence
         }
         inputs = {outputs.data, outputs.time, outputs.row};
     }
+    return scratch;
+}
 
+template <class T>
+void give_states(Tape<T>& tape, const std::vector<State<const T>>& first, const std::vector<State<T>>& last) {
+    for (std::size_t i = 0; i < tape.layers.size(); ++i) {
+        Forward<T>& f = tape.layers[i];
+        f.h_first = first[i].h;
+        f.c_first = first[i].c;
+        f.h_last = last[i].h;
+        f.c_last = last[i].c;
+    }
+}
+
+template <class T>
+void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequences<const T>& x,
+             const Sequences<const std::int64_t>& ids, const Sequences<T>& y, const std::vector<State<const T>>& first,
+             const std::vector<State<T>>& last, Index threads) {
+    const Kernels<T>& k = weights.kernels();
+    Batch& batch = tape.batch;
+    const Steps& steps = batch.steps();
+    const Vectors<const T> inputs = batch.vectors(x);
+    const Vectors<const std::int64_t> input_ids = batch.vectors(ids);
+    const Index scratch = lay_out(weights, tape, keep, inputs, input_ids, batch.vectors(y));
+    give_states(tape, first, last);
+    threads = std::min(worth(threads, flops(weights.kinds(), batch.places())), std::max(Index(1), steps.B));
     Memory scratches(std::size_t(scratch * threads));
     const std::vector<Index> cuts = batch.cut_rows(threads);
     in_parallel(threads, [&](Index i) {
         for (const Forward<T>& f : tape.layers)
             k.forward(f, steps, cuts[std::size_t(i)], cuts[std::size_t(i) + 1], scratches.as<char>() + scratch * i);
     });
+}
+
+template <class T>
+Stepper<T>::Stepper(const Weights<T>& weights, Index B)
+    : kernels_(&weights.kernels()), tape_(Batch(1, B, nullptr, nullptr, false)), directions_(weights.directions()) {
+    Batch& batch = tape_.batch;
+    const bool gathered = weights.packed(0).table != nullptr;
+    const Vectors<const T> x = batch.template by_place<const T>(nullptr, weights.kinds()[0].I);
+    const Vectors<const std::int64_t> ids = batch.template by_place<const std::int64_t>(nullptr, 1);
+    const Vectors<T> y = batch.template by_place<T>(nullptr, weights.output_size(weights.layers() - 1));
+    const Index scratch = lay_out(weights, tape_, false, gathered ? Vectors<const T>{} : x, ids, y);
+    scratch_ = Memory(std::size_t(scratch));
+}
+
+template <class T>
+void Stepper<T>::step(const T* x, const std::int64_t* ids, T* y, const std::vector<State<const T>>& first,
+                      const std::vector<State<T>>& last) {
+    const Steps& steps = tape_.batch.steps();
+    give_states(tape_, first, last);
+    const Index count = Index(tape_.layers.size());
+    Index at = 0;
+    for (Index i = 0; i < count; ++i) {
+        Forward<T>& f = tape_.layers[std::size_t(i)];
+        if (i < directions_) f.x.data = x, f.ids.data = ids;
+        if (i >= count - directions_) f.y.data = y + at, at += f.kind.H;
+        kernels_->forward(f, steps, 0, steps.B, scratch_.as<char>());
+    }
 }
 
 template <class T>
@@ -323,6 +369,7 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
 
 #define ELMAN_INSTANTIATE(T)                                                                                        \
     template class Weights<T>;                                                                                      \
+    template class Stepper<T>;                                                                                      \
     template void forward<T>(const Weights<T>&, Tape<T>&, bool, const Sequences<const T>&,                          \
                              const Sequences<const std::int64_t>&, const Sequences<T>&,                             \
                              const std::vector<State<const T>>&, const std::vector<State<T>>&, Index);              \

@@ -108,6 +108,26 @@ void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequence
              const Sequences<const std::int64_t>& ids, const Sequences<T>& y, const std::vector<State<const T>>& first,
              const std::vector<State<T>>& last, Index threads);
 
+// One step of a few rows at a time, with everything that forward prepares kept from one step to the next. Not for two
+// threads at once.
+template <class T>
+class Stepper {
+public:
+    Stepper(const Weights<T>& weights, Index B);
+
+    Index rows() const { return tape_.batch.steps().B; }
+
+    // x (B, I), or ids (B,) where the weights have a table; y (B, D * H).
+    void step(const T* x, const std::int64_t* ids, T* y, const std::vector<State<const T>>& first,
+              const std::vector<State<T>>& last);
+
+private:
+    const Kernels<T>* kernels_;
+    Tape<T> tape_;
+    Index directions_;
+    Memory scratch_;
+};
+
 // Runs it backwards. parameters are those of forward; `d_last` may be empty (zeros); d_x.data may be null.
 template <class T>
 void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
