@@ -16,7 +16,7 @@ class _Tape:
         d_outputs: Array,
         d_final: Sequence[tuple[Array | None, ...]] | None,
         d_x: Array | None,
-        d_state: Sequence[tuple[Array | None, ...]],
+        d_state: Sequence[tuple[Array | None, ...]] | None,
         gradients: Sequence[Four],
         threads: int,
     ) -> None: ...
@@ -37,7 +37,7 @@ class _Weights:
         self,
         inputs: Array,
         outputs: Array,
-        state: Sequence[tuple[Array, ...]],
+        state: Sequence[tuple[Array, ...]] | None,
         final: Sequence[tuple[Array, ...]],
         lengths: npt.NDArray[np.int64] | None,
         reset: npt.NDArray[np.bool_] | None,

@@ -81,11 +81,11 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
     batch_sizes = given.batch_sizes if packed else None
     if unbatched:
         x, states = x.unsqueeze(0 if layer.batch_first else 1), [s.unsqueeze(1) for s in states]
-    B = int(batch_sizes[0]) if batch_sizes is not None else x.shape[0 if layer.batch_first else 1]
-    states = _initial(layer, states, x, B)
-    if packed and given.sorted_indices is not None and hx is not None:
+    if packed and given.sorted_indices is not None:
         states = [s.index_select(1, given.sorted_indices) for s in states]
-    layer.check_forward_args(x, states[0] if len(states) == 1 else tuple(states), batch_sizes)
+    layer.check_input(x, batch_sizes)
+    if states:
+        layer.check_forward_args(x, states[0] if len(states) == 1 else tuple(states), batch_sizes)
     if layer.batch_first and not packed:
         x = x.transpose(0, 1)
     call = _call(layer, batch_sizes=batch_sizes, reset=_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
@@ -111,7 +111,6 @@ def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor
         ids, states = ids.unsqueeze(1), [s.unsqueeze(1) for s in states]
     elif layer.batch_first:
         ids = ids.t()
-    states = _initial(layer, states, embedding, ids.shape[1])
     shape = (layer.num_layers * (2 if layer.bidirectional else 1), ids.shape[1], layer.hidden_size)
     for state in states:
         layer.check_hidden_size(state, shape)
@@ -153,14 +152,6 @@ def _call(layer: Any, *, batch_sizes: Tensor | None = None, reset: Tensor | None
 
 def _as_states(hx: Any) -> list[Tensor]:
     return [] if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
-
-
-def _initial(layer: Any, states: list[Tensor], like: Tensor, batch_size: int) -> list[Tensor]:
-    if states:
-        return states
-    rows = layer.num_layers * (2 if layer.bidirectional else 1)
-    zeros = torch.zeros(rows, batch_size, layer.hidden_size, dtype=like.dtype, device=like.device)
-    return [zeros] * (2 if layer.mode == "LSTM" else 1)
 
 
 def _time_first(layer: Any, reset: Tensor | None, shape: Sequence[int], *, unbatched: bool) -> Tensor | None:

@@ -79,11 +79,14 @@ class Call:
 
 def by_kernels(tensors: Sequence[Tensor]) -> bool:
     """Return whether the kernels can compute with these: on the CPU, of one precision, outside of torch's tracing."""
-    first = tensors[0]
+    dtype = tensors[0].dtype
+    if dtype not in _DTYPES:
+        return False
+    for t in tensors:
+        if t.dtype != dtype or not t.is_cpu or t.layout != torch.strided:
+            return False
     return (
         kernels.available()
-        and first.dtype in _DTYPES
-        and all(t.dtype == first.dtype and t.device.type == "cpu" and t.layout == torch.strided for t in tensors)
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
@@ -92,34 +95,38 @@ def by_kernels(tensors: Sequence[Tensor]) -> bool:
 
 
 def unrolled(call: Call, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Return outputs (T, B, D*H), or (N, D*H), and the final states, by the kernels."""
+    """Return outputs (T, B, D*H), or (N, D*H), and the final states, by the kernels; no states are zeros."""
     tensors = (*states, *weights)
     if torch.is_grad_enabled() and (x.requires_grad or any(t.requires_grad for t in tensors)):
-        return tuple(_Unrolled.apply(call, x, *tensors))  # type: ignore[no-untyped-call]
-    return _run(call, x, tensors, keep=False)[0]
+        return tuple(_Unrolled.apply(call, len(states), x, *tensors))  # type: ignore[no-untyped-call]
+    return _run(call, x, states, weights, keep=False)[0]
 
 
-def _run(call: Call, x: Tensor, tensors: Sequence[Tensor], *, keep: bool) -> tuple[tuple[Tensor, ...], Any]:
-    states, weights = tensors[: call.num_states], tensors[call.num_states :]
+def _run(
+    call: Call, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], *, keep: bool
+) -> tuple[tuple[Tensor, ...], Any]:
     threads = torch.get_num_threads()
     parameters = call.fours([_contiguous(w) for w in weights])
     made = kernels.pack(*_CELLS[call.mode], call.num_directions, parameters, table=call.table, threads=threads)
-    width = call.num_directions * states[0].shape[-1]
+    H = weights[1].shape[1]
     shape = x.shape if call.table else x.shape[:-1]
-    y = states[0].new_empty((*shape, width))
-    final = [torch.empty_like(s, memory_format=torch.contiguous_format) for s in states]
+    y = weights[0].new_empty((*shape, call.num_directions * H))
+    batch_size = shape[1] if call.batch_sizes is None else int(call.batch_sizes[0])
+    final = [weights[0].new_empty((len(parameters), batch_size, H)) for _ in range(call.num_states)]
+    lengths = None if call.batch_sizes is None else call.lengths
     reset = None if call.reset is None else np.ascontiguousarray(call.reset.T.numpy())
     inputs = _rows_first(x) if call.table else _rows_first(_last_contiguous(x))
-    tape = made.run(inputs, _rows_first(y), _pairs(states), _pairs(final), call.lengths, reset, keep, threads)
+    first = _by_layer(states, len(parameters)) if states else None
+    tape = made.run(inputs, _rows_first(y), first, _by_layer(final, len(parameters)), lengths, reset, keep, threads)
     return (y, *final), (tape, parameters)
 
 
 class _Unrolled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, call: Call, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, call: Call, num_states: int, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        results, ctx.kept = _run(call, x, tensors, keep=True)
-        ctx.call = call
+        results, ctx.kept = _run(call, x, tensors[:num_states], tensors[num_states:], keep=True)
+        ctx.call, ctx.num_states = call, num_states
         # y too: the tape reads it, and torch notices if someone changes it in place
         ctx.save_for_backward(x, *tensors, results[0])
         return results
@@ -127,51 +134,47 @@ class _Unrolled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         x, *tensors, y = ctx.saved_tensors
+        n, needs = ctx.num_states, ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():
-            return _differentiable(ctx.call, ctx.needs_input_grad, x, tensors, d_results)
+            return None, None, *_differentiable(ctx.call, n, needs, (x, *tensors), d_results)
         call, (tape, parameters) = ctx.call, ctx.kept
         if not torch._C._autograd._get_current_graph_task_keep_graph():
             ctx.kept = None
-        n = call.num_states
         d_y, d_final = d_results[0], d_results[1:]
         d_y = torch.zeros_like(y) if d_y is None else _last_contiguous(d_y)
-        needs = ctx.needs_input_grad[1:]
         d_x = torch.empty_like(x, memory_format=torch.contiguous_format) if needs[0] else None
         d_states = [_empty(t, need) for t, need in zip(tensors[:n], needs[1 : n + 1], strict=True)]
         d_weights = [_empty(t, need) for t, need in zip(tensors[n:], needs[n + 1 :], strict=True)]
         tape.run_back(
             parameters,
             _rows_first(d_y),
-            _pairs(d_final, len(parameters)) if any(d is not None for d in d_final) else None,
+            _by_layer(d_final, len(parameters)) if any(d is not None for d in d_final) else None,
             None if d_x is None else _rows_first(d_x),
-            _pairs(d_states, len(parameters)),
+            _by_layer(d_states, len(parameters)) if n else None,
             call.fours([None if d is None else d.numpy() for d in d_weights]),
             torch.get_num_threads(),
         )
         if call.table and call.bias:  # b_ih is in the tables, so its tensor is not read
             for i in range(call.num_directions):
                 d_weights[4 * i + 2] = None
-        return (None, d_x, *d_states, *d_weights)
+        return None, None, d_x, *d_states, *d_weights
 
 
 def _differentiable(
-    call: Call,
-    needs: Sequence[bool],
-    x: Tensor,
-    tensors: Sequence[Tensor],
-    d_results: Sequence[Tensor | None],
+    call: Call, num_states: int, needs: Sequence[bool], tensors: Sequence[Tensor], d_results: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients as something that can be differentiated again: through torch's own code, run once more."""
-    inputs = [t for t, need in zip((x, *tensors), needs[1:], strict=True) if need]
+    x, states, weights = tensors[0], tensors[1 : num_states + 1], tensors[num_states + 1 :]
+    inputs = [t for t, need in zip(tensors, needs, strict=True) if need]
     with _without_onednn():  # whose LSTM has no second derivative
-        results = by_torch(call, x, tensors[: call.num_states], tensors[call.num_states :])
+        results = by_torch(call, x, states, weights)
         given = [(r, d) for r, d in zip(results, d_results, strict=True) if d is not None]
         found = iter(
             torch.autograd.grad(
                 [r for r, _ in given], inputs, [d for _, d in given], create_graph=True, allow_unused=True
             )
         )
-    return (None, *(next(found) if need else None for need in needs[1:]))
+    return tuple(next(found) if need else None for need in needs)
 
 
 @contextmanager
@@ -191,6 +194,10 @@ def by_torch(call: Call, x: Tensor, states: Sequence[Tensor], weights: Sequence[
     """Return what `unrolled` returns, by torch.nn's code: layer by layer, cut where a document begins."""
     finals: list[tuple[Tensor, ...]] = []
     D = call.num_directions
+    if not states:
+        rows = x.shape[1] if call.batch_sizes is None else int(call.batch_sizes[0])
+        zeros = weights[1].new_zeros(len(weights) // (4 if call.bias else 2), rows, weights[1].shape[1])
+        states = [zeros] * call.num_states
     fours = call.fours(weights)
     for layer in range(0, len(fours), D):
         outputs = []
@@ -268,7 +275,8 @@ def _torch_run(
 
 
 def _contiguous(t: Tensor) -> Array:
-    return t.detach().contiguous().numpy()
+    array = t.detach().numpy()
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
 
 def _last_contiguous(t: Tensor) -> Tensor:
@@ -277,15 +285,14 @@ def _last_contiguous(t: Tensor) -> Tensor:
 
 def _rows_first(t: Tensor) -> Array:
     """Return (T, B, ...) as (B, T, ...), the same memory; packed (N, I) as it is."""
-    array = t.detach().resolve_neg().numpy()
+    array = t.detach().numpy()
     return array.swapaxes(0, 1) if t.dim() > 2 or (t.dim() == 2 and t.dtype == torch.int64) else array
 
 
-def _pairs(states: Sequence[Tensor | None], count: int = 0) -> list[tuple[Any, ...]]:
+def _by_layer(states: Sequence[Tensor | None], count: int) -> list[tuple[Any, ...]]:
     """Return the states of every layer and direction: [(h, c), ...] from h and c (layers * D, B, H)."""
     arrays = [None if s is None else _contiguous(s) for s in states]
-    count = count or len(arrays[0])  # type: ignore[arg-type]
-    return [tuple(None if a is None else a[i] for a in arrays) for i in range(count)]
+    return [tuple([None if a is None else a[i] for a in arrays]) for i in range(count)]
 
 
 def _empty(t: Tensor, needed: bool) -> Tensor | None:

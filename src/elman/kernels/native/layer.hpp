@@ -58,12 +58,18 @@ inline Index alive(const Steps& steps, Index t, Index begin, Index end) {
     return larger(0, smaller(steps.active[t], end) - begin);
 }
 
+// The first state of a row.
+template <class T>
+const T* given_or_zeros(const Forward<T>& f, const T* given, Index row) {
+    return given ? given + row * f.kind.H : f.zeros;
+}
+
 // The h that U multiplies at (t, j).
 template <class T>
 const T* h_before(const Forward<T>& f, const Steps& steps, Index t, Index j) {
     if (starts_document(f.kind, steps, t, j)) return f.zeros;
     const bool first = f.kind.reverse ? t + 1 == steps.length[j] : t == 0;
-    if (first) return f.h_first + steps.row[j] * f.kind.H;
+    if (first) return given_or_zeros(f, f.h_first, steps.row[j]);
     return f.y.at(f.kind.reverse ? t + 1 : t - 1, j);
 }
 
@@ -80,7 +86,7 @@ struct LayerOf {
         const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
         for (Index j = begin; j < end && C::has_c; ++j) {
             std::memset(f.c + j * width, 0, sizeof(T) * width);
-            std::memcpy(f.c + j * width, f.c_first + steps.row[j] * H, sizeof(T) * H);
+            std::memcpy(f.c + j * width, given_or_zeros(f, f.c_first, steps.row[j]), sizeof(T) * H);
         }
         const Index span = chunk_steps(end - begin), places = chunk_places(steps, end - begin);
         Scratch scratch{static_cast<char*>(memory)};
@@ -188,7 +194,7 @@ struct LayerOf {
         const Index H = f.kind.H;
         for (Index j = begin; j < end; ++j) {
             const Index row = steps.row[j], length = steps.length[j];
-            const T* h = length == 0 ? f.h_first + row * H : f.y.at(f.kind.reverse ? 0 : length - 1, j);
+            const T* h = length == 0 ? given_or_zeros(f, f.h_first, row) : f.y.at(f.kind.reverse ? 0 : length - 1, j);
             const T* c = C::has_c ? f.c + j * width : nullptr;
             if (ends_zeroed(f.kind, steps, j)) h = c = f.zeros;
             std::memcpy(f.h_last + row * H, h, sizeof(T) * H);

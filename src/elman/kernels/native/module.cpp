@@ -245,7 +245,7 @@ void check_ids(const Sequences<const std::int64_t>& ids, const Sizes& sizes, Ind
 }
 
 template <class T>
-std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::object outputs, nb::list first,
+std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::object outputs, std::optional<nb::list> first,
                              const nb::list& last, std::optional<Lengths> lengths, std::optional<Resets> reset, bool keep,
                              Index threads) {
     const Weights<T>& weights = stack.weights;
@@ -264,12 +264,13 @@ std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::objec
         x = sequences<const T>("x", inputs, sizes, weights.kinds()[0].I);
     }
     const Sequences<T> y = sequences<T>("outputs", outputs, sizes, weights.output_size(weights.layers() - 1));
-    const auto from = states<const T>("state", first, weights.kinds(), sizes.B, false);
+    std::vector<State<const T>> from(weights.kinds().size(), State<const T>{nullptr, nullptr});
+    if (first) from = states<const T>("state", *first, weights.kinds(), sizes.B, false);
     const auto to = states<T>("final state", last, weights.kinds(), sizes.B, false);
     auto kept = std::unique_ptr<Kept<T>>(new Kept<T>{
         Tape<T>(Batch(sizes.T, sizes.B, lengths ? lengths->data() : nullptr,
                       reset ? reinterpret_cast<const std::uint8_t*>(reset->data()) : nullptr, sizes.packed)),
-        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first)});
+        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first ? nb::object(*first) : nb::none())});
     {
         nb::gil_scoped_release release;
         forward(weights, kept->tape, keep, x, ids, y, from, to, threads);
@@ -297,7 +298,7 @@ void step(Stack<T>& stack, nb::object inputs, nb::object outputs, const nb::list
 
 template <class T>
 void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, std::optional<nb::list> d_last,
-              nb::object d_x, const nb::list& d_first, const nb::list& gradients, Index threads) {
+              nb::object d_x, std::optional<nb::list> d_first, const nb::list& gradients, Index threads) {
     const Sizes& sizes = kept.sizes;
     const auto& kinds = kept.kinds;
     const Index D = kept.tape.directions;
@@ -311,7 +312,8 @@ void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, s
     if (kept.table_rows && x.data) refuse("d_x: rows of a table have no derivative of their own");
     std::vector<State<const T>> last;
     if (d_last) last = states<const T>("d_final", *d_last, kinds, sizes.B, true);
-    const auto first = states<T>("d_state", d_first, kinds, sizes.B, true);
+    std::vector<State<T>> first(kinds.size(), State<T>{nullptr, nullptr});
+    if (d_first) first = states<T>("d_state", *d_first, kinds, sizes.B, true);
     nb::gil_scoped_release release;
     backward(kept.tape, p, d_y, last, x, first, g, threads);
 }
@@ -322,10 +324,10 @@ void bind(nb::module_& m, const char* weights, const char* tape) {
         .def_static("pack", &pack<T>, nb::arg("cell"), nb::arg("activation"), nb::arg("directions"),
                     nb::arg("parameters"), nb::arg("table"), nb::arg("threads"))
         .def("step", &step<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"))
-        .def("run", &run<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"),
+        .def("run", &run<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state").none(), nb::arg("final"),
              nb::arg("lengths").none(), nb::arg("reset").none(), nb::arg("keep"), nb::arg("threads"));
     nb::class_<Kept<T>>(m, tape).def("run_back", &run_back<T>, nb::arg("parameters"), nb::arg("d_outputs"),
-                                     nb::arg("d_final").none(), nb::arg("d_x").none(), nb::arg("d_state"),
+                                     nb::arg("d_final").none(), nb::arg("d_x").none(), nb::arg("d_state").none(),
                                      nb::arg("gradients"), nb::arg("threads"));
 }
 

@@ -76,7 +76,7 @@ struct Forward {
     Vectors<const T> x;              // I numbers each
     Vectors<const std::int64_t> ids; // rows of the table, where there is one
     Vectors<T> y;                    // H numbers each
-    const T *h_first, *c_first;      // (B, H) by the caller's row
+    const T *h_first, *c_first;      // (B, H) by the caller's row; null for zeros
     T *h_last, *c_last;              // (B, H) by the caller's row
     T* gates;                        // tape: [panel][place][slots * lanes]; null to keep none
     T* memory;                       // tape of an lstm: [panel][place][2 * lanes]: c before the step, tanh of c after it
