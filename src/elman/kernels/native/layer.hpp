@@ -347,7 +347,7 @@ struct LayerOf {
             share(panels, state, begin, end, [&](const Segment& s) {
                 bias(b, s, state, places, row);
                 if (!state && b.d_table) scatter(b, steps, panels, s);
-                if (gradient)
+                if (gradient && places == 0)
                     std::memset(gradient + s.row(kind, L) * columns.columns, 0, sizeof(T) * s.valid * columns.columns);
             });
             if (!gradient) continue;
@@ -359,7 +359,7 @@ struct LayerOf {
                     share(panels, state, begin, end, [&](const Segment& s) {
                         const T* d = b.d_gates + (s.panel * places + k) * row + s.slot * L;
                         outer(columns, q, d, row, depth, packed + columns.first(q) * depth, s.valid,
-                              gradient + s.row(kind, L) * columns.columns);
+                              gradient + s.row(kind, L) * columns.columns, k == 0);
                     });
             }
         }
@@ -415,19 +415,19 @@ struct LayerOf {
 
     // gradient (rows, columns), panel q += the products of d (depth, rows) and packed (depth, vectors * lanes)
     static void outer(const Columns<T>& columns, Index q, const T* d, Index stride, Index depth, const T* packed,
-                      Index rows, T* gradient) {
+                      Index rows, T* gradient, bool fresh) {
         const int vectors = columns.vectors(q);
         const Index width = vectors * L, valid = columns.valid(q);
         evenly(rows, most_rows(vectors), [&](Index r, Index size) {
             T* out = gradient + r * columns.columns + columns.first(q);
             const auto tile = Tiles<T>::columns[size - 1][vectors - 1];
-            if (valid == width) return tile(d + r, stride, depth, packed, out, columns.columns);
+            if (valid == width) return tile(d + r, stride, depth, packed, out, columns.columns, fresh);
             alignas(64) T padded[kMaxRows * kMaxVectors * L];
-            for (Index i = 0; i < size; ++i) {
+            for (Index i = 0; i < size && !fresh; ++i) {
                 std::memset(padded + i * width, 0, sizeof(T) * width);
                 std::memcpy(padded + i * width, out + i * columns.columns, sizeof(T) * valid);
             }
-            tile(d + r, stride, depth, packed, padded, width);
+            tile(d + r, stride, depth, packed, padded, width, fresh);
             for (Index i = 0; i < size; ++i)
                 std::memcpy(out + i * columns.columns, padded + i * width, sizeof(T) * valid);
         });

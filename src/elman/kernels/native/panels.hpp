@@ -91,27 +91,37 @@ struct Columns {
     }
 };
 
+// out[k * width + l] = rows[l * columns + k] for the lanes l < valid, zeros for the rest. Whole squares of lanes go
+// through registers: log2(lanes) rounds, each of which swaps the off-diagonal halves of ever smaller squares.
+template <class T>
+void transpose(const T* rows, Index columns, Index valid, T* out, Index width) {
+    constexpr int L = kLanes<T>;
+    Index k = 0;
+    if (valid == L) {
+        for (; k + L <= columns; k += L) {
+            Vector<T> square[L];
+#pragma GCC unroll 16
+            for (int l = 0; l < L; ++l) square[l] = load(rows + l * columns + k);
+            swap_halves<T, L / 2>(square);
+#pragma GCC unroll 16
+            for (int l = 0; l < L; ++l) store(out + (k + l) * width, square[l]);
+        }
+    }
+    for (; k < columns; ++k)
+        for (Index l = 0; l < L; ++l) out[k * width + l] = l < valid ? rows[l * columns + k] : T(0);
+}
+
 // weight (G * H, columns) -> [panel][column][vectors * lanes]
 template <class T>
 void pack_forward(const Kind& kind, bool state, const T* weight, Index columns, T* packed, Index begin, Index end) {
     constexpr Index L = kLanes<T>;
     const Panels<T> panels(kind);
-    for (Index p = begin; p < end; ++p) {
-        const Index width = panels.vectors(p) * L;
-        T* panel = packed + panels.forward_offset(p, columns);
+    for (Index p = begin; p < end; ++p)
         for (int v = 0; v < panels.vectors(p); ++v) {
             const Segment s = panels.segment(p, v, state);
-            const T* rows = weight + s.row(kind, L) * columns;
-            T* out = panel + v * L;
-            if (s.valid == L) {
-                for (Index k = 0; k < columns; ++k)
-                    for (Index l = 0; l < L; ++l) out[k * width + l] = rows[l * columns + k];
-            } else {
-                for (Index k = 0; k < columns; ++k)
-                    for (Index l = 0; l < L; ++l) out[k * width + l] = l < s.valid ? rows[l * columns + k] : T(0);
-            }
+            T* out = packed + panels.forward_offset(p, columns) + v * L;
+            transpose(weight + s.row(kind, L) * columns, columns, s.valid, out, panels.vectors(p) * L);
         }
-    }
 }
 
 // b_ih, b_hh (G * H), either may be null -> [panel][slots * lanes]; gru's two biases of n stay apart

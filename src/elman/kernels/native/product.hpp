@@ -58,15 +58,15 @@ void rows_tile(const T* const* a, Index a_at, const Run* runs, Index num_runs, c
         for (int n = 0; n < N; ++n) store(c[r] + c_at + n * L, sum[r][n]);
 }
 
-// a(r, k) = a[k * stride + r]: the outer products of the weights' gradient. c[r * c_stride].
+// a(r, k) = a[k * stride + r]: the outer products of the weights' gradient. c[r * c_stride], started from zero if `fresh`.
 template <class T, int R, int N>
-void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Index c_stride) {
+void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Index c_stride, bool fresh) {
     constexpr int L = kLanes<T>;
     Vector<T> sum[R][N];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) sum[r][n] = load(c + r * c_stride + n * L);
+        for (int n = 0; n < N; ++n) sum[r][n] = fresh ? Vector<T>{} : load(c + r * c_stride + n * L);
     for (Index k = 0; k < length; ++k) {
         Vector<T> w[N];
 #pragma GCC unroll 4
@@ -90,7 +90,7 @@ void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Inde
 template <class T>
 struct Tiles {
     using Rows = void (*)(const T* const*, Index, const Run*, Index, const T*, T* const*, Index, const T*);
-    using Columns = void (*)(const T*, Index, Index, const T*, T*, Index);
+    using Columns = void (*)(const T*, Index, Index, const T*, T*, Index, bool);
 
     template <int R, int N>
     static constexpr Rows rows_of() {

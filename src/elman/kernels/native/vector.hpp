@@ -92,6 +92,42 @@ ELMAN_INLINE void store_first(T* p, Vector<T> v, int n) {
     std::memcpy(p, &v, sizeof(T) * unsigned(n));
 }
 
+// Lanes of a and b by their numbers, b's after a's.
+template <class T>
+ELMAN_INLINE Vector<T> shuffle(Vector<T> a, Vector<T> b, typename Of<T>::Integers lanes) {
+#if defined(__clang__)
+    Vector<T> r;
+    for (int l = 0; l < kLanes<T>; ++l) r[l] = lanes[l] < kLanes<T> ? a[lanes[l]] : b[lanes[l] - kLanes<T>];
+    return r;
+#else
+    return __builtin_shuffle(a, b, lanes);
+#endif
+}
+
+// One round of a transposition: in every square of 2 * D rows and lanes, the upper right and the lower left quarter change
+// places; then the same within the quarters.
+template <class T, int D>
+ELMAN_INLINE void swap_halves(Vector<T>* square) {
+    if constexpr (D > 0) {
+        constexpr int L = kLanes<T>;
+        using Integers = typename Of<T>::Integers;
+        Integers left{}, right{};
+        for (int l = 0; l < L; ++l) {
+            const bool second = l & D;
+            left[l] = second ? L + l - D : l;
+            right[l] = second ? L + l : l + D;
+        }
+#pragma GCC unroll 16
+        for (int l = 0; l < L; ++l) {
+            if (l & D) continue;
+            const Vector<T> a = square[l], b = square[l + D];
+            square[l] = shuffle<T>(a, b, left);
+            square[l + D] = shuffle<T>(a, b, right);
+        }
+        swap_halves<T, D / 2>(square);
+    }
+}
+
 // a * b + c in one rounding, where the machine can.
 ELMAN_INLINE Floats fma(Floats a, Floats b, Floats c) {
 #if defined(__AVX512F__)
