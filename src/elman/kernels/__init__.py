@@ -22,9 +22,10 @@ from .machine import (
     use_instruction_set,
     why_not,
 )
-from .sequence import TABLE_ROWS, Stack, Tape, backward, forward, pack, supports
+from .sequence import HANDFUL, TABLE_ROWS, Stack, Tape, backward, forward, pack, supports
 
 __all__ = [
+    "HANDFUL",
     "TABLE_ROWS",
     "Stack",
     "Tape",

@@ -24,7 +24,13 @@ class _Tape:
 class _Weights:
     @staticmethod
     def pack(
-        cell: str, activation: str, directions: int, parameters: Sequence[Four], table: bool, threads: int
+        cell: str,
+        activation: str,
+        directions: int,
+        parameters: Sequence[Four],
+        table: bool,
+        loose: bool,
+        threads: int,
     ) -> _Weights: ...
     def step(
         self,

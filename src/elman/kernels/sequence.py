@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 TABLE_ROWS = 1024  # a table of up to so many rows is worth making; the choice must not depend on what is in a batch
+HANDFUL = 4  # B * T of so few steps cost less than packing the weights for them
 _NAMES = {made: name for name, made in CELLS.items()}
 _DTYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
 
@@ -44,10 +45,14 @@ def pack(
     *,
     table: bool,
     threads: int,
+    loose: bool = False,
 ) -> _native._Weights:
-    """Return the compiled module's own packed weights: for callers that have their own arrays (nn/unrolled.py)."""
+    """Return the compiled module's own packed weights: for callers that have their own arrays (nn/unrolled.py).
+
+    loose: do not pack them but read the arrays themselves, which pays for up to HANDFUL steps of a row.
+    """
     kind: type[_native._Weights] = getattr(machine.native, _DTYPES[parameters[0][1].dtype])  # type: ignore[union-attr]
-    return kind.pack(cell, activation, num_directions, parameters, table, threads)
+    return kind.pack(cell, activation, num_directions, parameters, table, loose, threads)
 
 
 class Stack:

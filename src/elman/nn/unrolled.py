@@ -107,9 +107,12 @@ def _run(
 ) -> tuple[tuple[Tensor, ...], Any]:
     threads = torch.get_num_threads()
     parameters = call.fours([_contiguous(w) for w in weights])
-    made = kernels.pack(*_CELLS[call.mode], call.num_directions, parameters, table=call.table, threads=threads)
     H = weights[1].shape[1]
     shape = x.shape if call.table else x.shape[:-1]
+    loose = shape.numel() <= kernels.HANDFUL
+    made = kernels.pack(
+        *_CELLS[call.mode], call.num_directions, parameters, table=call.table, loose=loose, threads=threads
+    )
     y = weights[0].new_empty((*shape, call.num_directions * H))
     batch_size = shape[1] if call.batch_sizes is None else int(call.batch_sizes[0])
     final = [weights[0].new_empty((len(parameters), batch_size, H)) for _ in range(call.num_states)]

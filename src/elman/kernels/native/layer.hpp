@@ -38,7 +38,7 @@ Index scratch_bytes(const Kind& kind, const Steps& steps) {
     const Index pointers = 4 * places * Index(sizeof(void*));
     const Index gates = places * panels.layout.panels * panels.layout.row() * Index(sizeof(T));
     const Index runs = 2 * (kind.gates() * panels.layout.blocks + 1) * Index(sizeof(Run));
-    const Index block = 2 * kDepth * widest * Index(sizeof(T));
+    const Index block = 2 * kDepth * larger(widest, panels.layout.row()) * Index(sizeof(T));
     const Index d_x = places * widest * Index(sizeof(T));
     return pointers + gates + runs + block + d_x + 4096;
 }
@@ -96,6 +96,7 @@ struct LayerOf {
         const T** h = scratch.take<const T*>(end - begin);
         T* kept = f.gates ? f.gates : scratch.take<T>(places * panels.layout.panels * row);
         const Index stride = (f.gates ? steps.offset[steps.T] : places) * row;  // from a panel to the next
+        T* block = scratch.take<T>(f.packed.U ? 0 : kDepth * row);
 
         for (Index s0 = 0; s0 < steps.T; s0 += span) {
             const Index s1 = smaller(s0 + span, steps.T);
@@ -113,7 +114,7 @@ struct LayerOf {
             if (f.packed.table)
                 gather(f, panels, ids, gates, count, stride);
             else
-                input_products(f, panels, x, gates, count, stride);
+                input_products(f, panels, x, gates, count, stride, block);
             T** step_gates = gates;
             for (Index s = s0; s < s1; ++s) {
                 const Index t = kind.reverse ? steps.T - 1 - s : s;
@@ -123,7 +124,7 @@ struct LayerOf {
                     if (C::has_c && starts_document(kind, steps, t, begin + j))
                         std::memset(f.c + (begin + j) * width, 0, sizeof(T) * width);
                 }
-                step(f, steps, panels, t, begin, n, h, step_gates, stride);
+                step(f, steps, panels, t, begin, n, h, step_gates, stride, block);
                 step_gates += n;
             }
         }
@@ -132,20 +133,28 @@ struct LayerOf {
 
     // a = W x + b of all places in the chunk, one big product
     static void input_products(const Forward<T>& f, const Panels<T>& panels, const T* const* x, T* const* gates,
-                               Index count, Index stride) {
+                               Index count, Index stride, T* block) {
         const Index I = f.kind.I;
         for (Index p = 0; p < panels.layout.panels; ++p) {
             const int vectors = panels.vectors(p);
-            const T* W = f.packed.W + panels.forward_offset(p, I);
             const T* bias = f.packed.bias + p * panels.layout.row();
             const T* first = bias;
             for (Index k = 0; k < I || first; k += kDepth, first = nullptr) {
-                const Run run{k, smaller(kDepth, I - k)};
-                rows_product(count, x, 0, &run, 1, W + k * vectors * L, vectors, gates, p * stride, first);
+                const Run run{k, smaller(kDepth, I - k), 0};
+                const T* W = weights_from(panels, false, f.packed.W, f.packed.loose_W, I, p, run, block);
+                rows_product(count, x, &run, 1, W, vectors * L, vectors, gates, p * stride, first);
             }
             if (f.kind.cell == Cell::gru)
                 for (Index i = 0; i < count; ++i) store(gates[i] + p * stride + 3 * L, load(bias + 3 * L));
         }
+    }
+
+    // the weights that a run of k meets: packed before, or packed now, for this once
+    static const T* weights_from(const Panels<T>& panels, bool state, const T* packed, const T* loose, Index columns,
+                                 Index p, const Run& run, T* block) {
+        if (packed) return packed + panels.forward_offset(p, columns) + run.offset * panels.vectors(p) * L;
+        pack_panel(panels, state, loose, columns, p, run.offset, run.length, block);
+        return block;
     }
 
     // the same where x is one of the table's rows: its product is there already
@@ -162,14 +171,14 @@ struct LayerOf {
 
     // u = U h, and the cell, at step t of n rows
     static void step(const Forward<T>& f, const Steps& steps, const Panels<T>& panels, Index t, Index begin, Index n,
-                     const T* const* h, T* const* gates, Index stride) {
+                     const T* const* h, T* const* gates, Index stride, T* block) {
         const Index H = f.kind.H, slot = panels.first_slot(true) * L;
         for (Index p = 0; p < panels.layout.panels; ++p) {
             const int vectors = panels.vectors(p);
-            const T* U = f.packed.U + panels.forward_offset(p, H);
             for (Index k = 0; k < H; k += kDepth) {
-                const Run run{k, smaller(kDepth, H - k)};
-                rows_product(n, h, 0, &run, 1, U + k * vectors * L, vectors, gates, p * stride + slot,
+                const Run run{k, smaller(kDepth, H - k), 0};
+                const T* U = weights_from(panels, true, f.packed.U, f.packed.loose_U, H, p, run, block);
+                rows_product(n, h, &run, 1, U, vectors * L, vectors, gates, p * stride + slot,
                              static_cast<const T*>(nullptr));
             }
             for (Index j = 0; j < n; ++j) {
@@ -220,8 +229,8 @@ struct LayerOf {
         const T** d_gates = scratch.take<const T*>(places);
         T** d_h = scratch.take<T*>(end - begin);
         for (Index j = begin; j < end; ++j) d_h[j - begin] = b.d_h + j * width;
-        const Products back_h(panels, true, stride, H, f.packed.U_back, scratch);
-        const Products back_x(panels, false, stride, kind.I, f.packed.W_back, scratch);
+        const Products back_h(panels, true, stride, H, f.packed.U_back, f.packed.loose_U, scratch);
+        const Products back_x(panels, false, stride, kind.I, f.packed.W_back, f.packed.loose_W, scratch);
         T** d_x = scratch.take<T*>(places);
         T* d_x_rows = scratch.take<T>(places * Columns<T>{kind.I}.width());
 
@@ -295,39 +304,46 @@ struct LayerOf {
         }
     }
 
-    // d += d_gates times weights (G * H, columns): the way back through U to h, or through W to x
+    // d += d_gates times weights (G * H, columns): the way back through U to h, or through W to x. Loose weights are read
+    // as they lie, but for the last columns, where a register would reach past the row: those are packed always.
     struct Products {
         Columns<T> columns;
         Run* runs;
         Index num_runs = 0, rows;
-        const T* weights;
+        const T *packed, *loose;
 
-        Products(const Panels<T>& panels, bool state, Index stride, Index num_columns, const T* packed, Scratch& scratch)
-            : columns{num_columns}, rows(panels.kind.gates() * panels.kind.H), weights(packed) {
+        Products(const Panels<T>& panels, bool state, Index stride, Index num_columns, const T* of_packed,
+                 const T* of_loose, Scratch& scratch)
+            : columns{num_columns}, rows(panels.kind.gates() * panels.kind.H), packed(of_packed), loose(of_loose) {
             runs = scratch.take<Run>(panels.kind.gates() * panels.layout.blocks);
+            Index count = 0;
             panels.segments(state, [&](const Segment& s) {
-                const Index offset = s.panel * stride + s.slot * L;
+                const Run run{s.panel * stride + s.slot * L, s.valid, loose ? s.row(panels.kind, L) : count};
                 Run* last = runs + num_runs - 1;
-                if (num_runs && last->offset + last->length == offset)
-                    last->length += s.valid;
+                count += s.valid;
+                if (num_runs && last->offset + last->length == run.offset && last->first + last->length == run.first)
+                    last->length += run.length;
                 else
-                    runs[num_runs++] = Run{offset, s.valid};
+                    runs[num_runs++] = run;
             });
         }
 
         void add(Index count, const T* const* d_gates, T* const* d) const {
-            for (Index q = 0; q < columns.panels(); ++q) {
-                const int vectors = columns.vectors(q);
-                const T* b = weights + columns.first(q) * rows;
-                for (Index i = 0; i < num_runs;) {
-                    Index depth = 0, next = i;
-                    while (next < num_runs && (next == i || depth + runs[next].length <= kDepth + kDepth / 4))
-                        depth += runs[next++].length;
-                    rows_product(count, d_gates, 0, runs + i, next - i, b, vectors, d, columns.first(q),
-                                 static_cast<const T*>(nullptr));
-                    b += depth * vectors * L;
-                    i = next;
+            for (Index i = 0; i < num_runs;) {
+                Index depth = 0, next = i;
+                while (next < num_runs && (next == i || depth + runs[next].length <= kDepth + kDepth / 4))
+                    depth += runs[next++].length;
+                for (Index q = 0; q < columns.panels(); ++q) {
+                    const int vectors = columns.vectors(q);
+                    const Index first = columns.first(q);
+                    if (loose && columns.valid(q) == vectors * L)
+                        rows_product(count, d_gates, runs + i, next - i, loose + first, columns.columns, vectors, d,
+                                     first, static_cast<const T*>(nullptr));
+                    else
+                        rows_product(count, d_gates, runs + i, next - i, packed + first * rows, vectors * L, vectors, d,
+                                     first, static_cast<const T*>(nullptr));
                 }
+                i = next;
             }
         }
     };

@@ -159,11 +159,12 @@ template <class T>
 struct Stack {
     Weights<T> weights;
     std::unique_ptr<Stepper<T>> stepper;
+    nb::object loose;  // the arrays that the weights are read from, where they are not packed
 };
 
 template <class T>
 std::unique_ptr<Stack<T>> pack(const std::string& cell, const std::string& activation, Index directions,
-                                 const nb::list& parameters, bool table, Index threads) {
+                                 nb::list parameters, bool table, bool loose, Index threads) {
     if (directions < 1 || directions > 2 || parameters.size() == 0 || Index(parameters.size()) % directions)
         refuse("parameters: expected layers times directions");
     std::vector<Kind> kinds;
@@ -196,8 +197,12 @@ std::unique_ptr<Stack<T>> pack(const std::string& cell, const std::string& activ
     const auto all = four<const T, Parameters<T>>("parameters", parameters, kinds, directions, table_rows);
     for (const Parameters<T>& p : all)
         if (!p.W || !p.U) refuse("parameters: W and U are needed");
-    nb::gil_scoped_release release;
-    return std::unique_ptr<Stack<T>>(new Stack<T>{Weights<T>(kinds, directions, all, table_rows, threads), nullptr});
+    std::unique_ptr<Weights<T>> weights;
+    {
+        nb::gil_scoped_release release;
+        weights = std::make_unique<Weights<T>>(kinds, directions, all, table_rows, loose, threads);
+    }
+    return std::unique_ptr<Stack<T>>(new Stack<T>{std::move(*weights), nullptr, loose ? nb::object(parameters) : nb::none()});
 }
 
 // A tape, and the arrays that it points to.
@@ -322,7 +327,7 @@ template <class T>
 void bind(nb::module_& m, const char* weights, const char* tape) {
     nb::class_<Stack<T>>(m, weights)
         .def_static("pack", &pack<T>, nb::arg("cell"), nb::arg("activation"), nb::arg("directions"),
-                    nb::arg("parameters"), nb::arg("table"), nb::arg("threads"))
+                    nb::arg("parameters"), nb::arg("table"), nb::arg("loose"), nb::arg("threads"))
         .def("step", &step<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"))
         .def("run", &run<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state").none(), nb::arg("final"),
              nb::arg("lengths").none(), nb::arg("reset").none(), nb::arg("keep"), nb::arg("threads"));

@@ -91,14 +91,14 @@ struct Columns {
     }
 };
 
-// out[k * width + l] = rows[l * columns + k] for the lanes l < valid, zeros for the rest. Whole squares of lanes go
+// out[k * width + l] = rows[l * columns + k] for k < count and the lanes l < valid, zeros for the rest. Whole squares of lanes go
 // through registers: log2(lanes) rounds, each of which swaps the off-diagonal halves of ever smaller squares.
 template <class T>
-void transpose(const T* rows, Index columns, Index valid, T* out, Index width) {
+void transpose(const T* rows, Index columns, Index count, Index valid, T* out, Index width) {
     constexpr int L = kLanes<T>;
     Index k = 0;
     if (valid == L) {
-        for (; k + L <= columns; k += L) {
+        for (; k + L <= count; k += L) {
             Vector<T> square[L];
 #pragma GCC unroll 16
             for (int l = 0; l < L; ++l) square[l] = load(rows + l * columns + k);
@@ -107,21 +107,28 @@ void transpose(const T* rows, Index columns, Index valid, T* out, Index width) {
             for (int l = 0; l < L; ++l) store(out + (k + l) * width, square[l]);
         }
     }
-    for (; k < columns; ++k)
+    for (; k < count; ++k)
         for (Index l = 0; l < L; ++l) out[k * width + l] = l < valid ? rows[l * columns + k] : T(0);
+}
+
+// Columns from k on, `count` of them, of one panel.
+template <class T>
+void pack_panel(const Panels<T>& panels, bool state, const T* weight, Index columns, Index p, Index k, Index count,
+                T* packed) {
+    constexpr Index L = kLanes<T>;
+    for (int v = 0; v < panels.vectors(p); ++v) {
+        const Segment s = panels.segment(p, v, state);
+        const T* rows = weight + s.row(panels.kind, L) * columns + k;
+        transpose(rows, columns, count, s.valid, packed + v * L, panels.vectors(p) * L);
+    }
 }
 
 // weight (G * H, columns) -> [panel][column][vectors * lanes]
 template <class T>
 void pack_forward(const Kind& kind, bool state, const T* weight, Index columns, T* packed, Index begin, Index end) {
-    constexpr Index L = kLanes<T>;
     const Panels<T> panels(kind);
     for (Index p = begin; p < end; ++p)
-        for (int v = 0; v < panels.vectors(p); ++v) {
-            const Segment s = panels.segment(p, v, state);
-            T* out = packed + panels.forward_offset(p, columns) + v * L;
-            transpose(weight + s.row(kind, L) * columns, columns, s.valid, out, panels.vectors(p) * L);
-        }
+        pack_panel(panels, state, weight, columns, p, 0, columns, packed + panels.forward_offset(p, columns));
 }
 
 // b_ih, b_hh (G * H), either may be null -> [panel][slots * lanes]; gru's two biases of n stay apart
@@ -162,22 +169,28 @@ void pack_table(const Kind& kind, const T* table, Index rows, const T* b_hh, T* 
     }
 }
 
-// weight (G * H, columns) -> [panel of columns][row in the tape's order][vectors * lanes]
+// weight (G * H, columns) -> [panel of columns][row][vectors * lanes], rows in the tape's order, or `as_is`
 template <class T>
-void pack_backward(const Kind& kind, bool state, const T* weight, Index columns, T* packed, Index begin, Index end) {
+void pack_backward(const Kind& kind, bool state, const T* weight, Index columns, bool as_is, T* packed, Index begin,
+                   Index end) {
     constexpr Index L = kLanes<T>;
     const Panels<T> panels(kind);
     const Columns<T> across{columns};
+    const Index rows = kind.gates() * kind.H;
     for (Index q = begin; q < end; ++q) {
         const Index width = across.vectors(q) * L, valid = across.valid(q);
-        T* out = packed + across.first(q) * kind.gates() * kind.H;
-        panels.segments(state, [&](const Segment& s) {
-            const T* row = weight + s.row(kind, L) * columns + across.first(q);
-            for (Index l = 0; l < s.valid; ++l, out += width, row += columns) {
-                std::memcpy(out, row, sizeof(T) * valid);
+        T* out = packed + across.first(q) * rows;
+        const auto copy = [&](Index row, Index count) {
+            const T* from = weight + row * columns + across.first(q);
+            for (Index i = 0; i < count; ++i, out += width, from += columns) {
+                std::memcpy(out, from, sizeof(T) * valid);
                 for (Index n = valid; n < width; ++n) out[n] = T(0);
             }
-        });
+        };
+        if (as_is)
+            copy(0, rows);
+        else
+            panels.segments(state, [&](const Segment& s) { copy(s.row(kind, L), s.valid); });
     }
 }
 

@@ -11,9 +11,9 @@
 
 namespace elman::ELMAN_ISA {
 
-// A run of k: `length` numbers at `offset` from the row's pointer.
+// A run of k: `length` numbers at `offset` from the row's pointer, times so many rows of b from row `first` on.
 struct Run {
-    Index offset, length;
+    Index offset, length, first;
 };
 
 // How many rows a tile of N vectors may have: accumulators, one row of b and a broadcast have to fit the registers.
@@ -22,9 +22,10 @@ constexpr int most_rows(int vectors) {
     return rows > kMaxRows ? kMaxRows : rows < 1 ? 1 : rows;
 }
 
-// Rows a(r, k) = a[r][run.offset + k], runs one after another; b [k][N lanes]; c[r] + at, started from `first` if given.
+// Rows a(r, k) = a[r][run.offset + k], runs one after another; rows of b `stride` apart; c[r] + c_at, started from `first`
+// if given.
 template <class T, int R, int N>
-void rows_tile(const T* const* a, Index a_at, const Run* runs, Index num_runs, const T* b, T* const* c, Index c_at,
+void rows_tile(const T* const* a, const Run* runs, Index num_runs, const T* b, Index stride, T* const* c, Index c_at,
                const T* first) {
     constexpr int L = kLanes<T>;
     Vector<T> sum[R][N];
@@ -37,13 +38,14 @@ void rows_tile(const T* const* a, Index a_at, const Run* runs, Index num_runs, c
     for (Index i = 0; i < num_runs; ++i) {
         const T* rows[R];
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) rows[r] = a[r] + a_at + runs[i].offset;
+        for (int r = 0; r < R; ++r) rows[r] = a[r] + runs[i].offset;
+        const T* row = b + runs[i].first * stride;
         const Index length = runs[i].length;
         for (Index k = 0; k < length; ++k) {
             Vector<T> w[N];
 #pragma GCC unroll 4
-            for (int n = 0; n < N; ++n) w[n] = load(b + n * L);
-            b += N * L;
+            for (int n = 0; n < N; ++n) w[n] = load(row + n * L);
+            row += stride;
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
                 Vector<T> x = broadcast(rows[r][k]);
@@ -89,7 +91,7 @@ void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Inde
 // The tiles by their sizes: table[R - 1][N - 1]. A size that most_rows forbids is never asked for.
 template <class T>
 struct Tiles {
-    using Rows = void (*)(const T* const*, Index, const Run*, Index, const T*, T* const*, Index, const T*);
+    using Rows = void (*)(const T* const*, const Run*, Index, const T*, Index, T* const*, Index, const T*);
     using Columns = void (*)(const T*, Index, Index, const T*, T*, Index, bool);
 
     template <int R, int N>
@@ -123,12 +125,12 @@ ELMAN_INLINE void evenly(Index count, Index most, F part) {
     }
 }
 
-// c[r] + c_at, N vectors wide, += the rows' product with b, for any number of rows.
+// c[r] + c_at, so many vectors wide, += the rows' product with b, for any number of rows.
 template <class T>
-void rows_product(Index rows, const T* const* a, Index a_at, const Run* runs, Index num_runs, const T* b, int vectors,
+void rows_product(Index rows, const T* const* a, const Run* runs, Index num_runs, const T* b, Index stride, int vectors,
                   T* const* c, Index c_at, const T* first) {
     evenly(rows, most_rows(vectors), [&](Index r, Index size) {
-        Tiles<T>::rows[size - 1][vectors - 1](a + r, a_at, runs, num_runs, b, c + r, c_at, first);
+        Tiles<T>::rows[size - 1][vectors - 1](a + r, runs, num_runs, b, stride, c + r, c_at, first);
     });
 }
 

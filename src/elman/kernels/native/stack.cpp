@@ -52,7 +52,7 @@ private:
 
 template <class T>
 Weights<T>::Weights(std::vector<Kind> kinds, Index directions, const std::vector<Parameters<T>>& parameters,
-                    Index table_rows, Index threads)
+                    Index table_rows, bool loose, Index threads)
     : kernels_(&elman::kernels<T>()), kinds_(std::move(kinds)), directions_(directions) {
     const Kernels<T>& k = *kernels_;
     const auto gathered = [&](std::size_t i) { return table_rows > 0 && Index(i) < directions_; };
@@ -60,10 +60,10 @@ Weights<T>::Weights(std::vector<Kind> kinds, Index directions, const std::vector
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
         const Kind& kind = kinds_[i];
         const Layout layout = k.layout(kind);
-        const Index inputs = gathered(i) ? layout.panels * layout.row() * table_rows : k.packed_size(kind, kind.I);
-        bytes += Pieces::size<T>(inputs) + Pieces::size<T>(k.packed_size(kind, kind.H)) +
-                 Pieces::size<T>(layout.panels * layout.row());
-        weights += inputs + kind.gates() * kind.H * kind.H;
+        const Index inputs = gathered(i) ? layout.panels * layout.row() * table_rows : loose ? 0 : k.packed_size(kind, kind.I);
+        const Index states = loose ? 0 : k.packed_size(kind, kind.H);
+        bytes += Pieces::size<T>(inputs) + Pieces::size<T>(states) + Pieces::size<T>(layout.panels * layout.row());
+        weights += inputs + states;
         widest_ = std::max(widest_, layout.width());
     }
     memory_ = Memory(std::size_t(bytes));
@@ -71,11 +71,12 @@ Weights<T>::Weights(std::vector<Kind> kinds, Index directions, const std::vector
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
         const Kind& kind = kinds_[i];
         const Layout layout = k.layout(kind);
-        T* W = gathered(i) ? nullptr : pieces.template take<T>(k.packed_size(kind, kind.I));
-        T* U = pieces.template take<T>(k.packed_size(kind, kind.H));
+        T* W = gathered(i) || loose ? nullptr : pieces.template take<T>(k.packed_size(kind, kind.I));
+        T* U = loose ? nullptr : pieces.template take<T>(k.packed_size(kind, kind.H));
         T* bias = pieces.template take<T>(layout.panels * layout.row());
         T* table = gathered(i) ? pieces.template take<T>(layout.panels * layout.row() * table_rows) : nullptr;
-        packed_.push_back({W, U, bias, nullptr, nullptr, table, table_rows});
+        const T* loose_W = loose && !table ? parameters[i].W : nullptr;
+        packed_.push_back({W, U, bias, nullptr, nullptr, table, table_rows, loose_W, loose ? parameters[i].U : nullptr});
     }
     threads = worth(threads, 20.0 * double(weights));
     for (std::size_t i = 0; i < kinds_.size(); ++i) {
@@ -84,10 +85,10 @@ Weights<T>::Weights(std::vector<Kind> kinds, Index directions, const std::vector
         const Packed<T>& packed = packed_[i];
         if (!packed.table) k.pack_bias(kind, p.b_ih, p.b_hh, const_cast<T*>(packed.bias));
         shared(threads, k.layout(kind).panels, [&](Index begin, Index end) {
-            k.pack_forward(kind, true, p.U, kind.H, const_cast<T*>(packed.U), begin, end);
+            if (packed.U) k.pack_forward(kind, true, p.U, kind.H, const_cast<T*>(packed.U), begin, end);
             if (packed.table)
                 k.pack_table(kind, p.W, table_rows, p.b_hh, const_cast<T*>(packed.table), begin, end);
-            else
+            else if (packed.W)
                 k.pack_forward(kind, false, p.W, kind.I, const_cast<T*>(packed.W), begin, end);
         });
     }
@@ -339,14 +340,22 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
             b.d_U = g.U;
             b.d_b_ih = g.b_ih;
             b.d_b_hh = g.b_hh;
-            T* U_back = pieces.template take<T>(k.packed_back_size(kind, kind.H));
-            T* W_back = b.d_x.data ? pieces.template take<T>(k.packed_back_size(kind, kind.I)) : nullptr;
+            Packed<T>& packed = b.forward.packed;
             const Parameters<T>& p = parameters[std::size_t(i)];
-            shared(worth(threads, 10.0 * double(kind.gates() * kind.H * (kind.H + kind.I))), k.back_panels(kind.H),
-                   [&](Index begin, Index end) { k.pack_backward(kind, true, p.U, kind.H, U_back, begin, end); });
-            if (W_back) k.pack_backward(kind, false, p.W, kind.I, W_back, 0, k.back_panels(kind.I));
-            b.forward.packed.U_back = U_back;
-            b.forward.packed.W_back = W_back;
+            if (packed.loose_U) packed.loose_U = p.U;
+            if (packed.loose_W) packed.loose_W = p.W;
+            const auto pack_back = [&](bool state, const T* weight, Index columns) {
+                T* into = pieces.template take<T>(k.packed_back_size(kind, columns));
+                const bool loose = packed.loose_U != nullptr;
+                const Index all = k.back_panels(columns), few = loose ? all - 1 : 0;
+                shared(worth(threads, 10.0 * double(kind.gates() * kind.H * columns)), all - few,
+                       [&](Index begin, Index end) {
+                           k.pack_backward(kind, state, weight, columns, loose, into, few + begin, few + end);
+                       });
+                return into;
+            };
+            packed.U_back = pack_back(true, p.U, kind.H);
+            packed.W_back = b.d_x.data ? pack_back(false, p.W, kind.I) : nullptr;
             at += kind.H;
         }
         d_outputs = {d_inputs.data, d_inputs.time, d_inputs.row};

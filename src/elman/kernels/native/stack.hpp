@@ -22,14 +22,15 @@ struct ParameterGradients {
     T *W, *U, *b_ih, *b_hh;
 };
 
-// The weights of a stack, packed for reading forwards: a copy.
+// The weights of a stack, packed for reading forwards: a copy. Or `loose`, where only a handful of steps is to come, for
+// which packing costs more than it saves: then the caller's arrays are read, and have to stay.
 template <class T>
 class Weights {
 public:
     // kinds and parameters by layer, then direction. With table_rows, the bottom layer's W holds no weights but the
     // products of a table, (table_rows, G * H), b_ih added, and its inputs are rows of it.
     Weights(std::vector<Kind> kinds, Index directions, const std::vector<Parameters<T>>& parameters, Index table_rows,
-            Index threads);
+            bool loose, Index threads);
 
     const Kernels<T>& kernels() const { return *kernels_; }
     const std::vector<Kind>& kinds() const { return kinds_; }
