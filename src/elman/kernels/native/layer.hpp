@@ -8,8 +8,9 @@
 
 namespace elman::ELMAN_ISA {
 
-constexpr Index kChunk = 256;       // places whose input products are computed at a time
-constexpr Index kDepth = 128;       // k of a product that are walked at a time: a panel of them stays in the first cache
+constexpr Index kLine = 64;         // bytes of a cache line
+constexpr Index kChunk = 128;       // places whose input products are computed at a time
+constexpr Index kDepth = 256;       // k of a product that are walked at a time: a panel of them stays in the second cache
 
 // A thread's working memory, handed out in pieces.
 struct Scratch {
@@ -295,6 +296,9 @@ struct LayerOf {
                 Derivative<T> d;
                 d.d_h = load(d_h) + load_first(b.d_y.at(t, j) + block * L, valid);
                 if (C::has_c) d.d_c = load(d_c);
+                if (block + 1 < panels.layout.blocks)  // the same row of the next panel is far away in the tape
+                    for (Index i = 0; i < row; i += kLine / Index(sizeof(T)))
+                        __builtin_prefetch(f.gates + at + total * row + i, 0, 2);
                 Vector<T> h{};
                 if (C::reads_h) h = load_first(h_before(f, steps, t, j) + block * L, valid);
                 C::back(f.gates + at, C::has_c ? f.memory + place * 2 * L : nullptr, h, b.d_gates + at, d);
@@ -336,12 +340,10 @@ struct LayerOf {
                 for (Index q = 0; q < columns.panels(); ++q) {
                     const int vectors = columns.vectors(q);
                     const Index first = columns.first(q);
-                    if (loose && columns.valid(q) == vectors * L)
-                        rows_product(count, d_gates, runs + i, next - i, loose + first, columns.columns, vectors, d,
-                                     first, static_cast<const T*>(nullptr));
-                    else
-                        rows_product(count, d_gates, runs + i, next - i, packed + first * rows, vectors * L, vectors, d,
-                                     first, static_cast<const T*>(nullptr));
+                    const bool as_is = loose && columns.valid(q) == vectors * L;
+                    const T* b = as_is ? loose + first : packed + first * rows;
+                    rows_product(count, d_gates, runs + i, next - i, b, as_is ? columns.columns : vectors * L, vectors,
+                                 d, first, static_cast<const T*>(nullptr));
                 }
                 i = next;
             }
@@ -360,21 +362,29 @@ struct LayerOf {
         for (const bool state : {false, true}) {
             T* gradient = state ? b.d_U : b.d_W;
             const Columns<T> columns{state ? kind.H : kind.I};
+            T* bias = state ? b.d_b_hh : b.d_b_ih;
             share(panels, state, begin, end, [&](const Segment& s) {
-                bias(b, s, state, places, row);
+                if (bias) std::memset(bias + s.row(kind, L), 0, sizeof(T) * s.valid);
                 if (!state && b.d_table) scatter(b, steps, panels, s);
                 if (gradient && places == 0)
                     std::memset(gradient + s.row(kind, L) * columns.columns, 0, sizeof(T) * s.valid * columns.columns);
             });
-            if (!gradient) continue;
+            if (!gradient && !bias) continue;
             Index t = 0;
             for (Index k = 0; k < places; k += kDepth) {
                 const Index depth = smaller(kDepth, places - k);
+                const auto d_gates = [&](const Segment& s) {
+                    return b.d_gates + (s.panel * places + k) * row + s.slot * L;
+                };
+                if (bias)
+                    share(panels, state, begin, end, [&](const Segment& s) {
+                        add_up(d_gates(s), row, depth, bias + s.row(kind, L), int(s.valid));
+                    });
+                if (!gradient) continue;
                 pack(f, steps, columns, state, k, depth, t, packed);
                 for (Index q = 0; q < columns.panels(); ++q)
                     share(panels, state, begin, end, [&](const Segment& s) {
-                        const T* d = b.d_gates + (s.panel * places + k) * row + s.slot * L;
-                        outer(columns, q, d, row, depth, packed + columns.first(q) * depth, s.valid,
+                        outer(columns, q, d_gates(s), row, depth, packed + columns.first(q) * depth, s.valid,
                               gradient + s.row(kind, L) * columns.columns, k == 0);
                     });
             }
@@ -390,13 +400,14 @@ struct LayerOf {
         });
     }
 
-    static void bias(const Backward<T>& b, const Segment& s, bool state, Index places, Index row) {
-        T* gradient = state ? b.d_b_hh : b.d_b_ih;
-        if (!gradient) return;
-        Vector<T> sum{};
-        const T* d = b.d_gates + s.panel * places * row + s.slot * L;
-        for (Index i = 0; i < places; ++i) sum += load(d + i * row);
-        store_first(gradient + s.row(b.forward.kind, L), sum, int(s.valid));
+    static void add_up(const T* d, Index stride, Index depth, T* sum, int valid) {
+        constexpr Index kChains = 4;
+        Vector<T> sums[kChains]{};
+        Index i = 0;
+        for (; i + kChains <= depth; i += kChains)
+            for (Index c = 0; c < kChains; ++c) sums[c] += load(d + (i + c) * stride);
+        for (; i < depth; ++i) sums[0] += load(d + i * stride);
+        store_first(sum, load_first(sum, valid) + ((sums[0] + sums[1]) + (sums[2] + sums[3])), valid);
     }
 
     static void scatter(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, const Segment& s) {
@@ -423,8 +434,8 @@ struct LayerOf {
             for (Index q = 0; q < columns.panels(); ++q) {
                 const Index width = columns.vectors(q) * L, valid = columns.valid(q);
                 T* out = packed + columns.first(q) * depth + i * width;
-                std::memcpy(out, row + columns.first(q), sizeof(T) * valid);
-                for (Index n = valid; n < width; ++n) out[n] = T(0);
+                const T* from = row + columns.first(q);
+                for (Index n = 0; n < width; n += L) store(out + n, load_first(from + n, int(valid - n)));
             }
         }
     }
