@@ -202,7 +202,7 @@ def test_a_state_of_another_batch_size_is_not_carried_on(corpus: Corpus) -> None
 def states_given(task: LanguageModelTask, rows: int, batches: int) -> list[dict[str, Tensor] | None]:
     """The states that the network is given for batches that go on from a state of ones."""
     network, seen = task.build(), []
-    network.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[1]))
+    network.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[2]))
     ids, rng = np.ones((rows, 2), np.int64), no_rng()
     shapes = {"layers.0.h": 5, "layers.0.c": 5, "layers.1.h": 4, "layers.1.c": 4}
     for _ in range(batches):
@@ -348,7 +348,7 @@ def test_a_variational_mask_is_the_same_at_every_step(corpus: Corpus, kind: str,
     network = shaken(task.build()).train()
     with torch.no_grad():
         network.layers[0].weight_hh_l0.zero_()  # without a past, the same token gives the same logits
-    steps, _ = network(torch.full((12, 2), 3), None, no_rng())
+    steps, _ = network.logits(torch.full((12, 2), 3), None, no_rng())
     assert len({tuple(step[0].tolist()) for step in steps}) == different
     assert not torch.equal(steps[0, 0], steps[0, 1])  # each sequence has a mask of its own
 

@@ -22,7 +22,7 @@ from .machine import (
     use_instruction_set,
     why_not,
 )
-from .sequence import HANDFUL, TABLE_ROWS, Stack, Tape, backward, forward, pack, supports
+from .sequence import HANDFUL, TABLE_ROWS, Stack, Tape, backward, cross_entropy, forward, pack, supports
 
 __all__ = [
     "HANDFUL",
@@ -32,6 +32,7 @@ __all__ = [
     "available",
     "backward",
     "borrow_threads",
+    "cross_entropy",
     "forward",
     "get_num_threads",
     "instruction_set",

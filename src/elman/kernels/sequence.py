@@ -225,3 +225,26 @@ def _map_state(function: Any, state: StackState) -> StackState:
 
 def _flat(state: StackState) -> list[State]:
     return [states for layer in state for states in layer]
+
+
+def cross_entropy(
+    x: Array,
+    V: Array,
+    b: Array | None,
+    targets: npt.NDArray[np.int64],
+    d_x: Array | None = None,
+    d_V: Array | None = None,
+    d_b: Array | None = None,
+    *,
+    threads: int | None = None,
+) -> npt.NDArray[np.float64]:
+    """Return the losses (N,) in nats of targets (N,) after outputs x (N, H), by the readout V (O, H), b (O,).
+
+    Negative targets do not count. The derivatives of the losses' sum are written into d_x, d_V and d_b where given. All
+    arrays are C-contiguous and of one dtype. What cells/readout.py computes, without all logits at once.
+    """
+    if machine.native is None:
+        raise ValueError(f"no kernels: {machine.why_not()}")
+    losses = np.empty(len(targets))
+    machine.native.cross_entropy(V, b, x, targets, losses, d_x, d_V, d_b, _threads(threads))
+    return losses

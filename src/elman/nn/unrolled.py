@@ -106,7 +106,7 @@ def _run(
     call: Call, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], *, keep: bool
 ) -> tuple[tuple[Tensor, ...], Any]:
     threads = torch.get_num_threads()
-    parameters = call.fours([_contiguous(w) for w in weights])
+    parameters = call.fours([contiguous(w) for w in weights])
     H = weights[1].shape[1]
     shape = x.shape if call.table else x.shape[:-1]
     loose = shape.numel() <= kernels.HANDFUL
@@ -277,7 +277,8 @@ def _torch_run(
 # Arrays
 
 
-def _contiguous(t: Tensor) -> Array:
+def contiguous(t: Tensor) -> Array:
+    """Return a tensor's numbers, C-contiguous: its own memory where it is."""
     array = t.detach().numpy()
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
@@ -294,7 +295,7 @@ def _rows_first(t: Tensor) -> Array:
 
 def _by_layer(states: Sequence[Tensor | None], count: int) -> list[tuple[Any, ...]]:
     """Return the states of every layer and direction: [(h, c), ...] from h and c (layers * D, B, H)."""
-    arrays = [None if s is None else _contiguous(s) for s in states]
+    arrays = [None if s is None else contiguous(s) for s in states]
     return [tuple([None if a is None else a[i] for a in arrays]) for i in range(count)]
 
 

@@ -22,13 +22,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 import elman.nn
 from elman.data.corpus import Corpus, TextConfig
 from elman.data.streams import START, Batch, Position, batches_per_epoch, endless, held_out
 from elman.metrics import Mean, perplexity
+from elman.nn.readout import IGNORED
 from elman.runtime.language_model import LanguageModelConfig, LanguageModelPredictor, scored_steps
 
 Carry = dict[str, Tensor] | None  # by name, each (B, H)
@@ -76,8 +76,23 @@ class LanguageModelNetwork(nn.Module):
             self.embedding.weight[0].zero_()
             self.readout.bias.zero_()
 
-    def forward(self, ids: Tensor, state: Carry, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return logits (T, B, V) and the next state for token ids (T, B); state None is zeros."""
+    def forward(
+        self, ids: Tensor, targets: Tensor, state: Carry, rng: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the sum of the losses of targets (T, B) but those IGNORED, after ids (T, B), and the next state.
+
+        state None is zeros. The logits are never all there at once: `logits` gives them.
+        """
+        x, next_state = self._read(ids, state, rng)
+        loss = elman.nn.cross_entropy(x.flatten(0, 1), self.readout.weight, self.readout.bias, targets.flatten())
+        return loss, next_state
+
+    def logits(self, ids: Tensor, state: Carry, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return logits (T, B, V) and the next state."""
+        x, next_state = self._read(ids, state, rng)
+        return self.readout(x), next_state
+
+    def _read(self, ids: Tensor, state: Carry, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         rate = self.config.dropout if self.training else 0.0
         shared = self.config.dropout_kind == "variational"
         x = ids if rate == 0.0 else elman.nn.dropout(self.embedding(ids), rate, rng, shared_over_time=shared)
@@ -92,7 +107,7 @@ class LanguageModelNetwork(nn.Module):
             for name, tensor in zip(names, (final,) if len(names) == 1 else final, strict=True):
                 next_state[f"layers.{index}.{name}"] = tensor[0]
             x = elman.nn.dropout(x, rate, rng, shared_over_time=shared)
-        return self.readout(x), next_state
+        return x, next_state
 
 
 class LanguageModelTask:
@@ -152,8 +167,7 @@ class LanguageModelTask:
             )
             carry = {name: tensor * kept for name, tensor in carry.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits, state = model(inputs, carry, rng)
-            loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+            loss, state = model(inputs, targets, carry, rng)
         carried = {name: tensor.detach().float() for name, tensor in state.items()}
         return loss, targets.numel(), carried
 
@@ -167,10 +181,10 @@ class LanguageModelTask:
         device = next(model.parameters()).device
         with torch.inference_mode():
             for batch in held_out(self._valid, scored_steps(len(self._vocabulary)), limit=self._validate_tokens):
-                logits, state = model(_time_first(batch.inputs, device), state, rng)
-                counted = torch.from_numpy(np.arange(batch.inputs.shape[1])[:, None] < batch.lengths).to(device)
-                losses = F.cross_entropy(logits.transpose(1, 2), _time_first(batch.targets, device), reduction="none")
-                total += Mean(float(losses[counted].double().sum()), int(counted.sum()))
+                counted = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
+                targets = _time_first(np.where(counted, batch.targets, IGNORED), device)
+                loss, state = model(_time_first(batch.inputs, device), targets, state, rng)
+                total += Mean(float(loss), int(counted.sum()))
         return {"loss": total.value, "perplexity": perplexity(total.value)}
 
     def preview(self, predictor: LanguageModelPredictor) -> str | None:

@@ -1,6 +1,6 @@
 // The kernels of one instruction set: this file is compiled once for each, with its flags and ELMAN_ISA its name.
 
-#include "layer.hpp"
+#include "readout.hpp"
 
 namespace elman::ELMAN_ISA {
 
@@ -10,8 +10,6 @@ template <class T>
 using ReluCell = ElmanCell<T, Relu>;
 template <class T>
 using SigmoidCell = ElmanCell<T, Sigmoid>;
-template <class T>
-using IdentityCell = ElmanCell<T, Identity>;
 
 // Calls run(layer of the right cell).
 template <class T, class F>
@@ -25,7 +23,7 @@ static void for_cell(const Kind& kind, F run) {
         case Activation::tanh: return run(LayerOf<T, TanhCell>());
         case Activation::relu: return run(LayerOf<T, ReluCell>());
         case Activation::sigmoid: return run(LayerOf<T, SigmoidCell>());
-        case Activation::identity: return run(LayerOf<T, IdentityCell>());
+        case Activation::identity: return run(LayerOf<T, ReadoutCell>());
     }
 }
 
@@ -90,7 +88,7 @@ template <class T>
 static constexpr Kernels<T> all{
     ELMAN_STRING(ELMAN_ISA), layout<T>,           scratch_bytes<T>, packed_size<T>, pack_forward<T>, pack_bias<T>,
     pack_table<T>,           packed_back_size<T>, back_panels<T>,   pack_backward<T>, forward<T>,    backward<T>,
-    segments<T>,             weights<T>,          read<T>,
+    segments<T>,             weights<T>,          ReadoutOf<T>::scratch_bytes, ReadoutOf<T>::tokens, read<T>,
 };
 
 extern const Kernels<float> floats;

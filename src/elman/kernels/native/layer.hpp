@@ -364,9 +364,9 @@ struct LayerOf {
             const Columns<T> columns{state ? kind.H : kind.I};
             T* bias = state ? b.d_b_hh : b.d_b_ih;
             share(panels, state, begin, end, [&](const Segment& s) {
-                if (bias) std::memset(bias + s.row(kind, L), 0, sizeof(T) * s.valid);
+                if (bias && !b.add_weights) std::memset(bias + s.row(kind, L), 0, sizeof(T) * s.valid);
                 if (!state && b.d_table) scatter(b, steps, panels, s);
-                if (gradient && places == 0)
+                if (gradient && places == 0 && !b.add_weights)
                     std::memset(gradient + s.row(kind, L) * columns.columns, 0, sizeof(T) * s.valid * columns.columns);
             });
             if (!gradient && !bias) continue;
@@ -385,7 +385,7 @@ struct LayerOf {
                 for (Index q = 0; q < columns.panels(); ++q)
                     share(panels, state, begin, end, [&](const Segment& s) {
                         outer(columns, q, d_gates(s), row, depth, packed + columns.first(q) * depth, s.valid,
-                              gradient + s.row(kind, L) * columns.columns, k == 0);
+                              gradient + s.row(kind, L) * columns.columns, k == 0 && !b.add_weights);
                     });
             }
         }

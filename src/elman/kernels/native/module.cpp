@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "cross_entropy.hpp"
 #include "dispatch.hpp"
 #include "memory.hpp"
 #include "stack.hpp"
@@ -59,6 +60,7 @@ T* pointer(const char* name, nb::handle object, std::initializer_list<Index> sha
     Array<T> array;
     if (!nb::try_cast<Array<T>>(object, array, false)) refuse(std::string(name) + ": expected a NumPy array of the weights' dtype");
     expect(name, array, shape);
+    if (array.size() == 0) return array.data();  // NumPy gives such arrays any strides
     Index step = 1;
     for (std::size_t i = array.ndim(); i-- > 0;) {
         if (array.shape(i) > 1 && array.stride(i) != step) refuse(std::string(name) + ": expected a contiguous array");
@@ -91,7 +93,7 @@ Sequences<T> sequences(const char* name, nb::handle object, const Sizes& sizes, 
         width ? expect(name, array, {sizes.places, width}) : expect(name, array, {sizes.places});
     else
         width ? expect(name, array, {sizes.B, sizes.T, width}) : expect(name, array, {sizes.B, sizes.T});
-    if (width > 1 && array.stride(array.ndim() - 1) != 1) refuse(std::string(name) + ": expected a contiguous last axis");
+    if (width > 1 && array.size() && array.stride(array.ndim() - 1) != 1) refuse(std::string(name) + ": expected a contiguous last axis");
     if (sizes.packed) return {array.data(), 0, Index(array.stride(0))};
     return {array.data(), Index(array.stride(1)), Index(array.stride(0))};
 }
@@ -238,6 +240,13 @@ Sizes sizes_of(nb::handle inputs, bool table, const std::optional<Lengths>& leng
     return sizes;
 }
 
+Index length_of(const char* name, nb::handle object) {
+    nb::ndarray<nb::ro, nb::device::cpu> any;
+    if (!nb::try_cast<nb::ndarray<nb::ro, nb::device::cpu>>(object, any, false) || any.ndim() != 1)
+        refuse(std::string(name) + ": expected a vector");
+    return Index(any.shape(0));
+}
+
 template <class T>
 void check_ids(const Sequences<const std::int64_t>& ids, const Sizes& sizes, Index rows) {
     const Index outer = sizes.packed ? sizes.places : sizes.B, inner = sizes.packed ? 1 : sizes.T;
@@ -323,6 +332,34 @@ void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, s
     backward(kept.tape, p, d_y, last, x, first, g, threads);
 }
 
+// The losses of tokens, and what derivatives of their sum are asked for.
+template <class T>
+void bind_cross_entropy(nb::module_& m) {
+    m.def(
+        "cross_entropy",
+        [](nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu> V, nb::object b, nb::object x,
+           nb::object targets, nb::object losses, nb::object d_x, nb::object d_V, nb::object d_b, Index threads) {
+            const Index O = Index(V.shape(0)), H = Index(V.shape(1));
+            if (O < 1 || H < 1) refuse("V: expected at least one row and one column");
+            const Index count = length_of("targets", targets);
+            const T* bias = pointer<const T>("b", b, {O});
+            const T* inputs = required<const T>("x", x, {count, H});
+            const std::int64_t* classes = required<const std::int64_t>("targets", targets, {count});
+            double* sums = required<double>("losses", losses, {count});
+            T* to_x = pointer<T>("d_x", d_x, {count, H});
+            T* to_V = pointer<T>("d_V", d_V, {O, H});
+            T* to_b = pointer<T>("d_b", d_b, {O});
+            for (Index i = 0; i < count; ++i)
+                if (classes[i] >= O)
+                    refuse("targets: given class " + std::to_string(classes[i]) + ", expected 0 to " +
+                           std::to_string(O - 1));
+            nb::gil_scoped_release release;
+            cross_entropy(V.data(), bias, O, H, inputs, H, classes, count, sums, to_x, to_V, to_b, threads);
+        },
+        nb::arg("V").noconvert(), nb::arg("b").none(), nb::arg("x"), nb::arg("targets"), nb::arg("losses"), nb::arg("d_x").none(),
+        nb::arg("d_V").none(), nb::arg("d_b").none(), nb::arg("threads"));
+}
+
 template <class T>
 void bind(nb::module_& m, const char* weights, const char* tape) {
     nb::class_<Stack<T>>(m, weights)
@@ -344,6 +381,8 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled kernels. elman.kernels is their face.";
     elman::bind<float>(m, "Weights32", "Tape32");
     elman::bind<double>(m, "Weights64", "Tape64");
+    elman::bind_cross_entropy<float>(m);
+    elman::bind_cross_entropy<double>(m);
     m.def("read", [](nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> data) {
         return elman::kernels<float>().read(data.data(), elman::Index(data.size()));
     }, nb::arg("data"));

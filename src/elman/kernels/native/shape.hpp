@@ -92,11 +92,27 @@ struct Backward {
     Vectors<const T> d_y;
     Vectors<T> d_x;              // data null where nobody asks for it
     bool add_d_x;                // the other direction has been here
+    bool add_weights;            // other places have been here: the weights' gradients are added to
     const T *d_h_last, *d_c_last;
     T *d_h_first, *d_c_first;
     T* d_gates;                  // [panel][place][slots * lanes]
     T *d_h, *d_c;                // scratch (B, width) by j
     T *d_W, *d_U, *d_b_ih, *d_b_hh, *d_table;  // as the caller has them; null where nobody asks
+};
+
+// A readout and its cross-entropy, a stretch of tokens at a time: see readout.hpp.
+template <class T>
+struct Readout {
+    Kind kind;                    // elman, identity: I numbers in, H logits out
+    Packed<T> packed;             // W, bias, and W_back for derivatives
+    const T* x;                   // (tokens, I)
+    Index x_stride;
+    const std::int64_t* targets;  // (tokens,); negative ones do not count
+    double* losses;               // (tokens,)
+    T* logits;                    // scratch: [panel][token of the stretch][slots * lanes]
+    Index first, stretch;         // the token that the stretch begins with, and how many it has
+    bool backward;
+    T* d_x;                       // (tokens, I), or null
 };
 
 // The kernels of one instruction set in one precision. Those with `begin` and `end` do a share of the work.
@@ -119,6 +135,9 @@ struct Kernels {
     void (*backward)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);  // shares: rows j
     Index (*segments)(const Kind&);  // the shares of weights
     void (*weights)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);
+
+    Index (*readout_scratch_bytes)(const Kind&);
+    void (*readout)(const Readout<T>&, Index begin, Index end, void* scratch);  // shares: tokens of a stretch
 
     T (*read)(const T* data, Index count);  // their sum: how fast can memory be read?
 };

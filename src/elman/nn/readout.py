@@ -1,0 +1,83 @@
+"""A linear readout and its softmax cross-entropy in one: the logits of a large vocabulary never exist all at once.
+
+    l = V x + b,  loss = log sum exp l - l[target]         cells/readout.py
+
+By the kernels for float32 and float64 on a CPU, which give the derivatives along with the loss; by torch otherwise, as
+nn/layers.py says of the layers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elman import kernels
+
+from .unrolled import by_kernels, contiguous
+
+IGNORED = -100  # the target of what does not count, as torch has it
+
+
+def cross_entropy(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+    """Return the sum of the losses, in nats, of targets (N,) after outputs x (N, H); weight is (O, H), bias (O,).
+
+    Targets are classes 0 .. O - 1, or IGNORED: F.cross_entropy(F.linear(x, weight, bias), targets, reduction="sum").
+    """
+    given = (x, weight) if bias is None else (x, weight, bias)
+    fits = x.dim() == 2 and x.shape[-1] == weight.shape[-1] and targets.dim() == 1 and not targets.is_floating_point()
+    if not fits or not by_kernels(given):
+        return _by_torch(x, weight, bias, targets)
+    if torch.is_grad_enabled() and any(t.requires_grad for t in given):
+        return torch.as_tensor(_CrossEntropy.apply(x, weight, bias, targets))  # type: ignore[no-untyped-call]
+    return _run(x, weight, bias, targets, [False] * 3)[0]
+
+
+def _by_torch(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+    return F.cross_entropy(F.linear(x, weight, bias), targets, reduction="sum", ignore_index=IGNORED)
+
+
+def _run(
+    x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, needs: list[bool]
+) -> tuple[Tensor, list[Tensor | None]]:
+    gradients = [
+        torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
+        for t, need in zip((x, weight, bias), needs, strict=True)
+    ]
+    d_x, d_weight, d_bias = (None if g is None else g.numpy() for g in gradients)
+    losses = kernels.cross_entropy(
+        contiguous(x),
+        contiguous(weight),
+        None if bias is None else contiguous(bias),
+        contiguous(targets.long()),
+        d_x,
+        d_weight,
+        d_bias,
+        threads=torch.get_num_threads(),
+    )
+    return x.new_tensor(float(np.sum(losses))), gradients
+
+
+class _CrossEntropy(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+        loss, ctx.gradients = _run(x, weight, bias, targets, ctx.needs_input_grad[:3])
+        ctx.save_for_backward(x, weight, bias, targets)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, bias, targets = ctx.saved_tensors
+        needs = ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled():  # a derivative that is to be differentiated again
+            wanted = [t for t, need in zip((x, weight, bias), needs, strict=True) if need]
+            found = iter(torch.autograd.grad(_by_torch(x, weight, bias, targets), wanted, d_loss, create_graph=True))
+            return (*(next(found) if need else None for need in needs), None)
+        gradients = ctx.gradients
+        if torch._C._autograd._get_current_graph_task_keep_graph():
+            return (*(None if g is None else g * d_loss for g in gradients), None)
+        ctx.gradients = None
+        return (*(None if g is None else g.mul_(d_loss) for g in gradients), None)
