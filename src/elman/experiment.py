@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from elman import kernels
 from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
 from elman.config import Values, read_toml, to_toml, validated
 from elman.data import named
@@ -155,8 +156,9 @@ def _continue(run: RunFolder, display: Display) -> dict[str, Any]:
     """Train to the end of the budget, and complete the model folder."""
     config, corpus = run_config(run), Corpus.open(run / "data")
     _check_device(config.training.device)
-    threads = torch.get_num_threads()
+    threads, for_predictions = torch.get_num_threads(), kernels.get_num_threads()
     torch.set_num_threads(config.training.threads)
+    kernels.set_num_threads(config.training.threads)
     try:
         with _memory_told(run.path):
             task = _task(config, corpus)
@@ -164,6 +166,7 @@ def _continue(run: RunFolder, display: Display) -> dict[str, Any]:
             fitted = fit(task, model, config.training, run, display, seed=config.seed)
     finally:
         torch.set_num_threads(threads)
+        kernels.set_num_threads(for_predictions)
     return _complete(run, corpus, fitted)
 
 
@@ -277,6 +280,7 @@ def _environment() -> dict[str, str]:
         "torch": torch.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
         "cpu": torch.backends.cpu.get_cpu_capability(),
+        "kernels": kernels.instruction_set() or kernels.why_not(),
     }
 
 

@@ -61,7 +61,7 @@ def test_steps_and_reading_give_the_logits_of_the_torch_network(architecture: st
     predictor = tiny_predictor(architecture)
     ids = random_ids(predictor, 23)
     with torch.inference_mode():
-        logits, _ = network_of(predictor)(torch.from_numpy(ids)[:, None], None, torch.Generator())
+        logits, _ = network_of(predictor).logits(torch.from_numpy(ids)[:, None], None, torch.Generator())
     np.testing.assert_allclose(stepped(predictor, ids.tolist()), logits[:, 0].numpy(), rtol=0, atol=FLOAT32)
     last, _ = predictor.read(ids, predictor.initial_state())
     np.testing.assert_allclose(last, logits[-1, 0].numpy(), rtol=0, atol=FLOAT32)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
+from elman import kernels
 from elman.cells import CELLS, Cell, readout
 from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.config import Config, validated
@@ -161,11 +162,18 @@ class LanguageModelPredictor:
             B, T = batch.inputs.shape
             state = state if len(next(iter(state.values()))) == B else self.initial_state(B)
             outputs, state = self._stack.run(batch.inputs, state, batch.lengths)
-            logits = readout.forward(outputs, self._V, self._b)
             mask = np.arange(T) < batch.lengths[:, None]
-            log_p = np.take_along_axis(readout.log_softmax(logits), batch.targets[..., None], -1)[..., 0]
-            total += Mean(-float(log_p[mask].sum(dtype=np.float64)), int(mask.sum()))
+            total += Mean(self._loss(outputs, batch.targets, mask), int(mask.sum()))
         return total
+
+    def _loss(self, outputs: npt.NDArray[Any], targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> float:
+        """Return the sum of the losses in nats of the targets (B, T) that the mask keeps."""
+        if not kernels.available():
+            log_p = readout.log_softmax(readout.forward(outputs, self._V, self._b))
+            return -float(np.take_along_axis(log_p, targets[..., None], -1)[..., 0][mask].sum(dtype=np.float64))
+        counted = np.where(mask, targets, -1).astype(np.int64)
+        V, b = np.ascontiguousarray(self._V), np.ascontiguousarray(self._b)
+        return float(kernels.cross_entropy(outputs.reshape(-1, V.shape[1]), V, b, counted.ravel()).sum())
 
     def evaluate(self, examples: str | Iterable[str] | Tokens) -> dict[str, Any]:
         """Return loss (nats per token), perplexity, bits per character and counts of a text.

@@ -1,7 +1,8 @@
 """What this machine can do: how many threads it has, and on how many of them a training step is faster, measured.
 
-Threads are measured because torch's recurrent layers are slower on two threads than on one where H is small: its
-threads meet at every time step.
+Threads are measured because more of them are not always faster: a small model gives them too little to do, torch's own
+recurrent layers (a GPU aside, they run where no kernels are installed) let them meet at every time step, and somebody
+else may be using a core.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> 
 def fastest(step: Callable[[], object]) -> tuple[int, float]:
     """Return (threads, seconds) of a step: on 1 thread, or on all where they are a quarter faster.
 
-    Threads that meet at every time step are fragile where somebody else uses a core.
+    Threads wait for each other, so they are fragile where somebody else uses a core.
     """
     everything = available_threads()
     one = step_seconds(step, 1)
