@@ -24,6 +24,11 @@ void cross_entropy(const T* V, const T* b, Index O, Index H, const T* x, Index x
     const Kind kind{Cell::elman, Activation::identity, H, O, false};
     const Layout layout = k.layout(kind);
     const bool backward = d_x || d_V || d_b;
+    if (count == 0) {  // a sum over nothing
+        if (d_V) std::fill(d_V, d_V + O * H, T(0));
+        if (d_b) std::fill(d_b, d_b + O, T(0));
+        return;
+    }
     threads = std::max(Index(1), std::min(threads, Index(2.0 * double(O) * double(H) * double(count) / kFlopsWorthAThread)));
     const Index stretch = std::max(Index(1), std::min(count, std::max(kFewestTokens, kLogits / layout.width())));
 
