@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "elman"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"estimators"},
+    {"estimators", "bench"},
     {"experiment"},
     {"experiment_config"},
     {"training", "tasks"},
@@ -29,6 +29,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_USERS = {"nn", "tasks", "training", "experiment"}
+PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench, which imports them and matplotlib inside functions
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli_w"}
 FILES = sorted(SOURCE.rglob("*.py"))
 NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
@@ -39,9 +40,9 @@ def part_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imported_modules(path: Path) -> Iterator[str]:
+def imported_modules(path: Path, tree: ast.Module | None = None) -> Iterator[str]:
     """Absolute names of all that a file imports, inside functions too, but not what is for type checkers only."""
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = tree or ast.parse(path.read_text("utf-8"))
     for_types = {
         id(node)
         for block in ast.walk(tree)
@@ -59,6 +60,15 @@ def imported_modules(path: Path) -> Iterator[str]:
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield module
             yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """Absolute names of what a file imports as it is imported: not what is inside functions."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [ast.Pass()]
+    return set(imported_modules(path, tree))
 
 
 def elman_parts(path: Path) -> set[str]:
@@ -86,14 +96,21 @@ def test_cells_import_numpy_and_nothing_else_of_ours() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
-    if part_of(path) not in TORCH_USERS:
+    if part_of(path) not in TORCH_USERS | {"bench"}:
         assert "torch" not in {name.split(".")[0] for name in imported_modules(path)}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_only_declared_packages_are_imported(path: Path) -> None:
     outside = {name.split(".")[0] for name in imported_modules(path)} - {"elman", *sys.stdlib_module_names}
-    assert outside <= RUNTIME_PACKAGES | {"torch"}
+    assert outside <= RUNTIME_PACKAGES | (PEERS | {"matplotlib"} if part_of(path) == "bench" else {"torch"})
+
+
+@pytest.mark.parametrize("path", sorted((SOURCE / "bench").glob("*.py")), ids=lambda path: path.name)
+def test_a_benchmark_imports_its_peers_inside_functions(path: Path) -> None:
+    at_once = imported_at_once(path)
+    assert not {name.split(".")[0] for name in at_once} & {*PEERS, "matplotlib"}
+    assert "elman.nn" not in at_once, "which imports torch"
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
@@ -131,7 +148,7 @@ def test_importing_elman_imports_neither_torch_nor_numpy() -> None:
 
 
 def test_the_command_line_and_the_runtime_need_no_torch() -> None:
-    loaded = imported_by("import elman.cli, elman.runtime, elman.estimators")
+    loaded = imported_by("import elman.cli, elman.runtime, elman.estimators, elman.bench.train, elman.bench.step")
     assert "numpy" in loaded
     assert "torch" not in loaded
 

@@ -69,8 +69,17 @@ class Interrupted(ElmanError):
         self.exit_code = 128 + signal_number
 
 
+_PACKAGES = {
+    "torch": ("training needs PyTorch", 'pip install "elman[train]"'),
+    "matplotlib": ("a plot needs matplotlib", 'pip install "elman[plot]"'),
+    "onnx": ("the peer onnxruntime needs onnx", 'pip install "elman[onnx]"'),
+    "onnxruntime": ("the peer onnxruntime needs onnxruntime", 'pip install "elman[onnx]"'),
+    "jax": ("the peer jax needs jax", "pip install jax"),
+    "keras": ("the peer keras needs keras", "pip install keras"),
+}
+
+
 def missing_package(error: ModuleNotFoundError) -> ElmanError | None:
-    """Return what to tell of a package that is not installed, where it is one that an extra brings."""
-    if (error.name or "").split(".")[0] != "torch":
-        return None
-    return ElmanError("training needs PyTorch, which is not installed", hint='pip install "elman[train]"')
+    """Return what to tell of a package that is not installed, where it is one that not every installation has."""
+    told = _PACKAGES.get((error.name or "").split(".")[0])
+    return told and ElmanError(f"{told[0]}, which is not installed", hint=told[1])

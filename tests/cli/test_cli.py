@@ -255,11 +255,39 @@ def test_an_unknown_data_set_is_told(command: Command) -> None:
 def test_doctor_tells_versions_and_json(command: Command) -> None:
     told = only_json(command("doctor", "--json").out)
     assert set(told) == {"versions", "kernels", "threads", "missing"}
-    assert told["missing"] == []
+    expected = [] if told["kernels"]["compiled"] else ["elman.kernels"]
+    assert [item["package"] for item in told["missing"]] == expected
     done = command("doctor")
     assert done.code == 0
     assert f"torch         {told['versions']['torch']}\n" in done.out
-    assert "nothing is missing" in done.out
+    assert ("nothing is missing" in done.out) is told["kernels"]["compiled"]
+
+
+def test_doctor_names_the_instruction_set_in_use_and_the_others(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman import kernels
+
+    monkeypatch.setattr(kernels, "instruction_set", lambda: "avx2")
+    monkeypatch.setattr(kernels, "instruction_sets", lambda: ["avx512", "avx2", "plain"])
+    assert "kernels       avx2 (also avx512, plain)\n" in command("doctor").out
+
+
+def test_doctor_says_why_there_are_no_kernels_and_what_mends_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman import kernels
+
+    monkeypatch.setattr(kernels, "instruction_set", lambda: None)
+    monkeypatch.setattr(kernels, "instruction_sets", list)
+    monkeypatch.setattr(kernels, "why_not", lambda: "not compiled in this installation")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    told = only_json(command("doctor", "--json").out)
+    reason = "not compiled in this installation"
+    assert told["kernels"] == {"compiled": False, "instruction_set": None, "instruction_sets": [], "reason": reason}
+    out = command("doctor").out
+    assert f"kernels       none: {reason}; NumPy predicts and torch trains, slower\n" in out
+    assert "missing: elman.kernels, for speed: pip install --force-reinstall --no-deps elman" in out
 
 
 def test_demo_trains_on_the_built_in_text_and_writes(
@@ -290,6 +318,7 @@ def test_demo_trains_on_the_built_in_text_and_writes(
 COMMANDS = [
     [], ["train"], ["train", "lm"], ["resume"], ["evaluate"], ["generate"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["doctor"], ["demo"],
+    ["bench"], ["bench", "train"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip
 
 
@@ -310,7 +339,7 @@ def test_every_command_is_in_the_list_above() -> None:
     assert sorted(walk(typer.main.get_command(app), [])) == sorted(COMMANDS)
 
 
-@pytest.mark.parametrize("words", [[], ["train"], ["data"]], ids=" ".join)
+@pytest.mark.parametrize("words", [[], ["train"], ["data"], ["bench"]], ids=" ".join)
 def test_a_group_without_a_command_shows_its_help_and_is_a_mistake(command: Command, words: list[str]) -> None:
     done = command(*words)
     assert (done.code, done.out) == (2, "")

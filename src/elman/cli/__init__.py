@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from . import data, demo, doctor, predict, train
+from . import bench, data, demo, doctor, predict, train
 from .console import run_app
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("resume")(train.resume)
 app.command("evaluate")(predict.evaluate)
 app.command("generate")(predict.generate)
 app.add_typer(data.app, name="data")
+app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
