@@ -6,17 +6,19 @@
 # And for who changes the C++:
 #   make kernels               compile what has changed; ELMAN_SANITIZE=address,undefined make kernels looks for errors
 #   make test-without-kernels  the fast suite on a second installation, made where there is no compiler
+#   make test-sanitized        the kernels' tests on a third, where g++'s sanitizers watch every access to memory (Linux)
 # Versions are those of constraints.txt, for what is installed and for what builds it.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PURE := .venv-without-kernels
+SANITIZED := .venv-sanitized
 NATIVE := CMakeLists.txt $(wildcard src/elman/kernels/native/*)
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
 
-.PHONY: demo test test-slow test-without-kernels check format develop kernels clean
+.PHONY: demo test test-slow test-without-kernels test-sanitized check format develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -50,10 +52,20 @@ test-without-kernels: | $(PURE)/bin/python
 	@PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1 $(PURE)/bin/python $(INSTALL) ".[train,develop]"
 	@$(PURE)/bin/python -m pytest --numprocesses 2
 
-clean:
-	rm -rf $(VENV) $(PURE) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+# The sanitizers' own libraries have to be there before Python is, and the standard library with them, whose throw they
+# watch. Python itself frees nothing at its end: that is no leak.
+test-sanitized: | $(SANITIZED)/bin/python
+	@echo "installing elman with sanitized kernels into $(SANITIZED)"
+	@CXX=g++ ELMAN_SANITIZE=address,undefined $(SANITIZED)/bin/python $(INSTALL) \
+		--config-settings=build-dir=build/sanitized ".[train,develop]"
+	@LD_PRELOAD="$(foreach library,asan ubsan stdc++,$(shell g++ -print-file-name=lib$(library).so))" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		$(SANITIZED)/bin/python -m pytest tests/kernels tests/cells tests/nn tests/runtime
 
-$(BIN)/python $(PURE)/bin/python:
+clean:
+	rm -rf $(VENV) $(PURE) $(SANITIZED) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python $(PURE)/bin/python $(SANITIZED)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("elman needs Python 3.11 or newer, found %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@echo "making $(@D:/bin=)"
 	@$(PYTHON) -m venv $(@D:/bin=)
