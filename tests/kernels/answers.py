@@ -1,0 +1,175 @@
+"""The kernels answer the Problems of tests/cells, under the same names; and what it is to be near an answer.
+
+kernels_answer     outputs, final state and every gradient by elman.kernels
+shared_problem     a Problem that is large enough to be shared out among threads: a small one never is
+assert_near        every array of an answer is that of cells/ in float64, relative to its largest entry
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman import kernels
+from elman.cells import Elman, LayerParameters, unroll
+from elman.cells.activations import Array
+
+from ..cells.problems import Answer, Problem, elman_answer, map_state, named_gradients, named_states
+
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason=f"no kernels: {kernels.why_not()}")
+
+# How far an array may be from the expected one, relative to its largest entry. float64: sums of up to some thousand
+# products, each rounded by 1e-16, in another order than NumPy's. float32: of 6e-8, with different signs.
+TOLERANCES = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
+# Where the largest entry is smaller than this, it is what numbers of order one leave when they cancel, and it is their
+# roundings that count: NumPy in float32 is as far from float64 there. In sums over steps there are the more of them.
+LEAST = 0.1
+
+DTYPES = [np.float64, np.float32]
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
+
+WORTH_A_THREAD = 2e6  # operations, as in native/stack.cpp: a problem of fewer than so many a thread has fewer threads
+
+
+def kernels_answer(problem: Problem, *, threads: int = 1) -> Answer:
+    """Return outputs, final state and every gradient by the kernels."""
+    p = problem
+    outputs, final, tape = kernels.forward(p.cell, p.params, p.x, p.state, p.lengths, p.reset, threads=threads)
+    return {"outputs": outputs, **named_states(final), **kernels_gradients(p, tape, threads=threads)}
+
+
+def kernels_gradients(problem: Problem, tape: kernels.Tape, *, threads: int = 1) -> Answer:
+    """Return every gradient of a problem from its tape."""
+    return named_gradients(kernels.backward(tape, problem.d_outputs, problem.d_state, threads=threads))
+
+
+def expected_answer(problem: Problem) -> Answer:
+    """Return the answer of cells/ in float64, whatever the problem's precision."""
+    return elman_answer(problem.astype(np.float64))
+
+
+def is_far_from_kinks(problem: Problem) -> bool:
+    """Return whether no relu is so near its kink that float32 may take the other side, and so another derivative."""
+    if problem.name != "relu":
+        return True
+    watched = _Watched()
+    p = problem.astype(np.float64)
+    unroll.run(watched, p.params, p.x, p.state, p.lengths, p.reset)
+    return watched.nearest > 2e-6
+
+
+class _Watched(Elman):
+    """A relu that remembers how near to its kink it came; zero itself is the same in every precision."""
+
+    def __init__(self) -> None:
+        super().__init__("relu")
+        self.nearest = np.inf
+
+    def forward(self, a: Array, u: Array, state: unroll.State) -> Any:
+        distance = np.abs(a + u)
+        self.nearest = min(self.nearest, distance[distance > 0].min(initial=np.inf))
+        return super().forward(a, u, state)
+
+
+def any_problem(
+    name: str,
+    hidden_sizes: Sequence[Sequence[int]],
+    shape: tuple[int, int, int],
+    *,
+    lengths: Sequence[int] | None = None,
+    reset: Any = None,
+    bias: bool = True,
+    seed: int = 0,
+) -> Problem:
+    """Return a problem of [layer][direction] hidden sizes, x of `shape`, and weights that do not explode."""
+    rng = np.random.default_rng(seed)
+    gates = {"gru": 3, "lstm": 4}.get(name, 1)
+    B, T, input_size = shape
+    params = []
+    for layer in hidden_sizes:
+        params.append([_weights(rng, gates, input_size, H, bias=bias) for H in layer])
+        input_size = sum(layer)
+    problem = Problem(
+        name=name,
+        params=params,
+        x=rng.normal(size=shape),
+        state=(),
+        lengths=lengths,
+        reset=reset,
+        d_outputs=rng.normal(size=(B, T, input_size)),
+        d_state=(),
+    )
+    zeros = unroll.zero_state(problem.cell, params, B)
+    normal = [map_state(lambda s: rng.normal(size=s.shape), zeros) for _ in range(2)]
+    return replace(problem, state=normal[0], d_state=normal[1])
+
+
+def _weights(rng: np.random.Generator, gates: int, I: int, H: int, *, bias: bool) -> LayerParameters:  # noqa: E741
+    shapes = [(gates * H, I), (gates * H, H), *[(gates * H,)] * 2 * bias]
+    limits = [1 / np.sqrt(I), 0.9 / np.sqrt(H), 0.5, 0.5]
+    return LayerParameters(*(rng.uniform(-s, s, shape) for s, shape in zip(limits, shapes, strict=False)))
+
+
+def shared_problem(name: str, *, rows: int = 33, ragged: bool = True) -> Problem:
+    """Return a problem of two layers in both directions whose every product is shared out among five threads.
+
+    test_threads.py shows that it is.
+    """
+    rng = np.random.default_rng(3)
+    T = 9
+    lengths = [T, 0, 1, *rng.integers(0, T + 1, rows)][:rows] if ragged else None
+    reset = rng.random((rows, T)) < 0.15
+    sizes = [[67, 50], [35, 64]] if name in ("gru", "lstm") else [[150, 131], [103, 140]]
+    return any_problem(name, sizes, (rows, T, 41), lengths=lengths, reset=reset.tolist())
+
+
+def floating_operations(problem: Problem) -> float:
+    """Return how many of them its products are: what stack.cpp shares out."""
+    B, T, _ = problem.x.shape
+    places = B * T if problem.lengths is None else int(np.sum(problem.lengths))
+    return 2.0 * places * sum(p.W.size + p.U.size for layer in problem.params for p in layer)
+
+
+def is_by_row(name: str) -> bool:
+    """Whether an array of an answer has the batch as its first axis; the others are sums over it."""
+    return name in ("outputs", "x") or name.startswith(("initial", "final"))
+
+
+def relative_error(given: Array, expected: Array, least: float = LEAST) -> float:
+    """Return the largest difference, relative to the largest expected entry."""
+    error = np.abs(given - expected).max(initial=0.0)
+    return float(error / max(np.abs(expected).max(initial=0.0), least))
+
+
+def assert_near(given: Answer, expected: Answer, steps: int = 1) -> None:
+    """Every array of one answer is that of the other, up to the tolerance of its precision."""
+    assert given.keys() == expected.keys()
+    for name, value in expected.items():
+        assert given[name].shape == value.shape, name
+        error = relative_error(given[name], value, LEAST if is_by_row(name) else LEAST * max(1, steps) ** 0.5)
+        assert error <= TOLERANCES[given[name].dtype], f"{name}: {error:.1e}"
+
+
+def python(script: str, **environment: str) -> str:
+    """Run a script in an interpreter of its own, with this environment besides the present one; return what it says."""
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=root,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 0, done.stderr or f"ended by {done.returncode}"
+    return done.stdout.strip()

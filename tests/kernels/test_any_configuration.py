@@ -1,0 +1,137 @@
+"""Two thousand random configurations: whatever the sizes, lengths, resets, memory and threads, the answer is cells/'s.
+
+Sizes lie around what the kernels cut by: registers of 2 to 16 numbers, panels of four registers, tiles of up to eight
+rows, chunks of 128 products and of 256 steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from elman import kernels
+from elman.cells import CELLS, LayerParameters, unroll
+
+from ..cells.problems import CELL_NAMES, Answer, Problem, assert_same, map_state, named_gradients, named_states
+from .answers import (
+    DTYPES,
+    any_problem,
+    assert_near,
+    expected_answer,
+    is_far_from_kinks,
+    kernels_answer,
+    needs_kernels,
+)
+
+pytestmark = needs_kernels
+
+EDGES = [15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 130, 159, 161]
+# sampled_from and not integers, which hypothesis draws at their ends more often than not
+size = st.sampled_from([*range(1, 21), *range(1, 71), *EDGES])
+rows = st.sampled_from([0, *range(1, 10), *range(1, 41)])
+steps = st.sampled_from([*range(13)])
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> Problem:
+    """Any stack, in float64."""
+    name = draw(st.sampled_from(CELL_NAMES))
+    num_layers, num_directions = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([1, 2]))
+    sizes = [[draw(size) for _ in range(num_directions)] for _ in range(num_layers)]
+    B, T, input_size = draw(rows), draw(steps), draw(size)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    lengths = rng.integers(0, T + 1, B).tolist() if draw(st.booleans()) else None
+    reset = rng.random((B, T)) < draw(st.sampled_from([0.1, 0.5])) if draw(st.booleans()) else None
+    return any_problem(
+        name,
+        sizes,
+        (B, T, input_size),
+        lengths=lengths,
+        reset=reset,
+        bias=draw(st.booleans()),
+        seed=rng.integers(2**32),
+    )
+
+
+MEMORIES = {
+    "batch by batch": np.ascontiguousarray,
+    "step by step": lambda x: np.ascontiguousarray(x.swapaxes(0, 1)).swapaxes(0, 1),
+    "number by number": np.asfortranarray,
+    "rows from the last": lambda x: np.ascontiguousarray(x[::-1])[::-1],
+    "every other step": lambda x: np.repeat(x, 2, axis=1)[:, ::2],
+    "part of longer vectors": lambda x: np.concatenate((x, x, x), axis=-1)[..., x.shape[-1] : 2 * x.shape[-1]],
+}
+memory = st.sampled_from(list(MEMORIES))
+
+
+@contextmanager
+def using(instruction_set: str) -> Iterator[None]:
+    """Use an instruction set for a while: hypothesis draws them, and takes no fixture."""
+    before = kernels.instruction_set()
+    kernels.use_instruction_set(instruction_set)
+    try:
+        yield
+    finally:
+        kernels.use_instruction_set(before)
+
+
+@settings(max_examples=2000, deadline=None, derandomize=True, database=None)
+@given(
+    problem=problems(),
+    dtype=st.sampled_from(DTYPES),
+    x_memory=memory,
+    d_memory=memory,
+    threads=st.sampled_from([1, 2, 3]),
+    instruction_set=st.sampled_from(kernels.instruction_sets() or ["none"]),
+)
+def test_the_answer_is_that_of_cells(problem, dtype, x_memory, d_memory, threads, instruction_set) -> None:
+    assume(dtype == np.float64 or is_far_from_kinks(problem.astype(dtype)))
+    problem = problem.astype(dtype)
+    expected = expected_answer(problem)
+    problem = replace(problem, x=MEMORIES[x_memory](problem.x), d_outputs=MEMORIES[d_memory](problem.d_outputs))
+    with using(instruction_set):
+        given = kernels_answer(problem, threads=threads)
+    assert_near(given, expected, steps=problem.x.shape[0] * problem.x.shape[1])
+
+
+def native_answer(problem: Problem, *, loose: bool) -> Answer:
+    """The answer of the compiled module's own weights, packed or read where they lie."""
+    p = problem
+    fours = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
+    cell, activation = (p.name, "tanh") if p.name in CELLS else ("elman", p.name)
+    made = kernels.pack(cell, activation, len(p.params[0]), fours, table=False, threads=1, loose=loose)
+
+    def flat(state):
+        return [states for layer in state for states in layer]
+
+    empty = partial(np.full_like, fill_value=np.nan)
+    outputs, final, d_first = np.zeros_like(p.d_outputs), map_state(empty, p.state), map_state(empty, p.state)
+    d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in four) for four in fours]
+    lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
+    reset = None if p.reset is None else np.array(p.reset)
+    tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, True, 1)
+    tape.run_back(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, 1)
+    layers = [LayerParameters(*four) for four in gradients]
+    D = len(p.params[0])
+    nested = [layers[i : i + D] for i in range(0, len(layers), D)]
+    return {"outputs": outputs, **named_states(final), **named_gradients(unroll.Gradients(nested, d_x, d_first))}
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(
+    problem=problems(),
+    dtype=st.sampled_from(DTYPES),
+    instruction_set=st.sampled_from(kernels.instruction_sets() or ["none"]),
+)
+def test_weights_read_where_they_lie_change_no_bit(problem, dtype, instruction_set) -> None:
+    problem = problem.astype(dtype)
+    with using(instruction_set):
+        packed, loose = (native_answer(problem, loose=loose) for loose in (False, True))
+        assert_same(packed, kernels_answer(problem))
+    assert_same(loose, packed)

@@ -1,0 +1,131 @@
+"""What may not change a single bit: threads, the rest of the batch, the order of rows, and where a sequence is cut."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from elman import kernels
+
+from ..cells.problems import Answer, Problem, assert_same, named_states
+from .answers import (
+    any_problem,
+    every_dtype,
+    is_by_row,
+    kernels_answer,
+    kernels_gradients,
+    needs_kernels,
+    shared_problem,
+)
+
+pytestmark = [needs_kernels, every_dtype]
+
+
+def rows_of(answer: Answer, rows: object) -> Answer:
+    """What an answer says of these rows of the batch."""
+    return {name: array[rows] for name, array in answer.items() if is_by_row(name)}
+
+
+def test_the_number_of_threads_changes_no_bit(instruction_set, name, dtype) -> None:
+    problem = shared_problem(name).astype(dtype)
+    alone = kernels_answer(problem)
+    for threads in (2, 3, 5):
+        assert_same(kernels_answer(problem, threads=threads), alone)
+
+
+def test_a_call_that_is_repeated_changes_no_bit(instruction_set, name, dtype) -> None:
+    problem = shared_problem(name).astype(dtype)
+    assert_same(kernels_answer(problem, threads=3), kernels_answer(problem, threads=3))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_else_is_in_the_batch_changes_no_bit(instruction_set, name, threads, dtype) -> None:
+    problem = shared_problem(name).astype(dtype)
+    together = kernels_answer(problem, threads=threads)
+    for first, size in [(0, 1), (1, 1), (2, 1), (17, 1), (32, 1), (3, 2), (25, 7), (0, 16), (16, 17)]:
+        rows = list(range(first, first + size))
+        assert_same(rows_of(kernels_answer(problem.rows(rows), threads=threads), slice(None)), rows_of(together, rows))
+
+
+def test_what_is_said_of_padding_changes_no_bit(instruction_set, name, dtype) -> None:
+    problem = shared_problem(name).astype(dtype)
+    past = np.arange(problem.x.shape[1]) >= np.array(problem.lengths)[:, None]
+    x, d_outputs = problem.x.copy(), problem.d_outputs.copy()
+    x[past] = d_outputs[past] = np.nan
+    padded = replace(problem, x=x, d_outputs=d_outputs, reset=(np.asarray(problem.reset) ^ past).tolist())
+    assert_same(kernels_answer(padded, threads=2), kernels_answer(problem, threads=2))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_order_of_the_rows_changes_no_bit(instruction_set, name, threads, dtype) -> None:
+    problem = shared_problem(name).astype(dtype)
+    order = np.random.default_rng(1).permutation(len(problem.x))
+    given, shuffled = (kernels_answer(p, threads=threads) for p in (problem, problem.rows(order)))
+    assert_same(rows_of(shuffled, slice(None)), rows_of(given, order))
+
+
+def read_in_parts(problem: Problem, cuts: list[int]) -> Answer:
+    """What is by row of a sequence that is read from cut to cut, the state carried on and its derivative back."""
+    parts, tapes, outputs, state = [], [], [], problem.state
+    for start, end in zip([0, *cuts], [*cuts, problem.x.shape[1]], strict=True):
+        part = replace(problem.steps(start, end), state=state)
+        y, state, tape = kernels.forward(part.cell, part.params, part.x, part.state, part.lengths, part.reset)
+        parts.append(part)
+        tapes.append(tape)
+        outputs.append(y)
+    d_x, d_state = [], problem.d_state
+    for part, tape in zip(reversed(parts), reversed(tapes), strict=True):
+        gradients = kernels.backward(tape, part.d_outputs, d_state)
+        d_x.insert(0, gradients.x)
+        d_state = gradients.state
+    joined = {"outputs": np.concatenate(outputs, axis=1), "x": np.concatenate(d_x, axis=1)}
+    return {**joined, **named_states(state), **named_states(d_state, "initial")}
+
+
+@pytest.mark.parametrize("cuts", [[1], [3, 4, 5], list(range(1, 12))], ids=["first", "some", "all"])
+def test_where_a_sequence_is_cut_changes_no_bit(instruction_set, name, cuts, dtype) -> None:
+    rng = np.random.default_rng(2)
+    lengths, reset = [12, 0, 5, 1, 9], (rng.random((5, 12)) < 0.2).tolist()
+    problem = any_problem(name, [[37], [18]], (5, 12, 21), lengths=lengths, reset=reset).astype(dtype)
+    whole = rows_of(kernels_answer(problem), slice(None))
+    assert_same(read_in_parts(problem, cuts), {name: whole[name] for name in read_in_parts(problem, cuts)})
+
+
+def test_a_long_sequence_is_its_parts_to_the_last_bit(instruction_set, name, dtype) -> None:
+    """Long: inputs of 256 steps are multiplied at a time, gradients of weights are summed by 128."""
+    problem = any_problem(name, [[9]], (3, 301, 5), lengths=[301, 40, 257]).astype(dtype)
+    whole = rows_of(kernels_answer(problem), slice(None))
+    parts = read_in_parts(problem, [85, 128, 200, 256])
+    assert_same(parts, {name: whole[name] for name in parts})
+
+
+def test_a_step_is_a_sequence_of_one_to_the_last_bit(instruction_set, name, dtype) -> None:
+    """Batches of changing size, because what a step prepares is kept for the next."""
+    for num_directions, rows in [(1, 4), (1, 1), (2, 9), (1, 4)]:
+        problem = any_problem(name, [[19] * num_directions, [34] * num_directions], (rows, 5, 7)).astype(dtype)
+        stack = kernels.Stack(problem.cell, problem.params)
+        state = problem.state
+        for t in range(5):
+            for size in (rows, 1):
+                part = tuple(tuple(tuple(s[:size] for s in states) for states in layer) for layer in state)
+                y, after = stack.step(problem.x[:size, t], part)
+                expected, expected_after = stack.run(problem.x[:size, t : t + 1], part)
+                assert_same({"y": y, **named_states(after)}, {"y": expected[:, 0], **named_states(expected_after)})
+            state = stack.run(problem.x[:, t : t + 1], state)[1]
+
+
+def test_running_is_forward_without_the_tape_to_the_last_bit(instruction_set, name, dtype) -> None:
+    p = shared_problem(name).astype(dtype)
+    stack = kernels.Stack(p.cell, p.params)
+    outputs, final = stack.run(p.x, p.state, p.lengths, p.reset, threads=2)
+    taped, taped_final, _ = stack.forward(p.x, p.state, p.lengths, p.reset, threads=2)
+    assert_same({"outputs": outputs, **named_states(final)}, {"outputs": taped, **named_states(taped_final)})
+
+
+def test_a_tape_serves_twice(instruction_set, name, dtype) -> None:
+    p = shared_problem(name).astype(dtype)
+    _, _, tape = kernels.forward(p.cell, p.params, p.x, p.state, p.lengths, p.reset)
+    first = kernels_gradients(p, tape)
+    other = replace(p, d_outputs=p.d_outputs[::-1])
+    assert not np.array_equal(kernels_gradients(other, tape)["x"], first["x"])
+    assert_same(kernels_gradients(p, tape), first)

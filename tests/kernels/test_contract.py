@@ -1,0 +1,56 @@
+"""The kernels compute what cells/ computes: outputs, final states and every gradient, over the grid of tests/cells.
+
+The grid's problems are of a few units, fewer than a register holds, and too small for a second thread; so the same grid
+comes a second time with layers of more units than one product walks at a time, shared out between two.
+"""
+
+import numpy as np
+import pytest
+
+from ..cells.problems import Problem
+from .answers import (
+    WORTH_A_THREAD,
+    any_problem,
+    assert_near,
+    every_dtype,
+    expected_answer,
+    floating_operations,
+    is_far_from_kinks,
+    kernels_answer,
+    needs_kernels,
+)
+
+pytestmark = needs_kernels
+
+ROWS, STEPS, INPUTS = 24, 5, 131
+
+
+@pytest.fixture
+def wide_problem(name, hidden_sizes, num_directions, lengths, reset, bias) -> Problem:
+    """Every point of the grid, with many units and rows."""
+    sizes = [[H] * num_directions for H in (130, 35)[: len(hidden_sizes)]]
+    rng = np.random.default_rng(5)
+    lengths = None if lengths is None else [STEPS, 0, 1, *rng.integers(2, STEPS + 1, ROWS - 3)]
+    reset = None if reset is None else (rng.random((ROWS, STEPS)) < 0.3).tolist()
+    problems = (
+        any_problem(name, sizes, (ROWS, STEPS, INPUTS), lengths=lengths, reset=reset, bias=bias, seed=seed)
+        for seed in range(100)
+    )
+    return next(filter(is_far_from_kinks, problems))
+
+
+@every_dtype
+def test_outputs_states_and_gradients_are_those_of_cells(instruction_set, problem: Problem, dtype) -> None:
+    problem = problem.astype(dtype)
+    expected = expected_answer(problem)
+    for threads in (1, 2):
+        given = kernels_answer(problem, threads=threads)
+        assert {array.dtype for array in given.values()} == {np.dtype(dtype)}
+        assert_near(given, expected)
+
+
+@every_dtype
+def test_so_they_are_where_two_threads_share_the_work(instruction_set, wide_problem: Problem, dtype) -> None:
+    assert floating_operations(wide_problem) > 2 * WORTH_A_THREAD
+    problem = wide_problem.astype(dtype)
+    assert_near(kernels_answer(problem, threads=2), expected_answer(problem), steps=ROWS * STEPS)

@@ -1,0 +1,385 @@
+"""What does not fit is refused in words, before anything is read or written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman import kernels
+from elman.cells import CELLS, LayerParameters, gru
+
+from ..cells.problems import map_state, random_problem
+from .answers import needs_kernels
+
+pytestmark = needs_kernels
+
+
+def zeros(*shape: int, dtype: type = np.float64) -> np.ndarray:
+    return np.zeros(shape, dtype)
+
+
+def layer(H: int, I: int, *, gates: int = 3, **other: Any) -> LayerParameters:  # noqa: E741
+    given = {"W": zeros(gates * H, I), "U": zeros(gates * H, H), "b_ih": zeros(gates * H), "b_hh": zeros(gates * H)}
+    return LayerParameters(**{**given, **other})
+
+
+GRU = CELLS["gru"]()
+
+
+def stack(*layers: list[LayerParameters], **given: Any) -> kernels.Stack:
+    return kernels.Stack(GRU, layers or [[layer(3, 2)]], **given)
+
+
+def table() -> kernels.Stack:
+    return stack([layer(3, 2, W=zeros(7, 9), b_ih=None)], table=True)
+
+
+def state(*shapes: tuple[int, int], dtype: type = np.float64) -> Any:
+    """Of one layer a shape."""
+    return tuple(((zeros(*shape, dtype=dtype),),) for shape in shapes)
+
+
+class Other(gru.GRU):
+    """A cell that is not in CELLS."""
+
+
+X = zeros(4, 5, 2)
+PACKED = zeros(9, 2)
+
+CASES: dict[str, tuple[Callable[[], object], str]] = {
+    # the cell and its weights
+    "a cell of one's own": (
+        lambda: kernels.Stack(Other(), [[layer(3, 2)]]),
+        "no kernels for Other in float64: not compiled",
+    ),
+    "half precision": (
+        lambda: stack([layer(3, 2, U=zeros(9, 3, dtype=np.float16))]),
+        "no kernels for GRU in float16: not compiled",
+    ),
+    "integers": (
+        lambda: stack([layer(3, 2, U=zeros(9, 3, dtype=np.int64))]),
+        "no kernels for GRU in int64: not compiled",
+    ),
+    "gates of W": (lambda: stack([layer(3, 2, W=zeros(12, 2))]), "W: given shape (12, 2), expected (9, 2)"),
+    "gates of U": (lambda: stack([layer(3, 2, U=zeros(12, 3))]), "U: given shape (12, 3), expected (9, 3)"),
+    "gates of b_ih": (lambda: stack([layer(3, 2, b_ih=zeros(3))]), "b_ih: given shape (3), expected (9)"),
+    "gates of b_hh": (lambda: stack([layer(3, 2, b_hh=zeros(9, 1))]), "b_hh: given shape (9, 1), expected (9)"),
+    "W with an axis more": (
+        lambda: stack([layer(3, 2, W=zeros(9, 2, 1))]),
+        "parameters: expected W, U, b_ih, b_hh, of one dtype",
+    ),
+    "W missing": (lambda: stack([layer(3, 2, W=None)]), "parameters: expected W, U, b_ih, b_hh, of one dtype"),
+    "no units": (lambda: stack([layer(0, 2)]), "U: expected at least one column"),
+    "a layer that does not fit": (
+        lambda: stack([layer(3, 2), layer(4, 2)], [layer(2, 3), layer(2, 7)]),
+        "W: given 3 columns, expected the size of the outputs below, 7",
+    ),
+    "directions of other inputs": (
+        lambda: stack([layer(3, 2), layer(3, 1)]),
+        "W: both directions read the same inputs",
+    ),
+    "a direction missing": (
+        lambda: stack([layer(3, 2), layer(3, 2)], [layer(3, 6)]),
+        "parameters: expected layers times directions",
+    ),
+    "three directions": (lambda: stack([layer(3, 2)] * 3), "parameters: expected layers times directions"),
+    "an empty table": (
+        lambda: stack([layer(3, 2, W=zeros(0, 9))], table=True),
+        "table: expected at least one row",
+    ),
+    "gates of a table": (
+        lambda: stack([layer(3, 2, W=zeros(7, 8))], table=True),
+        "table: given shape (7, 8), expected (7, 9)",
+    ),
+    "tables of other rows": (
+        lambda: stack([layer(3, 2, W=zeros(7, 9)), layer(3, 2, W=zeros(8, 9))], table=True),
+        "table: given shape (7, 9), expected (8, 9)",
+    ),
+    # inputs
+    "another input size": (
+        lambda: stack().run(zeros(4, 5, 3)),
+        "x: given shape (4, 5, 3), expected (4, 5, 2)",
+    ),
+    "packed inputs of another size": (
+        lambda: stack().run(zeros(9, 3), None, [5, 4]),
+        "x: given shape (9, 3), expected (9, 2)",
+    ),
+    "packed inputs without lengths": (
+        lambda: stack().run(PACKED),
+        "inputs: expected (B, T) vectors, or packed ones with their lengths",
+    ),
+    "inputs of four axes": (
+        lambda: stack().run(zeros(4, 5, 2, 1)),
+        "inputs: expected (B, T) vectors, or packed ones with their lengths",
+    ),
+    "packed lengths that grow": (
+        lambda: stack().run(PACKED, None, [4, 5]),
+        "lengths: packed rows have to get shorter",
+    ),
+    "packed lengths below zero": (
+        lambda: stack().run(PACKED, None, [10, -1]),
+        "lengths: packed rows have to get shorter",
+    ),
+    "packed lengths of another sum": (
+        lambda: stack().run(PACKED, None, [5, 5]),
+        "lengths: their sum is not the number of packed steps",
+    ),
+    "resets of packed inputs": (
+        lambda: stack().run(PACKED, None, [5, 4], zeros(2, 5)),
+        "reset: not with packed inputs",
+    ),
+    "packed ids without lengths": (
+        lambda: table().run(zeros(4, dtype=np.int64)),
+        "inputs: expected (B, T) vectors, or packed ones with their lengths",
+    ),
+    "ids past the table": (lambda: table().run(np.array([[0, 7]])), "ids: given 7, expected 0 to 6"),
+    "ids below zero": (lambda: table().run(np.array([[0, -1]])), "ids: given -1, expected 0 to 6"),
+    "ids past the table in a step": (
+        lambda: table().step(np.array([7]), state((1, 3))),
+        "ids: given 7, expected 0 to 6",
+    ),
+    # lengths and resets
+    "too few lengths": (
+        lambda: stack().run(X, None, [5, 5, 5]),
+        "lengths: given [5, 5, 5], expected 4 integers between 0 and 5",
+    ),
+    "a length past the end": (
+        lambda: stack().run(X, None, [5, 6, 5, 5]),
+        "lengths: given [5, 6, 5, 5], expected 4 integers between 0 and 5",
+    ),
+    "a length below zero": (
+        lambda: stack().run(X, None, [5, -1, 5, 5]),
+        "lengths: given [5, -1, 5, 5], expected 4 integers between 0 and 5",
+    ),
+    "lengths that are no integers": (
+        lambda: stack().run(X, None, [5.0, 1.0, 5.0, 5.0]),
+        "lengths: given [5.0, 1.0, 5.0, 5.0], expected 4 integers between 0 and 5",
+    ),
+    "resets of other steps": (
+        lambda: stack().run(X, None, None, zeros(4, 4)),
+        "reset: given shape (4, 4), expected (4, 5)",
+    ),
+    # states
+    "a state of other rows": (
+        lambda: stack().run(X, state((3, 3))),
+        "state: given shape (3, 3), expected (4, 3)",
+    ),
+    "a state of other units": (
+        lambda: stack().run(X, state((4, 2))),
+        "state: given shape (4, 2), expected (4, 3)",
+    ),
+    "a state of more layers": (lambda: stack().run(X, state((4, 3), (4, 3))), "state: given 2, expected 1"),
+    "a state of more arrays": (
+        lambda: stack().run(X, (((zeros(4, 3), zeros(4, 3)),),)),
+        "state: a state more or less than the cell has",
+    ),
+    "a step's state of other rows": (
+        lambda: stack().step(X[:, 0], state((3, 3))),
+        "state: given shape (3, 3), expected (4, 3)",
+    ),
+    "a step's inputs of another size": (
+        lambda: stack().step(zeros(4, 3), state((4, 3))),
+        "x: given shape (4, 3), expected (4, 2)",
+    ),
+    # outputs
+    "a place of another shape": (
+        lambda: stack().forward(X, outputs=zeros(4, 5, 2)),
+        "outputs: given shape (4, 5, 2), expected (4, 5, 3)",
+    ),
+    "a place of another precision": (
+        lambda: stack().forward(X, outputs=zeros(4, 5, 3, dtype=np.float32)),
+        "outputs: expected a NumPy array of the weights' dtype",
+    ),
+    "a place in pieces": (
+        lambda: stack().forward(X, outputs=zeros(4, 5, 6)[..., ::2]),
+        "outputs: expected a contiguous last axis",
+    ),
+    # backward
+    "derivatives of another shape": (
+        lambda: kernels.backward(tape(), zeros(4, 4, 3)),
+        "d_outputs: given shape (4, 4, 3), expected (4, 5, 3)",
+    ),
+    "derivatives of another precision": (
+        lambda: kernels.backward(tape(), zeros(4, 5, 3, dtype=np.float32)),
+        "d_outputs: expected a NumPy array of the weights' dtype",
+    ),
+    "derivatives of a state of other rows": (
+        lambda: kernels.backward(tape(), zeros(4, 5, 3), state((3, 3))),
+        "d_final: given shape (3, 3), expected (4, 3)",
+    ),
+    "derivatives of a state of more layers": (
+        lambda: kernels.backward(tape(), zeros(4, 5, 3), state((4, 3), (4, 3))),
+        "d_final: given 2, expected 1",
+    ),
+}
+
+
+def tape() -> kernels.Tape:
+    return stack().forward(X)[2]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_does_not_fit_is_refused_in_words(case: str) -> None:
+    call, text = CASES[case]
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        call()
+
+
+ODD = {
+    "inputs of one axis": lambda: stack().run(zeros(5)),
+    "inputs of four axes with lengths": lambda: stack().run(zeros(4, 5, 2, 1), None, [1, 2, 3, 4]),
+    "packed lengths of two axes": lambda: stack().run(PACKED, None, [[5, 4]]),
+    "packed lengths that are no integers": lambda: stack().run(PACKED, None, [5.0, 4.0]),
+    "packed lengths whose sum is more than a number holds": lambda: stack().run(
+        zeros(0, 2), state((4, 3)), np.full(4, 2**62)
+    ),
+    "resets of one axis": lambda: stack().run(X, None, None, [True] * 4),
+    "ids that are no integers": lambda: table().run(np.array([[0.5, 1.0]])),
+    "a state of layers that are directions": lambda: stack([layer(3, 2)], [layer(3, 3)]).run(
+        X, (((zeros(4, 3),), (zeros(4, 3),)),)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_what_no_shape_can_be_said_of_is_refused_in_words_too(case: str) -> None:
+    with pytest.raises(ValueError, match=r"^[a-z_]+: "):
+        ODD[case]()
+
+
+# --- anything at all never ends the process
+
+
+def odd_array(rng: np.random.Generator, like: np.ndarray) -> Any:
+    """Something in the place of an array: of another shape, axes, precision or memory, or no array at all."""
+    shape = list(like.shape)
+    axis = rng.integers(len(shape))
+    sizes = [0, 1, 2, 3, 4, 5, 9, 17, 40]
+    changed = [*shape[:axis], int(rng.choice(sizes)), *shape[axis + 1 :]]
+    things: list[Callable[[], Any]] = [
+        lambda: np.zeros(changed, like.dtype),
+        lambda: np.zeros(rng.choice(sizes, rng.integers(0, 5)), like.dtype),
+        lambda: like.astype(rng.choice([np.float16, np.float32, np.float64, np.int64, np.bool_])),
+        lambda: like.astype(like.dtype.newbyteorder()),
+        lambda: np.asfortranarray(like),
+        lambda: np.repeat(like, 2, axis)[(slice(None),) * axis + (slice(None, None, 2),)],
+        lambda: np.broadcast_to(np.zeros((), like.dtype), like.shape),
+        lambda: like[..., None],
+        lambda: like[None],
+        lambda: like[(slice(None),) * axis + (slice(None, None, -1),)],
+        lambda: like.tolist(),
+        lambda: None,
+        lambda: "an array",
+    ]
+    return things[rng.integers(len(things))]()
+
+
+REFUSALS = (ValueError, TypeError, AttributeError, IndexError, RuntimeError)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_argument_whatever_ends_the_process(name, seed) -> None:
+    """What is refused is refused by an exception, and what is taken has the shapes that it should have."""
+    rng = np.random.default_rng(seed)
+    problem = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3], shape=(4, 5, 2))
+    made = kernels.Stack(problem.cell, problem.params)
+    refused = 0
+    for _ in range(150):
+        x, first, lengths = problem.x, problem.state, np.array(problem.lengths)
+        d_outputs, d_final = problem.d_outputs, problem.d_state
+        which = rng.integers(5)
+        if which == 0:
+            x = odd_array(rng, x)
+        elif which == 1:
+            first = one_odd(rng, first)
+        elif which == 2:
+            lengths = odd_array(rng, lengths) if rng.random() < 0.5 else rng.integers(-2, 8, rng.integers(0, 6))
+        elif which == 3:
+            d_outputs = odd_array(rng, d_outputs)
+        else:
+            d_final = one_odd(rng, d_final)
+        try:
+            outputs, final, kept = made.forward(x, first, lengths, threads=int(rng.integers(-1, 4)))
+            gradients = kernels.backward(kept, d_outputs, d_final)
+        except REFUSALS:
+            refused += 1
+            continue
+        assert outputs.shape == (*np.shape(x)[:-1], 4)
+        assert gradients.x.shape == np.shape(x)
+        assert [s.shape for s in final[1][0]] == [s.shape for s in gradients.state[1][0]]
+    assert refused > 50
+
+
+def one_odd(rng: np.random.Generator, states: Any) -> Any:
+    """A state one of whose arrays is odd."""
+    arrays: list[Any] = []
+    map_state(arrays.append, states)
+    count, chosen = 0, int(rng.integers(len(arrays)))
+
+    def changed(array: np.ndarray) -> Any:
+        nonlocal count
+        count += 1
+        return odd_array(rng, array) if count == chosen + 1 else array
+
+    return map_state(changed, states)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_weights_whatever_end_the_process(name, seed) -> None:
+    rng = np.random.default_rng(seed)
+    problem = random_problem(name, (3, 2), 2)
+    refused = 0
+    for _ in range(100):
+        params = [list(layer) for layer in problem.params]
+        chosen, direction = rng.integers(2), rng.integers(2)
+        one = params[chosen][direction]
+        weight = rng.choice(["W", "U", "b_ih", "b_hh"])
+        given = {w: getattr(one, w) for w in ("W", "U", "b_ih", "b_hh")}
+        try:
+            params[chosen][direction] = LayerParameters(**{**given, weight: odd_array(rng, given[weight])})
+            kernels.Stack(problem.cell, params, table=bool(rng.integers(2))).run(problem.x)
+        except REFUSALS:
+            refused += 1
+    assert refused > 50
+
+
+def test_the_module_itself_refuses_what_it_is_given() -> None:
+    """elman.kernels makes and checks much of what it hands on; the compiled module trusts nothing of that."""
+    made, kept = stack(), tape()
+    weights, four = made._weights, [tuple(np.zeros_like(w) for w in made._flat[0])]
+    y, first, final = zeros(4, 5, 3), [(zeros(4, 3),)], [(zeros(4, 3),)]
+    run = (X, y, first, final, None, None, True, 1)
+    back = (made._flat, y, None, np.zeros_like(X), final, four, 1)
+
+    def with_(given: tuple, place: int, thing: object) -> tuple:
+        return (*given[:place], thing, *given[place + 1 :])
+
+    assert weights.run(*run) is not None
+    kept.kept.run_back(*back)
+    bad_run = {
+        "lengths: given shape (3), expected (4)": with_(run, 4, np.zeros(3, np.int64)),
+        "lengths: expected 0 to 5": with_(run, 4, np.array([0, 6, 0, 0])),
+        "final state: given shape (4, 2), expected (4, 3)": with_(run, 3, [(zeros(4, 2),)]),
+        "final state: expected a contiguous array": with_(run, 3, [(zeros(4, 6)[:, ::2],)]),
+        "final state: given None": with_(run, 3, [(None,)]),
+        "x: expected a contiguous last axis": with_(run, 0, zeros(4, 5, 4)[..., ::2]),
+        "x: expected a NumPy array of the weights' dtype": with_(run, 0, zeros(4, 5, 2, dtype=np.float32)),
+    }
+    for text, given in bad_run.items():
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            weights.run(*given)
+    bad_back = {
+        "parameters: given 0, expected 1": with_(back, 0, []),
+        "parameters: expected W, U, b_ih, b_hh": with_(back, 0, [made._flat[0][:3]]),
+        "d_x: given shape (4, 5, 3), expected (4, 5, 2)": with_(back, 3, zeros(4, 5, 3)),
+        "d_state: given shape (4, 2), expected (4, 3)": with_(back, 4, [(zeros(4, 2),)]),
+        "gradients: given 2, expected 1": with_(back, 5, four * 2),
+        "W: given shape (9, 3), expected (9, 2)": with_(back, 5, [(zeros(9, 3), *four[0][1:])]),
+    }
+    for text, given in bad_back.items():
+        with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+            kept.kept.run_back(*given)

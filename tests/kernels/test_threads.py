@@ -1,0 +1,160 @@
+"""Threads: several callers at once, forked processes, and threads that are torch's."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import pytest
+
+from ..cells.problems import CELL_NAMES, assert_same
+from .answers import WORTH_A_THREAD, floating_operations, kernels_answer, needs_kernels, python, shared_problem
+
+pytestmark = needs_kernels
+
+# For a process of its own. Outputs are written over nan, so that those of an earlier call are not taken for new ones.
+SCRIPT = """
+import os
+import numpy as np
+from elman import kernels
+from tests.cells.problems import assert_same, named_gradients, named_states
+from tests.kernels.answers import shared_problem
+
+p = shared_problem({name!r}, ragged=False)
+stack = kernels.Stack(p.cell, p.params)
+
+def answer(threads):
+    outputs, final, tape = stack.forward(
+        p.x, p.state, None, p.reset, threads=threads, outputs=np.full(p.d_outputs.shape, np.nan)
+    )
+    gradients = kernels.backward(tape, p.d_outputs, p.d_state, threads=threads)
+    return dict(outputs=outputs, **named_states(final), **named_gradients(gradients))
+
+expected = answer(1)
+"""
+BORROW = """
+import torch
+assert kernels.borrow_threads(torch._C.__file__)
+torch.randn(400, 400) @ torch.randn(400, 400)
+"""
+# A child that waits for ever is ended by a signal.
+FORK = """
+child = os.fork()
+if child == 0:
+    import signal, sys
+    signal.alarm(20)
+    try:
+        for threads in (2, 3):
+            assert_same(answer(threads), expected)
+    except AssertionError as error:
+        print(error, file=sys.stderr)
+        os._exit(1)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert_same(answer(2), expected)
+"""
+CHECK = """
+for threads in (2, 3, 5, 2):
+    assert_same(answer(threads), expected)
+"""
+
+torch_has_openmp = pytest.mark.skipif(sys.platform != "linux", reason="OpenMP's threads: Linux only")
+can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+
+
+def script(*parts: str, name: str = "lstm") -> str:
+    return "".join([SCRIPT.format(name=name), *parts])
+
+
+def test_the_problems_of_these_tests_are_worth_five_threads(name) -> None:
+    assert floating_operations(shared_problem(name)) > 5 * WORTH_A_THREAD
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux does")
+def test_as_many_threads_work_as_are_asked_for() -> None:
+    count = "before = len(os.listdir('/proc/self/task')); answer(4); print(len(os.listdir('/proc/self/task')) - before)"
+    assert python(script(count)) == "3"
+
+
+def test_several_callers_at_once_get_their_own_answers() -> None:
+    problems = [shared_problem(name) for name in CELL_NAMES]
+    expected = [kernels_answer(problem) for problem in problems]
+    failures: list[BaseException] = []
+    begin = threading.Barrier(len(problems))
+
+    def call(index: int) -> None:
+        try:
+            begin.wait(timeout=60)
+            for threads in (2, 1, 3, 2):
+                assert_same(kernels_answer(problems[index], threads=threads), expected[index])
+        except BaseException as error:
+            failures.append(error)
+
+    callers = [threading.Thread(target=call, args=(index,)) for index in range(len(problems))]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(timeout=60)
+    assert not failures
+    assert not any(caller.is_alive() for caller in callers)
+
+
+@can_fork
+def test_a_forked_child_has_threads_of_its_own() -> None:
+    python(script(CHECK, FORK))
+
+
+@torch_has_openmp
+def test_borrowed_threads_change_no_bit() -> None:
+    python(script(CHECK, BORROW, CHECK))
+
+
+@torch_has_openmp
+@pytest.mark.parametrize(
+    "environment",
+    [{"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "3"}, {"OMP_DYNAMIC": "true"}, {"OMP_THREAD_LIMIT": "1"}],
+    ids=lambda environment: "".join(environment),
+)
+def test_fewer_borrowed_threads_than_asked_for_do_all_of_the_work(environment) -> None:
+    python(script(BORROW, CHECK), **environment)
+
+
+@torch_has_openmp
+def test_a_forked_child_does_not_wait_for_borrowed_threads() -> None:
+    python(script(BORROW, CHECK, FORK))
+
+
+@torch_has_openmp
+def test_a_library_without_threads_lends_none() -> None:
+    other = """
+import ctypes
+ctypes.CDLL("libm.so.6")
+assert not kernels.borrow_threads("libm.so.6")
+assert not kernels.borrow_threads("no such library")
+"""
+    python(script(other, CHECK))
+    python(script(BORROW, other, CHECK))
+
+
+def test_a_tape_serves_two_callers_at_once() -> None:
+    """Each with its own gradients: a tape is read, not written."""
+    call = """
+import threading
+outputs, final, tape = stack.forward(p.x, p.state, None, p.reset)
+answers = []
+
+def back():
+    for _ in range(20):
+        answers.append(named_gradients(kernels.backward(tape, p.d_outputs, p.d_state, threads=1)))
+
+callers = [threading.Thread(target=back) for _ in range(4)]
+for caller in callers:
+    caller.start()
+for caller in callers:
+    caller.join()
+assert len(answers) == 80
+for answer in answers:
+    assert_same(answer, {name: expected[name] for name in answer})
+"""
+    python(script(call, name="tanh"))

@@ -1,0 +1,54 @@
+"""elman.nn's layers under torch.compile and torch.export: torch.nn's operations, never the kernels'."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from .twins import CELLS, B, T, as_hx, assert_equal, assert_same, batch, seeded, states, tensors, twins
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, of its compiler's insides
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_torch_compile_has_the_whole_layer_in_one_graph(cell: str, by_kernels: list[str]) -> None:
+    results = []
+    for layer in twins(cell, num_layers=2, bidirectional=True):
+        torch.compiler.reset()
+        x, hx = batch(layer).requires_grad_(), as_hx(states(layer))
+        with torch._dynamo.config.patch(allow_rnn=True):  # without it torch compiles around such layers, its own too
+            result = torch.compile(layer, backend="eager", fullgraph=True)(x, hx)
+        tensors(result)[0].sum().backward()
+        results.append([*tensors(result), x.grad, *(p.grad for p in layer.parameters())])
+    assert by_kernels == []
+    assert_equal(*results)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]) -> None:
+    layer, _ = twins(cell)
+    ids, rows = torch.arange(T * B).view(T, B) % 5, batch(layer, shape=(5,))
+    torch.compiler.reset()
+    with torch._dynamo.config.patch(allow_rnn=True):
+        result = torch.compile(layer.from_ids, backend="eager", fullgraph=True)(ids, rows)
+    assert by_kernels == []
+    assert_same(tensors(result), tensors(layer(rows[ids])))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_torch_compile_as_it_comes_gives_the_same(cell: str) -> None:
+    layer, _ = twins(cell)
+    reset = torch.rand(T, B, generator=seeded()) < 0.3
+    torch.compiler.reset()
+    compiled = torch.compile(layer, backend="eager")
+    x, hx = batch(layer), as_hx(states(layer))
+    assert_same(tensors(compiled(x)), tensors(layer(x)))
+    assert_same(tensors(compiled(x, hx, reset)), tensors(layer(x, hx, reset)))
+
+
+def test_torch_export_takes_the_layer(by_kernels: list[str]) -> None:
+    layer, theirs = twins("lstm", num_layers=2)
+    exported = torch.export.export(layer, (batch(layer),)).module()
+    assert by_kernels == []
+    x = batch(layer, seed=9)
+    assert_same(tensors(exported(x)), tensors(theirs(x)))

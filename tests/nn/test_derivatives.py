@@ -1,0 +1,182 @@
+"""elman.nn's layers under torch's own checks: finite differences, and derivatives of derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.utils.rnn import pack_sequence
+
+from .twins import (
+    CELLS,
+    PAIRS_OF_OPTIONS,
+    STACKS,
+    as_hx,
+    assert_same,
+    batch,
+    leaves,
+    loss,
+    seeded,
+    sequence,
+    states,
+    tensors,
+    twins,
+)
+
+STEPS, ROWS, VOCABULARY = 4, 2, 3
+RESET = torch.tensor([[1, 0], [0, 0], [0, 1], [1, 1]], dtype=torch.bool)
+WAYS = ("batch", "one", "packed", "reset", "ids", "ids_and_reset", "no_states")
+
+
+def case(cell: str, stack: str, way: str) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:
+    """Return a function of tensors alone, and tensors for it: the inputs or an embedding, states, weights."""
+    layer, _ = twins(cell, sizes=(2, 2), **STACKS[stack])
+    one = way == "one"
+    ids = torch.randint(VOCABULARY, (STEPS, ROWS), generator=seeded(5))
+    x = batch(layer, shape=(STEPS,) if one else (STEPS, ROWS), width=2)
+    if way.startswith("ids"):
+        x = batch(layer, shape=(VOCABULARY,), width=2)
+    given = [] if way == "no_states" else states(layer, rows=() if one else (ROWS,))
+    names = [name for name, _ in layer.named_parameters()]
+
+    def compute(x: Tensor, *others: Tensor) -> list[Tensor]:
+        hx, weights = as_hx(others[: len(given)]), dict(zip(names, others[len(given) :], strict=True))
+        reset = RESET if "reset" in way else None
+        if way.startswith("ids"):
+            with swapped(layer, weights):
+                return tensors(layer.from_ids(ids, x, hx, reset))
+        return tensors(
+            functional_call(
+                layer,
+                weights,
+                (pack_sequence([x[:3, 0], x[:, 1]], enforce_sorted=False) if way == "packed" else x, hx, reset),
+            )
+        )
+
+    return compute, leaves([x, *given, *layer.parameters()])
+
+
+def swapped(layer: Any, weights: dict[str, Tensor]) -> Any:
+    """Return a context in which the layer has these weights."""
+    return torch.nn.utils.stateless._reparametrize_module(layer, weights)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_are_those_of_finite_differences(cell: str, stack: str, way: str) -> None:
+    compute, inputs = case(cell, stack, way)
+    assert torch.autograd.gradcheck(compute, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_so_is_every_single_one(cell: str, way: str) -> None:
+    compute, inputs = case(cell, "1_both_biases", way)
+    assert torch.autograd.gradcheck(compute, inputs)
+
+
+@pytest.mark.parametrize("way", ["one", "packed", "ids_and_reset", "no_states"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_second_derivatives_are_those_of_finite_differences(cell: str, way: str) -> None:
+    compute, inputs = case(cell, "1_both_biases", way)
+    assert torch.autograd.gradgradcheck(compute, inputs, fast_mode=True)
+
+
+@pytest.mark.parametrize("form", ["batch", "one", "packed"])
+@pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_first_and_second_derivatives_are_torchs(cell: str, stack: str, form: str) -> None:
+    results = []
+    for layer in twins(cell, **STACKS[stack]):
+        one = form == "one"
+        inputs = leaves([batch(layer, shape=(6,) if one else (6, 3)), *states(layer, rows=() if one else (3,))])
+        result = layer(sequence(layer, form, inputs[0]), as_hx(inputs[1:]))
+        inputs += layer.parameters()
+        first = torch.autograd.grad(loss(result), inputs, create_graph=True)
+        second = torch.autograd.grad(loss([d.sin() for d in first]), inputs, allow_unused=True)
+        results.append([*first, *second])
+    assert_same(*results)
+
+
+def test_float32_too_has_second_derivatives() -> None:
+    seconds = []
+    layer, _ = twins("lstm", torch.float32)
+    for dtype in (torch.float32, torch.float64):
+        x = batch(layer).to(dtype).requires_grad_()
+        (first,) = torch.autograd.grad(loss(layer.to(dtype)(x)), x, create_graph=True)
+        seconds.append(torch.autograd.grad(loss(first.sin()), [x, *layer.parameters()]))
+    for single, double in zip(*seconds, strict=True):
+        torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-5)  # float32 twice through six steps
+
+
+def h_from_x(layer: Any, x: Tensor) -> list[Tensor]:
+    return [x.mean((0, 2), keepdim=True).expand(s.shape) for s in states(layer)]
+
+
+def the_same_state_twice(layer: Any, x: Tensor) -> list[Tensor]:
+    state = x[:1, :, :1].expand(states(layer)[0].shape)
+    return [state] * len(states(layer))
+
+
+def states_from_another_call(layer: Any, x: Tensor) -> list[Tensor]:
+    return tensors(layer(x))[1:]
+
+
+@pytest.mark.parametrize("make", [h_from_x, the_same_state_twice, states_from_another_call], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("cell", CELLS)
+def test_inputs_may_depend_on_each_other_with_create_graph(cell: str, make: Callable[..., list[Tensor]]) -> None:
+    results = []
+    for layer in twins(cell):
+        x = batch(layer).requires_grad_()
+        inputs = [x, *layer.parameters()]
+        result = layer(x, as_hx(make(layer, x)))
+        plain = torch.autograd.grad(loss(result), inputs, retain_graph=True)
+        first = torch.autograd.grad(loss(result), inputs, create_graph=True)
+        results.append([*plain, *first, *torch.autograd.grad(loss(first), inputs)])
+    assert_same(*results)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_ids_have_the_second_derivatives_of_their_embeddings(cell: str) -> None:
+    layer, _ = twins(cell, num_layers=2, bidirectional=True)
+    ids = torch.randint(VOCABULARY, (6, 3), generator=seeded(5))
+    results = []
+    for run in (layer.from_ids, lambda ids, embedding: layer(F.embedding(ids, embedding))):
+        embedding = torch.nn.Parameter(batch(layer, shape=(VOCABULARY,)))
+        inputs = [embedding, *layer.parameters()]
+        first = torch.autograd.grad(loss(run(ids, embedding)), inputs, create_graph=True)
+        results.append([*first, *torch.autograd.grad(loss(first), inputs, allow_unused=True)])
+    assert_same(*results)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_gradient_penalty_trains_as_with_torch(cell: str) -> None:
+    results = []
+    for layer in twins(cell):
+        x = batch(layer).requires_grad_()
+        (d_x,) = torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
+        d_x.square().sum().backward()
+        results.append([x.grad, *(p.grad for p in layer.parameters())])
+    assert_same(*results)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of its torch.jit
+@pytest.mark.parametrize("frozen", [False, True], ids=["trained", "frozen"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_derivatives_forward_in_mode_are_torchs(cell: str, frozen: bool) -> None:
+    forward_ad = torch.autograd.forward_ad
+    tangents = []
+    for layer in twins(cell):
+        layer.requires_grad_(not frozen)
+        x = batch(layer)
+        with forward_ad.dual_level():
+            result = layer(forward_ad.make_dual(x, x.sin()))
+            tangents.append([forward_ad.unpack_dual(t).tangent for t in tensors(result)])
+    assert all(t is not None for t in tangents[0])
+    assert_same(*tangents)
