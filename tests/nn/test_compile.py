@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -10,11 +12,18 @@ from .twins import CELLS, B, T, as_hx, assert_equal, assert_same, batch, seeded,
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, of its compiler's insides
 
 
+@pytest.fixture(autouse=True)
+def fresh_compiler() -> Iterator[None]:
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()  # what is compiled would slow down every call of the same code in other tests
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_torch_compile_has_the_whole_layer_in_one_graph(cell: str, by_kernels: list[str]) -> None:
     results = []
     for layer in twins(cell, num_layers=2, bidirectional=True):
-        torch.compiler.reset()
+        torch.compiler.reset()  # the two layers' code is partly the same
         x, hx = batch(layer).requires_grad_(), as_hx(states(layer))
         with torch._dynamo.config.patch(allow_rnn=True):  # without it torch compiles around such layers, its own too
             result = torch.compile(layer, backend="eager", fullgraph=True)(x, hx)
@@ -28,7 +37,6 @@ def test_torch_compile_has_the_whole_layer_in_one_graph(cell: str, by_kernels: l
 def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]) -> None:
     layer, _ = twins(cell)
     ids, rows = torch.arange(T * B).view(T, B) % 5, batch(layer, shape=(5,))
-    torch.compiler.reset()
     with torch._dynamo.config.patch(allow_rnn=True):
         result = torch.compile(layer.from_ids, backend="eager", fullgraph=True)(ids, rows)
     assert by_kernels == []
@@ -39,7 +47,6 @@ def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]
 def test_torch_compile_as_it_comes_gives_the_same(cell: str) -> None:
     layer, _ = twins(cell)
     reset = torch.rand(T, B, generator=seeded()) < 0.3
-    torch.compiler.reset()
     compiled = torch.compile(layer, backend="eager")
     x, hx = batch(layer), as_hx(states(layer))
     assert_same(tensors(compiled(x)), tensors(layer(x)))

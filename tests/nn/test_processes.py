@@ -133,11 +133,16 @@ def mean_loss(result: Any) -> Tensor:
     not distributed.is_available() or not distributed.is_gloo_available(), reason="this torch has no gloo"
 )
 def test_processes_that_train_together_have_the_gradients_of_the_whole_batch(tmp_path: Path) -> None:
-    other = torch.multiprocessing.get_context("spawn").Process(target=share_of, args=(1, tmp_path), daemon=True)
-    other.start()
-    share_of(0, tmp_path)
-    other.join(TIMEOUT.total_seconds())
-    assert other.exitcode == 0
+    spawn = torch.multiprocessing.get_context("spawn").Process
+    processes = [spawn(target=share_of, args=(rank, tmp_path), daemon=True) for rank in range(PROCESSES)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(TIMEOUT.total_seconds())
+        if process.exitcode != 0:  # the others would wait for it
+            for each in processes:
+                each.kill()
+    assert [process.exitcode for process in processes] == [0] * PROCESSES
     for cell in CELLS:
         layer, x = training_problem(cell)
         mean_loss(layer(x)).backward()

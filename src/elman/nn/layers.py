@@ -66,14 +66,14 @@ class LSTM(torch.nn.LSTM):
 def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, reset: Tensor | None) -> Any:
     packed = isinstance(given, PackedSequence)
     x = given.data if packed else given
-    states = _as_states(hx)
-    compiled = isinstance(x, Tensor) and not layer.proj_size and by_kernels((x, *states, *layer._flat_weights))
-    batched_axes = 2 if packed else 3
-    unbatched = isinstance(x, Tensor) and x.dim() == 2 and not packed
-    well_formed = isinstance(x, Tensor) and (x.dim() == batched_axes or unbatched)
-    well_formed = well_formed and all(s.dim() == (2 if unbatched else 3) for s in states)
-    if not well_formed or (reset is None and not compiled):
-        return of_torch(given, hx)  # which says what is wrong, too
+    states = _as_states(layer, hx)
+    if states is None or not _well_formed(layer, x, states, packed=packed):
+        return of_torch(given, hx)  # which says what is wrong
+    weights = _weights(layer)
+    compiled = not layer.proj_size and by_kernels((x, *states, *weights))
+    if reset is None and not compiled:
+        return of_torch(given, hx)
+    unbatched = x.dim() == 2 and not packed
     if packed and reset is not None:
         raise ValueError("reset: not with a packed sequence; pad its rows, or cut them into their documents")
     if layer.proj_size:
@@ -89,7 +89,7 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
     if layer.batch_first and not packed:
         x = x.transpose(0, 1)
     call = _call(layer, batch_sizes=batch_sizes, reset=_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
-    y, *final = _layer_by_layer(layer, call, x, states, unrolled if compiled else by_torch)
+    y, *final = _layer_by_layer(layer, call, x, states, weights, unrolled if compiled else by_torch)
     if packed:
         outputs = PackedSequence(y, given.batch_sizes, given.sorted_indices, given.unsorted_indices)
         if given.unsorted_indices is not None:
@@ -98,12 +98,22 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
     return _as_torch(layer, y, final, unbatched=unbatched)
 
 
+def _well_formed(layer: Any, x: Any, states: list[Any], *, packed: bool) -> bool:
+    """Return whether these are tensors, in number and axes what a call takes; sizes are another matter."""
+    if not all(isinstance(t, Tensor) for t in (x, *states)):
+        return False
+    axes = x.dim() + packed
+    no_steps = x.shape[1 if layer.batch_first and axes == 3 and not packed else 0] == 0
+    return axes in (2, 3) and not (packed and axes == 2) and not no_steps and all(s.dim() == axes for s in states)
+
+
 def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor | None) -> Any:
-    states = _as_states(hx)
-    fits = (
-        ids.dim() in (1, 2) and all(s.dim() == ids.dim() + 1 for s in states) and len(embedding) <= kernels.TABLE_ROWS
-    )
-    if not fits or layer.proj_size or not by_kernels((embedding, *states, *layer._flat_weights)):
+    states, weights = _as_states(layer, hx), _weights(layer)
+    if (
+        states is None
+        or not _can_be_gathered(layer, ids, embedding, states)
+        or not by_kernels((embedding, *states, *weights))
+    ):
         return layer(F.embedding(ids, embedding), hx, reset)
     unbatched = ids.dim() == 1
     ids = ids.long()
@@ -111,12 +121,23 @@ def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor
         ids, states = ids.unsqueeze(1), [s.unsqueeze(1) for s in states]
     elif layer.batch_first:
         ids = ids.t()
-    shape = (layer.num_layers * (2 if layer.bidirectional else 1), ids.shape[1], layer.hidden_size)
-    for state in states:
-        layer.check_hidden_size(state, shape)
     call = _call(layer, reset=_time_first(layer, reset, ids.shape, unbatched=unbatched), table=True)
-    y, *final = _layer_by_layer(layer, call, ids, states, unrolled, embedding)
+    n = 4 if layer.bias else 2
+    for i in range(0, call.num_directions * n, n):
+        weights[i] = F.linear(embedding, weights[i], weights[i + 2] if layer.bias else None)
+    y, *final = _layer_by_layer(layer, call, ids, states, weights, unrolled)
     return _as_torch(layer, y, final, unbatched=unbatched)
+
+
+def _can_be_gathered(layer: Any, ids: Tensor, embedding: Tensor, states: list[Any]) -> bool:
+    """Return whether a table of the embedding's products serves; what is wrong is left to the way without one."""
+    if ids.dim() not in (1, 2) or ids.dtype not in (torch.int64, torch.int32) or not ids.is_cpu or not ids.numel():
+        return False
+    if embedding.dim() != 2 or embedding.shape[1] != layer.input_size or len(embedding) > kernels.TABLE_ROWS:
+        return False
+    rows = () if ids.dim() == 1 else (ids.shape[0 if layer.batch_first else 1],)
+    shape = (layer.num_layers * (2 if layer.bidirectional else 1), *rows, layer.hidden_size)
+    return not layer.proj_size and all(isinstance(s, Tensor) and s.shape == shape for s in states)
 
 
 def _layer_by_layer(
@@ -124,15 +145,11 @@ def _layer_by_layer(
     call: Call,
     x: Tensor,
     states: Sequence[Tensor],
+    weights: Sequence[Tensor],
     run: Callable[..., tuple[Tensor, ...]],
-    embedding: Tensor | None = None,
 ) -> tuple[Tensor, ...]:
     """Run all layers in one call, or one by one with dropout between them."""
     D, n = call.num_directions, 4 if call.bias else 2
-    weights = list(layer._flat_weights)
-    if embedding is not None:
-        for i in range(0, D * n, n):
-            weights[i] = F.linear(embedding, weights[i], weights[i + 2] if call.bias else None)
     if not (layer.dropout and layer.training and layer.num_layers > 1):
         return run(call, x, states, weights)
     finals = []
@@ -150,19 +167,28 @@ def _call(layer: Any, *, batch_sizes: Tensor | None = None, reset: Tensor | None
     return Call(layer.mode, 2 if layer.bidirectional else 1, layer.bias, batch_sizes, reset, table)
 
 
-def _as_states(hx: Any) -> list[Tensor]:
-    return [] if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
+def _weights(layer: Any) -> list[Tensor]:
+    """Return the weights in torch's order, as they are now: parametrizations and functional_call change them."""
+    return [getattr(layer, name) for name in layer._flat_weights_names]
+
+
+def _as_states(layer: Any, hx: Any) -> list[Any] | None:
+    """Return the given states, h or h and c, or none; None where hx is not what torch takes."""
+    if hx is None:
+        return []
+    if layer.mode != "LSTM":
+        return [hx] if isinstance(hx, Tensor) else None
+    return list(hx) if isinstance(hx, tuple | list) and len(hx) == 2 else None
 
 
 def _time_first(layer: Any, reset: Tensor | None, shape: Sequence[int], *, unbatched: bool) -> Tensor | None:
     """Return reset as (T, B) booleans."""
     if reset is None:
         return None
-    starts = reset.unsqueeze(1) if unbatched else reset.transpose(0, 1) if layer.batch_first else reset
-    if starts.dtype != torch.bool or tuple(starts.shape) != tuple(shape):
-        expected = tuple(shape[:1]) if unbatched else tuple(reversed(shape)) if layer.batch_first else tuple(shape)
+    expected = tuple(shape[:1]) if unbatched else tuple(reversed(shape)) if layer.batch_first else tuple(shape)
+    if reset.dtype != torch.bool or tuple(reset.shape) != expected:
         raise ValueError(f"reset: given {reset.dtype} {tuple(reset.shape)}, expected booleans {expected}")
-    return starts
+    return reset.unsqueeze(1) if unbatched else reset.t() if layer.batch_first else reset
 
 
 def _as_torch(layer: Any, y: Tensor, final: list[Tensor], *, unbatched: bool) -> Any:

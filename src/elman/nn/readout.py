@@ -17,7 +17,7 @@ from torch import Tensor
 
 from elman import kernels
 
-from .unrolled import by_kernels, contiguous
+from .unrolled import aliases, by_kernels, contiguous
 
 IGNORED = -100  # the target of what does not count, as torch has it
 
@@ -73,7 +73,9 @@ class _CrossEntropy(torch.autograd.Function):
         x, weight, bias, targets = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():  # a derivative that is to be differentiated again
-            wanted = [t for t, need in zip((x, weight, bias), needs, strict=True) if need]
+            x, weight = aliases((x, weight))
+            bias = None if bias is None else aliases((bias,))[0]
+            wanted = [t for t, need in zip((x, weight, bias), needs, strict=True) if need and t is not None]
             found = iter(torch.autograd.grad(_by_torch(x, weight, bias, targets), wanted, d_loss, create_graph=True))
             return (*(next(found) if need else None for need in needs), None)
         gradients = ctx.gradients

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from elman import kernels
 
@@ -35,6 +36,7 @@ _BY_TORCH: dict[str, Any] = {
     "LSTM": torch._VF.lstm,
 }
 _DTYPES = (torch.float32, torch.float64)
+_KINDS = (Tensor, torch.nn.Parameter)
 
 if kernels.available():
     kernels.borrow_threads(torch._C.__file__)
@@ -78,12 +80,15 @@ class Call:
 
 
 def by_kernels(tensors: Sequence[Tensor]) -> bool:
-    """Return whether the kernels can compute with these: on the CPU, of one precision, outside of torch's tracing."""
+    """Return whether the kernels can compute with these: on the CPU, of one precision, outside of torch's tracing.
+
+    Outside of its transforms and of forward-mode differentiation, too.
+    """
     dtype = tensors[0].dtype
     if dtype not in _DTYPES:
         return False
     for t in tensors:
-        if t.dtype != dtype or not t.is_cpu or t.layout != torch.strided:
+        if type(t) not in _KINDS or t.dtype != dtype or not t.is_cpu or t.layout != torch.strided:
             return False
     return (
         kernels.available()
@@ -91,6 +96,8 @@ def by_kernels(tensors: Sequence[Tensor]) -> bool:
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         and not torch._C._are_functorch_transforms_active()
+        and not torch._C._len_torch_dispatch_stack()  # fake tensors, make_fx: somebody watches every operation
+        and forward_ad._current_level < 0
     )
 
 
@@ -167,6 +174,7 @@ def _differentiable(
     call: Call, num_states: int, needs: Sequence[bool], tensors: Sequence[Tensor], d_results: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
     """Return the gradients as something that can be differentiated again: through torch's own code, run once more."""
+    tensors = aliases(tensors)
     x, states, weights = tensors[0], tensors[1 : num_states + 1], tensors[num_states + 1 :]
     inputs = [t for t, need in zip(tensors, needs, strict=True) if need]
     with _without_onednn():  # whose LSTM has no second derivative
@@ -178,6 +186,11 @@ def _differentiable(
             )
         )
     return tuple(next(found) if need else None for need in needs)
+
+
+def aliases(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Return the tensors under new names in the graph: one may depend on another, and each has its own derivative."""
+    return [t.view_as(t) for t in tensors]
 
 
 @contextmanager
@@ -279,8 +292,14 @@ def _torch_run(
 
 def contiguous(t: Tensor) -> Array:
     """Return a tensor's numbers, C-contiguous: its own memory where it is."""
-    array = t.detach().numpy()
+    array = _plain(t).numpy()
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def _plain(t: Tensor) -> Tensor:
+    """Return a tensor without its history, and with its sign carried out: torch may only note it."""
+    t = t.detach()
+    return t.resolve_neg() if t.is_neg() else t
 
 
 def _last_contiguous(t: Tensor) -> Tensor:
@@ -289,7 +308,7 @@ def _last_contiguous(t: Tensor) -> Tensor:
 
 def _rows_first(t: Tensor) -> Array:
     """Return (T, B, ...) as (B, T, ...), the same memory; packed (N, I) as it is."""
-    array = t.detach().numpy()
+    array = _plain(t).numpy()
     return array.swapaxes(0, 1) if t.dim() > 2 or (t.dim() == 2 and t.dtype == torch.int64) else array
 
 
