@@ -1,7 +1,7 @@
 """Two thousand random configurations: whatever the sizes, lengths, resets, memory and threads, the answer is cells/'s.
 
 Sizes lie around what the kernels cut by: registers of 2 to 16 numbers, panels of four registers, tiles of up to eight
-rows, chunks of 128 products and of 256 steps.
+rows, runs of 256 products and chunks of 128 steps.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .answers import (
 
 pytestmark = needs_kernels
 
-EDGES = [15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 130, 159, 161]
+EDGES = [15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 130, 159, 161, 255, 256, 257, 300]
 # sampled_from and not integers, which hypothesis draws at their ends more often than not
 size = st.sampled_from([*range(1, 21), *range(1, 71), *EDGES])
 rows = st.sampled_from([0, *range(1, 10), *range(1, 41)])

@@ -92,7 +92,7 @@ def test_where_a_sequence_is_cut_changes_no_bit(instruction_set, name, cuts, dty
 
 
 def test_a_long_sequence_is_its_parts_to_the_last_bit(instruction_set, name, dtype) -> None:
-    """Long: inputs of 256 steps are multiplied at a time, gradients of weights are summed by 128."""
+    """Long: inputs of 128 steps are multiplied at a time, gradients of weights are summed by 256."""
     problem = any_problem(name, [[9]], (3, 301, 5), lengths=[301, 40, 257]).astype(dtype)
     whole = rows_of(kernels_answer(problem), slice(None))
     parts = read_in_parts(problem, [85, 128, 200, 256])

@@ -1,7 +1,7 @@
 """The kernels compute what cells/ computes: outputs, final states and every gradient, over the grid of tests/cells.
 
 The grid's problems are of a few units, fewer than a register holds, and too small for a second thread; so the same grid
-comes a second time with layers of more units than one product walks at a time, shared out between two.
+comes a second time with layers of many registers, shared out between two.
 """
 
 import numpy as np
@@ -54,3 +54,11 @@ def test_so_they_are_where_two_threads_share_the_work(instruction_set, wide_prob
     assert floating_operations(wide_problem) > 2 * WORTH_A_THREAD
     problem = wide_problem.astype(dtype)
     assert_near(kernels_answer(problem, threads=2), expected_answer(problem), steps=ROWS * STEPS)
+
+
+@every_dtype
+def test_so_they_are_where_a_product_is_walked_in_parts(instruction_set, name: str, dtype) -> None:
+    """A product of more than 256 numbers is interrupted: so are W x, U h, and the sums over 300 steps."""
+    problems = (any_problem(name, [[261]], (5, 60, 259), seed=seed) for seed in range(100))
+    problem = next(filter(is_far_from_kinks, problems)).astype(dtype)
+    assert_near(kernels_answer(problem), expected_answer(problem), steps=300)

@@ -8,7 +8,7 @@ import pytest
 from elman import kernels
 from elman.cells import CELLS
 
-from .answers import needs_kernels, python
+from .answers import kernels_answer, needs_kernels, python, shared_problem
 
 STATE = "from elman import kernels; print(kernels.available(), kernels.instruction_set(), kernels.why_not(), sep='|')"
 
@@ -63,6 +63,19 @@ def test_what_is_off_has_nothing_and_says_so() -> None:
 @needs_kernels
 def test_another_instruction_set_is_used_from_then_on(instruction_set) -> None:
     assert kernels.instruction_set() == instruction_set
+
+
+@needs_kernels
+@pytest.mark.skipif(kernels.instruction_sets()[:1] == ["plain"], reason="there is no other here")
+def test_it_is_not_the_name_alone_that_changes() -> None:
+    """The plain set rounds products and sums apart: among thousands of numbers some end otherwise."""
+    problem, before = shared_problem("gru"), kernels.instruction_set()
+    answers = {}
+    for name in kernels.instruction_sets():
+        kernels.use_instruction_set(name)
+        answers[name] = kernels_answer(problem)["outputs"]
+    kernels.use_instruction_set(before)
+    assert all(np.any(answers[name] != answers["plain"]) for name in answers.keys() - {"plain"})
 
 
 @needs_kernels

@@ -86,8 +86,17 @@ class Stack:
         """
         x = np.ascontiguousarray(x, np.int64 if self.table else self.dtype)
         outputs = np.empty((len(x), self._output_size), self.dtype)
-        flat = [states for layer in state for states in layer]
-        final = [tuple(map(np.empty_like, states)) for states in flat]
+        flat = [
+            tuple(
+                [
+                    s if s.flags.c_contiguous and s.dtype == self.dtype else np.ascontiguousarray(s, self.dtype)
+                    for s in t
+                ]
+            )
+            for layer in state
+            for t in layer
+        ]
+        final = [tuple([np.empty_like(s) for s in states]) for states in flat]
         self._weights.step(x, outputs, flat, final)
         D = self.num_directions
         return outputs, tuple(tuple(final[i : i + D]) for i in range(0, len(final), D))
@@ -143,7 +152,7 @@ class Stack:
         state = self.zero_state(batch_size) if state is None else state
         if outputs is None:
             outputs = (np.empty if lengths is None or packed else np.zeros)((*steps, self._output_size), self.dtype)
-        final = _map_state(np.empty_like, state)
+        final = _map_state(lambda s: np.empty(s.shape, self.dtype), state)
         starts = None if reset is None else np.ascontiguousarray(reset, dtype=np.bool_)
         flat_state = _flat(_map_state(lambda s: np.ascontiguousarray(s, self.dtype), state))
         kept = self._weights.run(x, outputs, flat_state, _flat(final), lengths, starts, keep, _threads(threads))
@@ -183,7 +192,7 @@ def backward(
     """Return the gradients by parameters (a table among them), inputs (empty where there is one) and initial state."""
     dtype = d_outputs.dtype
     d_x = None if tape.table else np.zeros(tape.x.shape, dtype)
-    d_first = _map_state(np.empty_like, tape.final)
+    d_first = _map_state(lambda s: np.empty(s.shape, dtype), tape.final)
     gradients = [tuple(None if w is None else np.empty_like(w) for w in four) for four in tape.parameters]
     last = None if d_state is None else _flat(_map_state(lambda s: np.ascontiguousarray(s, dtype), d_state))
     tape.kept.run_back(

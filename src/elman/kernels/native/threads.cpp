@@ -98,26 +98,30 @@ private:
     Index workers_ = 0;
 };
 
+// The entry points of an OpenMP runtime: of GCC's, which clang's and Intel's have too.
+struct OpenMP {
+    void (*parallel)(void (*)(void*), void*, unsigned threads, unsigned flags);
+    int (*thread)();
+    int (*threads)();
+    int (*most_threads)();
+};
+
+std::atomic<const OpenMP*> borrowed{nullptr};
+
 // A forked child has none of its parent's threads: it starts with a new pool. Pools are never destroyed, for their
 // threads are waiting in them.
 std::atomic<Pool*>& pool() {
     static std::atomic<Pool*> current{[] {
 #if defined(__unix__) || defined(__APPLE__)
-        pthread_atfork(nullptr, nullptr, [] { pool().store(new Pool); });
+        pthread_atfork(nullptr, nullptr, [] {
+            pool().store(new Pool);
+            borrowed.store(nullptr);  // OpenMP's threads are gone too, and its runtime would wait for them
+        });
 #endif
         return new Pool;
     }()};
     return current;
 }
-
-// The entry points of an OpenMP runtime: of GCC's, which clang's and Intel's have too.
-struct OpenMP {
-    void (*parallel)(void (*)(void*), void*, unsigned threads, unsigned flags);
-    int (*thread)();
-    int (*most_threads)();
-};
-
-std::atomic<const OpenMP*> borrowed{nullptr};
 
 struct Region {
     const OpenMP* runtime;
@@ -127,8 +131,9 @@ struct Region {
 
 void serve_region(void* data) {
     const Region& region = *static_cast<const Region*>(data);
-    const Index share = region.runtime->thread();
-    if (share < region.shares) (*region.work)(share);
+    // the runtime may give fewer threads than asked for (OMP_DYNAMIC, OMP_THREAD_LIMIT)
+    for (Index share = region.runtime->thread(); share < region.shares; share += region.runtime->threads())
+        (*region.work)(share);
 }
 
 void run_borrowed(const OpenMP& runtime, Index shares, const std::function<void(Index)>& work) {
@@ -143,12 +148,18 @@ bool borrow_threads(const char* library) {
 #if defined(__unix__)
     void* const handle = dlopen(library, RTLD_LAZY | RTLD_NOLOAD);
     if (!handle) return false;
-    static OpenMP runtime;
-    runtime.parallel = reinterpret_cast<decltype(runtime.parallel)>(dlsym(handle, "GOMP_parallel"));
-    runtime.thread = reinterpret_cast<decltype(runtime.thread)>(dlsym(handle, "omp_get_thread_num"));
-    runtime.most_threads = reinterpret_cast<decltype(runtime.most_threads)>(dlsym(handle, "omp_get_max_threads"));
-    if (!runtime.parallel || !runtime.thread || !runtime.most_threads) return false;
-    borrowed.store(&runtime);
+    OpenMP found;
+    found.parallel = reinterpret_cast<decltype(found.parallel)>(dlsym(handle, "GOMP_parallel"));
+    found.thread = reinterpret_cast<decltype(found.thread)>(dlsym(handle, "omp_get_thread_num"));
+    found.threads = reinterpret_cast<decltype(found.threads)>(dlsym(handle, "omp_get_num_threads"));
+    found.most_threads = reinterpret_cast<decltype(found.most_threads)>(dlsym(handle, "omp_get_max_threads"));
+    if (!found.parallel || !found.thread || !found.threads || !found.most_threads) {
+        dlclose(handle);
+        return false;
+    }
+    // for good: the handle and the table are never given back, for a call may be on its way
+    borrowed.store(new OpenMP(found));
+    pool();  // whose way of forking ends the loan
     return true;
 #else
     return (void)library, false;
