@@ -84,6 +84,7 @@ class Stack:
 
         The quickest way from token to token: one thread, and the interpreter is not released.
         """
+        self._check_ids(x)
         x = np.ascontiguousarray(x, np.int64 if self.table else self.dtype)
         outputs = np.empty((len(x), self._output_size), self.dtype)
         flat = [
@@ -133,6 +134,10 @@ class Stack:
         assert kept is not None
         return y, final, Tape(self.cell, self._flat, self.num_directions, self.table, x, final, kept)
 
+    def _check_ids(self, x: Array) -> None:
+        if self.table and x.dtype.kind not in "iu":
+            raise ValueError(f"ids: given {x.dtype}, expected integers")
+
     def _run(
         self,
         x: Array,
@@ -144,10 +149,22 @@ class Stack:
         threads: int | None,
         outputs: Array | None = None,
     ) -> tuple[Array, StackState, _native._Tape | None]:
+        axes = 2 if self.table else 3
+        self._check_ids(x)
+        if x.ndim != axes and (x.ndim != axes - 1 or lengths is None):
+            raise ValueError("inputs: expected (B, T) vectors, or packed ones with their lengths")
         x = x.astype(np.int64, copy=False) if self.table else _strided(x, self.dtype)
-        packed = x.ndim == (1 if self.table else 2)
+        packed = x.ndim == axes - 1
         steps = x.shape if self.table else x.shape[:-1]
-        lengths = None if lengths is None else _integers(lengths, None if packed else steps)
+        lengths = None if lengths is None else _integers(lengths, (len(x),) if packed else steps)
+        if reset is not None and packed:
+            raise ValueError("reset: not with packed inputs")
+        if reset is not None and np.shape(reset) != steps:
+            raise ValueError(f"reset: given shape {np.shape(reset)}, expected {steps}")
+        given = None if state is None else [len(layer) for layer in state]
+        layers = [self.num_directions] * len(self.hidden_sizes)
+        if given is not None and given != layers and sum(given) == sum(layers):
+            raise ValueError(f"state: given {given} directions, layer by layer, expected {layers}")
         batch_size = len(lengths) if packed and lengths is not None else steps[0]
         state = self.zero_state(batch_size) if state is None else state
         if outputs is None:
@@ -218,13 +235,14 @@ def _strided(x: Array, dtype: np.dtype[Any]) -> Array:
     return x if x.strides[-1] == x.itemsize or x.shape[-1] <= 1 else np.ascontiguousarray(x)
 
 
-def _integers(lengths: npt.ArrayLike, steps: Sequence[int] | None) -> npt.NDArray[np.int64]:
+def _integers(lengths: npt.ArrayLike, steps: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return the lengths of (B, T) steps, or of packed ones, (N,)."""
     given = np.asarray(lengths)
-    integers = given.dtype.kind in "iu" or not given.size  # an empty list is an array of floats
-    if steps is not None:
-        B, T = steps
-        if given.shape != (B,) or not integers or (B and (given.min() < 0 or given.max() > T)):
-            raise ValueError(f"lengths: given {given.tolist()}, expected {B} integers between 0 and {T}")
+    good = given.ndim == 1 and (given.dtype.kind in "iu" or not given.size)  # an empty list is an array of floats
+    good = good and (len(steps) == 1 or len(given) == steps[0])
+    if not good or (given.size and (given.min() < 0 or given.max() > steps[-1])):
+        rows = f"{steps[0]} " if len(steps) == 2 else ""
+        raise ValueError(f"lengths: given {given.tolist()}, expected {rows}integers between 0 and {steps[-1]}")
     return np.ascontiguousarray(given, np.int64)
 
 
