@@ -25,7 +25,7 @@ demo: $(VENV)/train.installed
 	@$(BIN)/elman demo
 
 test: $(VENV)/develop.installed
-	@$(BIN)/python -m pytest
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses 2
 
 test-slow: $(VENV)/develop.installed
 	@$(BIN)/python -m pytest -m slow
