@@ -11,6 +11,7 @@
 #include <nanobind/stl/vector.h>
 
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 
@@ -215,6 +216,7 @@ struct Kept {
     std::vector<Kind> kinds;
     Index table_rows;
     nb::object arrays;
+    std::mutex mutex;  // one backward at a time
 };
 
 Sizes sizes_of(nb::handle inputs, bool table, const std::optional<Lengths>& lengths) {
@@ -284,7 +286,7 @@ std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::objec
     auto kept = std::unique_ptr<Kept<T>>(new Kept<T>{
         Tape<T>(Batch(sizes.T, sizes.B, lengths ? lengths->data() : nullptr,
                       reset ? reinterpret_cast<const std::uint8_t*>(reset->data()) : nullptr, sizes.packed)),
-        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first ? nb::object(*first) : nb::none())});
+        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first ? nb::object(*first) : nb::none()), {}});
     {
         nb::gil_scoped_release release;
         forward(weights, kept->tape, keep, x, ids, y, from, to, threads);
@@ -329,6 +331,7 @@ void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, s
     std::vector<State<T>> first(kinds.size(), State<T>{nullptr, nullptr});
     if (d_first) first = states<T>("d_state", *d_first, kinds, sizes.B, true);
     nb::gil_scoped_release release;
+    const std::lock_guard<std::mutex> alone(kept.mutex);
     backward(kept.tape, p, d_y, last, x, first, g, threads);
 }
 
