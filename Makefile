@@ -17,6 +17,8 @@ NATIVE := CMakeLists.txt $(wildcard src/elman/kernels/native/*)
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
+# Two processes of tests share the cores: their idle threads sleep, and NumPy's products have none besides.
+TWO_PROCESSES := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo test test-slow test-without-kernels test-sanitized check format develop kernels clean
 .DELETE_ON_ERROR:
@@ -25,7 +27,7 @@ demo: $(VENV)/train.installed
 	@$(BIN)/elman demo
 
 test: $(VENV)/develop.installed
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest --numprocesses 2
+	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2
 
 test-slow: $(VENV)/develop.installed
 	@$(BIN)/python -m pytest -m slow
@@ -50,7 +52,7 @@ kernels: | $(BIN)/python
 test-without-kernels: | $(PURE)/bin/python
 	@echo "installing elman without its kernels into $(PURE)"
 	@PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1 $(PURE)/bin/python $(INSTALL) ".[train,develop]"
-	@$(PURE)/bin/python -m pytest --numprocesses 2
+	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest --numprocesses 2
 
 # The sanitizers' own libraries have to be there before Python is, and the standard library with them, whose throw they
 # watch. Python itself frees nothing at its end: that is no leak.

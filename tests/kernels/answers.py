@@ -47,9 +47,9 @@ def kernels_answer(problem: Problem, *, threads: int = 1) -> Answer:
     return {"outputs": outputs, **named_states(final), **kernels_gradients(p, tape, threads=threads)}
 
 
-def kernels_gradients(problem: Problem, tape: kernels.Tape, *, threads: int = 1) -> Answer:
+def kernels_gradients(problem: Problem, tape: kernels.Tape, *, threads: int = 1, keep: bool = True) -> Answer:
     """Return every gradient of a problem from its tape."""
-    return named_gradients(kernels.backward(tape, problem.d_outputs, problem.d_state, threads=threads))
+    return named_gradients(kernels.backward(tape, problem.d_outputs, problem.d_state, threads=threads, keep=keep))
 
 
 def expected_answer(problem: Problem) -> Answer:

@@ -105,7 +105,7 @@ def native_answer(problem: Problem, *, loose: bool) -> Answer:
     p = problem
     fours = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
     cell, activation = (p.name, "tanh") if p.name in CELLS else ("elman", p.name)
-    made = kernels.pack(cell, activation, len(p.params[0]), fours, table=False, threads=1, loose=loose)
+    made = kernels.pack(p.x.dtype, cell, activation, len(p.params[0]), fours, table=False, threads=1, loose=loose)
 
     def flat(state):
         return [states for layer in state for states in layer]
@@ -115,8 +115,8 @@ def native_answer(problem: Problem, *, loose: bool) -> Answer:
     d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in four) for four in fours]
     lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
     reset = None if p.reset is None else np.array(p.reset)
-    tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, True, 1)
-    tape.run_back(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, 1)
+    tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, 1)
+    tape.run_back(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, 1)
     layers = [LayerParameters(*four) for four in gradients]
     D = len(p.params[0])
     nested = [layers[i : i + D] for i in range(0, len(layers), D)]

@@ -129,3 +129,13 @@ def test_a_tape_serves_twice(instruction_set, name, dtype) -> None:
     other = replace(p, d_outputs=p.d_outputs[::-1])
     assert not np.array_equal(kernels_gradients(other, tape)["x"], first["x"])
     assert_same(kernels_gradients(p, tape), first)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_tape_that_is_used_up_gives_the_same_bits(instruction_set, name, threads, dtype) -> None:
+    p = shared_problem(name).astype(dtype)
+    _, _, tape = kernels.forward(p.cell, p.params, p.x, p.state, p.lengths, p.reset)
+    kept = kernels_gradients(p, tape, threads=threads)
+    assert_same(kernels_gradients(p, tape, threads=threads, keep=False), kept)
+    with pytest.raises(ValueError, match="used up"):
+        kernels_gradients(p, tape)

@@ -124,5 +124,5 @@ def test_wrong_arguments_are_refused_in_words() -> None:
         kernels.cross_entropy(p["x"], p["V"], p["b"][:19], p["targets"])
     with pytest.raises(ValueError, match="x: expected a contiguous array"):
         kernels.cross_entropy(np.asfortranarray(p["x"]), p["V"], p["b"], p["targets"])
-    with pytest.raises(ValueError, match="b: expected a NumPy array of the weights' dtype"):
+    with pytest.raises(ValueError, match="b: expected an array of the weights' dtype"):
         kernels.cross_entropy(p["x"], p["V"], p["b"].astype(np.float64), p["targets"])

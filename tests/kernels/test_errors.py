@@ -192,7 +192,7 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a place of another precision": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 3, dtype=np.float32)),
-        "outputs: expected a NumPy array of the weights' dtype",
+        "outputs: expected an array of the weights' dtype",
     ),
     "a place in pieces": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 6)[..., ::2]),
@@ -205,7 +205,7 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "derivatives of another precision": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3, dtype=np.float32)),
-        "d_outputs: expected a NumPy array of the weights' dtype",
+        "d_outputs: expected an array of the weights' dtype",
     ),
     "derivatives of a state of other rows": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3), state((3, 3))),
@@ -353,8 +353,8 @@ def test_the_module_itself_refuses_what_it_is_given() -> None:
     made, kept = stack(), tape()
     weights, four = made._weights, [tuple(np.zeros_like(w) for w in made._flat[0])]
     y, first, final = zeros(4, 5, 3), [(zeros(4, 3),)], [(zeros(4, 3),)]
-    run = (X, y, first, final, None, None, True, 1)
-    back = (made._flat, y, None, np.zeros_like(X), final, four, 1)
+    run = (X, y, first, final, None, None, False, True, 1)
+    back = (made._flat, y, None, np.zeros_like(X), final, four, True, 1)
 
     def with_(given: tuple, place: int, thing: object) -> tuple:
         return (*given[:place], thing, *given[place + 1 :])
@@ -367,8 +367,12 @@ def test_the_module_itself_refuses_what_it_is_given() -> None:
         "final state: given shape (4, 2), expected (4, 3)": with_(run, 3, [(zeros(4, 2),)]),
         "final state: expected a contiguous array": with_(run, 3, [(zeros(4, 6)[:, ::2],)]),
         "final state: given None": with_(run, 3, [(None,)]),
+        "final state: given shape (4, 3), expected (1, 4, 3)": with_(run, 3, (zeros(4, 3),)),
+        "final state: a state more or less than the cell has": with_(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
+        "final state: expected a list or a tuple": with_(run, 3, zeros(1, 4, 3)),
+        "outputs: given shape (4, 5, 3), expected (5, 4, 3)": with_(with_(run, 0, X.swapaxes(0, 1)), 6, True),
         "x: expected a contiguous last axis": with_(run, 0, zeros(4, 5, 4)[..., ::2]),
-        "x: expected a NumPy array of the weights' dtype": with_(run, 0, zeros(4, 5, 2, dtype=np.float32)),
+        "x: expected an array of the weights' dtype": with_(run, 0, zeros(4, 5, 2, dtype=np.float32)),
     }
     for text, given in bad_run.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
@@ -384,3 +388,6 @@ def test_the_module_itself_refuses_what_it_is_given() -> None:
     for text, given in bad_back.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             kept.kept.run_back(*given)
+    kept.kept.run_back(*with_(back, 6, False))
+    with pytest.raises(ValueError, match=r"^tape: used up by a backward that did not keep it$"):
+        kept.kept.run_back(*back)

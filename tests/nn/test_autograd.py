@@ -214,13 +214,13 @@ def test_backward_lets_go_of_the_tape_though_the_loss_lives(cell: str) -> None:
     y, _ = layer(x)
     total = y.square().sum()
     node = y.grad_fn
-    assert node.kept is not None
+    assert node.tape is not None
     del x, y
     total.backward(retain_graph=True)
-    assert node.kept is not None
+    assert node.tape is not None
     assert held()
     total.backward()
-    assert node.kept is None
+    assert node.tape is None
     assert not held()
     assert total.requires_grad
 

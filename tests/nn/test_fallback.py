@@ -240,7 +240,7 @@ def test_other_kinds_of_tensors_are_torchs(cell: str, by_kernels: list[str]) -> 
 def test_without_kernels_everything_is_torchs(
     cell: str, by_kernels: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elman.kernels.available", lambda: False)
+    monkeypatch.setattr("elman.nn.unrolled._ready", False)
     results = [tensors(layer(batch(layer), as_hx(states(layer)))) for layer in twins(cell, num_layers=2)]
     assert by_kernels == []
     assert_equal(*results)

@@ -1,4 +1,8 @@
-"""The compiled module. Arrays are C-contiguous NumPy arrays of one dtype; results are written into arrays given."""
+"""The compiled module. Arrays are C-contiguous, of one dtype, NumPy's or of a type given to read_through_exchange;
+
+results are written into arrays given. States are a list of tuples (B, H), one a layer and direction, or a tuple of
+arrays (layers * directions, B, H).
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,18 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+Array = Any
 Four = tuple[Array | None, ...]  # W, U, b_ih, b_hh
+_States = Sequence[tuple[Array | None, ...]] | tuple[Array | None, ...]
 
 class _Tape:
     def run_back(
         self,
         parameters: Sequence[Four],
         d_outputs: Array,
-        d_final: Sequence[tuple[Array | None, ...]] | None,
+        d_final: _States | None,
         d_x: Array | None,
-        d_state: Sequence[tuple[Array | None, ...]] | None,
+        d_state: _States | None,
         gradients: Sequence[Four],
+        keep: bool,
         threads: int,
     ) -> None: ...
 
@@ -36,17 +42,18 @@ class _Weights:
         self,
         inputs: Array,
         outputs: Array,
-        state: Sequence[tuple[Array, ...]],
-        final: Sequence[tuple[Array, ...]],
+        state: _States,
+        final: _States,
     ) -> None: ...
     def run(
         self,
         inputs: Array,
         outputs: Array,
-        state: Sequence[tuple[Array, ...]] | None,
-        final: Sequence[tuple[Array, ...]],
+        state: _States | None,
+        final: _States,
         lengths: npt.NDArray[np.int64] | None,
         reset: npt.NDArray[np.bool_] | None,
+        time_first: bool,
         keep: bool,
         threads: int,
     ) -> _Tape | None: ...
@@ -68,5 +75,7 @@ def cross_entropy(
 def read(data: npt.NDArray[np.float32]) -> float: ...
 def instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> None: ...
+def read_through_exchange(type: type) -> bool: ...  # noqa: A002
 def borrow_threads(library: str) -> bool: ...
 def release_idle_memory() -> None: ...
+def keep_freed_memory() -> None: ...

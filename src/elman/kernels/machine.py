@@ -90,6 +90,17 @@ def borrow_threads(library: str) -> bool:
     return native is not None and bool(native.borrow_threads(library))
 
 
+def read_through_exchange(kind: type) -> bool:
+    """Take arrays of this type (torch's tensors) as they are from now on; False where it has no table of DLPack's."""
+    return native is not None and bool(native.read_through_exchange(kind))
+
+
+def keep_freed_memory() -> None:
+    """Have malloc keep what training frees at every step: glibc's may give it back to the system each time."""
+    if native is not None:
+        native.keep_freed_memory()
+
+
 def read(data: npt.NDArray[np.float32]) -> float:
     """Return the sum of a vector, read as fast as this machine can: what elman bench limit times."""
     if native is None:

@@ -38,6 +38,7 @@ def supports(cell: Cell, dtype: npt.DTypeLike) -> bool:
 
 
 def pack(
+    dtype: np.dtype[Any],
     cell: str,
     activation: str,
     num_directions: int,
@@ -47,11 +48,11 @@ def pack(
     threads: int,
     loose: bool = False,
 ) -> _native._Weights:
-    """Return the compiled module's own packed weights: for callers that have their own arrays (nn/unrolled.py).
+    """Return the compiled module's own packed weights: for callers that have their own memory (nn/unrolled.py).
 
     loose: do not pack them but read the arrays themselves, which pays for up to HANDFUL steps of a row.
     """
-    kind: type[_native._Weights] = getattr(machine.native, _DTYPES[parameters[0][1].dtype])  # type: ignore[union-attr]
+    kind: type[_native._Weights] = getattr(machine.native, _DTYPES[dtype])
     return kind.pack(cell, activation, num_directions, parameters, table, loose, threads)
 
 
@@ -70,7 +71,9 @@ class Stack:
         self._flat = [_four(p, dtype) for layer in params for p in layer]
         activation = cell.activation if isinstance(cell, Elman) else "tanh"
         name = _NAMES[type(cell)]
-        self._weights = pack(name, activation, self.num_directions, self._flat, table=table, threads=_threads(threads))
+        self._weights = pack(
+            dtype, name, activation, self.num_directions, self._flat, table=table, threads=_threads(threads)
+        )
 
     def zero_state(self, batch_size: int) -> StackState:
         """Return the state of zeros."""
@@ -172,7 +175,7 @@ class Stack:
         final = _map_state(lambda s: np.empty(s.shape, self.dtype), state)
         starts = None if reset is None else np.ascontiguousarray(reset, dtype=np.bool_)
         flat_state = _flat(_map_state(lambda s: np.ascontiguousarray(s, self.dtype), state))
-        kept = self._weights.run(x, outputs, flat_state, _flat(final), lengths, starts, keep, _threads(threads))
+        kept = self._weights.run(x, outputs, flat_state, _flat(final), lengths, starts, False, keep, _threads(threads))
         return outputs, final, kept
 
 
@@ -204,16 +207,24 @@ def forward(
 
 
 def backward(
-    tape: Tape, d_outputs: Array, d_state: StackState | None = None, *, threads: int | None = None
+    tape: Tape,
+    d_outputs: Array,
+    d_state: StackState | None = None,
+    *,
+    keep: bool = True,
+    threads: int | None = None,
 ) -> Gradients:
-    """Return the gradients by parameters (a table among them), inputs (empty where there is one) and initial state."""
+    """Return the gradients by parameters (a table among them), inputs (empty where there is one) and initial state.
+
+    Unless it is kept, the tape is used up: its memory holds what is computed on the way, which is quicker.
+    """
     dtype = d_outputs.dtype
     d_x = None if tape.table else np.zeros(tape.x.shape, dtype)
     d_first = _map_state(lambda s: np.empty(s.shape, dtype), tape.final)
     gradients = [tuple(None if w is None else np.empty_like(w) for w in four) for four in tape.parameters]
     last = None if d_state is None else _flat(_map_state(lambda s: np.ascontiguousarray(s, dtype), d_state))
     tape.kept.run_back(
-        tape.parameters, _strided(d_outputs, dtype), last, d_x, _flat(d_first), gradients, _threads(threads)
+        tape.parameters, _strided(d_outputs, dtype), last, d_x, _flat(d_first), gradients, keep, _threads(threads)
     )
     layers = [LayerParameters(*four) for four in gradients]  # type: ignore[arg-type]
     D = tape.num_directions
@@ -255,13 +266,13 @@ def _flat(state: StackState) -> list[State]:
 
 
 def cross_entropy(
-    x: Array,
-    V: Array,
-    b: Array | None,
-    targets: npt.NDArray[np.int64],
-    d_x: Array | None = None,
-    d_V: Array | None = None,
-    d_b: Array | None = None,
+    x: Any,
+    V: Any,
+    b: Any,
+    targets: Any,
+    d_x: Any = None,
+    d_V: Any = None,
+    d_b: Any = None,
     *,
     threads: int | None = None,
 ) -> npt.NDArray[np.float64]:

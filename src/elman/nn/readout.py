@@ -47,15 +47,12 @@ def _run(
         torch.empty_like(t, memory_format=torch.contiguous_format) if need and t is not None else None
         for t, need in zip((x, weight, bias), needs, strict=True)
     ]
-    d_x, d_weight, d_bias = (None if g is None else g.numpy() for g in gradients)
     losses = kernels.cross_entropy(
         contiguous(x),
         contiguous(weight),
         None if bias is None else contiguous(bias),
         contiguous(targets.long()),
-        d_x,
-        d_weight,
-        d_bias,
+        *gradients,
         threads=torch.get_num_threads(),
     )
     return x.new_tensor(float(np.sum(losses))), gradients

@@ -35,13 +35,14 @@ _BY_TORCH: dict[str, Any] = {
     "GRU": torch._VF.gru,
     "LSTM": torch._VF.lstm,
 }
-_DTYPES = (torch.float32, torch.float64)
+_DTYPES: dict[Any, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _KINDS = (Tensor, torch.nn.Parameter)
 
-if kernels.available():
+# The kernels read these types as they are, and run on torch's threads.
+_ready = kernels.available() and all(kernels.read_through_exchange(kind) for kind in _KINDS)
+if _ready:
     kernels.borrow_threads(torch._C.__file__)
-
-Array = npt.NDArray[Any]
+    kernels.keep_freed_memory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +85,16 @@ def by_kernels(tensors: Sequence[Tensor]) -> bool:
 
     Outside of its transforms and of forward-mode differentiation, too.
     """
+    if not _ready or torch.compiler.is_compiling():
+        return False
     dtype = tensors[0].dtype
     if dtype not in _DTYPES:
         return False
     for t in tensors:
-        if type(t) not in _KINDS or t.dtype != dtype or not t.is_cpu or t.layout != torch.strided:
+        if type(t) not in _KINDS or t.dtype != dtype or not t.is_cpu or t.layout != torch.strided or t.is_neg():
             return False
     return (
-        kernels.available()
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
+        not torch.is_autocast_enabled("cpu")
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         and not torch._C._are_functorch_transforms_active()
         and not torch._C._len_torch_dispatch_stack()  # fake tensors, make_fx: somebody watches every operation
@@ -112,30 +113,43 @@ def unrolled(call: Call, x: Tensor, states: Sequence[Tensor], weights: Sequence[
 def _run(
     call: Call, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor], *, keep: bool
 ) -> tuple[tuple[Tensor, ...], Any]:
+    """Return the results, and the tape if it is to be kept: it points to x, the outputs and the states."""
     threads = torch.get_num_threads()
     parameters = call.fours([contiguous(w) for w in weights])
-    H = weights[1].shape[1]
-    shape = x.shape if call.table else x.shape[:-1]
-    loose = shape.numel() <= kernels.HANDFUL
+    U = weights[1]
+    H, dtype = U.shape[1], U.dtype
+    steps = x.shape if call.table else x.shape[:-1]
     made = kernels.pack(
-        *_CELLS[call.mode], call.num_directions, parameters, table=call.table, loose=loose, threads=threads
+        _DTYPES[dtype],
+        *_CELLS[call.mode],
+        call.num_directions,
+        parameters,
+        table=call.table,
+        loose=steps.numel() <= kernels.HANDFUL,
+        threads=threads,
     )
-    y = weights[0].new_empty((*shape, call.num_directions * H))
-    batch_size = shape[1] if call.batch_sizes is None else int(call.batch_sizes[0])
-    final = [weights[0].new_empty((len(parameters), batch_size, H)) for _ in range(call.num_states)]
-    lengths = None if call.batch_sizes is None else call.lengths
-    reset = None if call.reset is None else np.ascontiguousarray(call.reset.T.numpy())
-    inputs = _rows_first(x) if call.table else _rows_first(_last_contiguous(x))
-    first = _by_layer(states, len(parameters)) if states else None
-    tape = made.run(inputs, _rows_first(y), first, _by_layer(final, len(parameters)), lengths, reset, keep, threads)
-    return (y, *final), (tape, parameters)
+    batch_size = steps[1] if call.batch_sizes is None else int(call.batch_sizes[0])
+    y = torch.empty((*steps, call.num_directions * H), dtype=dtype)
+    final = tuple([torch.empty((len(parameters), batch_size, H), dtype=dtype) for _ in range(call.num_states)])
+    tape = made.run(
+        x if call.table else _last_contiguous(x),
+        y.detach(),  # y itself is to have the tape in its history
+        tuple([contiguous(s) for s in states]) or None,
+        final,
+        call.lengths,
+        None if call.reset is None else np.ascontiguousarray(call.reset.T.numpy()),
+        True,
+        keep,
+        threads,
+    )
+    return (y, *final), tape
 
 
 class _Unrolled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: Call, num_states: int, x: Tensor, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.set_materialize_grads(False)
-        results, ctx.kept = _run(call, x, tensors[:num_states], tensors[num_states:], keep=True)
+        results, ctx.tape = _run(call, x, tensors[:num_states], tensors[num_states:], keep=True)
         ctx.call, ctx.num_states = call, num_states
         # y too: the tape reads it, and torch notices if someone changes it in place
         ctx.save_for_backward(x, *tensors, results[0])
@@ -147,21 +161,22 @@ class _Unrolled(torch.autograd.Function):
         n, needs = ctx.num_states, ctx.needs_input_grad[2:]
         if torch.is_grad_enabled():
             return None, None, *_differentiable(ctx.call, n, needs, (x, *tensors), d_results)
-        call, (tape, parameters) = ctx.call, ctx.kept
-        if not torch._C._autograd._get_current_graph_task_keep_graph():
-            ctx.kept = None
-        d_y, d_final = d_results[0], d_results[1:]
-        d_y = torch.zeros_like(y) if d_y is None else _last_contiguous(d_y)
-        d_x = torch.empty_like(x, memory_format=torch.contiguous_format) if needs[0] else None
-        d_states = [_empty(t, need) for t, need in zip(tensors[:n], needs[1 : n + 1], strict=True)]
+        call, tape = ctx.call, ctx.tape
+        keep = torch._C._autograd._get_current_graph_task_keep_graph()
+        if not keep:
+            ctx.tape = None
+        d_y, *d_final = [None if d is None else d.resolve_neg() for d in d_results]
+        d_x = _empty(x, needs[0])
+        d_states = tuple([_empty(t, need) for t, need in zip(tensors[:n], needs[1 : n + 1], strict=True)])
         d_weights = [_empty(t, need) for t, need in zip(tensors[n:], needs[n + 1 :], strict=True)]
         tape.run_back(
-            parameters,
-            _rows_first(d_y),
-            _by_layer(d_final, len(parameters)) if any(d is not None for d in d_final) else None,
-            None if d_x is None else _rows_first(d_x),
-            _by_layer(d_states, len(parameters)) if n else None,
-            call.fours([None if d is None else d.numpy() for d in d_weights]),
+            call.fours([contiguous(w) for w in tensors[n:]]),
+            torch.zeros_like(y) if d_y is None else _last_contiguous(d_y),
+            tuple([None if d is None else contiguous(d) for d in d_final]),
+            d_x,
+            d_states or None,
+            call.fours(d_weights),
+            keep,
             torch.get_num_threads(),
         )
         if call.table and call.bias:  # b_ih is in the tables, so its tensor is not read
@@ -287,36 +302,17 @@ def _torch_run(
     return y, final
 
 
-# Arrays
+# Memory
 
 
-def contiguous(t: Tensor) -> Array:
-    """Return a tensor's numbers, C-contiguous: its own memory where it is."""
-    array = _plain(t).numpy()
-    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
-
-
-def _plain(t: Tensor) -> Tensor:
-    """Return a tensor without its history, and with its sign carried out: torch may only note it."""
-    t = t.detach()
-    return t.resolve_neg() if t.is_neg() else t
+def contiguous(t: Tensor) -> Tensor:
+    """Return the numbers in C's order: the tensor itself where they are."""
+    return t if t.is_contiguous() else t.detach().contiguous()
 
 
 def _last_contiguous(t: Tensor) -> Tensor:
-    return t if t.stride(-1) == 1 or t.shape[-1] <= 1 else t.contiguous()
-
-
-def _rows_first(t: Tensor) -> Array:
-    """Return (T, B, ...) as (B, T, ...), the same memory; packed (N, I) as it is."""
-    array = _plain(t).numpy()
-    return array.swapaxes(0, 1) if t.dim() > 2 or (t.dim() == 2 and t.dtype == torch.int64) else array
-
-
-def _by_layer(states: Sequence[Tensor | None], count: int) -> list[tuple[Any, ...]]:
-    """Return the states of every layer and direction: [(h, c), ...] from h and c (layers * D, B, H)."""
-    arrays = [None if s is None else contiguous(s) for s in states]
-    return [tuple([None if a is None else a[i] for a in arrays]) for i in range(count)]
+    return t if t.stride(-1) == 1 or t.shape[-1] <= 1 else t.detach().contiguous()
 
 
 def _empty(t: Tensor, needed: bool) -> Tensor | None:
-    return torch.empty_like(t, memory_format=torch.contiguous_format) if needed else None
+    return torch.empty(t.shape, dtype=t.dtype) if needed else None

@@ -89,4 +89,9 @@ void release_idle_memory() {
     all.bytes = 0;
 }
 
+void keep_freed_memory() {
+    void* volatile large = std::malloc(std::size_t{31} << 20);  // volatile: or the compiler leaves both calls out
+    std::free(large);
+}
+
 }  // namespace elman

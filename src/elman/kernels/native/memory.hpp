@@ -27,4 +27,9 @@ private:
 // Gives idle blocks back to the system.
 void release_idle_memory();
 
+// Has malloc keep up to 64 MB of what is freed. glibc's gives the top of its heap back to the system whenever more is free
+// than twice the largest array freed so far: a program whose tensors are all small pays for the same pages at every
+// training step. Freeing one large array is how it learns.
+void keep_freed_memory();
+
 }  // namespace elman

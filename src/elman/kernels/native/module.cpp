@@ -1,6 +1,6 @@
 // The Python module: checks what it is given against the shapes it says, releases the interpreter, and calls stack.hpp.
 //
-// Arrays are NumPy's, of one dtype (float32 or float64), and are never copied or converted: src/elman/kernels/ is the
+// Arrays (arrays.hpp) are of one dtype, float32 or float64, and are never copied or converted: src/elman/kernels/ is the
 // face that does such things. A wrong shape is a ValueError, so no call from Python reads or writes past an array.
 
 #include <nanobind/nanobind.h>
@@ -10,11 +10,14 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
+#include "arrays.hpp"
 #include "cross_entropy.hpp"
 #include "dispatch.hpp"
 #include "memory.hpp"
@@ -26,48 +29,38 @@ namespace nb = nanobind;
 namespace elman {
 namespace {
 
-template <class T>
-using Array = nb::ndarray<T, nb::device::cpu>;
 using Lengths = nb::ndarray<const Index, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 using Resets = nb::ndarray<const bool, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 [[noreturn]] void refuse(const std::string& what) { throw nb::value_error(what.c_str()); }
 
-template <class A>
-std::string shape_of(const A& array) {
+std::string shape_text(const Index* begin, const Index* end) {
     std::string text = "(";
-    for (std::size_t i = 0; i < array.ndim(); ++i) text += (i ? ", " : "") + std::to_string(array.shape(i));
+    for (const Index* size = begin; size != end; ++size) text += (size == begin ? "" : ", ") + std::to_string(*size);
     return text + ")";
 }
 
-std::string shape_of(std::initializer_list<Index> shape) {
-    std::string text = "(";
-    for (const Index size : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(size);
-    return text + ")";
+void expect_shape(const char* name, const Index* given, int axes, const Index* expected, int expected_axes) {
+    if (!std::equal(given, given + axes, expected, expected + expected_axes))
+        refuse(std::string(name) + ": given shape " + shape_text(given, given + axes) + ", expected " +
+               shape_text(expected, expected + expected_axes));
 }
 
-template <class A>
-void expect(const char* name, const A& array, std::initializer_list<Index> shape) {
-    bool good = array.ndim() == shape.size();
-    std::size_t i = 0;
-    for (const Index size : shape) good = good && Index(array.shape(i++)) == size;
-    if (!good) refuse(std::string(name) + ": given shape " + shape_of(array) + ", expected " + shape_of(shape));
+template <class T>
+View view(const char* name, nb::handle object) {
+    View array{};
+    if (!read<T>(object, array)) refuse(std::string(name) + ": expected an array of the weights' dtype");
+    return array;
 }
 
 // A C-contiguous array of this dtype and shape; null for None.
 template <class T>
 T* pointer(const char* name, nb::handle object, std::initializer_list<Index> shape) {
     if (object.is_none()) return nullptr;
-    Array<T> array;
-    if (!nb::try_cast<Array<T>>(object, array, false)) refuse(std::string(name) + ": expected a NumPy array of the weights' dtype");
-    expect(name, array, shape);
-    if (array.size() == 0) return array.data();  // NumPy gives such arrays any strides
-    Index step = 1;
-    for (std::size_t i = array.ndim(); i-- > 0;) {
-        if (array.shape(i) > 1 && array.stride(i) != step) refuse(std::string(name) + ": expected a contiguous array");
-        step *= Index(array.shape(i));
-    }
-    return array.data();
+    const View array = view<T>(name, object);
+    expect_shape(name, array.shape, array.axes, shape.begin(), int(shape.size()));
+    if (!array.contiguous()) refuse(std::string(name) + ": expected a contiguous array");
+    return static_cast<T*>(array.data);
 }
 
 template <class T>
@@ -77,26 +70,29 @@ T* required(const char* name, nb::handle object, std::initializer_list<Index> sh
     return data;
 }
 
-// The steps of a call: (B, T) with the numbers of x in a third axis; or packed, by places.
+// The steps of a call: (B, T), or (T, B) where time comes first, with the numbers of x in a third axis; or packed, by
+// places.
 struct Sizes {
     Index B, T, places;
-    bool packed;
+    bool packed, time_first;
 };
 
-// Vectors of `width` numbers for all steps: (B, T, width), or (places, width) where packed; only the last axis has to be
-// contiguous. Ids have no last axis: width 0.
+// Vectors of `width` numbers for all steps; only the last axis has to be contiguous. Ids have no last axis: width 0.
 template <class T>
 Sequences<T> sequences(const char* name, nb::handle object, const Sizes& sizes, Index width) {
     if (object.is_none()) return {nullptr, 0, 0};
-    Array<T> array;
-    if (!nb::try_cast<Array<T>>(object, array, false)) refuse(std::string(name) + ": expected a NumPy array of the weights' dtype");
+    const View array = view<T>(name, object);
+    const Index outer = sizes.time_first ? sizes.T : sizes.B, inner = sizes.time_first ? sizes.B : sizes.T;
+    const Index steps[] = {outer, inner, width}, places[] = {sizes.places, width};
     if (sizes.packed)
-        width ? expect(name, array, {sizes.places, width}) : expect(name, array, {sizes.places});
+        expect_shape(name, array.shape, array.axes, places, width ? 2 : 1);
     else
-        width ? expect(name, array, {sizes.B, sizes.T, width}) : expect(name, array, {sizes.B, sizes.T});
-    if (width > 1 && array.size() && array.stride(array.ndim() - 1) != 1) refuse(std::string(name) + ": expected a contiguous last axis");
-    if (sizes.packed) return {array.data(), 0, Index(array.stride(0))};
-    return {array.data(), Index(array.stride(1)), Index(array.stride(0))};
+        expect_shape(name, array.shape, array.axes, steps, width ? 3 : 2);
+    if (width > 1 && array.size() && array.stride[array.axes - 1] != 1)
+        refuse(std::string(name) + ": expected a contiguous last axis");
+    T* data = static_cast<T*>(array.data);
+    if (sizes.packed) return {data, 0, array.stride[0]};
+    return {data, array.stride[sizes.time_first ? 0 : 1], array.stride[sizes.time_first ? 1 : 0]};
 }
 
 Cell cell_named(const std::string& name) {
@@ -140,19 +136,36 @@ std::vector<Four> four(const char* name, const nb::list& list, const std::vector
     return all;
 }
 
+// The states of every layer and direction: a list of tuples of (B, H), or a tuple of (layers * directions, B, H).
 template <class T>
-std::vector<State<T>> states(const char* name, const nb::list& list, const std::vector<Kind>& kinds, Index B,
+std::vector<State<T>> states(const char* name, nb::handle object, const std::vector<Kind>& kinds, Index B,
                              bool may_be_none) {
-    expect_length(name, list, kinds.size());
+    const auto one = [&](nb::handle array, std::initializer_list<Index> shape) {
+        return may_be_none ? pointer<T>(name, array, shape) : required<T>(name, array, shape);
+    };
+    const auto expect_states = [&](std::size_t given, const Kind& kind) {
+        if (Index(given) != kind.states()) refuse(std::string(name) + ": a state more or less than the cell has");
+    };
     std::vector<State<T>> all;
+    if (PyTuple_Check(object.ptr())) {
+        const nb::tuple of = nb::borrow<nb::tuple>(object);
+        const Index count = Index(kinds.size()), H = kinds[0].H;
+        for (const Kind& kind : kinds)
+            if (kind.H != H) refuse(std::string(name) + ": expected a list, for layers of several sizes");
+        expect_states(of.size(), kinds[0]);
+        T* h = one(of[0], {count, B, H});
+        T* c = of.size() == 2 ? one(of[1], {count, B, H}) : nullptr;
+        for (Index i = 0; i < count; ++i) all.push_back({h ? h + i * B * H : nullptr, c ? c + i * B * H : nullptr});
+        return all;
+    }
+    if (!PyList_Check(object.ptr())) refuse(std::string(name) + ": expected a list or a tuple");
+    const nb::list list = nb::borrow<nb::list>(object);
+    expect_length(name, list, kinds.size());
     for (std::size_t i = 0; i < kinds.size(); ++i) {
         const nb::tuple of = nb::cast<nb::tuple>(item(list, i));
-        if (Index(of.size()) != kinds[i].states()) refuse(std::string(name) + ": a state more or less than the cell has");
-        const auto one = [&](std::size_t s) {
-            return may_be_none ? pointer<T>(name, of[s], {B, kinds[i].H}) : required<T>(name, of[s], {B, kinds[i].H});
-        };
-        T* h = one(0);
-        all.push_back({h, kinds[i].states() == 2 ? one(1) : nullptr});
+        expect_states(of.size(), kinds[i]);
+        T* h = one(of[0], {B, kinds[i].H});
+        all.push_back({h, of.size() == 2 ? one(of[1], {B, kinds[i].H}) : nullptr});
     }
     return all;
 }
@@ -174,15 +187,13 @@ std::unique_ptr<Stack<T>> pack(const std::string& cell, const std::string& activ
     Index table_rows = 0, below = 0;
     for (std::size_t i = 0; i < parameters.size(); ++i) {
         const nb::tuple of = nb::cast<nb::tuple>(parameters[i]);
-        Array<const T> W, U;
-        if (of.size() != 4 || !nb::try_cast<Array<const T>>(of[0], W, false) ||
-            !nb::try_cast<Array<const T>>(of[1], U, false) || W.ndim() != 2 || U.ndim() != 2)
+        View W{}, U{};
+        if (of.size() != 4 || !read<const T>(of[0], W) || !read<const T>(of[1], U) || W.axes != 2 || U.axes != 2)
             refuse("parameters: expected W, U, b_ih, b_hh, of one dtype");
-        Kind kind{cell_named(cell), activation_named(activation), Index(W.shape(1)), Index(U.shape(1)),
-                  directions == 2 && i % 2 == 1};
+        Kind kind{cell_named(cell), activation_named(activation), W.shape[1], U.shape[1], directions == 2 && i % 2 == 1};
         if (kind.H < 1) refuse("U: expected at least one column");
         if (Index(i) < directions && table) {
-            table_rows = Index(W.shape(0));
+            table_rows = W.shape[0];
             kind.I = 1;
         } else if (Index(i) >= directions && kind.I != below) {
             refuse("W: given " + std::to_string(kind.I) + " columns, expected the size of the outputs below, " +
@@ -217,36 +228,31 @@ struct Kept {
     Index table_rows;
     nb::object arrays;
     std::mutex mutex;  // one backward at a time
+    bool used_up = false;
 };
 
-Sizes sizes_of(nb::handle inputs, bool table, const std::optional<Lengths>& lengths) {
-    nb::ndarray<nb::ro, nb::device::cpu> any = nb::cast<nb::ndarray<nb::ro, nb::device::cpu>>(inputs, false);
-    const std::size_t axes = table ? 2 : 3;
-    if (any.ndim() == axes) {
-        const Sizes sizes{Index(any.shape(0)), Index(any.shape(1)), 0, false};
+Sizes sizes_of(const View& inputs, bool table, const std::optional<Lengths>& lengths, bool time_first) {
+    const int axes = table ? 2 : 3;
+    const auto length = [&](Index b) { return (*lengths)(std::size_t(b)); };
+    if (inputs.axes == axes) {
+        const Sizes sizes{inputs.shape[time_first ? 1 : 0], inputs.shape[time_first ? 0 : 1], 0, false, time_first};
         if (lengths) {
-            expect("lengths", *lengths, {sizes.B});
+            const Index given = Index(lengths->shape(0));
+            expect_shape("lengths", &given, 1, &sizes.B, 1);
             for (Index b = 0; b < sizes.B; ++b)
-                if ((*lengths)(b) < 0 || (*lengths)(b) > sizes.T) refuse("lengths: expected 0 to " + std::to_string(sizes.T));
+                if (length(b) < 0 || length(b) > sizes.T) refuse("lengths: expected 0 to " + std::to_string(sizes.T));
         }
         return sizes;
     }
-    if (any.ndim() != axes - 1 || !lengths) refuse("inputs: expected (B, T) vectors, or packed ones with their lengths");
-    Sizes sizes{Index(lengths->shape(0)), lengths->shape(0) ? (*lengths)(0) : 0, Index(any.shape(0)), true};
+    if (inputs.axes != axes - 1 || !lengths) refuse("inputs: expected (B, T) vectors, or packed ones with their lengths");
+    const Sizes sizes{Index(lengths->shape(0)), lengths->shape(0) ? length(0) : 0, inputs.shape[0], true, time_first};
     Index sum = 0;
     for (Index b = 0; b < sizes.B; ++b) {
-        if ((*lengths)(b) < 0 || (b && (*lengths)(b) > (*lengths)(b - 1))) refuse("lengths: packed rows have to get shorter");
-        sum += (*lengths)(b);
+        if (length(b) < 0 || (b && length(b) > length(b - 1))) refuse("lengths: packed rows have to get shorter");
+        sum += length(b);
     }
     if (sum != sizes.places) refuse("lengths: their sum is not the number of packed steps");
     return sizes;
-}
-
-Index length_of(const char* name, nb::handle object) {
-    nb::ndarray<nb::ro, nb::device::cpu> any;
-    if (!nb::try_cast<nb::ndarray<nb::ro, nb::device::cpu>>(object, any, false) || any.ndim() != 1)
-        refuse(std::string(name) + ": expected a vector");
-    return Index(any.shape(0));
 }
 
 template <class T>
@@ -261,15 +267,17 @@ void check_ids(const Sequences<const std::int64_t>& ids, const Sizes& sizes, Ind
 }
 
 template <class T>
-std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::object outputs, std::optional<nb::list> first,
-                             const nb::list& last, std::optional<Lengths> lengths, std::optional<Resets> reset, bool keep,
-                             Index threads) {
+std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::object outputs, nb::object first,
+                             nb::object last, std::optional<Lengths> lengths, std::optional<Resets> reset,
+                             bool time_first, bool keep, Index threads) {
     const Weights<T>& weights = stack.weights;
     const Index table_rows = weights.packed(0).table ? weights.packed(0).table_rows : 0;
-    const Sizes sizes = sizes_of(inputs, table_rows > 0, lengths);
+    const View given = table_rows ? view<const std::int64_t>("ids", inputs) : view<const T>("x", inputs);
+    const Sizes sizes = sizes_of(given, table_rows > 0, lengths, time_first);
     if (reset) {
         if (sizes.packed) refuse("reset: not with packed inputs");
-        expect("reset", *reset, {sizes.B, sizes.T});
+        const Index shape[] = {Index(reset->shape(0)), Index(reset->shape(1))}, expected[] = {sizes.B, sizes.T};
+        expect_shape("reset", shape, 2, expected, 2);
     }
     Sequences<const T> x{nullptr, 0, 0};
     Sequences<const std::int64_t> ids{nullptr, 0, 0};
@@ -281,12 +289,12 @@ std::unique_ptr<Kept<T>> run(const Stack<T>& stack, nb::object inputs, nb::objec
     }
     const Sequences<T> y = sequences<T>("outputs", outputs, sizes, weights.output_size(weights.layers() - 1));
     std::vector<State<const T>> from(weights.kinds().size(), State<const T>{nullptr, nullptr});
-    if (first) from = states<const T>("state", *first, weights.kinds(), sizes.B, false);
+    if (!first.is_none()) from = states<const T>("state", first, weights.kinds(), sizes.B, false);
     const auto to = states<T>("final state", last, weights.kinds(), sizes.B, false);
     auto kept = std::unique_ptr<Kept<T>>(new Kept<T>{
         Tape<T>(Batch(sizes.T, sizes.B, lengths ? lengths->data() : nullptr,
                       reset ? reinterpret_cast<const std::uint8_t*>(reset->data()) : nullptr, sizes.packed)),
-        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first ? nb::object(*first) : nb::none()), {}});
+        sizes, weights.kinds(), table_rows, nb::make_tuple(inputs, outputs, first), {}, false});
     {
         nb::gil_scoped_release release;
         forward(weights, kept->tape, keep, x, ids, y, from, to, threads);
@@ -300,11 +308,12 @@ template <class T>
 void step(Stack<T>& stack, nb::object inputs, nb::object outputs, const nb::list& first, const nb::list& last) {
     const Weights<T>& weights = stack.weights;
     const bool gathered = weights.packed(0).table != nullptr;
-    const Sizes sizes = sizes_of(outputs, true, std::nullopt);  // (B, D * H)
-    const Index B = sizes.B;
+    const View shape = view<T>("outputs", outputs);
+    if (shape.axes != 2) refuse("outputs: expected (B, D * H)");
+    const Index B = shape.shape[0];
     const T* x = gathered ? nullptr : required<const T>("x", inputs, {B, weights.kinds()[0].I});
     const std::int64_t* ids = gathered ? required<const std::int64_t>("ids", inputs, {B}) : nullptr;
-    if (gathered) check_ids<T>({ids, 0, 1}, {B, 1, B, true}, weights.packed(0).table_rows);
+    if (gathered) check_ids<T>({ids, 0, 1}, {B, 1, B, true, false}, weights.packed(0).table_rows);
     T* y = required<T>("outputs", outputs, {B, weights.output_size(weights.layers() - 1)});
     const auto from = states<const T>("state", first, weights.kinds(), B, false);
     const auto to = states<T>("final state", last, weights.kinds(), B, false);
@@ -313,8 +322,8 @@ void step(Stack<T>& stack, nb::object inputs, nb::object outputs, const nb::list
 }
 
 template <class T>
-void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, std::optional<nb::list> d_last,
-              nb::object d_x, std::optional<nb::list> d_first, const nb::list& gradients, Index threads) {
+void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, nb::object d_last, nb::object d_x,
+              nb::object d_first, const nb::list& gradients, bool keep, Index threads) {
     const Sizes& sizes = kept.sizes;
     const auto& kinds = kept.kinds;
     const Index D = kept.tape.directions;
@@ -327,40 +336,46 @@ void run_back(Kept<T>& kept, const nb::list& parameters, nb::object d_outputs, s
     const auto x = sequences<T>("d_x", d_x, sizes, kinds[0].I);
     if (kept.table_rows && x.data) refuse("d_x: rows of a table have no derivative of their own");
     std::vector<State<const T>> last;
-    if (d_last) last = states<const T>("d_final", *d_last, kinds, sizes.B, true);
+    if (!d_last.is_none()) last = states<const T>("d_final", d_last, kinds, sizes.B, true);
     std::vector<State<T>> first(kinds.size(), State<T>{nullptr, nullptr});
-    if (d_first) first = states<T>("d_state", *d_first, kinds, sizes.B, true);
+    if (!d_first.is_none()) first = states<T>("d_state", d_first, kinds, sizes.B, true);
     nb::gil_scoped_release release;
     const std::lock_guard<std::mutex> alone(kept.mutex);
-    backward(kept.tape, p, d_y, last, x, first, g, threads);
+    if (kept.used_up) throw std::invalid_argument("tape: used up by a backward that did not keep it");
+    kept.used_up = !keep;
+    backward(kept.tape, keep, p, d_y, last, x, first, g, threads);
 }
 
 // The losses of tokens, and what derivatives of their sum are asked for.
 template <class T>
-void bind_cross_entropy(nb::module_& m) {
-    m.def(
-        "cross_entropy",
-        [](nb::ndarray<const T, nb::ndim<2>, nb::c_contig, nb::device::cpu> V, nb::object b, nb::object x,
-           nb::object targets, nb::object losses, nb::object d_x, nb::object d_V, nb::object d_b, Index threads) {
-            const Index O = Index(V.shape(0)), H = Index(V.shape(1));
-            if (O < 1 || H < 1) refuse("V: expected at least one row and one column");
-            const Index count = length_of("targets", targets);
-            const T* bias = pointer<const T>("b", b, {O});
-            const T* inputs = required<const T>("x", x, {count, H});
-            const std::int64_t* classes = required<const std::int64_t>("targets", targets, {count});
-            double* sums = required<double>("losses", losses, {count});
-            T* to_x = pointer<T>("d_x", d_x, {count, H});
-            T* to_V = pointer<T>("d_V", d_V, {O, H});
-            T* to_b = pointer<T>("d_b", d_b, {O});
-            for (Index i = 0; i < count; ++i)
-                if (classes[i] >= O)
-                    refuse("targets: given class " + std::to_string(classes[i]) + ", expected 0 to " +
-                           std::to_string(O - 1));
-            nb::gil_scoped_release release;
-            cross_entropy(V.data(), bias, O, H, inputs, H, classes, count, sums, to_x, to_V, to_b, threads);
-        },
-        nb::arg("V").noconvert(), nb::arg("b").none(), nb::arg("x"), nb::arg("targets"), nb::arg("losses"), nb::arg("d_x").none(),
-        nb::arg("d_V").none(), nb::arg("d_b").none(), nb::arg("threads"));
+void losses_of(const View& V, nb::object b, nb::object x, nb::object targets, nb::object losses, nb::object d_x,
+               nb::object d_V, nb::object d_b, Index threads) {
+    const Index O = V.shape[0], H = V.shape[1];
+    if (V.axes != 2 || O < 1 || H < 1) refuse("V: expected at least one row and one column");
+    if (!V.contiguous()) refuse("V: expected a contiguous array");
+    const View counted = view<const std::int64_t>("targets", targets);
+    if (counted.axes != 1) refuse("targets: expected a vector");
+    const Index count = counted.shape[0];
+    const T* bias = pointer<const T>("b", b, {O});
+    const T* inputs = required<const T>("x", x, {count, H});
+    const std::int64_t* classes = required<const std::int64_t>("targets", targets, {count});
+    double* sums = required<double>("losses", losses, {count});
+    T* to_x = pointer<T>("d_x", d_x, {count, H});
+    T* to_V = pointer<T>("d_V", d_V, {O, H});
+    T* to_b = pointer<T>("d_b", d_b, {O});
+    for (Index i = 0; i < count; ++i)
+        if (classes[i] >= O)
+            refuse("targets: given class " + std::to_string(classes[i]) + ", expected 0 to " + std::to_string(O - 1));
+    nb::gil_scoped_release release;
+    cross_entropy(static_cast<const T*>(V.data), bias, O, H, inputs, H, classes, count, sums, to_x, to_V, to_b, threads);
+}
+
+void losses(nb::object V, nb::object b, nb::object x, nb::object targets, nb::object losses, nb::object d_x,
+            nb::object d_V, nb::object d_b, Index threads) {
+    View array{};
+    if (read<const float>(V, array)) return losses_of<float>(array, b, x, targets, losses, d_x, d_V, d_b, threads);
+    if (read<const double>(V, array)) return losses_of<double>(array, b, x, targets, losses, d_x, d_V, d_b, threads);
+    refuse("V: expected an array of float32 or float64");
 }
 
 template <class T>
@@ -370,10 +385,11 @@ void bind(nb::module_& m, const char* weights, const char* tape) {
                     nb::arg("parameters"), nb::arg("table"), nb::arg("loose"), nb::arg("threads"))
         .def("step", &step<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state"), nb::arg("final"))
         .def("run", &run<T>, nb::arg("inputs"), nb::arg("outputs"), nb::arg("state").none(), nb::arg("final"),
-             nb::arg("lengths").none(), nb::arg("reset").none(), nb::arg("keep"), nb::arg("threads"));
+             nb::arg("lengths").none(), nb::arg("reset").none(), nb::arg("time_first"), nb::arg("keep"),
+             nb::arg("threads"));
     nb::class_<Kept<T>>(m, tape).def("run_back", &run_back<T>, nb::arg("parameters"), nb::arg("d_outputs"),
                                      nb::arg("d_final").none(), nb::arg("d_x").none(), nb::arg("d_state").none(),
-                                     nb::arg("gradients"), nb::arg("threads"));
+                                     nb::arg("gradients"), nb::arg("keep"), nb::arg("threads"));
 }
 
 }  // namespace
@@ -384,14 +400,16 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled kernels. elman.kernels is their face.";
     elman::bind<float>(m, "Weights32", "Tape32");
     elman::bind<double>(m, "Weights64", "Tape64");
-    elman::bind_cross_entropy<float>(m);
-    elman::bind_cross_entropy<double>(m);
+    m.def("cross_entropy", &elman::losses, nb::arg("V"), nb::arg("b").none(), nb::arg("x"), nb::arg("targets"),
+          nb::arg("losses"), nb::arg("d_x").none(), nb::arg("d_V").none(), nb::arg("d_b").none(), nb::arg("threads"));
     m.def("read", [](nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> data) {
         return elman::kernels<float>().read(data.data(), elman::Index(data.size()));
     }, nb::arg("data"));
     m.def("instruction_sets", &elman::instruction_sets);
     m.def("use_instruction_set", &elman::use_instruction_set, nb::arg("name"));
+    m.def("read_through_exchange", [](nb::handle type) { return elman::read_through_exchange(type); }, nb::arg("type"));
     m.def("borrow_threads", [](const std::string& library) { return elman::borrow_threads(library.c_str()); },
           nb::arg("library"));
     m.def("release_idle_memory", &elman::release_idle_memory);
+    m.def("keep_freed_memory", &elman::keep_freed_memory);
 }

@@ -95,7 +95,7 @@ struct Backward {
     bool add_weights;            // other places have been here: the weights' gradients are added to
     const T *d_h_last, *d_c_last;
     T *d_h_first, *d_c_first;
-    T* d_gates;                  // [panel][place][slots * lanes]
+    T* d_gates;                  // [panel][place][slots * lanes]; forward.gates where those are of no more use
     T *d_h, *d_c;                // scratch (B, width) by j
     T *d_W, *d_U, *d_b_ih, *d_b_hh, *d_table;  // as the caller has them; null where nobody asks
 };

@@ -282,7 +282,7 @@ void Stepper<T>::step(const T* x, const std::int64_t* ids, T* y, const std::vect
 }
 
 template <class T>
-void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
+void backward(Tape<T>& tape, bool keep, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
               const std::vector<State<const T>>& d_last, const Sequences<T>& d_x,
               const std::vector<State<T>>& d_first, const std::vector<ParameterGradients<T>>& gradients, Index threads) {
     const Kernels<T>& k = *tape.kernels;
@@ -299,8 +299,9 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
     for (Index i = 0; i < count; ++i) {
         const Kind& kind = kinds[std::size_t(i)];
         const Layout layout = k.layout(kind);
-        own += Pieces::size<T>(places * layout.panels * layout.row()) + 2 * Pieces::size<T>(steps.B * layout.width()) +
-               Pieces::size<T>(k.packed_back_size(kind, kind.H)) + Pieces::size<T>(places * kind.H * D);
+        if (keep) own += Pieces::size<T>(places * layout.panels * layout.row());
+        own += 2 * Pieces::size<T>(steps.B * layout.width()) + Pieces::size<T>(k.packed_back_size(kind, kind.H)) +
+               Pieces::size<T>(places * kind.H * D);
         if (wants_d_x(i)) own += Pieces::size<T>(k.packed_back_size(kind, kind.I));
         scratch = std::max(scratch, k.scratch_bytes(kind, steps));
     }
@@ -308,6 +309,7 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
     Pieces pieces(memory);
 
     std::vector<Backward<T>> layers(std::size_t(count), Backward<T>{});
+    const std::size_t tables_of_forward = batch.tables();
     Vectors<const T> d_outputs = batch.vectors(d_y);
     for (Index layer = count / D - 1; layer >= 0; --layer) {
         const Kind& one = kinds[std::size_t(layer * D)];
@@ -330,7 +332,7 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
             if (!d_last.empty()) b.d_h_last = d_last[std::size_t(i)].h, b.d_c_last = d_last[std::size_t(i)].c;
             b.d_h_first = d_first[std::size_t(i)].h;
             b.d_c_first = d_first[std::size_t(i)].c;
-            b.d_gates = pieces.template take<T>(places * layout.panels * layout.row());
+            b.d_gates = keep ? pieces.template take<T>(places * layout.panels * layout.row()) : b.forward.gates;
             b.d_h = pieces.template take<T>(steps.B * layout.width());
             b.d_c = pieces.template take<T>(steps.B * layout.width());
             const ParameterGradients<T>& g = gradients[std::size_t(i)];
@@ -374,6 +376,7 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
             k.weights(b, steps, all * i / threads, all * (i + 1) / threads, scratches.as<char>() + scratch * i);
         }
     });
+    batch.forget(tables_of_forward);
 }
 
 #define ELMAN_INSTANTIATE(T)                                                                                        \
@@ -382,7 +385,7 @@ void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const
     template void forward<T>(const Weights<T>&, Tape<T>&, bool, const Sequences<const T>&,                          \
                              const Sequences<const std::int64_t>&, const Sequences<T>&,                             \
                              const std::vector<State<const T>>&, const std::vector<State<T>>&, Index);              \
-    template void backward<T>(Tape<T>&, const std::vector<Parameters<T>>&, const Sequences<const T>&,               \
+    template void backward<T>(Tape<T>&, bool, const std::vector<Parameters<T>>&, const Sequences<const T>&,               \
                               const std::vector<State<const T>>&, const Sequences<T>&, const std::vector<State<T>>&, \
                               const std::vector<ParameterGradients<T>>&, Index);
 ELMAN_INSTANTIATE(float)

@@ -66,11 +66,14 @@ public:
     const Steps& steps() const { return steps_; }
     Index places() const { return steps_.offset[steps_.T]; }
 
-    // The address table of sequences that a caller gave, or of our own, by place.
+    // The address table of sequences that a caller gave, or of our own, by place. Tables stay until they are forgotten:
+    // all but the first so many.
     template <class T>
     Vectors<T> vectors(const Sequences<T>& sequences);
     template <class T>
     Vectors<T> by_place(T* data, Index width);
+    std::size_t tables() const { return addresses_.size(); }
+    void forget(std::size_t but) { addresses_.resize(but); }
 
     // Rows j cut into `parts` of about equal work.
     std::vector<Index> cut_rows(Index parts) const;
@@ -129,9 +132,11 @@ private:
     Memory scratch_;
 };
 
-// Runs it backwards. parameters are those of forward; `d_last` may be empty (zeros); d_x.data may be null.
+// Runs it backwards. parameters are those of forward; `d_last` may be empty (zeros); d_x.data may be null. Unless the tape
+// is kept, the derivatives by the products take the place of the gates in it, and it is of no more use: less memory to go
+// through.
 template <class T>
-void backward(Tape<T>& tape, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
+void backward(Tape<T>& tape, bool keep, const std::vector<Parameters<T>>& parameters, const Sequences<const T>& d_y,
               const std::vector<State<const T>>& d_last, const Sequences<T>& d_x,
               const std::vector<State<T>>& d_first, const std::vector<ParameterGradients<T>>& gradients, Index threads);
 
