@@ -39,7 +39,7 @@ void cross_entropy(const T* V, const T* b, Index O, Index H, const T* x, Index x
         const auto [begin, end] = share(layout.panels);
         k.pack_forward(kind, false, V, H, packed.as<T>(), begin, end);
         const auto [back_begin, back_end] = share(k.back_panels(H));
-        if (d_x) k.pack_backward(kind, false, V, H, false, back.as<T>(), back_begin, back_end);
+        if (d_x) k.pack_backward(kind, false, V, H, back.as<T>(), back_begin, back_end);
     });
     k.pack_bias(kind, b, nullptr, bias.as<T>());
 

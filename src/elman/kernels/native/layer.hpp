@@ -10,6 +10,7 @@ namespace elman::ELMAN_ISA {
 
 constexpr Index kLine = 64;         // bytes of a cache line
 constexpr Index kChunk = 128;       // places whose input products are computed at a time
+constexpr Index kShallow = 8;       // places whose outer products take no more time than writing their sum
 constexpr Index kDepth = 256;       // k of a product that are walked at a time: a panel of them stays in the second cache
 
 // A thread's working memory, handed out in pieces.
@@ -97,7 +98,6 @@ struct LayerOf {
         const T** h = scratch.take<const T*>(end - begin);
         T* kept = f.gates ? f.gates : scratch.take<T>(places * panels.layout.panels * row);
         const Index stride = (f.gates ? steps.offset[steps.T] : places) * row;  // from a panel to the next
-        T* block = scratch.take<T>(f.packed.U ? 0 : kDepth * row);
 
         for (Index s0 = 0; s0 < steps.T; s0 += span) {
             const Index s1 = smaller(s0 + span, steps.T);
@@ -115,7 +115,7 @@ struct LayerOf {
             if (f.packed.table)
                 gather(f, panels, ids, gates, count, stride);
             else
-                input_products(f, panels, x, gates, count, stride, block);
+                input_products(f, panels, x, gates, count, stride);
             T** step_gates = gates;
             for (Index s = s0; s < s1; ++s) {
                 const Index t = kind.reverse ? steps.T - 1 - s : s;
@@ -125,7 +125,7 @@ struct LayerOf {
                     if (C::has_c && starts_document(kind, steps, t, begin + j))
                         std::memset(f.c + (begin + j) * width, 0, sizeof(T) * width);
                 }
-                step(f, steps, panels, t, begin, n, h, step_gates, stride, block);
+                step(f, steps, panels, t, begin, n, h, step_gates, stride);
                 step_gates += n;
             }
         }
@@ -134,28 +134,32 @@ struct LayerOf {
 
     // a = W x + b of all places in the chunk, one big product
     static void input_products(const Forward<T>& f, const Panels<T>& panels, const T* const* x, T* const* gates,
-                               Index count, Index stride, T* block) {
-        const Index I = f.kind.I;
+                               Index count, Index stride) {
         for (Index p = 0; p < panels.layout.panels; ++p) {
-            const int vectors = panels.vectors(p);
             const T* bias = f.packed.bias + p * panels.layout.row();
-            const T* first = bias;
-            for (Index k = 0; k < I || first; k += kDepth, first = nullptr) {
-                const Run run{k, smaller(kDepth, I - k), 0};
-                const T* W = weights_from(panels, false, f.packed.W, f.packed.loose_W, I, p, run, block);
-                rows_product(count, x, &run, 1, W, vectors * L, vectors, gates, p * stride, first);
-            }
+            add_product(panels, false, f.packed.W, f.packed.loose_W, f.kind.I, p, count, x, gates, p * stride, bias);
             if (f.kind.cell == Cell::gru)
                 for (Index i = 0; i < count; ++i) store(gates[i] + p * stride + 3 * L, load(bias + 3 * L));
         }
     }
 
-    // the weights that a run of k meets: packed before, or packed now, for this once
-    static const T* weights_from(const Panels<T>& panels, bool state, const T* packed, const T* loose, Index columns,
-                                 Index p, const Run& run, T* block) {
-        if (packed) return packed + panels.forward_offset(p, columns) + run.offset * panels.vectors(p) * L;
-        pack_panel(panels, state, loose, columns, p, run.offset, run.length, block);
-        return block;
+    // gates[i] + at, panel p of them, += the product of a[i] and W or U, or = first + the product
+    static void add_product(const Panels<T>& panels, bool state, const T* packed, const T* loose, Index columns, Index p,
+                            Index count, const T* const* a, T* const* gates, Index at, const T* first) {
+        const int vectors = panels.vectors(p);
+        if (loose) {
+            for (int v = 0; v < vectors; ++v) {
+                const Segment s = panels.segment(p, v, state);
+                loose_product(count, a, loose + s.row(panels.kind, L) * columns, columns, s.valid, gates, at + v * L,
+                              first ? first + v * L : nullptr);
+            }
+            return;
+        }
+        const T* weights = packed + panels.forward_offset(p, columns);
+        for (Index k = 0; k < columns || first; k += kDepth, first = nullptr) {
+            const Run run{k, smaller(kDepth, columns - k), k};
+            rows_product(count, a, &run, 1, weights, vectors * L, vectors, gates, at, first);
+        }
     }
 
     // the same where x is one of the table's rows: its product is there already
@@ -172,22 +176,17 @@ struct LayerOf {
 
     // u = U h, and the cell, at step t of n rows
     static void step(const Forward<T>& f, const Steps& steps, const Panels<T>& panels, Index t, Index begin, Index n,
-                     const T* const* h, T* const* gates, Index stride, T* block) {
-        const Index H = f.kind.H, slot = panels.first_slot(true) * L;
+                     const T* const* h, T* const* gates, Index stride) {
+        const Index slot = panels.first_slot(true) * L;
         for (Index p = 0; p < panels.layout.panels; ++p) {
-            const int vectors = panels.vectors(p);
-            for (Index k = 0; k < H; k += kDepth) {
-                const Run run{k, smaller(kDepth, H - k), 0};
-                const T* U = weights_from(panels, true, f.packed.U, f.packed.loose_U, H, p, run, block);
-                rows_product(n, h, &run, 1, U, vectors * L, vectors, gates, p * stride + slot,
-                             static_cast<const T*>(nullptr));
-            }
+            add_product(panels, true, f.packed.U, f.packed.loose_U, f.kind.H, p, n, h, gates, p * stride + slot,
+                        static_cast<const T*>(nullptr));
             for (Index j = 0; j < n; ++j) {
                 T* y = f.y.at(t, begin + j);
                 T* slots = gates[j] + p * stride;
                 T* memory = f.memory ? f.memory + (p * steps.offset[steps.T] + steps.offset[t] + begin + j) * 2 * L
                                      : nullptr;
-                for (int v = 0; v < (C::many_blocks ? vectors : 1); ++v) {
+                for (int v = 0; v < (C::many_blocks ? panels.vectors(p) : 1); ++v) {
                     const Index block = C::many_blocks ? p * Layout::slots + v : p;
                     const int valid = int(panels.valid(block));
                     Vector<T> h_prev{};
@@ -243,7 +242,7 @@ struct LayerOf {
                 const Index n = alive(steps, t, begin, end);
                 for (Index j = 0; j < n; ++j) d_gates[count + j] = b.d_gates + (steps.offset[t] + begin + j) * row;
                 pointwise(b, steps, panels, t, begin, n);
-                back_h.add(n, d_gates + count, d_h);
+                if (s + 1 < steps.T || b.d_h_first) back_h.add(n, d_gates + count, d_h);
                 for (Index j = begin; j < begin + n && steps.reset; ++j) {
                     if (!starts_document(kind, steps, t, j)) continue;
                     std::memset(b.d_h + j * width, 0, sizeof(T) * width);
@@ -308,8 +307,7 @@ struct LayerOf {
         }
     }
 
-    // d += d_gates times weights (G * H, columns): the way back through U to h, or through W to x. Loose weights are read
-    // as they lie, but for the last columns, where a register would reach past the row: those are packed always.
+    // d += d_gates times weights (G * H, columns): the way back through U to h, or through W to x
     struct Products {
         Columns<T> columns;
         Run* runs;
@@ -333,6 +331,7 @@ struct LayerOf {
         }
 
         void add(Index count, const T* const* d_gates, T* const* d) const {
+            if (loose) return loose_rows_product(count, d_gates, runs, num_runs, loose, columns.columns, d);
             for (Index i = 0; i < num_runs;) {
                 Index depth = 0, next = i;
                 while (next < num_runs && (next == i || depth + runs[next].length <= kDepth + kDepth / 4))
@@ -340,10 +339,8 @@ struct LayerOf {
                 for (Index q = 0; q < columns.panels(); ++q) {
                     const int vectors = columns.vectors(q);
                     const Index first = columns.first(q);
-                    const bool as_is = loose && columns.valid(q) == vectors * L;
-                    const T* b = as_is ? loose + first : packed + first * rows;
-                    rows_product(count, d_gates, runs + i, next - i, b, as_is ? columns.columns : vectors * L, vectors,
-                                 d, first, static_cast<const T*>(nullptr));
+                    rows_product(count, d_gates, runs + i, next - i, packed + first * rows, vectors * L, vectors, d, first,
+                                 static_cast<const T*>(nullptr));
                 }
                 i = next;
             }
@@ -382,11 +379,18 @@ struct LayerOf {
                     });
                 if (!gradient) continue;
                 pack(f, steps, columns, state, k, depth, t, packed);
-                for (Index q = 0; q < columns.panels(); ++q)
+                const auto add = [&](const Segment& s, Index q) {
+                    outer(columns, q, d_gates(s), row, depth, packed + columns.first(q) * depth, s.valid,
+                          gradient + s.row(kind, L) * columns.columns, k == 0 && !b.add_weights);
+                };
+                if (depth <= kShallow) {  // what counts is to write the gradient as it lies
                     share(panels, state, begin, end, [&](const Segment& s) {
-                        outer(columns, q, d_gates(s), row, depth, packed + columns.first(q) * depth, s.valid,
-                              gradient + s.row(kind, L) * columns.columns, k == 0 && !b.add_weights);
+                        for (Index q = 0; q < columns.panels(); ++q) add(s, q);
                     });
+                    continue;
+                }
+                for (Index q = 0; q < columns.panels(); ++q)
+                    share(panels, state, begin, end, [&](const Segment& s) { add(s, q); });
             }
         }
     }

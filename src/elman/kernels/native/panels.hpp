@@ -91,44 +91,37 @@ struct Columns {
     }
 };
 
-// out[k * width + l] = rows[l * columns + k] for k < count and the lanes l < valid, zeros for the rest. Whole squares of lanes go
-// through registers: log2(lanes) rounds, each of which swaps the off-diagonal halves of ever smaller squares.
+// out[k * width + l] = rows[l * columns + k] for the lanes l < valid, zeros for the rest. Whole squares of lanes go through
+// registers.
 template <class T>
-void transpose(const T* rows, Index columns, Index count, Index valid, T* out, Index width) {
+void transpose(const T* rows, Index columns, Index valid, T* out, Index width) {
     constexpr int L = kLanes<T>;
     Index k = 0;
     if (valid == L) {
-        for (; k + L <= count; k += L) {
+        for (; k + L <= columns; k += L) {
             Vector<T> square[L];
 #pragma GCC unroll 16
             for (int l = 0; l < L; ++l) square[l] = load(rows + l * columns + k);
-            swap_halves<T, L / 2>(square);
+            transpose_square<T>(square);
 #pragma GCC unroll 16
-            for (int l = 0; l < L; ++l) store(out + (k + l) * width, square[l]);
+            for (int l = 0; l < L; ++l) store(out + (k + l) * width, square[transposed_place<T>(l)]);
         }
     }
-    for (; k < count; ++k)
+    for (; k < columns; ++k)
         for (Index l = 0; l < L; ++l) out[k * width + l] = l < valid ? rows[l * columns + k] : T(0);
 }
 
-// Columns from k on, `count` of them, of one panel.
-template <class T>
-void pack_panel(const Panels<T>& panels, bool state, const T* weight, Index columns, Index p, Index k, Index count,
-                T* packed) {
-    constexpr Index L = kLanes<T>;
-    for (int v = 0; v < panels.vectors(p); ++v) {
-        const Segment s = panels.segment(p, v, state);
-        const T* rows = weight + s.row(panels.kind, L) * columns + k;
-        transpose(rows, columns, count, s.valid, packed + v * L, panels.vectors(p) * L);
-    }
-}
-
-// weight (G * H, columns) -> [panel][column][vectors * lanes]
+// weight (G * H, columns) -> [panel][column][vectors * lanes]; a share is a range of panels
 template <class T>
 void pack_forward(const Kind& kind, bool state, const T* weight, Index columns, T* packed, Index begin, Index end) {
+    constexpr Index L = kLanes<T>;
     const Panels<T> panels(kind);
     for (Index p = begin; p < end; ++p)
-        pack_panel(panels, state, weight, columns, p, 0, columns, packed + panels.forward_offset(p, columns));
+        for (int v = 0; v < panels.vectors(p); ++v) {
+            const Segment s = panels.segment(p, v, state);
+            transpose(weight + s.row(kind, L) * columns, columns, s.valid, packed + panels.forward_offset(p, columns) + v * L,
+                      panels.vectors(p) * L);
+        }
 }
 
 // b_ih, b_hh (G * H), either may be null -> [panel][slots * lanes]; gru's two biases of n stay apart
@@ -169,10 +162,9 @@ void pack_table(const Kind& kind, const T* table, Index rows, const T* b_hh, T* 
     }
 }
 
-// weight (G * H, columns) -> [panel of columns][row][vectors * lanes], rows in the tape's order, or `as_is`
+// weight (G * H, columns) -> [panel of columns][row in the tape's order][vectors * lanes]; a share is a range of panels
 template <class T>
-void pack_backward(const Kind& kind, bool state, const T* weight, Index columns, bool as_is, T* packed, Index begin,
-                   Index end) {
+void pack_backward(const Kind& kind, bool state, const T* weight, Index columns, T* packed, Index begin, Index end) {
     constexpr Index L = kLanes<T>;
     const Panels<T> panels(kind);
     const Columns<T> across{columns};
@@ -180,17 +172,13 @@ void pack_backward(const Kind& kind, bool state, const T* weight, Index columns,
     for (Index q = begin; q < end; ++q) {
         const Index width = across.vectors(q) * L, valid = across.valid(q);
         T* out = packed + across.first(q) * rows;
-        const auto copy = [&](Index row, Index count) {
-            const T* from = weight + row * columns + across.first(q);
-            for (Index i = 0; i < count; ++i, out += width, from += columns) {
+        panels.segments(state, [&](const Segment& s) {
+            const T* from = weight + s.row(kind, L) * columns + across.first(q);
+            for (Index i = 0; i < s.valid; ++i, out += width, from += columns) {
                 std::memcpy(out, from, sizeof(T) * valid);
                 for (Index n = valid; n < width; ++n) out[n] = T(0);
             }
-        };
-        if (as_is)
-            copy(0, rows);
-        else
-            panels.segments(state, [&](const Segment& s) { copy(s.row(kind, L), s.valid); });
+        });
     }
 }
 

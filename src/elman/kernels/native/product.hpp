@@ -134,4 +134,96 @@ void rows_product(Index rows, const T* const* a, const Run* runs, Index num_runs
     });
 }
 
+// Products with weights that lie as the caller has them, for a handful of rows a: for so few, packing costs more than it
+// saves. The chains are those of the tiles.
+
+// The first columns of the first rows, as many as fit a square, exchanged; zeros for the rest.
+template <class T>
+void transpose_part(const T* rows, Index columns, Index valid, Index count, Vector<T>* out) {
+    constexpr int L = kLanes<T>;
+    Vector<T> square[L];
+#pragma GCC unroll 16
+    for (int l = 0; l < L; ++l) square[l] = l < valid ? load_first(rows + l * columns, int(count)) : Vector<T>{};
+    transpose_square<T>(square);
+#pragma GCC unroll 16
+    for (int l = 0; l < L; ++l) out[l] = square[transposed_place<T>(l)];
+}
+
+// c[r] + c_at + l, a register of it, += the sums over k of a[r][k] weights[l][k]; rows of weights are `columns` long, and
+// there are `valid` of them. Squares of them are transposed on the way.
+template <class T, int R>
+void loose_tile(const T* const* a, const T* weights, Index columns, Index valid, T* const* c, Index c_at, const T* first) {
+    constexpr int L = kLanes<T>;
+    Vector<T> sum[R];
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) sum[r] = load(first ? first : c[r] + c_at);
+    Index k = 0;
+    for (; k + L <= columns && valid == L; k += L) {
+        Vector<T> square[L];
+#pragma GCC unroll 16
+        for (int l = 0; l < L; ++l) {
+            square[l] = load(weights + l * columns + k);
+            __builtin_prefetch(weights + (L + l) * columns + k, 0, 2);  // of a register to come: rows begin new pages
+        }
+        transpose_square<T>(square);
+#pragma GCC unroll 16
+        for (int l = 0; l < L; ++l)
+#pragma GCC unroll 4
+            for (int r = 0; r < R; ++r) sum[r] = fma(broadcast(a[r][k + l]), square[transposed_place<T>(l)], sum[r]);
+    }
+    for (; k < columns; k += L) {
+        Vector<T> rest[L];
+        const Index depth = columns - k < L ? columns - k : L;
+        transpose_part(weights + k, columns, valid, depth, rest);
+        for (Index i = 0; i < depth; ++i)
+#pragma GCC unroll 4
+            for (int r = 0; r < R; ++r) sum[r] = fma(broadcast(a[r][k + i]), rest[i], sum[r]);
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) store(c[r] + c_at, sum[r]);
+}
+
+template <class T>
+void loose_product(Index rows, const T* const* a, const T* weights, Index columns, Index valid, T* const* c, Index c_at,
+                   const T* first) {
+    constexpr decltype(&loose_tile<T, 1>) tiles[] = {loose_tile<T, 1>, loose_tile<T, 2>, loose_tile<T, 3>, loose_tile<T, 4>};
+    evenly(rows, 4, [&](Index r, Index size) { tiles[size - 1](a + r, weights, columns, valid, c + r, c_at, first); });
+}
+
+// c[n] += sum over K rows k of a[k] weights[k][n]; c is a whole number of registers.
+template <class T, int K>
+ELMAN_INLINE void add_rows(const T* a, const T* weights, Index columns, T* c) {
+    constexpr int L = kLanes<T>;
+    Vector<T> x[K];
+#pragma GCC unroll 8
+    for (int k = 0; k < K; ++k) x[k] = broadcast(a[k]);
+    Index n = 0;
+    for (; n + L <= columns; n += L) {
+        Vector<T> sum = load(c + n);
+#pragma GCC unroll 8
+        for (int k = 0; k < K; ++k) sum = fma(x[k], load(weights + k * columns + n), sum);
+        store(c + n, sum);
+    }
+    if (n == columns) return;
+    Vector<T> sum = load(c + n);
+    for (int k = 0; k < K; ++k) sum = fma(x[k], load_first(weights + k * columns + n, int(columns - n)), sum);
+    store(c + n, sum);
+}
+
+// c[r] += the sums over k of a(r, k) weights[k], as rows_tile has a(r, k): a row of weights after the other.
+template <class T>
+void loose_rows_product(Index rows, const T* const* a, const Run* runs, Index num_runs, const T* weights, Index columns,
+                        T* const* c) {
+    constexpr Index K = 8;
+    for (Index i = 0; i < num_runs; ++i) {
+        Index k = 0;
+        for (; k + K <= runs[i].length; k += K)
+            for (Index r = 0; r < rows; ++r)
+                add_rows<T, K>(a[r] + runs[i].offset + k, weights + (runs[i].first + k) * columns, columns, c[r]);
+        for (; k < runs[i].length; ++k)
+            for (Index r = 0; r < rows; ++r)
+                add_rows<T, 1>(a[r] + runs[i].offset + k, weights + (runs[i].first + k) * columns, columns, c[r]);
+    }
+}
+
 }  // namespace elman::ELMAN_ISA

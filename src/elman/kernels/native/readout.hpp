@@ -47,7 +47,7 @@ struct ReadoutOf {
                 x[i] = r.x + (first + i) * r.x_stride;
                 logits[i] = r.logits + (first - r.first + i) * row;
             }
-            Layer::input_products(f, panels, x, logits, count, stride, nullptr);
+            Layer::input_products(f, panels, x, logits, count, stride);
             for (Index i = 0; i < count; ++i)
                 r.losses[first + i] = softmax(panels, logits[i], stride, r.targets[first + i], r.backward);
             if (!r.d_x) continue;

@@ -128,8 +128,7 @@ struct Kernels {
     void (*pack_table)(const Kind&, const T* table, Index rows, const T* b_hh, T* packed, Index begin, Index end);
     Index (*packed_back_size)(const Kind&, Index columns);
     Index (*back_panels)(Index columns);  // the shares of pack_backward
-    void (*pack_backward)(const Kind&, bool state, const T* weight, Index columns, bool as_is, T* packed, Index begin,
-                          Index end);
+    void (*pack_backward)(const Kind&, bool state, const T* weight, Index columns, T* packed, Index begin, Index end);
 
     void (*forward)(const Forward<T>&, const Steps&, Index begin, Index end, void* scratch);    // shares: rows j
     void (*backward)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);  // shares: rows j

@@ -348,16 +348,12 @@ void backward(Tape<T>& tape, bool keep, const std::vector<Parameters<T>>& parame
             if (packed.loose_W) packed.loose_W = p.W;
             const auto pack_back = [&](bool state, const T* weight, Index columns) {
                 T* into = pieces.template take<T>(k.packed_back_size(kind, columns));
-                const bool loose = packed.loose_U != nullptr;
-                const Index all = k.back_panels(columns), few = loose ? all - 1 : 0;
-                shared(worth(threads, 10.0 * double(kind.gates() * kind.H * columns)), all - few,
-                       [&](Index begin, Index end) {
-                           k.pack_backward(kind, state, weight, columns, loose, into, few + begin, few + end);
-                       });
+                shared(worth(threads, 10.0 * double(kind.gates() * kind.H * columns)), k.back_panels(columns),
+                       [&](Index begin, Index end) { k.pack_backward(kind, state, weight, columns, into, begin, end); });
                 return into;
             };
-            packed.U_back = pack_back(true, p.U, kind.H);
-            packed.W_back = b.d_x.data ? pack_back(false, p.W, kind.I) : nullptr;
+            packed.U_back = packed.loose_U ? nullptr : pack_back(true, p.U, kind.H);
+            packed.W_back = packed.loose_W || !b.d_x.data ? nullptr : pack_back(false, p.W, kind.I);
             at += kind.H;
         }
         d_outputs = {d_inputs.data, d_inputs.time, d_inputs.row};

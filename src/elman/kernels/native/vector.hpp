@@ -81,15 +81,27 @@ ELMAN_INLINE Vector<T> broadcast(T x) {
 template <class T>
 ELMAN_INLINE Vector<T> load_first(const T* p, int n) {
     if (n >= kLanes<T>) return load(p);
+#if defined(__AVX512F__)
+    const unsigned mask = (1u << n) - 1;
+    if constexpr (sizeof(T) == 4) return (Vector<T>)_mm512_maskz_loadu_ps(__mmask16(mask), p);
+    if constexpr (sizeof(T) == 8) return (Vector<T>)_mm512_maskz_loadu_pd(__mmask8(mask), p);
+#else
     Vector<T> v{};
     std::memcpy(&v, p, sizeof(T) * unsigned(n));
     return v;
+#endif
 }
 
 template <class T>
 ELMAN_INLINE void store_first(T* p, Vector<T> v, int n) {
     if (n >= kLanes<T>) return store(p, v);
+#if defined(__AVX512F__)
+    const unsigned mask = (1u << n) - 1;
+    if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(p, __mmask16(mask), (__m512)v);
+    if constexpr (sizeof(T) == 8) _mm512_mask_storeu_pd(p, __mmask8(mask), (__m512d)v);
+#else
     std::memcpy(p, &v, sizeof(T) * unsigned(n));
+#endif
 }
 
 // Lanes of a and b by their numbers, b's after a's.
@@ -104,28 +116,40 @@ ELMAN_INLINE Vector<T> shuffle(Vector<T> a, Vector<T> b, typename Of<T>::Integer
 #endif
 }
 
-// One round of a transposition: in every square of 2 * D rows and lanes, the upper right and the lower left quarter change
-// places; then the same within the quarters.
-template <class T, int D>
-ELMAN_INLINE void swap_halves(Vector<T>* square) {
-    if constexpr (D > 0) {
-        constexpr int L = kLanes<T>;
-        using Integers = typename Of<T>::Integers;
-        Integers left{}, right{};
+// The square of L rows of L lanes with rows and lanes exchanged: column k is square[transposed_place<T>(k)] afterwards.
+// Each round moves one bit of the row's number into the lane's, by shuffles that cost one instruction: of neighbours within
+// 16 bytes first, of pieces of 16 bytes then. Bits pushed out of the lane's number become the row's, the first two of
+// four-byte lanes in reverse.
+template <class T, int Round = 0>
+ELMAN_INLINE void transpose_square(Vector<T>* square) {
+    constexpr int L = kLanes<T>, piece = 16 / int(sizeof(T)), rounds_within = piece / 2, row = 1 << Round;
+    if constexpr (row < L) {
+        typename Of<T>::Integers low{}, high{};
         for (int l = 0; l < L; ++l) {
-            const bool second = l & D;
-            left[l] = second ? L + l - D : l;
-            right[l] = second ? L + l : l + D;
+            if (Round < rounds_within) {  // runs of `row` lanes, of a and of b in turn
+                const int within = l % piece, from = l - within + within / (2 * row) * row + within % row;
+                low[l] = within & row ? L + from : from;
+                high[l] = low[l] + piece / 2;
+            } else {  // every other piece: of a, then of b
+                const int from = l % (L / 2) / piece * 2 * piece + l % piece;
+                low[l] = l < L / 2 ? from : L + from;
+                high[l] = low[l] + piece;
+            }
         }
 #pragma GCC unroll 16
         for (int l = 0; l < L; ++l) {
-            if (l & D) continue;
-            const Vector<T> a = square[l], b = square[l + D];
-            square[l] = shuffle<T>(a, b, left);
-            square[l + D] = shuffle<T>(a, b, right);
+            if (l & row) continue;
+            const Vector<T> a = square[l], b = square[l + row];
+            square[l] = shuffle<T>(a, b, low);
+            square[l + row] = shuffle<T>(a, b, high);
         }
-        swap_halves<T, D / 2>(square);
+        transpose_square<T, Round + 1>(square);
     }
+}
+
+template <class T>
+constexpr int transposed_place(int k) {
+    return sizeof(T) == 4 ? (k & ~3) | (k & 1) << 1 | (k & 2) >> 1 : k;
 }
 
 // a * b + c in one rounding, where the machine can.
