@@ -18,6 +18,7 @@ or torch.jit traces, under torch.func's transforms, and where no kernels are ins
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -100,11 +101,15 @@ def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, rese
 
 def _well_formed(layer: Any, x: Any, states: list[Any], *, packed: bool) -> bool:
     """Return whether these are tensors, in number and axes what a call takes; sizes are another matter."""
-    if not all(isinstance(t, Tensor) for t in (x, *states)):
+    if not isinstance(x, Tensor):
         return False
     axes = x.dim() + packed
-    no_steps = x.shape[1 if layer.batch_first and axes == 3 and not packed else 0] == 0
-    return axes in (2, 3) and not (packed and axes == 2) and not no_steps and all(s.dim() == axes for s in states)
+    if axes != 3 and (axes != 2 or packed):
+        return False
+    for s in states:
+        if not isinstance(s, Tensor) or s.dim() != axes:
+            return False
+    return x.shape[1 if layer.batch_first and axes == 3 and not packed else 0] > 0
 
 
 def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor | None) -> Any:
@@ -164,12 +169,20 @@ def _layer_by_layer(
 
 
 def _call(layer: Any, *, batch_sizes: Tensor | None = None, reset: Tensor | None = None, table: bool = False) -> Call:
+    if batch_sizes is None and reset is None:
+        return _plain_call(layer.mode, layer.bidirectional, layer.bias, table)
     return Call(layer.mode, 2 if layer.bidirectional else 1, layer.bias, batch_sizes, reset, table)
+
+
+@cache
+def _plain_call(mode: str, bidirectional: bool, bias: bool, table: bool) -> Call:
+    return Call(mode, 2 if bidirectional else 1, bias, table=table)
 
 
 def _weights(layer: Any) -> list[Tensor]:
     """Return the weights in torch's order, as they are now: parametrizations and functional_call change them."""
-    return [getattr(layer, name) for name in layer._flat_weights_names]
+    own = layer._parameters  # a quicker getattr
+    return [own[name] if name in own else getattr(layer, name) for name in layer._flat_weights_names]
 
 
 def _as_states(layer: Any, hx: Any) -> list[Any] | None:

@@ -133,7 +133,7 @@ def _run(
     final = tuple([torch.empty((len(parameters), batch_size, H), dtype=dtype) for _ in range(call.num_states)])
     tape = made.run(
         x if call.table else _last_contiguous(x),
-        y.detach(),  # y itself is to have the tape in its history
+        y.detach() if keep else y,  # y itself is to have the tape in its history
         tuple([contiguous(s) for s in states]) or None,
         final,
         call.lengths,

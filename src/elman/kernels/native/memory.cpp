@@ -14,13 +14,32 @@
 namespace elman {
 namespace {
 
-constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20, kMostIdle = std::size_t{512} << 20;
+constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
+
+struct Block {
+    void* data;
+    unsigned long since;
+};
 
 // Idle blocks by size. Never destroyed: tapes may outlive the end of the module.
 struct Idle {
     std::mutex mutex;
-    std::multimap<std::size_t, void*> blocks;
+    std::multimap<std::size_t, Block> blocks;
     std::size_t bytes = 0;
+    unsigned long time = 0;
+
+    void take(std::size_t size, void* data) {
+        blocks.emplace(size, Block{data, ++time});
+        bytes += size;
+        while (bytes > kMostIdle) {  // sizes that nobody asks for any more give way to those in use
+            const auto oldest = std::min_element(blocks.begin(), blocks.end(), [](const auto& a, const auto& b) {
+                return a.second.since < b.second.since;
+            });
+            bytes -= oldest->first;
+            std::free(oldest->second.data);
+            blocks.erase(oldest);
+        }
+    }
 };
 
 Idle& idle() {
@@ -49,7 +68,7 @@ Memory::Memory(std::size_t bytes) {
         const auto found = all.blocks.lower_bound(bytes_);
         if (found != all.blocks.end() && found->first <= bytes_ + bytes_ / 4) {
             bytes_ = found->first;
-            data_ = found->second;
+            data_ = found->second.data;
             all.bytes -= bytes_;
             all.blocks.erase(found);
             return;
@@ -60,16 +79,9 @@ Memory::Memory(std::size_t bytes) {
 
 Memory::~Memory() {
     if (!data_) return;
-    {
-        Idle& all = idle();
-        const std::lock_guard<std::mutex> lock(all.mutex);
-        if (all.bytes + bytes_ <= kMostIdle) {
-            all.blocks.emplace(bytes_, data_);
-            all.bytes += bytes_;
-            return;
-        }
-    }
-    std::free(data_);
+    Idle& all = idle();
+    const std::lock_guard<std::mutex> lock(all.mutex);
+    all.take(bytes_, data_);
 }
 
 Memory::Memory(Memory&& other) noexcept
@@ -84,7 +96,7 @@ Memory& Memory::operator=(Memory&& other) noexcept {
 void release_idle_memory() {
     Idle& all = idle();
     const std::lock_guard<std::mutex> lock(all.mutex);
-    for (const auto& block : all.blocks) std::free(block.second);
+    for (const auto& block : all.blocks) std::free(block.second.data);
     all.blocks.clear();
     all.bytes = 0;
 }
