@@ -64,11 +64,11 @@ def test_the_tables_of_the_limit() -> None:
 
 
 def test_a_report_is_one_json_object_with_the_keys_of_the_contract() -> None:
-    machine = Machine("a processor", 2, 0.1, "avx2", {"elman": "0.1.0"})
+    machine = Machine("a processor", 2, 0.1, "avx2", "passive", {"elman": "0.1.0"})
     told = Report("train", machine, [1, 2], [ONE, TWO], ROWS, train.summaries(ROWS)).as_json()
     told = json.loads(json.dumps(told))
     assert set(told) == {"bench", "machine", "threads", "limit", "rows", "summary"}
-    assert set(told["machine"]) == {"processor", "threads", "load", "kernels", "versions"}
+    assert set(told["machine"]) == {"processor", "threads", "load", "kernels", "wait_policy", "versions"}
     assert told["limit"][0] == {"what": "product", "n": 1024, "threads": 1, "library": "torch", "gflops": 80.0}
     keys = ["cell", "hidden", "batch_size", "length", "inputs", "threads", "tokens_per_second", "gflops", "ratios"]
     assert list(told["rows"][0]) == [*keys, "share"]
@@ -78,9 +78,9 @@ def test_a_report_is_one_json_object_with_the_keys_of_the_contract() -> None:
 
 
 def test_a_busy_machine_is_one_whose_load_is_above_a_half() -> None:
-    assert Machine("", 2, 0.6, "", {}).busy
-    assert not Machine("", 2, 0.5, "", {}).busy
-    assert not Machine("", 2, None, "", {}).busy
+    assert Machine("", 2, 0.6, "", "", {}).busy
+    assert not Machine("", 2, 0.5, "", "", {}).busy
+    assert not Machine("", 2, None, "", "", {}).busy
 
 
 def test_a_panel_of_training_is_a_cell_on_some_threads() -> None:

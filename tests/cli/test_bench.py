@@ -74,6 +74,13 @@ def test_a_busy_machine_is_told(command: Command, monkeypatch: pytest.MonkeyPatc
     assert "another job" not in done.out
 
 
+def test_what_openmp_was_told_of_idle_threads_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    assert "OMP_WAIT_POLICY is passive" in command("bench", "step", *QUICK, "--hidden", "4", "--peers", "torch").err
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert "OMP_WAIT_POLICY" not in command("bench", "step", *QUICK, "--hidden", "4", "--peers", "torch").err
+
+
 def test_without_kernels_it_is_said_and_measured_all_the_same(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

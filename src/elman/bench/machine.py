@@ -25,6 +25,7 @@ class Machine:
     threads: int  # that this process may use
     load: float | None  # average number of busy threads in the last minute, before measuring
     kernels: str  # their instruction set, or why there are none
+    wait_policy: str  # of OpenMP's idle threads, which keep looking for work for a while unless it is passive
     versions: dict[str, str]
 
     @property
@@ -43,7 +44,8 @@ def this_machine() -> Machine:
             continue
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     name = kernels.instruction_set() or f"none: {kernels.why_not()}"
-    return Machine(_processor(), available_threads(), load, name, versions)
+    wait_policy = os.environ.get("OMP_WAIT_POLICY", "default").lower()
+    return Machine(_processor(), available_threads(), load, name, wait_policy, versions)
 
 
 def _processor() -> str:

@@ -133,6 +133,8 @@ def _introduced(without_kernels: str) -> Machine:
     say(f"{machine.processor}, threads {machine.threads}, kernels {machine.kernels}, load average {load}")
     if machine.busy:
         say("another job is running: figures will be too low")
+    if machine.wait_policy != "default":
+        say(f"OMP_WAIT_POLICY is {machine.wait_policy}: torch's threads, which meet at every step, feel it most")
     if not kernels.available():
         say(f"no kernels ({kernels.why_not()}): {without_kernels}")
     return machine
