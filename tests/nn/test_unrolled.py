@@ -189,3 +189,16 @@ def test_weights_may_lie_in_memory_in_any_way() -> None:
                 setattr(layer, name, torch.nn.Parameter(parameter.detach().t().contiguous().t()))
         results.append(outcome(layer, "batch", states(layer)))
     assert_same(*results)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_another_default_device_changes_nothing(cell: str) -> None:
+    layer, _ = twins(cell, bidirectional=True)
+    x = batch(layer).requires_grad_()
+    expected = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
+    torch.set_default_device("meta")
+    try:
+        given = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
+    finally:
+        torch.set_default_device(None)
+    assert_equal(given, expected)
