@@ -13,9 +13,9 @@
 #include <initializer_list>
 
 #if defined(__AVX512F__) || defined(__AVX2__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpragmas"
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own header warns of itself
+#endif
 #include <immintrin.h>
 #endif
 
