@@ -22,6 +22,7 @@ TINY = ["train", *QUICK, "--hidden", "4", "--batch-size", "2", "--length", "3", 
 @pytest.fixture(autouse=True)
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (0.25, 0.0, 0.0))
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
 
 
 def test_train_prints_a_table_for_each_number_of_threads(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

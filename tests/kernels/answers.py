@@ -132,6 +132,16 @@ def shared_problem(name: str, *, rows: int = 33, ragged: bool = True) -> Problem
     return any_problem(name, sizes, (rows, T, 41), lengths=lengths, reset=reset.tolist())
 
 
+def lonely_problem(name: str, rows: int = 1, units: int = 0) -> Problem:
+    """Return a problem of fewer rows than threads, with so many units that every step is shared out among those."""
+    rng = np.random.default_rng(4)
+    T = 23
+    lengths = [T, 1, T - 2, 0, 5, 9][:rows] if rows > 1 else None
+    H = units or (190 if name in ("gru", "lstm") else 330)
+    reset = (rng.random((rows, T)) < 0.15).tolist()
+    return any_problem(name, [[H, H + 3], [H + 1, H]], (rows, T, 70), lengths=lengths, reset=reset)
+
+
 def floating_operations(problem: Problem) -> float:
     """Return how many of them its products are: what stack.cpp shares out."""
     B, T, _ = problem.x.shape

@@ -14,6 +14,7 @@ from .answers import (
     is_by_row,
     kernels_answer,
     kernels_gradients,
+    lonely_problem,
     needs_kernels,
     shared_problem,
 )
@@ -31,6 +32,20 @@ def test_the_number_of_threads_changes_no_bit(instruction_set, name, dtype) -> N
     alone = kernels_answer(problem)
     for threads in (2, 3, 5):
         assert_same(kernels_answer(problem, threads=threads), alone)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_threads_that_share_the_units_of_every_step_change_no_bit(instruction_set, name, rows, dtype) -> None:
+    problem = lonely_problem(name, rows).astype(dtype)
+    alone = kernels_answer(problem)
+    for threads in (2, 3, 5):
+        assert_same(kernels_answer(problem, threads=threads), alone)
+
+
+@pytest.mark.parametrize("wide", ["tanh", "lstm"])
+def test_they_do_so_where_weights_are_too_large_to_keep(wide, dtype) -> None:
+    problem = lonely_problem(wide, 6, units={"tanh": 1010, "lstm": 505}[wide]).astype(dtype)
+    assert_same(kernels_answer(problem, threads=2), kernels_answer(problem))
 
 
 def test_a_call_that_is_repeated_changes_no_bit(instruction_set, name, dtype) -> None:

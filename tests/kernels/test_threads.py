@@ -9,7 +9,15 @@ import threading
 import pytest
 
 from ..cells.problems import CELL_NAMES, assert_same
-from .answers import WORTH_A_THREAD, floating_operations, kernels_answer, needs_kernels, python, shared_problem
+from .answers import (
+    WORTH_A_THREAD,
+    floating_operations,
+    kernels_answer,
+    lonely_problem,
+    needs_kernels,
+    python,
+    shared_problem,
+)
 
 pytestmark = needs_kernels
 
@@ -19,9 +27,9 @@ import os
 import numpy as np
 from elman import kernels
 from tests.cells.problems import assert_same, named_gradients, named_states
-from tests.kernels.answers import shared_problem
+from tests.kernels.answers import lonely_problem, shared_problem
 
-p = shared_problem({name!r}, ragged=False)
+p = {problem}
 stack = kernels.Stack(p.cell, p.params)
 
 def answer(threads):
@@ -63,12 +71,16 @@ torch_has_openmp = pytest.mark.skipif(sys.platform != "linux", reason="OpenMP's 
 can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
-def script(*parts: str, name: str = "lstm") -> str:
-    return "".join([SCRIPT.format(name=name), *parts])
+SHARED, LONELY = 'shared_problem("lstm", ragged=False)', 'lonely_problem("lstm")'
+
+
+def script(*parts: str, problem: str = SHARED) -> str:
+    return "".join([SCRIPT.format(problem=problem), *parts])
 
 
 def test_the_problems_of_these_tests_are_worth_five_threads(name) -> None:
-    assert floating_operations(shared_problem(name)) > 5 * WORTH_A_THREAD
+    for problem in (shared_problem(name), lonely_problem(name)):
+        assert floating_operations(problem) > 5 * WORTH_A_THREAD
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux does")
@@ -77,8 +89,9 @@ def test_as_many_threads_work_as_are_asked_for() -> None:
     assert python(script(count)) == "3"
 
 
-def test_several_callers_at_once_get_their_own_answers() -> None:
-    problems = [shared_problem(name) for name in CELL_NAMES]
+@pytest.mark.parametrize("make", [shared_problem, lonely_problem], ids=["rows", "units"])
+def test_several_callers_at_once_get_their_own_answers(make) -> None:
+    problems = [make(name) for name in CELL_NAMES]
     expected = [kernels_answer(problem) for problem in problems]
     failures: list[BaseException] = []
     begin = threading.Barrier(len(problems))
@@ -106,8 +119,9 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
 
 
 @torch_has_openmp
-def test_borrowed_threads_change_no_bit() -> None:
-    python(script(CHECK, BORROW, CHECK))
+@pytest.mark.parametrize("problem", [SHARED, LONELY], ids=["rows", "units"])
+def test_borrowed_threads_change_no_bit(problem) -> None:
+    python(script(CHECK, BORROW, CHECK, problem=problem))
 
 
 @torch_has_openmp
@@ -116,8 +130,9 @@ def test_borrowed_threads_change_no_bit() -> None:
     [{"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "3"}, {"OMP_DYNAMIC": "true"}, {"OMP_THREAD_LIMIT": "1"}],
     ids=lambda environment: "".join(environment),
 )
-def test_fewer_borrowed_threads_than_asked_for_do_all_of_the_work(environment) -> None:
-    python(script(BORROW, CHECK), **environment)
+@pytest.mark.parametrize("problem", [SHARED, LONELY], ids=["rows", "units"])
+def test_fewer_borrowed_threads_than_asked_for_do_all_of_the_work(problem, environment) -> None:
+    python(script(BORROW, CHECK, problem=problem), **environment)
 
 
 @torch_has_openmp

@@ -53,13 +53,13 @@ static Index segments(const Kind& kind) {
 }
 
 template <class T>
-static void forward(const Forward<T>& f, const Steps& steps, Index begin, Index end, void* scratch) {
-    for_cell<T>(f.kind, [&](auto layer) { layer.forward(f, steps, begin, end, scratch); });
+static void forward(const Forward<T>& f, const Steps& steps, Index begin, Index end, const Team& team, void* scratch) {
+    for_cell<T>(f.kind, [&](auto layer) { layer.forward(f, steps, begin, end, team, scratch); });
 }
 
 template <class T>
-static void backward(const Backward<T>& b, const Steps& steps, Index begin, Index end, void* scratch) {
-    for_cell<T>(b.forward.kind, [&](auto layer) { layer.backward(b, steps, begin, end, scratch); });
+static void backward(const Backward<T>& b, const Steps& steps, Index begin, Index end, const Team& team, void* scratch) {
+    for_cell<T>(b.forward.kind, [&](auto layer) { layer.backward(b, steps, begin, end, team, scratch); });
 }
 
 template <class T>

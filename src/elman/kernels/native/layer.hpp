@@ -1,5 +1,5 @@
-// One layer in one direction: a thread's rows through the whole sequence, forwards and backwards, and the gradient of the
-// weights afterwards. The equations and the rules for lengths and resets are those of cells/unroll.py.
+// One layer in one direction: a thread's rows, or a team's, through the whole sequence, forwards and backwards, and the
+// gradient of the weights afterwards. The equations and the rules for lengths and resets are those of cells/unroll.py.
 #pragma once
 
 #include "cells.hpp"
@@ -82,14 +82,21 @@ struct LayerOf {
 
     // Forwards
 
-    static void forward(const Forward<T>& f, const Steps& steps, Index begin, Index end, void* memory) {
+    // A range of panels, of blocks or of columns: a member's share.
+    struct Range {
+        Index begin, end;
+    };
+
+    static void forward(const Forward<T>& f, const Steps& steps, Index begin, Index end, const Team& team, void* memory) {
         const Kind& kind = f.kind;
         const Panels<T> panels(kind);
         const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
-        for (Index j = begin; j < end && C::has_c; ++j) {
+        const Range mine{team.begin(panels.layout.panels), team.end(panels.layout.panels)};
+        for (Index j = begin; j < end && C::has_c && team.member == 0; ++j) {
             std::memset(f.c + j * width, 0, sizeof(T) * width);
             std::memcpy(f.c + j * width, given_or_zeros(f, f.c_first, steps.row[j]), sizeof(T) * H);
         }
+        if (C::has_c) team.meet();
         const Index span = chunk_steps(end - begin), places = chunk_places(steps, end - begin);
         Scratch scratch{static_cast<char*>(memory)};
         const T** x = scratch.take<const T*>(places);
@@ -113,9 +120,9 @@ struct LayerOf {
                 }
             }
             if (f.packed.table)
-                gather(f, panels, ids, gates, count, stride);
+                gather(f, panels, mine, ids, gates, count, stride);
             else
-                input_products(f, panels, x, gates, count, stride);
+                input_products(f, panels, mine, x, gates, count, stride);
             T** step_gates = gates;
             for (Index s = s0; s < s1; ++s) {
                 const Index t = kind.reverse ? steps.T - 1 - s : s;
@@ -123,19 +130,20 @@ struct LayerOf {
                 for (Index j = 0; j < n; ++j) {
                     h[j] = h_before(f, steps, t, begin + j);
                     if (C::has_c && starts_document(kind, steps, t, begin + j))
-                        std::memset(f.c + (begin + j) * width, 0, sizeof(T) * width);
+                        std::memset(f.c + (begin + j) * width + mine.begin * L, 0, sizeof(T) * (mine.end - mine.begin) * L);
                 }
-                step(f, steps, panels, t, begin, n, h, step_gates, stride);
+                step(f, steps, panels, mine, t, begin, n, h, step_gates, stride);
                 step_gates += n;
+                team.meet();
             }
         }
-        finish(f, steps, begin, end, width);
+        if (team.member == 0) finish(f, steps, begin, end, width);
     }
 
     // a = W x + b of all places in the chunk, one big product
-    static void input_products(const Forward<T>& f, const Panels<T>& panels, const T* const* x, T* const* gates,
-                               Index count, Index stride) {
-        for (Index p = 0; p < panels.layout.panels; ++p) {
+    static void input_products(const Forward<T>& f, const Panels<T>& panels, Range mine, const T* const* x,
+                               T* const* gates, Index count, Index stride) {
+        for (Index p = mine.begin; p < mine.end; ++p) {
             const T* bias = f.packed.bias + p * panels.layout.row();
             add_product(panels, false, f.packed.W, f.packed.loose_W, f.kind.I, p, count, x, gates, p * stride, bias);
             if (f.kind.cell == Cell::gru)
@@ -163,10 +171,10 @@ struct LayerOf {
     }
 
     // the same where x is one of the table's rows: its product is there already
-    static void gather(const Forward<T>& f, const Panels<T>& panels, const Index* ids, T* const* gates, Index count,
-                       Index stride) {
+    static void gather(const Forward<T>& f, const Panels<T>& panels, Range mine, const Index* ids, T* const* gates,
+                       Index count, Index stride) {
         const Index row = panels.layout.row();
-        for (Index p = 0; p < panels.layout.panels; ++p) {
+        for (Index p = mine.begin; p < mine.end; ++p) {
             const T* table = f.packed.table + p * f.packed.table_rows * row;
             for (Index i = 0; i < count; ++i)
                 for (int v = 0; v < Layout::slots; ++v)
@@ -175,10 +183,10 @@ struct LayerOf {
     }
 
     // u = U h, and the cell, at step t of n rows
-    static void step(const Forward<T>& f, const Steps& steps, const Panels<T>& panels, Index t, Index begin, Index n,
-                     const T* const* h, T* const* gates, Index stride) {
+    static void step(const Forward<T>& f, const Steps& steps, const Panels<T>& panels, Range mine, Index t, Index begin,
+                     Index n, const T* const* h, T* const* gates, Index stride) {
         const Index slot = panels.first_slot(true) * L;
-        for (Index p = 0; p < panels.layout.panels; ++p) {
+        for (Index p = mine.begin; p < mine.end; ++p) {
             add_product(panels, true, f.packed.U, f.packed.loose_U, f.kind.H, p, n, h, gates, p * stride + slot,
                         static_cast<const T*>(nullptr));
             for (Index j = 0; j < n; ++j) {
@@ -213,17 +221,19 @@ struct LayerOf {
 
     // Backwards
 
-    static void backward(const Backward<T>& b, const Steps& steps, Index begin, Index end, void* memory) {
+    static void backward(const Backward<T>& b, const Steps& steps, Index begin, Index end, const Team& team, void* memory) {
         const Forward<T>& f = b.forward;
         const Kind& kind = f.kind;
         const Panels<T> panels(kind);
         const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
         const Index stride = steps.offset[steps.T] * row;
-        for (Index j = begin; j < end; ++j) {
+        const Range mine{team.begin(panels.layout.blocks), team.end(panels.layout.blocks)};
+        for (Index j = begin; j < end && team.member == 0; ++j) {
             const bool none = ends_zeroed(kind, steps, j);
             start(b.d_h + j * width, none || !b.d_h_last ? nullptr : b.d_h_last + steps.row[j] * H, H, width);
             if (C::has_c) start(b.d_c + j * width, none || !b.d_c_last ? nullptr : b.d_c_last + steps.row[j] * H, H, width);
         }
+        team.meet();
         Scratch scratch{static_cast<char*>(memory)};
         const Index span = chunk_steps(end - begin), places = chunk_places(steps, end - begin);
         const T** d_gates = scratch.take<const T*>(places);
@@ -233,6 +243,9 @@ struct LayerOf {
         const Products back_x(panels, false, stride, kind.I, f.packed.W_back, f.packed.loose_W, scratch);
         T** d_x = scratch.take<T*>(places);
         T* d_x_rows = scratch.take<T>(places * Columns<T>{kind.I}.width());
+        const Range h_panels = back_h.share(team), x_panels = back_x.share(team);
+        const Index x_begin = back_x.columns.first(x_panels.begin);
+        const Index x_end = smaller(back_x.columns.first(x_panels.end), kind.I);
 
         Index count = 0;
         for (Index s0 = 0; s0 < steps.T; s0 += span, count = 0) {
@@ -241,28 +254,32 @@ struct LayerOf {
                 const Index t = kind.reverse ? s : steps.T - 1 - s;
                 const Index n = alive(steps, t, begin, end);
                 for (Index j = 0; j < n; ++j) d_gates[count + j] = b.d_gates + (steps.offset[t] + begin + j) * row;
-                pointwise(b, steps, panels, t, begin, n);
-                if (s + 1 < steps.T || b.d_h_first) back_h.add(n, d_gates + count, d_h);
+                pointwise(b, steps, panels, mine, t, begin, n);
+                team.meet();
+                if (s + 1 < steps.T || b.d_h_first) back_h.add(h_panels, n, d_gates + count, d_h);
+                team.meet();
                 for (Index j = begin; j < begin + n && steps.reset; ++j) {
                     if (!starts_document(kind, steps, t, j)) continue;
-                    std::memset(b.d_h + j * width, 0, sizeof(T) * width);
-                    if (C::has_c) std::memset(b.d_c + j * width, 0, sizeof(T) * width);
+                    const Index first = mine.begin * L, bytes = sizeof(T) * (mine.end - mine.begin) * L;
+                    std::memset(b.d_h + j * width + first, 0, bytes);
+                    if (C::has_c) std::memset(b.d_c + j * width + first, 0, bytes);
                 }
                 count += n;
             }
-            if (!b.d_x.data) continue;
+            if (!b.d_x.data || x_begin >= x_end) continue;
             const Index I_width = Columns<T>{kind.I}.width();
             std::memset(d_x_rows, 0, sizeof(T) * count * I_width);
             for (Index i = 0; i < count; ++i) d_x[i] = d_x_rows + i * I_width;
-            back_x.add(count, d_gates, d_x);
+            back_x.add(x_panels, count, d_gates, d_x);
             Index i = 0;
             for (Index s = s0; s < s1; ++s) {
                 const Index t = kind.reverse ? s : steps.T - 1 - s;
                 for (Index j = begin, n = alive(steps, t, begin, end); j < begin + n; ++j, ++i)
-                    hand_over(d_x[i], b.d_x.at(t, j), kind.I, b.add_d_x);
+                    hand_over(d_x[i] + x_begin, b.d_x.at(t, j) + x_begin, x_end - x_begin, b.add_d_x);
             }
         }
-        for (Index j = begin; j < end; ++j) {
+        team.meet();
+        for (Index j = begin; j < end && team.member == 0; ++j) {
             if (b.d_h_first) std::memcpy(b.d_h_first + steps.row[j] * H, b.d_h + j * width, sizeof(T) * H);
             if (C::has_c && b.d_c_first)
                 std::memcpy(b.d_c_first + steps.row[j] * H, b.d_c + j * width, sizeof(T) * H);
@@ -280,11 +297,11 @@ struct LayerOf {
     }
 
     // the derivatives by the products a and u at step t of n rows; d_h keeps the path around U
-    static void pointwise(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, Index t, Index begin,
-                          Index n) {
+    static void pointwise(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, Range mine, Index t,
+                          Index begin, Index n) {
         const Forward<T>& f = b.forward;
         const Index row = panels.layout.row(), width = panels.layout.width(), total = steps.offset[steps.T];
-        for (Index block = 0; block < panels.layout.blocks; ++block) {
+        for (Index block = mine.begin; block < mine.end; ++block) {
             const Index p = C::many_blocks ? block / Layout::slots : block;
             const int valid = int(panels.valid(block));
             for (Index j = begin; j < begin + n; ++j) {
@@ -330,13 +347,16 @@ struct LayerOf {
             });
         }
 
-        void add(Index count, const T* const* d_gates, T* const* d) const {
+        Range share(const Team& team) const { return {team.begin(columns.panels()), team.end(columns.panels())}; }
+        Range all() const { return {0, columns.panels()}; }
+
+        void add(Range mine, Index count, const T* const* d_gates, T* const* d) const {
             if (loose) return loose_rows_product(count, d_gates, runs, num_runs, loose, columns.columns, d);
             for (Index i = 0; i < num_runs;) {
                 Index depth = 0, next = i;
                 while (next < num_runs && (next == i || depth + runs[next].length <= kDepth + kDepth / 4))
                     depth += runs[next++].length;
-                for (Index q = 0; q < columns.panels(); ++q) {
+                for (Index q = mine.begin; q < mine.end; ++q) {
                     const int vectors = columns.vectors(q);
                     const Index first = columns.first(q);
                     rows_product(count, d_gates, runs + i, next - i, packed + first * rows, vectors * L, vectors, d, first,

@@ -119,8 +119,8 @@ void pack_forward(const Kind& kind, bool state, const T* weight, Index columns, 
     for (Index p = begin; p < end; ++p)
         for (int v = 0; v < panels.vectors(p); ++v) {
             const Segment s = panels.segment(p, v, state);
-            transpose(weight + s.row(kind, L) * columns, columns, s.valid, packed + panels.forward_offset(p, columns) + v * L,
-                      panels.vectors(p) * L);
+            transpose(weight + s.row(kind, L) * columns, columns, s.valid,
+                      packed + panels.forward_offset(p, columns) + v * L, panels.vectors(p) * L);
         }
 }
 

@@ -186,7 +186,8 @@ void loose_tile(const T* const* a, const T* weights, Index columns, Index valid,
 template <class T>
 void loose_product(Index rows, const T* const* a, const T* weights, Index columns, Index valid, T* const* c, Index c_at,
                    const T* first) {
-    constexpr decltype(&loose_tile<T, 1>) tiles[] = {loose_tile<T, 1>, loose_tile<T, 2>, loose_tile<T, 3>, loose_tile<T, 4>};
+    constexpr decltype(&loose_tile<T, 1>) tiles[] = {loose_tile<T, 1>, loose_tile<T, 2>, loose_tile<T, 3>,
+                                                     loose_tile<T, 4>};
     evenly(rows, 4, [&](Index r, Index size) { tiles[size - 1](a + r, weights, columns, valid, c + r, c_at, first); });
 }
 

@@ -47,14 +47,14 @@ struct ReadoutOf {
                 x[i] = r.x + (first + i) * r.x_stride;
                 logits[i] = r.logits + (first - r.first + i) * row;
             }
-            Layer::input_products(f, panels, x, logits, count, stride);
+            Layer::input_products(f, panels, {0, panels.layout.panels}, x, logits, count, stride);
             for (Index i = 0; i < count; ++i)
                 r.losses[first + i] = softmax(panels, logits[i], stride, r.targets[first + i], r.backward);
             if (!r.d_x) continue;
             const Index width = Columns<T>{r.kind.I}.width();
             std::memset(d_x_rows, 0, sizeof(T) * count * width);
             for (Index i = 0; i < count; ++i) d_x[i] = d_x_rows + i * width;
-            back.add(count, logits, d_x);
+            back.add(back.all(), count, logits, d_x);
             for (Index i = 0; i < count; ++i)
                 std::memcpy(r.d_x + (first + i) * r.kind.I, d_x[i], sizeof(T) * r.kind.I);
         }

@@ -115,6 +115,20 @@ struct Readout {
     T* d_x;                       // (tokens, I), or null
 };
 
+// Threads that take the same rows through a sequence together, each computing its share of the units; they meet after
+// every step. Or one thread alone.
+struct Team {
+    Index member = 0, size = 1;
+    void (*wait)(void* place) = nullptr;
+    void* place = nullptr;
+
+    Index begin(Index count) const { return count * member / size; }
+    Index end(Index count) const { return count * (member + 1) / size; }
+    void meet() const {
+        if (size > 1) wait(place);
+    }
+};
+
 // The kernels of one instruction set in one precision. Those with `begin` and `end` do a share of the work.
 template <class T>
 struct Kernels {
@@ -130,8 +144,9 @@ struct Kernels {
     Index (*back_panels)(Index columns);  // the shares of pack_backward
     void (*pack_backward)(const Kind&, bool state, const T* weight, Index columns, T* packed, Index begin, Index end);
 
-    void (*forward)(const Forward<T>&, const Steps&, Index begin, Index end, void* scratch);    // shares: rows j
-    void (*backward)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);  // shares: rows j
+    // shares: rows j, and the units of a team's members
+    void (*forward)(const Forward<T>&, const Steps&, Index begin, Index end, const Team&, void* scratch);
+    void (*backward)(const Backward<T>&, const Steps&, Index begin, Index end, const Team&, void* scratch);
     Index (*segments)(const Kind&);  // the shares of weights
     void (*weights)(const Backward<T>&, const Steps&, Index begin, Index end, void* scratch);
 

@@ -10,6 +10,8 @@ namespace elman {
 namespace {
 
 constexpr double kFlopsWorthAThread = 2e6;  // about twenty microseconds of it
+constexpr double kWorthMeeting = 1e5;       // numbers of U a step: some microseconds
+constexpr double kTooManyToKeep = 1e6;      // numbers of U: 4 MB
 
 Index worth(Index threads, double flops) {
     return std::max(Index(1), std::min(threads, Index(flops / kFlopsWorthAThread)));
@@ -19,6 +21,15 @@ double flops(const std::vector<Kind>& kinds, Index places) {
     double sum = 0;
     for (const Kind& kind : kinds) sum += 2.0 * double(kind.gates() * kind.H) * double(kind.H + kind.I);
     return sum * double(places);
+}
+
+// Whether threads had better share the units of every step than the rows: where there are fewer rows than threads, and
+// where few rows would have every thread read weights that do not stay in its cache. A step has to be worth a meeting.
+bool together(const std::vector<Kind>& kinds, Index threads, const Steps& steps) {
+    if (threads < 2 || steps.T < 2) return false;
+    double most = 0;
+    for (const Kind& kind : kinds) most = std::max(most, double(kind.gates() * kind.H * kind.H));
+    return steps.B < threads ? most * double(steps.B) > kWorthMeeting : steps.B < 8 * threads && most > kTooManyToKeep;
 }
 
 // Cuts 0..count into equal shares, one a thread.
@@ -245,12 +256,22 @@ void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequence
     const Vectors<const std::int64_t> input_ids = batch.vectors(ids);
     const Index scratch = lay_out(weights, tape, keep, inputs, input_ids, batch.vectors(y));
     give_states(tape, first, last);
-    threads = std::min(worth(threads, flops(weights.kinds(), batch.places())), std::max(Index(1), steps.B));
+    threads = worth(threads, flops(weights.kinds(), batch.places()));
+    if (together(weights.kinds(), threads, steps) && !weights.packed(0).loose_U) {
+        Memory scratches(std::size_t(scratch * threads));
+        in_team(threads, [&](const Team& team) {
+            for (const Forward<T>& f : tape.layers)
+                k.forward(f, steps, 0, steps.B, team, scratches.as<char>() + scratch * team.member);
+        });
+        return;
+    }
+    threads = std::min(threads, std::max(Index(1), steps.B));
     Memory scratches(std::size_t(scratch * threads));
     const std::vector<Index> cuts = batch.cut_rows(threads);
     in_parallel(threads, [&](Index i) {
         for (const Forward<T>& f : tape.layers)
-            k.forward(f, steps, cuts[std::size_t(i)], cuts[std::size_t(i) + 1], scratches.as<char>() + scratch * i);
+            k.forward(f, steps, cuts[std::size_t(i)], cuts[std::size_t(i) + 1], Team{},
+                      scratches.as<char>() + scratch * i);
     });
 }
 
@@ -277,7 +298,7 @@ void Stepper<T>::step(const T* x, const std::int64_t* ids, T* y, const std::vect
         Forward<T>& f = tape_.layers[std::size_t(i)];
         if (i < directions_) f.x.data = x, f.ids.data = ids;
         if (i >= count - directions_) f.y.data = y + at, at += f.kind.H;
-        kernels_->forward(f, steps, 0, steps.B, scratch_.as<char>());
+        kernels_->forward(f, steps, 0, steps.B, Team{}, scratch_.as<char>());
     }
 }
 
@@ -359,13 +380,19 @@ void backward(Tape<T>& tape, bool keep, const std::vector<Parameters<T>>& parame
         d_outputs = {d_inputs.data, d_inputs.time, d_inputs.row};
     }
 
-    const std::vector<Index> cuts = batch.cut_rows(row_threads);
-    in_parallel(row_threads, [&](Index i) {
+    const auto share = [&](Index begin, Index end, const Team& team, Index thread) {
         for (Index layer = count / D - 1; layer >= 0; --layer)
             for (Index d = 0; d < D; ++d)
-                k.backward(layers[std::size_t(layer * D + d)], steps, cuts[std::size_t(i)], cuts[std::size_t(i) + 1],
-                           scratches.as<char>() + scratch * i);
-    });
+                k.backward(layers[std::size_t(layer * D + d)], steps, begin, end, team,
+                           scratches.as<char>() + scratch * thread);
+    };
+    if (together(kinds, threads, steps) && !tape.layers[0].packed.loose_U) {
+        in_team(threads, [&](const Team& team) { share(0, steps.B, team, team.member); });
+    } else {
+        const std::vector<Index> cuts = batch.cut_rows(row_threads);
+        in_parallel(row_threads,
+                    [&](Index i) { share(cuts[std::size_t(i)], cuts[std::size_t(i) + 1], Team{}, i); });
+    }
     in_parallel(threads, [&](Index i) {
         for (const Backward<T>& b : layers) {
             const Index all = k.segments(b.forward.kind);

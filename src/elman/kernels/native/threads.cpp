@@ -40,12 +40,10 @@ void wait(std::mutex& mutex, std::condition_variable& changed, Ready ready) {
 
 class Pool {
 public:
-    void run(Index shares, const std::function<void(Index)>& work) {
+    // Returns false where the threads are busy, or cannot be had: then nothing was called.
+    bool run(Index shares, const std::function<void(Index)>& work) {
         const std::unique_lock<std::mutex> mine(busy_, std::try_to_lock);
-        if (!mine || !enough(shares - 1)) {
-            for (Index i = 0; i < shares; ++i) work(i);
-            return;
-        }
+        if (!mine || !enough(shares - 1)) return false;
         left_.store(shares - 1, std::memory_order_relaxed);
         {
             const std::lock_guard<std::mutex> lock(mutex_);
@@ -56,6 +54,7 @@ public:
         begun_.notify_all();
         work(0);
         wait(mutex_, ended_, [this] { return left_.load(std::memory_order_acquire) == 0; });
+        return true;
     }
 
 private:
@@ -136,6 +135,40 @@ void serve_region(void* data) {
         (*region.work)(share);
 }
 
+// Where the members of a team meet: whoever comes last lets the others go on.
+struct Meeting {
+    std::atomic<Index> size{1};
+    std::atomic<Index> come{0};
+    std::atomic<unsigned long> round{0};
+
+    static void wait(void* place) {
+        Meeting& m = *static_cast<Meeting*>(place);
+        const unsigned long now = m.round.load(std::memory_order_acquire);
+        if (m.come.fetch_add(1, std::memory_order_acq_rel) + 1 == m.size) {
+            m.come.store(0, std::memory_order_relaxed);
+            m.round.store(now + 1, std::memory_order_release);
+            return;
+        }
+        for (int i = 0; m.round.load(std::memory_order_acquire) == now; ++i)
+            i < kSpins ? pause() : std::this_thread::yield();
+    }
+};
+
+struct TeamRegion {
+    const OpenMP* runtime;
+    Index size;
+    const std::function<void(const Team&)>* work;
+    Meeting meeting;
+};
+
+void serve_team(void* data) {
+    TeamRegion& region = *static_cast<TeamRegion*>(data);
+    const Index size = std::min(region.size, Index(region.runtime->threads())), member = region.runtime->thread();
+    if (member >= size) return;
+    region.meeting.size = size;  // every member says the same, before it waits for the first time
+    (*region.work)(Team{member, size, Meeting::wait, &region.meeting});
+}
+
 void run_borrowed(const OpenMP& runtime, Index shares, const std::function<void(Index)>& work) {
     // always the whole team: a smaller one would end the threads that it leaves out, and torch would start them again
     Region region{&runtime, shares, &work};
@@ -172,7 +205,22 @@ void in_parallel(Index shares, const std::function<void(Index)>& work) {
         return;
     }
     if (const OpenMP* runtime = borrowed.load()) return run_borrowed(*runtime, shares, work);
-    pool().load()->run(shares, work);
+    if (pool().load()->run(shares, work)) return;
+    for (Index i = 0; i < shares; ++i) work(i);
+}
+
+void in_team(Index size, const std::function<void(const Team&)>& work) {
+    if (size > 1) {
+        if (const OpenMP* runtime = borrowed.load()) {
+            TeamRegion region{runtime, size, &work, {}};
+            runtime->parallel(serve_team, &region, unsigned(std::max(size, Index(runtime->most_threads()))), 0);
+            return;
+        }
+        Meeting meeting;
+        meeting.size = size;
+        if (pool().load()->run(size, [&](Index member) { work(Team{member, size, Meeting::wait, &meeting}); })) return;
+    }
+    work(Team{});
 }
 
 }  // namespace elman

@@ -15,6 +15,9 @@ namespace elman {
 // Where the threads are busy with another caller, or cannot be had, the caller does all of it.
 void in_parallel(Index shares, const std::function<void(Index)>& work);
 
+// Calls work on so many threads at once, or on as many as can be had, which may meet one another (Team::meet).
+void in_team(Index size, const std::function<void(const Team&)>& work);
+
 // Borrows the threads of the OpenMP runtime that this loaded library uses; false where it has none.
 bool borrow_threads(const char* library);
 
