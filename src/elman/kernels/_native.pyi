@@ -1,7 +1,8 @@
-"""The compiled module. Arrays are C-contiguous, of one dtype, NumPy's or of a type given to read_through_exchange;
+"""The compiled module. Results are written into arrays given.
 
-results are written into arrays given. States are a list of tuples (B, H), one a layer and direction, or a tuple of
-arrays (layers * directions, B, H).
+Arrays are NumPy's, or of a type that was given to read_through_exchange; all of one dtype, C-contiguous (inputs and
+outputs in their last axis). States are a list of tuples of (B, H), one a layer and direction, or a tuple of arrays
+(layers * directions, B, H). With time_first inputs and outputs are (T, B, ...).
 """
 
 from collections.abc import Sequence

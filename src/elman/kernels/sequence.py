@@ -279,7 +279,8 @@ def cross_entropy(
     """Return the losses (N,) in nats of targets (N,) after outputs x (N, H), by the readout V (O, H), b (O,).
 
     Negative targets do not count. The derivatives of the losses' sum are written into d_x, d_V and d_b where given. All
-    arrays are C-contiguous and of one dtype. What cells/readout.py computes, without all logits at once.
+    are C-contiguous and of one dtype, NumPy's arrays or torch's tensors; targets are int64. What cells/readout.py
+    computes, without all logits at once.
     """
     if machine.native is None:
         raise ValueError(f"no kernels: {machine.why_not()}")
