@@ -12,31 +12,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 
 import elman.nn
-
-CELLS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # and their gates
-FEWEST = 5
-
-
-def medians(runs: Sequence[Callable[[], object]], seconds: float) -> list[float]:
-    """Return the median seconds of a call of each, in turns."""
-    times: list[list[float]] = [[] for _ in runs]
-    for run in runs:
-        run()
-        run()
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times[0]) < FEWEST:
-        for run, found in zip(runs, times, strict=True):
-            began = time.perf_counter()
-            run()
-            found.append(time.perf_counter() - began)
-    return [statistics.median(each) for each in times]
+from elman.bench.timing import geometric_mean, interleaved
+from elman.bench.weights import num_gates
 
 
 def trains(layer: torch.nn.Module, x: torch.Tensor, d_y: torch.Tensor) -> Callable[[], object]:
@@ -77,24 +59,31 @@ def main() -> None:
     found: list[tuple[float, str]] = []
     left_out = 0
     for T, B, H, cell in itertools.product(given.length, given.batch_size, given.hidden, given.cells.split(",")):
-        if 6.0 * CELLS[cell] * H * (H + given.inputs) * B * T > given.most:
+        if 6.0 * num_gates(cell.lower()) * H * (H + given.inputs) * B * T > given.most:
             left_out += 1
             continue
         ours, theirs = getattr(elman.nn, cell)(given.inputs, H), getattr(torch.nn, cell)(given.inputs, H)
         theirs.load_state_dict(ours.state_dict())
         x, d_y = torch.randn(T, B, given.inputs, requires_grad=True), torch.randn(T, B, H)
-        runs = [trains(ours, x, d_y), trains(theirs, x, d_y), evaluates(ours, x), evaluates(theirs, x)]
-        ours_trained, theirs_trained, ours_evaluated, theirs_evaluated = medians(runs, given.seconds)
-        ratios = {"training": theirs_trained / ours_trained, "evaluation": theirs_evaluated / ours_evaluated}
+        medians = interleaved(
+            {
+                "training": trains(ours, x, d_y),
+                "training, torch": trains(theirs, x, d_y),
+                "evaluation": evaluates(ours, x),
+                "evaluation, torch": evaluates(theirs, x),
+            },
+            given.seconds,
+        )
+        ratios = {kind: medians[f"{kind}, torch"] / medians[kind] for kind in ("training", "evaluation")}
         where = f"{cell:4} H {H:4}  B {B:3}  T {T:4}"
         found += [(ratio, f"{where}  {kind}") for kind, ratio in ratios.items()]
         behind = "  <" if min(ratios.values()) < 1 else ""
         print(
-            f"{where}  training {1e6 * ours_trained:11.0f} us {ratios['training']:7.2f}x   "
-            f"evaluation {1e6 * ours_evaluated:11.0f} us {ratios['evaluation']:7.2f}x{behind}",
+            f"{where}  training {1e6 * medians['training']:11.0f} us {ratios['training']:7.2f}x   "
+            f"evaluation {1e6 * medians['evaluation']:11.0f} us {ratios['evaluation']:7.2f}x{behind}",
             flush=True,
         )
-    mean = statistics.geometric_mean(ratio for ratio, _ in found)
+    mean = geometric_mean(ratio for ratio, _ in found)
     print(f"geometric mean {mean:.2f} of {len(found)}; {left_out} points left out; load {os.getloadavg()[0]:.2f}")
     for ratio, what in sorted(found)[:12]:
         print(f"{ratio:7.2f}x  {what}")

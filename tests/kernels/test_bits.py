@@ -62,6 +62,14 @@ def test_what_else_is_in_the_batch_changes_no_bit(instruction_set, name, threads
         assert_same(rows_of(kernels_answer(problem.rows(rows), threads=threads), slice(None)), rows_of(together, rows))
 
 
+@pytest.mark.parametrize("units", [1, 2])
+def test_nor_does_it_where_registers_are_filled_with_rows(instruction_set, name, units, dtype) -> None:
+    problem = any_problem(name, [[units]], (40, 7, 35), seed=3).astype(dtype)
+    together = kernels_answer(problem, threads=2)
+    for rows in ([0], [39], [3, 38, 4], list(range(20))):
+        assert_same(rows_of(kernels_answer(problem.rows(rows)), slice(None)), rows_of(together, rows))
+
+
 def test_what_is_said_of_padding_changes_no_bit(instruction_set, name, dtype) -> None:
     problem = shared_problem(name).astype(dtype)
     past = np.arange(problem.x.shape[1]) >= np.array(problem.lengths)[:, None]

@@ -62,3 +62,14 @@ def test_so_they_are_where_a_product_is_walked_in_parts(instruction_set, name: s
     problems = (any_problem(name, [[261]], (5, 60, 259), seed=seed) for seed in range(100))
     problem = next(filter(is_far_from_kinks, problems)).astype(dtype)
     assert_near(kernels_answer(problem), expected_answer(problem), steps=300)
+
+
+@every_dtype
+@pytest.mark.parametrize("units", [1, 2, 3])
+def test_so_they_are_where_registers_are_filled_with_rows(instruction_set, name: str, units: int, dtype) -> None:
+    """One or two units leave most of a register empty: its lanes are rows then, 16 and the rest of them."""
+    problems = (
+        any_problem(name, [[units]], (37, STEPS, 35), lengths=[STEPS, 0, 1, *[4] * 34], seed=s) for s in range(100)
+    )
+    problem = next(filter(is_far_from_kinks, problems)).astype(dtype)
+    assert_near(kernels_answer(problem, threads=2), expected_answer(problem), steps=STEPS)

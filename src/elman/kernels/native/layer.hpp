@@ -40,7 +40,7 @@ Index scratch_bytes(const Kind& kind, const Steps& steps) {
     const Index pointers = 4 * places * Index(sizeof(void*));
     const Index gates = places * panels.layout.panels * panels.layout.row() * Index(sizeof(T));
     const Index runs = 2 * (kind.gates() * panels.layout.blocks + 1) * Index(sizeof(Run));
-    const Index block = 2 * kDepth * larger(widest, panels.layout.row()) * Index(sizeof(T));
+    const Index block = kDepth * widest * Index(sizeof(T));
     const Index d_x = places * widest * Index(sizeof(T));
     return pointers + gates + runs + block + d_x + 4096;
 }
@@ -145,7 +145,10 @@ struct LayerOf {
                                T* const* gates, Index count, Index stride) {
         for (Index p = mine.begin; p < mine.end; ++p) {
             const T* bias = f.packed.bias + p * panels.layout.row();
-            add_product(panels, false, f.packed.W, f.packed.loose_W, f.kind.I, p, count, x, gates, p * stride, bias);
+            if (f.packed.W && f.kind.H <= kFewUnits)
+                crosswise_product(count, x, f.kind.I, f.packed.W, panels.vectors(p), f.kind.H, gates, p * stride, bias);
+            else
+                add_product(panels, false, f.packed.W, f.packed.loose_W, f.kind.I, p, count, x, gates, p * stride, bias);
             if (f.kind.cell == Cell::gru)
                 for (Index i = 0; i < count; ++i) store(gates[i] + p * stride + 3 * L, load(bias + 3 * L));
         }
