@@ -118,13 +118,13 @@ def measure(corpus: Corpus, run: RunFolder, config: LanguageModelRun, arguments:
         config.model,
         config.data.text,
         batch_size=config.training.batch_size,
-        bptt_steps=config.training.bptt_steps,
+        bptt_steps=config.bptt_steps,
     )
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)
     batches = task.batches(task.start())
-    offset = int(np.random.default_rng([config.seed, 0]).integers(config.training.bptt_steps))
+    offset = int(np.random.default_rng([config.seed, 0]).integers(config.bptt_steps))
     ids = torch.from_numpy(np.concatenate(list(corpus.ids("train").chunks())))
     theirs = plain_steps(plain, sequential(ids, arguments.batch_size, arguments.bptt, offset), config)
     seconds: dict[str, list[float]] = {"elman": [], "plain torch": []}

@@ -29,7 +29,9 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 TORCH_USERS = {"nn", "tasks", "training", "experiment"}
-PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench, which imports them and matplotlib inside functions
+PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench
+# What some parts import beside the packages of every installation; all but torch inside functions.
+EXTRAS = {"bench": PEERS | {"matplotlib"}, "metrics": {"sacrebleu"}}
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli_w"}
 FILES = sorted(SOURCE.rglob("*.py"))
 NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
@@ -103,13 +105,13 @@ def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_only_declared_packages_are_imported(path: Path) -> None:
     outside = {name.split(".")[0] for name in imported_modules(path)} - {"elman", *sys.stdlib_module_names}
-    assert outside <= RUNTIME_PACKAGES | (PEERS | {"matplotlib"} if part_of(path) == "bench" else {"torch"})
+    assert outside <= RUNTIME_PACKAGES | EXTRAS.get(part_of(path), {"torch"})
 
 
-@pytest.mark.parametrize("path", sorted((SOURCE / "bench").glob("*.py")), ids=lambda path: path.name)
-def test_a_benchmark_imports_its_peers_inside_functions(path: Path) -> None:
+@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in EXTRAS], ids=lambda path: path.name)
+def test_what_an_extra_brings_is_imported_inside_functions(path: Path) -> None:
     at_once = imported_at_once(path)
-    assert not {name.split(".")[0] for name in at_once} & {*PEERS, "matplotlib"}
+    assert not {name.split(".")[0] for name in at_once} & EXTRAS[part_of(path)]
     assert "elman.nn" not in at_once, "which imports torch"
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import elman
-from elman import estimators
 from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
+from elman.estimators import learner
 from elman.training.progress import Silence
 
 LINES = ["the time traveller smiled", "the time machine stood there", "and then the lamp went out"] * 20
@@ -252,7 +252,7 @@ class Impatient(Silence):
 
 
 def interrupted(patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, **options: Any) -> Interrupted:
-    patch.setattr(estimators, "_display", lambda *, verbose: Impatient(at))
+    patch.setattr(learner, "display_of", lambda *, verbose: Impatient(at))
     with pytest.raises(Interrupted) as caught:
         model.fit(LINES, steps=200, **options)
     assert caught.value.exit_code == 130

@@ -22,7 +22,7 @@ from elman.checkpoint import RunFolder, sealed
 from elman.data.corpus import Corpus
 from elman.data.readers import MemoryText
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
-from elman.experiment import resume, train
+from elman.experiment import language_model, resume, train
 from elman.runtime import load
 from elman.training.progress import Silence
 
@@ -95,7 +95,7 @@ def test_the_config_on_disk_is_everything_resolved(book: Path, tmp_path: Path) -
     assert config["training"]["device"] == "cpu" or torch.cuda.is_available()
     assert config["training"]["threads"] >= 1, "measured, then settled"
     assert "minutes" not in config["training"]
-    assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"] == [str(book)]
+    assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"]["train"] == [str(book)]
     assert set(json.loads((tmp_path / "run" / "env.json").read_bytes())) >= {"elman", "python", "torch"}
 
 
@@ -218,7 +218,7 @@ def test_whatever_ends_the_reading_the_old_run_is_put_back(
     def fails(*arguments: Any, **keywords: Any) -> None:
         raise error
 
-    monkeypatch.setattr(experiment, "prepare", fails)
+    monkeypatch.setattr(language_model, "prepare", fails)
     with pytest.raises(ResourceError if error is MemoryError else error):
         train([book], tmp_path / "run", TINY, Silence(), overwrite=True)
     assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
@@ -262,7 +262,7 @@ def test_a_relative_path_is_remembered_as_an_absolute_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     train(["book.txt"], Path("run"), TINY, Silence())
-    assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"] == [str(book)]
+    assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"]["train"] == [str(book)]
 
 
 # What a reader found: overwriting twice, pipes, kills, memory, disks
@@ -383,7 +383,7 @@ def test_a_disk_that_is_full_while_the_text_is_read_is_told(
     def full(*arguments: Any, **keywords: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(experiment, "prepare", full)
+    monkeypatch.setattr(language_model, "prepare", full)
     with pytest.raises(ResourceError, match="run: the disk is full") as caught:
         train([book], tmp_path / "run", TINY, Silence())
     assert caught.value.exit_code == 6

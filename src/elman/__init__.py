@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ElmanError
-    from .estimators import LanguageModel
+    from .estimators import LanguageModel, Seq2Seq
     from .runtime import load
 
 _HOME_OF = {
     "ElmanError": "elman.errors",
     "LanguageModel": "elman.estimators",
+    "Seq2Seq": "elman.estimators",
     "load": "elman.runtime",
 }
 
 _PACKAGES = frozenset({"cells", "nn"})
 
-__all__ = ["ElmanError", "LanguageModel", "load"]
+__all__ = ["ElmanError", "LanguageModel", "Seq2Seq", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -79,6 +79,12 @@ def merged(*layers: Mapping[str, Any]) -> Values:
     return result
 
 
+def table(values: Mapping[str, Any], name: str) -> Values:
+    """Return a table of the values, empty where there is none: what is no table is left to validation to refuse."""
+    found = values.get(name, {})
+    return found if isinstance(found, dict) else {}
+
+
 def validated(model: type[C], values: Mapping[str, Any]) -> C:
     """Return the config, or raise one ConfigError that tells of every mistake."""
     try:

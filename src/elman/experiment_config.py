@@ -8,7 +8,10 @@ from pydantic import Field
 
 from elman.config import Config, Values, merged, validated
 from elman.runtime.language_model import LanguageModelConfig
+from elman.runtime.seq2seq_config import Seq2SeqConfig
+from elman.tasks import seq2seq_config
 from elman.tasks.language_model_config import DataConfig, choices
+from elman.tasks.seq2seq_config import PairDataConfig
 from elman.training.config import TrainingConfig
 from elman.training.machine import ASSUMED_FLOPS
 
@@ -22,6 +25,21 @@ class LanguageModelRun(Config):
     seed: int = Field(0, ge=0, lt=2**63)
     data: DataConfig
     model: LanguageModelConfig
+    training: TrainingConfig
+
+    @property
+    def bptt_steps(self) -> int:
+        """Tokens between two truncations of the gradient: the task always has them."""
+        return self.training.bptt_steps or 1
+
+
+class Seq2SeqRun(Config):
+    """What config.toml of a run folder holds."""
+
+    task: Literal["seq2seq"] = "seq2seq"
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: PairDataConfig
+    model: Seq2SeqConfig
     training: TrainingConfig
 
 
@@ -40,6 +58,21 @@ def layered(*layers: Values) -> Values:
 def resolve(
     given: Values, *, tokens: int = 1_000_000, vocabulary: int = 100, flops: float = ASSUMED_FLOPS
 ) -> LanguageModelRun:
-    """Return the whole config for a text of so many tokens; every mistake in `given` is one ConfigError."""
+    """Return a language model's whole config for so many tokens; every mistake in `given` is one ConfigError."""
     chosen = choices(given, tokens=tokens, vocabulary=vocabulary, flops=flops)
     return validated(LanguageModelRun, merged({"data": {}}, chosen, given))
+
+
+def resolve_seq2seq(
+    given: Values,
+    *,
+    pairs: int = 100_000,
+    source_tokens: int = 1_000_000,
+    target_tokens: int = 1_000_000,
+    vocabulary: int = 100,
+    flops: float = ASSUMED_FLOPS,
+) -> Seq2SeqRun:
+    """Return the whole config for so many pairs; every mistake in `given` is one ConfigError."""
+    size = {"pairs": pairs, "source_tokens": source_tokens, "target_tokens": target_tokens, "vocabulary": vocabulary}
+    chosen = seq2seq_config.choices(given, **size, flops=flops)
+    return validated(Seq2SeqRun, merged({"data": {}}, chosen, given))

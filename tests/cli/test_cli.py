@@ -176,7 +176,7 @@ def test_a_model_folder_has_no_held_out_part(command: Command, trained: Path) ->
     done = command("evaluate", trained / "model")
     assert done.code == 2
     model = trained / "model"
-    told = f"a model folder has no held-out part of its own; give a text: elman evaluate {model} FILE"
+    told = f"a model folder has no held-out part of its own; give data: elman evaluate {model} FILE"
     assert done.err == f"elman: {model}: {told}\n"
 
 
@@ -240,6 +240,7 @@ def test_data_path_and_fetch_print_the_path_of_what_needs_no_network(
     command: Command, verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))  # where an earlier training may have put it
     done = command("data", verb, "reverse")
     assert done.code == 0
     assert done.out == f"{tmp_path / 'reverse' / 'reverse.tsv'}\n"
@@ -316,7 +317,7 @@ def test_demo_trains_on_the_built_in_text_and_writes(
 # Help, versions, exit codes
 
 COMMANDS = [
-    [], ["train"], ["train", "lm"], ["resume"], ["evaluate"], ["generate"],
+    [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["resume"], ["evaluate"], ["predict"], ["generate"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["doctor"], ["demo"],
     ["bench"], ["bench", "train"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip

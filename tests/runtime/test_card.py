@@ -8,7 +8,7 @@ from elman.data.corpus import Corpus, TextConfig
 from elman.data.preparation import prepare
 from elman.data.readers import TextSource
 from elman.runtime import LanguageModelPredictor
-from elman.runtime.card import write_card
+from elman.runtime.card import language_model_card
 
 from ..models import tiny_predictor
 
@@ -24,7 +24,7 @@ def corpus(tmp_path: Path) -> Corpus:
 
 
 def card(predictor: LanguageModelPredictor, corpus: Corpus) -> str:
-    return write_card(predictor, VALID, corpus)
+    return language_model_card(predictor, VALID, corpus)
 
 
 def rows(text: str) -> dict[str, str]:

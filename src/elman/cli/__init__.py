@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from . import bench, data, demo, doctor, predict, train
+from . import bench, data, demo, doctor, evaluate, generate, predict, train
 from .console import run_app
 
 app = typer.Typer(
@@ -20,8 +20,9 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
-app.command("evaluate")(predict.evaluate)
-app.command("generate")(predict.generate)
+app.command("evaluate")(evaluate.evaluate)
+app.command("predict")(predict.predict)
+app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)

@@ -15,7 +15,7 @@ import typer
 from elman.errors import ConfigError, missing_package
 
 from .console import print_json, say, stderr_console
-from .train import Json
+from .options import Json
 
 if TYPE_CHECKING:
     from elman.bench.machine import Machine

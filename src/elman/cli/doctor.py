@@ -8,7 +8,7 @@ import platform
 from typing import Any
 
 from .console import print_json
-from .train import Json
+from .options import Json
 
 _PACKAGES = ("numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli-w", "torch")
 _OPTIONAL = {"torch": ("train", "training")}

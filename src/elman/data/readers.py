@@ -133,6 +133,22 @@ class TextSource:
             if rest:
                 yield rest
 
+    def lines(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each line and what is wrong with it: one that cannot be decoded is empty, and the rest goes on."""
+        with _opened(self._path, self.name) as stream:
+            blocks = _unzipped(self._counted(stream), self.name)
+            first = next(blocks, b"")
+            encoding = self._encoding or _detect(first, self.name, self._notify)
+            if not _is_byte_wise(encoding):  # a line end is more than one byte
+                text = self._decoded(_chain(first, blocks))
+                yield from ((line, None) for line in "".join(text).splitlines())
+                return
+            for line in _byte_lines(_chain(first.removeprefix(codecs.BOM_UTF8), blocks)):
+                try:
+                    yield line.decode(encoding), None
+                except UnicodeDecodeError as error:
+                    yield "", f"not {encoding.upper()} at byte {error.start + 1} of the line"
+
     def _counted(self, stream: BinaryIO) -> Iterator[bytes]:
         while block := stream.read(BLOCK_BYTES):
             self._hash.update(block)
@@ -169,6 +185,22 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         yield first
     yield from rest
     yield b""  # tells the decoder that the text has ended
+
+
+def _is_byte_wise(encoding: str) -> bool:
+    """Whether a line end is the one byte that it is in ASCII, and is never part of another character."""
+    return "a\n".encode(encoding) == b"a\n" and "a\u4e0a\n".encode(encoding, "replace").count(b"\n") == 1
+
+
+def _byte_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield lines without their ends, LF or CRLF."""
+    rest = b""
+    for block in blocks:
+        *whole, rest = (rest + block).split(b"\n")
+        for line in whole:
+            yield line.removesuffix(b"\r")
+    if rest:
+        yield rest.removesuffix(b"\r")
 
 
 def _is_pipe(path: Path) -> bool:

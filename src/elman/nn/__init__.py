@@ -4,9 +4,23 @@ The layers run on the kernels where they can (layers.py says where); a module of
 is asked for.
 """
 
+from .attention import Attention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .dropout import dropout
 from .layers import GRU, LSTM, RNN
 from .readout import cross_entropy
+from .stack import recurrent_layers, start_recurrent
 
-__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell", "cross_entropy", "dropout"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Attention",
+    "GRUCell",
+    "LSTMCell",
+    "RNNCell",
+    "cross_entropy",
+    "dropout",
+    "recurrent_layers",
+    "start_recurrent",
+]

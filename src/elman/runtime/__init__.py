@@ -6,17 +6,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from elman.checkpoint import is_run_folder, read_model
 from elman.errors import ModelError
 
+from .ensemble import Ensemble, Prediction
 from .language_model import LanguageModelPredictor
+from .seq2seq import Seq2SeqPredictor
 from .stack import state_from_bytes, state_to_bytes
 
-PREDICTORS = {"lm": LanguageModelPredictor}
+Predictor = LanguageModelPredictor | Seq2SeqPredictor
+
+PREDICTORS: dict[str, type[LanguageModelPredictor] | type[Seq2SeqPredictor]] = {
+    "lm": LanguageModelPredictor,
+    "seq2seq": Seq2SeqPredictor,
+}
 
 
-def load(path: str | Path) -> LanguageModelPredictor:
+def load(path: str | Path) -> Any:
     """Return the predictor of a model folder, or of a run folder's best model. Needs no torch."""
     folder = Path(path)
     if not folder.is_dir():
@@ -34,4 +42,14 @@ def load(path: str | Path) -> LanguageModelPredictor:
     return PREDICTORS[task].from_folder(model, where=folder)
 
 
-__all__ = ["PREDICTORS", "LanguageModelPredictor", "load", "state_from_bytes", "state_to_bytes"]
+__all__ = [
+    "PREDICTORS",
+    "Ensemble",
+    "LanguageModelPredictor",
+    "Prediction",
+    "Predictor",
+    "Seq2SeqPredictor",
+    "load",
+    "state_from_bytes",
+    "state_to_bytes",
+]

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from elman.data.corpus import Corpus
+from elman.data.pair_corpus import PairCorpus
+from elman.data.readers import SourceRecord
 
 from .language_model import LanguageModelPredictor
+from .seq2seq import Seq2SeqPredictor
 
 
-def write_card(predictor: LanguageModelPredictor, valid: dict[str, Any], corpus: Corpus) -> str:
+def language_model_card(predictor: LanguageModelPredictor, valid: dict[str, Any], corpus: Corpus) -> str:
     """Return the text of a model folder's README.md."""
     config, text = predictor.config, predictor.text
-    sources = "\n".join(
-        f"- {source.name.rsplit('/', 1)[-1]}, {source.bytes:,} bytes, SHA-256 {source.sha256}"
-        for source in corpus.sources
-    )
     sizes = ", ".join(map(str, config.hidden_sizes))
     return f"""# Language model
 
@@ -32,7 +32,7 @@ Continues text and suggests next words, one {text.level} at a time. Made with el
 
 Read from:
 
-{sources}
+{_read_from(corpus.sources)}
 
 ## Use
 
@@ -51,3 +51,55 @@ print(model.generate("...", max_tokens=300, temperature=0.7))
 
 It knows only what its text says, and repeats what is in it.
 """
+
+
+def seq2seq_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: PairCorpus) -> str:
+    """Return the text of an encoder-decoder's README.md."""
+    config, sides = predictor.config, predictor.sides
+    ways = "both ways" if config.bidirectional else "one way"
+    scores = "".join(
+        f"| {name.replace('_', ' ')} | {value:.4f} |\n" for name, value in valid.items() if isinstance(value, float)
+    )
+    return f"""# Sequence to sequence
+
+Turns one sequence into another: {sides.source.level}s in, {sides.target.level}s out. Made with elman; runs without \
+PyTorch.
+
+| | |
+|---|---|
+| encoder | {config.num_layers} x {config.cell} {config.encoder_size}, {ways} |
+| decoder | {config.num_decoder_layers} x {config.decoder_cell_name} {config.hidden_size}, \
+attention {config.attention} |
+| size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
+| source | {sides.source.level} level, {len(predictor.source_vocabulary):,} tokens |
+| target | {sides.target.level} level, {len(predictor.target_vocabulary):,} tokens |
+| trained on | {corpus.train_part.count:,} pairs |
+| held out | {valid["count"]:,} sources, greedy |
+{scores}
+Read from:
+
+{_read_from(corpus.sources)}
+
+## Use
+
+```
+elman predict FOLDER sources.txt
+elman evaluate FOLDER pairs.tsv
+```
+
+```python
+import elman
+
+model = elman.load("FOLDER")
+print(model.predict(["..."]))
+print(model.n_best(["..."], beam=5))
+```
+
+It knows only what its pairs say, and says something for every source.
+"""
+
+
+def _read_from(sources: Sequence[SourceRecord]) -> str:
+    return "\n".join(
+        f"- {source.name.rsplit('/', 1)[-1]}, {source.bytes:,} bytes, SHA-256 {source.sha256}" for source in sources
+    )

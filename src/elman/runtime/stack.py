@@ -1,7 +1,8 @@
 """Weights by name to the stack that kernels/ or cells/unroll.py runs; its state as a flat dict, to be sent and stored.
 
 Names are those of torch.nn's modules, one module a layer: `layers.0.weight_ih_l0`, `layers.0.bias_hh_l0`,
-`layers.1.weight_ih_l0_reverse`. State entries are named `layers.0.h`, `layers.0.c`, each (B, H): batch axis first.
+`layers.1.weight_ih_l0_reverse`. State entries are named `layers.0.h`, `layers.0.c`, each (B, H): batch axis first;
+those of the backward direction `layers.0.h_reverse`. A model of several stacks puts the name of each before them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from elman.checkpoint.sealed import parse_tensors, tensor_bytes
 from elman.errors import ModelError
 
 STEPPED_ROWS = 8  # a step of more rows is better shared among threads
+_ENDINGS = ("", "_reverse")  # of the names of the two directions
 
 State = dict[str, npt.NDArray[Any]]
 
@@ -33,7 +35,7 @@ def take(tensors: Tensors, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any
 
 
 class Stack:
-    """Recurrent layers, one after another, in one direction: the causal stack of a language model.
+    """Recurrent layers, one after another, in one direction or both.
 
     By the kernels where they are installed, by NumPy otherwise.
     """
@@ -45,23 +47,31 @@ class Stack:
         input_size: int,
         hidden_sizes: Sequence[int],
         embedding: npt.NDArray[Any] | None = None,
+        *,
+        prefix: str = "",
+        bidirectional: bool = False,
     ) -> None:
         """Take weights by name; with an embedding (V, I), inputs may be its rows' numbers."""
         self.cell = cell
         self.parameters: list[list[LayerParameters]] = []
+        self._prefix, self._endings = prefix, _ENDINGS if bidirectional else _ENDINGS[:1]
         self._embedding = embedding
         self._dense: kernels.Stack | None = None
         self._gathered: kernels.Stack | None = None
         for index, H in enumerate(hidden_sizes):
-            rows, prefix = cell.gates * H, f"layers.{index}."
-            layer = LayerParameters(
-                W=take(tensors, f"{prefix}weight_ih_l0", (rows, input_size)),
-                U=take(tensors, f"{prefix}weight_hh_l0", (rows, H)),
-                b_ih=take(tensors, f"{prefix}bias_ih_l0", (rows,)),
-                b_hh=take(tensors, f"{prefix}bias_hh_l0", (rows,)),
+            self.parameters.append(
+                [self._layer(tensors, f"{prefix}layers.{index}.", end, input_size, H) for end in self._endings]
             )
-            self.parameters.append([layer])
-            input_size = H
+            input_size = H * len(self._endings)
+
+    def _layer(self, tensors: Tensors, name: str, ending: str, input_size: int, hidden_size: int) -> LayerParameters:
+        rows = self.cell.gates * hidden_size
+        return LayerParameters(
+            W=take(tensors, f"{name}weight_ih_l0{ending}", (rows, input_size)),
+            U=take(tensors, f"{name}weight_hh_l0{ending}", (rows, hidden_size)),
+            b_ih=take(tensors, f"{name}bias_ih_l0{ending}", (rows,)),
+            b_hh=take(tensors, f"{name}bias_hh_l0{ending}", (rows,)),
+        )
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of zeros."""
@@ -70,9 +80,11 @@ class Stack:
     def run(
         self, x: npt.NDArray[Any], state: State, lengths: npt.NDArray[Any] | None = None
     ) -> tuple[npt.NDArray[Any], State]:
-        """Return the outputs (B, T, H) of inputs (B, T, I), or of rows (B, T) of the embedding, and the state after."""
-        names = self.cell.states
-        nested = tuple((tuple(state[f"layers.{i}.{name}"] for name in names),) for i in range(len(self.parameters)))
+        """Return the outputs (B, T, D*H) of inputs (B, T, I) or of rows (B, T) of the embedding, and the last state."""
+        nested = tuple(
+            tuple(tuple(state[name] for name in self._names(index, ending)) for ending in self._endings)
+            for index in range(len(self.parameters))
+        )
         ids = x.dtype.kind in "iu"
         if self._embedding is not None and ids and len(self._embedding) > kernels.TABLE_ROWS:
             x, ids = self._embedding[x], False
@@ -97,19 +109,28 @@ class Stack:
         """Pack the weights with the product of every row of the embedding in the place of the bottom W."""
         if self._gathered is None:
             assert self._embedding is not None
-            (bottom,), *above = self.parameters
-            products = self._embedding @ bottom.W.T
-            if bottom.b_ih is not None:
-                products += bottom.b_ih
-            table = LayerParameters(products, bottom.U, None, bottom.b_hh)
-            self._gathered = kernels.Stack(self.cell, [[table], *above], table=True)
+            bottom, *above = self.parameters
+            tables = [self._table(direction, self._embedding) for direction in bottom]
+            self._gathered = kernels.Stack(self.cell, [tables, *above], table=True)
         return self._gathered
+
+    @staticmethod
+    def _table(bottom: LayerParameters, embedding: npt.NDArray[Any]) -> LayerParameters:
+        products = embedding @ bottom.W.T
+        if bottom.b_ih is not None:
+            products += bottom.b_ih
+        return LayerParameters(products, bottom.U, None, bottom.b_hh)
+
+    def _names(self, index: int, ending: str) -> list[str]:
+        """The names of a layer's states in one direction."""
+        return [f"{self._prefix}layers.{index}.{name}{ending}" for name in self.cell.states]
 
     def _flat(self, state: unroll.StackState) -> State:
         return {
-            f"layers.{index}.{name}": array
-            for index, (layer,) in enumerate(state)
-            for name, array in zip(self.cell.states, layer, strict=True)
+            name: array
+            for index, layer in enumerate(state)
+            for ending, arrays in zip(self._endings, layer, strict=True)
+            for name, array in zip(self._names(index, ending), arrays, strict=True)
         }
 
 

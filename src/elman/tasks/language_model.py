@@ -11,13 +11,12 @@ every prompt begins with, and may never find its way out of it: so now and then 
 2018, do the same). Dropout is on the embedding's output, between layers and before the
 readout (Zaremba et al., 2014); variational dropout has one mask a stretch (Gal and Ghahramani, 2016).
 
-Starting weights: recurrent matrices orthogonal gate by gate (Saxe et al., 2014), forget gates open (bias 1; Jozefowicz
-et al., 2015), the embedding of `<unk>` zero, for it may never be seen in training.
+Starting weights: those of nn/stack.py, and zero for the embedding of `<unk>`, which may never be seen in training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -34,11 +33,6 @@ from elman.runtime.language_model import LanguageModelConfig, LanguageModelPredi
 Carry = dict[str, Tensor] | None  # by name, each (B, H)
 
 PREVIEW_TOKENS = 160
-_LAYERS: dict[str, Callable[..., elman.nn.RNN | elman.nn.GRU | elman.nn.LSTM]] = {
-    "elman": elman.nn.RNN,
-    "gru": elman.nn.GRU,
-    "lstm": elman.nn.LSTM,
-}
 
 
 class LanguageModelNetwork(nn.Module):
@@ -49,13 +43,10 @@ class LanguageModelNetwork(nn.Module):
         self.config = config
         self._states = config.build_cell().states
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
-        self.layers = nn.ModuleList()
-        input_size = config.embedding_size
-        for hidden_size in config.hidden_sizes:
-            extra = {"nonlinearity": config.activation} if config.cell == "elman" else {}
-            self.layers.append(_LAYERS[config.cell](input_size, hidden_size, **extra))
-            input_size = hidden_size
-        self.readout = nn.Linear(input_size, vocabulary_size)
+        self.layers = elman.nn.recurrent_layers(
+            config.cell, config.activation, config.embedding_size, config.hidden_sizes
+        )
+        self.readout = nn.Linear(config.hidden_sizes[-1], vocabulary_size)
         if config.tie_weights:
             self.readout.weight = self.embedding.weight
         self._initialize()
@@ -63,15 +54,7 @@ class LanguageModelNetwork(nn.Module):
     def _initialize(self) -> None:
         scale = self.config.embedding_size**-0.5 if self.config.tie_weights else 0.3
         nn.init.normal_(self.embedding.weight, std=scale)
-        for layer, H in zip(self.layers, self.config.hidden_sizes, strict=True):
-            for name, parameter in layer.named_parameters():
-                if "bias" in name:
-                    nn.init.zeros_(parameter)
-                elif "weight_hh" in name:
-                    for gate in torch.split(parameter.detach(), H):
-                        nn.init.orthogonal_(gate)
-            if self.config.cell == "lstm":
-                nn.init.ones_(dict(layer.named_parameters())["bias_ih_l0"].detach()[H : 2 * H])
+        elman.nn.start_recurrent(self.layers)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
             self.readout.bias.zero_()
@@ -98,7 +81,7 @@ class LanguageModelNetwork(nn.Module):
         x = ids if rate == 0.0 else elman.nn.dropout(self.embedding(ids), rate, rng, shared_over_time=shared)
         next_state: dict[str, Tensor] = {}
         names = self._states
-        layer: Any  # one of _LAYERS
+        layer: Any  # of recurrent_layers
         for index, layer in enumerate(self.layers):
             given = None if state is None else tuple(state[f"layers.{index}.{name}"][None] for name in names)
             hx = given[0] if given and len(names) == 1 else given

@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, PositiveInt, model_validator
 
 from elman.cells import CELLS
-from elman.config import Values
+from elman.config import Values, table
 from elman.data.corpus import TextConfig
 
 RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # of adamw, at 256 hidden units
@@ -62,7 +62,7 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
 
     flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
     """
-    model, training = _table(given, "model"), _table(given, "training")
+    model, training = table(given, "model"), table(given, "training")
     chosen_budget = {} if {"steps", "epochs", "minutes"} & set(training) else {"minutes": _default_minutes(tokens)}
     cell = model.get("cell", "lstm")
     cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
@@ -148,11 +148,6 @@ def _recurrent_weights(cell: str, hidden: int, inputs: int) -> int:
 def _default_minutes(tokens: int) -> float:
     """Ten minutes for a million tokens or more, one for a hundred thousand or less."""
     return round(min(10.0, max(1.0, tokens / 1e5)), 1)
-
-
-def _table(given: Values, name: str) -> Values:
-    table = given.get(name, {})
-    return table if isinstance(table, dict) else {}
 
 
 def _is_positive(value: Any) -> bool:

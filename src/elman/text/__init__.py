@@ -3,6 +3,6 @@
 from .codec import TextCodec
 from .normalize import NORMALIZERS
 from .tokenizers import TOKENIZERS, Tokenizer
-from .vocabulary import UNKNOWN, Vocabulary
+from .vocabulary import END, START, UNKNOWN, Vocabulary
 
-__all__ = ["NORMALIZERS", "TOKENIZERS", "UNKNOWN", "TextCodec", "Tokenizer", "Vocabulary"]
+__all__ = ["END", "NORMALIZERS", "START", "TOKENIZERS", "UNKNOWN", "TextCodec", "Tokenizer", "Vocabulary"]

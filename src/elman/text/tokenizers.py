@@ -3,6 +3,7 @@
     char   every Unicode character
     word   words, numbers, single punctuation marks, line ends; each Chinese or Japanese character by itself.
            Spaces are implied: decoding puts them back where English and Chinese would have them
+    space  what stands between spaces, whatever it is made of; decoding puts one space between two tokens
     byte   the bytes of UTF-8, written <0x41>: 256 tokens, lossless by nature
 
 A tokenizer cuts (`split`), makes decoders, and makes indexers: an indexer turns a long text into numbers by first
@@ -16,7 +17,7 @@ import codecs
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import numpy as np
@@ -120,7 +121,20 @@ class WordTokenizer:
         return WordDecoder()
 
     def indexer(self) -> Indexer:
-        return WordIndexer()
+        return WordIndexer(self.split)
+
+
+class SpaceTokenizer:
+    """What stands between spaces, tabs and line ends."""
+
+    def split(self, text: str) -> list[str]:
+        return text.split()
+
+    def decoder(self) -> Decoder:
+        return SpaceDecoder()
+
+    def indexer(self) -> Indexer:
+        return WordIndexer(self.split)
 
 
 class ByteDecoder:
@@ -161,6 +175,21 @@ class WordDecoder:
         return ""
 
 
+class SpaceDecoder:
+    """Puts one space between two tokens."""
+
+    def __init__(self) -> None:
+        self._space = ""
+
+    def push(self, token: str) -> str:
+        text = self._space + token
+        self._space = " "
+        return text
+
+    def flush(self) -> str:
+        return ""
+
+
 class CharIndexer:
     """Numbers characters through a table over all code points: no Python loop over the text."""
 
@@ -191,14 +220,15 @@ class ByteIndexer:
 
 
 class WordIndexer:
-    """Numbers words through a dict."""
+    """Numbers words, or whatever `split` gives, through a dict."""
 
-    def __init__(self) -> None:
+    def __init__(self, split: Callable[[str], list[str]]) -> None:
+        self._split = split
         self._number_of: dict[str, int] = {}
         self.tokens: list[str] = []
 
     def index(self, text: str) -> npt.NDArray[np.uint32]:
-        words = word_pattern().findall(text)
+        words = self._split(text)
         for word in dict.fromkeys(words):
             if word not in self._number_of:
                 self._number_of[word] = len(self.tokens)
@@ -206,4 +236,9 @@ class WordIndexer:
         return np.fromiter(map(self._number_of.__getitem__, words), np.uint32, len(words))
 
 
-TOKENIZERS: dict[str, Tokenizer] = {"char": CharTokenizer(), "word": WordTokenizer(), "byte": ByteTokenizer()}
+TOKENIZERS: dict[str, Tokenizer] = {
+    "char": CharTokenizer(),
+    "word": WordTokenizer(),
+    "space": SpaceTokenizer(),
+    "byte": ByteTokenizer(),
+}

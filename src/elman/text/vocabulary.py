@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 UNKNOWN = "<unk>"
+START, END = "<s>", "</s>"  # of a target; the first reserved tokens where there are targets
+START_ID, END_ID = 1, 2
 
 
 class Vocabulary:

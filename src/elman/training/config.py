@@ -16,7 +16,7 @@ class TrainingConfig(Config):
     epochs: PositiveFloat | None = None  # passes over the training data
     minutes: PositiveFloat | None = None  # of wall time; the schedule bends to it
     batch_size: PositiveInt  # sequences side by side
-    bptt_steps: PositiveInt  # tokens between two truncations of the gradient
+    bptt_steps: PositiveInt | None = None  # tokens between two truncations of the gradient, where a task has them
     accumulate_steps: PositiveInt = 1  # batches summed for one update
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat  # the highest of the schedule

@@ -19,6 +19,9 @@ class Task(Protocol):
 
     batches_per_epoch: int
 
+    def build(self) -> nn.Module:
+        """Return a new model with the weights that training starts from."""
+
     def start(self) -> Position:
         """Return where training begins."""
 

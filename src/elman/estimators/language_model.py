@@ -1,20 +1,18 @@
-"""One class a task: fit, generate or predict, evaluate, save, over experiment (to learn) and runtime (to use)."""
+"""The language model as a Python class."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.config import Values, merged
-from elman.errors import ConfigError, DataError, Interrupted, missing_package
-from elman.experiment_config import layered
-from elman.runtime import LanguageModelPredictor, load
+from elman.errors import DataError
+from elman.runtime import LanguageModelPredictor
+
+from .learner import Learner
 
 if TYPE_CHECKING:
     from elman.data.readers import MemoryText
-    from elman.training.progress import Display
 
 
 class LanguageModel:
@@ -47,10 +45,7 @@ class LanguageModel:
             "embedding_size": embedding_size,
             "dropout": dropout,
         }
-        self._given: Values = merged(
-            config or {}, {"model": _without_none(model), "data": _without_none({"level": level}), "seed": seed}
-        )
-        self._predictor: LanguageModelPredictor | None = None
+        self._learner = Learner("lm", config, {"model": model, "data": {"level": level}, "seed": seed})
 
     def fit(
         self,
@@ -69,34 +64,20 @@ class LanguageModel:
         text is a path, the name of a data set, or the texts themselves: a list, or a column of a DataFrame. With run,
         everything is kept in that folder, and `elman resume` can go on from it.
         """
-        try:
-            from elman.experiment import train
-        except ModuleNotFoundError as error:
-            raise missing_package(error) or error from None
-
-        budget = _without_none({"minutes": minutes, "epochs": epochs, "steps": steps})
-        given = layered(self._given, {"training": budget})
-        with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
-            out = Path(run) if run is not None else Path(scratch) / "run"
-            held_out = [] if valid is None else [_source(valid)]
-            display = _display(verbose=verbose)
-            try:
-                result = train([_source(text)], out, given, display, valid=held_out, overwrite=overwrite)
-            except Interrupted as stop:
-                if run is not None:
-                    raise
-                self._predictor = load(out) if (out / "model").is_dir() else None
-                kept = "the best model so far is kept" if self._predictor else "nothing was validated yet"
-                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{kept}; give run= to go on later") from None
-            self._predictor = load(out)
-        return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
+        return self._learner.fit(
+            [_source(text)],
+            budget={"minutes": minutes, "epochs": epochs, "steps": steps},
+            valid=[] if valid is None else [_source(valid)],
+            run=run,
+            overwrite=overwrite,
+            verbose=verbose,
+        )
 
     @property
     def predictor(self) -> LanguageModelPredictor:
         """The trained model."""
-        if self._predictor is None:
-            raise ConfigError("the model is not trained yet", hint="call fit first, or use elman.load")
-        return self._predictor
+        predictor: LanguageModelPredictor = self._learner.predictor
+        return predictor
 
     def generate(self, prompt: str = "", **options: Any) -> str:
         """Return the prompt and its continuation; options are those of LanguageModelPredictor.generate."""
@@ -123,10 +104,6 @@ class LanguageModel:
         self.predictor.save(path)
 
 
-def _without_none(values: Mapping[str, Any]) -> Values:
-    return {key: value for key, value in values.items() if value is not None}
-
-
 def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryText:
     from elman.data.readers import MemoryText
 
@@ -137,11 +114,3 @@ def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryText:
     if wrong:
         raise DataError(f"{wrong}, expected text", hint="leave out what is missing")
     return MemoryText(texts)
-
-
-def _display(*, verbose: bool) -> Display:
-    from rich.console import Console
-
-    from elman.training.progress import ConsoleDisplay, Silence
-
-    return ConsoleDisplay(Console(stderr=True)) if verbose else Silence()

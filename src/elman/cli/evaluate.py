@@ -1,0 +1,116 @@
+"""elman evaluate: the metrics of a model, on data of the user's or on the run's own held-out part. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from elman.errors import ConfigError, DataError
+
+from .console import print_json, say
+from .options import Json, Run, numbers
+
+if TYPE_CHECKING:
+    from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
+
+OF_PAIRS = ("beam", "columns", "format", "target_file", "ensemble")  # options that are about sources and targets
+
+
+def evaluate(
+    run: Run,
+    data: Annotated[list[str] | None, typer.Argument(metavar="[DATA]...", help="Files.  [the held-out part]")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the text.")] = None,
+    beam: Annotated[int | None, typer.Option(min=1, help="seq2seq: hypotheses kept; 1 is greedy.  [1]")] = None,
+    columns: Annotated[
+        str | None, typer.Option(metavar="S,T", help="seq2seq: columns.  [1,2; more are references]")
+    ] = None,
+    format: Annotated[str | None, typer.Option(metavar="NAME", help="seq2seq: tsv or jsonl.  [auto]")] = None,  # noqa: A002
+    target_file: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="seq2seq: the targets, where DATA holds sources alone.")
+    ] = None,
+    ensemble: Annotated[
+        list[Path] | None, typer.Option(metavar="RUN", help="seq2seq: average with this model too; repeatable.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a model: perplexity of a text, error rates of pairs."""
+    options = locals()
+    from elman.runtime import load
+
+    predictor = load(run)
+    try:
+        if predictor.task == "lm":
+            for_pairs = [name for name in OF_PAIRS if options[name] is not None]
+            if for_pairs:
+                raise ConfigError(f"--{for_pairs[0].replace('_', '-')} is for seq2seq, given a language model")
+            metrics = _of_text(predictor, run, data, encoding)
+        else:
+            metrics = _of_pairs(predictor, run, options)
+    except DataError as error:
+        raise DataError(error.message, hint=error.hint, where=error.where or ", ".join(data or [str(run)])) from None
+    if as_json:
+        print_json(metrics)
+        return
+    for name, value in metrics.items():
+        print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value}")
+
+
+def _of_text(
+    predictor: LanguageModelPredictor, run: Path, data: list[str] | None, encoding: str | None
+) -> dict[str, Any]:
+    from elman.data.corpus import Corpus
+
+    metrics = predictor.evaluate(_texts(data, encoding) if data else Corpus.open(_data_of(run)).ids("valid"))
+    if metrics["unknown"]:
+        say(f"{metrics['unknown']:,} of {metrics['count']:,} tokens are unknown to the model")
+    return metrics
+
+
+def _of_pairs(predictor: Seq2SeqPredictor, run: Path, options: dict[str, Any]) -> dict[str, Any]:
+    from elman.data.pair_corpus import PairCorpus, grouped
+    from elman.runtime import Ensemble, load
+
+    data = options["data"]
+    examples = (
+        grouped(_pairs(data, options), predictor.sides.source) if data else PairCorpus.open(_data_of(run)).valid()
+    )
+    others = [load(path) for path in options["ensemble"] or ()]
+    return Ensemble([predictor, *others]).evaluate(examples, beam=options["beam"] or 1)
+
+
+def _texts(paths: list[str], encoding: str | None) -> Iterator[str]:
+    from elman.data.readers import TextSource
+
+    for path in paths:
+        yield from TextSource(path, encoding=encoding, notify=say).blocks()
+
+
+def _pairs(paths: list[str], options: dict[str, Any]) -> Iterator[Any]:
+    from itertools import zip_longest
+
+    from elman.data.pairs import read_pairs
+    from elman.data.readers import TextSource
+
+    def opened(path: str) -> TextSource:
+        return TextSource(path, encoding=options["encoding"], notify=say)
+
+    columns = numbers(options["columns"])
+    for path, target in zip_longest(paths, options["target_file"] or ()):
+        if path is None:
+            raise ConfigError("--target-file: given more files than DATA", hint="one a file of sources")
+        yield from read_pairs(
+            opened(path), columns=columns, format=options["format"] or "auto", target=opened(target) if target else None
+        )
+
+
+def _data_of(run: Path) -> Path:
+    """Where the run's own held-out part lies."""
+    from elman.checkpoint import is_run_folder
+
+    if not is_run_folder(run):
+        hint = f"give data: elman evaluate {run} FILE"
+        raise ConfigError("a model folder has no held-out part of its own", hint=hint, where=str(run))
+    return run / "data"

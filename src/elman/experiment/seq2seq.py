@@ -1,0 +1,137 @@
+"""The encoder-decoder's recipe: files of pairs in, to ids of both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from elman.config import Values
+from elman.data.pair_corpus import PairCorpus, SideConfig, prepare_pairs
+from elman.data.pairs import MemoryPairs, Pair, read_pairs, refuse_extra_targets
+from elman.errors import ConfigError
+from elman.experiment_config import Seq2SeqRun, resolve_seq2seq
+from elman.runtime.card import seq2seq_card
+from elman.runtime.seq2seq import Seq2SeqPredictor
+from elman.runtime.seq2seq_config import SidesConfig
+from elman.tasks.seq2seq import Seq2SeqTask
+from elman.tasks.seq2seq_config import PairDataConfig, level_of, operations_per_token
+
+from .recipe import Notify, Opened, Sources, told_budget, told_machine
+
+NOUNS = {"char": "characters", "word": "words", "byte": "bytes"}
+
+
+class Seq2SeqRecipe:
+    """A Recipe."""
+
+    task = "seq2seq"
+    run = Seq2SeqRun
+
+    def resolve(self, given: Values, data: PairCorpus | None, flops: float) -> Seq2SeqRun:
+        if data is None:
+            return resolve_seq2seq(given, flops=flops)
+        config = resolve_seq2seq(
+            given,
+            pairs=data.train_part.count,
+            source_tokens=data.train_part.source.tokens,
+            target_tokens=data.train_part.target.tokens,
+            vocabulary=len(data.target_vocabulary),
+            flops=flops,
+        )
+        levels = {"source_level": data.source_side.level, "target_level": data.target_side.level}
+        return config.model_copy(update={"data": config.data.model_copy(update=levels)})
+
+    def prepare(self, folder: Path, given: Values, sources: Sources, notify: Notify) -> PairCorpus:
+        early = resolve_seq2seq(given)
+        data = early.data
+        train = list(_training_pairs(sources.train, sources.targets, data))
+        valid = list(_pairs(sources.valid, sources.valid_targets, data)) if sources.valid else None
+        source_level = data.source_level or level_of(pair.source for pair in train)
+        target_level = data.target_level or level_of(pair.targets[0] for pair in train)
+        everything = (*sources.train, *sources.targets, *sources.valid, *sources.valid_targets)
+        return prepare_pairs(
+            folder,
+            train,
+            SideConfig(level=source_level, normalize=data.normalize),
+            SideConfig(level=target_level, normalize=data.normalize),
+            valid=valid,
+            valid_fraction=data.valid_fraction,
+            min_frequency=data.min_frequency,
+            vocabulary_size=data.vocabulary_size,
+            seed=early.seed,
+            records=lambda: [source.record for source in everything],
+            notify=notify,
+        )
+
+    def open(self, folder: Path) -> PairCorpus:
+        return PairCorpus.open(folder)
+
+    def build(self, config: Seq2SeqRun, data: PairCorpus) -> Seq2SeqTask:
+        training = config.training
+        return Seq2SeqTask(
+            data,
+            config.model,
+            SidesConfig(source=data.source_side, target=data.target_side, longest_ratio=data.longest_ratio),
+            batch_size=training.batch_size,
+            seed=config.seed,
+            validate_tokens=training.validate_tokens or None,
+        )
+
+    def operations(self, config: Seq2SeqRun, data: PairCorpus) -> float:
+        model = config.model
+        return operations_per_token(
+            cell=model.cell,
+            num_layers=model.num_layers,
+            bidirectional=model.bidirectional,
+            hidden=model.hidden_size,
+            ratio=data.train_part.source.tokens / data.train_part.target.tokens,
+            vocabulary=len(data.target_vocabulary),
+        )
+
+    def evaluate(self, predictor: Seq2SeqPredictor, data: PairCorpus) -> dict[str, Any]:
+        return predictor.evaluate(data.valid())
+
+    def card(self, predictor: Seq2SeqPredictor, valid: dict[str, Any], data: PairCorpus) -> str:
+        return seq2seq_card(predictor, valid, data)
+
+    def told(self, config: Seq2SeqRun, data: PairCorpus) -> Iterator[str]:
+        model, training = config.model, config.training
+        sides = [
+            f"{name} by {NOUNS[side.level]}, {len(vocabulary):,} different"
+            for name, side, vocabulary in (
+                ("sources", data.source_side, data.source_vocabulary),
+                ("targets", data.target_side, data.target_vocabulary),
+            )
+        ]
+        held_out = f"{data.valid_part.count:,} sources held out"
+        yield f"{data.train_part.count:,} pairs to train on, {held_out}; {'; '.join(sides)}"
+        ways = "both ways" if model.bidirectional else "one way"
+        yield (
+            f"encoder {model.num_layers} x {model.cell} {model.encoder_size}, {ways}; decoder "
+            f"{model.num_decoder_layers} x {model.decoder_cell_name} {model.hidden_size}; attention {model.attention}; "
+            f"embedding {model.embedding_size}, dropout {model.dropout:g}, label smoothing {model.label_smoothing:g}"
+        )
+        yield (
+            f"batches of {training.batch_size} pairs; {training.optimizer} at {training.learning_rate:g}; "
+            f"{told_machine(training)}; {told_budget(training)}"
+        )
+
+
+def _training_pairs(sources: Sequence[Opened], targets: Sequence[Opened], data: PairDataConfig) -> Iterator[Pair]:
+    found = _pairs(sources, targets, data)
+    return found if data.extra_targets else refuse_extra_targets(found)
+
+
+def _pairs(sources: Sequence[Opened], targets: Sequence[Opened], data: PairDataConfig) -> Iterator[Pair]:
+    """The pairs of all sources, each with the target file of its place where there are such."""
+    if len(targets) > len(sources):
+        raise ConfigError(
+            f"given {len(targets)} files of targets for {len(sources)} of sources", hint="one for each, in one order"
+        )
+    for source, target in zip_longest(sources, targets):
+        if isinstance(source, MemoryPairs):
+            yield from source.pairs()  # with both sides in them
+        else:
+            yield from read_pairs(source, columns=data.columns, format=data.format, target=target)

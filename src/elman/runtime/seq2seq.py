@@ -1,0 +1,261 @@
+"""The encoder-decoder at work: any sequence to another, from a model folder alone.
+
+    m, s_0     = encoder(source </s>)             outputs of both directions, projected to H where they are larger; the
+                                                  last states through the bridge: tanh(W h + b) for h, W c + b for c
+    s_t        = decoder(embedding[y_(t-1)], s_(t-1))        y_0 = <s>
+    h~_t       = tanh(W [c_t; s_t] + b)           c_t = attention(s_t, m); without attention h~ is s
+    p(y_t)     = softmax(V h~_t + b)              until </s>
+
+Sutskever et al. (2014); attention and the attentional output h~: Luong et al. (2015), equations 3 and 5; input feeding,
+where s_t also sees h~_(t-1): the same, section 3.3. By the kernels, or NumPy over the cells. Padding is never read: the
+encoder's rows end at their lengths, and attention gives what is padded no share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elman import kernels
+from elman.cells.readout import log_softmax
+from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.config import validated
+from elman.data.padded import IGNORED, pad_sources, pad_targets
+from elman.data.pair_corpus import Example
+from elman.errors import ConfigError, ModelError
+from elman.metrics import Mean
+from elman.text import END, Vocabulary
+
+from .attention import Attention
+from .ensemble import Ensemble, Prediction
+from .seq2seq_config import Seq2SeqConfig, SidesConfig
+from .stack import Stack, State, take
+
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Attention as a matrix (target tokens, source tokens), the ends of both included; each row sums to one."""
+
+    source: list[str]
+    target: list[str]
+    shares: Array
+
+
+class Seq2SeqPredictor:
+    """A trained encoder-decoder."""
+
+    task = "seq2seq"
+
+    def __init__(
+        self,
+        config: Seq2SeqConfig,
+        sides: SidesConfig,
+        source_vocabulary: Vocabulary,
+        target_vocabulary: Vocabulary,
+        tensors: Tensors,
+        card: str = "",
+    ) -> None:
+        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        self.config, self.sides, self.tensors, self.card = config, sides, tensors, card
+        self.source_vocabulary, self.target_vocabulary = source_vocabulary, target_vocabulary
+        try:
+            self.source_codec = sides.source.codec(source_vocabulary)
+            self.target_codec = sides.target.codec(target_vocabulary)
+        except ValueError as error:
+            raise ModelError(str(error), where="vocabulary.json") from None
+        E, H, M = config.embedding_size, config.hidden_size, config.memory_size
+        self._encoder = Stack(
+            config.build_cell("encoder"),
+            tensors,
+            E,
+            [config.encoder_size] * config.num_layers,
+            take(tensors, "encoder.embedding.weight", (len(source_vocabulary), E)),
+            prefix="encoder.",
+            bidirectional=config.bidirectional,
+        )
+        self._embedding = take(tensors, "decoder.embedding.weight", (len(target_vocabulary), E))
+        self._decoder = Stack(
+            config.build_cell("decoder"),
+            tensors,
+            E + H if config.input_feeding else E,
+            [H] * config.num_decoder_layers,
+            None if config.input_feeding else self._embedding,
+            prefix="decoder.",
+        )
+        self._bridges = {}
+        for layer, state, _ in config.bridges if config.bridge == "linear" else ():
+            name = f"bridge.{layer}_{state}"
+            self._bridges[layer, state] = take(tensors, f"{name}.weight", (H, M)), take(tensors, f"{name}.bias", (H,))
+        attends = config.attention != "none"
+        self._attention = Attention(config.attention, tensors, H) if attends else None
+        self._memory = take(tensors, "memory.weight", (H, M)) if attends and M != H else None
+        self._combine = take(tensors, "combine.weight", (H, 2 * H)) if attends else None
+        self._combine_bias = take(tensors, "combine.bias", (H,)) if attends else None
+        self._V = take(tensors, "readout.weight", (len(target_vocabulary), H))
+        self._b = take(tensors, "readout.bias", (len(target_vocabulary),))
+
+    @classmethod
+    def from_folder(cls, model: ModelFolder, *, where: Path) -> Seq2SeqPredictor:
+        """Build the predictor from what a model folder holds."""
+        try:
+            config = validated(Seq2SeqConfig, model.config.get("model", {}))
+            sides = validated(SidesConfig, model.config.get("text", {}))
+        except ConfigError as error:
+            raise _damaged(error.message, where / "config.json") from None
+        try:
+            source, target = (Vocabulary(model.vocabularies.get(side, [])) for side in ("source", "target"))
+        except ValueError as error:
+            raise _damaged(str(error), where / "vocabulary.json") from None
+        try:
+            return cls(config, sides, source, target, model.tensors, model.card)
+        except ModelError as error:
+            raise _damaged(error.message, where / (error.where or "")) from None
+
+    @property
+    def num_parameters(self) -> int:
+        """The number of weights."""
+        return sum(tensor.size for tensor in self.tensors.values())
+
+    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
+        """Write a model folder, with a new card or the one that the model came with.
+
+        A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
+        """
+        config = {
+            "task": self.task,
+            "model": self.config.model_dump(mode="json"),
+            "text": self.sides.model_dump(mode="json"),
+        }
+        vocabularies = {"source": list(self.source_vocabulary.tokens), "target": list(self.target_vocabulary.tokens)}
+        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+
+    # One step at a time
+
+    def encode(self, ids: Ids, lengths: Ids) -> tuple[State, State]:
+        """Return the decoder's first state and the context, B rows each, of sources (B, S) that end at their lengths.
+
+        The context is what stays as it is while a target is written: memory, keys and lengths.
+        """
+        outputs, last = self._encoder.run(ids, self._encoder.initial_state(len(ids)), lengths)
+        state = {
+            f"decoder.layers.{layer}.{name}": self._bridged(layer, name, last, of)
+            for layer, name, of in self.config.bridges
+        }
+        if self.config.input_feeding:
+            state["feed"] = np.zeros((len(ids), self.config.hidden_size), self._V.dtype)
+        context: State = {"lengths": lengths}
+        if self._attention is not None:
+            memory = outputs if self._memory is None else outputs @ self._memory.T
+            context |= {"memory": memory, "keys": self._attention.keys(memory)}
+        return state, context
+
+    def _bridged(self, layer: int, name: str, last: State, of: str) -> Array:
+        if self.config.bridge == "copy":
+            return last[f"encoder.{of}"]
+        endings = ("", "_reverse")[: self.config.num_directions]
+        W, b = self._bridges[layer, name]
+        given = np.concatenate([last[f"encoder.{of}{ending}"] for ending in endings], axis=1) @ W.T + b
+        bridged: Array = np.tanh(given) if name == "h" else given
+        return bridged
+
+    def step(self, tokens: Ids, state: State, context: State) -> tuple[Array, State]:
+        """Return the log probabilities (B*K, V) of the next tokens after tokens (B*K,), and the next state.
+
+        K rows of each of the context's B sources stand together.
+        """
+        _, h, state = self._read(tokens[:, None], state, context)
+        return log_softmax(h[:, 0] @ self._V.T + self._b), state
+
+    def _read(self, tokens: Ids, state: State, context: State) -> tuple[Array, Array, State]:
+        """Return the decoder's outputs s and what the readout is given, h~, both (B*K, T, H), and the state after."""
+        if not self.config.input_feeding:
+            s, state = self._decoder.run(tokens, state)
+            return s, self._attended(s, context), state
+        steps = []
+        for column in tokens.T:
+            x = np.concatenate([self._embedding[column], state["feed"]], axis=1)
+            s, after = self._decoder.run(x[:, None], state)
+            h = self._attended(s, context)
+            steps.append((s, h))
+            state = {**after, "feed": h[:, 0]}
+        s, h = (np.concatenate(arrays, axis=1) for arrays in zip(*steps, strict=True))
+        return s, h, state
+
+    def _attended(self, s: Array, context: State) -> Array:
+        if self._attention is None or self._combine is None:
+            return s
+        a = self._shares(s, context)
+        c = (a @ context["memory"]).reshape(s.shape)
+        h: Array = np.tanh(np.concatenate([c, s], axis=-1) @ self._combine.T + self._combine_bias)
+        return h
+
+    def _shares(self, s: Array, context: State) -> Array:
+        """Return the attention (B, K*T, S) of the decoder's outputs (B*K, T, H) to the tokens of their sources."""
+        assert self._attention is not None
+        B, _, H = context["keys"].shape
+        return self._attention.weights(s.reshape(B, -1, H), context["keys"], context["lengths"])
+
+    # Whole sequences
+
+    def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[str]:
+        """Return the likeliest target of each source: greedy, or the best of a beam."""
+        found = self.n_best(sources, beam=beam, length_penalty=length_penalty)
+        return [predictions[0].text for predictions in found]
+
+    def n_best(self, sources: Iterable[str], *, beam: int = 5, length_penalty: float = 1.0) -> list[list[Prediction]]:
+        """Return up to `beam` targets of each source with their scores, best first."""
+        return Ensemble([self]).predict(sources, beam=beam, length_penalty=length_penalty)
+
+    def align(self, source: str, target: str) -> Alignment:
+        """Return the attention that each token of a target, as it is written, gives to each token of the source."""
+        if self._attention is None:
+            raise ConfigError("the model has no attention", hint="train with --attention dot, general or additive")
+        state, context = self.encode(*pad_sources([self.source_codec.encode(source)]))
+        inputs, _ = pad_targets([self.target_codec.encode(target)])
+        s, _, _ = self._read(inputs, state, context)
+        return Alignment(
+            [*self.source_codec.tokens(source), END],
+            [*self.target_codec.tokens(target), END],
+            self._shares(s, context)[0],
+        )
+
+    def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 256) -> Mean:
+        """Return the cross-entropy in nats of the targets' tokens, their ends included, each after the right ones."""
+        total = Mean()
+        order = sorted(range(len(pairs)), key=lambda row: len(pairs[row][0]))
+        for first in range(0, len(order), batch_size):
+            rows = [pairs[row] for row in order[first : first + batch_size]]
+            state, context = self.encode(*pad_sources([self.source_codec.encode(source) for source, _ in rows]))
+            inputs, targets = pad_targets([self.target_codec.encode(target) for _, target in rows])
+            _, h, _ = self._read(inputs, state, context)
+            total += Mean(self._loss(h, targets), int((targets != IGNORED).sum()))
+        return total
+
+    def _loss(self, h: Array, targets: Ids) -> float:
+        counted = targets != IGNORED
+        if not kernels.available():
+            log_p = log_softmax(h[counted] @ self._V.T + self._b)
+            return -float(np.take_along_axis(log_p, targets[counted][:, None], -1).sum(dtype=np.float64))
+        V, b = np.ascontiguousarray(self._V), np.ascontiguousarray(self._b)
+        x = np.ascontiguousarray(h.reshape(-1, V.shape[1]))
+        return float(kernels.cross_entropy(x, V, b, targets.ravel()).sum())
+
+    def measure(self, examples: Sequence[Example], *, beam: int = 1) -> dict[str, float]:
+        """Return the loss of the first references, and how the predictions agree with any of them."""
+        return Ensemble([self]).measure(examples, beam=beam)
+
+    def evaluate(self, examples: Iterable[Example], *, beam: int = 1) -> dict[str, Any]:
+        """Return loss, exact match and error rates of sources with their references; with sacrebleu, BLEU and chrF."""
+        return Ensemble([self]).evaluate(examples, beam=beam)
+
+
+def _damaged(what: str, where: Path) -> ModelError:
+    return ModelError(what, hint="the folder is damaged", where=str(where))

@@ -1,0 +1,138 @@
+"""What an encoder-decoder's training can be told, and what it chooses where it is told nothing.
+
+- levels: a side whose pieces between spaces are few and come again and again (phones, tags) is read by words, any other
+  by characters;
+- size: the largest hidden size with which the budget reads the pairs EPOCHS times, and no larger than they can fill;
+- depth: two layers where there are pairs enough for them;
+- dropout and label smoothing: for a model that will read its pairs many times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
+from pydantic import Field, PositiveInt, model_validator
+
+from elman.cells import CELLS
+from elman.config import Config, Values, table
+
+Level = Literal["char", "word", "byte"]
+
+RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 256 hidden units
+EPOCHS = 20
+HIDDEN_SIZES: tuple[int, ...] = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512)
+FULL_SIZE_TOKENS, FULL_SIZE = 8e5, 320  # target tokens that can fill so many units; more fill their fourth root more
+DEEP_PAIRS = 20_000  # from so many on, two layers
+SMALLEST_BATCH, LARGEST_BATCH = 16, 64
+UPDATES_PER_EPOCH = 100  # at least, before batches grow
+PIECES, PIECE_REPEATS = 1000, 20  # at most so many different words, each so often, make a side of words
+
+
+class PairDataConfig(Config):
+    """How pairs are read, cut and split."""
+
+    encoding: str | None = None  # None: UTF-8, or GB18030 where the text is clearly that
+    format: Literal["auto", "tsv", "jsonl"] = "auto"
+    columns: tuple[PositiveInt, PositiveInt] | None = None  # of source and target, from 1
+    extra_targets: bool = False  # columns after the second hold further targets
+    source_level: Level | None = None  # None: by the data
+    target_level: Level | None = None
+    normalize: Literal["none", "nfc", "lower"] = "none"  # both sides
+    min_frequency: PositiveInt | None = None  # None: 1, or 2 where there are over a thousand different tokens
+    vocabulary_size: PositiveInt | None = None  # of each side; None: no limit
+    valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: a tenth of the sources, at most 5,000
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> Self:
+        if self.columns is not None and self.columns[0] == self.columns[1]:
+            raise ValueError(f"columns: given {self.columns[0]} twice, expected two different ones")
+        return self
+
+
+def level_of(texts: Iterable[str]) -> Level:
+    """Return how a side is best cut: by words where a few of them make all of it, else by characters."""
+    counts: dict[str, int] = {}
+    sides = 0
+    for text in texts:
+        sides += 1
+        for piece in text.split():
+            counts[piece] = counts.get(piece, 0) + 1
+        if len(counts) > PIECES:
+            return "char"
+    pieces = sum(counts.values())
+    return "word" if pieces >= 2 * sides and pieces >= PIECE_REPEATS * len(counts) else "char"
+
+
+def choices(
+    given: Values, *, pairs: int, source_tokens: int, target_tokens: int, vocabulary: int, flops: float
+) -> Values:
+    """Return config values for what `given` leaves open, for so many pairs and tokens of training data.
+
+    flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
+    """
+    model, training = table(given, "model"), table(given, "training")
+    budget: Values = {name: training[name] for name in ("steps", "epochs", "minutes") if name in training}
+    if not budget:
+        budget = {"minutes": default_minutes(target_tokens)}
+    cell = model.get("cell", "lstm")
+    cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
+    layers = model.get("num_layers", 2 if pairs >= DEEP_PAIRS else 1)
+    ratio = source_tokens / max(1, target_tokens)
+    shape = {"cell": cell, "num_layers": layers, "bidirectional": model.get("bidirectional", True) is not False}
+    batch = training.get("batch_size", batch_size(pairs))
+
+    def epochs(hidden: int) -> float:
+        if (minutes := _positive(budget.get("minutes"))) is not None:
+            per_token = operations_per_token(**shape, hidden=hidden, ratio=ratio, vocabulary=vocabulary)
+            return 60.0 * minutes * flops / per_token / target_tokens
+        if (given_epochs := _positive(budget.get("epochs"))) is not None:
+            return given_epochs
+        return (_positive(budget.get("steps")) or 1.0) * (_positive(batch) or 1.0) / pairs
+
+    room = FULL_SIZE * (target_tokens / FULL_SIZE_TOKENS) ** 0.25
+    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and epochs(hidden) >= EPOCHS]
+    hidden = model.get("hidden_size", max(fitting, default=min(64, HIDDEN_SIZES[-1])))
+    size = int(_positive(hidden) or 1)
+    readings = epochs(size)
+    rate = RATES[cell] * min(2.0, (256.0 / size) ** 0.5)
+    return {
+        "model": {
+            "hidden_size": hidden,
+            "embedding_size": min(size, 64 if vocabulary <= 512 else 128),
+            "num_layers": layers,
+            "dropout": 0.3 if readings >= 8 and size >= 192 else 0.1 if readings >= 8 else 0.0,
+            "label_smoothing": 0.1 if pairs >= DEEP_PAIRS else 0.0,
+        },
+        "training": {**budget, "batch_size": batch, "learning_rate": float(f"{rate:.2g}")},
+    }
+
+
+def operations_per_token(
+    *, cell: str, num_layers: Any, bidirectional: bool, hidden: int, ratio: float, vocabulary: int
+) -> float:
+    """Return the floating-point operations of training on one target token, `ratio` source tokens beside it."""
+    layers = int(_positive(num_layers) or 1)
+    gates, directions, embedding = CELLS[cell]().gates, 2 if bidirectional else 1, min(hidden, 64)
+    above = (layers - 1) * gates * directions * hidden * (hidden + directions * hidden)
+    encoder = gates * directions * hidden * (hidden + embedding) + above
+    decoder = gates * hidden * (hidden + embedding) + (layers - 1) * gates * 2 * hidden * hidden
+    return 6.0 * (
+        ratio * (encoder + directions * hidden * hidden) + decoder + 2 * hidden * hidden + hidden * vocabulary
+    )
+
+
+def batch_size(pairs: int) -> int:
+    """Large enough to be fast, small enough for many updates an epoch."""
+    wanted = pairs // UPDATES_PER_EPOCH
+    return max(1, min(pairs, max(SMALLEST_BATCH, min(LARGEST_BATCH, wanted))))
+
+
+def default_minutes(target_tokens: int) -> float:
+    """One minute for a small file, ten for a million tokens."""
+    return round(min(10.0, max(1.0, target_tokens / 1e5)), 1)
+
+
+def _positive(value: Any) -> float | None:
+    """What validation will take as a positive number, else None."""
+    return float(value) if isinstance(value, int | float) and 0 < value < 1e18 else None

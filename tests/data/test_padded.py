@@ -1,0 +1,206 @@
+"""Padded batches over pairs that say their own number, so that every row tells which pair it is."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.data.padded import (
+    IGNORED,
+    IdLists,
+    PairBatch,
+    PairIds,
+    batches_per_epoch,
+    endless_buckets,
+    pad,
+    pad_sources,
+    pad_targets,
+)
+from elman.text.vocabulary import END_ID, START_ID
+
+few = settings(deadline=None, max_examples=60)
+lists = st.lists(st.integers(3, 9), min_size=1, max_size=7)
+pairs_of_lists = st.lists(st.tuples(lists, lists), min_size=1, max_size=30)
+sizes = st.integers(1, 9)
+BEGINNING = {"epoch": 0, "batch": 0}
+
+
+def ids_of(pairs: list[tuple[list[int], list[int]]], dtype: str = "uint8") -> PairIds:
+    sources, targets = ([np.array(pair[side], dtype) for pair in pairs] for side in (0, 1))
+    return PairIds(IdLists.of(sources), IdLists.of(targets))
+
+
+def numbered(source_lengths: np.ndarray, target_lengths: np.ndarray) -> PairIds:
+    """Pair i is of the token i + 3, again and again."""
+    numbers = np.arange(len(source_lengths)) + 3
+    both = (source_lengths, target_lengths)
+    return PairIds(*(IdLists(np.repeat(numbers, lengths), np.cumsum(lengths)) for lengths in both))
+
+
+def lifelike(count: int, seed: int = 5) -> PairIds:
+    """Lengths as those of words and their phones: about eight letters, and as many phones, one more or less."""
+    rng = np.random.default_rng(seed)
+    source = 1 + rng.poisson(7, count)
+    return numbered(source, np.maximum(1, source + rng.integers(-2, 2, count)))
+
+
+def epoch_of(pairs: PairIds, batch_size: int, epoch: int = 0, seed: int = 7) -> list[PairBatch]:
+    count = batches_per_epoch(len(pairs), batch_size)
+    return [batch for batch, _ in islice(endless_buckets(pairs, batch_size, seed, {"epoch": epoch, "batch": 0}), count)]
+
+
+def assert_equal(batch: PairBatch, expected: PairBatch) -> None:
+    for given_array, expected_array in zip(batch, expected, strict=True):
+        np.testing.assert_array_equal(given_array, expected_array)
+
+
+@few
+@given(pairs_of_lists, st.data())
+def test_every_row_is_its_pair_followed_by_padding(
+    pairs: list[tuple[list[int], list[int]]], data: st.DataObject
+) -> None:
+    """The oracle pads one row after the other."""
+    rows = data.draw(st.lists(st.integers(0, len(pairs) - 1), min_size=1, max_size=9))
+    batch = pad(ids_of(pairs), rows)
+    S = max(len(pairs[row][0]) for row in rows) + 1
+    T = max(len(pairs[row][1]) for row in rows) + 1
+    assert batch.source.shape == (len(rows), S)
+    assert batch.target_inputs.shape == batch.targets.shape == (len(rows), T)
+    for b, row in enumerate(rows):
+        source, target = pairs[row]
+        assert batch.source[b].tolist() == source + [END_ID] * (S - len(source))
+        assert batch.target_inputs[b].tolist() == [START_ID, *target] + [END_ID] * (T - len(target) - 1)
+        assert batch.targets[b].tolist() == [*target, END_ID] + [IGNORED] * (T - len(target) - 1)
+        assert (batch.source_lengths[b], batch.target_lengths[b]) == (len(source) + 1, len(target) + 1)
+    assert {array.dtype for array in batch} == {np.dtype(np.int64)}
+
+
+@few
+@given(pairs_of_lists)
+def test_what_a_target_counts_is_what_is_not_ignored(pairs: list[tuple[list[int], list[int]]]) -> None:
+    batch = pad(ids_of(pairs), range(len(pairs)))
+    np.testing.assert_array_equal((batch.targets != IGNORED).sum(1), batch.target_lengths)
+    followed = batch.target_inputs[:, 1:]
+    inside = np.arange(1, batch.targets.shape[1]) < batch.target_lengths[:, None]
+    np.testing.assert_array_equal(followed[inside], batch.targets[:, :-1][inside])
+
+
+@few
+@given(pairs_of_lists)
+def test_texts_that_were_never_on_disk_are_padded_alike(pairs: list[tuple[list[int], list[int]]]) -> None:
+    batch = pad(ids_of(pairs), range(len(pairs)))
+    source, lengths = pad_sources([np.array(source) for source, _ in pairs])
+    inputs, targets = pad_targets([np.array(target) for _, target in pairs])
+    assert_equal(PairBatch(source, lengths, inputs, targets, batch.target_lengths), batch)
+
+
+def test_an_empty_source_is_its_end() -> None:
+    source, lengths = pad_sources([np.array([], np.int64), np.array([5])])
+    assert source.tolist() == [[END_ID, END_ID], [5, END_ID]]
+    assert lengths.tolist() == [1, 2]
+    inputs, targets = pad_targets([np.array([], np.int64)])
+    assert (inputs.tolist(), targets.tolist()) == ([[START_ID]], [[END_ID]])
+
+
+def test_no_texts_are_no_rows() -> None:
+    source, lengths = pad_sources([])
+    assert (source.shape, lengths.shape) == ((0, 1), (0,))
+    inputs, targets = pad_targets([])
+    assert inputs.shape == targets.shape == (0, 1)
+
+
+def test_lists_come_back_from_the_array_that_holds_them() -> None:
+    given_lists = [np.array(ids, np.uint16) for ids in ([3, 4], [], [60_000], [5, 6, 7])]
+    held = IdLists.of(given_lists)
+    assert len(held) == 4
+    assert [held[i].tolist() for i in range(4)] == [ids.tolist() for ids in given_lists]
+    assert held.lengths.tolist() == [2, 0, 1, 3]
+
+
+@few
+@given(pairs_of_lists, sizes, st.integers(0, 3))
+def test_every_pair_is_in_one_batch_of_an_epoch(
+    pairs: list[tuple[list[int], list[int]]], batch_size: int, epoch: int
+) -> None:
+    ids = numbered(*(np.array([len(pair[side]) for pair in pairs]) for side in (0, 1)))
+    batches = epoch_of(ids, batch_size, epoch)
+    assert sorted(np.concatenate([batch.source[:, 0] for batch in batches]).tolist()) == list(range(3, len(pairs) + 3))
+    counts = sorted((len(batch.source) for batch in batches), reverse=True)
+    assert counts[:-1] == [batch_size] * (len(counts) - 1)
+    assert 0 < counts[-1] <= batch_size
+    for batch in batches:
+        np.testing.assert_array_equal(batch.source[:, 0], batch.targets[:, 0])
+        assert (np.diff(batch.source_lengths) <= 0).all()
+
+
+def test_little_of_a_batch_is_padding() -> None:
+    """Against batches of the same pairs that are only shuffled, half of whose targets' places are padding."""
+    pairs = lifelike(20_000)
+    batches = epoch_of(pairs, 64)
+
+    def waste(given_batches: list[PairBatch]) -> tuple[float, float]:
+        sources = sum(batch.source_lengths.sum() for batch in given_batches) / sum(b.source.size for b in given_batches)
+        targets = sum(batch.target_lengths.sum() for batch in given_batches) / sum(
+            b.targets.size for b in given_batches
+        )
+        return 1 - float(sources), 1 - float(targets)
+
+    shuffled = np.random.default_rng(1).permutation(len(pairs))
+    unsorted = waste([pad(pairs, shuffled[i : i + 64]) for i in range(0, len(pairs), 64)])
+    # Lengths are sorted by both sides: only where one ends and the next begins does a batch hold two of them.
+    assert max(waste(batches)) < 0.02
+    assert min(unsorted) > 0.3
+
+
+def test_batches_come_in_another_order_every_epoch_and_hold_other_pairs() -> None:
+    pairs = lifelike(3000)
+    epochs = [epoch_of(pairs, 32, epoch) for epoch in range(3)]
+    members = [{frozenset(batch.source[:, 0].tolist()) for batch in batches} for batches in epochs]
+    assert len(members[0] & members[1]) < len(members[0]) / 10
+    for batches in epochs:
+        longest = [int(batch.source_lengths[0]) for batch in batches]
+        # In random order a length is followed by a longer one about as often as by a shorter one.
+        rises = np.diff(longest)
+        assert (rises > 0).sum() > len(batches) / 4
+        assert (rises < 0).sum() > len(batches) / 4
+    assert [len(b.source) for b in epochs[0]] != [len(b.source) for b in epochs[1]]  # the smaller one moves
+
+
+def test_the_seed_and_the_epoch_tell_the_batches() -> None:
+    pairs = lifelike(500)
+    first = epoch_of(pairs, 16, epoch=1, seed=7)
+    for batch, expected in zip(epoch_of(pairs, 16, epoch=1, seed=7), first, strict=True):
+        assert_equal(batch, expected)
+    for other in (epoch_of(pairs, 16, epoch=1, seed=8), epoch_of(pairs, 16, epoch=2, seed=7)):
+        assert any(not np.array_equal(a.source, b.source) for a, b in zip(other, first, strict=True))
+
+
+@few
+@given(st.integers(1, 40), sizes, st.integers(0, 12))
+def test_the_batches_from_any_saved_position_are_those_of_an_uninterrupted_run(
+    count: int, batch_size: int, stop: int
+) -> None:
+    pairs = lifelike(count)
+    whole = list(islice(endless_buckets(pairs, batch_size, 3, BEGINNING), stop + 8))
+    _, saved = whole[stop]
+    resumed = islice(endless_buckets(pairs, batch_size, 3, saved), 7)
+    for (batch, position), (expected, expected_position) in zip(resumed, whole[stop + 1 :], strict=True):
+        assert position == expected_position
+        assert_equal(batch, expected)
+
+
+def test_positions_count_batches_and_then_epochs() -> None:
+    seen = [position for _, position in islice(endless_buckets(lifelike(25), 10, 3, BEGINNING), 7)]
+    assert seen == [{"epoch": i // 3, "batch": i % 3 + 1} for i in range(7)]
+    assert BEGINNING == {"epoch": 0, "batch": 0}
+
+
+@pytest.mark.parametrize(("count", "batch_size"), [(1, 1), (1, 9), (9, 3), (10, 3), (11, 3), (300, 64)])
+def test_the_batches_of_an_epoch_are_foretold(count: int, batch_size: int) -> None:
+    told = batches_per_epoch(count, batch_size)
+    positions = [
+        position for _, position in islice(endless_buckets(lifelike(count), batch_size, 3, BEGINNING), told + 1)
+    ]
+    assert [position["epoch"] for position in positions] == [0] * told + [1]

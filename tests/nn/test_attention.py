@@ -1,0 +1,83 @@
+"""Attention against its equations written out, and its derivatives against finite differences."""
+
+import numpy as np
+import pytest
+import torch
+
+from elman.nn import Attention
+from elman.runtime.attention import Attention as RuntimeAttention
+
+B, T, S, H = 3, 4, 5, 6
+LENGTHS = torch.tensor([5, 1, 3])
+# float64, sums of a handful of numbers in another order
+ROUNDING = 1e-12
+
+every_kind = pytest.mark.parametrize("kind", ["dot", "general", "additive"])
+
+
+def problem(kind: str) -> tuple[Attention, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    attention = Attention(kind, H).double()
+    with torch.no_grad():
+        for parameter in attention.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return attention, *(torch.randn(B, n, H, generator=generator, dtype=torch.float64) for n in (T, S))
+
+
+def score(attention: Attention, q: np.ndarray, m: np.ndarray) -> float:
+    """One score, as the papers write it."""
+    weights = {name: parameter.detach().numpy() for name, parameter in attention.named_parameters()}
+    if attention.kind == "dot":
+        return float(q @ m)
+    if attention.kind == "general":
+        return float(q @ weights["key.weight"] @ m)
+    return float(weights["score"] @ np.tanh(weights["query.weight"] @ q + weights["key.weight"] @ m))
+
+
+@every_kind
+def test_shares_and_contexts_are_those_of_the_equations(kind: str) -> None:
+    attention, queries, memory = problem(kind)
+    shares = attention.weights(queries, memory, LENGTHS).detach().numpy()
+    contexts = attention(queries, memory, LENGTHS).detach().numpy()
+    for b, length in enumerate(LENGTHS.tolist()):
+        for t in range(T):
+            q, m = queries[b, t].numpy(), memory[b].numpy()
+            e = np.exp([score(attention, q, m[s]) for s in range(length)])
+            np.testing.assert_allclose(shares[b, t, :length], e / e.sum(), rtol=ROUNDING)
+            assert not shares[b, t, length:].any()
+            np.testing.assert_allclose(contexts[b, t], (e / e.sum()) @ m[:length], rtol=1e3 * ROUNDING)
+
+
+@every_kind
+def test_what_is_padded_changes_nothing_and_gets_no_gradient(kind: str) -> None:
+    attention, queries, memory = problem(kind)
+    memory.requires_grad_()
+    contexts = attention(queries, memory, LENGTHS)
+    contexts.sum().backward()
+    padded = torch.arange(S) >= LENGTHS[:, None]
+    assert not memory.grad[padded].any()
+    assert memory.grad[~padded].all()
+    with torch.no_grad():
+        memory[padded] = 1e6
+    assert torch.equal(attention(queries, memory, LENGTHS), contexts)
+
+
+@every_kind
+def test_derivatives_are_those_of_finite_differences(kind: str) -> None:
+    attention, queries, memory = problem(kind)
+    inputs = (queries.requires_grad_(), memory.requires_grad_(), *attention.parameters())
+    assert torch.autograd.gradcheck(lambda q, m, *_: attention(q, m, LENGTHS), inputs)
+
+
+@every_kind
+@pytest.mark.parametrize("rows", [1, 3])
+def test_prediction_has_the_same_shares_for_each_of_the_rows_of_a_memory(kind: str, rows: int) -> None:
+    attention, _, memory = problem(kind)
+    queries = torch.randn(B, rows, H, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    tensors = {f"attention.{name}": parameter.detach().numpy() for name, parameter in attention.named_parameters()}
+    runtime = RuntimeAttention(kind, tensors, H)
+    keys = runtime.keys(memory.numpy())
+    shares = runtime.weights(queries.numpy(), keys, LENGTHS.numpy())
+    np.testing.assert_allclose(
+        shares, attention.weights(queries, memory, LENGTHS).detach().numpy(), rtol=1e3 * ROUNDING
+    )
