@@ -28,6 +28,7 @@ class TrainingConfig(Config):
     plateau_factor: float = Field(0.5, gt=0.0, lt=1.0)  # the rate after plateau_patience validations without a new best
     plateau_patience: PositiveInt = 2
     clip_norm: float = Field(1.0, ge=0.0)  # largest global norm of the gradient; 0: not clipped
+    average_steps: NonNegativeInt = 0  # updates over which the weights that ship are averaged; 0: not averaged
     patience: NonNegativeInt = 10  # validations without a new best before training stops; 0: never
     validate_every_steps: PositiveInt | None = None  # None: sixteen times in all
     validate_tokens: NonNegativeInt = 50_000  # of held-out text scored at a validation; 0: all

@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from elman.checkpoint import RunFolder, Tensors, checkpoint_name, read_model
+from elman.checkpoint import RunFolder, checkpoint_name, read_model
 from elman.errors import DivergedError, Interrupted, ModelError
 
+from .averaging import copy_weights
 from .config import TrainingConfig
 from .progress import Display
 from .schedules import learning_rate
-from .session import NotFinite, Session, load_weights
+from .session import NotFinite, Session, shipped_weights
 from .signals import stop_requests
 from .task import Task
 
@@ -95,6 +96,8 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
     _scale_gradients(session, loss_sum, count)
     session.optimizer.step()
     counters.step += 1
+    if session.average is not None:
+        session.average.update(model, counters.step)
     counters.tokens += count
     counters.log_loss, counters.log_count = counters.log_loss + loss_sum, counters.log_count + count
     return loss_sum / count
@@ -151,8 +154,9 @@ def _validate(session: Session, display: Display) -> None:
     """Measure, tell, decide whether this is the best step and whether it is the last, and save."""
     task, counters, config = session.task, session.counters, session.config
     session.model.eval()
-    predictor = task.predictor(session.model)
-    metrics = task.validate(session.model, predictor)
+    with session.shipped():
+        predictor = task.predictor(session.model)
+        metrics = task.validate(session.model, predictor)
     session.model.train()
     name, direction = task.objective
     if not math.isfinite(metrics[name]):
@@ -192,14 +196,14 @@ def _roll_back(session: Session, display: Display, what: NotFinite) -> None:
     display.say(f"not finite: {what}; back to step {session.counters.step} at learning rate {rate:.3g}")
 
 
-def _is_exported(session: Session, tensors: Tensors) -> bool:
+def _is_exported(session: Session, weights: dict[str, torch.Tensor]) -> bool:
     """Whether the model folder holds these weights."""
     try:
         exported = read_model(session.run / "model").tensors
     except ModelError:
         return False
     names = [name for name, _ in session.model.named_parameters()]
-    return all(name in exported and np.array_equal(exported[name], tensors[f"model.{name}"]) for name in names)
+    return all(name in exported and np.array_equal(exported[name], weights[name].numpy()) for name in names)
 
 
 def _export_best(session: Session, display: Display) -> None:
@@ -215,11 +219,10 @@ def _export_best(session: Session, display: Display) -> None:
         )
         return
     session.run.point("best", name)
-    if _is_exported(session, tensors):
+    weights = shipped_weights(tensors)
+    if _is_exported(session, weights):
         return  # with the card that a user may have edited
     live = {key: parameter.detach().clone() for key, parameter in session.model.named_parameters()}
-    load_weights(session.model, tensors)
+    copy_weights(weights, session.model)
     session.task.predictor(session.model).save(session.run / "model", replace=True)
-    with torch.no_grad():
-        for key, parameter in session.model.named_parameters():
-            parameter.copy_(live[key])
+    copy_weights(live, session.model)

@@ -7,6 +7,7 @@ metrics.jsonl belong to it.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from elman.checkpoint import RunFolder, Tensors
 from elman.errors import ModelError
 
+from .averaging import Average, copy_weights
 from .config import TrainingConfig
 from .optimizers import Optimizer, build_optimizer, load_optimizer_tensors, optimizer_tensors
 from .task import Carry, Position, Task
@@ -57,6 +59,7 @@ class Session:
     run: RunFolder
     rng: torch.Generator
     counters: Counters
+    average: Average | None = None
     carry: Carry = None
     started: float = field(default_factory=time.monotonic)
     saved: float = field(default_factory=time.monotonic)
@@ -66,7 +69,8 @@ class Session:
         """Return the training before its first step."""
         device = next(model.parameters()).device
         rng = torch.Generator(device).manual_seed(seed)
-        return cls(task, model, build_optimizer(model, config), config, run, rng, Counters(task.start()))
+        average = Average(model, config.average_steps) if config.average_steps else None
+        return cls(task, model, build_optimizer(model, config), config, run, rng, Counters(task.start()), average)
 
     @property
     def seconds(self) -> float:
@@ -89,6 +93,10 @@ class Session:
             return min(1.0, self.counters.step / self.total_steps)
         return min(1.0, self.seconds / (60.0 * (self.config.minutes or 1.0)))
 
+    def shipped(self) -> contextlib.AbstractContextManager[None]:
+        """For a while, let the model have the weights that ship."""
+        return contextlib.nullcontext() if self.average is None else self.average.in_place(self.model)
+
     def save(self, *, best: bool = False) -> None:
         """Write a checkpoint of this moment; one that is not finite is refused."""
         weights = {name: parameter.detach().cpu() for name, parameter in self.model.named_parameters()}
@@ -98,6 +106,8 @@ class Session:
         self.counters.metrics_bytes = self.run.length("metrics.jsonl")
         tensors = {f"model.{name}": weight for name, weight in weights.items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(self.optimizer).items()}
+        if self.average is not None:
+            tensors |= {f"average.{name}": weight.cpu() for name, weight in self.average.weights.items()}
         tensors |= {f"carry.{name}": tensor.cpu() for name, tensor in (self.carry or {}).items()}
         tensors["rng"] = self.rng.get_state()
         state = {**asdict(self.counters), "seconds": self.seconds}
@@ -110,7 +120,11 @@ class Session:
         """Become what a checkpoint holds, and cut metrics.jsonl back to it."""
         try:
             self.counters = Counters(**{each.name: state[each.name] for each in fields(Counters)})
-            load_weights(self.model, tensors)
+            copy_weights(_under("model.", tensors), self.model)
+            if self.average is not None:
+                average = _under("average.", tensors)
+                for name, weight in self.average.weights.items():
+                    weight.copy_(average[name])
             load_optimizer_tensors(self.optimizer, _under("optimizer.", tensors))
             carry = _under("carry.", tensors)
             device = next(self.model.parameters()).device
@@ -122,12 +136,9 @@ class Session:
         self.started = self.saved = time.monotonic()
 
 
-def load_weights(model: nn.Module, tensors: Tensors) -> None:
-    """Copy a checkpoint's weights into the model."""
-    weights = _under("model.", tensors)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+def shipped_weights(tensors: Tensors) -> dict[str, Tensor]:
+    """Return the weights of a checkpoint that ship: their average where there is one."""
+    return _under("average.", tensors) or _under("model.", tensors)
 
 
 def _under(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
