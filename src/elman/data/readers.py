@@ -134,20 +134,26 @@ class TextSource:
                 yield rest
 
     def lines(self) -> Iterator[tuple[str, str | None]]:
-        """Yield each line and what is wrong with it: one that cannot be decoded is empty, and the rest goes on."""
+        """Yield each line and what is wrong with it: one that cannot be decoded is empty, and the rest goes on.
+
+        In encodings whose line ends are no single byte, such as UTF-16, what cannot be decoded is a DataError.
+        """
         with _opened(self._path, self.name) as stream:
             blocks = _unzipped(self._counted(stream), self.name)
             first = next(blocks, b"")
             encoding = self._encoding or _detect(first, self.name, self._notify)
-            if not _is_byte_wise(encoding):  # a line end is more than one byte
-                text = self._decoded(_chain(first, blocks))
-                yield from ((line, None) for line in "".join(text).splitlines())
+            if codecs.lookup(encoding).name == "utf-8-sig":
+                encoding = "utf-8"  # the mark is no part of the first line
+            if not _is_byte_wise(encoding):
+                yield from ((line, None) for line in _text_lines(self._decoded(_chain(first, blocks))))
                 return
-            for line in _byte_lines(_chain(first.removeprefix(codecs.BOM_UTF8), blocks)):
+            for number, line in enumerate(_byte_lines(_chain(first.removeprefix(codecs.BOM_UTF8), blocks))):
                 try:
-                    yield line.decode(encoding), None
+                    text = line.decode(encoding)
                 except UnicodeDecodeError as error:
                     yield "", f"not {encoding.upper()} at byte {error.start + 1} of the line"
+                    continue
+                yield (text if number else text.removeprefix("\ufeff")), None
 
     def _counted(self, stream: BinaryIO) -> Iterator[bytes]:
         while block := stream.read(BLOCK_BYTES):
@@ -193,14 +199,25 @@ def _is_byte_wise(encoding: str) -> bool:
 
 
 def _byte_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield lines without their ends, LF or CRLF."""
+    """Yield lines without their ends: LF, CRLF or CR."""
     rest = b""
     for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        for line in whole:
-            yield line.removesuffix(b"\r")
+        lines = (rest + block).splitlines(keepends=True)
+        whole = not lines or lines[-1].endswith(b"\n")  # after CR, LF may follow in the next block
+        rest = b"" if whole else lines.pop()
+        yield from (line.rstrip(b"\r\n") for line in lines)
     if rest:
-        yield rest.removesuffix(b"\r")
+        yield rest.rstrip(b"\r\n")
+
+
+def _text_lines(blocks: Iterator[str]) -> Iterator[str]:
+    """Yield lines without their ends, which are LF by now."""
+    rest = ""
+    for block in blocks:
+        *lines, rest = (rest + block).split("\n")
+        yield from lines
+    if rest:
+        yield rest
 
 
 def _is_pipe(path: Path) -> bool:
