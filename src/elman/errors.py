@@ -72,6 +72,7 @@ class Interrupted(ElmanError):
 _PACKAGES = {
     "torch": ("training needs PyTorch", 'pip install "elman[train]"'),
     "matplotlib": ("a plot needs matplotlib", 'pip install "elman[plot]"'),
+    "tokenizers": ("level bpe needs tokenizers to learn subwords", 'pip install "elman[bpe]"'),
     "sacrebleu": ("BLEU and chrF need sacrebleu", 'pip install "elman[mt]"'),
     "onnx": ("the peer onnxruntime needs onnx", 'pip install "elman[onnx]"'),
     "onnxruntime": ("the peer onnxruntime needs onnxruntime", 'pip install "elman[onnx]"'),

@@ -111,7 +111,7 @@ def test_sources_that_look_alike_to_the_model_are_held_out_together(tmp_path: Pa
     assert len(corpus.valid()) == 3  # of 8
     seen = {source for source, _ in learned(corpus)}
     assert len(seen) == 5
-    assert not seen & {" ".join(lower.split(example.source)) for example in corpus.valid()}
+    assert not seen & {" ".join(lower.cutter().tokens(example.source)) for example in corpus.valid()}
 
 
 def test_a_tenth_of_the_sources_is_held_out_and_of_many_no_more_than_is_useful(
@@ -405,7 +405,7 @@ def test_the_vocabularies_are_written_as_they_read(tmp_path: Path) -> None:
 def test_grouping_keeps_the_first_of_each_source_and_all_its_different_targets(pairs: list[tuple[str, str]]) -> None:
     given_pairs = [Pair(source, (target,), "item") for source, target in pairs]
     for side in (None, CHARACTERS, WORDS, SideConfig(level="byte", normalize="lower")):
-        seen = {source: tuple((side or CHARACTERS).split(source)) for source, _ in pairs}
+        seen = {source: tuple((side or CHARACTERS).cutter().tokens(source)) for source, _ in pairs}
         expected = {}
         for source, target in pairs:
             expected.setdefault(seen[source], (source, []))[1].append(target)
@@ -419,3 +419,24 @@ def test_a_shuffled_file_is_split_as_large(tmp_path: Path) -> None:
     corpus = prepared(tmp_path, pairs)
     assert (corpus.train_part.count, corpus.valid_part.count) == (270, 15)
     assert {len(example.targets) for example in corpus.valid()} == {2}
+
+
+def test_subwords_are_learned_from_the_training_part_and_kept(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers", reason="needs the extra bpe")
+    side = SideConfig(level="bpe", normalize="lower")
+    train = [(f"The lowest of {word}s", f"die niedrigsten {word}en") for word in ("tree", "house", "river", "lamp")] * 5
+    corpus = prepared(tmp_path, train, side, side, valid=[("unseen xylophones", "zzzzz")], vocabulary_size=60)
+    again = PairCorpus.open(tmp_path)
+    for name, vocabulary in (("source", again.source_vocabulary), ("target", again.target_vocabulary)):
+        learned = getattr(again, f"{name}_side")
+        assert learned == getattr(corpus, f"{name}_side")
+        assert learned.merges
+        codec = learned.codec(vocabulary)
+        for pair in train:
+            text = pair[name == "target"]
+            assert codec.decode(codec.encode(text)) == text.lower()
+            assert not codec.unknown_tokens(text)
+    assert "▁lowest" in again.source_vocabulary
+    assert not any("z" in token or "x" in token for token in again.target_vocabulary.tokens)
+    ids = again.train().source(0)
+    assert again.source_side.codec(again.source_vocabulary).decode(ids) == "the lowest of trees"

@@ -345,3 +345,99 @@ def test_a_named_encoding_is_not_second_guessed(tmp_path: Path) -> None:
     assert "".join(source.blocks()) == "héllo 你好\n"
     with pytest.raises(DataError, match=r"is not text \(it holds zero bytes\)"):
         TextSource(tmp_path / "wide.txt").check()
+
+
+# Line by line, where one that is damaged is no end of all
+
+
+def lines(path: Path | str, encoding: str | None = None) -> list[tuple[str, str | None]]:
+    return list(TextSource(path, encoding=encoding).lines())
+
+
+LINES = ["The Time Traveller", "", " était là,\t\u2028\x0b\x85.", "时间旅行者 😀", "the end"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["lf", "crlf", "cr"])
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "not_ended"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030", "gz"])
+def test_lines_are_the_same_in_any_encoding_with_any_ends_and_in_blocks_of_any_size(
+    file: Write, end: str, ended: bool, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = end.join(LINES) + end * ended
+    path = file(gzip.compress(text.encode()) if encoding == "gz" else text.encode(encoding))
+    named = encoding if encoding == "gb18030" else None
+    assert [line for line, _ in lines(path, named)] == LINES
+    assert "\n".join(LINES) + "\n" * ended == read(path, named), "as the blocks are, which training reads"
+    for size in (*range(LEAST_BLOCK, 24), 1000):
+        monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+        assert lines(path, named) == [(line, None) for line in LINES], size
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["plain", "mark"])
+@pytest.mark.parametrize("wrap", [bytes, gzip.compress], ids=["plain", "gz"])
+def test_a_line_that_cannot_be_decoded_is_told_and_the_rest_is_read(
+    file: Write, wrap: Callable[[bytes], bytes], mark: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = file(wrap(mark + "one\n中\n".encode() + b"ab\xffcd\r\nfine\n\xc3"))
+    expected = [
+        ("one", None),
+        ("中", None),
+        ("", "not UTF-8 at byte 3 of the line"),
+        ("fine", None),
+        ("", "not UTF-8 at byte 1 of the line"),
+    ]
+    for size in (*range(LEAST_BLOCK, 30), 1000):
+        monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+        assert lines(path) == expected, size
+
+
+@pytest.mark.parametrize("name", BAD_TEXTS)
+def test_the_first_bad_line_is_the_one_that_reading_in_blocks_stops_at(name: str, file: Write) -> None:
+    text, bad, encoding = BAD_TEXTS[name]
+    content = text.encode(encoding or "utf-8")
+    for place in range(3 if name == "mark" else 0, len(content) + 1):
+        path = file(content[:place] + bad + content[place + 1 :])
+        error = refusal(path, encoding)
+        number, wrong = next((number, wrong) for number, (_, wrong) in enumerate(lines(path, encoding), 1) if wrong)
+        assert error.where == f"{path}:{number}", place
+        if name != "mark":  # whose three bytes are no part of a line
+            assert error.message == wrong
+
+
+def test_gb18030_is_told_by_its_bytes_and_said_line_by_line_too(file: Write) -> None:
+    path, said = file(CHINESE.encode("gb18030")), []
+    found = TextSource(path, notify=said.append).lines()
+    assert [line for line, _ in found] == CHINESE.splitlines()
+    assert said == [f"{path}: read as GB18030, for it is not UTF-8 (--encoding names another)"]
+    assert lines(file("\ufeff中\n".encode("gb18030")), "gb18030") == [("中", None)]
+
+
+def test_a_named_encoding_is_the_one_whose_lines_are_read(file: Write) -> None:
+    for encoding in ("latin-1", "cp1251", "utf-16-le", "utf-32", "utf-8-sig", "UTF8", "cp037"):
+        text = "машина\nвремени" if encoding == "cp1251" else "déjà\nvu"
+        assert lines(file(text.encode(encoding)), encoding) == [(line, None) for line in text.split("\n")]
+
+
+def test_where_lines_cannot_be_told_apart_the_first_bad_byte_ends_it_with_its_place(file: Write) -> None:
+    path = file("ab\ncd\n".encode("utf-16") + b"\x00\xd8x\x00\n\x00")
+    with pytest.raises(DataError, match=rf"{re.escape(str(path))}:3: not UTF-16 at byte "):
+        lines(path)
+
+
+def test_lines_of_what_is_no_text_are_refused_as_blocks_are(file: Write, tmp_path: Path) -> None:
+    for path in (file(b"PK\x03\x04\0\0"), tmp_path, tmp_path / "nowhere.txt"):
+        with pytest.raises(DataError) as caught:
+            lines(path)
+        assert str(caught.value) == str(refusal(path))
+    whole = gzip.compress(b"a line\n" * 1000)
+    with pytest.raises(DataError, match="a damaged .gz file"):
+        lines(file(whole[:-9]))
+    assert lines(file(b"")) == []
+
+
+def test_lines_of_stdin_and_their_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = "\ufeffone\r\ntwo".encode()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    source = TextSource("-")
+    assert list(source.lines()) == [("one", None), ("two", None)]
+    assert source.record == SourceRecord("stdin", len(content), hashlib.sha256(content).hexdigest())

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from elman.data.corpus import TextConfig
 from elman.text import TOKENIZERS, Vocabulary
-from elman.text.sides import RESERVED, SideCodec, split_side
+from elman.text.sides import RESERVED, SideCodec, SideCutter
 from elman.text.tokenizers import BYTE_TOKENS, join
 from elman.text.vocabulary import END, END_ID, START, START_ID, UNKNOWN
 
@@ -78,8 +78,8 @@ def test_bytes_that_make_no_character_are_replacement_marks() -> None:
 @pytest.mark.parametrize("level", ALL)
 @pytest.mark.parametrize(("normalize", "text", "seen"), [("nfc", "e\u0301", "é"), ("lower", "ÀB", "àb")])
 def test_normalisation_comes_before_the_cut(level: str, normalize: str, text: str, seen: str) -> None:
-    expected = split_side(seen, level=level, normalize="none")
-    assert split_side(text, level=level, normalize=normalize) == expected
+    expected = SideCutter(level=level, normalize="none").tokens(seen)
+    assert SideCutter(level=level, normalize=normalize).tokens(text) == expected
     codec = SideCodec(Vocabulary((*RESERVED, *dict.fromkeys(expected))), level=level, normalize=normalize)
     assert codec.tokens(text) == expected
     assert codec.decode(codec.encode(text)) == seen
@@ -116,4 +116,4 @@ def test_unknown_levels_and_normalisers_are_refused() -> None:
     with pytest.raises(KeyError, match="space"):
         SideCodec(Vocabulary(RESERVED), level="space")
     with pytest.raises(KeyError, match="nfd"):
-        split_side("a", level="char", normalize="nfd")
+        SideCutter(level="char", normalize="nfd")

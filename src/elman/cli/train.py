@@ -116,7 +116,7 @@ def seq2seq(
     epochs: Epochs = None,
     steps: Steps = None,
     source_level: Annotated[
-        str | None, typer.Option(metavar="LEVEL", help="char, word (split at spaces) or byte.  [by the data]")
+        str | None, typer.Option(metavar="LEVEL", help="char, word (split at spaces), byte or bpe.  [by the data]")
     ] = None,
     target_level: Annotated[str | None, typer.Option(metavar="LEVEL", help="The same.  [by the data]")] = None,
     normalize: Annotated[str | None, typer.Option(metavar="NAME", help="none, nfc or lower.  [none]")] = None,

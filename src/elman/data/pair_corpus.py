@@ -28,8 +28,9 @@ import numpy.typing as npt
 from elman.checkpoint.sealed import json_bytes, sync_file, write_synced
 from elman.config import Config
 from elman.errors import DataError, ModelError
-from elman.text import Vocabulary
-from elman.text.sides import RESERVED, SideCodec, split_side
+from elman.text import NORMALIZERS, Vocabulary
+from elman.text.sides import RESERVED, SideCodec, SideCutter
+from elman.text.subwords import learn_merges
 from elman.text.tokenizers import BYTE_TOKENS
 
 from .padded import IdLists, PairIds
@@ -41,6 +42,7 @@ Ids = npt.NDArray[np.int64]
 Texts = Sequence[tuple[str, str]]  # source and target
 
 AUTOMATIC_VALID_SOURCES = 5_000
+SUBWORDS = 4_000  # of a side, where nothing is said
 MIN_TARGET_TOKENS = 2  # different ones: of a single one there is nothing to choose
 FILES = (
     "train.source.ids",
@@ -55,16 +57,24 @@ FILES = (
 class SideConfig(Config):
     """How one side of a pair becomes ids."""
 
-    level: Literal["char", "word", "byte"] = "char"  # word: what stands between spaces
+    level: Literal["char", "word", "byte", "bpe"] = "char"  # word: what stands between spaces
     normalize: Literal["none", "nfc", "lower"] = "none"
+    merges: tuple[str, ...] = ()  # of bpe: `left right`, in the order in which they were learned
 
     def codec(self, vocabulary: Vocabulary) -> SideCodec:
         """The codec of this side under a vocabulary."""
-        return SideCodec(vocabulary, level=self.level, normalize=self.normalize)
+        return SideCodec(vocabulary, level=self.level, normalize=self.normalize, merges=self.merges)
 
-    def split(self, text: str) -> list[str]:
-        """The tokens of a text, normalised and cut."""
-        return split_side(text, level=self.level, normalize=self.normalize)
+    def cutter(self) -> SideCutter:
+        """What cuts texts of this side."""
+        return SideCutter(level=self.level, normalize=self.normalize, merges=self.merges)
+
+    def learned(self, texts: Iterable[str], size: int | None) -> SideConfig:
+        """The side with merges for so many subwords, learned from these texts; a side of another level as it is."""
+        if self.level != "bpe" or self.merges:
+            return self
+        normalized = map(NORMALIZERS[self.normalize].prompt, texts)
+        return self.model_copy(update={"merges": learn_merges(normalized, size or SUBWORDS)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +185,8 @@ def prepare_pairs(
     if given is not None and (shared := len(groups.keys() & given.keys())):
         notify(f"{shared:,} of the {len(given):,} held-out sources are in the training data too")
     pairs = [(example.source, text) for example in learned for text in example.targets]
+    source = source.learned((text for text, _ in pairs), vocabulary_size)
+    target = target.learned((text for _, text in pairs), vocabulary_size)
     limits = _Limits(min_frequency, vocabulary_size, where)
     codecs = {
         "source": source.codec(limits.vocabulary(source, (text for text, _ in pairs), "sources", least=1)),
@@ -202,8 +214,9 @@ def grouped(pairs: Iterable[Pair], side: SideConfig | None = None) -> Iterator[E
 def _by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Example]:
     """The sources by what a model sees of them, each with all its targets, repeated ones too."""
     groups: dict[str, tuple[str, list[str]]] = {}
+    cutter = side.cutter()
     for pair in pairs:
-        seen = " ".join(side.split(pair.source))  # no two lists of tokens of one level look the same
+        seen = " ".join(cutter.tokens(pair.source))  # no two lists of tokens of one level look the same
         groups.setdefault(seen, (pair.source, []))[1].extend(pair.targets)
     return {seen: Example(source, tuple(targets)) for seen, (source, targets) in groups.items()}
 
@@ -260,11 +273,12 @@ class _Limits:
         if side.level == "byte":
             return Vocabulary((*RESERVED, *BYTE_TOKENS))
         counts: Counter[str] = Counter()
+        cutter = side.cutter()
         for text in texts:
-            counts.update(side.split(text))
+            counts.update(cutter.tokens(text))
         min_frequency = self.min_frequency
         if min_frequency is None:
-            min_frequency = 1 if len(counts) < RARE_FROM_KINDS else 2
+            min_frequency = 1 if len(counts) < RARE_FROM_KINDS or side.level == "bpe" else 2
         vocabulary = Vocabulary.from_counts(
             counts, min_frequency=min_frequency, max_size=self.max_size, reserved=RESERVED
         )

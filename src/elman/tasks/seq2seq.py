@@ -143,8 +143,8 @@ class Seq2SeqNetwork(nn.Module):
                 given = self.bridge[f"{layer}_{name}"](given.transpose(0, 1).flatten(1))[None]
                 given = torch.tanh(given) if name == "h" else given
             state[layer].append(given)
-        memory = outputs.transpose(0, 1)
-        return (memory if self.memory is None else self.memory(memory)), state
+        memory = outputs if self.memory is None else self.memory(outputs)
+        return memory.transpose(0, 1), state
 
     def _decode(
         self, inputs: Tensor, batch: Batch, memory: Tensor, state: list[States], rng: torch.Generator
@@ -254,11 +254,12 @@ def _sample(examples: Sequence[Example], sides: SidesConfig, tokens: int | None)
     if tokens is None:
         return list(examples)
     chosen, total = [], 0
+    cutter = sides.target.cutter()
     for example in examples:
         if total >= tokens:
             break
         chosen.append(example)
-        total += len(sides.target.split(example.targets[0])) + 1
+        total += len(cutter.tokens(example.targets[0])) + 1
     return chosen
 
 

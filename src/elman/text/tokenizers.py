@@ -67,14 +67,18 @@ class Indexer(Protocol):
         """Return one number a token; tokens[number] is its text."""
 
 
-class Tokenizer(Protocol):
-    """One way of cutting text."""
+class Cutter(Protocol):
+    """One way of cutting text, and of putting it together again."""
 
     def split(self, text: str) -> list[str]:
         """Return the tokens of the text."""
 
     def decoder(self) -> Decoder:
         """Return a fresh decoder."""
+
+
+class Tokenizer(Cutter, Protocol):
+    """One way of cutting text, long texts too."""
 
     def indexer(self) -> Indexer:
         """Return a fresh indexer."""
