@@ -237,6 +237,14 @@ def test_a_perfect_translation_scores_one_and_a_foreign_one_zero() -> None:
     assert translation_scores([""], [[SAME]]) == {"bleu": 0.0, "chrf": 0.0}
 
 
+def test_the_words_of_chinese_are_its_characters() -> None:
+    pairs = [("床前明月亮", ["床前明月光"]), ("疑是地上霜", ["疑是地上霜"]), ("今天下雪", ["今天下雨", "天在下雪"])]
+    apart = [(" ".join(prediction), [" ".join(each) for each in references]) for prediction, references in pairs]
+    found = translation_scores([each for each, _ in pairs], [each for _, each in pairs])
+    assert found["bleu"] == pytest.approx(bleu_by_definition(apart), rel=ROUNDING)
+    assert 0.0 < found["bleu"] < 1.0
+
+
 def test_the_translation_scores_of_nothing_are_not_numbers() -> None:
     assert all(math.isnan(score) for score in translation_scores([], []).values())
 
