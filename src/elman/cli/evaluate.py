@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from elman.config import validated
 from elman.errors import ConfigError, DataError
 
 from .console import print_json, say
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
 
 OF_PAIRS = ("beam", "columns", "format", "target_file", "ensemble")  # options that are about sources and targets
+OF_DATA = ("encoding", "columns", "format", "target_file")  # options that say how DATA is read
 
 
 def evaluate(
@@ -41,11 +43,12 @@ def evaluate(
     from elman.runtime import load
 
     predictor = load(run)
+    if predictor.task == "lm" and (flag := _first_given(OF_PAIRS, options)):
+        raise ConfigError(f"{flag} is for seq2seq, given a language model")
+    if not data and (flag := _first_given(OF_DATA, options)):
+        raise ConfigError(f"{flag} says how DATA is read, and none is given", hint=f"elman evaluate {run} DATA")
     try:
         if predictor.task == "lm":
-            for_pairs = [name for name in OF_PAIRS if options[name] is not None]
-            if for_pairs:
-                raise ConfigError(f"--{for_pairs[0].replace('_', '-')} is for seq2seq, given a language model")
             metrics = _of_text(predictor, run, data, encoding)
         else:
             metrics = _of_pairs(predictor, run, options)
@@ -56,6 +59,11 @@ def evaluate(
         return
     for name, value in metrics.items():
         print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value}")
+
+
+def _first_given(names: tuple[str, ...], options: dict[str, Any]) -> str | None:
+    """The flag of the first of these options that is given."""
+    return next((f"--{name.replace('_', '-')}" for name in names if options[name] is not None), None)
 
 
 def _of_text(
@@ -93,16 +101,18 @@ def _pairs(paths: list[str], options: dict[str, Any]) -> Iterator[Any]:
 
     from elman.data.pairs import read_pairs
     from elman.data.readers import TextSource
+    from elman.tasks.seq2seq_config import PairDataConfig
 
     def opened(path: str) -> TextSource:
         return TextSource(path, encoding=options["encoding"], notify=say)
 
-    columns = numbers(options["columns"])
+    reading = {"columns": numbers(options["columns"]), "format": options["format"] or "auto"}
+    how = validated(PairDataConfig, reading)
     for path, target in zip_longest(paths, options["target_file"] or ()):
         if path is None:
             raise ConfigError("--target-file: given more files than DATA", hint="one a file of sources")
         yield from read_pairs(
-            opened(path), columns=columns, format=options["format"] or "auto", target=opened(target) if target else None
+            opened(path), columns=how.columns, format=how.format, target=opened(target) if target else None
         )
 
 

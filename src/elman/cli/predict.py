@@ -1,15 +1,19 @@
 """elman predict: a line in, a line out, in order. Needs no torch.
 
 Lines are read and answered in chunks, so a file larger than memory is no trouble; on a terminal, one by one. A line
-that cannot be read gives an empty line, a message with its number, and exit code 3 at the end; the rest is done.
+that cannot be read gives an empty line, a message with its number, and exit code 3 at the end; the rest is done. Of a
+line with tabs, the first column is the source. Line ends and tabs that a model writes are shown as spaces; --json has
+them as they are.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,12 +53,15 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Turn each line into what the model was trained to give for it."""
+    from elman.checkpoint import disk_errors_told
     from elman.runtime import Ensemble, load
 
     predictor = load(run)
     if predictor.task != "seq2seq":
         hint = f'elman generate {run} --prompt "..."'
         raise ConfigError("a language model continues text, and turns nothing into something else", hint=hint)
+    if attention is not None:
+        _check_attention(predictor, attention)
     job = _Job(
         predictor,
         Ensemble([predictor, *(load(path) for path in ensemble or ())]),
@@ -66,20 +73,29 @@ def predict(
     shown = printable if sys.stdout.isatty() else str
     predictions: list[dict[str, Any]] = []
     for chunk in _chunks(data, encoding):
-        for number, source, found in job.answers(chunk, data):
+        for answer in job.answers(chunk, data):
             if as_json:
-                predictions.append(
-                    {"line": number, "source": source, "predictions": [_as_json(each) for each in found]}
-                )
+                predictions.append(_as_json(answer))
                 continue
-            for line in _as_lines(number, found, n_best):
+            for line in _as_lines(answer, n_best):
                 sys.stdout.write(shown(line) + "\n")
         sys.stdout.flush()
     if attention is not None:
-        attention.write_text(json.dumps(job.alignments, ensure_ascii=False), "utf-8")
+        with disk_errors_told(attention):
+            attention.write_text(json.dumps(job.alignments, ensure_ascii=False), "utf-8")
     if as_json:
         print_json({"task": predictor.task, "count": len(predictions), "predictions": predictions})
-    job.close(data)
+    raise typer.Exit(job.close(data))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A line and what came of it: predictions, or what is wrong with it."""
+
+    number: int
+    source: str
+    found: list[Prediction]
+    wrong: str | None
 
 
 class _Job:
@@ -104,35 +120,26 @@ class _Job:
         self._bad = 0
         self._unknown: dict[str, None] = {}
 
-    def answers(
-        self, lines: list[tuple[int, str, str | None]], name: str
-    ) -> Iterator[tuple[int, str, list[Prediction]]]:
-        """Yield each line's number, its source and its predictions, none for a line that is no source."""
-        good = []
+    def answers(self, lines: list[tuple[int, str, str | None]], name: str) -> Iterator[_Answer]:
+        """Yield an answer to each line."""
+        sources: dict[int, str] = {}
+        wrongs: dict[int, str] = {}
         for number, text, wrong in lines:
-            wrong = wrong or (None if text.strip() else "empty, expected a source")
-            if wrong:
-                self._bad += 1
-                say(f"{'stdin' if name == '-' else name}:{number}: {wrong}")
-            else:
-                good.append((number, text.split("\t")[0].strip()))
-        for _, source in good:
-            self._unknown |= dict.fromkeys(self._predictor.source_codec.unknown_tokens(source))
-        found = dict(
-            zip(
-                (number for number, _ in good),
-                self._ensemble.predict(
-                    [source for _, source in good], beam=self._beam, length_penalty=self._length_penalty
-                ),
-                strict=True,
-            )
-        )
-        sources = dict(good)
+            source = text.split("\t")[0].strip()
+            if wrong is None and source:
+                sources[number] = source
+                self._unknown |= dict.fromkeys(self._predictor.source_codec.unknown_tokens(source))
+                continue
+            wrongs[number] = wrong or "empty, expected a source"
+            say(f"{'stdin' if name == '-' else name}:{number}: {wrongs[number]}")
+        self._bad += len(wrongs)
+        predicted = self._ensemble.predict(sources.values(), beam=self._beam, length_penalty=self._length_penalty)
+        found = dict(zip(sources, predicted, strict=True))
         for number, text, _ in lines:
             best = found.get(number, [])[: self._n_best]
             if best and self._keep_attention:
                 self._align(number, sources[number], best[0].text)
-            yield number, sources.get(number, text), best
+            yield _Answer(number, sources.get(number, text), best, wrongs.get(number))
 
     def _align(self, number: int, source: str, target: str) -> None:
         alignment = self._predictor.align(source, target)
@@ -145,8 +152,8 @@ class _Job:
             }
         )
 
-    def close(self, name: str) -> None:
-        """Tell of what was unknown, and refuse with exit code 3 where lines were bad."""
+    def close(self, name: str) -> int:
+        """Tell of what was unknown, and of bad lines; return the exit code."""
         if self._unknown:
             told = ", ".join(map(repr, list(self._unknown)[:MOST_UNKNOWN_TOLD]))
             more = (
@@ -155,11 +162,24 @@ class _Job:
                 else ""
             )
             say(f"the model does not know {told}{more}")
-        if self._bad:
-            raise DataError(
-                f"{self._bad:,} line{'s' * (self._bad > 1)} without a prediction, told above; the rest is done",
-                where=name,
-            )
+        if not self._bad:
+            return 0
+        lines = f"{self._bad:,} line{'s' * (self._bad > 1)} without a prediction"
+        error = DataError(f"{lines}, told above; the rest is done", where="stdin" if name == "-" else name)
+        say(f"elman: {error}")
+        return error.exit_code
+
+
+def _check_attention(predictor: Seq2SeqPredictor, path: Path) -> None:
+    """Refuse, before the work and not after it, what --attention cannot do."""
+    if predictor.config.attention == "none":
+        raise ConfigError("--attention: the model has none", hint="train with --attention dot, general or additive")
+    if path.is_dir():
+        raise ConfigError("--attention: is a folder, expected a file to write", where=str(path))
+    if not path.parent.is_dir():
+        raise ConfigError("--attention: lies in no folder that is there", hint="make it first", where=str(path))
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError("--attention: may not be written", hint="check its permissions", where=str(path))
 
 
 def _chunks(path: str, encoding: str | None) -> Iterator[list[tuple[int, str, str | None]]]:
@@ -167,6 +187,7 @@ def _chunks(path: str, encoding: str | None) -> Iterator[list[tuple[int, str, st
     from elman.data.readers import STDIN, TextSource
 
     if path == STDIN and sys.stdin.isatty():
+        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
         for number, line in enumerate(sys.stdin, start=1):
             yield [(number, line.rstrip("\n"), None)]
         return
@@ -175,11 +196,18 @@ def _chunks(path: str, encoding: str | None) -> Iterator[list[tuple[int, str, st
         yield chunk
 
 
-def _as_lines(number: int, found: list[Prediction], n_best: int | None) -> list[str]:
+def _as_lines(answer: _Answer, n_best: int | None) -> list[str]:
     if n_best is None:
-        return [found[0].text if found else ""]
-    return [f"{number}\t{each.text}\t{each.score:.4f}" for each in found] or [f"{number}\t\t"]
+        return [_on_one_line(answer.found[0].text) if answer.found else ""]
+    number = answer.number
+    return [f"{number}\t{_on_one_line(each.text)}\t{each.score:.4f}" for each in answer.found] or [f"{number}\t\t"]
 
 
-def _as_json(prediction: Prediction) -> dict[str, Any]:
-    return {"text": prediction.text, "score": prediction.score, "log_probability": prediction.log_probability}
+def _on_one_line(text: str) -> str:
+    return text.replace("\r\n", " ").translate({ord(c): " " for c in "\r\n\t"})
+
+
+def _as_json(answer: _Answer) -> dict[str, Any]:
+    found = [{"text": each.text, "score": each.score, "log_probability": each.log_probability} for each in answer.found]
+    wrong = {"error": answer.wrong} if answer.wrong else {}
+    return {"line": answer.number, "source": answer.source, "predictions": found, **wrong}

@@ -140,9 +140,8 @@ def _read(sources: Any, targets: Any) -> Iterator[Pair]:
     from elman.data.pairs import MemoryPairs, read_pairs
     from elman.data.readers import TextSource
 
-    if isinstance(sources, str | Path):
-        yield from read_pairs(TextSource(sources), target=None if targets is None else TextSource(targets))
+    if isinstance(sources, str | Path) and isinstance(targets, str | Path):
+        yield from read_pairs(TextSource(sources), target=TextSource(targets))
         return
     found = _pairs(sources, targets)
-    assert isinstance(found, MemoryPairs)
-    yield from found.pairs()
+    yield from found.pairs() if isinstance(found, MemoryPairs) else read_pairs(TextSource(found))

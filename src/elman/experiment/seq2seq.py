@@ -12,15 +12,14 @@ from elman.data.pair_corpus import PairCorpus, SideConfig, prepare_pairs
 from elman.data.pairs import MemoryPairs, Pair, read_pairs, refuse_extra_targets
 from elman.errors import ConfigError
 from elman.experiment_config import Seq2SeqRun, resolve_seq2seq
-from elman.runtime.card import seq2seq_card
+from elman.runtime.card import NOUNS, seq2seq_card
 from elman.runtime.seq2seq import Seq2SeqPredictor
 from elman.runtime.seq2seq_config import SidesConfig
 from elman.tasks.seq2seq import Seq2SeqTask
 from elman.tasks.seq2seq_config import PairDataConfig, level_of, operations_per_token
+from elman.text.sides import RESERVED
 
 from .recipe import Notify, Opened, Sources, told_budget, told_machine
-
-NOUNS = {"char": "characters", "word": "words", "byte": "bytes"}
 
 
 class Seq2SeqRecipe:
@@ -47,7 +46,7 @@ class Seq2SeqRecipe:
         early = resolve_seq2seq(given)
         data = early.data
         train = list(_training_pairs(sources.train, sources.targets, data))
-        valid = list(_pairs(sources.valid, sources.valid_targets, data)) if sources.valid else None
+        valid = list(_pairs(sources.valid, sources.valid_targets, data))
         source_level = data.source_level or level_of(pair.source for pair in train)
         target_level = data.target_level or level_of(pair.targets[0] for pair in train)
         everything = (*sources.train, *sources.targets, *sources.valid, *sources.valid_targets)
@@ -56,7 +55,7 @@ class Seq2SeqRecipe:
             train,
             SideConfig(level=source_level, normalize=data.normalize),
             SideConfig(level=target_level, normalize=data.normalize),
-            valid=valid,
+            valid=valid if sources.valid else None,
             valid_fraction=data.valid_fraction,
             min_frequency=data.min_frequency,
             vocabulary_size=data.vocabulary_size,
@@ -80,14 +79,11 @@ class Seq2SeqRecipe:
         )
 
     def operations(self, config: Seq2SeqRun, data: PairCorpus) -> float:
-        model = config.model
+        part = data.train_part
         return operations_per_token(
-            cell=model.cell,
-            num_layers=model.num_layers,
-            bidirectional=model.bidirectional,
-            hidden=model.hidden_size,
-            ratio=data.train_part.source.tokens / data.train_part.target.tokens,
-            vocabulary=len(data.target_vocabulary),
+            config.model.model_dump(exclude_none=True),
+            part.source.tokens / part.target.tokens,
+            len(data.target_vocabulary),
         )
 
     def evaluate(self, predictor: Seq2SeqPredictor, data: PairCorpus) -> dict[str, Any]:
@@ -99,7 +95,7 @@ class Seq2SeqRecipe:
     def told(self, config: Seq2SeqRun, data: PairCorpus) -> Iterator[str]:
         model, training = config.model, config.training
         sides = [
-            f"{name} by {NOUNS[side.level]}, {len(vocabulary):,} different"
+            f"{name} by {NOUNS[side.level]}, {len(vocabulary) - len(RESERVED):,} different"
             for name, side, vocabulary in (
                 ("sources", data.source_side, data.source_vocabulary),
                 ("targets", data.target_side, data.target_vocabulary),
@@ -128,7 +124,7 @@ def _pairs(sources: Sequence[Opened], targets: Sequence[Opened], data: PairDataC
     """The pairs of all sources, each with the target file of its place where there are such."""
     if len(targets) > len(sources):
         raise ConfigError(
-            f"given {len(targets)} files of targets for {len(sources)} of sources", hint="one for each, in one order"
+            f"target files: given {len(targets)} for {len(sources)} of sources", hint="one for each, in one order"
         )
     for source, target in zip_longest(sources, targets):
         if isinstance(source, MemoryPairs):

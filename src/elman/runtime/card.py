@@ -8,9 +8,12 @@ from typing import Any
 from elman.data.corpus import Corpus
 from elman.data.pair_corpus import PairCorpus
 from elman.data.readers import SourceRecord
+from elman.text.sides import RESERVED
 
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
+
+NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}  # of levels
 
 
 def language_model_card(predictor: LanguageModelPredictor, valid: dict[str, Any], corpus: Corpus) -> str:
@@ -58,12 +61,17 @@ def seq2seq_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: Pai
     config, sides = predictor.config, predictor.sides
     ways = "both ways" if config.bidirectional else "one way"
     scores = "".join(
-        f"| {name.replace('_', ' ')} | {value:.4f} |\n" for name, value in valid.items() if isinstance(value, float)
+        f"| {name.replace('_', ' ')} | {value:.4f}{' nats per token' * (name == 'loss')} |\n"
+        for name, value in valid.items()
+        if isinstance(value, float)
     )
+    known = [
+        len(vocabulary) - len(RESERVED) for vocabulary in (predictor.source_vocabulary, predictor.target_vocabulary)
+    ]
     return f"""# Sequence to sequence
 
-Turns one sequence into another: {sides.source.level}s in, {sides.target.level}s out. Made with elman; runs without \
-PyTorch.
+Turns one sequence into another: {NOUNS[sides.source.level]} in, {NOUNS[sides.target.level]} out. Made with elman; \
+runs without PyTorch.
 
 | | |
 |---|---|
@@ -71,8 +79,8 @@ PyTorch.
 | decoder | {config.num_decoder_layers} x {config.decoder_cell_name} {config.hidden_size}, \
 attention {config.attention} |
 | size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
-| source | {sides.source.level} level, {len(predictor.source_vocabulary):,} tokens |
-| target | {sides.target.level} level, {len(predictor.target_vocabulary):,} tokens |
+| source | {sides.source.level} level, {known[0]:,} tokens |
+| target | {sides.target.level} level, {known[1]:,} tokens |
 | trained on | {corpus.train_part.count:,} pairs |
 | held out | {valid["count"]:,} sources, greedy |
 {scores}

@@ -7,6 +7,7 @@ tokens; they may read their sources each in its own way. One model is an ensembl
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ class Ensemble:
         self._members = list(members)
         first = self._members[0]
         for number, other in enumerate(self._members[1:], start=2):
+            if other.task != first.task:
+                hint = "name runs that were trained by `elman train seq2seq`"
+                raise ConfigError(f"member {number} of the ensemble is a model of another kind", hint=hint)
             if (other.target_vocabulary.tokens, other.sides.target) != (
                 first.target_vocabulary.tokens,
                 first.sides.target,
@@ -61,6 +65,8 @@ class Ensemble:
         """Return up to `beam` targets of each source, best first. A beam of one is greedy."""
         if beam < 1:
             raise ConfigError(f"beam: given {beam}, expected 1 or more")
+        if not 0.0 <= length_penalty < math.inf:
+            raise ConfigError(f"length_penalty: given {length_penalty}, expected 0 or more")
         sources = _texts(sources)
         order = sorted(range(len(sources)), key=lambda row: len(sources[row]))  # so that little is padded
         found: list[list[Prediction]] = [[]] * len(sources)

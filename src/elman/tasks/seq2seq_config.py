@@ -3,8 +3,10 @@
 - levels: a side whose pieces between spaces are few and come again and again (phones, tags) is read by words, any other
   by characters;
 - size: the largest hidden size with which the budget reads the pairs EPOCHS times, and no larger than they can fill;
-- depth: two layers where there are pairs enough for them;
-- dropout and label smoothing: for a model that will read its pairs many times.
+- depth: two layers for the encoder where there are pairs enough, each direction narrower than the decoder's one layer:
+  most of the work is the encoder's second layer, and it learns as much in less time;
+- dropout and label smoothing: for a model that will read its pairs many times;
+- the weights that ship are averaged over the last fiftieth of the training.
 """
 
 from __future__ import annotations
@@ -12,18 +14,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from elman.cells import CELLS
 from elman.config import Config, Values, table
 
-Level = Literal["char", "word", "byte"]
+Level = Literal["char", "word", "byte", "bpe"]
 
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 256 hidden units
+SGD_RATE = 1.0  # Luong et al. (2015), section 4.1
 EPOCHS = 20
-HIDDEN_SIZES: tuple[int, ...] = (32, 64, 96, 128, 192, 256, 320, 384, 448, 512)
+HIDDEN_SIZES: tuple[int, ...] = (64, 96, 128, 192, 256, 320, 384, 448, 512)
 FULL_SIZE_TOKENS, FULL_SIZE = 8e5, 320  # target tokens that can fill so many units; more fill their fourth root more
-DEEP_PAIRS = 20_000  # from so many on, two layers
+DEEP_PAIRS = 20_000  # from so many on, two layers in the encoder
+NARROW = 0.6  # of the decoder's size, for each direction of a deep encoder
+AVERAGED_SHARE, MOST_AVERAGED = 0.02, 1000  # of the updates
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 UPDATES_PER_EPOCH = 100  # at least, before batches grow
 PIECES, PIECE_REPEATS = 1000, 20  # at most so many different words, each so often, make a side of words
@@ -43,10 +48,18 @@ class PairDataConfig(Config):
     vocabulary_size: PositiveInt | None = None  # of each side; None: no limit
     valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: a tenth of the sources, at most 5,000
 
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _two_columns(cls, given: Any) -> Any:
+        two = isinstance(given, list | tuple) and len(given) == 2 and given[0] != given[1]
+        if given is not None and not (two and all(type(number) is int and number > 0 for number in given)):
+            raise ValueError(f"given {given!r}, expected two different numbers from 1: of the source and of the target")
+        return given
+
     @model_validator(mode="after")
-    def _columns_differ(self) -> Self:
-        if self.columns is not None and self.columns[0] == self.columns[1]:
-            raise ValueError(f"columns: given {self.columns[0]} twice, expected two different ones")
+    def _columns_are_all_or_two(self) -> Self:
+        if self.extra_targets and self.columns is not None:
+            raise ValueError("extra_targets takes all columns after the second, given columns too: choose one")
         return self
 
 
@@ -77,49 +90,79 @@ def choices(
         budget = {"minutes": default_minutes(target_tokens)}
     cell = model.get("cell", "lstm")
     cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
-    layers = model.get("num_layers", 2 if pairs >= DEEP_PAIRS else 1)
     ratio = source_tokens / max(1, target_tokens)
-    shape = {"cell": cell, "num_layers": layers, "bidirectional": model.get("bidirectional", True) is not False}
     batch = training.get("batch_size", batch_size(pairs))
+
+    def shape(hidden: int) -> Values:
+        return {"cell": cell, "hidden_size": hidden, **_depth(model, hidden, pairs), **model}
 
     def epochs(hidden: int) -> float:
         if (minutes := _positive(budget.get("minutes"))) is not None:
-            per_token = operations_per_token(**shape, hidden=hidden, ratio=ratio, vocabulary=vocabulary)
-            return 60.0 * minutes * flops / per_token / target_tokens
+            return 60.0 * minutes * flops / operations_per_token(shape(hidden), ratio, vocabulary) / target_tokens
         if (given_epochs := _positive(budget.get("epochs"))) is not None:
             return given_epochs
         return (_positive(budget.get("steps")) or 1.0) * (_positive(batch) or 1.0) / pairs
 
     room = FULL_SIZE * (target_tokens / FULL_SIZE_TOKENS) ** 0.25
     fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and epochs(hidden) >= EPOCHS]
-    hidden = model.get("hidden_size", max(fitting, default=min(64, HIDDEN_SIZES[-1])))
-    size = int(_positive(hidden) or 1)
+    hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
+    size = max(1, int(_positive(hidden) or 1))
     readings = epochs(size)
-    rate = RATES[cell] * min(2.0, (256.0 / size) ** 0.5)
+    updates = readings * pairs / (_positive(batch) or 1.0)
+    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / size) ** 0.5)
     return {
         "model": {
             "hidden_size": hidden,
             "embedding_size": min(size, 64 if vocabulary <= 512 else 128),
-            "num_layers": layers,
+            **_depth(model, size, pairs),
             "dropout": 0.3 if readings >= 8 and size >= 192 else 0.1 if readings >= 8 else 0.0,
             "label_smoothing": 0.1 if pairs >= DEEP_PAIRS else 0.0,
         },
-        "training": {**budget, "batch_size": batch, "learning_rate": float(f"{rate:.2g}")},
+        "training": {
+            **budget,
+            "batch_size": batch,
+            "learning_rate": float(f"{rate:.2g}"),
+            "average_steps": int(min(MOST_AVERAGED, AVERAGED_SHARE * updates)),
+        },
     }
 
 
-def operations_per_token(
-    *, cell: str, num_layers: Any, bidirectional: bool, hidden: int, ratio: float, vocabulary: int
-) -> float:
-    """Return the floating-point operations of training on one target token, `ratio` source tokens beside it."""
-    layers = int(_positive(num_layers) or 1)
-    gates, directions, embedding = CELLS[cell]().gates, 2 if bidirectional else 1, min(hidden, 64)
-    above = (layers - 1) * gates * directions * hidden * (hidden + directions * hidden)
-    encoder = gates * directions * hidden * (hidden + embedding) + above
-    decoder = gates * hidden * (hidden + embedding) + (layers - 1) * gates * 2 * hidden * hidden
-    return 6.0 * (
-        ratio * (encoder + directions * hidden * hidden) + decoder + 2 * hidden * hidden + hidden * vocabulary
-    )
+def _depth(model: Values, hidden: int, pairs: int) -> Values:
+    """The layers of encoder and decoder, and the encoder's size where it is not the decoder's."""
+    if "num_layers" in model:
+        return {}
+    if pairs < DEEP_PAIRS or model.get("bridge") == "copy":
+        return {"num_layers": 1}
+    narrow = max(32, 32 * round(NARROW * hidden / 32))
+    both_ways = model.get("bidirectional", True) is not False
+    chosen = both_ways and "hidden_size" not in model and narrow < hidden
+    return {"num_layers": 2, "decoder_layers": 1, **({"encoder_hidden_size": narrow} if chosen else {})}
+
+
+def operations_per_token(model: Values, ratio: float, vocabulary: int) -> float:
+    """Return the floating-point operations of training on one target token, `ratio` source tokens beside it.
+
+    model holds config values; what is no number there counts as one.
+    """
+    layers = _count(model, "num_layers", 1)
+    hidden, D = _count(model, "hidden_size", 1), 1 if model.get("bidirectional") is False else 2
+    inner = _count(model, "encoder_hidden_size", hidden)
+    embedding = min(hidden, 64)
+    encoder_gates = _gates(model.get("cell"))
+    decoder_gates = _gates(model.get("decoder_cell") or model.get("cell"))
+    encoder = D * encoder_gates * inner * (inner + embedding + (layers - 1) * (inner + D * inner))
+    above = (_count(model, "decoder_layers", layers) - 1) * 2 * hidden
+    decoder = decoder_gates * hidden * (hidden + embedding + above)
+    attended = 2 * hidden * hidden + hidden * vocabulary
+    return 6.0 * (ratio * (encoder + D * inner * hidden) + decoder + attended)
+
+
+def _count(model: Values, name: str, otherwise: int) -> int:
+    return max(1, int(_positive(model.get(name)) or otherwise))
+
+
+def _gates(cell: Any) -> int:
+    return CELLS[cell if isinstance(cell, str) and cell in CELLS else "lstm"]().gates
 
 
 def batch_size(pairs: int) -> int:
