@@ -20,9 +20,12 @@ import torch
 from elman import experiment
 from elman.checkpoint import RunFolder, sealed
 from elman.data.corpus import Corpus
+from elman.data.pair_corpus import PairCorpus
+from elman.data.pairs import MemoryPairs
 from elman.data.readers import MemoryText
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.experiment import language_model, resume, train
+from elman.experiment_config import resolve_seq2seq
 from elman.runtime import load
 from elman.training.progress import Silence
 
@@ -496,3 +499,117 @@ def test_a_run_may_be_the_current_folder(book: Path, tmp_path: Path, monkeypatch
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
 def test_the_smallest_and_the_largest_seed_train(book: Path, tmp_path: Path, seed: int) -> None:
     assert train([book], tmp_path / "run", {**given(steps=1), "seed": seed}, Silence())["steps"] == 1
+
+
+# Sequence to sequence
+
+TINY_PAIRS: dict[str, Any] = {
+    "model": {"hidden_size": 8, "embedding_size": 6},
+    "training": {"steps": 3, "batch_size": 8, "threads": 1},
+}
+
+
+def spelled(source: str) -> str:
+    return " ".join({"a": "AA", "b": "B", "c": "K"}[letter] for letter in source)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    rng = random.Random(0)
+    sources = ["".join(rng.choices("abc", k=rng.randint(1, 6))) for _ in range(200)]
+    (tmp_path / "pairs.tsv").write_text("".join(f"{source}\t{spelled(source)}\n" for source in sources))
+    return tmp_path / "pairs.tsv"
+
+
+def test_the_config_of_pairs_is_everything_resolved_levels_too(pairs: Path, tmp_path: Path) -> None:
+    settings = {"training": {"steps": 3}, "model": {"hidden_size": 8}, "seed": 3}
+    told = Told()
+    train([pairs], tmp_path / "run", settings, told, task="seq2seq")
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert (config["task"], config["seed"]) == ("seq2seq", 3)
+    assert (config["data"]["source_level"], config["data"]["target_level"]) == ("char", "word")
+    corpus = PairCorpus.open(tmp_path / "run" / "data")
+    sizes = {
+        "pairs": corpus.train_part.count,
+        "source_tokens": corpus.train_part.source.tokens,
+        "target_tokens": corpus.train_part.target.tokens,
+        "vocabulary": len(corpus.target_vocabulary),
+    }
+    chosen = resolve_seq2seq(settings, **sizes).model_dump(mode="json", exclude_none=True)
+    chosen["data"] |= {"source_level": "char", "target_level": "word"}
+    chosen["training"] |= {name: config["training"][name] for name in ("device", "threads")}
+    assert config == chosen
+    assert config["training"]["threads"] >= 1, "measured, then settled"
+    assert any("sources by characters, 3 different; targets by words, 3 different" in line for line in told.said)
+    train([pairs], tmp_path / "again", config, Silence(), task="seq2seq")
+    weights = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("run", "again")]
+    assert weights[0] == weights[1], "what the file holds trains the same model"
+
+
+def test_the_request_names_every_file_by_a_path_that_holds_from_anywhere(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line.split("\t") for line in pairs.read_text().splitlines()]
+    for name, column in (("sources", 0), ("targets", 1)):
+        (tmp_path / name).write_text("".join(f"{line[column]}\n" for line in lines))
+        (tmp_path / f"valid-{name}").write_text("".join(f"{line[column]}\n" for line in lines[:9]))
+    monkeypatch.chdir(tmp_path)
+    files: dict[str, Any] = {"targets": ["targets"], "valid": ["valid-sources"], "valid_targets": ["valid-targets"]}
+    train(["sources"], Path("run"), TINY_PAIRS, Silence(), task="seq2seq", **files)
+    assert json.loads((tmp_path / "run" / "request.json").read_bytes()) == {
+        "given": TINY_PAIRS,
+        "sources": {
+            "train": [str(tmp_path / "sources")],
+            "valid": [str(tmp_path / "valid-sources")],
+            "targets": [str(tmp_path / "targets")],
+            "valid_targets": [str(tmp_path / "valid-targets")],
+        },
+        "task": "seq2seq",
+    }
+    names = [Path(source.name).name for source in PairCorpus.open(tmp_path / "run" / "data").sources]
+    assert names == ["sources", "targets", "valid-sources", "valid-targets"]
+
+
+def test_pairs_killed_while_their_config_is_written_start_over(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train([pairs], tmp_path / "whole", TINY_PAIRS, Silence(), task="seq2seq")
+
+    def killed(path: Path, content: bytes) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "replace_file", killed)
+        with pytest.raises(Killed):
+            train([pairs], tmp_path / "run", TINY_PAIRS, Silence(), task="seq2seq")
+    assert not (tmp_path / "run" / "config.toml").exists()
+    assert resume(tmp_path / "run", Silence())["task"] == "seq2seq"
+    weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("run", "whole")]
+    assert weights[0] == weights[1]
+
+
+def test_figures_of_pairs_are_those_of_the_model_on_disk_and_on_its_card(pairs: Path, tmp_path: Path) -> None:
+    result = train([pairs], tmp_path / "run", TINY_PAIRS, Silence(), task="seq2seq")
+    held_out = PairCorpus.open(tmp_path / "run" / "data").valid()
+    assert load(tmp_path / "run" / "model").evaluate(held_out) == result["valid"]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    scored = {line["step"]: line["valid"] for line in lines if "valid" in line}
+    best = scored[result["best_step"]]
+    assert {name: result["valid"][name] for name in best} == pytest.approx(best)
+    assert best["token_error_rate"] == min(line["token_error_rate"] for line in scored.values())
+    card = (tmp_path / "run" / "model" / "README.md").read_text()
+    assert f"| token error rate | {result['valid']['token_error_rate']:.4f} |" in card
+    assert str(tmp_path) not in card
+
+
+def test_pairs_in_memory_are_no_different_and_cannot_be_read_again(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = MemoryPairs([tuple(line.split("\t")) for line in pairs.read_text().splitlines()])  # type: ignore[misc]
+    train([pairs], tmp_path / "file", TINY_PAIRS, Silence(), task="seq2seq")
+    train([held], tmp_path / "memory", TINY_PAIRS, Silence(), task="seq2seq")
+    weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("file", "memory")]
+    assert weights[0] == weights[1]
+    (tmp_path / "memory" / "config.toml").unlink()
+    with pytest.raises(DataError, match="was stopped before its text was read, and the text is gone"):
+        resume(tmp_path / "memory", Silence())

@@ -71,6 +71,18 @@ CASES: dict[str, dict[str, Any]] = {
             "learning_rate": 0.003,
         },
     },
+    "pairs, dropout, scheduled sampling, smoothing": {
+        "task": "seq2seq",
+        "model": {
+            "cell": "gru",
+            "hidden_size": 10,
+            "embedding_size": 6,
+            "dropout": 0.3,
+            "scheduled_sampling": 0.5,
+            "label_smoothing": 0.1,
+        },
+        "training": {key: value for key, value in {**TRAINING, "batch_size": 20}.items() if key != "bptt_steps"},
+    },
 }
 FIRST = "lstm, state carried, dropout, accumulated, adamw"
 
@@ -92,6 +104,7 @@ class Cuts:
     def install(self) -> None:
         from elman.checkpoint import RunFolder, run_folder, sealed
         from elman.tasks.language_model import LanguageModelTask
+        from elman.tasks.seq2seq import Seq2SeqTask
         from elman.training import loop
         from elman.training.session import Session
 
@@ -100,7 +113,8 @@ class Cuts:
             self._before(Path, name)
         self._before(shutil, "rmtree")
         self._before(loop, "update")
-        self._before(LanguageModelTask, "validate")
+        for task in (LanguageModelTask, Seq2SeqTask):
+            self._before(task, "validate")
         self._before(Session, "save")
         write_synced, append = sealed.write_synced, RunFolder.append
 
@@ -145,7 +159,9 @@ def _go(run: Path, text: Path, given: dict[str, Any], at: int | None, overwrite:
     if is_run_folder(run) and not overwrite:
         resume(run, Silence())
     else:
-        train([text], run, given, Silence(), overwrite=overwrite)
+        task = given.get("task", "lm")
+        source = text.with_name("pairs.tsv") if task == "seq2seq" else text
+        train([source], run, given, Silence(), task=task, overwrite=overwrite)
     if counted is not None:
         counted.write_bytes(json.dumps(cuts.names).encode())
 
@@ -200,6 +216,8 @@ def text(shared: Path) -> Path:
     rng = random.Random(0)
     words = [rng.choice(["alpha", "beta", "gamma", "delta", "epsilon,", "zeta."]) for _ in range(330)]
     (shared / "book.txt").write_text(" ".join(words), "utf-8")
+    pairs = {word[:n]: word[n:] + word for word in words for n in range(1, len(word))}
+    (shared / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs.items()), "utf-8")
     return shared / "book.txt"
 
 

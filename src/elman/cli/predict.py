@@ -44,7 +44,8 @@ def predict(
         float, typer.Option(min=0.0, metavar="P", help="A score is a log probability over length to the P.")
     ] = 1.0,
     attention: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="Write what each target token looked at.")
+        Path | None,
+        typer.Option(metavar="FILE.json", help="Write what each target token looked at; of an ensemble, in RUN."),
     ] = None,
     ensemble: Annotated[
         list[Path] | None, typer.Option(metavar="RUN", help="Average with this model too; repeatable.")
