@@ -80,7 +80,6 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "other.txt": [ENGLISH[:500]],
         "poems.txt": [CHINESE],
         "pairs.tsv": [f"{source}\t{target}\n" for source, target in PAIRS],
-        "held-out.tsv": [f"{source}{source}\t{target} {target}\n" for source, target in PAIRS[:8]],
         "sources.txt": [f"{source}\n" for source, _ in PAIRS],
         "targets.txt": [f"{target}\n" for _, target in PAIRS],
         "table.tsv": [f"{target}\tof\t{source}\n" for source, target in PAIRS],

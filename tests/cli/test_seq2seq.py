@@ -435,6 +435,25 @@ def test_several_references_are_columns_or_repeated_sources(command: Command, mo
     assert command("evaluate", models / "a", tmp_path / "wide.tsv", "--columns", "1,2", "--json").json == first
 
 
+def test_members_that_may_know_what_is_scored_are_told(
+    command: Command, run: Path, pairs: Path, tmp_path: Path
+) -> None:
+    def trained(name: str, *flags: Any) -> Path:
+        done = command("train", "seq2seq", pairs, "-o", tmp_path / name, *TINY, "--seed", 5, *flags)
+        assert done.code == 0
+        return tmp_path / name
+
+    same, other = trained("same"), trained("other", "--set", "data.split_seed=1")
+    alone = {example.source for example in PairCorpus.open(run / "data").valid()}
+    assert {example.source for example in PairCorpus.open(same / "data").valid()} == alone, "whatever the run's seed"
+    assert {example.source for example in PairCorpus.open(other / "data").valid()} != alone
+    quiet, told = (command("evaluate", run, "--ensemble", member) for member in (same, same / "model"))
+    assert (quiet.code, told.code) == (0, 0)
+    assert "may have been trained on" not in quiet.err
+    assert f"{same / 'model'} may have been trained on some of what is scored" in told.err
+    assert "may have been trained on" in command("evaluate", run, "--ensemble", other).err
+
+
 def test_evaluate_takes_a_beam_an_ensemble_and_targets_in_a_file(
     command: Command, models: Path, tmp_path: Path
 ) -> None:

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import pair_corpus
-from elman.data.pair_corpus import Example, PairCorpus, PairPart, SideConfig, SidePart, grouped, prepare_pairs
+from elman.data import pair_preparation
+from elman.data.pair_corpus import Example, PairCorpus, PairPart, SideConfig, SidePart, grouped
+from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import MemoryPairs, Pair, read_pairs
 from elman.data.preparation import RARE_FROM_KINDS
 from elman.data.readers import TextSource
@@ -119,8 +120,8 @@ def test_a_tenth_of_the_sources_is_held_out_and_of_many_no_more_than_is_useful(
 ) -> None:
     pairs = [*numbered(200), *((str(i), "again") for i in range(100))]
     assert prepared(tmp_path, pairs).valid_part.count == 20  # of sources, not of pairs
-    assert pair_corpus.AUTOMATIC_VALID_SOURCES == 5_000
-    monkeypatch.setattr(pair_corpus, "AUTOMATIC_VALID_SOURCES", 12)
+    assert pair_preparation.AUTOMATIC_VALID_SOURCES == 5_000
+    monkeypatch.setattr(pair_preparation, "AUTOMATIC_VALID_SOURCES", 12)
     assert prepared(tmp_path, pairs).valid_part.count == 12
     assert prepared(tmp_path, pairs, valid_fraction=0.5).valid_part.count == 100
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from elman.data.corpus import Corpus, TextConfig
-from elman.data.pair_corpus import PairCorpus, SideConfig, prepare_pairs
+from elman.data.pair_corpus import PairCorpus, SideConfig
+from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import read_pairs
 from elman.data.preparation import prepare
 from elman.data.readers import TextSource

@@ -119,6 +119,15 @@ def test_the_measures_are_of_any_reference_and_the_loss_of_the_first() -> None:
         predictor.evaluate([])
 
 
+def test_pairs_are_scored_as_the_examples_that_they_make() -> None:
+    predictor = tiny_predictor()
+    examples = [Example("abc", ("AA B", "AA B K")), Example("e", ("IY",))]
+    pairs = [("abc", "AA B"), ("e", ["IY"]), ("abc", ["AA B K", "AA B"])]
+    assert predictor.evaluate(pairs) == predictor.evaluate(examples)
+    with pytest.raises(DataError, match=r"item 1 is 3, expected \(source, target\)"):
+        predictor.evaluate([("abc", "AA"), 3])  # type: ignore[list-item]
+
+
 @pytest.mark.parametrize("architecture", ["dot", "additive", "feeding"])
 def test_attention_shares_are_told_for_every_token(architecture: str) -> None:
     predictor = tiny_predictor(architecture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,7 +86,21 @@ def _of_pairs(predictor: Seq2SeqPredictor, run: Path, options: dict[str, Any]) -
         grouped(_pairs(data, options), predictor.sides.source) if data else PairCorpus.open(_data_of(run)).valid()
     )
     others = [load(path) for path in options["ensemble"] or ()]
+    if not data:
+        _check_held_out(run, options["ensemble"] or ())
     return Ensemble([predictor, *others]).evaluate(examples, beam=options["beam"] or 1)
+
+
+def _check_held_out(run: Path, others: Iterable[Path]) -> None:
+    """Say which members of an ensemble held out other sources than the run: they may know what is scored."""
+    from elman.checkpoint import is_run_folder
+    from elman.data.pair_corpus import PairCorpus
+
+    held_out = {example.source for example in PairCorpus.open(_data_of(run)).valid()}
+    for other in others:
+        same = is_run_folder(other) and {each.source for each in PairCorpus.open(other / "data").valid()} == held_out
+        if not same:
+            say(f"{other} may have been trained on some of what is scored: it is not known to have held out the same")
 
 
 def _texts(paths: list[str], encoding: str | None) -> Iterator[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from elman.config import Values
-from elman.data.pair_corpus import PairCorpus, SideConfig, prepare_pairs
+from elman.data.pair_corpus import PairCorpus, SideConfig
+from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import MemoryPairs, Pair, read_pairs, refuse_extra_targets
 from elman.errors import ConfigError
 from elman.experiment_config import Seq2SeqRun, resolve_seq2seq
@@ -43,8 +44,7 @@ class Seq2SeqRecipe:
         return config.model_copy(update={"data": config.data.model_copy(update=levels)})
 
     def prepare(self, folder: Path, given: Values, sources: Sources, notify: Notify) -> PairCorpus:
-        early = resolve_seq2seq(given)
-        data = early.data
+        data = resolve_seq2seq(given).data
         train = list(_training_pairs(sources.train, sources.targets, data))
         valid = list(_pairs(sources.valid, sources.valid_targets, data))
         source_level = data.source_level or level_of(pair.source for pair in train)
@@ -59,7 +59,7 @@ class Seq2SeqRecipe:
             valid_fraction=data.valid_fraction,
             min_frequency=data.min_frequency,
             vocabulary_size=data.vocabulary_size,
-            seed=early.seed,
+            seed=data.split_seed,
             records=lambda: [source.record for source in everything],
             notify=notify,
         )

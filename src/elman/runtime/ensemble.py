@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.data.padded import pad_sources
-from elman.data.pair_corpus import Example
+from elman.data.pair_corpus import Example, grouped
+from elman.data.pairs import MemoryPairs
 from elman.decoding import Hypothesis, search
 from elman.errors import ConfigError, DataError
 from elman.metrics import sequence_scores, translation_scores
@@ -31,6 +32,7 @@ ROWS = 512  # hypotheses that are grown at a time
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
+Given = tuple[str, str | Sequence[str]]  # a source, and one target or several
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +85,9 @@ class Ensemble:
         """Return how the predictions agree with any of the references; of one model, the loss of the first ones too."""
         return self._measured(examples, self._written(examples, beam))
 
-    def evaluate(self, examples: Iterable[Example], *, beam: int = 1) -> dict[str, Any]:
+    def evaluate(self, examples: Iterable[Example] | Iterable[Given], *, beam: int = 1) -> dict[str, Any]:
         """Return what measure does and, where sacrebleu is installed, BLEU and chrF."""
-        examples = list(examples)
+        examples = self._examples(examples)
         if not examples:
             raise DataError("no pairs to score, expected at least one", hint="give SOURCE TAB TARGET a line")
         found = self._written(examples, beam)
@@ -93,6 +95,13 @@ class Ensemble:
         with contextlib.suppress(ModuleNotFoundError):
             metrics |= translation_scores(found, [example.targets for example in examples])
         return metrics
+
+    def _examples(self, given: Iterable[Example] | Iterable[Given]) -> list[Example]:
+        """Examples as they are, or made of pairs: a source that comes again has further references."""
+        items: list[Any] = list(given)
+        if all(isinstance(item, Example) for item in items):
+            return items
+        return list(grouped(MemoryPairs(items).pairs(), self._members[0].sides.source))
 
     def _written(self, examples: Sequence[Example], beam: int) -> list[str]:
         return [best.text for best, *_ in self.predict([example.source for example in examples], beam=beam)]

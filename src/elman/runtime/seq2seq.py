@@ -32,7 +32,7 @@ from elman.metrics import Mean
 from elman.text import END, Vocabulary
 
 from .attention import Attention
-from .ensemble import Ensemble, Prediction
+from .ensemble import Ensemble, Given, Prediction
 from .seq2seq_config import Seq2SeqConfig, SidesConfig
 from .stack import Stack, State, take
 
@@ -252,8 +252,11 @@ class Seq2SeqPredictor:
         """Return the loss of the first references, and how the predictions agree with any of them."""
         return Ensemble([self]).measure(examples, beam=beam)
 
-    def evaluate(self, examples: Iterable[Example], *, beam: int = 1) -> dict[str, Any]:
-        """Return loss, exact match and error rates of sources with their references; with sacrebleu, BLEU and chrF."""
+    def evaluate(self, examples: Iterable[Example] | Iterable[Given], *, beam: int = 1) -> dict[str, Any]:
+        """Return loss, exact match and error rates of sources with their references; with sacrebleu, BLEU and chrF.
+
+        Examples, or (source, target) and (source, [targets]): any of a source's targets is right.
+        """
         return Ensemble([self]).evaluate(examples, beam=beam)
 
 

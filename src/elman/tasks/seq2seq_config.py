@@ -47,6 +47,9 @@ class PairDataConfig(Config):
     min_frequency: PositiveInt | None = None  # None: 1, or 2 where there are over a thousand different tokens
     vocabulary_size: PositiveInt | None = None  # of each side; None: no limit
     valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: a tenth of the sources, at most 5,000
+    split_seed: int = Field(
+        0, ge=0, lt=2**63
+    )  # of what is held out: another than the run's, so that ensembles share it
 
     @field_validator("columns", mode="before")
     @classmethod
