@@ -39,6 +39,14 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "wide_encoder": {"cell": "lstm", "attention": "general", "encoder_hidden_size": 7},
     "unlike": {"cell": "gru", "decoder_cell": "lstm", "num_layers": 1, "decoder_layers": 2},
     "shallower": {"cell": "lstm", "decoder_cell": "elman", "num_layers": 2, "decoder_layers": 1},
+    "attends_first": {
+        "cell": "lstm",
+        "attention": "dot",
+        "num_layers": 1,
+        "decoder_layers": 2,
+        "attention_layer": "first",
+    },
+    "attends_first_deep": {"cell": "gru", "attention": "additive", "num_layers": 3, "attention_layer": "first"},
     "feeding": {"cell": "lstm", "attention": "dot", "input_feeding": True},
     "feeding_deep": {"cell": "gru", "attention": "additive", "num_layers": 2, "input_feeding": True},
 }

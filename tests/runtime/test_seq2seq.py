@@ -2,14 +2,17 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from elman.config import validated
 from elman.data.padded import IGNORED, pad_sources, pad_targets
 from elman.data.pair_corpus import Example
 from elman.errors import ConfigError, DataError, ModelError
 from elman.runtime import Ensemble, Seq2SeqPredictor, load
+from elman.runtime.seq2seq_config import Seq2SeqConfig
 from elman.text import END, START, Vocabulary
 
 from ..pair_models import ARCHITECTURES, PAIRS, SIDES, SOURCE, TARGET, predictor_of, tiny_network, tiny_predictor
@@ -216,3 +219,14 @@ def test_sources_are_several_texts() -> None:
         tiny_predictor().predict("abc")
     with pytest.raises(DataError, match="item 1 is None, expected text"):
         tiny_predictor().predict(["abc", None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attention": "none"}, {"input_feeding": True}, {"num_layers": 1}, {"num_layers": 2, "decoder_layers": 1}]
+)
+def test_attention_of_the_first_layer_needs_layers_above_it(wrong: dict[str, Any]) -> None:
+    sizes = {"embedding_size": 3, "hidden_size": 4, "num_layers": 2}
+    with pytest.raises(
+        ConfigError, match="attention_layer 'first' needs attention, two decoder layers or more, and no"
+    ):
+        validated(Seq2SeqConfig, {**sizes, "attention_layer": "first", **wrong})

@@ -141,10 +141,11 @@ def test_operations_are_six_for_each_weight_that_a_token_meets() -> None:
     assert operations_per_token(odd, 1.0, 10) > 0.0
 
 
-def test_the_operations_are_those_of_the_network_s_weights() -> None:
+@pytest.mark.parametrize("more", [{}, {"attention_layer": "first", "decoder_layers": 3}, {"cell": "gru"}])
+def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
     from elman.tasks.seq2seq import Seq2SeqNetwork
 
-    model = chosen({"training": {"minutes": 1e6}}, 115_000).model
+    model = chosen({"model": more, "training": {"minutes": 1e6}}, 115_000).model
     network = Seq2SeqNetwork(model, 50, 40)
     weights = {name: p.numel() for name, p in network.named_parameters() if p.dim() > 1 and "embedding" not in name}
     source = sum(n for name, n in weights.items() if name.startswith(("encoder", "memory")))

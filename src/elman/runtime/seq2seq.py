@@ -7,8 +7,9 @@
     p(y_t)     = softmax(V h~_t + b)              until </s>
 
 Sutskever et al. (2014); attention and the attentional output h~: Luong et al. (2015), equations 3 and 5; input feeding,
-where s_t also sees h~_(t-1): the same, section 3.3. By the kernels, or NumPy over the cells. Padding is never read: the
-encoder's rows end at their lengths, and attention gives what is padded no share.
+where s_t also sees h~_(t-1): the same, section 3.3. Where the decoder's first layer attends, the layers above read
+[s_t; c_t], and so remember what was attended to (Wu et al., 2016, section 3). By the kernels, or NumPy over the cells.
+Padding is never read: the encoder's rows end at their lengths, and attention gives what is padded no share.
 """
 
 from __future__ import annotations
@@ -82,14 +83,18 @@ class Seq2SeqPredictor:
             bidirectional=config.bidirectional,
         )
         self._embedding = take(tensors, "decoder.embedding.weight", (len(target_vocabulary), E))
+        cell, L = config.build_cell("decoder"), config.num_decoder_layers
+        attending = 1 if config.attention_layer == "first" else L  # layers until attention
         self._decoder = Stack(
-            config.build_cell("decoder"),
+            cell,
             tensors,
             E + H if config.input_feeding else E,
-            [H] * config.num_decoder_layers,
+            [H] * attending,
             None if config.input_feeding else self._embedding,
             prefix="decoder.",
         )
+        above = [H] * (L - attending)
+        self._above = Stack(cell, tensors, 2 * H, above, prefix="decoder.", first=attending) if above else None
         self._bridges = {}
         for layer, state, _ in config.bridges if config.bridge == "linear" else ():
             name = f"bridge.{layer}_{state}"
@@ -175,25 +180,34 @@ class Seq2SeqPredictor:
         return log_softmax(h[:, 0] @ self._V.T + self._b), state
 
     def _read(self, tokens: Ids, state: State, context: State) -> tuple[Array, Array, State]:
-        """Return the decoder's outputs s and what the readout is given, h~, both (B*K, T, H), and the state after."""
+        """Return what attends, s, and what the readout is given, h~, both (B*K, T, H), and the state after."""
         if not self.config.input_feeding:
-            s, state = self._decoder.run(tokens, state)
-            return s, self._attended(s, context), state
+            s, after = self._decoder.run(tokens, state)
+            c = self._contexts(s, context)
+            if self._above is None or c is None:
+                return s, self._combined(s, c), after
+            top, after_above = self._above.run(np.concatenate([s, c], axis=-1), state)
+            return s, self._combined(top, c), {**after, **after_above}
         steps = []
         for column in tokens.T:
             x = np.concatenate([self._embedding[column], state["feed"]], axis=1)
             s, after = self._decoder.run(x[:, None], state)
-            h = self._attended(s, context)
+            h = self._combined(s, self._contexts(s, context))
             steps.append((s, h))
             state = {**after, "feed": h[:, 0]}
         s, h = (np.concatenate(arrays, axis=1) for arrays in zip(*steps, strict=True))
         return s, h, state
 
-    def _attended(self, s: Array, context: State) -> Array:
-        if self._attention is None or self._combine is None:
+    def _contexts(self, s: Array, context: State) -> Array | None:
+        """Return what attention gives for the outputs s (B*K, T, H) of the layer that attends."""
+        if self._attention is None:
+            return None
+        c: Array = (self._shares(s, context) @ context["memory"]).reshape(s.shape)
+        return c
+
+    def _combined(self, s: Array, c: Array | None) -> Array:
+        if self._combine is None or c is None:
             return s
-        a = self._shares(s, context)
-        c = (a @ context["memory"]).reshape(s.shape)
         h: Array = np.tanh(np.concatenate([c, s], axis=-1) @ self._combine.T + self._combine_bias)
         return h
 

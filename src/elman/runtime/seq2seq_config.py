@@ -27,6 +27,7 @@ class Seq2SeqConfig(Config):
     bidirectional: bool = True  # the encoder reads both ways
     bridge: Literal["linear", "copy"] = "linear"  # how the encoder's last states become the decoder's first
     attention: Literal["none", "dot", "general", "additive"] = "dot"
+    attention_layer: Literal["first", "last"] = "last"  # of the decoder; first: the layers above read the contexts too
     input_feeding: bool = False  # the decoder sees its last attentional output: one step at a time, so much slower
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of a target spread over all tokens
@@ -36,6 +37,12 @@ class Seq2SeqConfig(Config):
     def _parts_agree(self) -> Self:
         if self.input_feeding and self.attention == "none":
             raise ValueError("input_feeding feeds what attention gives, given attention 'none'")
+        if self.attention_layer == "first" and (
+            self.attention == "none" or self.input_feeding or self.num_decoder_layers < 2
+        ):
+            raise ValueError(
+                "attention_layer 'first' needs attention, two decoder layers or more, and no input_feeding"
+            )
         if self.bridge == "copy":
             encoder = (self.cell, self.num_layers, self.encoder_size)
             decoder = (self.decoder_cell_name, self.num_decoder_layers, self.hidden_size)

@@ -50,17 +50,19 @@ class Stack:
         *,
         prefix: str = "",
         bidirectional: bool = False,
+        first: int = 0,
     ) -> None:
-        """Take weights by name; with an embedding (V, I), inputs may be its rows' numbers."""
+        """Take weights by name, layers from number `first` on; with an embedding (V, I), inputs may be its rows."""
         self.cell = cell
         self.parameters: list[list[LayerParameters]] = []
+        self._first = first
         self._prefix, self._endings = prefix, _ENDINGS if bidirectional else _ENDINGS[:1]
         self._embedding = embedding
         self._dense: kernels.Stack | None = None
         self._gathered: kernels.Stack | None = None
         for index, H in enumerate(hidden_sizes):
             self.parameters.append(
-                [self._layer(tensors, f"{prefix}layers.{index}.", end, input_size, H) for end in self._endings]
+                [self._layer(tensors, f"{prefix}layers.{first + index}.", end, input_size, H) for end in self._endings]
             )
             input_size = H * len(self._endings)
 
@@ -123,7 +125,7 @@ class Stack:
 
     def _names(self, index: int, ending: str) -> list[str]:
         """The names of a layer's states in one direction."""
-        return [f"{self._prefix}layers.{index}.{name}{ending}" for name in self.cell.states]
+        return [f"{self._prefix}layers.{self._first + index}.{name}{ending}" for name in self.cell.states]
 
     def _flat(self, state: unroll.StackState) -> State:
         return {

@@ -63,14 +63,22 @@ class Decoder(nn.Module):
     def __init__(self, config: Seq2SeqConfig, vocabulary_size: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
-        inputs = config.embedding_size + (config.hidden_size if config.input_feeding else 0)
-        sizes = [config.hidden_size] * config.num_decoder_layers
-        self.layers = elman.nn.recurrent_layers(config.decoder_cell_name, config.activation, inputs, sizes)
+        H, L, cell = config.hidden_size, config.num_decoder_layers, (config.decoder_cell_name, config.activation)
+        inputs = config.embedding_size + (H if config.input_feeding else 0)
+        self.attending = 1 if config.attention_layer == "first" else L  # layers until attention
+        self.layers = elman.nn.recurrent_layers(*cell, inputs, [H] * self.attending)
+        self.layers.extend(elman.nn.recurrent_layers(*cell, 2 * H, [H] * (L - self.attending)))
 
-    def forward(self, x: Tensor, state: list[States], rate: float, rng: torch.Generator) -> tuple[Tensor, list[States]]:
-        """Return the outputs (T, B, H) and the states after inputs (T, B, I)."""
+    def forward(
+        self, x: Tensor, state: list[States], rate: float, rng: torch.Generator, *, above: bool = False
+    ) -> tuple[Tensor, list[States]]:
+        """Return the outputs (T, B, H) and the states after inputs (T, B, I).
+
+        Those of the layers until attention, or of the layers above it, whose inputs have the contexts in them.
+        """
+        chosen = slice(self.attending, None) if above else slice(self.attending)
         after = []
-        for layer, given in zip(self.layers, state, strict=True):
+        for layer, given in zip(self.layers[chosen], state[chosen], strict=True):
             x, final = layer(x, given[0] if len(given) == 1 else tuple(given))
             x = elman.nn.dropout(x, rate, rng)
             after.append(_as_list(final))
@@ -152,22 +160,31 @@ class Seq2SeqNetwork(nn.Module):
         """Return what the readout is given, (T, B, H), after inputs (T, B)."""
         x = elman.nn.dropout(self.decoder.embedding(inputs), self._rate, rng)
         if not self.config.input_feeding:
-            s, _ = self.decoder(x, state, self._rate, rng)
-            return self._attended(s, batch, memory, rng)
+            s: Tensor = self.decoder(x, state, self._rate, rng)[0]
+            if self.attention is None:
+                return s
+            c = self._contexts(s, batch, memory)
+            if self.config.attention_layer == "first":
+                s, _ = self.decoder(torch.cat([s, c], -1), state, self._rate, rng, above=True)
+            return self._combined(s, c, rng)
         feed = x.new_zeros(x.shape[1], self.config.hidden_size)
         steps = []
         for embedded in x:
             s, state = self.decoder(torch.cat([embedded, feed], -1)[None], state, self._rate, rng)
-            feed = self._attended(s, batch, memory, rng)[0]
+            feed = self._combined(s, self._contexts(s, batch, memory), rng)[0]
             steps.append(feed)
         return torch.stack(steps)
 
-    def _attended(self, s: Tensor, batch: Batch, memory: Tensor, rng: torch.Generator) -> Tensor:
-        if self.attention is None:
-            return s
+    def _contexts(self, s: Tensor, batch: Batch, memory: Tensor) -> Tensor:
+        """Return what attention gives for the outputs s (T, B, H) of the layer that attends."""
         lengths = batch.source_lengths.to(s.device)
-        c = self.attention(s.transpose(0, 1), memory, lengths).transpose(0, 1)
-        return elman.nn.dropout(torch.tanh(self.combine(torch.cat([c, s], -1))), self._rate, rng)
+        assert self.attention is not None
+        c: Tensor = self.attention(s.transpose(0, 1), memory, lengths)
+        return c.transpose(0, 1)
+
+    def _combined(self, s: Tensor, c: Tensor, rng: torch.Generator) -> Tensor:
+        h = torch.tanh(self.combine(torch.cat([c, s], -1)))
+        return elman.nn.dropout(h, self._rate, rng)
 
     def _above_mean(self, h: Tensor, targets: Tensor) -> Tensor:
         """Return the sum over targets (N,) of their logits less the mean of all logits."""

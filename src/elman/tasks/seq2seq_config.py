@@ -155,6 +155,7 @@ def operations_per_token(model: Values, ratio: float, vocabulary: int) -> float:
     decoder_gates = _gates(model.get("decoder_cell") or model.get("cell"))
     encoder = D * encoder_gates * inner * (inner + embedding + (layers - 1) * (inner + D * inner))
     above = (_count(model, "decoder_layers", layers) - 1) * 2 * hidden
+    above += hidden if model.get("attention_layer") == "first" else 0  # the contexts
     decoder = decoder_gates * hidden * (hidden + embedding + above)
     attended = 2 * hidden * hidden + hidden * vocabulary
     return 6.0 * (ratio * (encoder + D * inner * hidden) + decoder + attended)
