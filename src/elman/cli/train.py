@@ -217,7 +217,7 @@ def _told_lm(valid: dict[str, Any], run: str) -> tuple[str, str]:
 
 
 def _told_seq2seq(valid: dict[str, Any], run: str) -> tuple[str, str]:
-    bleu = f", BLEU {100 * valid['bleu']:.1f}" if "bleu" in valid else ""
+    bleu = f", BLEU {100 * valid['bleu']:.1f}" if valid.get("bleu") else ""  # of single words it is 0
     return (
         f"{valid['exact_match']:.2%} of {valid['count']:,} exactly right, "
         f"{valid['token_error_rate']:.2%} of tokens wrong{bleu}",
