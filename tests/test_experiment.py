@@ -358,7 +358,7 @@ def test_memory_that_torch_found_too_small_is_told(
     with pytest.raises(ResourceError) as caught:
         train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), Silence())
     assert str(caught.value) == (
-        f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size, --bptt or --hidden; "
+        f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size or --hidden, or shorter texts; "
         "a run that had begun goes on with `elman resume`"
     )
     assert caught.value.exit_code == 6

@@ -189,7 +189,9 @@ def _memory_told(place: Path) -> Iterator[None]:
             "out of memory|not enough memory|t allocate memory", str(error)
         ):
             raise
-        hint = "try a smaller --batch-size, --bptt or --hidden; a run that had begun goes on with `elman resume`"
+        hint = (
+            "try a smaller --batch-size or --hidden, or shorter texts; a run that had begun goes on with `elman resume`"
+        )
         raise ResourceError("out of memory", hint=hint, where=str(place)) from None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,8 +22,6 @@ class RunConfig(Protocol):
 
     seed: int
     training: TrainingConfig
-
-    def model_copy(self, *, update: Mapping[str, Any]) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

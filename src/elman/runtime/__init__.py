@@ -16,8 +16,6 @@ from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
 from .stack import state_from_bytes, state_to_bytes
 
-Predictor = LanguageModelPredictor | Seq2SeqPredictor
-
 PREDICTORS: dict[str, type[LanguageModelPredictor] | type[Seq2SeqPredictor]] = {
     "lm": LanguageModelPredictor,
     "seq2seq": Seq2SeqPredictor,
@@ -47,7 +45,6 @@ __all__ = [
     "Ensemble",
     "LanguageModelPredictor",
     "Prediction",
-    "Predictor",
     "Seq2SeqPredictor",
     "load",
     "state_from_bytes",
