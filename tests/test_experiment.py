@@ -153,10 +153,17 @@ def test_several_texts_are_one_and_a_text_in_memory_is_no_different(book: Path, 
     assert files[0] == files[1]
 
 
+def speed(card: str) -> float:
+    """What a card says of the speed, a second."""
+    (line,) = (line for line in card.splitlines() if line.startswith("| speed | "))
+    return float(line.split()[3].replace(",", ""))
+
+
 def test_the_card_tells_the_figures_and_the_source(book: Path, tmp_path: Path) -> None:
     result = train([book], tmp_path / "run", TINY, Silence())
     card = (tmp_path / "run" / "model" / "README.md").read_text()
     assert f"loss {result['valid']['loss']:.4f} nats per token" in card
+    assert speed(card) > 0.0
     assert f"- book.txt, {book.stat().st_size:,} bytes, SHA-256 " in card
     assert str(tmp_path) not in card, "a card travels: it holds no path of this machine"
 
@@ -599,6 +606,7 @@ def test_figures_of_pairs_are_those_of_the_model_on_disk_and_on_its_card(pairs: 
     assert best["token_error_rate"] == min(line["token_error_rate"] for line in scored.values())
     card = (tmp_path / "run" / "model" / "README.md").read_text()
     assert f"| token error rate | {result['valid']['token_error_rate']:.4f} |" in card
+    assert speed(card) > 0.0
     assert str(tmp_path) not in card
 
 

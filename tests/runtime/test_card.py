@@ -20,6 +20,9 @@ from ..models import tiny_predictor
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
 
 
+SPEED = "12 a second"
+
+
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
     path = tmp_path / "secret place" / "书.txt"
@@ -29,7 +32,7 @@ def corpus(tmp_path: Path) -> Corpus:
 
 
 def card(predictor: LanguageModelPredictor, corpus: Corpus) -> str:
-    return language_model_card(predictor, VALID, corpus)
+    return language_model_card(predictor, VALID, corpus, SPEED)
 
 
 def rows(text: str) -> dict[str, str]:
@@ -44,6 +47,7 @@ def test_the_table_tells_the_model_its_data_and_its_score(corpus: Corpus) -> Non
     assert rows(card(predictor, corpus)) == {
         "cell": "lstm, hidden 5, 4, embedding 3",
         "size": "480 weights, 0.0 MB",
+        "speed": "12 a second",
         "text": "char level, 13 tokens in the vocabulary, normalisation: lower",
         "trained on": "1,620 tokens",
         "held out": "12,345 tokens: loss 1.2346 nats per token, perplexity 3.437, 1.7811 bits per character",
@@ -86,7 +90,7 @@ def pairs(tmp_path: Path) -> PairCorpus:
 
 
 def pair_card(predictor: Seq2SeqPredictor, corpus: PairCorpus, **more: float) -> str:
-    return seq2seq_card(predictor, {**SCORES, **more}, corpus)
+    return seq2seq_card(predictor, {**SCORES, **more}, corpus, SPEED)
 
 
 def test_the_table_tells_both_sides_of_an_encoder_decoder(pairs: PairCorpus) -> None:
@@ -96,6 +100,7 @@ def test_the_table_tells_both_sides_of_an_encoder_decoder(pairs: PairCorpus) -> 
         "encoder": "1 x gru 6, both ways",
         "decoder": "2 x lstm 6, attention dot",
         "size": f"{weights:,} weights, 0.0 MB",
+        "speed": "12 a second",
         "source": "char level, 7 tokens",
         "target": "word level, 5 tokens",
         "trained on": f"{pairs.train_part.count:,} pairs",

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from elman.training import machine
-from elman.training.machine import available_threads, fastest, step_seconds
+from elman.training.machine import available_threads, fastest, most_per_second, step_seconds
 
 
 class Slow:
@@ -107,3 +107,15 @@ def test_torch_s_threads_are_put_back_after_a_timing_that_fails(monkeypatch: pyt
     with pytest.raises(MemoryError):
         step_seconds(fails, 2)
     assert step.threads == before != 2
+
+
+def test_the_rate_of_work_is_that_of_its_best_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, taken = [0.0], iter([0.04, 0.02, 0.05, 99.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def work() -> int:
+        clock[0] += next(taken)
+        return 10
+
+    assert most_per_second(work, seconds=0.1) == pytest.approx(10 / 0.02)
+    assert list(taken) == [99.0]  # done for 0.11 seconds

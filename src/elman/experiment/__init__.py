@@ -200,7 +200,8 @@ def _complete(run: RunFolder, recipe: Recipe, data: Any, fitted: Fitted) -> dict
     predictor = load(run.path)
     valid = recipe.evaluate(predictor, data)
     if not predictor.card.strip():  # a user may have edited it since
-        predictor.save(run / "model", card=recipe.card(predictor, valid, data), replace=True)
+        card = recipe.card(predictor, valid, data, recipe.speed(predictor, data))
+        predictor.save(run / "model", card=card, replace=True)
     return {
         "run": str(run.path),
         "model": str(run / "model"),

@@ -16,8 +16,11 @@ from elman.runtime import LanguageModelPredictor
 from elman.runtime.card import language_model_card
 from elman.tasks.language_model import LanguageModelTask
 from elman.tasks.language_model_config import operations_per_token
+from elman.training.machine import most_per_second
 
 from .recipe import Notify, Opened, Sources, told_budget, told_machine
+
+SPEED_TOKENS = 500  # generated to measure how fast
 
 
 class LanguageModelRecipe:
@@ -68,8 +71,12 @@ class LanguageModelRecipe:
     def evaluate(self, predictor: LanguageModelPredictor, data: Corpus) -> dict[str, Any]:
         return predictor.evaluate(data.ids("valid"))
 
-    def card(self, predictor: LanguageModelPredictor, valid: dict[str, Any], data: Corpus) -> str:
-        return language_model_card(predictor, valid, data)
+    def speed(self, predictor: LanguageModelPredictor, data: Corpus) -> str:
+        generated = most_per_second(lambda: sum(1 for _ in predictor.stream(max_tokens=SPEED_TOKENS, seed=0)))
+        return f"{generated:,.0f} tokens a second generated, one after the other, where it was trained"
+
+    def card(self, predictor: LanguageModelPredictor, valid: dict[str, Any], data: Corpus, speed: str) -> str:
+        return language_model_card(predictor, valid, data, speed)
 
     def told(self, config: LanguageModelRun, data: Corpus) -> Iterator[str]:
         model, training = config.model, config.training

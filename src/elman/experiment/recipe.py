@@ -66,7 +66,10 @@ class Recipe(Protocol):
     def evaluate(self, predictor: Any, data: Any) -> dict[str, Any]:
         """Return the metrics of all of the held-out part."""
 
-    def card(self, predictor: Any, valid: dict[str, Any], data: Any) -> str:
+    def speed(self, predictor: Any, data: Any) -> str:
+        """Return how fast it predicts here and now, measured, in words."""
+
+    def card(self, predictor: Any, valid: dict[str, Any], data: Any, speed: str) -> str:
         """Return the text of the model card."""
 
     def told(self, config: Any, data: Any) -> Iterable[str]:

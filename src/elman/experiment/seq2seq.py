@@ -7,6 +7,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from elman import kernels
 from elman.config import Values
 from elman.data.pair_corpus import PairCorpus, SideConfig
 from elman.data.pair_preparation import prepare_pairs
@@ -19,8 +20,11 @@ from elman.runtime.seq2seq_config import SidesConfig
 from elman.tasks.seq2seq import Seq2SeqTask
 from elman.tasks.seq2seq_config import PairDataConfig, level_of, operations_per_token
 from elman.text.sides import RESERVED
+from elman.training.machine import most_per_second
 
 from .recipe import Notify, Opened, Sources, told_budget, told_machine
+
+SPEED_SOURCES = 1000  # predicted at once to measure how fast
 
 
 class Seq2SeqRecipe:
@@ -89,8 +93,15 @@ class Seq2SeqRecipe:
     def evaluate(self, predictor: Seq2SeqPredictor, data: PairCorpus) -> dict[str, Any]:
         return predictor.evaluate(data.valid())
 
-    def card(self, predictor: Seq2SeqPredictor, valid: dict[str, Any], data: PairCorpus) -> str:
-        return seq2seq_card(predictor, valid, data)
+    def speed(self, predictor: Seq2SeqPredictor, data: PairCorpus) -> str:
+        sources = [example.source for example in data.valid()[:SPEED_SOURCES]]
+        predicted = most_per_second(lambda: len(predictor.predict(sources)))
+        threads = kernels.get_num_threads()
+        many = f"{len(sources):,} at once, {threads} thread{'s' * (threads > 1)}"
+        return f"{predicted:,.0f} sources a second, greedy, {many}, where it was trained"
+
+    def card(self, predictor: Seq2SeqPredictor, valid: dict[str, Any], data: PairCorpus, speed: str) -> str:
+        return seq2seq_card(predictor, valid, data, speed)
 
     def told(self, config: Seq2SeqRun, data: PairCorpus) -> Iterator[str]:
         model, training = config.model, config.training

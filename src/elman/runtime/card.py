@@ -1,4 +1,7 @@
-"""The model card: what a stranger who finds the folder needs to know. No clock in it: the same model, the same card."""
+"""The model card: what a stranger who finds the folder needs to know.
+
+All but its speed depends on the model and its data alone: the same model, the same card.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ from .seq2seq import Seq2SeqPredictor
 NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}  # of levels
 
 
-def language_model_card(predictor: LanguageModelPredictor, valid: dict[str, Any], corpus: Corpus) -> str:
-    """Return the text of a model folder's README.md."""
+def language_model_card(predictor: LanguageModelPredictor, valid: dict[str, Any], corpus: Corpus, speed: str) -> str:
+    """Return the text of a model folder's README.md; speed in words."""
     config, text = predictor.config, predictor.text
     sizes = ", ".join(map(str, config.hidden_sizes))
     return f"""# Language model
@@ -28,6 +31,7 @@ Continues text and suggests next words, one {text.level} at a time. Made with el
 |---|---|
 | cell | {config.cell}, hidden {sizes}, embedding {config.embedding_size} |
 | size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
+| speed | {speed} |
 | text | {text.level} level, {len(predictor.vocabulary):,} tokens in the vocabulary, normalisation: {text.normalize} |
 | trained on | {corpus.train.tokens:,} tokens |
 | held out | {valid["count"]:,} tokens: loss {valid["loss"]:.4f} nats per token, perplexity {valid["perplexity"]:.3f}, \
@@ -56,8 +60,8 @@ It knows only what its text says, and repeats what is in it.
 """
 
 
-def seq2seq_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: PairCorpus) -> str:
-    """Return the text of an encoder-decoder's README.md."""
+def seq2seq_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: PairCorpus, speed: str) -> str:
+    """Return the text of an encoder-decoder's README.md; speed in words."""
     config, sides = predictor.config, predictor.sides
     ways = "both ways" if config.bidirectional else "one way"
     scores = "".join(
@@ -79,6 +83,7 @@ runs without PyTorch.
 | decoder | {config.num_decoder_layers} x {config.decoder_cell_name} {config.hidden_size}, \
 attention {config.attention} |
 | size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
+| speed | {speed} |
 | source | {sides.source.level} level, {known[0]:,} tokens |
 | target | {sides.target.level} level, {known[1]:,} tokens |
 | trained on | {corpus.train_part.count:,} pairs |

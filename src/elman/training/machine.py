@@ -39,6 +39,16 @@ def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> 
     return statistics.median(times)
 
 
+def most_per_second(work: Callable[[], int], seconds: float = 0.1) -> float:
+    """Return the best rate of work that returns how much it did, done again and again for about so many seconds."""
+    best, until = 0.0, time.perf_counter() + seconds
+    while not best or time.perf_counter() < until:
+        began = time.perf_counter()
+        done = work()
+        best = max(best, done / (time.perf_counter() - began))
+    return best
+
+
 def fastest(step: Callable[[], object]) -> tuple[int, float]:
     """Return (threads, seconds) of a step: on 1 thread, or on all where they are a quarter faster.
 
