@@ -47,6 +47,16 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "attention_layer": "first",
     },
     "attends_first_deep": {"cell": "gru", "attention": "additive", "num_layers": 3, "attention_layer": "first"},
+    "aligned": {"cell": "lstm", "attention": "dot", "aligned_input": True},
+    "aligned_deep": {
+        "cell": "gru",
+        "attention": "general",
+        "num_layers": 2,
+        "encoder_hidden_size": 4,
+        "attention_layer": "first",
+        "aligned_input": True,
+    },
+    "aligned_feeding": {"cell": "elman", "attention": "dot", "aligned_input": True, "input_feeding": True},
     "feeding": {"cell": "lstm", "attention": "dot", "input_feeding": True},
     "feeding_deep": {"cell": "gru", "attention": "additive", "num_layers": 2, "input_feeding": True},
 }

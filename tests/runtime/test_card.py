@@ -112,6 +112,8 @@ def test_the_table_tells_both_sides_of_an_encoder_decoder(pairs: PairCorpus) -> 
     }
     assert "Turns one sequence into another: characters in, words out." in pair_card(predictor, pairs)
     assert rows(pair_card(pair_models.tiny_predictor("one_way"), pairs))["encoder"] == "1 x lstm 6, one way"
+    aligned = rows(pair_card(pair_models.tiny_predictor("aligned"), pairs))["decoder"]
+    assert aligned == "1 x lstm 6, attention dot, aligned input"
 
 
 def test_a_source_of_pairs_is_told_without_the_folder_it_lay_in(pairs: PairCorpus) -> None:

@@ -114,12 +114,26 @@ def test_few_pairs_have_one_layer_no_smoothing_and_no_more_minutes_than_they_nee
     assert [default_minutes(tokens) for tokens in (1, 100_000, 550_000, 10**6, 10**9)] == [1.0, 1.0, 5.5, 10.0, 10.0]
 
 
-def test_pairs_read_often_are_given_dropout_and_a_large_model_more() -> None:
-    def rate(epochs: float, hidden: int) -> float:
-        return chosen({"model": {"hidden_size": hidden}, "training": {"epochs": epochs}}).model.dropout
+def test_the_more_often_pairs_are_read_the_more_dropout() -> None:
+    rates = [chosen({"training": {"epochs": epochs}}).model.dropout for epochs in (1, 7.9, 8, 19, 20, 100)]
+    assert rates == [0.0, 0.0, 0.1, 0.1, 0.2, 0.2]
 
-    assert [rate(epochs, 256) for epochs in (1, 7.9, 8, 100)] == [0.0, 0.0, 0.3, 0.3]
-    assert [rate(20, hidden) for hidden in (64, 191, 192)] == [0.1, 0.1, 0.3]
+
+def test_the_input_is_aligned_where_both_sides_are_about_as_long() -> None:
+    def aligned(source: int, target: int, **model: str) -> bool:
+        tokens = {"source_tokens": source, "target_tokens": target}
+        given_ = {"model": model}
+        return resolve_seq2seq(given_, pairs=100, **tokens, vocabulary=50, flops=1e11).model.aligned_input
+
+    assert [aligned(s, t) for s, t in ((600, 1000), (700, 1000), (1000, 1000), (1400, 1000), (1600, 1000))] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert not aligned(1000, 1000, attention="none")
+    assert aligned(1000, 1000, attention="general")
 
 
 def test_batches_grow_once_an_epoch_has_its_updates() -> None:
@@ -141,7 +155,16 @@ def test_operations_are_six_for_each_weight_that_a_token_meets() -> None:
     assert operations_per_token(odd, 1.0, 10) > 0.0
 
 
-@pytest.mark.parametrize("more", [{}, {"attention_layer": "first", "decoder_layers": 3}, {"cell": "gru"}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"attention_layer": "first", "decoder_layers": 3},
+        {"cell": "gru"},
+        {"aligned_input": False},
+        {"input_feeding": True},
+    ],
+)
 def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
     from elman.tasks.seq2seq import Seq2SeqNetwork
 
@@ -278,6 +301,10 @@ def test_columns_are_two_different_numbers_from_one(value: Any) -> None:
         (
             {"model": {"attention": "none", "input_feeding": True}},
             "model: input_feeding feeds what attention gives, given attention 'none'",
+        ),
+        (
+            {"model": {"attention": "none", "aligned_input": True}},
+            "model: aligned_input reads the memory that attention needs, given attention 'none'",
         ),
         (
             {"model": {"bridge": "copy"}},

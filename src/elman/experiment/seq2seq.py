@@ -117,8 +117,9 @@ class Seq2SeqRecipe:
         ways = "both ways" if model.bidirectional else "one way"
         yield (
             f"encoder {model.num_layers} x {model.cell} {model.encoder_size}, {ways}; decoder "
-            f"{model.num_decoder_layers} x {model.decoder_cell_name} {model.hidden_size}; attention {model.attention}; "
-            f"embedding {model.embedding_size}, dropout {model.dropout:g}, label smoothing {model.label_smoothing:g}"
+            f"{model.num_decoder_layers} x {model.decoder_cell_name} {model.hidden_size}; "
+            f"attention {model.attention_told}; embedding {model.embedding_size}, "
+            f"dropout {model.dropout:g}, label smoothing {model.label_smoothing:g}"
         )
         yield (
             f"batches of {training.batch_size} pairs; {training.optimizer} at {training.learning_rate:g}; "

@@ -81,7 +81,7 @@ runs without PyTorch.
 |---|---|
 | encoder | {config.num_layers} x {config.cell} {config.encoder_size}, {ways} |
 | decoder | {config.num_decoder_layers} x {config.decoder_cell_name} {config.hidden_size}, \
-attention {config.attention} |
+attention {config.attention_told} |
 | size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
 | speed | {speed} |
 | source | {sides.source.level} level, {known[0]:,} tokens |

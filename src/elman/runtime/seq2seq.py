@@ -8,8 +8,10 @@
 
 Sutskever et al. (2014); attention and the attentional output h~: Luong et al. (2015), equations 3 and 5; input feeding,
 where s_t also sees h~_(t-1): the same, section 3.3. Where the decoder's first layer attends, the layers above read
-[s_t; c_t], and so remember what was attended to (Wu et al., 2016, section 3). By the kernels, or NumPy over the cells.
-Padding is never read: the encoder's rows end at their lengths, and attention gives what is padded no share.
+[s_t; c_t], and so remember what was attended to (Wu et al., 2016, section 3). With aligned input s_t also sees m_t, the
+memory of its own place in the source, zero beyond its end (after Gu et al., 2018, section 3.1, who copy sources into a
+decoder so): the recurrence knows the source around it, and yet all steps are one call. By the kernels, or NumPy over
+the cells. Padding is never read: the encoder's rows end at their lengths, and attention gives what is padded no share.
 """
 
 from __future__ import annotations
@@ -88,9 +90,9 @@ class Seq2SeqPredictor:
         self._decoder = Stack(
             cell,
             tensors,
-            E + H if config.input_feeding else E,
+            config.decoder_input_size,
             [H] * attending,
-            None if config.input_feeding else self._embedding,
+            self._embedding if config.decoder_input_size == E else None,
             prefix="decoder.",
         )
         above = [H] * (L - attending)
@@ -154,6 +156,8 @@ class Seq2SeqPredictor:
             f"decoder.layers.{layer}.{name}": self._bridged(layer, name, last, of)
             for layer, name, of in self.config.bridges
         }
+        if self.config.aligned_input:
+            state["place"] = np.zeros(len(ids), np.int64)
         if self.config.input_feeding:
             state["feed"] = np.zeros((len(ids), self.config.hidden_size), self._V.dtype)
         context: State = {"lengths": lengths}
@@ -181,22 +185,44 @@ class Seq2SeqPredictor:
 
     def _read(self, tokens: Ids, state: State, context: State) -> tuple[Array, Array, State]:
         """Return what attends, s, and what the readout is given, h~, both (B*K, T, H), and the state after."""
-        if not self.config.input_feeding:
-            s, after = self._decoder.run(tokens, state)
-            c = self._contexts(s, context)
-            if self._above is None or c is None:
-                return s, self._combined(s, c), after
-            top, after_above = self._above.run(np.concatenate([s, c], axis=-1), state)
-            return s, self._combined(top, c), {**after, **after_above}
+        if self.config.input_feeding and tokens.shape[1] != 1:
+            return self._read_one_by_one(tokens, state, context)
+        x = tokens
+        after: State = {}
+        if self.config.aligned_input:
+            x = np.concatenate([self._embedding[tokens], self._aligned(tokens.shape, state, context)], axis=-1)
+            after["place"] = state["place"] + tokens.shape[1]
+        if self.config.input_feeding:
+            embedded = self._embedding[tokens] if x is tokens else x
+            x = np.concatenate([embedded, state["feed"][:, None]], axis=-1)
+        s, states = self._decoder.run(x, state)
+        after |= states
+        c = self._contexts(s, context)
+        if self._above is None or c is None:
+            h = self._combined(s, c)
+        else:
+            top, states = self._above.run(np.concatenate([s, c], axis=-1), state)
+            after |= states
+            h = self._combined(top, c)
+        if self.config.input_feeding:
+            after["feed"] = h[:, 0]
+        return s, h, after
+
+    def _read_one_by_one(self, tokens: Ids, state: State, context: State) -> tuple[Array, Array, State]:
         steps = []
         for column in tokens.T:
-            x = np.concatenate([self._embedding[column], state["feed"]], axis=1)
-            s, after = self._decoder.run(x[:, None], state)
-            h = self._combined(s, self._contexts(s, context))
+            s, h, state = self._read(column[:, None], state, context)
             steps.append((s, h))
-            state = {**after, "feed": h[:, 0]}
         s, h = (np.concatenate(arrays, axis=1) for arrays in zip(*steps, strict=True))
         return s, h, state
+
+    def _aligned(self, shape: tuple[int, ...], state: State, context: State) -> Array:
+        """Return the memory (B*K, T, H) of each row's source at the next T places, zero beyond the source's end."""
+        memory, lengths = context["memory"], context["lengths"]
+        rows = np.repeat(np.arange(len(memory)), shape[0] // len(memory))[:, None]
+        places = state["place"][:, None] + np.arange(shape[1])
+        aligned: Array = memory[rows, np.minimum(places, memory.shape[1] - 1)]
+        return np.where((places < lengths[rows])[..., None], aligned, 0)
 
     def _contexts(self, s: Array, context: State) -> Array | None:
         """Return what attention gives for the outputs s (B*K, T, H) of the layer that attends."""

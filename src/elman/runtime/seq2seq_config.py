@@ -28,6 +28,7 @@ class Seq2SeqConfig(Config):
     bridge: Literal["linear", "copy"] = "linear"  # how the encoder's last states become the decoder's first
     attention: Literal["none", "dot", "general", "additive"] = "dot"
     attention_layer: Literal["first", "last"] = "last"  # of the decoder; first: the layers above read the contexts too
+    aligned_input: bool = False  # the decoder reads, at step t, the memory of the source's token t beside its own last
     input_feeding: bool = False  # the decoder sees its last attentional output: one step at a time, so much slower
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of a target spread over all tokens
@@ -37,6 +38,8 @@ class Seq2SeqConfig(Config):
     def _parts_agree(self) -> Self:
         if self.input_feeding and self.attention == "none":
             raise ValueError("input_feeding feeds what attention gives, given attention 'none'")
+        if self.aligned_input and self.attention == "none":
+            raise ValueError("aligned_input reads the memory that attention needs, given attention 'none'")
         if self.attention_layer == "first" and (
             self.attention == "none" or self.input_feeding or self.num_decoder_layers < 2
         ):
@@ -76,6 +79,16 @@ class Seq2SeqConfig(Config):
     def memory_size(self) -> int:
         """What the encoder gives for each token of the source: D * H."""
         return self.num_directions * self.encoder_size
+
+    @property
+    def attention_told(self) -> str:
+        """What the decoder sees of the source, in words."""
+        return self.attention + (", aligned input" if self.aligned_input else "")
+
+    @property
+    def decoder_input_size(self) -> int:
+        """What the decoder's first layer reads at a step: its last token, and what else the config gives it."""
+        return self.embedding_size + self.hidden_size * (self.aligned_input + self.input_feeding)
 
     @property
     def bridges(self) -> list[tuple[int, str, str]]:

@@ -64,9 +64,8 @@ class Decoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
         H, L, cell = config.hidden_size, config.num_decoder_layers, (config.decoder_cell_name, config.activation)
-        inputs = config.embedding_size + (H if config.input_feeding else 0)
         self.attending = 1 if config.attention_layer == "first" else L  # layers until attention
-        self.layers = elman.nn.recurrent_layers(*cell, inputs, [H] * self.attending)
+        self.layers = elman.nn.recurrent_layers(*cell, config.decoder_input_size, [H] * self.attending)
         self.layers.extend(elman.nn.recurrent_layers(*cell, 2 * H, [H] * (L - self.attending)))
 
     def forward(
@@ -159,6 +158,8 @@ class Seq2SeqNetwork(nn.Module):
     ) -> Tensor:
         """Return what the readout is given, (T, B, H), after inputs (T, B)."""
         x = elman.nn.dropout(self.decoder.embedding(inputs), self._rate, rng)
+        if self.config.aligned_input:
+            x = torch.cat([x, _first_steps(memory.transpose(0, 1), len(x))], -1)
         if not self.config.input_feeding:
             s: Tensor = self.decoder(x, state, self._rate, rng)[0]
             if self.attention is None:
@@ -278,6 +279,11 @@ def _sample(examples: Sequence[Example], sides: SidesConfig, tokens: int | None)
         chosen.append(example)
         total += len(cutter.tokens(example.targets[0])) + 1
     return chosen
+
+
+def _first_steps(x: Tensor, steps: int) -> Tensor:
+    """So many steps of x (S, B, H), of zeros from S on."""
+    return x[:steps] if steps <= len(x) else F.pad(x, (0, 0, 0, 0, 0, steps - len(x)))
 
 
 def _as_list(final: Any) -> States:

@@ -5,6 +5,8 @@
 - size: the largest hidden size with which the budget reads the pairs EPOCHS times, and no larger than they can fill;
 - depth: two layers for the encoder where there are pairs enough, each direction narrower than the decoder's one layer:
   most of the work is the encoder's second layer, and it learns as much in less time;
+- aligned input: where sources are about as long as their targets, so that what a target token says tends to stand at
+  its own place in the source;
 - dropout and label smoothing: for a model that will read its pairs many times;
 - the weights that ship are averaged over the last fiftieth of the training.
 """
@@ -28,6 +30,8 @@ HIDDEN_SIZES: tuple[int, ...] = (64, 96, 128, 192, 256, 320, 384, 448, 512)
 FULL_SIZE_TOKENS, FULL_SIZE = 5e5, 320  # target tokens that can fill so many units; more fill their fourth root more
 DEEP_PAIRS = 20_000  # from so many on, two layers in the encoder
 NARROW = 0.6  # of the decoder's size, for each direction of a deep encoder
+ALIGNED_RATIO = 2 / 3  # of the shorter side's tokens to the longer's, at least
+DROPOUTS = ((20, 0.2), (8, 0.1))  # from so many readings of the pairs on
 AVERAGED_SHARE, MOST_AVERAGED = 0.02, 1000  # of the updates
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 UPDATES_PER_EPOCH = 100  # at least, before batches grow
@@ -96,8 +100,16 @@ def choices(
     ratio = source_tokens / max(1, target_tokens)
     batch = training.get("batch_size", batch_size(pairs))
 
+    aligned = min(ratio, 1.0 / max(ratio, 1e-9)) >= ALIGNED_RATIO and model.get("attention") != "none"
+
     def shape(hidden: int) -> Values:
-        return {"cell": cell, "hidden_size": hidden, **_depth(model, hidden, pairs), **model}
+        return {
+            "cell": cell,
+            "hidden_size": hidden,
+            "aligned_input": aligned,
+            **_depth(model, hidden, pairs),
+            **model,
+        }
 
     def epochs(hidden: int) -> float:
         if (minutes := _positive(budget.get("minutes"))) is not None:
@@ -118,7 +130,8 @@ def choices(
             "hidden_size": hidden,
             "embedding_size": min(size, 64 if vocabulary <= 512 else 128),
             **_depth(model, size, pairs),
-            "dropout": 0.3 if readings >= 8 and size >= 192 else 0.1 if readings >= 8 else 0.0,
+            "aligned_input": aligned,
+            "dropout": next((rate for times, rate in DROPOUTS if readings >= times), 0.0),
             "label_smoothing": 0.1 if pairs >= DEEP_PAIRS else 0.0,
         },
         "training": {
@@ -156,7 +169,8 @@ def operations_per_token(model: Values, ratio: float, vocabulary: int) -> float:
     encoder = D * encoder_gates * inner * (inner + embedding + (layers - 1) * (inner + D * inner))
     above = (_count(model, "decoder_layers", layers) - 1) * 2 * hidden
     above += hidden if model.get("attention_layer") == "first" else 0  # the contexts
-    decoder = decoder_gates * hidden * (hidden + embedding + above)
+    fed = hidden * sum(model.get(name) is True for name in ("aligned_input", "input_feeding"))
+    decoder = decoder_gates * hidden * (hidden + embedding + fed + above)
     attended = 2 * hidden * hidden + hidden * vocabulary
     return 6.0 * (ratio * (encoder + D * inner * hidden) + decoder + attended)
 
