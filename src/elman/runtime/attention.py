@@ -37,16 +37,22 @@ class Attention:
 
     def keys(self, memory: Array) -> Array:
         """Return what queries are held against, (B, S, H), of memories (B, S, H)."""
-        return memory if self._key is None else memory @ self._key.T
+        return memory if self._key is None else projected(memory, self._key)
 
     def weights(self, queries: Array, keys: Array, lengths: npt.NDArray[np.int64]) -> Array:
         """Return the shares (B, K, S) of S memories, for K queries (B, K, H) each."""
         if self._query is None or self._score is None:
             e = queries @ keys.transpose(0, 2, 1)
         else:
-            e = np.tanh((queries @ self._query.T)[:, :, None] + keys[:, None]) @ self._score
+            e = np.tanh(projected(queries, self._query)[:, :, None] + keys[:, None]) @ self._score
         padded = np.arange(keys.shape[1]) >= lengths[:, None]
         e = np.where(padded[:, None], -np.inf, e)
         a = np.exp(e - e.max(-1, keepdims=True))
         shares: Array = a / a.sum(-1, keepdims=True)
         return shares
+
+
+def projected(x: Array, W: Array) -> Array:
+    """Return x (B, T, I) times W (O, I) transposed, as one product: NumPy would make one of each of the B."""
+    product: Array = (x.reshape(-1, x.shape[-1]) @ W.T).reshape(*x.shape[:-1], len(W))
+    return product

@@ -34,7 +34,7 @@ from elman.errors import ConfigError, ModelError
 from elman.metrics import Mean
 from elman.text import END, Vocabulary
 
-from .attention import Attention
+from .attention import Attention, projected
 from .ensemble import Ensemble, Given, Prediction
 from .seq2seq_config import Seq2SeqConfig, SidesConfig
 from .stack import Stack, State, take
@@ -162,7 +162,7 @@ class Seq2SeqPredictor:
             state["feed"] = np.zeros((len(ids), self.config.hidden_size), self._V.dtype)
         context: State = {"lengths": lengths}
         if self._attention is not None:
-            memory = outputs if self._memory is None else outputs @ self._memory.T
+            memory = outputs if self._memory is None else projected(outputs, self._memory)
             context |= {"memory": memory, "keys": self._attention.keys(memory)}
         return state, context
 
@@ -234,7 +234,7 @@ class Seq2SeqPredictor:
     def _combined(self, s: Array, c: Array | None) -> Array:
         if self._combine is None or c is None:
             return s
-        h: Array = np.tanh(np.concatenate([c, s], axis=-1) @ self._combine.T + self._combine_bias)
+        h: Array = np.tanh(projected(np.concatenate([c, s], axis=-1), self._combine) + self._combine_bias)
         return h
 
     def _shares(self, s: Array, context: State) -> Array:
