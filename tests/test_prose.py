@@ -38,6 +38,8 @@ CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故�
 PHONES = {"a": "AA", "d": "D", "e": "EH", "k": "K", "o": "OW", "t": "T"}
 WORDS = ["".join(letters) for letters in itertools.product("ktd", "aeo", "ktd", "aeo")]
 PAIRS = [(word, " ".join(PHONES[letter] for letter in word)) for word in WORDS]
+TRAININGS = [["elman", "train", task] for task in ("lm", "seq2seq", "classify")]
+MESSAGES = [(f"{text} {n}", label) for n in range(12) for text, label in (("win a prize", "spam"), ("see you", "ham"))]
 NEEDS = {"bpe": "tokenizers"}  # words of a command that an extra brings
 
 
@@ -52,7 +54,7 @@ def shortened(words: list[str]) -> list[str]:
         one = ["--threads", "1"]  # on a busy machine torch's threads wait for each other at every time step
         sizes = {"train": ["--hidden", "16", "--length", "4", *one], "step": ["--hidden", "16"], "limit": one}
         return [*words, "--seconds", "0.01", *sizes[words[2]]]
-    if words[:3] not in (["elman", "train", "lm"], ["elman", "train", "seq2seq"]) and words[:2] != ["elman", "demo"]:
+    if words[:3] not in TRAININGS and words[:2] != ["elman", "demo"]:
         return words
     if words[1] == "demo":
         return [*words, "--minutes", "0.02"]
@@ -84,9 +86,16 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "targets.txt": [f"{target}\n" for _, target in PAIRS],
         "table.tsv": [f"{target}\tof\t{source}\n" for source, target in PAIRS],
         "references.tsv": [f"{source}\t{target}\t{target} AA\n" for source, target in PAIRS],
+        "messages.tsv": ["text\tlabel\n", *(f"{text}\t{label}\n" for text, label in MESSAGES)],
+        "messages.csv": ["label,text\n", *(f"{label},{text}\n" for text, label in MESSAGES)],
+        "bare.csv": [f"{label},{text}\n" for text, label in MESSAGES],
+        "texts.txt": [f"{text}\n" for text, _ in MESSAGES],
+        "names/French.txt": [f"{source}eau\n" for source, _ in PAIRS],
+        "names/中文.txt": [f"{source}ng\n" for source, _ in PAIRS],
         "pairs.jsonl": [json.dumps({"source": source, "target": target}) + "\n" for source, target in PAIRS],
     }
     for name, lines in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("".join(lines), "utf-8")
     for name in ("reverse", "addition"):
         lines = generated.MAKERS[name]().splitlines(keepends=True)[:200]

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ElmanError
-    from .estimators import LanguageModel, Seq2Seq
+    from .estimators import Classifier, LanguageModel, Seq2Seq
     from .runtime import load
 
 _HOME_OF = {
+    "Classifier": "elman.estimators",
     "ElmanError": "elman.errors",
     "LanguageModel": "elman.estimators",
     "Seq2Seq": "elman.estimators",
@@ -29,7 +30,7 @@ _HOME_OF = {
 
 _PACKAGES = frozenset({"cells", "nn"})
 
-__all__ = ["ElmanError", "LanguageModel", "Seq2Seq", "load"]
+__all__ = ["Classifier", "ElmanError", "LanguageModel", "Seq2Seq", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -85,6 +85,11 @@ def table(values: Mapping[str, Any], name: str) -> Values:
     return found if isinstance(found, dict) else {}
 
 
+def positive(value: Any) -> float | None:
+    """Return what validation will take as a positive number, else None: what it refuses must not stop the choices."""
+    return float(value) if isinstance(value, int | float) and 0 < value < 1e18 else None
+
+
 def validated(model: type[C], values: Mapping[str, Any]) -> C:
     """Return the config, or raise one ConfigError that tells of every mistake."""
     try:

@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import Field
 
 from elman.config import Config, Values, merged, validated
+from elman.runtime.classifier_config import ClassifierConfig
 from elman.runtime.language_model import LanguageModelConfig
 from elman.runtime.seq2seq_config import Seq2SeqConfig
-from elman.tasks import seq2seq_config
+from elman.tasks import classifier_config, seq2seq_config
+from elman.tasks.classifier_config import LabelDataConfig
 from elman.tasks.language_model_config import DataConfig, choices
 from elman.tasks.seq2seq_config import PairDataConfig
 from elman.training.config import TrainingConfig
@@ -40,6 +42,16 @@ class Seq2SeqRun(Config):
     seed: int = Field(0, ge=0, lt=2**63)
     data: PairDataConfig
     model: Seq2SeqConfig
+    training: TrainingConfig
+
+
+class ClassifierRun(Config):
+    """What config.toml of a run folder holds."""
+
+    task: Literal["classify"] = "classify"
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: LabelDataConfig
+    model: ClassifierConfig
     training: TrainingConfig
 
 
@@ -76,3 +88,16 @@ def resolve_seq2seq(
     size = {"pairs": pairs, "source_tokens": source_tokens, "target_tokens": target_tokens, "vocabulary": vocabulary}
     chosen = seq2seq_config.choices(given, **size, flops=flops)
     return validated(Seq2SeqRun, merged({"data": {}}, chosen, given))
+
+
+def resolve_classifier(
+    given: Values,
+    *,
+    texts: int = 10_000,
+    tokens: int = 1_000_000,
+    vocabulary: int = 100,
+    flops: float = ASSUMED_FLOPS,
+) -> ClassifierRun:
+    """Return the whole config for so many texts; every mistake in `given` is one ConfigError."""
+    chosen = classifier_config.choices(given, texts=texts, tokens=tokens, vocabulary=vocabulary, flops=flops)
+    return validated(ClassifierRun, merged({"data": {}}, chosen, given))

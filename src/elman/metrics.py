@@ -4,6 +4,10 @@
     sequence error rate   1 - exact match
     token error rate      sum of edit distances to the closest references / sum of those references' lengths
 
+    accuracy              decisions that are right / decisions
+    precision, recall     right decisions for a class / decisions for it, / examples of it
+    F1 of a class         2 right / (decisions for it + examples of it); macro F1 is the mean over the classes there are
+
 The closest of several references is the one at the smallest edit distance, the longer among equals. A token error rate
 may exceed 1: a prediction may hold more tokens than its reference. BLEU (Papineni et al., 2002) and chrF (Popovic,
 2015) are sacrebleu's, of whole corpora, with its defaults (Post, 2018). Rates and scores are fractions of one.
@@ -16,6 +20,9 @@ import re
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
@@ -97,6 +104,40 @@ class SequenceScores:
         if not self.tokens:
             return math.inf if self.token_errors else 0.0
         return self.token_errors / self.tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """How decisions agree with labels, on its way: counts[i, j] examples of class i were taken for class j."""
+
+    counts: npt.NDArray[np.int64]  # (C, C)
+
+    @classmethod
+    def of(cls, labels: npt.ArrayLike, decisions: npt.ArrayLike, classes: int) -> Confusion:
+        """Count decisions (N,) for classes numbered from 0, whose labels (N,) are right."""
+        numbers = np.asarray(labels, np.int64) * classes + np.asarray(decisions, np.int64)
+        return cls(np.bincount(numbers, minlength=classes * classes).reshape(classes, classes))
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.counts + other.counts)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right decisions; nan where nothing was counted."""
+        total = int(self.counts.sum())
+        return float(self.counts.trace()) / total if total else math.nan
+
+    @property
+    def f1(self) -> npt.NDArray[np.float64]:
+        """F1 of each class (C,); 0 of one that is never right, nan of one that was neither there nor decided for."""
+        both = self.counts.sum(0) + self.counts.sum(1)
+        return np.where(both, 2.0 * self.counts.diagonal() / np.maximum(both, 1), math.nan)
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that were there or decided for; nan where nothing was counted."""
+        known = self.f1[~np.isnan(self.f1)]
+        return float(known.mean()) if known.size else math.nan
 
 
 def sequence_scores(

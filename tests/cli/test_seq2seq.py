@@ -204,7 +204,7 @@ def test_a_line_in_is_a_line_out_in_order(
 ) -> None:
     (tmp_path / "sources.txt").write_text("".join(f"{source}\n" for source in SOURCES))
     for chunk in (1, 3, 4096):
-        monkeypatch.setattr(sys.modules["elman.cli.predict"], "CHUNK", chunk)
+        monkeypatch.setattr(sys.modules["elman.cli.predict.lines"], "CHUNK", chunk)
         done = command("predict", models / "a", tmp_path / "sources.txt")
         assert (done.code, done.err) == (0, "")
         assert done.out == written(models / "a", SOURCES)
@@ -405,7 +405,7 @@ def test_ctrl_c_ends_predict_in_a_word_and_keeps_what_was_written(
         return real(self, sources, **options)
 
     monkeypatch.setattr(Ensemble, "predict", second_stops)
-    monkeypatch.setattr(sys.modules["elman.cli.predict"], "CHUNK", 1)
+    monkeypatch.setattr(sys.modules["elman.cli.predict.lines"], "CHUNK", 1)
     (tmp_path / "sources").write_text("abc\ndab\n")
     expected = real(Ensemble([load(models / "a")]), ["abc"])[0][0].text
     done = command("predict", models / "a", tmp_path / "sources", "--attention", tmp_path / "looks.json")

@@ -1,5 +1,6 @@
 """Padded batches over pairs that say their own number, so that every row tells which pair it is."""
 
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
@@ -12,6 +13,7 @@ from elman.data.padded import (
     IdLists,
     PairBatch,
     PairIds,
+    Position,
     batches_per_epoch,
     endless_buckets,
     pad,
@@ -48,7 +50,13 @@ def lifelike(count: int, seed: int = 5) -> PairIds:
 
 def epoch_of(pairs: PairIds, batch_size: int, epoch: int = 0, seed: int = 7) -> list[PairBatch]:
     count = batches_per_epoch(len(pairs), batch_size)
-    return [batch for batch, _ in islice(endless_buckets(pairs, batch_size, seed, {"epoch": epoch, "batch": 0}), count)]
+    return [batch for batch, _ in islice(buckets(pairs, batch_size, seed, {"epoch": epoch, "batch": 0}), count)]
+
+
+def buckets(pairs: PairIds, batch_size: int, seed: int, position: Position) -> Iterator[tuple[PairBatch, Position]]:
+    """Endless batches of pairs, as the task makes them."""
+    for rows, after in endless_buckets((pairs.source_lengths, pairs.target_lengths), batch_size, seed, position):
+        yield pad(pairs, rows), after
 
 
 def assert_equal(batch: PairBatch, expected: PairBatch) -> None:
@@ -183,16 +191,16 @@ def test_the_batches_from_any_saved_position_are_those_of_an_uninterrupted_run(
     count: int, batch_size: int, stop: int
 ) -> None:
     pairs = lifelike(count)
-    whole = list(islice(endless_buckets(pairs, batch_size, 3, BEGINNING), stop + 8))
+    whole = list(islice(buckets(pairs, batch_size, 3, BEGINNING), stop + 8))
     _, saved = whole[stop]
-    resumed = islice(endless_buckets(pairs, batch_size, 3, saved), 7)
+    resumed = islice(buckets(pairs, batch_size, 3, saved), 7)
     for (batch, position), (expected, expected_position) in zip(resumed, whole[stop + 1 :], strict=True):
         assert position == expected_position
         assert_equal(batch, expected)
 
 
 def test_positions_count_batches_and_then_epochs() -> None:
-    seen = [position for _, position in islice(endless_buckets(lifelike(25), 10, 3, BEGINNING), 7)]
+    seen = [position for _, position in islice(buckets(lifelike(25), 10, 3, BEGINNING), 7)]
     assert seen == [{"epoch": i // 3, "batch": i % 3 + 1} for i in range(7)]
     assert BEGINNING == {"epoch": 0, "batch": 0}
 
@@ -200,7 +208,5 @@ def test_positions_count_batches_and_then_epochs() -> None:
 @pytest.mark.parametrize(("count", "batch_size"), [(1, 1), (1, 9), (9, 3), (10, 3), (11, 3), (300, 64)])
 def test_the_batches_of_an_epoch_are_foretold(count: int, batch_size: int) -> None:
     told = batches_per_epoch(count, batch_size)
-    positions = [
-        position for _, position in islice(endless_buckets(lifelike(count), batch_size, 3, BEGINNING), told + 1)
-    ]
+    positions = [position for _, position in islice(buckets(lifelike(count), batch_size, 3, BEGINNING), told + 1)]
     assert [position["epoch"] for position in positions] == [0] * told + [1]

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 
 from elman.data.corpus import Corpus, TextConfig
+from elman.data.label_preparation import prepare_labelled
+from elman.data.labelled import MemoryLabelled
 from elman.data.pair_corpus import PairCorpus, SideConfig
 from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import read_pairs
 from elman.data.preparation import prepare
 from elman.data.readers import TextSource
 from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
-from elman.runtime.card import language_model_card, seq2seq_card
+from elman.runtime.card import classifier_card, language_model_card, seq2seq_card
 
-from .. import pair_models
+from .. import classifier_models, pair_models
 from ..models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
@@ -139,3 +141,39 @@ def test_the_python_and_the_commands_that_the_card_of_pairs_shows_run(
     for line in text.split("```\n")[1].splitlines():
         monkeypatch.setattr(sys, "argv", line.replace("FOLDER", "model").split())
         assert main() == 0, line
+
+
+# Classifier
+
+
+def test_the_card_of_a_classifier_tells_its_labels_and_its_commands_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.cli import main
+
+    labels = classifier_models.LABELS
+    held = MemoryLabelled([(f"abc{'d' * n}", labels[n % 3]) for n in range(27)])
+    corpus = prepare_labelled(
+        tmp_path / "data", held.labelled(), classifier_models.TEXT, records=lambda: [held.record], valid_fraction=0.3
+    )
+    predictor = classifier_models.tiny_predictor("attention")
+    valid = predictor.evaluate([("abc", "hot"), ("fed", "中")])
+    valid["f1"] = {"cold": None, "hot": 0.5, "中": 1.0}
+    text = classifier_card(predictor, valid, corpus, SPEED)
+    told = rows(text)
+    assert told["cell"] == "2 x lstm 6, both ways, pooling attention, embedding 5"
+    assert (told["speed"], told["trained on"]) == (SPEED, f"{corpus.train_part.count} texts")
+    assert told["held out"].startswith(f"2 texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, ")
+    for label, count, f1 in zip(labels, corpus.label_counts, ("", "0.5000", "1.0000"), strict=True):
+        assert f"| {label} | {count} | {f1} |\n" in text
+    predictor.save(tmp_path / "FOLDER", card=text)
+    monkeypatch.chdir(tmp_path)
+    exec(text.split("```python\n")[1].split("```")[0])
+    assert capsys.readouterr().out.count("\n") >= 2
+    (tmp_path / "texts.txt").write_text("abc\n")
+    (tmp_path / "labelled.tsv").write_text("text\tlabel\nabc\thot\n")
+    commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
+    assert len(commands) == 3
+    for words in commands:
+        monkeypatch.setattr(sys, "argv", words)
+        assert main() == 0, words

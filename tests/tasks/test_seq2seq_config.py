@@ -115,7 +115,7 @@ def test_few_pairs_have_one_layer_no_smoothing_and_no_more_minutes_than_they_nee
 
 
 def test_the_more_often_pairs_are_read_the_more_dropout() -> None:
-    rates = [chosen({"training": {"epochs": epochs}}).model.dropout for epochs in (1, 7.9, 8, 19, 20, 100)]
+    rates = [chosen({"training": {"epochs": epochs}}).model.dropout for epochs in (1, 7.9, 8, 39, 40, 100)]
     assert rates == [0.0, 0.0, 0.1, 0.1, 0.2, 0.2]
 
 

@@ -47,6 +47,7 @@ class LinearTask:
     """Least squares; rows are read in order, the carried state counts them."""
 
     objective: tuple[str, Literal["min", "max"]] = ("loss", "min")
+    unit = "rows"
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class Recorder:
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
 
-    def begin(self, progress: float) -> None:
+    def begin(self, progress: float, unit: str = "tokens") -> None:
         self.events.append(("begin", progress))
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:

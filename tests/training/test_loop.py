@@ -133,7 +133,7 @@ def test_the_learning_rate_is_the_schedule_s(run: RunFolder, monkeypatch: pytest
 def test_training_finds_the_line(run: RunFolder) -> None:
     result, model, _ = fitted(run, LinearTask(16), steps=300, learning_rate=0.1, patience=0)
     torch.testing.assert_close(model.weight.detach(), torch.tensor([[1.0, -2.0, 0.5]]), atol=1e-2, rtol=0)
-    assert result.tokens_per_second > 0.0
+    assert result.rate > 0.0
 
 
 # Logging
@@ -187,6 +187,21 @@ def test_the_model_exported_is_that_of_the_best_step(run: RunFolder, direction: 
     assert len(set(weights.values())) == 8
     state = run.load_checkpoint(f"step-{best:08d}")[1]
     assert state["best_value"] == (2.0 if direction == "min" else -8.0)
+
+
+def test_among_equals_the_lower_loss_is_the_better(run: RunFolder) -> None:
+    losses = [3.0, 2.0, 2.5, 1.5, 1.5]
+
+    class Tied(LinearTask):
+        def validate(self, model: torch.nn.Module, predictor: Weights) -> dict[str, float]:
+            super().validate(model, predictor)
+            return {"loss": losses[self.validations - 1], "accuracy": 0.5}
+
+    task = Tied()
+    task.objective = ("accuracy", "max")
+    result, _, recorder = fitted(run, task, steps=5, validate_every_steps=1, patience=0)
+    assert [step for step, _, is_best, _ in recorder.of("validated") if is_best] == [1, 2, 4]
+    assert result.best_step == 4
 
 
 @pytest.mark.parametrize("number", [math.inf, math.nan])

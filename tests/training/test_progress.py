@@ -47,6 +47,14 @@ def test_a_plain_line_comes_every_ten_seconds_and_says_how_long_it_will_take(clo
     assert lines[1].startswith(" 16%  step 160  ")
 
 
+def test_the_rate_is_told_in_what_the_task_counts(clock: Clock) -> None:
+    display, shown = plain()
+    display.begin(0.0, "texts")
+    clock.now += PLAIN_SECONDS
+    display.step(1, 0.1, 2.0, 100, 10.0)
+    assert "  10 texts/s  " in shown()
+
+
 def test_the_loss_shown_is_an_average_that_follows(clock: Clock) -> None:
     display, shown = plain()
     for step in range(1, 200):

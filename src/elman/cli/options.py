@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,9 +21,13 @@ FLAGS = {
     "tie_weights": "model.tie_weights",
     "bidirectional": "model.bidirectional",
     "attention": "model.attention",
+    "pooling": "model.pooling",
+    "class_weights": "model.class_weights",
     "level": "data.level",
     "source_level": "data.source_level",
     "target_level": "data.target_level",
+    "text": "data.text_column",
+    "label": "data.label_column",
     "columns": "data.columns",
     "format": "data.format",
     "extra_targets": "data.extra_targets",
@@ -79,6 +84,11 @@ def given_values(options: dict[str, Any]) -> Values:
         parse_assignments(options["assignments"] or ()),
         merged(*(nested(FLAGS[flag], value) for flag, value in given.items())),
     )
+
+
+def first_given(names: Iterable[str], options: Mapping[str, Any]) -> str | None:
+    """Return the flag of the first of these options that is given."""
+    return next((f"--{name.replace('_', '-')}" for name in names if options[name] is not None), None)
 
 
 def numbers(text: str | None) -> Any:

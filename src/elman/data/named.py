@@ -26,7 +26,7 @@ from typing import Literal
 from elman.errors import DataError
 
 from . import generated, packaged
-from .readers import Notify
+from .encodings import Notify
 
 CACHE_VARIABLE = "ELMAN_DATA"
 MAKERS = generated.MAKERS | packaged.MAKERS

@@ -107,16 +107,24 @@ def pad_targets(targets: Iterable[npt.NDArray[Any]]) -> tuple[Ids, Ids]:
     return inputs, shifted
 
 
+def pad_ids(lists: IdLists, rows: Sequence[int] | Ids) -> tuple[Ids, Ids]:
+    """Return lists (B, L) as they are, zeros after them to the longest, and their lengths (B,)."""
+    return _filled(lists, np.asarray(rows, np.int64), 0)
+
+
 def endless_buckets(
-    pairs: PairIds, batch_size: int, seed: int, position: Position
-) -> Iterator[tuple[PairBatch, Position]]:
-    """Yield (batch, position after it), epoch after epoch, from a position on. Sources of a batch fall in length."""
+    lengths: Sequence[Ids], batch_size: int, seed: int, position: Position
+) -> Iterator[tuple[Ids, Position]]:
+    """Yield (rows of a batch, position after it), epoch after epoch, from a position on.
+
+    lengths: one or more arrays (N,), by which rows are alike; the first counts most, and falls within a batch.
+    """
     while True:
-        order, batches = _epoch(pairs, batch_size, seed, position["epoch"])
+        order, batches = _epoch(lengths, batch_size, seed, position["epoch"])
         for batch in batches[position["batch"] :]:
             rows = order[batch * batch_size : (batch + 1) * batch_size]
             position = {"epoch": position["epoch"], "batch": position["batch"] + 1}
-            yield pad(pairs, rows[::-1]), position
+            yield rows[::-1], position
         position = {"epoch": position["epoch"] + 1, "batch": 0}
 
 
@@ -125,23 +133,29 @@ def batches_per_epoch(count: int, batch_size: int) -> int:
     return -(-count // batch_size)
 
 
-def _epoch(pairs: PairIds, batch_size: int, seed: int, epoch: int) -> tuple[Ids, list[int]]:
-    """The pairs from short to long, and the order of the batches that they are cut into."""
+def _epoch(lengths: Sequence[Ids], batch_size: int, seed: int, epoch: int) -> tuple[Ids, list[int]]:
+    """The rows from short to long, and the order of the batches that they are cut into."""
     rng = np.random.default_rng([seed, epoch])
-    shuffled = rng.permutation(len(pairs))
-    order = shuffled[np.lexsort((pairs.target_lengths[shuffled], pairs.source_lengths[shuffled]))]
-    return order, rng.permutation(batches_per_epoch(len(pairs), batch_size)).tolist()
+    count = len(lengths[0])
+    shuffled = rng.permutation(count)
+    order = shuffled[np.lexsort([each[shuffled] for each in reversed(lengths)])]
+    return order, rng.permutation(batches_per_epoch(count, batch_size)).tolist()
 
 
 def _ended(lists: IdLists, rows: Sequence[int] | Ids) -> tuple[Ids, Ids]:
     """The lists (B, L), each followed by END_ID to the longest, and their lengths (B,), one END_ID counted."""
-    rows = np.asarray(rows, np.int64)
-    lengths = lists.lengths[rows]
-    columns = np.arange(lengths.max(initial=0) + 1)
-    inside = columns < lengths[:, None]
-    padded = np.full(inside.shape, END_ID, np.int64)
-    padded[inside] = lists.ids[((lists.ends[rows] - lengths)[:, None] + columns)[inside]]
+    padded, lengths = _filled(lists, np.asarray(rows, np.int64), END_ID, more=1)
     return padded, lengths + 1
+
+
+def _filled(lists: IdLists, rows: Ids, fill: int, *, more: int = 0) -> tuple[Ids, Ids]:
+    """The lists (B, L + more), `fill` after each of them to the longest, and their lengths (B,)."""
+    lengths = lists.lengths[rows]
+    columns = np.arange(lengths.max(initial=0) + more)
+    inside = columns < lengths[:, None]
+    padded = np.full(inside.shape, fill, np.int64)
+    padded[inside] = lists.ids[((lists.ends[rows] - lengths)[:, None] + columns)[inside]]
+    return padded, lengths
 
 
 def _shifted(ended: Ids, lengths: Ids) -> tuple[Ids, Ids, Ids]:

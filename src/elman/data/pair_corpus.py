@@ -11,7 +11,6 @@ pair_preparation.py writes the folder.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from elman.checkpoint.sealed import json_bytes
 from elman.config import Config
 from elman.errors import ModelError
 from elman.text import Vocabulary
@@ -30,6 +28,7 @@ from elman.text.sides import SideCodec, SideCutter
 from .padded import IdLists, PairIds
 from .pairs import Pair
 from .readers import SourceRecord
+from .sealed_record import file_sha256, unsealed
 
 Ids = npt.NDArray[np.int64]
 Texts = Sequence[tuple[str, str]]  # source and target
@@ -96,7 +95,7 @@ class PairCorpus:
     def open(cls, folder: Path) -> PairCorpus:
         """Open a prepared folder; every file is checked against its hash."""
         try:
-            record = _unsealed((folder / "pairs.json").read_bytes())
+            record = unsealed((folder / "pairs.json").read_bytes())
             for name, digest in record["files"].items():
                 if file_sha256(folder / name) != digest:
                     raise ValueError(f"{name} differs from what was written")
@@ -157,22 +156,3 @@ def references_of(example: Example) -> Example:
 
 def _part(record: Mapping[str, Any]) -> PairPart:
     return PairPart(record["count"], SidePart(**record["source"]), SidePart(**record["target"]))
-
-
-def sealed(record: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a record with its own hash in it: there is no file that could hold it."""
-    return json_bytes({**record, "sha256": hashlib.sha256(json_bytes(record)).hexdigest()})
-
-
-def _unsealed(content: bytes) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(content)
-    del record["sha256"]
-    if sealed(record) != content:
-        raise ValueError("pairs.json differs from what was written")
-    return record
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hash of a file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -25,6 +25,7 @@ from elman.text.sides import RESERVED, SideCodec
 from elman.text.subwords import learn_merges
 from elman.text.tokenizers import BYTE_TOKENS
 
+from .encodings import Notify
 from .pair_corpus import (
     Example,
     PairCorpus,
@@ -32,13 +33,12 @@ from .pair_corpus import (
     SideConfig,
     SidePart,
     by_source,
-    file_sha256,
     references_of,
-    sealed,
 )
 from .pairs import Pair
 from .preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
-from .readers import Notify, SourceRecord
+from .readers import SourceRecord
+from .sealed_record import file_sha256, sealed
 
 Ids = npt.NDArray[np.int64]
 Texts = Sequence[tuple[str, str]]  # source and target

@@ -20,13 +20,12 @@ from typing import Any, Literal
 
 from elman.errors import ConfigError, DataError
 
-from .readers import IN_MEMORY, Source, SourceRecord
+from .readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
+from .records import objects, shown, shown_json, stripped
 
 Format = Literal["auto", "tsv", "jsonl"]
 Columns = tuple[int, int]
-Line = tuple[str, str]  # where it stands, and its text
 
-SHOWN_CHARACTERS = 40  # of a value that an error shows
 SOURCE, TARGET = "source", "target"
 EXPECTED_OBJECT = 'expected {"source": ..., "target": ...}'
 
@@ -65,7 +64,7 @@ class MemoryPairs:
             is_pair = isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], str)
             targets = _texts(given[1]) if is_pair else None
             if targets is None:
-                what = f"item {number} is {_shown(repr(given))}, expected (source, target)"
+                what = f"item {number} is {shown(repr(given))}, expected (source, target)"
                 raise DataError(what, hint="a target is text, or a list of texts of which any is right")
             yield _pair(given[0], targets, f"item {number}")
 
@@ -93,8 +92,8 @@ def read_pairs(
             )
         if format == "jsonl":
             raise ConfigError("columns: given for JSON lines, which have none", hint="leave out --columns")
-        return _picked(_lines(source), columns)
-    return _READERS[format](_lines(source))
+        return _picked(numbered_lines(source), columns)
+    return _READERS[format](numbered_lines(source))
 
 
 def refuse_extra_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
@@ -107,20 +106,6 @@ def refuse_extra_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
             hint = f"{takes}; --columns 1,2 leaves them out"
             raise DataError(f"has {pair.columns} columns, expected 2", hint=hint, where=pair.where)
         yield pair
-
-
-def _lines(source: Source) -> Iterator[Line]:
-    number = 1
-    begun: list[str] = []  # a line that goes on in the next block
-    for block in source.blocks():
-        first, *others = block.split("\n")
-        begun.append(first)
-        for other in others:
-            yield f"{source.name}:{number}", "".join(begun)
-            number += 1
-            begun = [other]
-    if any(begun):
-        yield f"{source.name}:{number}", "".join(begun)
 
 
 def _told_by_content(lines: Iterator[Line]) -> Iterator[Pair]:
@@ -171,30 +156,19 @@ def _picked(lines: Iterable[Line], columns: Columns) -> Iterator[Pair]:
 
 
 def _objects(lines: Iterable[Line]) -> Iterator[Pair]:
-    for where, line in lines:
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"is not JSON ({error})", hint=EXPECTED_OBJECT, where=where) from None
-        if not isinstance(value, dict):
-            raise DataError(f"is {_shown(line.strip())}, expected an object", hint=EXPECTED_OBJECT, where=where)
-        for key in (SOURCE, TARGET):
-            if key not in value:
-                raise DataError(f'lacks "{key}"', hint=EXPECTED_OBJECT, where=where)
+    for where, value in objects(lines, (SOURCE, TARGET), EXPECTED_OBJECT):
         source, targets = value[SOURCE], _texts(value[TARGET])
         if not isinstance(source, str):
-            raise DataError(f'"source" is {_json(source)}, expected text', hint=EXPECTED_OBJECT, where=where)
+            raise DataError(f'"source" is {shown_json(source)}, expected text', hint=EXPECTED_OBJECT, where=where)
         if targets is None:
-            what = f'"target" is {_json(value[TARGET])}, expected text or a list of texts'
+            what = f'"target" is {shown_json(value[TARGET])}, expected text or a list of texts'
             raise DataError(what, hint=EXPECTED_OBJECT, where=where)
         yield _pair(source, targets, where)
 
 
 def _parallel(source: Source, target: Source) -> Iterator[Pair]:
     counts = [0, 0]
-    for line, counterpart in zip_longest(_lines(source), _lines(target)):
+    for line, counterpart in zip_longest(numbered_lines(source), numbered_lines(target)):
         counts[0] += line is not None
         counts[1] += counterpart is not None
         if line and counterpart:
@@ -219,7 +193,7 @@ def _pair(
     source: str, targets: Sequence[str], where: str, *, columns: int | None = None, where_target: str | None = None
 ) -> Pair:
     """The pair of stripped texts, none of which is empty."""
-    source, targets = _stripped(source), tuple(map(_stripped, targets))
+    source, targets = stripped(source), tuple(map(stripped, targets))
     for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, where_target or where)):
         if not all(texts):
             raise DataError(
@@ -228,20 +202,8 @@ def _pair(
     return Pair(source, targets, where, columns)
 
 
-def _stripped(text: str) -> str:
-    return text.strip().encode("utf-8", "replace").decode("utf-8")  # a lone surrogate is no character
-
-
 def _texts(value: Any) -> list[str] | None:
     """The texts of a text or a list of texts; None of anything else."""
     texts = [value] if isinstance(value, str) else value
     listed = isinstance(texts, tuple | list) and len(texts) > 0 and all(isinstance(text, str) for text in texts)
     return list(texts) if listed else None
-
-
-def _json(value: Any) -> str:
-    return _shown(json.dumps(value, ensure_ascii=False))
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"

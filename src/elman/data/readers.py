@@ -1,8 +1,7 @@
 """Readers: files, .gz files and stdin to blocks of text, with the place of the first bad byte.
 
-UTF-8 with or without a byte order mark, UTF-16 with one, GB18030 where the text is clearly that, or the encoding that
-the user names. CRLF and CR become LF. A block is about a million characters and ends with a line where lines allow it,
-so a file larger than memory is no trouble.
+The encoding is the one that the user names, or told by the beginning (encodings.py). CRLF and CR become LF. A block is
+about a million characters and ends with a line where lines allow it, so a file larger than memory is no trouble.
 """
 
 from __future__ import annotations
@@ -12,31 +11,22 @@ import contextlib
 import gzip
 import hashlib
 import io
-import re
 import stat
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from elman.errors import DataError
 
+from .encodings import Notify, detect, is_byte_wise
+
 STDIN = "-"
 IN_MEMORY = "memory"
 BLOCK_BYTES = 1 << 20
-Notify = Callable[[str], None]
-
-_BYTE_ORDER_MARKS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_GB_COMMON = re.compile(rb"[\xa1-\xf7][\xa1-\xfe]")  # the two-byte area of GB2312, where running Chinese text lives
-_GB_ANY = re.compile(rb"[\x81-\xfe][\x30-\x39\x40-\xfe]")
+Line = tuple[str, str]  # where it stands, and its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +106,7 @@ class TextSource:
         with _opened(self._path, self.name) as stream:
             first = stream.read(BLOCK_BYTES)
         if not first.startswith(b"\x1f\x8b") and self._encoding is None:
-            _detect(first, self.name, lambda message: None)
+            detect(first, self.name, lambda message: None)
 
     def blocks(self) -> Iterator[str]:
         """Yield the text in blocks that end with a line where they can."""
@@ -141,10 +131,10 @@ class TextSource:
         with _opened(self._path, self.name) as stream:
             blocks = _unzipped(self._counted(stream), self.name)
             first = next(blocks, b"")
-            encoding = self._encoding or _detect(first, self.name, self._notify)
+            encoding = self._encoding or detect(first, self.name, self._notify)
             if codecs.lookup(encoding).name == "utf-8-sig":
                 encoding = "utf-8"  # the mark is no part of the first line
-            if not _is_byte_wise(encoding):
+            if not is_byte_wise(encoding):
                 yield from ((line, None) for line in _text_lines(self._decoded(_chain(first, blocks))))
                 return
             for number, line in enumerate(_byte_lines(_chain(first.removeprefix(codecs.BOM_UTF8), blocks))):
@@ -163,7 +153,7 @@ class TextSource:
 
     def _decoded(self, blocks: Iterator[bytes]) -> Iterator[str]:
         first = next(blocks, b"")
-        encoding = self._encoding or _detect(first, self.name, self._notify)
+        encoding = self._encoding or detect(first, self.name, self._notify)
         decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("strict"), translate=True)
         lines, column, begun = 0, 0, False  # line and column are of the next byte
         for block in _chain(first, blocks):
@@ -186,16 +176,26 @@ class TextSource:
             begun = True
 
 
+def numbered_lines(source: Source) -> Iterator[Line]:
+    """Yield each line of a source with its place, file:line."""
+    number = 1
+    begun: list[str] = []  # a line that goes on in the next block
+    for block in source.blocks():
+        first, *others = block.split("\n")
+        begun.append(first)
+        for other in others:
+            yield f"{source.name}:{number}", "".join(begun)
+            number += 1
+            begun = [other]
+    if any(begun):
+        yield f"{source.name}:{number}", "".join(begun)
+
+
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     if first:
         yield first
     yield from rest
     yield b""  # tells the decoder that the text has ended
-
-
-def _is_byte_wise(encoding: str) -> bool:
-    """Whether a line end is the one byte that it is in ASCII, and is never part of another character."""
-    return "a\n".encode(encoding) == b"a\n" and "a\u4e0a\n".encode(encoding, "replace").count(b"\n") == 1
 
 
 def _byte_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -282,41 +282,3 @@ class _BlockReader(io.RawIOBase):
         end = len(self._left) if size < 0 else size
         taken, self._left = self._left[:end], self._left[end:]
         return taken
-
-
-def _detect(sample: bytes, name: str, notify: Notify) -> str:
-    """Return the encoding of a text that begins with `sample`."""
-    for mark, encoding in _BYTE_ORDER_MARKS.items():
-        if sample.startswith(mark):
-            return encoding
-    if b"\0" in sample:
-        raise DataError(
-            "is not text (it holds zero bytes)",
-            hint="expected UTF-8 text; .gz is read, other archives are not",
-            where=name,
-        )
-    if _decodes(sample, "utf-8") or not _looks_like_gb18030(sample):
-        return "utf-8"
-    notify(f"{name}: read as GB18030, for it is not UTF-8 (--encoding names another)")
-    return "gb18030"
-
-
-def _decodes(sample: bytes, encoding: str) -> bool:
-    try:
-        codecs.getincrementaldecoder(encoding)("strict").decode(sample)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _looks_like_gb18030(sample: bytes) -> bool:
-    """Whether the bytes decode, most double bytes lie where running Chinese does, and they are not damaged UTF-8."""
-    if not _decodes(sample, "gb18030"):
-        return False
-    utf8 = sample.decode("utf-8", "replace")
-    good = sum(character > "\x7f" for character in utf8) - utf8.count("\ufffd")
-    if good > 2 * utf8.count("\ufffd"):
-        return False
-    pairs = _GB_ANY.findall(sample)
-    common = sum(bool(_GB_COMMON.match(pair)) for pair in pairs)
-    return bool(pairs) and common >= 0.7 * len(pairs)

@@ -1,6 +1,7 @@
 """One class a task: fit, generate or predict, evaluate, save, over experiment (to learn) and runtime (to use)."""
 
+from .classifier import Classifier
 from .language_model import LanguageModel
 from .seq2seq import Seq2Seq
 
-__all__ = ["LanguageModel", "Seq2Seq"]
+__all__ = ["Classifier", "LanguageModel", "Seq2Seq"]

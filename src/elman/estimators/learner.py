@@ -13,8 +13,7 @@ from elman.experiment_config import layered
 from elman.runtime import load
 
 if TYPE_CHECKING:
-    from elman.data.pairs import MemoryPairs
-    from elman.data.readers import Source
+    from elman.experiment import Given
     from elman.training.progress import Display
 
 
@@ -32,13 +31,13 @@ class Learner:
 
     def fit(
         self,
-        sources: Sequence[str | Path | Source | MemoryPairs],
+        sources: Sequence[Given],
         *,
         budget: Mapping[str, float | None],
         run: str | Path | None,
         overwrite: bool,
         verbose: bool,
-        **others: Sequence[str | Path | Source | MemoryPairs],
+        **others: Sequence[Given],
     ) -> dict[str, Any]:
         """Train, and return what training came to; others are further sources, as experiment.train names them."""
         try:
@@ -60,6 +59,11 @@ class Learner:
                 raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{kept}; give run= to go on later") from None
             self._predictor = load(out)
         return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a trained model."""
+        return self._predictor is not None
 
     @property
     def predictor(self) -> Any:

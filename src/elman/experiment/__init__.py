@@ -16,7 +16,7 @@ import json
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from elman import kernels
 from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
 from elman.config import Values, read_toml, to_toml, validated
 from elman.data import named
-from elman.data.readers import IN_MEMORY, STDIN, TextSource
+from elman.data.encodings import Notify
+from elman.data.readers import IN_MEMORY, STDIN
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.runtime import load
 from elman.training.loop import Fitted, fit
@@ -34,11 +35,12 @@ from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, st
 from elman.training.progress import Display
 from elman.version import version
 
+from .classifier import ClassifierRecipe
 from .language_model import LanguageModelRecipe
 from .recipe import Opened, Recipe, RunConfig, Sources
 from .seq2seq import Seq2SeqRecipe
 
-RECIPES: dict[str, Recipe] = {"lm": LanguageModelRecipe(), "seq2seq": Seq2SeqRecipe()}
+RECIPES: dict[str, Recipe] = {"lm": LanguageModelRecipe(), "seq2seq": Seq2SeqRecipe(), "classify": ClassifierRecipe()}
 TIMINGS = 4  # at most, of steps of a model whose size is being settled
 
 Given = str | Path | Opened  # a path, the name of a data set, or what a Python caller holds
@@ -69,7 +71,7 @@ def train(
     located = {part: [_located(each) for each in files] for part, files in parts.items()}
     for each in (source for files in located.values() for source in files):
         if isinstance(each, str | Path):
-            TextSource(each, encoding=early.data.encoding).check()
+            recipe.opened(each, early.data.encoding, lambda message: None).check()
     request = {"given": given, "sources": {part: _names(files) for part, files in located.items()}, "task": task}
     run = RunFolder.create(out, request, overwrite=overwrite)
     try:
@@ -126,7 +128,9 @@ def _prepare(
 ) -> None:
     """Read the data and settle the config: config.toml is written last, and says that all of it is there."""
     early = recipe.resolve(given, None, ASSUMED_FLOPS)
-    sources = Sources(**{part: _opened(files.get(part, ()), early.data.encoding, display.say) for part in PARTS})
+    sources = Sources(
+        **{part: _opened(recipe, files.get(part, ()), early.data.encoding, display.say) for part in PARTS}
+    )
     with disk_errors_told(run.path), _memory_told(run.path):
         data = recipe.prepare(run / "data", given, sources, display.say)
         config = _settled(recipe, given, data)
@@ -173,7 +177,7 @@ def _continue(run: RunFolder, recipe: Recipe, display: Display) -> dict[str, Any
             task = recipe.build(config, data)
             model = task.build().to(config.training.device)
             fitted = fit(task, model, config.training, run, display, seed=config.seed)
-        return _complete(run, recipe, data, fitted)
+        return _complete(run, recipe, data, fitted, task.unit)
     finally:
         torch.set_num_threads(threads)
         kernels.set_num_threads(for_predictions)
@@ -195,7 +199,7 @@ def _memory_told(place: Path) -> Iterator[None]:
         raise ResourceError("out of memory", hint=hint, where=str(place)) from None
 
 
-def _complete(run: RunFolder, recipe: Recipe, data: Any, fitted: Fitted) -> dict[str, Any]:
+def _complete(run: RunFolder, recipe: Recipe, data: Any, fitted: Fitted, unit: str) -> dict[str, Any]:
     """Score the shipped model on all of the held-out part, and write its card."""
     predictor = load(run.path)
     valid = recipe.evaluate(predictor, data)
@@ -208,7 +212,7 @@ def _complete(run: RunFolder, recipe: Recipe, data: Any, fitted: Fitted) -> dict
         "task": recipe.task,
         "steps": fitted.steps,
         "seconds": round(fitted.seconds, 3),
-        "tokens_per_second": round(fitted.tokens_per_second, 1),
+        f"{unit}_per_second": round(fitted.rate, 1),
         "best_step": fitted.best_step,
         "valid": valid,
     }
@@ -252,11 +256,8 @@ def _names(sources: Iterable[Given]) -> list[str]:
     return [str(source) if isinstance(source, str | Path) else source.name for source in sources]
 
 
-def _opened(sources: Iterable[Given], encoding: str | None, notify: Callable[[str], None]) -> list[Opened]:
-    return [
-        TextSource(source, encoding=encoding, notify=notify) if isinstance(source, str | Path) else source
-        for source in sources
-    ]
+def _opened(recipe: Recipe, sources: Iterable[Given], encoding: str | None, notify: Notify) -> list[Opened]:
+    return [recipe.opened(source, encoding, notify) if isinstance(source, str | Path) else source for source in sources]
 
 
 def _device(wanted: str) -> str:

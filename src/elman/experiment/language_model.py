@@ -8,9 +8,9 @@ from typing import Any
 
 from elman.config import Values
 from elman.data.corpus import Corpus
-from elman.data.pairs import MemoryPairs
+from elman.data.encodings import Notify
 from elman.data.preparation import NOUNS, prepare
-from elman.data.readers import Source
+from elman.data.readers import MemoryText, TextSource
 from elman.experiment_config import LanguageModelRun, resolve
 from elman.runtime import LanguageModelPredictor
 from elman.runtime.card import language_model_card
@@ -18,7 +18,7 @@ from elman.tasks.language_model import LanguageModelTask
 from elman.tasks.language_model_config import operations_per_token
 from elman.training.machine import most_per_second
 
-from .recipe import Notify, Opened, Sources, told_budget, told_machine
+from .recipe import Opened, Sources, told_budget, told_machine
 
 SPEED_TOKENS = 500  # generated to measure how fast
 
@@ -32,6 +32,9 @@ class LanguageModelRecipe:
     def resolve(self, given: Values, data: Corpus | None, flops: float) -> LanguageModelRun:
         size = {} if data is None else {"tokens": data.train.tokens, "vocabulary": len(data.vocabulary)}
         return resolve(given, **size, flops=flops)
+
+    def opened(self, path: str | Path, encoding: str | None, notify: Notify) -> TextSource:
+        return TextSource(path, encoding=encoding, notify=notify)
 
     def prepare(self, folder: Path, given: Values, sources: Sources, notify: Notify) -> Corpus:
         early = resolve(given)
@@ -98,6 +101,6 @@ class LanguageModelRecipe:
         )
 
 
-def _texts(sources: Sequence[Opened]) -> list[Source]:
+def _texts(sources: Sequence[Opened]) -> list[TextSource | MemoryText]:
     """The sources that are texts: a language model is given no others."""
-    return [source for source in sources if not isinstance(source, MemoryPairs)]
+    return [source for source in sources if isinstance(source, TextSource | MemoryText)]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from elman.config import Config, Values
+from elman.data.encodings import Notify
+from elman.data.labelled import ClassFolder, MemoryLabelled
 from elman.data.pairs import MemoryPairs
-from elman.data.readers import Source
+from elman.data.readers import Source, TextSource
 from elman.training.config import TrainingConfig
 from elman.training.task import Task
 
-Notify = Callable[[str], None]
-Opened = Source | MemoryPairs  # a text to read once, or what a Python caller holds
+InMemory = MemoryPairs | MemoryLabelled  # what a Python caller holds, beside texts
+Opened = Source | ClassFolder | InMemory  # what is read once
 
 
 class RunConfig(Protocol):
@@ -50,6 +52,9 @@ class Recipe(Protocol):
 
     def resolve(self, given: Values, data: Any | None, flops: float) -> Any:
         """Return the whole config; what is not given is chosen for the data and a machine of so many FLOP/s."""
+
+    def opened(self, path: str | Path, encoding: str | None, notify: Notify) -> TextSource | ClassFolder:
+        """Return what lies at a path, to be read once: it has the format that the task reads."""
 
     def prepare(self, folder: Path, given: Values, sources: Sources, notify: Notify) -> Any:
         """Read the sources and write them to a folder, as open returns them."""

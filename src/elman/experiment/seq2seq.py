@@ -9,9 +9,11 @@ from typing import Any
 
 from elman import kernels
 from elman.config import Values
+from elman.data.encodings import Notify
 from elman.data.pair_corpus import PairCorpus, SideConfig
 from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import MemoryPairs, Pair, read_pairs, refuse_extra_targets
+from elman.data.readers import TextSource
 from elman.errors import ConfigError
 from elman.experiment_config import Seq2SeqRun, resolve_seq2seq
 from elman.runtime.card import NOUNS, seq2seq_card
@@ -22,7 +24,7 @@ from elman.tasks.seq2seq_config import PairDataConfig, level_of, operations_per_
 from elman.text.sides import RESERVED
 from elman.training.machine import most_per_second
 
-from .recipe import Notify, Opened, Sources, told_budget, told_machine
+from .recipe import Opened, Sources, told_budget, told_machine
 
 SPEED_SOURCES = 1000  # predicted at once to measure how fast
 
@@ -46,6 +48,9 @@ class Seq2SeqRecipe:
         )
         levels = {"source_level": data.source_side.level, "target_level": data.target_side.level}
         return config.model_copy(update={"data": config.data.model_copy(update=levels)})
+
+    def opened(self, path: str | Path, encoding: str | None, notify: Notify) -> TextSource:
+        return TextSource(path, encoding=encoding, notify=notify)
 
     def prepare(self, folder: Path, given: Values, sources: Sources, notify: Notify) -> PairCorpus:
         data = resolve_seq2seq(given).data
@@ -141,5 +146,6 @@ def _pairs(sources: Sequence[Opened], targets: Sequence[Opened], data: PairDataC
     for source, target in zip_longest(sources, targets):
         if isinstance(source, MemoryPairs):
             yield from source.pairs()  # with both sides in them
-        else:
-            yield from read_pairs(source, columns=data.columns, format=data.format, target=target)
+        elif isinstance(source, TextSource):
+            beside = target if isinstance(target, TextSource) else None
+            yield from read_pairs(source, columns=data.columns, format=data.format, target=beside)

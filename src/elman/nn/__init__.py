@@ -7,7 +7,9 @@ is asked for.
 from .attention import Attention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .dropout import dropout
+from .encoder import Encoder, as_states, start_embedding
 from .layers import GRU, LSTM, RNN
+from .pooling import Pooling
 from .readout import cross_entropy
 from .stack import recurrent_layers, start_recurrent
 
@@ -16,11 +18,15 @@ __all__ = [
     "LSTM",
     "RNN",
     "Attention",
+    "Encoder",
     "GRUCell",
     "LSTMCell",
+    "Pooling",
     "RNNCell",
+    "as_states",
     "cross_entropy",
     "dropout",
     "recurrent_layers",
+    "start_embedding",
     "start_recurrent",
 ]

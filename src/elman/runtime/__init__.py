@@ -11,14 +11,17 @@ from typing import Any
 from elman.checkpoint import is_run_folder, read_model
 from elman.errors import ModelError
 
+from .classifier import ClassifierPredictor, Explanation
 from .ensemble import Ensemble, Prediction
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
 from .stack import state_from_bytes, state_to_bytes
 
-PREDICTORS: dict[str, type[LanguageModelPredictor] | type[Seq2SeqPredictor]] = {
+Predictor = LanguageModelPredictor | Seq2SeqPredictor | ClassifierPredictor
+PREDICTORS: dict[str, type[Predictor]] = {
     "lm": LanguageModelPredictor,
     "seq2seq": Seq2SeqPredictor,
+    "classify": ClassifierPredictor,
 }
 
 
@@ -42,7 +45,9 @@ def load(path: str | Path) -> Any:
 
 __all__ = [
     "PREDICTORS",
+    "ClassifierPredictor",
     "Ensemble",
+    "Explanation",
     "LanguageModelPredictor",
     "Prediction",
     "Seq2SeqPredictor",

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from elman.data.corpus import Corpus
+from elman.data.labelled_corpus import LabelledCorpus
 from elman.data.pair_corpus import PairCorpus
 from elman.data.readers import SourceRecord
 from elman.text.sides import RESERVED
 
+from .classifier import ClassifierPredictor
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
 
@@ -109,6 +111,56 @@ print(model.n_best(["..."], beam=5))
 ```
 
 It knows only what its pairs say, and says something for every source.
+"""
+
+
+def classifier_card(predictor: ClassifierPredictor, valid: dict[str, Any], corpus: LabelledCorpus, speed: str) -> str:
+    """Return the text of a classifier's README.md; speed in words."""
+    config, text = predictor.config, predictor.text
+    ways = "both ways" if config.bidirectional else "one way"
+    labels = "".join(
+        f"| {label} | {count:,} | {'' if valid['f1'][label] is None else format(valid['f1'][label], '.4f')} |\n"
+        for label, count in zip(corpus.labels, corpus.label_counts, strict=True)
+    )
+    return f"""# Classifier
+
+Gives a text one of {len(predictor.labels)} labels. Made with elman; runs without PyTorch.
+
+| | |
+|---|---|
+| cell | {config.num_layers} x {config.cell} {config.hidden_size}, {ways}, pooling {config.pooling}, \
+embedding {config.embedding_size} |
+| size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
+| speed | {speed} |
+| text | {text.level} level, {len(predictor.vocabulary):,} tokens in the vocabulary, normalisation: {text.normalize} |
+| trained on | {corpus.train_part.count:,} texts |
+| held out | {valid["count"]:,} texts: accuracy {valid["accuracy"]:.4f}, macro F1 {valid["macro_f1"]:.4f}, \
+loss {valid["loss"]:.4f} nats |
+
+| label | texts trained on | F1, held out |
+|---|---|---|
+{labels}
+Read from:
+
+{_read_from(corpus.sources)}
+
+## Use
+
+```
+elman predict FOLDER texts.txt
+elman predict FOLDER texts.txt --explain
+elman evaluate FOLDER labelled.tsv
+```
+
+```python
+import elman
+
+model = elman.load("FOLDER")
+print(model.predict(["..."]))
+print(model.predict_proba(["..."]))
+```
+
+It knows these labels alone, and gives one of them to every text.
 """
 
 

@@ -20,16 +20,17 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 from elman import kernels
 from elman.cells import CELLS, Cell, readout
 from elman.checkpoint import ModelFolder, Tensors, write_model
-from elman.config import Config, validated
+from elman.config import Config
 from elman.data.corpus import MemoryTokens, TextConfig
 from elman.data.streams import HELD_OUT_STREAMS, Tokens, held_out
 from elman.decoding import Sampler, WordTokens, generate, suggest
-from elman.errors import ConfigError, DataError, ModelError
+from elman.errors import ConfigError, DataError
 from elman.metrics import Mean, bits_per_character, perplexity
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import is_word, starts_inside_word, word_tokens
 
+from .folder import config_of, damage_told, vocabulary_of, weight_count
 from .stack import Stack, State, take
 
 Ids = npt.NDArray[np.int64]
@@ -107,24 +108,16 @@ class LanguageModelPredictor:
     @classmethod
     def from_folder(cls, model: ModelFolder, *, where: Path) -> LanguageModelPredictor:
         """Build the predictor from what a model folder holds."""
-        try:
-            config = validated(LanguageModelConfig, model.config.get("model", {}))
-            text = validated(TextConfig, model.config.get("text", {}))
-        except ConfigError as error:
-            raise _damaged(error.message, where / "config.json") from None
-        try:
-            vocabulary = Vocabulary(model.vocabularies.get("tokens", []))
-        except ValueError as error:
-            raise _damaged(str(error), where / "vocabulary.json") from None
-        try:
+        config = config_of(model, "model", LanguageModelConfig, where=where)
+        text = config_of(model, "text", TextConfig, where=where)
+        vocabulary = vocabulary_of(model, "tokens", where=where)
+        with damage_told(where):
             return cls(config, text, vocabulary, model.tensors, model.card)
-        except ModelError as error:
-            raise _damaged(error.message, where / (error.where or "")) from None
 
     @property
     def num_parameters(self) -> int:
         """The number of weights."""
-        return sum(tensor.size for tensor in self.tensors.values())
+        return weight_count(self.tensors)
 
     def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
         """Write a model folder, with a new card or the one that the model came with.
@@ -294,10 +287,6 @@ class LanguageModelPredictor:
         p = np.where(possible, readout.softmax(np.where(possible, z, -np.inf) if stem else z), 0.0)
         order = np.argsort(-p, kind="stable")[:k]
         return [(self.vocabulary.tokens[token], float(p[token])) for token in order if p[token] > 0.0]
-
-
-def _damaged(what: str, where: Path) -> ModelError:
-    return ModelError(what, hint="the folder is damaged", where=str(where))
 
 
 def _chunks(tokens: Tokens, *, first: int) -> Iterator[Ids]:

@@ -27,7 +27,6 @@ import numpy.typing as npt
 from elman import kernels
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors, write_model
-from elman.config import validated
 from elman.data.padded import IGNORED, pad_sources, pad_targets
 from elman.data.pair_corpus import Example
 from elman.errors import ConfigError, ModelError
@@ -36,6 +35,7 @@ from elman.text import END, Vocabulary
 
 from .attention import Attention, projected
 from .ensemble import Ensemble, Given, Prediction
+from .folder import config_of, damage_told, vocabulary_of, weight_count
 from .seq2seq_config import Seq2SeqConfig, SidesConfig
 from .stack import Stack, State, take
 
@@ -112,24 +112,16 @@ class Seq2SeqPredictor:
     @classmethod
     def from_folder(cls, model: ModelFolder, *, where: Path) -> Seq2SeqPredictor:
         """Build the predictor from what a model folder holds."""
-        try:
-            config = validated(Seq2SeqConfig, model.config.get("model", {}))
-            sides = validated(SidesConfig, model.config.get("text", {}))
-        except ConfigError as error:
-            raise _damaged(error.message, where / "config.json") from None
-        try:
-            source, target = (Vocabulary(model.vocabularies.get(side, [])) for side in ("source", "target"))
-        except ValueError as error:
-            raise _damaged(str(error), where / "vocabulary.json") from None
-        try:
+        config = config_of(model, "model", Seq2SeqConfig, where=where)
+        sides = config_of(model, "text", SidesConfig, where=where)
+        source, target = (vocabulary_of(model, side, where=where) for side in ("source", "target"))
+        with damage_told(where):
             return cls(config, sides, source, target, model.tensors, model.card)
-        except ModelError as error:
-            raise _damaged(error.message, where / (error.where or "")) from None
 
     @property
     def num_parameters(self) -> int:
         """The number of weights."""
-        return sum(tensor.size for tensor in self.tensors.values())
+        return weight_count(self.tensors)
 
     def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
         """Write a model folder, with a new card or the one that the model came with.
@@ -298,7 +290,3 @@ class Seq2SeqPredictor:
         Examples, or (source, target) and (source, [targets]): any of a source's targets is right.
         """
         return Ensemble([self]).evaluate(examples, beam=beam)
-
-
-def _damaged(what: str, where: Path) -> ModelError:
-    return ModelError(what, hint="the folder is damaged", where=str(where))

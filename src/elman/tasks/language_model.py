@@ -97,6 +97,7 @@ class LanguageModelTask:
     """The Task of training/: batches of a corpus, the loss, validation and a sample."""
 
     objective: tuple[str, Literal["min", "max"]] = ("loss", "min")
+    unit = "tokens"
 
     def __init__(
         self,

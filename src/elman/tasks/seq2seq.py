@@ -22,10 +22,10 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman.nn
-from elman.data.padded import IGNORED, PairBatch, Position, batches_per_epoch, endless_buckets
+from elman.data.padded import IGNORED, PairBatch, Position, batches_per_epoch, endless_buckets, pad
 from elman.data.pair_corpus import Example, PairCorpus
 from elman.runtime.seq2seq import Seq2SeqPredictor
 from elman.runtime.seq2seq_config import Seq2SeqConfig, SidesConfig
@@ -33,28 +33,6 @@ from elman.runtime.seq2seq_config import Seq2SeqConfig, SidesConfig
 START_POSITION: Position = {"epoch": 0, "batch": 0}
 PREVIEWS = 3
 States = list[Tensor]  # of a layer: h, or h and c, each (1, B, H)
-
-
-class Encoder(nn.Module):
-    """Embedding and recurrent layers over packed sources."""
-
-    def __init__(self, config: Seq2SeqConfig, vocabulary_size: int) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary_size, config.embedding_size)
-        sizes = [config.encoder_size] * config.num_layers
-        self.layers = elman.nn.recurrent_layers(
-            config.cell, config.activation, config.embedding_size, sizes, bidirectional=config.bidirectional
-        )
-
-    def forward(self, ids: PackedSequence, rate: float, rng: torch.Generator) -> tuple[Tensor, list[States]]:
-        """Return the outputs (S, B, D*H) and the last states of each layer, (D, B, H), of sources in packed order."""
-        x = ids._replace(data=elman.nn.dropout(self.embedding(ids.data), rate, rng))
-        last = []
-        for layer in self.layers:
-            x, final = layer(x)
-            x = x._replace(data=elman.nn.dropout(x.data, rate, rng))
-            last.append(_as_list(final))
-        return pad_packed_sequence(x)[0], last
 
 
 class Decoder(nn.Module):
@@ -80,7 +58,7 @@ class Decoder(nn.Module):
         for layer, given in zip(self.layers[chosen], state[chosen], strict=True):
             x, final = layer(x, given[0] if len(given) == 1 else tuple(given))
             x = elman.nn.dropout(x, rate, rng)
-            after.append(_as_list(final))
+            after.append(elman.nn.as_states(final))
         return x, after
 
 
@@ -91,7 +69,14 @@ class Seq2SeqNetwork(nn.Module):
         super().__init__()
         self.config = config
         H, M = config.hidden_size, config.memory_size
-        self.encoder = Encoder(config, source_vocabulary)
+        self.encoder = elman.nn.Encoder(
+            config.cell,
+            config.activation,
+            source_vocabulary,
+            config.embedding_size,
+            [config.encoder_size] * config.num_layers,
+            bidirectional=config.bidirectional,
+        )
         self.decoder = Decoder(config, target_vocabulary)
         bridges = config.bridges if config.bridge == "linear" else []
         self.bridge = nn.ModuleDict({f"{layer}_{state}": nn.Linear(M, H) for layer, state, _ in bridges})
@@ -104,11 +89,10 @@ class Seq2SeqNetwork(nn.Module):
 
     @torch.no_grad()
     def _start(self) -> None:
-        """Give it the weights that training starts from; `<unk>`, which may never be seen in training, is zero."""
-        for part in (self.encoder, self.decoder):
-            nn.init.normal_(part.embedding.weight, std=0.3)
-            part.embedding.weight[0].zero_()
-            elman.nn.start_recurrent(part.layers)
+        """Give it the weights that training starts from."""
+        self.encoder.start()
+        elman.nn.start_embedding(self.decoder.embedding)
+        elman.nn.start_recurrent(self.decoder.layers)
         nn.init.zeros_(self.readout.bias)
 
     def forward(self, batch: Batch, rng: torch.Generator, sampled: float = 0.0) -> Tensor:
@@ -209,6 +193,7 @@ class Seq2SeqTask:
     """The Task of training/: batches of pairs, the loss, validation by what ships, a few predictions to look at."""
 
     objective: tuple[str, Literal["min", "max"]] = ("token_error_rate", "min")
+    unit = "tokens"
 
     def __init__(
         self,
@@ -238,7 +223,9 @@ class Seq2SeqTask:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[PairBatch, Position]]:
-        return endless_buckets(self._train, self._batch_size, self._seed, position)
+        lengths = self._train.source_lengths, self._train.target_lengths
+        for rows, after in endless_buckets(lengths, self._batch_size, self._seed, position):
+            yield pad(self._train, rows), after
 
     def loss(
         self, model: nn.Module, batch: PairBatch, carry: Any, progress: float, rng: torch.Generator
@@ -284,7 +271,3 @@ def _sample(examples: Sequence[Example], sides: SidesConfig, tokens: int | None)
 def _first_steps(x: Tensor, steps: int) -> Tensor:
     """So many steps of x (S, B, H), of zeros from S on."""
     return x[:steps] if steps <= len(x) else F.pad(x, (0, 0, 0, 0, 0, steps - len(x)))
-
-
-def _as_list(final: Any) -> States:
-    return list(final) if isinstance(final, tuple) else [final]

@@ -19,7 +19,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, PositiveInt, field_validator, model_validator
 
 from elman.cells import CELLS
-from elman.config import Config, Values, table
+from elman.config import Config, Values, positive, table
 
 Level = Literal["char", "word", "byte", "bpe"]
 
@@ -31,7 +31,7 @@ FULL_SIZE_TOKENS, FULL_SIZE = 5e5, 320  # target tokens that can fill so many un
 DEEP_PAIRS = 20_000  # from so many on, two layers in the encoder
 NARROW = 0.6  # of the decoder's size, for each direction of a deep encoder
 ALIGNED_RATIO = 2 / 3  # of the shorter side's tokens to the longer's, at least
-DROPOUTS = ((20, 0.2), (8, 0.1))  # from so many readings of the pairs on
+DROPOUTS = ((40, 0.2), (8, 0.1))  # from so many readings of the pairs on
 AVERAGED_SHARE, MOST_AVERAGED = 0.02, 1000  # of the updates
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 UPDATES_PER_EPOCH = 100  # at least, before batches grow
@@ -112,18 +112,18 @@ def choices(
         }
 
     def epochs(hidden: int) -> float:
-        if (minutes := _positive(budget.get("minutes"))) is not None:
+        if (minutes := positive(budget.get("minutes"))) is not None:
             return 60.0 * minutes * flops / operations_per_token(shape(hidden), ratio, vocabulary) / target_tokens
-        if (given_epochs := _positive(budget.get("epochs"))) is not None:
+        if (given_epochs := positive(budget.get("epochs"))) is not None:
             return given_epochs
-        return (_positive(budget.get("steps")) or 1.0) * (_positive(batch) or 1.0) / pairs
+        return (positive(budget.get("steps")) or 1.0) * (positive(batch) or 1.0) / pairs
 
     room = FULL_SIZE * (target_tokens / FULL_SIZE_TOKENS) ** 0.25
     fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and epochs(hidden) >= EPOCHS]
     hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
-    size = max(1, int(_positive(hidden) or 1))
+    size = max(1, int(positive(hidden) or 1))
     readings = epochs(size)
-    updates = readings * pairs / (_positive(batch) or 1.0)
+    updates = readings * pairs / (positive(batch) or 1.0)
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / size) ** 0.5)
     return {
         "model": {
@@ -176,7 +176,7 @@ def operations_per_token(model: Values, ratio: float, vocabulary: int) -> float:
 
 
 def _count(model: Values, name: str, otherwise: int) -> int:
-    return max(1, int(_positive(model.get(name)) or otherwise))
+    return max(1, int(positive(model.get(name)) or otherwise))
 
 
 def _gates(cell: Any) -> int:
@@ -192,8 +192,3 @@ def batch_size(pairs: int) -> int:
 def default_minutes(target_tokens: int) -> float:
     """One minute for a small file, ten for a million tokens."""
     return round(min(10.0, max(1.0, target_tokens / 1e5)), 1)
-
-
-def _positive(value: Any) -> float | None:
-    """What validation will take as a positive number, else None."""
-    return float(value) if isinstance(value, int | float) and 0 < value < 1e18 else None

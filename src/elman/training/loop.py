@@ -39,7 +39,7 @@ class Fitted:
 
     steps: int
     seconds: float
-    tokens_per_second: float
+    rate: float  # of what the losses are counted in, a second
     best_step: int
 
 
@@ -56,7 +56,7 @@ def fit(task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, di
     counters, first = session.counters, session.counters.tokens
     began = time.monotonic()
     batches = task.batches(counters.position)
-    display.begin(session.progress)
+    display.begin(session.progress, session.task.unit)
     with stop_requests() as stop, contextlib.ExitStack() as ending:
         ending.callback(display.end)
         while not counters.finished:
@@ -161,10 +161,10 @@ def _validate(session: Session, display: Display) -> None:
     name, direction = task.objective
     if not math.isfinite(metrics[name]):
         raise NotFinite(f"{name} {metrics[name]} on the held-out part at step {counters.step}")
-    value = metrics[name] if direction == "min" else -metrics[name]
-    best = counters.best_value is None or value < counters.best_value
+    value, loss = metrics[name] if direction == "min" else -metrics[name], metrics.get("loss", 0.0)
+    best = counters.best_value is None or (value, loss) < (counters.best_value, counters.best_loss)
     if best:
-        counters.best_value, counters.best_step, counters.stale = value, counters.step, 0
+        counters.best_value, counters.best_loss, counters.best_step, counters.stale = value, loss, counters.step, 0
     else:
         counters.stale += 1
         counters.plateaus += counters.stale % config.plateau_patience == 0

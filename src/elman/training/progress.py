@@ -15,7 +15,7 @@ PLAIN_SECONDS = 10.0  # between two lines where nothing can move
 class Display(Protocol):
     """What the loop tells. Nothing that it is told changes the training."""
 
-    def begin(self, progress: float) -> None:
+    def begin(self, progress: float, unit: str = "tokens") -> None:
         """Training starts, or goes on from a progress above 0."""
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
@@ -34,7 +34,7 @@ class Display(Protocol):
 class Silence:
     """Says nothing."""
 
-    def begin(self, progress: float) -> None: ...
+    def begin(self, progress: float, unit: str = "tokens") -> None: ...
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
     def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None: ...
     def say(self, message: str) -> None: ...
@@ -51,10 +51,11 @@ class ConsoleDisplay:
         self._bar_task = TaskID(0)
         self._loss = 0.0
         self._origin = 0.0
+        self._unit = "tokens"
         self._told = time.monotonic()
 
-    def begin(self, progress: float) -> None:
-        self._origin = progress
+    def begin(self, progress: float, unit: str = "tokens") -> None:
+        self._origin, self._unit = progress, unit
         if not self._console.is_terminal:
             return
         self._bar = Progress(
@@ -71,7 +72,7 @@ class ConsoleDisplay:
         gained = progress - self._origin
         left = seconds * (1.0 - progress) / gained if gained > 0.0 else 0.0
         rate = tokens / seconds if seconds else 0.0
-        line = f"step {step:,}  loss {self._loss:.3f}  {rate:,.0f} tokens/s  {_clock(left)} left"
+        line = f"step {step:,}  loss {self._loss:.3f}  {rate:,.0f} {self._unit}/s  {_clock(left)} left"
         if self._bar is not None:
             self._bar.update(self._bar_task, completed=progress, description=line)
         else:

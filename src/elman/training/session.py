@@ -38,6 +38,7 @@ class Counters:
     seconds: float = 0.0  # of wall time before this process
     best_step: int | None = None
     best_value: float | None = None
+    best_loss: float = 0.0  # of the best step: it decides among equals
     stale: int = 0  # validations since the best
     plateaus: int = 0
     rollbacks: int = 0

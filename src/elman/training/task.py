@@ -15,7 +15,8 @@ Carry = dict[str, Tensor] | None  # the detached recurrent state that goes from 
 class Task(Protocol):
     """A kind of model to train."""
 
-    objective: tuple[str, Literal["min", "max"]]  # the metric that tells the best step, and which way is better
+    objective: tuple[str, Literal["min", "max"]]  # the metric that tells the best step, and its way; among equals, loss
+    unit: str  # what its losses are counted in, in the plural: tokens, texts
 
     batches_per_epoch: int
 

@@ -1,0 +1,59 @@
+"""The metrics of a classifier on labelled texts, and its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..console import say
+from .held_out import data_of
+
+if TYPE_CHECKING:
+    from elman.data.labelled_corpus import LabelledText
+    from elman.runtime import ClassifierPredictor
+
+MOST_LABELS_SHOWN = 30  # of a confusion matrix on a terminal; --json has all
+CELL = 7  # characters
+
+
+def measured(predictor: ClassifierPredictor, run: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of the files that the options name, or of the run's held-out part."""
+    from elman.data.labelled_corpus import LabelledCorpus
+
+    data: list[str] | None = options["data"]
+    examples = _labelled(data, options) if data else iter(LabelledCorpus.open(data_of(run)).valid())
+    return predictor.evaluate(examples)
+
+
+def print_tables(metrics: dict[str, Any]) -> None:
+    """Print F1 of each label, and the confusion matrix: labels down, decisions across."""
+    labels, counts = metrics["confusion"]["labels"], metrics["confusion"]["counts"]
+    width = max(map(len, labels)) + 2
+    shown = len(labels) <= MOST_LABELS_SHOWN
+    across = "".join(f"{label[: CELL - 1]:>{CELL}}" for label in labels) if shown else ""
+    print(f"\n{'label':<{width}}{'f1':>{CELL}}{across}")
+    for label, row in zip(labels, counts, strict=True):
+        f1 = metrics["f1"][label]
+        told = "".join(f"{count:>{CELL}}" for count in row) if shown else ""
+        print(f"{label:<{width}}{'' if f1 is None else format(f1, '.4f'):>{CELL}}{told}")
+
+
+def _labelled(paths: list[str], options: dict[str, Any]) -> Iterator[LabelledText]:
+    from elman.config import validated
+    from elman.data.labelled import ClassFolder, read_labelled
+    from elman.data.labelled_corpus import LabelledText
+    from elman.data.readers import TextSource
+    from elman.tasks.classifier_config import LabelDataConfig
+
+    reading = {"text_column": options["text"], "label_column": options["label"], "format": options["format"]}
+    reading["columns"] = options["columns"].split(",") if options["columns"] is not None else None
+    how = validated(LabelDataConfig, {key: value for key, value in reading.items() if value is not None})
+    for path in paths:
+        if Path(path).is_dir():
+            found = ClassFolder(Path(path), encoding=options["encoding"], notify=say).labelled()
+        else:
+            source = TextSource(path, encoding=options["encoding"], notify=say)
+            found = read_labelled(source, columns=how.where_they_stand(), format=how.format)
+        for each in found:
+            yield LabelledText(each.text, each.label)

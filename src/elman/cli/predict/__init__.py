@@ -1,0 +1,93 @@
+"""elman predict: a line in, a line out, by the model of any task that has one. Needs no torch.
+
+Lines are read and answered in chunks, in order, so a file larger than memory is no trouble; on a terminal, one by one.
+A line that cannot be read gives an empty line, a message with its number, and exit code 3 at the end; the rest is done.
+Line ends and tabs that a model writes are shown as spaces; --json has them as they are. What differs from task to task
+is in a job, one file each: it answers chunks of lines. Of a line with tabs, the first column is the source of seq2seq.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from elman.errors import ConfigError
+
+from ..console import print_json, printable
+from ..options import Json, Run, first_given
+from .classifier import ClassifierJob
+from .lines import Lines
+from .seq2seq import Seq2SeqJob
+
+JOBS: dict[str, type[ClassifierJob] | type[Seq2SeqJob]] = {"seq2seq": Seq2SeqJob, "classify": ClassifierJob}
+OPTIONS = {  # of one task alone
+    "seq2seq": ("beam", "n_best", "length_penalty", "attention", "ensemble"),
+    "classify": ("probabilities", "explain"),
+}
+
+
+def predict(
+    run: Run,
+    data: Annotated[str, typer.Argument(metavar="[FILE]", help="A text a line; .gz too.  [- : standard input]")] = "-",
+    beam: Annotated[
+        int | None, typer.Option(min=1, help="seq2seq: hypotheses kept; 1 is greedy.  [1, or --n-best]")
+    ] = None,
+    n_best: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="seq2seq: print LINE TAB TARGET TAB SCORE of the N best.")
+    ] = None,
+    length_penalty: Annotated[
+        float | None,
+        typer.Option(min=0.0, metavar="P", help="seq2seq: a score is a log probability over length to the P.  [1]"),
+    ] = None,
+    attention: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.json", help="seq2seq: write what each target token looked at; of an ensemble, in RUN."
+        ),
+    ] = None,
+    ensemble: Annotated[
+        list[Path] | None, typer.Option(metavar="RUN", help="seq2seq: average with this model too; repeatable.")
+    ] = None,
+    probabilities: Annotated[
+        bool | None, typer.Option("--probabilities", help="classify: print LABEL TAB PROBABILITY, likeliest first.")
+    ] = None,
+    explain: Annotated[
+        bool | None,
+        typer.Option("--explain", help="classify: the decision after every token, and each token's share in it."),
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the text.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn each line into what the model was trained to give for it."""
+    options: dict[str, Any] = locals()
+    from elman.runtime import load
+
+    predictor = load(run)
+    if predictor.task not in JOBS:
+        hint = f'elman generate {run} --prompt "..."'
+        raise ConfigError("a language model continues text, and turns nothing into something else", hint=hint)
+    for task, names in OPTIONS.items():
+        if task != predictor.task and (flag := first_given(names, options)):
+            raise ConfigError(f"{flag} is for {task}, given a model of {predictor.task}")
+    lines = Lines(data, encoding)
+    job = JOBS[predictor.task](predictor, lines, options)
+    shown = printable if sys.stdout.isatty() else str
+    predictions: list[dict[str, Any]] = []
+    for chunk in lines.chunks():
+        for answer in job.answers(chunk):
+            if as_json:
+                predictions.append(answer.as_json)
+                continue
+            for line in answer.lines:
+                sys.stdout.write(shown(line) + "\n")
+        sys.stdout.flush()
+    job.finish()
+    if as_json:
+        print_json({"task": predictor.task, "count": len(predictions), "predictions": predictions})
+    raise typer.Exit(lines.close())
+
+
+__all__ = ["predict"]

@@ -1,0 +1,182 @@
+"""Preparation of labelled texts: texts and labels to a labelled corpus.
+
+A text that comes again with the same label is one example. Whole texts are held out, so that none of them is in the
+training part, and every label gives its share of them. The vocabulary and the labels know nothing of the held-out part.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from elman.checkpoint.sealed import json_bytes, write_synced
+from elman.errors import DataError
+from elman.text import NORMALIZERS, TextCodec, Vocabulary
+from elman.text.tokenizers import BYTE_TOKENS, TOKENIZERS
+from elman.text.vocabulary import UNKNOWN
+
+from .corpus import TextConfig
+from .encodings import Notify
+from .labelled import Labelled
+from .labelled_corpus import RECORD, LabelledCorpus, LabelledPart, LabelledText
+from .preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
+from .readers import SourceRecord
+from .sealed_record import file_sha256, sealed
+
+AUTOMATIC_VALID_TEXTS = 5_000
+MIN_LABELS = 2  # of a single one there is nothing to choose
+MANY_LABELS, MANY_LABELS_PER_TEXT = 20, 0.5  # more of them, one for every second text, are no classes
+FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
+
+
+def prepare_labelled(
+    folder: Path,
+    train: Iterable[Labelled],
+    text: TextConfig,
+    *,
+    valid: Iterable[Labelled] | None = None,
+    valid_fraction: float | None = None,
+    min_frequency: int | None = None,
+    vocabulary_size: int | None = None,
+    seed: int = 0,
+    records: Callable[[], Sequence[SourceRecord]],
+    notify: Notify = lambda message: None,
+) -> LabelledCorpus:
+    """Read the examples, write the folder, and open it.
+
+    The held-out part is `valid`, or valid_fraction of the texts of each label, chosen by the seed; None is a tenth, at
+    most 5,000 in all. min_frequency None keeps every token of a small vocabulary, and of a large one those seen twice.
+    `records` is asked once everything is read.
+    """
+    learned = _different(train, notify)
+    given = None if valid is None else _different(valid, notify)
+    sources = records()
+    where = ", ".join(record.name for record in sources)
+    if not learned:
+        raise DataError("holds no texts, expected some", hint="write a text and its label a line", where=where)
+    rng = np.random.default_rng([seed, 0x1ABE1])
+    if given is None:
+        learned, held_out = _split(learned, valid_fraction, rng)
+    else:
+        held_out = [given[i] for i in rng.permutation(len(given))]
+        _tell_shared(learned, held_out, notify)
+    labels = _labels(learned, held_out, where)
+    if not held_out:
+        hint = "give more texts" if given is None else "name a --valid that holds texts"
+        raise DataError("leaves no text to hold out, expected at least 1", hint=hint, where=where)
+    vocabulary = _vocabulary(learned, text, min_frequency, vocabulary_size, where)
+    folder.mkdir(parents=True, exist_ok=True)
+    codec = text.codec(vocabulary)
+    counts = Counter(example.label for example in learned)
+    record = {
+        "train": asdict(_write(folder / "train.jsonl", learned, codec)),
+        "valid": asdict(_write(folder / "valid.jsonl", held_out, codec)),
+    }
+    write_synced(folder / "vocabulary.json", json_bytes({"tokens": list(vocabulary.tokens), "labels": list(labels)}))
+    about = {
+        **record,
+        "sources": [asdict(each) for each in sources],
+        "text": text.model_dump(mode="json"),
+        "label_counts": [counts[label] for label in labels],
+        "files": {name: file_sha256(folder / name) for name in FILES},
+    }
+    write_synced(folder / RECORD, sealed(about))
+    return LabelledCorpus.open(folder)
+
+
+def _different(examples: Iterable[Labelled], notify: Notify) -> list[Labelled]:
+    """The examples, each once, in the order of appearance."""
+    found: dict[tuple[str, str], Labelled] = {}
+    count = 0
+    for example in examples:
+        count += 1
+        found.setdefault((example.text, example.label), example)
+    if repeated := count - len(found):
+        notify(f"{repeated:,} of {count:,} texts come again with the same label: each is taken once")
+    return list(found.values())
+
+
+def _split(
+    examples: list[Labelled], fraction: float | None, rng: np.random.Generator
+) -> tuple[list[Labelled], list[Labelled]]:
+    """What is learned, in order, and what is held out, in random order: whole texts, a share of each label's."""
+    share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
+    if fraction is None and share * len(examples) > AUTOMATIC_VALID_TEXTS:
+        share = AUTOMATIC_VALID_TEXTS / len(examples)
+    texts: dict[str, list[str]] = {}  # of each label, in order; a text of several labels is of its first
+    for text, label in {example.text: example.label for example in reversed(examples)}.items():
+        texts.setdefault(label, []).append(text)
+    chosen: set[str] = set()
+    for label in sorted(texts):
+        of_label = texts[label]
+        wanted = share * len(of_label)
+        count = min(int(wanted) + bool(rng.random() < wanted % 1.0), len(of_label) - 1)
+        chosen.update(of_label[i] for i in rng.permutation(len(of_label))[:count])
+    if not chosen:  # of few texts, one
+        chosen.update(max(texts.values(), key=len)[1:2])
+    held_out = [example for example in examples if example.text in chosen]
+    learned = [example for example in examples if example.text not in chosen]
+    return learned, [held_out[i] for i in rng.permutation(len(held_out))]
+
+
+def _tell_shared(learned: list[Labelled], held_out: list[Labelled], notify: Notify) -> None:
+    known = {example.text for example in learned}
+    if shared := sum(example.text in known for example in held_out):
+        notify(f"{shared:,} of the {len(held_out):,} held-out texts are in the training data too")
+
+
+def _labels(learned: list[Labelled], held_out: list[Labelled], where: str) -> list[str]:
+    """The labels of the training part, in the order of the alphabet."""
+    labels = sorted({example.label for example in learned})
+    if len(labels) < MIN_LABELS:
+        hint = "is it the right column? --label names another"
+        raise DataError(f"all texts have the label {labels[0]!r}, expected two labels or more", hint=hint, where=where)
+    if len(labels) > max(MANY_LABELS, MANY_LABELS_PER_TEXT * len(learned)):
+        told = f"{len(labels):,} different labels of {len(learned):,} texts, expected a few that come again and again"
+        raise DataError(told, hint="are text and label the right way round? see --text and --label", where=where)
+    known = set(labels)
+    strange = next((example for example in held_out if example.label not in known), None)
+    if strange is not None:
+        what = f"the label {strange.label!r} is never seen in training"
+        raise DataError(what, hint=f"expected one of {_listed(labels)}", where=strange.where)
+    return labels
+
+
+def _listed(labels: Sequence[str], most: int = 10) -> str:
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most:,} more" if len(labels) > most else "")
+
+
+def _vocabulary(
+    examples: list[Labelled], text: TextConfig, min_frequency: int | None, max_size: int | None, where: str
+) -> Vocabulary:
+    if text.level == "byte":
+        return Vocabulary((UNKNOWN, *BYTE_TOKENS))
+    counts: Counter[str] = Counter()
+    split, normalized = TOKENIZERS[text.level].split, NORMALIZERS[text.normalize].prompt
+    for example in examples:
+        counts.update(split(normalized(example.text)))
+    if min_frequency is None:
+        min_frequency = 1 if len(counts) < RARE_FROM_KINDS else 2
+    vocabulary = Vocabulary.from_counts(counts, min_frequency=min_frequency, max_size=max_size)
+    if len(vocabulary) < 2:
+        hint = "lower min_frequency or raise vocabulary_size"
+        raise DataError("leaves no token but `<unk>` in the vocabulary", hint=hint, where=where)
+    return vocabulary
+
+
+def _write(path: Path, examples: list[Labelled], codec: TextCodec) -> LabelledPart:
+    """Write examples as lines, and count them."""
+
+    def lines() -> Iterator[str]:
+        for example in examples:
+            yield json.dumps(asdict(LabelledText(example.text, example.label)), ensure_ascii=False) + "\n"
+
+    write_synced(path, "".join(lines()).encode())
+    counts = [(len(ids), int((ids == 0).sum())) for ids in (codec.encode_prompt(each.text) for each in examples)]
+    tokens, unknown = (sum(column) for column in zip(*counts, strict=True))
+    return LabelledPart(len(examples), tokens, unknown, max(length for length, _ in counts))

@@ -1,0 +1,45 @@
+"""Records of users' files: objects of JSON lines, texts without what is no part of them, values as errors show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from elman.errors import DataError
+
+from .readers import Line
+
+SHOWN_CHARACTERS = 40  # of a value that an error shows
+
+
+def objects(lines: Iterable[Line], keys: Sequence[str], expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the place and the object of each line that is not blank; one without the keys is a DataError."""
+    for where, line in lines:
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"is not JSON ({error})", hint=expected, where=where) from None
+        if not isinstance(value, dict):
+            raise DataError(f"is {shown(line.strip())}, expected an object", hint=expected, where=where)
+        for key in keys:
+            if key not in value:
+                raise DataError(f'lacks "{key}"', hint=expected, where=where)
+        yield where, value
+
+
+def stripped(text: str) -> str:
+    """Return the text without spaces around it; a lone surrogate, which is no character, becomes a question mark."""
+    return text.strip().encode("utf-8", "replace").decode("utf-8")
+
+
+def shown(text: str) -> str:
+    """Return a text as an error shows it: its beginning, where it is long."""
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def shown_json(value: Any) -> str:
+    """Return a value as JSON, as an error shows it."""
+    return shown(json.dumps(value, ensure_ascii=False))

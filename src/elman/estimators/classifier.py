@@ -1,0 +1,217 @@
+"""The classifier as a Python class, and as a scikit-learn estimator of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from elman.errors import ConfigError
+from elman.runtime import ClassifierPredictor, Explanation
+
+from .learner import Learner
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from elman.data.labelled import MemoryLabelled
+
+Texts = str | Path | Iterable[Any]
+PARAMETERS = (
+    "cell",
+    "hidden_size",
+    "num_layers",
+    "embedding_size",
+    "bidirectional",
+    "pooling",
+    "dropout",
+    "class_weights",
+    "level",
+    "minutes",
+    "epochs",
+    "steps",
+    "config",
+    "seed",
+    "verbose",
+)
+
+
+class Classifier:
+    """A model that gives a text its label.
+
+    >>> spam = Classifier(minutes=1)
+    >>> spam.fit(["win a prize now", "see you at home", ...], ["spam", "ham", ...])
+    >>> spam.predict(["a prize for you"])
+
+    What is left None is chosen from the texts and the budget, as `elman train classify` does. It has what scikit-learn
+    asks of a classifier: parameters are those of the constructor, so it can be cloned, searched and cross-validated.
+    """
+
+    def __init__(
+        self,
+        *,
+        cell: str | None = None,
+        hidden_size: int | None = None,
+        num_layers: int | None = None,
+        embedding_size: int | None = None,
+        bidirectional: bool | None = None,
+        pooling: str | None = None,
+        dropout: float | None = None,
+        class_weights: str | None = None,
+        level: str | None = None,
+        minutes: float | None = None,
+        epochs: float | None = None,
+        steps: int | None = None,
+        config: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        verbose: bool = True,
+    ) -> None:
+        """Take sizes by their config names and the budget; `config` holds any other key, nested as in a TOML file."""
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.embedding_size = embedding_size
+        self.bidirectional = bidirectional
+        self.pooling = pooling
+        self.dropout = dropout
+        self.class_weights = class_weights
+        self.level = level
+        self.minutes = minutes
+        self.epochs = epochs
+        self.steps = steps
+        self.config = config
+        self.seed = seed
+        self.verbose = verbose
+        self._learner = Learner("classify", None, {})
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor."""
+        return {name: getattr(self, name) for name in PARAMETERS}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters of the constructor; they count from the next fit on."""
+        for name, value in parameters.items():
+            if name not in PARAMETERS:
+                raise ConfigError(f"unknown parameter {name!r}", hint=f"choose of {', '.join(PARAMETERS)}")
+            setattr(self, name, value)
+        return self
+
+    def fit(
+        self,
+        texts: Texts,
+        labels: Iterable[Any] | None = None,
+        *,
+        minutes: float | None = None,
+        epochs: float | None = None,
+        steps: int | None = None,
+        valid: Texts | None = None,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        verbose: bool | None = None,
+    ) -> dict[str, Any]:
+        """Train, and return what training came to: steps, seconds, best_step, valid (metrics of the held-out part).
+
+        Texts and labels are two lists, arrays or columns of a DataFrame; or (text, label) pairs, a DataFrame of these
+        two columns, or the path of a file or of a folder with one file a class. A budget given here counts instead of
+        the constructor's. With run, everything is kept in that folder, and `elman resume` can go on from it.
+        """
+        names = ("cell", "hidden_size", "num_layers", "embedding_size", "bidirectional", "pooling", "dropout")
+        model = {name: getattr(self, name) for name in (*names, "class_weights")}
+        given = {"model": model, "data": {"level": self.level}, "seed": self.seed}
+        learner = Learner("classify", self.config, given)
+        budget = {"minutes": minutes, "epochs": epochs, "steps": steps}
+        if not any(budget.values()):
+            budget = {"minutes": self.minutes, "epochs": self.epochs, "steps": self.steps}
+        result = learner.fit(
+            [_source(texts, labels)],
+            budget=budget,
+            valid=[] if valid is None else [_source(valid)],
+            run=run,
+            overwrite=overwrite,
+            verbose=self.verbose if verbose is None else verbose,
+        )
+        self._learner = learner
+        return result
+
+    @property
+    def predictor(self) -> ClassifierPredictor:
+        """The trained model."""
+        predictor: ClassifierPredictor = self._learner.predictor
+        return predictor
+
+    @property
+    def classes_(self) -> npt.NDArray[np.str_]:
+        """The labels, in the order of predict_proba's columns."""
+        import numpy as np
+
+        return np.array(self.predictor.labels)
+
+    def predict(self, texts: Iterable[str]) -> npt.NDArray[np.str_]:
+        """Return the likeliest label of each text."""
+        import numpy as np
+
+        return np.array(self.predictor.predict(texts), dtype=self.classes_.dtype)
+
+    def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.floating[Any]]:
+        """Return probabilities (N, C) in the order of `classes_`."""
+        return self.predictor.predict_proba(texts)
+
+    def explain(self, text: str) -> Explanation:
+        """Return the decision after every token of a text, and each token's share in the last one."""
+        return self.predictor.explain(text)
+
+    def score(self, texts: Iterable[str], labels: Iterable[Any]) -> float:
+        """Return the share of texts whose label is right."""
+        expected = [str(label) for label in labels]
+        found = self.predict(texts).tolist()
+        return float(sum(a == b for a, b in zip(found, expected, strict=True)) / max(1, len(expected)))
+
+    def evaluate(self, texts: Texts, labels: Iterable[Any] | None = None) -> dict[str, Any]:
+        """Return loss, accuracy, macro F1 and the confusion matrix, of what fit takes."""
+        from elman.data.labelled import MemoryLabelled, read_any
+        from elman.data.labelled_corpus import LabelledText
+
+        source = _source(texts, labels)
+        found = source.labelled() if isinstance(source, MemoryLabelled) else read_any(source)
+        return self.predictor.evaluate(LabelledText(each.text, each.label) for each in found)
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder, which elman.load reads without torch."""
+        self.predictor.save(path)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell scikit-learn whether there is a trained model."""
+        return self._learner.trained
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that this is a classifier of texts."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=False),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+        )
+
+
+def _source(texts: Any, labels: Any = None) -> str | Path | MemoryLabelled:
+    """What fit was given as what experiment takes: a path, or texts and labels in memory."""
+    from elman.data.labelled import MemoryLabelled
+
+    if isinstance(texts, str | Path):
+        if labels is not None:
+            raise ConfigError("texts and labels: given a path and labels, expected a path alone, or two lists")
+        return texts
+    if labels is None:
+        rows = texts.itertuples(index=False, name=None) if hasattr(texts, "itertuples") else texts
+        return MemoryLabelled([_plain(row) for row in rows])
+    left, right = list(texts), list(labels)
+    if len(left) != len(right):
+        raise ConfigError(f"texts and labels: given {len(left):,} and {len(right):,}, expected as many of each")
+    return MemoryLabelled([(text, label) for text, label in zip(left, right, strict=True)])
+
+
+def _plain(row: Any) -> Any:
+    return tuple(row) if isinstance(row, Sequence) and not isinstance(row, str) else row

@@ -1,0 +1,50 @@
+"""Pooling of all tokens' outputs to one vector, with derivatives; runtime/pooling.py has the equations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class Pooling(nn.Module):
+    """Return one vector of the outputs of all tokens."""
+
+    def __init__(self, kind: str, size: int) -> None:
+        super().__init__()
+        self._pool = _POOLINGS[kind]
+        if kind == "attention":
+            self.key = nn.Linear(size, size)
+            self.score = nn.Parameter(torch.empty(size).uniform_(-(size**-0.5), size**-0.5))
+
+    def forward(self, outputs: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
+        """Return (B, N) of outputs (T, B, N), the first lengths (B,) of them, and of the last ones (B, N)."""
+        inside = (torch.arange(len(outputs), device=lengths.device)[:, None] < lengths)[:, :, None]
+        return self._pool(self, outputs, last, inside)
+
+
+def _last(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Tensor:
+    return last
+
+
+def _mean(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Tensor:
+    return outputs.masked_fill(~inside, 0.0).sum(0) / inside.sum(0).clamp(min=1)
+
+
+def _max(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Tensor:
+    return outputs.masked_fill(~inside, -torch.inf).amax(0)
+
+
+def _attention(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Tensor:
+    e = (torch.tanh(pooling.key(outputs)) @ pooling.score)[:, :, None]
+    a = torch.softmax(e.masked_fill(~inside, -torch.inf), 0)
+    return (a * outputs).sum(0)
+
+
+_POOLINGS: dict[str, Callable[[Pooling, Tensor, Tensor, Tensor], Tensor]] = {
+    "last": _last,
+    "mean": _mean,
+    "max": _max,
+    "attention": _attention,
+}

@@ -1,0 +1,230 @@
+"""The classifier at work: a text to its label, from a model folder alone.
+
+    h_1 .. h_T = layers(embedding[x_1 .. x_T])          outputs of both directions, or of one
+    c          = pooling(h_1 .. h_T)
+    p(y)       = softmax(V c + b)
+
+What a decision rests on is told token by token: after t tokens the model, given no more of the text, decides by
+p(y | x_1 .. x_t), and the share of token t in the decision y is what it adds,
+
+    share_t = log p(y | x_1 .. x_t) - log p(y | x_1 .. x_(t-1))
+
+in nats. So the shares of all tokens and what the model takes y for before it has read anything make log p(y).
+By the kernels, or NumPy over the cells. Padding is never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.cells.readout import log_softmax
+from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.data.corpus import TextConfig
+from elman.data.labelled_corpus import LabelledText
+from elman.data.padded import IdLists, pad_ids
+from elman.errors import DataError, ModelError
+from elman.metrics import Confusion, Mean
+from elman.text import NORMALIZERS, Vocabulary
+from elman.text.tokenizers import TOKENIZERS
+
+from .classifier_config import ClassifierConfig
+from .folder import config_of, damage_told, vocabulary_of, weight_count
+from .pooling import Pooling
+from .stack import Stack, take
+
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+Given = tuple[str, str]  # a text and its label
+
+BATCH_TOKENS = 1 << 15  # read together, padding counted
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a decision rests on; decisions and probabilities (T,) are of the likeliest label after each token."""
+
+    label: str
+    probability: float
+    tokens: list[str]
+    decisions: list[str]
+    probabilities: Array
+    shares: Array  # (T,): what each token adds to the logarithm of the label's probability, in nats
+    prior: float  # the label's probability before anything is read
+
+
+class ClassifierPredictor:
+    """A trained classifier."""
+
+    task = "classify"
+
+    def __init__(
+        self,
+        config: ClassifierConfig,
+        text: TextConfig,
+        vocabulary: Vocabulary,
+        labels: Sequence[str],
+        tensors: Tensors,
+        card: str = "",
+    ) -> None:
+        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.vocabulary, self.labels = vocabulary, tuple(labels)
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ModelError("expected two labels or more, all different", where="vocabulary.json")
+        self._number = {label: i for i, label in enumerate(self.labels)}
+        self.codec = text.codec(vocabulary)
+        E, N, C = config.embedding_size, config.output_size, len(self.labels)
+        self._stack = Stack(
+            config.build_cell(),
+            tensors,
+            E,
+            [config.hidden_size] * config.num_layers,
+            take(tensors, "encoder.embedding.weight", (len(vocabulary), E)),
+            prefix="encoder.",
+            bidirectional=config.bidirectional,
+        )
+        self._pooling = Pooling(config.pooling, tensors, N)
+        self._V = take(tensors, "readout.weight", (C, N))
+        self._b = take(tensors, "readout.bias", (C,))
+
+    @classmethod
+    def from_folder(cls, model: ModelFolder, *, where: Path) -> ClassifierPredictor:
+        """Build the predictor from what a model folder holds."""
+        config = config_of(model, "model", ClassifierConfig, where=where)
+        text = config_of(model, "text", TextConfig, where=where)
+        vocabulary = vocabulary_of(model, "tokens", where=where)
+        with damage_told(where):
+            return cls(config, text, vocabulary, model.vocabularies.get("labels", []), model.tensors, model.card)
+
+    @property
+    def num_parameters(self) -> int:
+        """The number of weights."""
+        return weight_count(self.tensors)
+
+    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
+        """Write a model folder, with a new card or the one that the model came with.
+
+        A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
+        """
+        config = {
+            "task": self.task,
+            "model": self.config.model_dump(mode="json"),
+            "text": self.text.model_dump(mode="json"),
+        }
+        vocabularies = {"tokens": list(self.vocabulary.tokens), "labels": list(self.labels)}
+        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+
+    def tokens(self, text: str) -> list[str]:
+        """Return the tokens of a text, normalised and cut, known or not."""
+        return TOKENIZERS[self.text.level].split(NORMALIZERS[self.text.normalize].prompt(text))
+
+    def predict(self, texts: Iterable[str]) -> list[str]:
+        """Return the likeliest label of each text."""
+        return [self.labels[i] for i in self.log_probabilities(texts).argmax(1)]
+
+    def predict_proba(self, texts: Iterable[str]) -> Array:
+        """Return probabilities (N, C) in the order of `labels`."""
+        return np.exp(self.log_probabilities(texts))
+
+    def log_probabilities(self, texts: Iterable[str]) -> Array:
+        """Return log probabilities (N, C) in the order of `labels`."""
+        return self._read([self.codec.encode_prompt(text) for text in _texts(texts)])
+
+    def explain(self, text: str) -> Explanation:
+        """Return what the decision for a text rests on."""
+        (ids,) = [self.codec.encode_prompt(each) for each in _texts([text])]
+        log_p = self._read([ids[:count] for count in range(len(ids) + 1)])
+        label = int(log_p[-1].argmax())
+        return Explanation(
+            label=self.labels[label],
+            probability=float(np.exp(log_p[-1, label])),
+            tokens=self.tokens(text),
+            decisions=[self.labels[i] for i in log_p[1:].argmax(1)],
+            probabilities=np.exp(log_p[1:].max(1)),
+            shares=np.diff(log_p[:, label]),
+            prior=float(np.exp(log_p[0, label])),
+        )
+
+    def evaluate(self, examples: Iterable[LabelledText] | Iterable[Given]) -> dict[str, Any]:
+        """Return loss, accuracy, macro F1, F1 of each label, and the confusion matrix: labels down, decisions across.
+
+        Examples, or (text, label).
+        """
+        items = [each if isinstance(each, LabelledText) else LabelledText(*each) for each in examples]
+        if not items:
+            raise DataError("no texts to score, expected at least one", hint="give a text and its label a line")
+        loss, confusion = self._scored(items)
+        shown = {
+            label: None if np.isnan(f1) else float(f1) for label, f1 in zip(self.labels, confusion.f1, strict=True)
+        }
+        return {
+            "task": self.task,
+            "count": len(items),
+            "loss": loss.value,
+            "accuracy": confusion.accuracy,
+            "macro_f1": confusion.macro_f1,
+            "f1": shown,
+            "confusion": {"labels": list(self.labels), "counts": confusion.counts.tolist()},
+        }
+
+    def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:
+        """Return loss, accuracy and macro F1."""
+        loss, confusion = self._scored(examples)
+        return {"loss": loss.value, "accuracy": confusion.accuracy, "macro_f1": confusion.macro_f1}
+
+    def _scored(self, examples: Sequence[LabelledText]) -> tuple[Mean, Confusion]:
+        strange = next((each.label for each in examples if each.label not in self._number), None)
+        if strange is not None:
+            known = ", ".join(self.labels[:10]) + (" ..." if len(self.labels) > 10 else "")
+            raise DataError(f"the model knows no label {strange!r}", hint=f"expected one of {known}")
+        labels = np.array([self._number[each.label] for each in examples], np.int64)
+        log_p = self.log_probabilities(each.text for each in examples)
+        loss = -float(log_p[np.arange(len(labels)), labels].sum(dtype=np.float64))
+        return Mean(loss, len(labels)), Confusion.of(labels, log_p.argmax(1), len(self.labels))
+
+    def _read(self, lists: Sequence[Ids]) -> Array:
+        """Return log probabilities (N, C) of texts as ids, in batches of about one length."""
+        found = np.empty((len(lists), len(self.labels)), self._V.dtype)
+        for rows in _batches([len(ids) for ids in lists]):
+            ids, lengths = pad_ids(IdLists.of([lists[row] for row in rows]), np.arange(len(rows)))
+            found[rows] = log_softmax(self._pooled(ids, lengths) @ self._V.T + self._b)
+        return found
+
+    def _pooled(self, ids: Ids, lengths: Ids) -> Array:
+        """Return what the readout is given, (B, D*H), of texts (B, T) that end at their lengths."""
+        state = self._stack.initial_state(len(ids))
+        if not ids.shape[1]:
+            return np.zeros((len(ids), self.config.output_size), self._V.dtype)
+        outputs, last = self._stack.run(ids, state, lengths)
+        top = f"encoder.layers.{self.config.num_layers - 1}.h"
+        endings = ("", "_reverse") if self.config.bidirectional else ("",)
+        return self._pooling(outputs, np.concatenate([last[top + ending] for ending in endings], axis=1), lengths)
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Yield the rows of texts of about one length, BATCH_TOKENS of them and padding, or one text."""
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * max(1, lengths[row]) > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+def _texts(texts: Iterable[str]) -> list[str]:
+    """The texts as a list, each of them text."""
+    if isinstance(texts, str):
+        raise DataError(f"one text, {texts[:40]!r}, expected several", hint="give a list: [text]")
+    listed = list(texts)
+    wrong = next((f"item {i} is {text!r}" for i, text in enumerate(listed) if not isinstance(text, str)), None)
+    if wrong:
+        raise DataError(f"{wrong}, expected text", hint="leave out what is missing")
+    return listed

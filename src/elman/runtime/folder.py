@@ -1,0 +1,50 @@
+"""What every predictor does with a model folder: read its parts out, say which file is damaged, count the weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from elman.checkpoint import ModelFolder, Tensors
+from elman.config import Config, validated
+from elman.errors import ConfigError, ModelError
+from elman.text import Vocabulary
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+
+
+def config_of(folder: ModelFolder, key: str, kind: type[AnyConfig], *, where: Path) -> AnyConfig:
+    """Return a part of config.json; one that is wrong is a ModelError."""
+    try:
+        return validated(kind, folder.config.get(key, {}))
+    except ConfigError as error:
+        raise damaged(error.message, where / "config.json") from None
+
+
+def vocabulary_of(folder: ModelFolder, name: str, *, where: Path) -> Vocabulary:
+    """Return a vocabulary by name; one that is wrong or missing is a ModelError."""
+    try:
+        return Vocabulary(folder.vocabularies.get(name, []))
+    except ValueError as error:
+        raise damaged(str(error), where / "vocabulary.json") from None
+
+
+@contextlib.contextmanager
+def damage_told(where: Path) -> Iterator[None]:
+    """Tell of what does not fit together as of a damaged folder."""
+    try:
+        yield
+    except ModelError as error:
+        raise damaged(error.message, where / (error.where or "")) from None
+
+
+def damaged(what: str, where: Path) -> ModelError:
+    """Return the error of a damaged folder."""
+    return ModelError(what, hint="the folder is damaged", where=str(where))
+
+
+def weight_count(tensors: Tensors) -> int:
+    """Return the number of weights."""
+    return sum(tensor.size for tensor in tensors.values())

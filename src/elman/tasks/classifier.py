@@ -1,0 +1,130 @@
+"""The classifier in training: one label a text.
+
+    h      = encoder(text)                      padding is packed away
+    c      = pooling(h)
+    loss   = - w_y log softmax(V c + b)[y]      nats; w: the weights of the labels, 1 or balanced
+
+Balanced weights are N / (C n_y) for N texts, C labels and n_y texts of label y: every label weighs as much as any
+other, and the mean over all texts is 1 (King and Zeng, 2001). runtime/classifier.py says what each part is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+import elman.nn
+from elman.data.labelled_corpus import LabelledCorpus
+from elman.data.padded import Ids, Position, batches_per_epoch, endless_buckets, pad_ids
+from elman.runtime.classifier import ClassifierPredictor
+from elman.runtime.classifier_config import ClassifierConfig
+
+START_POSITION: Position = {"epoch": 0, "batch": 0}
+PREVIEWS = 3
+PREVIEW_CHARACTERS = 60
+
+
+class LabelledBatch(NamedTuple):
+    """Ids (B, T) of texts that fall in length, their lengths (B,), and the numbers of their labels (B,)."""
+
+    ids: Ids
+    lengths: Ids
+    labels: Ids
+
+
+class ClassifierNetwork(nn.Module):
+    """Encoder, pooling, readout. Weights are named as runtime/ names them."""
+
+    def __init__(self, config: ClassifierConfig, vocabulary_size: int, labels: int) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = elman.nn.Encoder(
+            config.cell,
+            config.activation,
+            vocabulary_size,
+            config.embedding_size,
+            [config.hidden_size] * config.num_layers,
+            bidirectional=config.bidirectional,
+        )
+        self.pooling = elman.nn.Pooling(config.pooling, config.output_size)
+        self.readout = nn.Linear(config.output_size, labels)
+        self.encoder.start()
+        nn.init.zeros_(self.readout.bias)
+
+    def forward(self, batch: LabelledBatch, rng: torch.Generator) -> Tensor:
+        """Return logits (B, C)."""
+        device = self.readout.weight.device
+        rate = self.config.dropout if self.training else 0.0
+        lengths = torch.from_numpy(batch.lengths)
+        packed = pack_padded_sequence(torch.from_numpy(batch.ids.T.copy()).to(device), lengths)
+        outputs, states = self.encoder(packed, rate, rng)
+        last = elman.nn.dropout(states[-1][0].transpose(0, 1).flatten(1), rate, rng)
+        logits: Tensor = self.readout(self.pooling(outputs, last, lengths.to(device)))
+        return logits
+
+
+class ClassifierTask:
+    """The Task of training/: batches of texts, the loss, validation by what ships, a few decisions to look at."""
+
+    objective: tuple[str, Literal["min", "max"]] = ("accuracy", "max")
+    unit = "texts"
+
+    def __init__(self, corpus: LabelledCorpus, model: ClassifierConfig, *, batch_size: int, seed: int = 0) -> None:
+        """Take a corpus and the sizes."""
+        self._corpus, self._model = corpus, model
+        self._batch_size, self._seed = batch_size, seed
+        self._texts, self._labels = corpus.train()
+        self._valid = corpus.valid()
+        self.batches_per_epoch = batches_per_epoch(len(self._texts), batch_size)
+        counts = np.array(corpus.label_counts, np.float64)
+        balanced = counts.sum() / (len(counts) * counts)
+        weights = balanced if model.class_weights == "balanced" else np.ones_like(counts)
+        self._weights = torch.from_numpy(weights.astype(np.float32))
+
+    def build(self) -> ClassifierNetwork:
+        """Return a new network; the same seed, the same weights."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            return ClassifierNetwork(self._model, len(self._corpus.vocabulary), len(self._corpus.labels))
+
+    def start(self) -> Position:
+        return dict(START_POSITION)
+
+    def batches(self, position: Position) -> Iterator[tuple[LabelledBatch, Position]]:
+        for rows, after in endless_buckets([self._texts.lengths], self._batch_size, self._seed, position):
+            yield LabelledBatch(*pad_ids(self._texts, rows), self._labels[rows]), after
+
+    def loss(
+        self, model: nn.Module, batch: LabelledBatch, carry: Any, progress: float, rng: torch.Generator
+    ) -> tuple[Tensor, int, None]:
+        device = next(model.parameters()).device
+        labels = torch.from_numpy(batch.labels).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            logits = model(batch, rng)
+        smoothing = self._model.label_smoothing if model.training else 0.0
+        losses = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
+        return losses @ self._weights.to(device)[labels], len(labels), None
+
+    def predictor(self, model: nn.Module) -> ClassifierPredictor:
+        weights = {name: p.detach().float().cpu().numpy().copy() for name, p in model.named_parameters()}
+        corpus = self._corpus
+        return ClassifierPredictor(self._model, corpus.text, corpus.vocabulary, corpus.labels, weights)
+
+    def validate(self, model: nn.Module, predictor: ClassifierPredictor) -> dict[str, float]:
+        """Return loss, accuracy and macro F1 by runtime/: what ships is what is measured."""
+        return predictor.measure(self._valid)
+
+    def preview(self, predictor: ClassifierPredictor) -> str | None:
+        shown = self._valid[:PREVIEWS]
+        found = predictor.predict([example.text for example in shown])
+        return "\n".join(
+            f"{example.text[:PREVIEW_CHARACTERS]} → {label}"
+            + ("" if label == example.label else f"   (expected {example.label})")
+            for example, label in zip(shown, found, strict=True)
+        )

@@ -1,0 +1,115 @@
+"""What a classifier's training can be told, and what it chooses where it is told nothing.
+
+- size: the largest hidden size with which the budget reads the texts EPOCHS times, and no larger than they can fill;
+- dropout: for a model that will read its texts many times;
+- batches: small where there are few texts, for many updates an epoch;
+- the weights that ship are averaged over the last twentieth of the training.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from elman.cells import CELLS
+from elman.config import Config, Values, positive, table
+from elman.data.corpus import TextConfig
+from elman.data.labelled import Columns
+
+RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
+SGD_RATE = 0.5
+EPOCHS = 12
+HIDDEN_SIZES: tuple[int, ...] = (32, 64, 96, 128, 192, 256)
+FULL_SIZE_TOKENS, FULL_SIZE = 1e5, 128  # tokens that can fill so many units; more fill their fourth root more
+MANY_READINGS = 4
+AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
+SMALLEST_BATCH, LARGEST_BATCH = 8, 64
+UPDATES_PER_EPOCH = 150  # at least, before batches grow
+
+
+class LabelDataConfig(Config):
+    """How labelled texts are read, cut and split."""
+
+    encoding: str | None = None  # None: UTF-8, or GB18030 where the text is clearly that
+    format: Literal["auto", "tsv", "csv", "jsonl"] = "auto"
+    text_column: str = Field("text", min_length=1)
+    label_column: str = Field("label", min_length=1)
+    columns: tuple[str, ...] | None = None  # the names of all columns, of a table without a header
+    level: Literal["char", "word", "byte"] = "char"
+    normalize: Literal["none", "nfc", "lower"] = "none"
+    min_frequency: PositiveInt | None = None  # None: 1, or 2 where there are over a thousand different tokens
+    vocabulary_size: PositiveInt | None = None  # None: no limit
+    valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: a tenth of each label's texts, at most 5,000
+    split_seed: int = Field(0, ge=0, lt=2**63)  # of what is held out: another than the run's
+
+    def text(self) -> TextConfig:
+        """How a text becomes ids."""
+        return TextConfig(level=self.level, normalize=self.normalize)
+
+    def where_they_stand(self) -> Columns:
+        """The columns of text and label."""
+        return Columns(self.text_column, self.label_column, self.columns)
+
+
+def choices(given: Values, *, texts: int, tokens: int, vocabulary: int, flops: float) -> Values:
+    """Return config values for what `given` leaves open, for so many texts and tokens of training data.
+
+    flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
+    """
+    model, training = table(given, "model"), table(given, "training")
+    budget: Values = {name: training[name] for name in ("steps", "epochs", "minutes") if name in training}
+    if not budget:
+        budget = {"minutes": default_minutes(tokens)}
+    cell = model.get("cell", "lstm")
+    cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
+    batch = training.get("batch_size", batch_size(texts))
+
+    def readings(hidden: int) -> float:
+        if (minutes := positive(budget.get("minutes"))) is not None:
+            shape = {"cell": cell, "hidden_size": hidden, **model}
+            return 60.0 * minutes * flops / operations_per_token(shape, vocabulary) / max(1, tokens)
+        if (epochs := positive(budget.get("epochs"))) is not None:
+            return epochs
+        return (positive(budget.get("steps")) or 1.0) * (positive(batch) or 1.0) / max(1, texts)
+
+    room = FULL_SIZE * (tokens / FULL_SIZE_TOKENS) ** 0.25
+    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and readings(hidden) >= EPOCHS]
+    hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
+    size = max(1, int(positive(hidden) or 1))
+    updates = readings(size) * texts / (positive(batch) or 1.0)
+    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
+    return {
+        "model": {
+            "hidden_size": hidden,
+            "embedding_size": min(size, 64),
+            "dropout": 0.3 if readings(size) >= MANY_READINGS else 0.0,
+        },
+        "training": {
+            **budget,
+            "batch_size": batch,
+            "learning_rate": float(f"{rate:.2g}"),
+            "average_steps": int(min(MOST_AVERAGED, AVERAGED_SHARE * updates)),
+        },
+    }
+
+
+def operations_per_token(model: Values, vocabulary: int) -> float:
+    """Return the floating-point operations of training on one token; what is no number in `model` counts as one."""
+    layers, hidden = int(positive(model.get("num_layers")) or 1), int(positive(model.get("hidden_size")) or 1)
+    cell = model.get("cell")
+    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else "lstm"]().gates
+    directions = 1 if model.get("bidirectional") is False else 2
+    inputs = min(hidden, 64) + (layers - 1) * directions * hidden
+    pooled = (directions * hidden) ** 2 if model.get("pooling") == "attention" else 0
+    return 6.0 * (directions * gates * hidden * (layers * hidden + inputs) + pooled)
+
+
+def batch_size(texts: int) -> int:
+    """Large enough to be fast, small enough for many updates an epoch."""
+    return max(1, min(texts, max(SMALLEST_BATCH, min(LARGEST_BATCH, texts // UPDATES_PER_EPOCH))))
+
+
+def default_minutes(tokens: int) -> float:
+    """One minute for a small file, ten for two million tokens."""
+    return round(min(10.0, max(1.0, tokens / 2e5)), 1)

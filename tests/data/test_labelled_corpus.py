@@ -1,0 +1,153 @@
+"""The labelled corpus: what is learned and what is held out share no text, and every label gives its share."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.data.corpus import TextConfig
+from elman.data.label_preparation import prepare_labelled
+from elman.data.labelled import MemoryLabelled
+from elman.data.labelled_corpus import LabelledCorpus
+from elman.errors import DataError, ModelError
+from elman.text.tokenizers import BYTE_TOKENS
+
+ITEMS = [(f"text {i}", "even" if i % 2 == 0 else "odd") for i in range(100)] + [
+    (f"rare {i}", "rare") for i in range(10)
+]
+
+
+def prepared(
+    folder: Path, items: list[tuple[str, str]], *, valid: list[tuple[str, str]] | None = None, **options: Any
+) -> LabelledCorpus:
+    held = [MemoryLabelled(each) for each in (items, valid or [])]
+    level = options.pop("level", "char")
+    return prepare_labelled(
+        folder,
+        held[0].labelled(),
+        TextConfig(level=level, normalize=options.pop("normalize", "none")),
+        valid=held[1].labelled() if valid is not None else None,
+        records=lambda: [each.record for each in held],
+        **options,
+    )
+
+
+def parts(corpus: LabelledCorpus) -> tuple[set[str], set[str]]:
+    lines = (corpus.folder / "train.jsonl").read_text("utf-8").splitlines()
+    return {json.loads(line)["text"] for line in lines}, {each.text for each in corpus.valid()}
+
+
+def test_every_label_gives_its_share_and_no_text_is_in_both_parts(tmp_path: Path) -> None:
+    corpus = prepared(tmp_path / "data", ITEMS, valid_fraction=0.2)
+    learned, held_out = parts(corpus)
+    assert learned | held_out == {text for text, _ in ITEMS}
+    assert not learned & held_out
+    assert Counter(each.label for each in corpus.valid()) == {"even": 10, "odd": 10, "rare": 2}
+    assert corpus.labels == ("even", "odd", "rare")
+    assert corpus.label_counts == (40, 40, 8)
+    assert (corpus.train_part.count, corpus.valid_part.count) == (88, 22)
+
+
+def test_a_label_of_one_text_stays_in_training(tmp_path: Path) -> None:
+    corpus = prepared(tmp_path / "data", [*ITEMS, ("alone", "single")], valid_fraction=0.9)
+    assert "alone" in parts(corpus)[0]
+    assert corpus.label_counts[corpus.labels.index("single")] == 1
+
+
+def test_of_few_texts_one_is_held_out(tmp_path: Path) -> None:
+    few = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")]
+    assert prepared(tmp_path / "few", few).valid_part.count == 1
+    assert prepared(tmp_path / "small", few, valid_fraction=1e-9).valid_part.count == 1
+
+
+def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    chosen = [parts(prepared(tmp_path / str(n), ITEMS, seed=seed))[1] for n, seed in enumerate((0, 0, 1))]
+    assert chosen[0] == chosen[1] != chosen[2]
+    order = [[each.text for each in LabelledCorpus.open(tmp_path / str(n)).valid()] for n in (0, 1)]
+    assert order[0] == order[1]
+
+
+def test_ids_are_those_of_the_codec_and_labels_those_of_the_alphabet(tmp_path: Path) -> None:
+    corpus = prepared(tmp_path / "data", ITEMS)
+    texts, labels = corpus.train()
+    codec = corpus.text.codec(corpus.vocabulary)
+    lines = [json.loads(line) for line in (corpus.folder / "train.jsonl").read_text("utf-8").splitlines()]
+    for i, line in enumerate(lines):
+        np.testing.assert_array_equal(texts[i], codec.encode_prompt(line["text"]))
+        assert corpus.labels[labels[i]] == line["label"]
+    assert corpus.train_part.tokens == len(texts.ids)
+    assert corpus.train_part.longest == texts.lengths.max()
+
+
+def test_repeated_examples_count_once_and_are_told(tmp_path: Path) -> None:
+    said: list[str] = []
+    corpus = prepared(tmp_path / "data", [*ITEMS, *ITEMS[:7]], notify=said.append)
+    assert corpus.train_part.count + corpus.valid_part.count == len(ITEMS)
+    assert said == ["7 of 117 texts come again with the same label: each is taken once"]
+
+
+def test_a_text_of_two_labels_is_two_examples_on_one_side(tmp_path: Path) -> None:
+    items = [(f"t{i}", label) for i in range(30) for label in ("a", "b")]
+    corpus = prepared(tmp_path / "data", items, valid_fraction=0.5)
+    learned, held_out = parts(corpus)
+    assert not learned & held_out
+    assert (corpus.train_part.count, corpus.valid_part.count) == (30, 30)
+
+
+def test_the_vocabulary_knows_nothing_of_what_is_held_out(tmp_path: Path) -> None:
+    corpus = prepared(tmp_path / "data", ITEMS, valid=[("text q", "odd"), ("text 1", "odd")], level="word")
+    assert "q" not in corpus.vocabulary
+    assert corpus.valid_part.unknown == 1
+    assert corpus.train_part.unknown == 0
+    rare = prepared(tmp_path / "rare", ITEMS, level="word", min_frequency=5)
+    assert set(rare.vocabulary.tokens) == {"<unk>", "text", "rare"}
+    assert prepared(tmp_path / "byte", ITEMS, level="byte").vocabulary.tokens[1:] == BYTE_TOKENS
+    lower = prepared(tmp_path / "lower", [("AB", "x"), ("ab", "y"), ("Ba", "x"), ("bA", "y")], normalize="lower")
+    assert set(lower.vocabulary.tokens) == {"<unk>", "a", "b"}
+
+
+def test_a_given_held_out_part_is_told_of_what_it_shares(tmp_path: Path) -> None:
+    said: list[str] = []
+    valid = [("text 1", "odd"), ("text 2", "odd"), ("new", "even")]
+    corpus = prepared(tmp_path / "data", ITEMS, valid=valid, notify=said.append)
+    assert said == ["2 of the 3 held-out texts are in the training data too"]
+    assert corpus.train_part.count == len(ITEMS)
+
+
+@pytest.mark.parametrize(
+    ("items", "options", "expected"),
+    [
+        ([], {}, "memory, memory: holds no texts, expected some"),
+        ([("a", "x"), ("b", "x")], {}, "all texts have the label 'x', expected two labels or more; is it the right"),
+        (
+            [(f"t{i}", f"l{i}") for i in range(30)],
+            {},
+            "30 different labels of 30 texts, expected a few",
+        ),
+        (ITEMS, {"valid": [("new", "strange")]}, "item 0: the label 'strange' is never seen in training; expected one"),
+        (ITEMS, {"valid": []}, "leaves no text to hold out, expected at least 1; name a --valid that holds texts"),
+        (ITEMS, {"min_frequency": 1000}, "leaves no token but `<unk>` in the vocabulary; lower min_frequency"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(
+    items: list[tuple[str, str]], options: dict[str, Any], expected: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError) as raised:
+        prepared(tmp_path / "data", items, **options)
+    assert expected in str(raised.value)
+
+
+def test_a_changed_file_is_damaged_data(tmp_path: Path) -> None:
+    corpus = prepared(tmp_path / "data", ITEMS)
+    for name in ("train.jsonl", "valid.jsonl", "vocabulary.json", "labelled.json"):
+        content = (corpus.folder / name).read_bytes()
+        (corpus.folder / name).write_bytes(content.replace(b"e", b"E", 1))
+        with pytest.raises(ModelError, match="damaged training data"):
+            LabelledCorpus.open(corpus.folder)
+        (corpus.folder / name).write_bytes(content)
+    assert LabelledCorpus.open(corpus.folder).train_part == corpus.train_part

@@ -1,0 +1,180 @@
+"""The classifier in training: one loss, whatever is padded and in whatever order, and the one that ships measures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from elman.data.corpus import TextConfig
+from elman.data.label_preparation import prepare_labelled
+from elman.data.labelled import MemoryLabelled
+from elman.data.labelled_corpus import LabelledCorpus
+from elman.tasks.classifier import ClassifierTask
+
+from ..classifier_models import (
+    ARCHITECTURES,
+    EXAMPLES,
+    LABELS,
+    batch_of,
+    predictor_of,
+    tiny_config,
+    tiny_network,
+)
+
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+RNG = torch.Generator()
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> LabelledCorpus:
+    """Words of a and b are cold, of d, e and f hot, of Chinese 中: twice as many cold ones."""
+    items = [(f"{word}{i % 7 * 'a'}", "cold") for i, word in enumerate(["aab", "abb", "abc", "cab"] * 10)]
+    items += [(f"{word}{i % 5 * 'f'}", "hot") for i, word in enumerate(["fed", "dfe"] * 10)]
+    items += [(f"{word}{i % 5 * '好'}", "中") for i, word in enumerate(["你", "好你"] * 10)]
+    held = MemoryLabelled(items)
+    return prepare_labelled(tmp_path / "data", held.labelled(), TextConfig(), records=lambda: [held.record])
+
+
+def task_of(corpus: LabelledCorpus, batch_size: int = 8, **model: Any) -> ClassifierTask:
+    return ClassifierTask(corpus, tiny_config("max", **model), batch_size=batch_size)
+
+
+@every_architecture
+def test_the_loss_at_work_is_the_loss_in_training(architecture: str) -> None:
+    network = tiny_network(architecture)
+    batch = batch_of(EXAMPLES)
+    with torch.no_grad():
+        log_p = torch.log_softmax(network(batch, RNG), -1).numpy()
+    ordered = sorted(EXAMPLES, key=lambda example: -len(example[0]))
+    predictor = predictor_of(network)
+    np.testing.assert_allclose(predictor.log_probabilities([text for text, _ in ordered]), log_p, atol=1e-5)
+    loss = -log_p[np.arange(len(batch.labels)), batch.labels].mean()
+    assert predictor.evaluate(EXAMPLES)["loss"] == pytest.approx(float(loss), abs=1e-5)
+
+
+@every_architecture
+def test_neither_padding_nor_order_nor_company_changes_the_logits(architecture: str) -> None:
+    network = tiny_network(architecture)
+    with torch.no_grad():
+        expected = network(batch_of(EXAMPLES), RNG)
+        torch.testing.assert_close(network(batch_of(EXAMPLES, padding=3), RNG), expected, rtol=0, atol=1e-6)
+        ordered = sorted(EXAMPLES, key=lambda example: -len(example[0]))
+        for row, example in zip(expected, ordered, strict=True):
+            torch.testing.assert_close(network(batch_of([example]), RNG)[0], row, rtol=0, atol=1e-6)
+
+
+@every_architecture
+def test_one_batch_is_learned_by_heart(architecture: str) -> None:
+    torch.manual_seed(0)
+    network = tiny_network(architecture, hidden_size=16).train()
+    batch = batch_of(EXAMPLES)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(network(batch, RNG), torch.from_numpy(batch.labels))
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) < 0.05
+    assert predictor_of(network).evaluate(EXAMPLES)["accuracy"] == 1.0
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    for architecture in ("last", "mean", "max", "attention"):
+        network = tiny_network(architecture).double()
+        batch = batch_of(EXAMPLES)
+        labels = torch.from_numpy(batch.labels)
+
+        def loss(network: Any = network, batch: Any = batch, labels: Any = labels) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(network(batch, RNG), labels, reduction="sum")
+
+        loss().backward()
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            place = int(parameter.grad.abs().argmax())
+            flat, step = parameter.data.view(-1), 1e-6
+            before = float(flat[place])
+            with torch.no_grad():
+                flat[place] = before + step
+                above = float(loss())
+                flat[place] = before - step
+                below = float(loss())
+                flat[place] = before
+            expected = float(parameter.grad.view(-1)[place])
+            assert (above - below) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8), name
+
+
+def test_balanced_weights_make_every_label_weigh_the_same(corpus: LabelledCorpus) -> None:
+    counts = dict(zip(corpus.labels, corpus.label_counts, strict=True))
+    assert counts["cold"] > counts["hot"]
+    task = task_of(corpus, class_weights="balanced")
+    network = task.build()
+    network.eval()
+    texts, labels = corpus.train()
+    batch, _ = next(ClassifierTask(corpus, tiny_config("max"), batch_size=len(texts)).batches(task.start()))
+    with torch.no_grad():
+        weighted, count, _ = task.loss(network, batch, None, 0.0, RNG)
+        log_p = torch.log_softmax(network(batch, RNG), -1).numpy()
+    own = -log_p[np.arange(len(batch.labels)), batch.labels]
+    means = [own[batch.labels == label].mean() for label in range(len(corpus.labels))]
+    assert count == len(labels)
+    assert float(weighted) / count == pytest.approx(float(np.mean(means)), rel=1e-5)
+
+
+def test_smoothing_spreads_a_share_of_each_label_in_training_alone(corpus: LabelledCorpus) -> None:
+    task = task_of(corpus, label_smoothing=0.3)
+    network = task.build()
+    batch, _ = next(task.batches(task.start()))
+    with torch.no_grad():
+        smoothed, _, _ = task.loss(network.train(), batch, None, 0.0, RNG)
+        plain, count, _ = task.loss(network.eval(), batch, None, 0.0, RNG)
+        log_p = torch.log_softmax(network(batch, RNG), -1)
+    expected = 0.7 * float(plain) - 0.3 * float(log_p.mean(-1).sum())
+    assert float(smoothed) == pytest.approx(expected, rel=1e-5)
+    assert count == len(batch.labels)
+
+
+def test_an_epoch_holds_every_text_once_and_batches_resume(corpus: LabelledCorpus) -> None:
+    task = task_of(corpus)
+    batches, position = [], task.start()
+    stream = task.batches(position)
+    for _ in range(task.batches_per_epoch):
+        batch, position = next(stream)
+        batches.append(batch)
+        assert (np.diff(batch.lengths) <= 0).all()
+    assert sum(len(batch.labels) for batch in batches) == corpus.train_part.count
+    seen = sorted(tuple(row[:n]) for batch in batches for row, n in zip(batch.ids.tolist(), batch.lengths, strict=True))
+    texts, _ = corpus.train()
+    assert seen == sorted(tuple(texts[i].tolist()) for i in range(len(texts)))
+    middle = list(zip(task.batches(task.start()), range(5), strict=False))[2][0][1]
+    resumed, _ = next(task.batches(middle))
+    for given, expected in zip(resumed, batches[3], strict=True):
+        np.testing.assert_array_equal(given, expected)
+
+
+def test_validation_is_by_what_ships_and_previews_tell_what_was_expected(corpus: LabelledCorpus) -> None:
+    task = task_of(corpus)
+    network = task.build()
+    predictor = task.predictor(network)
+    told = task.validate(network, predictor)
+    assert told == {name: predictor.evaluate(corpus.valid())[name] for name in ("loss", "accuracy", "macro_f1")}
+    assert math.isfinite(told["loss"])
+    shown = (task.preview(predictor) or "").splitlines()
+    assert len(shown) == 3
+    for line, example in zip(shown, corpus.valid()[:3], strict=True):
+        (label,) = predictor.predict([example.text])
+        wrong = "" if label == example.label else f"   (expected {example.label})"
+        assert line == f"{example.text} → {label}{wrong}"
+
+
+def test_the_same_seed_gives_the_same_weights(corpus: LabelledCorpus) -> None:
+    one, same, other = (
+        ClassifierTask(corpus, tiny_config("max"), batch_size=8, seed=seed).build().readout.weight for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+    assert corpus.labels == LABELS

@@ -1,0 +1,107 @@
+"""The classifier as a Python class: what it is given in every form, and what scikit-learn asks of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+import elman
+from elman.errors import ConfigError, DataError
+
+TEXTS = [f"{word} {i}" for i in range(12) for word in ("cat", "dog", "oak", "elm")]
+LABELS = ["animal", "animal", "plant", "plant"] * 12
+TINY: dict[str, Any] = {
+    "hidden_size": 12,
+    "steps": 40,
+    "verbose": False,
+    "config": {"training": {"batch_size": 8, "learning_rate": 0.02, "threads": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> elman.Classifier:
+    model = elman.Classifier(**TINY)
+    model.fit(TEXTS, LABELS)
+    return model
+
+
+def test_it_learns_decides_and_tells_how_sure_it_is(fitted: elman.Classifier, tmp_path: Path) -> None:
+    assert fitted.score(TEXTS, LABELS) > 0.9
+    found = fitted.predict(["a cat", "an oak"])
+    assert isinstance(found, np.ndarray)
+    assert fitted.classes_.tolist() == ["animal", "plant"]
+    p = fitted.predict_proba(["a cat", "an oak"])
+    np.testing.assert_allclose(p.sum(1), 1.0, rtol=1e-5)
+    assert fitted.classes_[p.argmax(1)].tolist() == found.tolist()
+    told = fitted.explain("a cat")
+    assert (told.label, len(told.tokens)) == (found[0], 5)
+    measured = fitted.evaluate(TEXTS, LABELS)
+    assert measured["accuracy"] == fitted.score(TEXTS, LABELS)
+    fitted.save(tmp_path / "model")
+    np.testing.assert_array_equal(elman.load(tmp_path / "model").predict_proba(["a cat", "an oak"]), p)
+
+
+def test_texts_come_in_every_form(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.csv"
+    path.write_text("label,text\n" + "".join(f"{b},{a}\n" for a, b in zip(TEXTS, LABELS, strict=True)))
+    pairs = list(zip(TEXTS, LABELS, strict=True))
+    found = []
+    for given in ((TEXTS, LABELS), (np.array(TEXTS), np.array(LABELS)), (pairs,), (path,), (str(path),)):
+        model = elman.Classifier(**{**TINY, "steps": 3})
+        result = model.fit(*given)
+        assert set(result) == {"task", "steps", "seconds", "texts_per_second", "best_step", "valid"}
+        found.append(model.predict_proba(["a cat"]))
+        assert model.evaluate(*given)["count"] == len(TEXTS)
+    for each in found[1:]:
+        np.testing.assert_array_equal(each, found[0])
+
+
+def test_what_is_given_and_what_is_not_goes_together(fitted: elman.Classifier) -> None:
+    model = elman.Classifier(**TINY)
+    with pytest.raises(ConfigError, match="given 48 and 3, expected as many of each"):
+        model.fit(TEXTS, LABELS[:3])
+    with pytest.raises(ConfigError, match="given a path and labels, expected a path alone"):
+        model.fit("texts.csv", LABELS)
+    with pytest.raises(DataError, match="item 0 is 'cat 0', expected a text and its label"):
+        model.fit(TEXTS)
+    with pytest.raises(ConfigError, match="not trained yet"):
+        model.predict(TEXTS)
+    with pytest.raises(ConfigError, match="unknown parameter 'depth'; choose of cell, hidden_size"):
+        model.set_params(depth=2)
+    with pytest.raises(ConfigError, match=r"model\.pooling"):
+        elman.Classifier(pooling="sum", **TINY).fit(TEXTS, LABELS)
+
+
+def test_parameters_are_those_of_the_constructor() -> None:
+    model = elman.Classifier(**TINY)
+    assert clone(model).get_params() == model.get_params()
+    assert model.get_params()["config"] is TINY["config"]
+    assert model.set_params(hidden_size=5, pooling="mean") is model
+    assert (model.hidden_size, model.get_params()["pooling"]) == (5, "mean")
+    assert is_classifier(model)
+
+
+def test_scikit_learn_cross_validates_searches_and_pipes_it() -> None:
+    model = elman.Classifier(**TINY)
+    scores = cross_val_score(model, TEXTS, LABELS, cv=2)
+    assert scores.shape == (2,)
+    assert scores.min() > 0.5
+    assert set(cross_val_predict(model, TEXTS, LABELS, cv=2)) <= {"animal", "plant"}
+    search = GridSearchCV(model, {"pooling": ["max", "last"]}, cv=2, refit=False).fit(TEXTS, LABELS)
+    assert len(search.cv_results_["params"]) == 2
+    piped = make_pipeline(model)
+    piped.fit(TEXTS, LABELS)
+    assert piped.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
+
+
+def test_a_budget_of_fit_counts_instead_of_the_constructor_s(tmp_path: Path) -> None:
+    model = elman.Classifier(**TINY)
+    assert model.fit(TEXTS, LABELS, steps=2, run=tmp_path / "run")["steps"] == 2
+    assert (tmp_path / "run" / "model").is_dir()
+    assert model.fit(TEXTS, LABELS)["steps"] <= 40
