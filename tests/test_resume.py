@@ -27,6 +27,8 @@ import pytest
 from elman.checkpoint.sealed import MANIFEST, parse_tensors
 from elman.errors import ConfigError, DataError, ModelError
 
+from .cards import without_speed
+
 TRAINING = {
     "steps": 7,
     "batch_size": 3,
@@ -262,8 +264,7 @@ def left_by(run: Path) -> dict[str, bytes]:
     files = {p for folder in ("data", "model") for p in (run / folder).iterdir()}
     files |= {run / name for name in ("request.json", "config.toml", "env.json", "metrics.jsonl", "last", "best")}
     content = {str(path.relative_to(run)): path.read_bytes() for path in files}
-    card = content["model/README.md"].splitlines(keepends=True)
-    content["model/README.md"] = b"".join(line for line in card if not line.startswith(b"| speed |"))
+    content["model/README.md"] = without_speed(content["model/README.md"])
     state = json.loads((run / "checkpoints" / last / "state.json").read_bytes())
     assert state.pop("seconds") > 0.0
     content["state"] = json.dumps(state, sort_keys=True).encode()

@@ -104,7 +104,7 @@ def test_budgets_from_small_to_large_choose_models_from_small_to_large() -> None
 def test_no_budget_makes_a_few_pairs_fill_a_large_model() -> None:
     endless = {"training": {"minutes": 1e6}}
     sizes = [chosen(endless, int(tokens / 8), 8.0).model.hidden_size for tokens in (30, 5e4, 8e5, 8e6)]
-    assert sizes == [64, 128, 320, 512]  # 320 for 8e5 tokens; half of it for a sixteenth; 569 for ten times as many
+    assert sizes == [64, 128, 256, 512]  # 256 for 8e5 tokens; half of it for a sixteenth; 512 for ten times as many
 
 
 def test_few_pairs_have_one_layer_no_smoothing_and_no_more_minutes_than_they_need() -> None:
@@ -179,8 +179,8 @@ def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any])
 
 def test_a_deep_encoder_is_narrower_than_its_decoder_unless_sizes_are_given() -> None:
     model = chosen({"training": {"minutes": 1e6}}, 115_000).model
-    assert (model.hidden_size, model.num_layers, model.encoder_size, model.num_decoder_layers) == (320, 2, 192, 1)
-    for given_ in ({"hidden_size": 320}, {"num_layers": 2}, {"bidirectional": False}):
+    assert (model.hidden_size, model.num_layers, model.encoder_size, model.num_decoder_layers) == (256, 2, 160, 1)
+    for given_ in ({"hidden_size": 256}, {"num_layers": 2}, {"bidirectional": False}):
         model = chosen({"model": given_, "training": {"minutes": 1e6}}, 115_000).model
         assert model.encoder_size == model.hidden_size, given_
     copied = chosen({"model": {"bridge": "copy", "bidirectional": False, "attention": "none"}}, 115_000).model
