@@ -84,6 +84,7 @@ def exit_code_of_fork(work: Callable[[], None]) -> int:
     """Run a function in a forked process and return 0 if it ended well; a process that hangs is killed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python's of 3.12 on, of any process with threads
+        warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)  # jax's, where elman bench has imported it
         child = os.fork()
     if child == 0:
         code = 1
