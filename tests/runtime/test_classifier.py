@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from elman.errors import ConfigError, DataError, ModelError
 from elman.runtime import classifier as module
-from elman.runtime import load
+from elman.runtime import load, state_from_bytes, state_to_bytes
 
 from ..classifier_models import ARCHITECTURES, EXAMPLES, LABELS, TEXT, VOCABULARY, tiny_config, tiny_predictor
 
@@ -53,6 +53,21 @@ def test_shares_add_up_to_the_decision_and_decisions_are_those_of_prefixes(archi
         np.testing.assert_allclose(told.probabilities, prefixes.max(1), rtol=1e-5)
         total = math.log(told.prior) + told.shares.sum()
         assert total == pytest.approx(math.log(told.probability), abs=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
+def test_a_model_that_reads_one_way_decides_token_by_token(pooling: str) -> None:
+    predictor = tiny_predictor("max_one_way", pooling=pooling)
+    texts = ["fed你cab", "abzzcab"]
+    state = predictor.initial_state(2)
+    ids = np.stack([predictor.codec.encode_prompt(text[:6]) for text in texts])
+    for count in range(1, 7):
+        log_p, state = predictor.step(ids[:, count - 1], state)
+        state = state_from_bytes(state_to_bytes(state))
+        expected = predictor.log_probabilities([text[:count] for text in texts])
+        np.testing.assert_allclose(log_p, expected, rtol=0, atol=3e-6)
+    with pytest.raises(ConfigError, match="the model reads both ways, so it must have read all of a text"):
+        tiny_predictor("max", pooling=pooling).initial_state()
 
 
 def test_before_anything_is_read_a_model_decides_by_its_bias_alone() -> None:

@@ -28,7 +28,7 @@ from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.data.corpus import TextConfig
 from elman.data.labelled_corpus import LabelledText
 from elman.data.padded import IdLists, pad_ids
-from elman.errors import DataError, ModelError
+from elman.errors import ConfigError, DataError, ModelError
 from elman.metrics import Confusion, Mean
 from elman.text import NORMALIZERS, Vocabulary
 from elman.text.tokenizers import TOKENIZERS
@@ -36,7 +36,7 @@ from elman.text.tokenizers import TOKENIZERS
 from .classifier_config import ClassifierConfig
 from .folder import config_of, damage_told, vocabulary_of, weight_count
 from .pooling import Pooling
-from .stack import Stack, take
+from .stack import Stack, State, take
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -150,6 +150,19 @@ class ClassifierPredictor:
             shares=np.diff(log_p[:, label]),
             prior=float(np.exp(log_p[0, label])),
         )
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Return the state before any token, of a model that reads one way; another is a ConfigError."""
+        if self.config.bidirectional:
+            hint = "train with --no-bidirectional to decide token by token, or use explain"
+            raise ConfigError("the model reads both ways, so it must have read all of a text", hint=hint)
+        return {**self._stack.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
+
+    def step(self, inputs: Ids, state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, C) after token ids (B,), and the next state."""
+        outputs, layers = self._stack.run(inputs[:, None], state)
+        pooled, pooling = self._pooling.push(outputs[:, 0], {name: state[name] for name in state if name not in layers})
+        return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
     def evaluate(self, examples: Iterable[LabelledText] | Iterable[Given]) -> dict[str, Any]:
         """Return loss, accuracy, macro F1, F1 of each label, and the confusion matrix: labels down, decisions across.
