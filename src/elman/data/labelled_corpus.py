@@ -24,7 +24,7 @@ from elman.text import Vocabulary
 from .corpus import TextConfig
 from .padded import IdLists
 from .readers import SourceRecord
-from .sealed_record import file_sha256, unsealed
+from .sealed_record import read_record
 
 Ids = npt.NDArray[np.int64]
 RECORD = "labelled.json"
@@ -65,10 +65,7 @@ class LabelledCorpus:
     def open(cls, folder: Path) -> LabelledCorpus:
         """Open a prepared folder; every file is checked against its hash."""
         try:
-            record = unsealed((folder / RECORD).read_bytes())
-            for name, digest in record["files"].items():
-                if file_sha256(folder / name) != digest:
-                    raise ValueError(f"{name} differs from what was written")
+            record = read_record(folder, RECORD)
             listed = json.loads((folder / "vocabulary.json").read_bytes())
             return cls(
                 folder=folder,

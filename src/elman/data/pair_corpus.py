@@ -28,7 +28,7 @@ from elman.text.sides import SideCodec, SideCutter
 from .padded import IdLists, PairIds
 from .pairs import Pair
 from .readers import SourceRecord
-from .sealed_record import file_sha256, unsealed
+from .sealed_record import read_record
 
 Ids = npt.NDArray[np.int64]
 Texts = Sequence[tuple[str, str]]  # source and target
@@ -95,10 +95,7 @@ class PairCorpus:
     def open(cls, folder: Path) -> PairCorpus:
         """Open a prepared folder; every file is checked against its hash."""
         try:
-            record = unsealed((folder / "pairs.json").read_bytes())
-            for name, digest in record["files"].items():
-                if file_sha256(folder / name) != digest:
-                    raise ValueError(f"{name} differs from what was written")
+            record = read_record(folder, "pairs.json")
             listed = json.loads((folder / "vocabulary.json").read_bytes())
             return cls(
                 folder=folder,

@@ -25,6 +25,15 @@ def unsealed(content: bytes) -> dict[str, Any]:
     return record
 
 
+def read_record(folder: Path, name: str) -> dict[str, Any]:
+    """Return the record of a folder; a file that is not as the record's hash of it says is a ValueError."""
+    record = unsealed((folder / name).read_bytes())
+    for file, digest in record["files"].items():
+        if file_sha256(folder / file) != digest:
+            raise ValueError(f"{file} differs from what was written")
+    return record
+
+
 def file_sha256(path: Path) -> str:
     """Return the hash of a file."""
     with path.open("rb") as stream:

@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
-from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.checkpoint import ModelFolder, Tensors
 from elman.data.corpus import TextConfig
 from elman.data.labelled_corpus import LabelledText
 from elman.data.padded import IdLists, pad_ids
@@ -34,7 +34,8 @@ from elman.text import NORMALIZERS, Vocabulary
 from elman.text.tokenizers import TOKENIZERS
 
 from .classifier_config import ClassifierConfig
-from .folder import config_of, damage_told, vocabulary_of, weight_count
+from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
+from .given import listed
 from .pooling import Pooling
 from .stack import Stack, State, take
 
@@ -112,13 +113,16 @@ class ClassifierPredictor:
 
         A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
         """
-        config = {
-            "task": self.task,
-            "model": self.config.model_dump(mode="json"),
-            "text": self.text.model_dump(mode="json"),
-        }
-        vocabularies = {"tokens": list(self.vocabulary.tokens), "labels": list(self.labels)}
-        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+        write_predictor(
+            path,
+            task=self.task,
+            model=self.config,
+            text=self.text,
+            tensors=self.tensors,
+            vocabularies={"tokens": self.vocabulary.tokens, "labels": self.labels},
+            card=card or self.card,
+            replace=replace,
+        )
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text, normalised and cut, known or not."""
@@ -134,11 +138,11 @@ class ClassifierPredictor:
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
         """Return log probabilities (N, C) in the order of `labels`."""
-        return self._read([self.codec.encode_prompt(text) for text in _texts(texts)])
+        return self._read([self.codec.encode_prompt(text) for text in listed(texts)])
 
     def explain(self, text: str) -> Explanation:
         """Return what the decision for a text rests on."""
-        (ids,) = [self.codec.encode_prompt(each) for each in _texts([text])]
+        (ids,) = [self.codec.encode_prompt(each) for each in listed([text])]
         log_p = self._read([ids[:count] for count in range(len(ids) + 1)])
         label = int(log_p[-1].argmax())
         return Explanation(
@@ -230,14 +234,3 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
         batch.append(row)
     if batch:
         yield batch
-
-
-def _texts(texts: Iterable[str]) -> list[str]:
-    """The texts as a list, each of them text."""
-    if isinstance(texts, str):
-        raise DataError(f"one text, {texts[:40]!r}, expected several", hint="give a list: [text]")
-    listed = list(texts)
-    wrong = next((f"item {i} is {text!r}" for i, text in enumerate(listed) if not isinstance(text, str)), None)
-    if wrong:
-        raise DataError(f"{wrong}, expected text", hint="leave out what is missing")
-    return listed

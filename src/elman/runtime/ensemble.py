@@ -23,6 +23,7 @@ from elman.errors import ConfigError, DataError
 from elman.metrics import sequence_scores, translation_scores
 from elman.text import END, START, UNKNOWN
 
+from .given import listed
 from .stack import State
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Ensemble:
             raise ConfigError(f"beam: given {beam}, expected 1 or more")
         if not 0.0 <= length_penalty < math.inf:
             raise ConfigError(f"length_penalty: given {length_penalty}, expected 0 or more")
-        sources = _texts(sources)
+        sources = listed(sources)
         order = sorted(range(len(sources)), key=lambda row: len(sources[row]))  # so that little is padded
         found: list[list[Prediction]] = [[]] * len(sources)
         size = max(1, ROWS // beam)
@@ -159,17 +160,6 @@ class Ensemble:
     def _told(self, hypothesis: Hypothesis) -> Prediction:
         text = self._members[0].target_codec.decode(hypothesis.ids)
         return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.finished)
-
-
-def _texts(sources: Iterable[str]) -> list[str]:
-    """The sources as a list, each of them text."""
-    if isinstance(sources, str):
-        raise DataError(f"one text, {sources[:40]!r}, expected several", hint="give a list: [text]")
-    texts = list(sources)
-    wrong = next((f"item {i} is {text!r}" for i, text in enumerate(texts) if not isinstance(text, str)), None)
-    if wrong:
-        raise DataError(f"{wrong}, expected text", hint="leave out what is missing")
-    return texts
 
 
 def _prefixed(number: int, arrays: State) -> State:

@@ -1,13 +1,13 @@
-"""What every predictor does with a model folder: read its parts out, say which file is damaged, count the weights."""
+"""What every predictor does with a model folder: read its parts out, write them, say which file is damaged."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from elman.checkpoint import ModelFolder, Tensors
+from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.config import Config, validated
 from elman.errors import ConfigError, ModelError
 from elman.text import Vocabulary
@@ -43,6 +43,23 @@ def damage_told(where: Path) -> Iterator[None]:
 def damaged(what: str, where: Path) -> ModelError:
     """Return the error of a damaged folder."""
     return ModelError(what, hint="the folder is damaged", where=str(where))
+
+
+def write_predictor(
+    path: str | Path,
+    *,
+    task: str,
+    model: Config,
+    text: Config,
+    tensors: Tensors,
+    vocabularies: Mapping[str, Sequence[str]],
+    card: str,
+    replace: bool,
+) -> None:
+    """Write a model folder, in the place of a model; of anything else only where replace says that it is known."""
+    config = {"task": task, "model": model.model_dump(mode="json"), "text": text.model_dump(mode="json")}
+    named = {name: list(tokens) for name, tokens in vocabularies.items()}
+    write_model(Path(path), ModelFolder(config, tensors, named, card), replace=replace)
 
 
 def weight_count(tensors: Tensors) -> int:

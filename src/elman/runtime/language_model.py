@@ -19,7 +19,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from elman import kernels
 from elman.cells import CELLS, Cell, readout
-from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.corpus import MemoryTokens, TextConfig
 from elman.data.streams import HELD_OUT_STREAMS, Tokens, held_out
@@ -30,7 +30,7 @@ from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import is_word, starts_inside_word, word_tokens
 
-from .folder import config_of, damage_told, vocabulary_of, weight_count
+from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
 from .stack import Stack, State, take
 
 Ids = npt.NDArray[np.int64]
@@ -124,13 +124,16 @@ class LanguageModelPredictor:
 
         A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
         """
-        config = {
-            "task": self.task,
-            "model": self.config.model_dump(mode="json"),
-            "text": self.text.model_dump(mode="json"),
-        }
-        vocabularies = {"tokens": list(self.vocabulary.tokens)}
-        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+        write_predictor(
+            path,
+            task=self.task,
+            model=self.config,
+            text=self.text,
+            tensors=self.tensors,
+            vocabularies={"tokens": self.vocabulary.tokens},
+            card=card or self.card,
+            replace=replace,
+        )
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before any token."""

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from elman import kernels
 from elman.cells.readout import log_softmax
-from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.checkpoint import ModelFolder, Tensors
 from elman.data.padded import IGNORED, pad_sources, pad_targets
 from elman.data.pair_corpus import Example
 from elman.errors import ConfigError, ModelError
@@ -35,7 +35,7 @@ from elman.text import END, Vocabulary
 
 from .attention import Attention, projected
 from .ensemble import Ensemble, Given, Prediction
-from .folder import config_of, damage_told, vocabulary_of, weight_count
+from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
 from .seq2seq_config import Seq2SeqConfig, SidesConfig
 from .stack import Stack, State, take
 
@@ -128,13 +128,16 @@ class Seq2SeqPredictor:
 
         A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
         """
-        config = {
-            "task": self.task,
-            "model": self.config.model_dump(mode="json"),
-            "text": self.sides.model_dump(mode="json"),
-        }
-        vocabularies = {"source": list(self.source_vocabulary.tokens), "target": list(self.target_vocabulary.tokens)}
-        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+        write_predictor(
+            path,
+            task=self.task,
+            model=self.config,
+            text=self.sides,
+            tensors=self.tensors,
+            vocabularies={"source": self.source_vocabulary.tokens, "target": self.target_vocabulary.tokens},
+            card=card or self.card,
+            replace=replace,
+        )
 
     # One step at a time
 

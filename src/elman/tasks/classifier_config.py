@@ -17,6 +17,8 @@ from elman.config import Config, Values, positive, table
 from elman.data.corpus import TextConfig
 from elman.data.labelled import Columns
 
+from .budget import given_budget, readings
+
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.5
 EPOCHS = 12
@@ -58,32 +60,27 @@ def choices(given: Values, *, texts: int, tokens: int, vocabulary: int, flops: f
     flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
     """
     model, training = table(given, "model"), table(given, "training")
-    budget: Values = {name: training[name] for name in ("steps", "epochs", "minutes") if name in training}
-    if not budget:
-        budget = {"minutes": default_minutes(tokens)}
+    budget = given_budget(training, default_minutes(tokens))
     cell = model.get("cell", "lstm")
     cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
     batch = training.get("batch_size", batch_size(texts))
 
-    def readings(hidden: int) -> float:
-        if (minutes := positive(budget.get("minutes"))) is not None:
-            shape = {"cell": cell, "hidden_size": hidden, **model}
-            return 60.0 * minutes * flops / operations_per_token(shape, vocabulary) / max(1, tokens)
-        if (epochs := positive(budget.get("epochs"))) is not None:
-            return epochs
-        return (positive(budget.get("steps")) or 1.0) * (positive(batch) or 1.0) / max(1, texts)
+    def times_read(hidden: int) -> float:
+        operations = operations_per_token({"cell": cell, "hidden_size": hidden, **model}, vocabulary)
+        a_minute = 60.0 * flops / operations / max(1, tokens)
+        return readings(budget, a_minute=a_minute, a_step=(positive(batch) or 1.0) / max(1, texts))
 
     room = FULL_SIZE * (tokens / FULL_SIZE_TOKENS) ** 0.25
-    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and readings(hidden) >= EPOCHS]
+    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
     hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
     size = max(1, int(positive(hidden) or 1))
-    updates = readings(size) * texts / (positive(batch) or 1.0)
+    updates = times_read(size) * texts / (positive(batch) or 1.0)
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
     return {
         "model": {
             "hidden_size": hidden,
             "embedding_size": min(size, 64),
-            "dropout": 0.3 if readings(size) >= MANY_READINGS else 0.0,
+            "dropout": 0.3 if times_read(size) >= MANY_READINGS else 0.0,
         },
         "training": {
             **budget,

@@ -21,6 +21,8 @@ from pydantic import Field, PositiveInt, field_validator, model_validator
 from elman.cells import CELLS
 from elman.config import Config, Values, positive, table
 
+from .budget import given_budget, readings
+
 Level = Literal["char", "word", "byte", "bpe"]
 
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 256 hidden units
@@ -92,9 +94,7 @@ def choices(
     flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
     """
     model, training = table(given, "model"), table(given, "training")
-    budget: Values = {name: training[name] for name in ("steps", "epochs", "minutes") if name in training}
-    if not budget:
-        budget = {"minutes": default_minutes(target_tokens)}
+    budget = given_budget(training, default_minutes(target_tokens))
     cell = model.get("cell", "lstm")
     cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
     ratio = source_tokens / max(1, target_tokens)
@@ -111,19 +111,17 @@ def choices(
             **model,
         }
 
-    def epochs(hidden: int) -> float:
-        if (minutes := positive(budget.get("minutes"))) is not None:
-            return 60.0 * minutes * flops / operations_per_token(shape(hidden), ratio, vocabulary) / target_tokens
-        if (given_epochs := positive(budget.get("epochs"))) is not None:
-            return given_epochs
-        return (positive(budget.get("steps")) or 1.0) * (positive(batch) or 1.0) / pairs
+    def times_read(hidden: int) -> float:
+        operations = operations_per_token(shape(hidden), ratio, vocabulary)
+        a_minute = 60.0 * flops / operations / max(1, target_tokens)
+        return readings(budget, a_minute=a_minute, a_step=(positive(batch) or 1.0) / max(1, pairs))
 
     room = FULL_SIZE * (target_tokens / FULL_SIZE_TOKENS) ** 0.25
-    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and epochs(hidden) >= EPOCHS]
+    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
     hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
     size = max(1, int(positive(hidden) or 1))
-    readings = epochs(size)
-    updates = readings * pairs / (positive(batch) or 1.0)
+    times = times_read(size)
+    updates = times * pairs / (positive(batch) or 1.0)
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / size) ** 0.5)
     return {
         "model": {
@@ -131,7 +129,7 @@ def choices(
             "embedding_size": min(size, 64 if vocabulary <= 512 else 128),
             **_depth(model, size, pairs),
             "aligned_input": aligned,
-            "dropout": next((rate for times, rate in DROPOUTS if readings >= times), 0.0),
+            "dropout": next((rate for least, rate in DROPOUTS if times >= least), 0.0),
             "label_smoothing": 0.1 if pairs >= DEEP_PAIRS else 0.0,
         },
         "training": {
