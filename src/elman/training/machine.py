@@ -39,7 +39,7 @@ def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> 
     return statistics.median(times)
 
 
-def most_per_second(work: Callable[[], int], seconds: float = 0.1) -> float:
+def most_per_second(work: Callable[[], int], seconds: float = 0.02) -> float:
     """Return the best rate of work that returns how much it did, done again and again for about so many seconds."""
     best, until = 0.0, time.perf_counter() + seconds
     while not best or time.perf_counter() < until:
