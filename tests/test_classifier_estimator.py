@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.base import clone, is_classifier
+from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 import elman
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError, DataError, Interrupted
 
 TEXTS = [f"{word} {i}" for i in range(12) for word in ("cat", "dog", "oak", "elm")]
 LABELS = ["animal", "animal", "plant", "plant"] * 12
@@ -105,3 +107,71 @@ def test_a_budget_of_fit_counts_instead_of_the_constructor_s(tmp_path: Path) -> 
     assert model.fit(TEXTS, LABELS, steps=2, run=tmp_path / "run")["steps"] == 2
     assert (tmp_path / "run" / "model").is_dir()
     assert model.fit(TEXTS, LABELS)["steps"] <= 40
+
+
+def test_labels_come_back_as_they_were_given() -> None:
+    model = elman.Classifier(**{**TINY, "steps": 12})
+    numbers = np.array([0, 0, 7, 7] * 12)
+    model.fit(TEXTS, numbers)
+    assert model.classes_.tolist() == [0, 7]
+    found = model.predict(TEXTS)
+    assert np.mean(found == numbers) == model.score(TEXTS, numbers) == accuracy_score(numbers, found)
+    assert cross_val_score(model, TEXTS, numbers, cv=2, scoring="f1_macro").shape == (2,)
+    assert fitted_on_spaces().score(["cat", "oak"], [" animal", "plant "]) == 1.0
+
+
+def fitted_on_spaces() -> elman.Classifier:
+    model = elman.Classifier(**TINY)
+    model.fit(TEXTS, [f" {label}" for label in LABELS])
+    return model
+
+
+class Frame:
+    """What a DataFrame answers to."""
+
+    def __init__(self, **columns: list[Any]) -> None:
+        self._columns = columns
+        self.columns = list(columns)
+
+    def __getitem__(self, names: list[str]) -> Frame:
+        return Frame(**{name: self._columns[name] for name in names})
+
+    def itertuples(self, *, index: bool, name: None) -> Iterator[tuple[Any, ...]]:
+        assert not index
+        return zip(*self._columns.values(), strict=True)
+
+
+def test_the_columns_of_a_frame_are_told_by_name(fitted: elman.Classifier) -> None:
+    frame = Frame(label=LABELS, more=LABELS, text=TEXTS)
+    assert fitted.evaluate(frame)["accuracy"] == fitted.score(TEXTS, LABELS)
+    with pytest.raises(ConfigError, match="a DataFrame with the columns kind, message, expected text and label"):
+        fitted.evaluate(Frame(kind=LABELS, message=TEXTS))
+    with pytest.raises(ConfigError, match="given a DataFrame and labels; give one column of it"):
+        fitted.evaluate(frame, LABELS)
+    rows = np.array(list(zip(TEXTS, LABELS, strict=True)), object)
+    assert fitted.evaluate(rows)["count"] == len(TEXTS)
+
+
+def test_a_file_is_scored_as_it_is_learned(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.csv"
+    path.write_text("kind,message\n" + "".join(f"{b},{a}\n" for a, b in zip(TEXTS, LABELS, strict=True)))
+    data = {"text_column": "message", "label_column": "kind"}
+    model = elman.Classifier(**{**TINY, "steps": 3, "config": {**TINY["config"], "data": data}})
+    model.fit(path)
+    assert model.evaluate(path)["count"] == len(TEXTS)
+
+
+def test_what_was_best_when_training_was_stopped_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.estimators.learner import Learner
+
+    kept = fitted_on_spaces().predictor
+
+    def stopped(self: Learner, *given: Any, **named: Any) -> None:
+        self._predictor = kept
+        raise Interrupted(2, "stopped")
+
+    monkeypatch.setattr(Learner, "fit", stopped)
+    model = elman.Classifier(**TINY)
+    with pytest.raises(Interrupted):
+        model.fit(TEXTS, LABELS)
+    assert model.predictor is kept

@@ -9,6 +9,7 @@ import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -62,7 +63,7 @@ def test_columns_have_other_names_and_none_without_a_header(tmp_path: Path) -> N
 def test_labels_that_are_numbers_are_text(tmp_path: Path) -> None:
     lines = '{"text": "a", "label": 1}\n{"text": "b", "label": true}\n{"text": "c", "label": 0.5}\n'
     assert plain(read(tmp_path / "data", lines)) == [("a", "1"), ("b", "true"), ("c", "0.5")]
-    assert plain(list(MemoryLabelled([("a", 1), ("b", True)]).labelled())) == [("a", "1"), ("b", "True")]  # type: ignore[list-item]
+    assert plain(list(MemoryLabelled([("a", np.int64(1)), ("b", True)]).labelled())) == [("a", "1"), ("b", "True")]  # type: ignore[list-item]
 
 
 def test_a_cell_of_csv_may_go_over_lines_and_the_next_place_is_right(tmp_path: Path) -> None:
@@ -116,6 +117,9 @@ def test_folders_of_nothing_and_of_doubled_classes_are_refused(tmp_path: Path) -
     (tmp_path / "a.csv").write_text("y\n")
     with pytest.raises(DataError, match="holds several files of one class"):
         ClassFolder(tmp_path)
+    (tmp_path / "pos").mkdir()
+    with pytest.raises(DataError, match="holds the folder 'pos', expected files alone; one file a class"):
+        ClassFolder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +135,18 @@ def test_folders_of_nothing_and_of_doubled_classes_are_refused(tmp_path: Path) -
         ('{"text": "a"}\n', None, 'FILE:1: lacks "label"; expected {"text": ..., "label": ...}'),
         ('{"text": "a", "label": "x"}\nb\n', None, "FILE:2: is not JSON (Expecting value: line 1 column 1 (char 0));"),
         ('{"text": "a", "label": "x"}\n[1]\n', None, "FILE:2: is [1], expected an object"),
+        ('{"text": "a", "label": NaN}\n', None, 'FILE:1: "label" is NaN, expected text'),
+        ('text,label\na,"x\ny"\n', None, "FILE:2: has the label 'x\\ny', expected no tab and one line"),
+        (
+            "text;label\na;x\n",
+            None,
+            "FILE:1: has no column 'text' in its header, given 'text;label'; are its",
+        ),
+        (
+            '[{"text": "a"}]\n',
+            None,
+            "FILE:1: has no column 'text' in its header, given '[{\"text\": \"a\"}]'; is it",
+        ),
         ('{"text": 1, "label": "x"}\n', None, 'FILE:1: "text" is 1, expected text'),
         ('{"text": "a", "label": null}\n', None, 'FILE:1: "label" is null, expected text'),
     ],
@@ -146,8 +162,8 @@ def test_items_in_memory_are_texts_with_labels() -> None:
     assert plain(list(held.labelled())) == [("a", "x"), ("b", "y")]
     assert held.record.name == "memory"
     assert held.record.bytes == len('["a", "x"]\n["b", "y"]\n')
-    for wrong in (("a",), "ab", ("a", None), (1, "x")):
-        with pytest.raises(DataError, match=r"item 1 is .*, expected a text and its label; give as many labels"):
+    for wrong in (("a",), "ab", ("a", None), (1, "x"), ("a", float("nan")), ("a", np.float64("nan")), ("a", object())):
+        with pytest.raises(DataError, match=r"item 1 is .*, expected a text and its label; a text is a str, a label"):
             list(MemoryLabelled([("a", "x"), wrong]).labelled())  # type: ignore[list-item]
     with pytest.raises(DataError, match="item 0: has an empty text"):
         list(MemoryLabelled([(" ", "x")]).labelled())

@@ -99,6 +99,23 @@ def test_a_text_of_two_labels_is_two_examples_on_one_side(tmp_path: Path) -> Non
     assert (corpus.train_part.count, corpus.valid_part.count) == (30, 30)
 
 
+def test_a_label_that_shares_its_only_text_is_never_held_out_whole(tmp_path: Path) -> None:
+    items = [(f"a{i}", "A") for i in range(6)] + [(f"c{i}", "C") for i in range(6)] + [("a3", "B")]
+    for seed in range(20):
+        corpus = prepared(tmp_path / str(seed), items, valid_fraction=0.5, seed=seed)
+        assert corpus.labels == ("A", "B", "C")
+
+
+def test_texts_that_look_alike_to_the_model_are_one(tmp_path: Path) -> None:
+    items = [
+        (text, label) for i in range(9) for text, label in ((f"Win {i}", "x"), (f"WIN {i}", "x"), (f"no {i}", "y"))
+    ]
+    corpus = prepared(tmp_path / "data", items, normalize="lower", valid_fraction=0.5)
+    assert corpus.train_part.count + corpus.valid_part.count == 18
+    learned, held_out = ({text.lower() for text in part} for part in parts(corpus))
+    assert not learned & held_out
+
+
 def test_the_vocabulary_knows_nothing_of_what_is_held_out(tmp_path: Path) -> None:
     corpus = prepared(tmp_path / "data", ITEMS, valid=[("text q", "odd"), ("text 1", "odd")], level="word")
     assert "q" not in corpus.vocabulary

@@ -1,5 +1,6 @@
 """The model card: what it says is true of the model and its data, and says nothing else."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -166,6 +167,10 @@ def test_the_card_of_a_classifier_tells_its_labels_and_its_commands_run(
     assert told["held out"].startswith(f"2 texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, ")
     for label, count, f1 in zip(labels, corpus.label_counts, ("", "0.5000", "1.0000"), strict=True):
         assert f"| {label} | {count} | {f1} |\n" in text
+    piped = dataclasses.replace(corpus, labels=("a|b", *labels[1:]))
+    assert f"| a\\|b | {corpus.label_counts[0]} |  |\n" in classifier_card(
+        predictor, {**valid, "f1": {**valid["f1"], "a|b": None}}, piped, SPEED
+    )
     predictor.save(tmp_path / "FOLDER", card=text)
     monkeypatch.chdir(tmp_path)
     exec(text.split("```python\n")[1].split("```")[0])

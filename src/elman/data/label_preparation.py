@@ -31,6 +31,7 @@ from .sealed_record import file_sha256, sealed
 AUTOMATIC_VALID_TEXTS = 5_000
 MIN_LABELS = 2  # of a single one there is nothing to choose
 MANY_LABELS, MANY_LABELS_PER_TEXT = 20, 0.5  # more of them, one for every second text, are no classes
+Seen = Callable[[str], str]  # a text as the model sees it
 FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
 
 
@@ -53,18 +54,19 @@ def prepare_labelled(
     most 5,000 in all. min_frequency None keeps every token of a small vocabulary, and of a large one those seen twice.
     `records` is asked once everything is read.
     """
-    learned = _different(train, notify)
-    given = None if valid is None else _different(valid, notify)
+    seen = NORMALIZERS[text.normalize].prompt  # texts are told apart as the model sees them
+    learned = _different(train, seen, notify)
+    given = None if valid is None else _different(valid, seen, notify)
     sources = records()
     where = ", ".join(record.name for record in sources)
     if not learned:
         raise DataError("holds no texts, expected some", hint="write a text and its label a line", where=where)
     rng = np.random.default_rng([seed, 0x1ABE1])
     if given is None:
-        learned, held_out = _split(learned, valid_fraction, rng)
+        learned, held_out = _split(learned, valid_fraction, seen, rng)
     else:
         held_out = [given[i] for i in rng.permutation(len(given))]
-        _tell_shared(learned, held_out, notify)
+        _tell_shared(learned, held_out, seen, notify)
     labels = _labels(learned, held_out, where)
     if not held_out:
         hint = "give more texts" if given is None else "name a --valid that holds texts"
@@ -89,28 +91,30 @@ def prepare_labelled(
     return LabelledCorpus.open(folder)
 
 
-def _different(examples: Iterable[Labelled], notify: Notify) -> list[Labelled]:
+def _different(examples: Iterable[Labelled], seen: Seen, notify: Notify) -> list[Labelled]:
     """The examples, each once, in the order of appearance."""
     found: dict[tuple[str, str], Labelled] = {}
     count = 0
     for example in examples:
         count += 1
-        found.setdefault((example.text, example.label), example)
+        found.setdefault((seen(example.text), example.label), example)
     if repeated := count - len(found):
         notify(f"{repeated:,} of {count:,} texts come again with the same label: each is taken once")
     return list(found.values())
 
 
 def _split(
-    examples: list[Labelled], fraction: float | None, rng: np.random.Generator
+    examples: list[Labelled], fraction: float | None, seen: Seen, rng: np.random.Generator
 ) -> tuple[list[Labelled], list[Labelled]]:
     """What is learned, in order, and what is held out, in random order: whole texts, a share of each label's."""
     share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
     if fraction is None and share * len(examples) > AUTOMATIC_VALID_TEXTS:
         share = AUTOMATIC_VALID_TEXTS / len(examples)
+    keys = [seen(example.text) for example in examples]
+    first_label = {key: example.label for key, example in zip(reversed(keys), reversed(examples), strict=True)}
     texts: dict[str, list[str]] = {}  # of each label, in order; a text of several labels is of its first
-    for text, label in {example.text: example.label for example in reversed(examples)}.items():
-        texts.setdefault(label, []).append(text)
+    for key, label in first_label.items():
+        texts.setdefault(label, []).append(key)
     chosen: set[str] = set()
     for label in sorted(texts):
         of_label = texts[label]
@@ -119,14 +123,16 @@ def _split(
         chosen.update(of_label[i] for i in rng.permutation(len(of_label))[:count])
     if not chosen:  # of few texts, one
         chosen.update(max(texts.values(), key=len)[1:2])
-    held_out = [example for example in examples if example.text in chosen]
-    learned = [example for example in examples if example.text not in chosen]
+    known = {example.label for key, example in zip(keys, examples, strict=True) if key not in chosen}
+    chosen -= {key for key, example in zip(keys, examples, strict=True) if example.label not in known}
+    held_out = [example for key, example in zip(keys, examples, strict=True) if key in chosen]
+    learned = [example for key, example in zip(keys, examples, strict=True) if key not in chosen]
     return learned, [held_out[i] for i in rng.permutation(len(held_out))]
 
 
-def _tell_shared(learned: list[Labelled], held_out: list[Labelled], notify: Notify) -> None:
-    known = {example.text for example in learned}
-    if shared := sum(example.text in known for example in held_out):
+def _tell_shared(learned: list[Labelled], held_out: list[Labelled], seen: Seen, notify: Notify) -> None:
+    known = {seen(example.text) for example in learned}
+    if shared := sum(seen(example.text) in known for example in held_out):
         notify(f"{shared:,} of the {len(held_out):,} held-out texts are in the training data too")
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -66,10 +67,11 @@ class MemoryLabelled:
         for number, item in enumerate(self.items):
             given: Any = item  # a caller need not have read the types
             is_pair = isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], str)
-            if not is_pair or given[1] is None:
+            label = label_text(given[1]) if is_pair else None
+            if label is None:
                 what = f"item {number} is {shown(repr(given))}, expected a text and its label"
-                raise DataError(what, hint="give as many labels as texts")
-            yield _labelled(given[0], str(given[1]), f"item {number}")
+                raise DataError(what, hint="a text is a str, a label a str or a number; leave out what is missing")
+            yield _labelled(given[0], label, f"item {number}")
 
 
 class ClassFolder:
@@ -77,7 +79,12 @@ class ClassFolder:
 
     def __init__(self, path: Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
         self.name = str(path)
-        files = sorted(each for each in path.iterdir() if each.is_file() and not each.name.startswith("."))
+        entries = sorted(each for each in path.iterdir() if not each.name.startswith("."))
+        files = [each for each in entries if each.is_file()]
+        if len(files) < len(entries):
+            folder = next(each.name for each in entries if not each.is_file())
+            hint = "one file a class, a text a line"
+            raise DataError(f"holds the folder {folder!r}, expected files alone", hint=hint, where=self.name)
         if len({label_of(each) for each in files}) < len(files):
             hint = "one file a class, named after it"
             raise DataError("holds several files of one class", hint=hint, where=self.name)
@@ -105,9 +112,24 @@ class ClassFolder:
                     yield _labelled(line, label, where)
 
 
-def read_any(path: str | Path) -> Iterator[Labelled]:
+def read_any(
+    path: str | Path,
+    *,
+    columns: Columns | None = None,
+    format: Format = "auto",  # noqa: A002 - as the flag is called
+    encoding: str | None = None,
+) -> Iterator[Labelled]:
     """Yield the labelled texts of a file, or of a folder with one file a class."""
-    return ClassFolder(Path(path)).labelled() if Path(path).is_dir() else read_labelled(TextSource(path))
+    if Path(path).is_dir():
+        return ClassFolder(Path(path), encoding=encoding).labelled()
+    return read_labelled(TextSource(path, encoding=encoding), columns=columns, format=format)
+
+
+def label_text(label: Any) -> str | None:
+    """Return a label as text: of a text or a number (NumPy's too); None of anything else, such as what is missing."""
+    plain = label.item() if hasattr(label, "item") else label
+    missing = isinstance(plain, float) and math.isnan(plain)
+    return str(plain).strip() if isinstance(plain, str | int | float) and not missing else None
 
 
 def label_of(path: Path) -> str:
@@ -185,6 +207,10 @@ def _places(header: Sequence[str], columns: Columns, where: str, *, named: bool)
             if named:
                 raise DataError(f"--columns names no {name!r}, given {told}", hint="--columns label,text", where=where)
             hint = f"{flag} names another column; a table without a header needs --no-header --columns label,text"
+            if header[0].startswith("["):
+                hint = "is it a JSON array? expected an object a line"
+            elif len(header) == 1 and ";" in header[0]:
+                hint = "are its cells separated by semicolons? expected commas or tabs"
             raise DataError(f"has no column {name!r} in its header, given {told}", hint=hint, where=where)
         found.append(list(header).index(name))
     return found[0], found[1]
@@ -196,7 +222,7 @@ def _objects(lines: Iterable[Line], columns: Columns) -> Iterator[Labelled]:
         text, label = value[columns.text], value[columns.label]
         if not isinstance(text, str):
             raise DataError(f'"{columns.text}" is {shown_json(text)}, expected text', hint=expected, where=where)
-        if not isinstance(label, str | int | float):
+        if not isinstance(label, str | int | float) or label_text(label) is None:
             raise DataError(f'"{columns.label}" is {shown_json(label)}, expected text', hint=expected, where=where)
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where)
 
@@ -214,4 +240,6 @@ def _labelled(text: str, label: str, where: str) -> Labelled:
     for noun, value in (("text", text), ("label", label)):
         if not value:
             raise DataError(f"has an empty {noun}", hint="fill it in, or leave the line out", where=where)
+    if len(label.splitlines()) > 1 or "\t" in label:
+        raise DataError(f"has the label {shown(label)!r}, expected no tab and one line", where=where)
     return Labelled(text, label, where)

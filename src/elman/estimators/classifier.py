@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -84,6 +84,7 @@ class Classifier:
         self.seed = seed
         self.verbose = verbose
         self._learner = Learner("classify", None, {})
+        self._labels: dict[str, Any] = {}  # as they were given, by their text
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -123,16 +124,19 @@ class Classifier:
         budget = {"minutes": minutes, "epochs": epochs, "steps": steps}
         if not any(budget.values()):
             budget = {"minutes": self.minutes, "epochs": self.epochs, "steps": self.steps}
-        result = learner.fit(
-            [_source(texts, labels)],
-            budget=budget,
-            valid=[] if valid is None else [_source(valid)],
-            run=run,
-            overwrite=overwrite,
-            verbose=self.verbose if verbose is None else verbose,
-        )
-        self._learner = learner
-        return result
+        source = _source(texts, labels)
+        try:
+            return learner.fit(
+                [source],
+                budget=budget,
+                valid=[] if valid is None else [_source(valid)],
+                run=run,
+                overwrite=overwrite,
+                verbose=self.verbose if verbose is None else verbose,
+            )
+        finally:
+            if learner.trained:  # after Ctrl-C, the best so far
+                self._learner, self._labels = learner, _as_given(source)
 
     @property
     def predictor(self) -> ClassifierPredictor:
@@ -141,17 +145,16 @@ class Classifier:
         return predictor
 
     @property
-    def classes_(self) -> npt.NDArray[np.str_]:
-        """The labels, in the order of predict_proba's columns."""
+    def classes_(self) -> npt.NDArray[Any]:
+        """The labels as they were given, in the order of predict_proba's columns."""
         import numpy as np
 
-        return np.array(self.predictor.labels)
+        return np.array([self._labels.get(label, label) for label in self.predictor.labels])
 
-    def predict(self, texts: Iterable[str]) -> npt.NDArray[np.str_]:
-        """Return the likeliest label of each text."""
-        import numpy as np
-
-        return np.array(self.predictor.predict(texts), dtype=self.classes_.dtype)
+    def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
+        """Return the likeliest label of each text, as it was given to fit."""
+        found: npt.NDArray[Any] = self.classes_[self.predictor.log_probabilities(texts).argmax(1)]
+        return found
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.floating[Any]]:
         """Return probabilities (N, C) in the order of `classes_`."""
@@ -163,17 +166,26 @@ class Classifier:
 
     def score(self, texts: Iterable[str], labels: Iterable[Any]) -> float:
         """Return the share of texts whose label is right."""
-        expected = [str(label) for label in labels]
-        found = self.predict(texts).tolist()
-        return float(sum(a == b for a, b in zip(found, expected, strict=True)) / max(1, len(expected)))
+        from elman.data.labelled import label_text
+
+        expected = [label_text(label) for label in labels]
+        found = self.predictor.predict(texts)
+        return sum(a == b for a, b in zip(found, expected, strict=True)) / max(1, len(expected))
 
     def evaluate(self, texts: Texts, labels: Iterable[Any] | None = None) -> dict[str, Any]:
         """Return loss, accuracy, macro F1 and the confusion matrix, of what fit takes."""
+        from elman.config import table, validated
         from elman.data.labelled import MemoryLabelled, read_any
         from elman.data.labelled_corpus import LabelledText
+        from elman.tasks.classifier_config import LabelDataConfig
 
         source = _source(texts, labels)
-        found = source.labelled() if isinstance(source, MemoryLabelled) else read_any(source)
+        if isinstance(source, MemoryLabelled):
+            found = source.labelled()
+        else:
+            how = validated(LabelDataConfig, table(self.config or {}, "data"))  # as fit reads a file
+            columns = how.where_they_stand()
+            found = read_any(source, columns=columns, format=how.format, encoding=how.encoding)
         return self.predictor.evaluate(LabelledText(each.text, each.label) for each in found)
 
     def save(self, path: str | Path) -> None:
@@ -205,13 +217,37 @@ def _source(texts: Any, labels: Any = None) -> str | Path | MemoryLabelled:
             raise ConfigError("texts and labels: given a path and labels, expected a path alone, or two lists")
         return texts
     if labels is None:
-        rows = texts.itertuples(index=False, name=None) if hasattr(texts, "itertuples") else texts
-        return MemoryLabelled([_plain(row) for row in rows])
+        return MemoryLabelled([_plain(row) for row in _rows(texts)])
+    if hasattr(texts, "columns"):
+        raise ConfigError("texts: given a DataFrame and labels", hint='give one column of it: frame["text"]')
     left, right = list(texts), list(labels)
     if len(left) != len(right):
         raise ConfigError(f"texts and labels: given {len(left):,} and {len(right):,}, expected as many of each")
-    return MemoryLabelled([(text, label) for text, label in zip(left, right, strict=True)])
+    return MemoryLabelled(list(zip(left, right, strict=True)))
+
+
+def _rows(pairs: Any) -> Iterable[Any]:
+    """The rows of a list of pairs, or of a DataFrame's columns `text` and `label`."""
+    if not hasattr(pairs, "itertuples"):
+        return list(pairs)
+    names = list(pairs.columns)
+    if "text" not in names or "label" not in names:
+        raise ConfigError(
+            f"a DataFrame with the columns {', '.join(map(str, names))}, expected text and label",
+            hint='or give two columns: fit(frame["message"], frame["kind"])',
+        )
+    return list(pairs[["text", "label"]].itertuples(index=False, name=None))
 
 
 def _plain(row: Any) -> Any:
-    return tuple(row) if isinstance(row, Sequence) and not isinstance(row, str) else row
+    """A pair as a tuple: NumPy's rows are none."""
+    return tuple(row.tolist()) if hasattr(row, "tolist") else row
+
+
+def _as_given(source: Any) -> dict[str, Any]:
+    """The labels that a caller holds, by their text; of a file there are none."""
+    from elman.data.labelled import MemoryLabelled, label_text
+
+    if not isinstance(source, MemoryLabelled):
+        return {}
+    return {label_text(label) or "": label for _, label in source.items}

@@ -232,7 +232,7 @@ def _time_step(recipe: Recipe, config: Any, data: Any) -> tuple[int, float]:
 
     given = config.training.threads
     threads, seconds = (given, step_seconds(step, given)) if given else fastest(step)
-    return threads, counted / seconds * recipe.operations(config, data)
+    return threads, recipe.operations(config, data, batch, counted) / seconds
 
 
 def _located(source: Given) -> Given:

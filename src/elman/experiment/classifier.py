@@ -16,7 +16,7 @@ from elman.errors import ConfigError
 from elman.experiment_config import ClassifierRun, resolve_classifier
 from elman.runtime.card import NOUNS, classifier_card
 from elman.runtime.classifier import ClassifierPredictor
-from elman.tasks.classifier import ClassifierTask
+from elman.tasks.classifier import ClassifierTask, LabelledBatch
 from elman.tasks.classifier_config import LabelDataConfig, operations_per_token
 from elman.training.machine import most_per_second
 
@@ -67,9 +67,9 @@ class ClassifierRecipe:
     def build(self, config: ClassifierRun, data: LabelledCorpus) -> ClassifierTask:
         return ClassifierTask(data, config.model, batch_size=config.training.batch_size, seed=config.seed)
 
-    def operations(self, config: ClassifierRun, data: LabelledCorpus) -> float:
+    def operations(self, config: ClassifierRun, data: LabelledCorpus, batch: LabelledBatch, counted: int) -> float:
         per_token = operations_per_token(config.model.model_dump(exclude_none=True), len(data.vocabulary))
-        return per_token * data.train_part.tokens / data.train_part.count
+        return per_token * float(batch.lengths.sum())
 
     def evaluate(self, predictor: ClassifierPredictor, data: LabelledCorpus) -> dict[str, Any]:
         return predictor.evaluate(data.valid())

@@ -67,9 +67,9 @@ class LanguageModelRecipe:
             validate_tokens=training.validate_tokens or None,
         )
 
-    def operations(self, config: LanguageModelRun, data: Corpus) -> float:
+    def operations(self, config: LanguageModelRun, data: Corpus, batch: Any, counted: int) -> float:
         cell, hidden, embedding = config.model.cell, config.model.hidden_sizes[0], config.model.embedding_size
-        return operations_per_token(cell, hidden, embedding, len(data.vocabulary))
+        return counted * operations_per_token(cell, hidden, embedding, len(data.vocabulary))
 
     def evaluate(self, predictor: LanguageModelPredictor, data: Corpus) -> dict[str, Any]:
         return predictor.evaluate(data.ids("valid"))

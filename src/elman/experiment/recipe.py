@@ -65,8 +65,8 @@ class Recipe(Protocol):
     def build(self, config: Any, data: Any) -> Task:
         """Return the task of training/."""
 
-    def operations(self, config: Any, data: Any) -> float:
-        """Return the floating-point operations of training on what the task's loss counts as one."""
+    def operations(self, config: Any, data: Any, batch: Any, counted: int) -> float:
+        """Return the floating-point operations of training on a batch, in which the task's loss counts so many."""
 
     def evaluate(self, predictor: Any, data: Any) -> dict[str, Any]:
         """Return the metrics of all of the held-out part."""

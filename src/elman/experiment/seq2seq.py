@@ -87,9 +87,9 @@ class Seq2SeqRecipe:
             validate_tokens=training.validate_tokens or None,
         )
 
-    def operations(self, config: Seq2SeqRun, data: PairCorpus) -> float:
+    def operations(self, config: Seq2SeqRun, data: PairCorpus, batch: Any, counted: int) -> float:
         part = data.train_part
-        return operations_per_token(
+        return counted * operations_per_token(
             config.model.model_dump(exclude_none=True),
             part.source.tokens / part.target.tokens,
             len(data.target_vocabulary),

@@ -118,8 +118,9 @@ def classifier_card(predictor: ClassifierPredictor, valid: dict[str, Any], corpu
     """Return the text of a classifier's README.md; speed in words."""
     config, text = predictor.config, predictor.text
     ways = "both ways" if config.bidirectional else "one way"
+    f1 = {label: "" if value is None else f"{value:.4f}" for label, value in valid["f1"].items()}
     labels = "".join(
-        f"| {label} | {count:,} | {'' if valid['f1'][label] is None else format(valid['f1'][label], '.4f')} |\n"
+        f"| {_cell(label)} | {count:,} | {f1[label]} |\n"
         for label, count in zip(corpus.labels, corpus.label_counts, strict=True)
     )
     return f"""# Classifier
@@ -162,6 +163,11 @@ print(model.predict_proba(["..."]))
 
 It knows these labels alone, and gives one of them to every text.
 """
+
+
+def _cell(text: str) -> str:
+    """The text as a cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def _read_from(sources: Sequence[SourceRecord]) -> str:

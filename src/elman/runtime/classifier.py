@@ -143,7 +143,7 @@ class ClassifierPredictor:
     def explain(self, text: str) -> Explanation:
         """Return what the decision for a text rests on."""
         (ids,) = [self.codec.encode_prompt(each) for each in listed([text])]
-        log_p = self._read([ids[:count] for count in range(len(ids) + 1)])
+        log_p = self._after_each(ids)
         label = int(log_p[-1].argmax())
         return Explanation(
             label=self.labels[label],
@@ -204,6 +204,19 @@ class ClassifierPredictor:
         log_p = self.log_probabilities(each.text for each in examples)
         loss = -float(log_p[np.arange(len(labels)), labels].sum(dtype=np.float64))
         return Mean(loss, len(labels)), Confusion.of(labels, log_p.argmax(1), len(self.labels))
+
+    def _after_each(self, ids: Ids) -> Array:
+        """Return log probabilities (T + 1, C) before any of the ids (T,) and after each.
+
+        A model that reads one way takes a step a token; one that reads both ways reads every beginning of the text.
+        """
+        if self.config.bidirectional:
+            return self._read([ids[:count] for count in range(len(ids) + 1)])
+        state, found = self.initial_state(), [self._read([ids[:0]])]
+        for token in ids:
+            log_p, state = self.step(np.array([token]), state)
+            found.append(log_p)
+        return np.concatenate(found)
 
     def _read(self, lists: Sequence[Ids]) -> Array:
         """Return log probabilities (N, C) of texts as ids, in batches of about one length."""

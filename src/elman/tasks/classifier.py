@@ -72,12 +72,13 @@ class ClassifierNetwork(nn.Module):
 class ClassifierTask:
     """The Task of training/: batches of texts, the loss, validation by what ships, a few decisions to look at."""
 
-    objective: tuple[str, Literal["min", "max"]] = ("accuracy", "max")
+    objective: tuple[str, Literal["min", "max"]]
     unit = "texts"
 
     def __init__(self, corpus: LabelledCorpus, model: ClassifierConfig, *, batch_size: int, seed: int = 0) -> None:
         """Take a corpus and the sizes."""
         self._corpus, self._model = corpus, model
+        self.objective = ("macro_f1" if model.class_weights == "balanced" else "accuracy", "max")
         self._batch_size, self._seed = batch_size, seed
         self._texts, self._labels = corpus.train()
         self._valid = corpus.valid()
