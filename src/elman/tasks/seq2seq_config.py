@@ -27,7 +27,7 @@ Level = Literal["char", "word", "byte", "bpe"]
 
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 256 hidden units
 SGD_RATE = 1.0  # Luong et al. (2015), section 4.1
-EPOCHS = 16
+EPOCHS = 6
 HIDDEN_SIZES: tuple[int, ...] = (64, 96, 128, 192, 256, 320, 384, 448, 512)
 FULL_SIZE_TOKENS, FULL_SIZE = 5e5, 256  # target tokens that can fill so many units; more fill their fourth root more
 DEEP_PAIRS = 20_000  # from so many on, two layers in the encoder
