@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+
+from elman.cli.evaluate.classifier import print_tables
 
 from .conftest import Command
 from .test_cli import only_json
@@ -56,6 +59,16 @@ def test_from_a_file_to_decisions(command: Command, run: Path, table: Path, tmp_
     shown = command("evaluate", run, table).out
     assert f"accuracy            {measured['accuracy']:.4f}" in shown
     assert "animal" in shown.split("label")[1]
+
+
+def test_tables_stand_straight_under_chinese_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ["好", "nothing at all", "坏坏坏坏"]
+    metrics = {"f1": {"好": 1.0, "nothing at all": None, "坏坏坏坏": 0.5}}
+    print_tables({**metrics, "confusion": {"labels": labels, "counts": [[3, 0, 0], [0, 0, 1], [20, 0, 7]]}})
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert {cell_len(line) for line in lines} == {len("nothing at all") + 2 + 4 * 7}
+    assert lines[0].split() == ["label", "f1", "好", "nothin", "坏坏坏"]
+    assert lines[3].split() == ["坏坏坏坏", "0.5000", "20", "0", "7"]
 
 
 def test_training_tells_what_it_came_to(command: Command, table: Path, tmp_path: Path) -> None:
@@ -144,7 +157,7 @@ def test_a_classifier_is_asked_for_what_it_can_do(command: Command, run: Path, t
         (["predict", run, tmp_path / "new.txt", "--ensemble", run], "--ensemble is for seq2seq"),
         (["evaluate", run, tmp_path / "new.txt", "--beam", "2"], "--beam is for seq2seq, given a model of classify"),
         (["evaluate", run, "--text", "a"], "--text says how DATA is read, and none is given"),
-        (["generate", run], "a classify model"),
+        (["generate", run], "a model of classify continues nothing; elman predict"),
     ):
         done = command(*words)
         assert done.code == 2, words

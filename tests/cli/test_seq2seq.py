@@ -488,7 +488,7 @@ def test_a_model_is_asked_for_what_it_can_do(
     command: Command, models: Path, trained: Path, book: Path, tmp_path: Path
 ) -> None:
     refused(done := command("generate", models / "a", "--prompt", "abc"), 2)
-    what = "a seq2seq model turns sources into targets and continues nothing"
+    what = "a model of seq2seq continues nothing"
     assert done.err == f"elman: {what}; elman predict {models / 'a'} FILE\n"
     refused(done := command("predict", trained, book), 2)
     what = "a language model continues text, and turns nothing into something else"

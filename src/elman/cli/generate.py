@@ -31,7 +31,7 @@ def generate(
     predictor = load(run)
     if predictor.task != "lm":
         hint = f"elman predict {run} FILE"
-        raise ConfigError(f"a {predictor.task} model turns sources into targets and continues nothing", hint=hint)
+        raise ConfigError(f"a model of {predictor.task} continues nothing", hint=hint)
     unknown = predictor.codec.unknown_tokens(prompt)
     if unknown:
         say(f"the model does not know {', '.join(map(repr, unknown[:10]))}{' ...' if len(unknown) > 10 else ''}")

@@ -112,7 +112,7 @@ def _split(
         share = AUTOMATIC_VALID_TEXTS / len(examples)
     keys = [seen(example.text) for example in examples]
     first_label = {key: example.label for key, example in zip(reversed(keys), reversed(examples), strict=True)}
-    texts: dict[str, list[str]] = {}  # of each label, in order; a text of several labels is of its first
+    texts: dict[str, list[str]] = {}  # of each label, the last first; a text of several labels is of its first
     for key, label in first_label.items():
         texts.setdefault(label, []).append(key)
     chosen: set[str] = set()

@@ -118,11 +118,12 @@ def read_any(
     columns: Columns | None = None,
     format: Format = "auto",  # noqa: A002 - as the flag is called
     encoding: str | None = None,
+    notify: Notify = lambda message: None,
 ) -> Iterator[Labelled]:
     """Yield the labelled texts of a file, or of a folder with one file a class."""
     if Path(path).is_dir():
-        return ClassFolder(Path(path), encoding=encoding).labelled()
-    return read_labelled(TextSource(path, encoding=encoding), columns=columns, format=format)
+        return ClassFolder(Path(path), encoding=encoding, notify=notify).labelled()
+    return read_labelled(TextSource(path, encoding=encoding, notify=notify), columns=columns, format=format)
 
 
 def label_text(label: Any) -> str | None:

@@ -142,8 +142,8 @@ class ClassifierPredictor:
 
     def explain(self, text: str) -> Explanation:
         """Return what the decision for a text rests on."""
-        (ids,) = [self.codec.encode_prompt(each) for each in listed([text])]
-        log_p = self._after_each(ids)
+        (text,) = listed([text])
+        log_p = self._after_each(self.codec.encode_prompt(text))
         label = int(log_p[-1].argmax())
         return Explanation(
             label=self.labels[label],

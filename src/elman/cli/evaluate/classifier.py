@@ -28,32 +28,30 @@ def measured(predictor: ClassifierPredictor, run: Path, options: dict[str, Any])
 
 def print_tables(metrics: dict[str, Any]) -> None:
     """Print F1 of each label, and the confusion matrix: labels down, decisions across."""
+    from rich.cells import cell_len, set_cell_size  # a Chinese character is two cells wide
+
     labels, counts = metrics["confusion"]["labels"], metrics["confusion"]["counts"]
-    width = max(map(len, labels)) + 2
+    width = max(map(cell_len, ["label", *labels])) + 2
     shown = len(labels) <= MOST_LABELS_SHOWN
-    across = "".join(f"{label[: CELL - 1]:>{CELL}}" for label in labels) if shown else ""
-    print(f"\n{'label':<{width}}{'f1':>{CELL}}{across}")
+    names = [set_cell_size(label, CELL - 1) if cell_len(label) >= CELL else label for label in labels]
+    across = "".join(" " * (CELL - cell_len(name)) + name for name in names) if shown else ""
+    print(f"\n{set_cell_size('label', width)}{'f1':>{CELL}}{across}")
     for label, row in zip(labels, counts, strict=True):
         f1 = metrics["f1"][label]
         told = "".join(f"{count:>{CELL}}" for count in row) if shown else ""
-        print(f"{label:<{width}}{'' if f1 is None else format(f1, '.4f'):>{CELL}}{told}")
+        print(f"{set_cell_size(label, width)}{'' if f1 is None else format(f1, '.4f'):>{CELL}}{told}")
 
 
 def _labelled(paths: list[str], options: dict[str, Any]) -> Iterator[LabelledText]:
     from elman.config import validated
-    from elman.data.labelled import ClassFolder, read_labelled
+    from elman.data.labelled import read_any
     from elman.data.labelled_corpus import LabelledText
-    from elman.data.readers import TextSource
     from elman.tasks.classifier_config import LabelDataConfig
 
     reading = {"text_column": options["text"], "label_column": options["label"], "format": options["format"]}
     reading["columns"] = options["columns"].split(",") if options["columns"] is not None else None
     how = validated(LabelDataConfig, {key: value for key, value in reading.items() if value is not None})
+    columns, encoding = how.where_they_stand(), options["encoding"]
     for path in paths:
-        if Path(path).is_dir():
-            found = ClassFolder(Path(path), encoding=options["encoding"], notify=say).labelled()
-        else:
-            source = TextSource(path, encoding=options["encoding"], notify=say)
-            found = read_labelled(source, columns=how.where_they_stand(), format=how.format)
-        for each in found:
+        for each in read_any(path, columns=columns, format=how.format, encoding=encoding, notify=say):
             yield LabelledText(each.text, each.label)
