@@ -14,6 +14,7 @@ from elman.errors import missing_package
 from elman.metrics import (
     Mean,
     SequenceScores,
+    SpanScores,
     bits_per_character,
     edit_distance,
     perplexity,
@@ -260,3 +261,23 @@ def test_without_sacrebleu_the_user_is_told_what_to_install(monkeypatch: pytest.
         translation_scores([SAME], [[SAME]])
     told = 'BLEU and chrF need sacrebleu, which is not installed; pip install "elman[mt]"'
     assert str(missing_package(raised.value)) == told
+
+
+spans = st.lists(st.sets(st.tuples(st.integers(0, 3), st.sampled_from("XY"))), min_size=1, max_size=5)
+
+
+@thorough
+@given(spans, spans)
+def test_spans_are_counted_whole_and_sums_may_be_taken_in_any_order(
+    predicted: list[set[object]], expected: list[set[object]]
+) -> None:
+    pairs = list(zip(predicted, expected, strict=False))
+    parts_ = [SpanScores.of(a, b) for a, b in pairs]
+    total = sum(parts_, SpanScores())
+    assert total == sum(reversed(parts_), SpanScores())
+    right = sum(each in b for a, b in pairs for each in a)
+    given_, wanted = sum(len(a) for a, _ in pairs), sum(len(b) for _, b in pairs)
+    assert total.precision == (right / given_ if given_ else 0.0)
+    assert total.recall == (right / wanted if wanted else 0.0)
+    both = total.precision + total.recall
+    assert total.f1 == pytest.approx(2 * total.precision * total.recall / both if both else 0.0, rel=ROUNDING)

@@ -38,7 +38,12 @@ CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故�
 PHONES = {"a": "AA", "d": "D", "e": "EH", "k": "K", "o": "OW", "t": "T"}
 WORDS = ["".join(letters) for letters in itertools.product("ktd", "aeo", "ktd", "aeo")]
 PAIRS = [(word, " ".join(PHONES[letter] for letter in word)) for word in WORDS]
-TRAININGS = [["elman", "train", task] for task in ("lm", "seq2seq", "classify")]
+TRAININGS = [["elman", "train", task] for task in ("lm", "seq2seq", "classify", "tag")]
+TAGGED = [
+    (["the", noun, verb, f"{n}"], ["DET", "NOUN", "VERB", "NUM"]) for n in range(9) for noun, verb in ("ab", "cd")
+]
+NAMED = [(["Ann", "Lee", "saw", f"{n}"], ["B-PER", "I-PER", "O", "O"]) for n in range(20)]
+READINGS = [("银行", "yín háng"), ("行走", "xíng zǒu")]
 MESSAGES = [(f"{text} {n}", label) for n in range(12) for text, label in (("win a prize", "spam"), ("see you", "ham"))]
 NEEDS = {"bpe": "tokenizers"}  # words of a command that an extra brings
 
@@ -46,6 +51,12 @@ NEEDS = {"bpe": "tokenizers"}  # words of a command that an extra brings
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def conllu(tokens: list[str], tags: list[str]) -> str:
+    """A sentence as CoNLL-U."""
+    rows = zip(tokens, tags, strict=True)
+    return "".join(f"{i}\t{token}\t_\t{tag}" + 6 * "\t_" + "\n" for i, (token, tag) in enumerate(rows, 1)) + "\n"
 
 
 def shortened(words: list[str]) -> list[str]:
@@ -92,6 +103,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "texts.txt": [f"{text}\n" for text, _ in MESSAGES],
         "names/French.txt": [f"{source}eau\n" for source, _ in PAIRS],
         "names/中文.txt": [f"{source}ng\n" for source, _ in PAIRS],
+        "sentences.txt": [f"{' '.join(tokens)}\n" for tokens, _ in TAGGED],
+        "tagged.conllu": [conllu(*each) for each in TAGGED],
+        "people.txt": ["".join(map("{} {}\n".format, *each)) + "\n" for each in NAMED],
+        "pinyin": [f"{phrase}{'了' * n}\t{tags}{' le' * n}\n" for phrase, tags in READINGS for n in range(9)],
         "pairs.jsonl": [json.dumps({"source": source, "target": target}) + "\n" for source, target in PAIRS],
     }
     for name, lines in files.items():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ElmanError
-    from .estimators import Classifier, LanguageModel, Seq2Seq
+    from .estimators import Classifier, LanguageModel, Seq2Seq, Tagger
     from .runtime import load
 
 _HOME_OF = {
@@ -25,12 +25,13 @@ _HOME_OF = {
     "ElmanError": "elman.errors",
     "LanguageModel": "elman.estimators",
     "Seq2Seq": "elman.estimators",
+    "Tagger": "elman.estimators",
     "load": "elman.runtime",
 }
 
 _PACKAGES = frozenset({"cells", "nn"})
 
-__all__ = ["Classifier", "ElmanError", "LanguageModel", "Seq2Seq", "load"]
+__all__ = ["Classifier", "ElmanError", "LanguageModel", "Seq2Seq", "Tagger", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,10 +10,13 @@ from elman.config import Config, Values, merged, validated
 from elman.runtime.classifier_config import ClassifierConfig
 from elman.runtime.language_model import LanguageModelConfig
 from elman.runtime.seq2seq_config import Seq2SeqConfig
-from elman.tasks import classifier_config, seq2seq_config
+from elman.runtime.tagger_config import TaggerConfig
+from elman.tasks import classifier_config, seq2seq_config, tagger_config
 from elman.tasks.classifier_config import LabelDataConfig
 from elman.tasks.language_model_config import DataConfig, choices
 from elman.tasks.seq2seq_config import PairDataConfig
+from elman.tasks.tagger_config import TagDataConfig
+from elman.text.spans import Scheme
 from elman.training.config import TrainingConfig
 from elman.training.machine import ASSUMED_FLOPS
 
@@ -52,6 +55,16 @@ class ClassifierRun(Config):
     seed: int = Field(0, ge=0, lt=2**63)
     data: LabelDataConfig
     model: ClassifierConfig
+    training: TrainingConfig
+
+
+class TaggerRun(Config):
+    """What config.toml of a run folder holds."""
+
+    task: Literal["tag"] = "tag"
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: TagDataConfig
+    model: TaggerConfig
     training: TrainingConfig
 
 
@@ -101,3 +114,19 @@ def resolve_classifier(
     """Return the whole config for so many texts; every mistake in `given` is one ConfigError."""
     chosen = classifier_config.choices(given, texts=texts, tokens=tokens, vocabulary=vocabulary, flops=flops)
     return validated(ClassifierRun, merged({"data": {}}, chosen, given))
+
+
+def resolve_tagger(
+    given: Values,
+    *,
+    sentences: int = 10_000,
+    tokens: int = 100_000,
+    labels: int = 20,
+    level: Literal["word", "char"] | None = None,
+    scheme: Scheme = "none",
+    flops: float = ASSUMED_FLOPS,
+) -> TaggerRun:
+    """Return the whole config for so many sentences; every mistake in `given` is one ConfigError."""
+    size = {"sentences": sentences, "tokens": tokens, "labels": labels}
+    chosen = tagger_config.choices(given, **size, level=level, scheme=scheme, flops=flops)
+    return validated(TaggerRun, merged({"data": {}}, chosen, given))

@@ -7,6 +7,7 @@
     accuracy              decisions that are right / decisions
     precision, recall     right decisions for a class / decisions for it, / examples of it
     F1 of a class         2 right / (decisions for it + examples of it); macro F1 is the mean over the classes there are
+    span F1               2 right / (spans predicted + spans there are); right: the same beginning, end and type
 
 The closest of several references is the one at the smallest edit distance, the longer among equals. A token error rate
 may exceed 1: a prediction may hold more tokens than its reference. BLEU (Papineni et al., 2002) and chrF (Popovic,
@@ -138,6 +139,42 @@ class Confusion:
         """The mean F1 of the classes that were there or decided for; nan where nothing was counted."""
         known = self.f1[~np.isnan(self.f1)]
         return float(known.mean()) if known.size else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class SpanScores:
+    """How predicted spans agree with those there are, on its way: add two, divide last."""
+
+    correct: int = 0
+    predicted: int = 0
+    expected: int = 0
+
+    @classmethod
+    def of(cls, predicted: Iterable[Hashable], expected: Iterable[Hashable]) -> SpanScores:
+        """Count the spans of a sentence; a span is right where the same one is expected."""
+        given, wanted = set(predicted), set(expected)
+        return cls(len(given & wanted), len(given), len(wanted))
+
+    def __add__(self, other: SpanScores) -> SpanScores:
+        return SpanScores(
+            self.correct + other.correct, self.predicted + other.predicted, self.expected + other.expected
+        )
+
+    @property
+    def precision(self) -> float:
+        """The share of predicted spans that are right; 0 where there are none."""
+        return self.correct / self.predicted if self.predicted else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The share of spans that are found; 0 where there are none."""
+        return self.correct / self.expected if self.expected else 0.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of the two; 0 where nothing was predicted and nothing there."""
+        both = self.predicted + self.expected
+        return 2.0 * self.correct / both if both else 0.0
 
 
 def sequence_scores(

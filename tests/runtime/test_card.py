@@ -14,10 +14,12 @@ from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import read_pairs
 from elman.data.preparation import prepare
 from elman.data.readers import TextSource
+from elman.data.tag_preparation import prepare_tagged
+from elman.data.tagged import MemoryTagged
 from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
-from elman.runtime.card import classifier_card, language_model_card, seq2seq_card
+from elman.runtime.card import classifier_card, language_model_card, seq2seq_card, tagger_card
 
-from .. import classifier_models, pair_models
+from .. import classifier_models, pair_models, tagger_models
 from ..models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
@@ -179,6 +181,43 @@ def test_the_card_of_a_classifier_tells_its_labels_and_its_commands_run(
     (tmp_path / "labelled.tsv").write_text("text\tlabel\nabc\thot\n")
     commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
     assert len(commands) == 3
+    for words in commands:
+        monkeypatch.setattr(sys, "argv", words)
+        assert main() == 0, words
+
+
+# Tagger
+
+
+def test_the_card_of_a_tagger_tells_its_tags_and_its_commands_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.cli import main
+
+    held = MemoryTagged([(("Ann", "left", f"{n}"), ("B-X", "O", "O")) for n in range(20)])
+    corpus = prepare_tagged(tmp_path / "data", held.tagged(), records=lambda: [held.record])
+    predictor = tagger_models.tiny_predictor("crf")
+    valid = predictor.evaluate(tagger_models.EXAMPLES)
+    valid["f1"] = {"B-X": 0.25, "I-X": None, "a|b": 1.0}
+    text = tagger_card(predictor, valid, corpus, SPEED)
+    told = rows(text)
+    assert told["cell"] == "2 x lstm 6, both ways, of 5 numbers a word, 8 numbers of its characters"
+    assert told["tags"] == "chosen all of a sentence together (conditional random field)"
+    assert (told["speed"], told["trained on"]) == (SPEED, "18 sentences of 54 tokens")
+    assert told["held out"].startswith(f"4 sentences of 12 tokens: accuracy {valid['accuracy']:.4f}, F1 of spans ")
+    assert told["words never seen"] == f"accuracy {valid['unknown_accuracy']:.4f} of 2"
+    assert "| B-X | 0.2500 |\n| I-X |  |\n| a\\|b | 1.0000 |\n" in text
+    known = {**valid, "unknown_words": 0, "unknown_accuracy": None}
+    apart = rows(tagger_card(tagger_models.tiny_predictor("words"), known, corpus, SPEED))
+    assert (apart["tags"], apart["words never seen"]) == ("chosen each by itself", "accuracy none")
+    predictor.save(tmp_path / "FOLDER", card=text)
+    monkeypatch.chdir(tmp_path)
+    exec(text.split("```python\n")[1].split("```")[0])
+    assert capsys.readouterr().out.count("\n") == 1
+    (tmp_path / "sentences.txt").write_text("Ann left\n")
+    (tmp_path / "tagged.conllu").write_text("1\tAnn\t_\tO" + 6 * "\t_" + "\n")
+    commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
+    assert len(commands) == 2
     for words in commands:
         monkeypatch.setattr(sys, "argv", words)
         assert main() == 0, words

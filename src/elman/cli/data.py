@@ -27,7 +27,7 @@ def list_() -> None:
             here = "here" if named.is_here(name) else _HOW[data_set.how].format(name)
         except DataError:
             here = "damaged: elman data path says where"
-        print(f"{name:<17}{data_set.task:<10}{here:<36}{data_set.summary}")
+        print(f"{name:<17}{', '.join(data_set.tasks):<14}{here:<36}{data_set.summary}")
 
 
 @app.command("fetch")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.config import Values, merged, nested, parse_assignments, read_toml
+from elman.errors import ConfigError
 
 AUTO = "chosen from the data and the budget"
 
@@ -22,12 +23,16 @@ FLAGS = {
     "bidirectional": "model.bidirectional",
     "attention": "model.attention",
     "pooling": "model.pooling",
+    "crf": "model.crf",
+    "characters": "model.character_size",
     "class_weights": "model.class_weights",
     "level": "data.level",
     "source_level": "data.source_level",
     "target_level": "data.target_level",
     "text": "data.text_column",
     "label": "data.label_column",
+    "words": "data.token_column",
+    "column": "data.tag_column",
     "columns": "data.columns",
     "format": "data.format",
     "extra_targets": "data.extra_targets",
@@ -89,6 +94,15 @@ def given_values(options: dict[str, Any]) -> Values:
 def first_given(names: Iterable[str], options: Mapping[str, Any]) -> str | None:
     """Return the flag of the first of these options that is given."""
     return next((f"--{name.replace('_', '-')}" for name in names if options[name] is not None), None)
+
+
+def refuse_options_of_others(task: str, of: Mapping[str, Iterable[str]], options: Mapping[str, Any]) -> None:
+    """Refuse an option that is given and that other tasks have, but not this one; `of` has the options of each."""
+    own = set(of.get(task, ()))
+    for other, names in of.items():
+        if flag := first_given([name for name in names if name not in own], options):
+            given = "language model" if task == "lm" else f"model of {task}"
+            raise ConfigError(f"{flag} is for {other}, given a {given}")
 
 
 def numbers(text: str | None) -> Any:

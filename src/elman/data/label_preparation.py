@@ -26,6 +26,7 @@ from .labelled import Labelled
 from .labelled_corpus import RECORD, LabelledCorpus, LabelledPart, LabelledText
 from .preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
 from .readers import SourceRecord
+from .records import listed
 from .sealed_record import file_sha256, sealed
 
 AUTOMATIC_VALID_TEXTS = 5_000
@@ -149,12 +150,8 @@ def _labels(learned: list[Labelled], held_out: list[Labelled], where: str) -> li
     strange = next((example for example in held_out if example.label not in known), None)
     if strange is not None:
         what = f"the label {strange.label!r} is never seen in training"
-        raise DataError(what, hint=f"expected one of {_listed(labels)}", where=strange.where)
+        raise DataError(what, hint=f"expected one of {listed(labels)}", where=strange.where)
     return labels
-
-
-def _listed(labels: Sequence[str], most: int = 10) -> str:
-    return ", ".join(labels[:most]) + (f" and {len(labels) - most:,} more" if len(labels) > most else "")
 
 
 def _vocabulary(

@@ -128,6 +128,18 @@ def endless_buckets(
         position = {"epoch": position["epoch"] + 1, "batch": 0}
 
 
+def buckets(lengths: Sequence[int], most_tokens: int, most_rows: int | None = None) -> Iterator[list[int]]:
+    """Yield rows of about one length, from short to long: so many tokens together, padding counted, or one row."""
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and ((len(batch) + 1) * max(1, lengths[row]) > most_tokens or len(batch) == most_rows):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
 def batches_per_epoch(count: int, batch_size: int) -> int:
     """Return how many batches an epoch of so many pairs has; one of them may be smaller than the others."""
     return -(-count // batch_size)

@@ -43,3 +43,8 @@ def shown(text: str) -> str:
 def shown_json(value: Any) -> str:
     """Return a value as JSON, as an error shows it."""
     return shown(json.dumps(value, ensure_ascii=False))
+
+
+def listed(names: Sequence[str], most: int = 10) -> str:
+    """Return names as an error lists them: the first ones, where there are many."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

@@ -8,6 +8,7 @@ from .generation import Step, generate
 from .sampling import Sampler, distribution
 from .search import Hypothesis, SearchStep, search
 from .suggestion import WordTokens, suggest
+from .viterbi import viterbi
 
 __all__ = [
     "Hypothesis",
@@ -19,4 +20,5 @@ __all__ = [
     "generate",
     "search",
     "suggest",
+    "viterbi",
 ]

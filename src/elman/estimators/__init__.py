@@ -3,5 +3,6 @@
 from .classifier import Classifier
 from .language_model import LanguageModel
 from .seq2seq import Seq2Seq
+from .tagger import Tagger
 
-__all__ = ["Classifier", "LanguageModel", "Seq2Seq"]
+__all__ = ["Classifier", "LanguageModel", "Seq2Seq", "Tagger"]

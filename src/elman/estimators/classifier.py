@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
 from elman.runtime import ClassifierPredictor, Explanation
 
 from .learner import Learner
+from .parameters import Parameters, budget_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,26 +19,9 @@ if TYPE_CHECKING:
     from elman.data.labelled import MemoryLabelled
 
 Texts = str | Path | Iterable[Any]
-PARAMETERS = (
-    "cell",
-    "hidden_size",
-    "num_layers",
-    "embedding_size",
-    "bidirectional",
-    "pooling",
-    "dropout",
-    "class_weights",
-    "level",
-    "minutes",
-    "epochs",
-    "steps",
-    "config",
-    "seed",
-    "verbose",
-)
 
 
-class Classifier:
+class Classifier(Parameters):
     """A model that gives a text its label.
 
     >>> spam = Classifier(minutes=1)
@@ -86,18 +70,6 @@ class Classifier:
         self._learner = Learner("classify", None, {})
         self._labels: dict[str, Any] = {}  # as they were given, by their text
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters of the constructor."""
-        return {name: getattr(self, name) for name in PARAMETERS}
-
-    def set_params(self, **parameters: Any) -> Self:
-        """Set parameters of the constructor; they count from the next fit on."""
-        for name, value in parameters.items():
-            if name not in PARAMETERS:
-                raise ConfigError(f"unknown parameter {name!r}", hint=f"choose of {', '.join(PARAMETERS)}")
-            setattr(self, name, value)
-        return self
-
     def fit(
         self,
         texts: Texts,
@@ -121,14 +93,11 @@ class Classifier:
         model = {name: getattr(self, name) for name in (*names, "class_weights")}
         given = {"model": model, "data": {"level": self.level}, "seed": self.seed}
         learner = Learner("classify", self.config, given)
-        budget = {"minutes": minutes, "epochs": epochs, "steps": steps}
-        if not any(budget.values()):
-            budget = {"minutes": self.minutes, "epochs": self.epochs, "steps": self.steps}
         source = _source(texts, labels)
         try:
             return learner.fit(
                 [source],
-                budget=budget,
+                budget=budget_of(self, minutes=minutes, epochs=epochs, steps=steps),
                 valid=[] if valid is None else [_source(valid)],
                 run=run,
                 overwrite=overwrite,

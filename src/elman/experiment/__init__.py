@@ -39,8 +39,14 @@ from .classifier import ClassifierRecipe
 from .language_model import LanguageModelRecipe
 from .recipe import Opened, Recipe, RunConfig, Sources
 from .seq2seq import Seq2SeqRecipe
+from .tagger import TaggerRecipe
 
-RECIPES: dict[str, Recipe] = {"lm": LanguageModelRecipe(), "seq2seq": Seq2SeqRecipe(), "classify": ClassifierRecipe()}
+RECIPES: dict[str, Recipe] = {
+    "lm": LanguageModelRecipe(),
+    "seq2seq": Seq2SeqRecipe(),
+    "classify": ClassifierRecipe(),
+    "tag": TaggerRecipe(),
+}
 TIMINGS = 4  # at most, of steps of a model whose size is being settled
 
 Given = str | Path | Opened  # a path, the name of a data set, or what a Python caller holds

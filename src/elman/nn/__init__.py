@@ -6,8 +6,9 @@ is asked for.
 
 from .attention import Attention
 from .cells import GRUCell, LSTMCell, RNNCell
+from .crf import ConditionalRandomField
 from .dropout import dropout
-from .encoder import Encoder, as_states, start_embedding
+from .encoder import Encoder, as_states, read_through, start_embedding
 from .layers import GRU, LSTM, RNN
 from .pooling import Pooling
 from .readout import cross_entropy
@@ -18,6 +19,7 @@ __all__ = [
     "LSTM",
     "RNN",
     "Attention",
+    "ConditionalRandomField",
     "Encoder",
     "GRUCell",
     "LSTMCell",
@@ -26,6 +28,7 @@ __all__ = [
     "as_states",
     "cross_entropy",
     "dropout",
+    "read_through",
     "recurrent_layers",
     "start_embedding",
     "start_recurrent",

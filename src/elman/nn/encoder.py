@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -35,18 +35,26 @@ class Encoder(nn.Module):
     def forward(self, ids: PackedSequence, rate: float, rng: torch.Generator) -> tuple[Tensor, list[States]]:
         """Return the outputs (T, B, D*H) and the last states of each layer, (D, B, H), of rows in packed order."""
         x = ids._replace(data=dropout(self.embedding(ids.data), rate, rng))
-        last = []
-        for layer in self.layers:
-            x, final = layer(x)
-            x = x._replace(data=dropout(x.data, rate, rng))
-            last.append(as_states(final))
-        return pad_packed_sequence(x)[0], last
+        outputs, last = read_through(self.layers, x, rate, rng)
+        return pad_packed_sequence(outputs)[0], last
 
     @torch.no_grad()
     def start(self) -> None:
         """Give it the weights that training starts from."""
         start_embedding(self.embedding)
         start_recurrent(self.layers)
+
+
+def read_through(
+    layers: Iterable[nn.Module], x: PackedSequence, rate: float, rng: torch.Generator
+) -> tuple[PackedSequence, list[States]]:
+    """Return the outputs of the top layer, (D*H) a token, and the last states of each, with dropout after every one."""
+    last = []
+    for layer in layers:
+        x, final = layer(x)
+        x = x._replace(data=dropout(x.data, rate, rng))
+        last.append(as_states(final))
+    return x, last
 
 
 @torch.no_grad()

@@ -16,12 +16,14 @@ from .ensemble import Ensemble, Prediction
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
 from .stack import state_from_bytes, state_to_bytes
+from .tagger import TaggerPredictor
 
-Predictor = LanguageModelPredictor | Seq2SeqPredictor | ClassifierPredictor
+Predictor = LanguageModelPredictor | Seq2SeqPredictor | ClassifierPredictor | TaggerPredictor
 PREDICTORS: dict[str, type[Predictor]] = {
     "lm": LanguageModelPredictor,
     "seq2seq": Seq2SeqPredictor,
     "classify": ClassifierPredictor,
+    "tag": TaggerPredictor,
 }
 
 
@@ -51,6 +53,7 @@ __all__ = [
     "LanguageModelPredictor",
     "Prediction",
     "Seq2SeqPredictor",
+    "TaggerPredictor",
     "load",
     "state_from_bytes",
     "state_to_bytes",

@@ -12,12 +12,16 @@ from elman.data.corpus import Corpus
 from elman.data.labelled_corpus import LabelledCorpus
 from elman.data.pair_corpus import PairCorpus
 from elman.data.readers import SourceRecord
+from elman.data.tagged_corpus import TaggedCorpus
 from elman.text.sides import RESERVED
 
 from .classifier import ClassifierPredictor
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
+from .tagger import TaggerPredictor
 
+MOST_TAGS = 60  # listed with their F1; the first ones of more
+TOKENS_TOLD = {"word": "tokens are what stands between spaces", "char": "every character is a token"}
 NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}  # of levels
 
 
@@ -162,6 +166,60 @@ print(model.predict_proba(["..."]))
 ```
 
 It knows these labels alone, and gives one of them to every text.
+"""
+
+
+def tagger_card(predictor: TaggerPredictor, valid: dict[str, Any], corpus: TaggedCorpus, speed: str) -> str:
+    """Return the text of a tagger's README.md; speed in words."""
+    config, text = predictor.config, predictor.text
+    ways = "both ways" if config.bidirectional else "one way"
+    spelled = f", {2 * config.character_size} numbers of its characters" if config.character_size else ""
+    chosen = "all of a sentence together (conditional random field)" if config.crf else "each by itself"
+    of_spans = f", F1 of spans {valid['span_f1']:.4f}" if "span_f1" in valid else ""
+    unknown = f"{valid['unknown_accuracy']:.4f} of {valid['unknown_words']:,}" if valid["unknown_words"] else "none"
+    tags = "".join(
+        f"| {_cell(label)} | {'' if f1 is None else format(f1, '.4f')} |\n"
+        for label, f1 in list(valid["f1"].items())[:MOST_TAGS]
+    )
+    return f"""# Tagger
+
+Gives each token of a sentence one of {len(predictor.labels):,} tags. Made with elman; runs without PyTorch.
+
+| | |
+|---|---|
+| cell | {config.num_layers} x {config.cell} {config.hidden_size}, {ways}, of {config.embedding_size} numbers a \
+word{spelled} |
+| tags | chosen {chosen} |
+| size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
+| speed | {speed} |
+| text | {TOKENS_TOLD[text.level]}; {len(predictor.words):,} words in the vocabulary, normalisation: {text.normalize} |
+| trained on | {corpus.train_part.count:,} sentences of {corpus.train_part.tokens:,} tokens |
+| held out | {valid["sentences"]:,} sentences of {valid["count"]:,} tokens: \
+accuracy {valid["accuracy"]:.4f}{of_spans}, loss {valid["loss"]:.4f} nats per token |
+| words never seen | accuracy {unknown} |
+
+| tag | F1, held out |
+|---|---|
+{tags}
+Read from:
+
+{_read_from(corpus.sources)}
+
+## Use
+
+```
+elman predict FOLDER sentences.txt
+elman evaluate FOLDER tagged.conllu
+```
+
+```python
+import elman
+
+model = elman.load("FOLDER")
+print(model.predict([["...", "..."]]))
+```
+
+It knows these tags alone, and gives one of them to every token.
 """
 
 

@@ -15,7 +15,7 @@ By the kernels, or NumPy over the cells. Padding is never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.data.corpus import TextConfig
 from elman.data.labelled_corpus import LabelledText
-from elman.data.padded import IdLists, pad_ids
+from elman.data.padded import IdLists, buckets, pad_ids
 from elman.errors import ConfigError, DataError, ModelError
 from elman.metrics import Confusion, Mean
 from elman.text import NORMALIZERS, Vocabulary
@@ -221,7 +221,7 @@ class ClassifierPredictor:
     def _read(self, lists: Sequence[Ids]) -> Array:
         """Return log probabilities (N, C) of texts as ids, in batches of about one length."""
         found = np.empty((len(lists), len(self.labels)), self._V.dtype)
-        for rows in _batches([len(ids) for ids in lists]):
+        for rows in buckets([len(ids) for ids in lists], BATCH_TOKENS):
             ids, lengths = pad_ids(IdLists.of([lists[row] for row in rows]), np.arange(len(rows)))
             found[rows] = log_softmax(self._pooled(ids, lengths) @ self._V.T + self._b)
         return found
@@ -235,15 +235,3 @@ class ClassifierPredictor:
         top = f"encoder.layers.{self.config.num_layers - 1}.h"
         endings = ("", "_reverse") if self.config.bidirectional else ("",)
         return self._pooling(outputs, np.concatenate([last[top + ending] for ending in endings], axis=1), lengths)
-
-
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Yield the rows of texts of about one length, BATCH_TOKENS of them and padding, or one text."""
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * max(1, lengths[row]) > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch

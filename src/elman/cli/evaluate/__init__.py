@@ -14,20 +14,35 @@ import typer
 from elman.errors import ConfigError, DataError
 
 from ..console import print_json
-from ..options import Json, Run, first_given
-from . import classifier, language_model, seq2seq
+from ..options import Json, Run, first_given, refuse_options_of_others
+from . import classifier, language_model, seq2seq, tagger
 
 MEASURES: dict[str, Callable[[Any, Path, dict[str, Any]], dict[str, Any]]] = {
     "lm": language_model.measured,
     "seq2seq": seq2seq.measured,
     "classify": classifier.measured,
+    "tag": tagger.measured,
+}
+TABLES: dict[str, Callable[[dict[str, Any]], None]] = {  # of metrics that are no single numbers
+    "classify": classifier.print_tables,
+    "tag": tagger.print_tables,
 }
 OPTIONS = {  # of a task, beside those of all
     "lm": (),
     "seq2seq": ("beam", "columns", "format", "target_file", "ensemble"),
     "classify": ("text", "label", "columns", "format"),
+    "tag": ("column", "words", "format"),
 }
-OF_DATA = ("encoding", "columns", "format", "target_file", "text", "label")  # that say how DATA is read
+OF_DATA = (
+    "encoding",
+    "columns",
+    "format",
+    "target_file",
+    "text",
+    "label",
+    "column",
+    "words",
+)  # that say how DATA is read
 
 
 def evaluate(
@@ -43,7 +58,10 @@ def evaluate(
         ),
     ] = None,
     format: Annotated[  # noqa: A002
-        str | None, typer.Option(metavar="NAME", help="seq2seq, classify: tsv, csv (classify) or jsonl.  [auto]")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="tsv or jsonl; classify: csv too; tag: conllu, columns, lines or jsonl.  [auto]"
+        ),
     ] = None,
     target_file: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="seq2seq: the targets, where DATA holds sources alone.")
@@ -53,6 +71,13 @@ def evaluate(
     ] = None,
     text: Annotated[str | None, typer.Option(metavar="NAME", help="classify: the column of texts.  [text]")] = None,
     label: Annotated[str | None, typer.Option(metavar="NAME", help="classify: the column of labels.  [label]")] = None,
+    column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="tag: the column of tags, or its number.  [upos, tags or the last]"),
+    ] = None,
+    words: Annotated[
+        str | None, typer.Option(metavar="NAME", help="tag: the column of tokens, or its number.  [form, tokens or 1]")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure a model: perplexity of a text, error rates of pairs, accuracy of decisions."""
@@ -60,11 +85,7 @@ def evaluate(
     from elman.runtime import load
 
     predictor = load(run)
-    own = OPTIONS[predictor.task]
-    for task, names in OPTIONS.items():
-        if flag := first_given([name for name in names if name not in own], options):
-            given = "language model" if predictor.task == "lm" else f"model of {predictor.task}"
-            raise ConfigError(f"{flag} is for {task}, given a {given}")
+    refuse_options_of_others(predictor.task, OPTIONS, options)
     if not data and (flag := first_given(OF_DATA, options)):
         raise ConfigError(f"{flag} says how DATA is read, and none is given", hint=f"elman evaluate {run} DATA")
     try:
@@ -75,10 +96,10 @@ def evaluate(
         print_json(metrics)
         return
     for name, value in metrics.items():
-        if not isinstance(value, dict):
+        if value is not None and not isinstance(value, dict):
             print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value}")
-    if predictor.task == "classify":
-        classifier.print_tables(metrics)
+    if predictor.task in TABLES:
+        TABLES[predictor.task](metrics)
 
 
 __all__ = ["evaluate"]

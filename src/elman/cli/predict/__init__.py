@@ -3,12 +3,15 @@
 Lines are read and answered in chunks, in order, so a file larger than memory is no trouble; on a terminal, one by one.
 A line that cannot be read gives an empty line, a message with its number, and exit code 3 at the end; the rest is done.
 Line ends and tabs that a model writes are shown as spaces; --json has them as they are. What differs from task to task
-is in a job, one file each: it answers chunks of lines. Of a line with tabs, the first column is the source of seq2seq.
+is in a job, one file each: it answers chunks of lines, and in the end what it held back. Of a line with tabs, the first
+column is the source of seq2seq and the sentence of tag.
 """
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,15 +20,21 @@ import typer
 from elman.errors import ConfigError
 
 from ..console import print_json, printable
-from ..options import Json, Run, first_given
+from ..options import Json, Run, refuse_options_of_others
 from .classifier import ClassifierJob
-from .lines import Lines
+from .lines import Answer, Lines
 from .seq2seq import Seq2SeqJob
+from .tagger import TaggerJob
 
-JOBS: dict[str, type[ClassifierJob] | type[Seq2SeqJob]] = {"seq2seq": Seq2SeqJob, "classify": ClassifierJob}
-OPTIONS = {  # of one task alone
+JOBS: dict[str, type[ClassifierJob] | type[Seq2SeqJob] | type[TaggerJob]] = {
+    "seq2seq": Seq2SeqJob,
+    "classify": ClassifierJob,
+    "tag": TaggerJob,
+}
+OPTIONS = {  # of a task, beside those of all
     "seq2seq": ("beam", "n_best", "length_penalty", "attention", "ensemble"),
     "classify": ("probabilities", "explain"),
+    "tag": ("probabilities", "format"),
 }
 
 
@@ -52,11 +61,21 @@ def predict(
         list[Path] | None, typer.Option(metavar="RUN", help="seq2seq: average with this model too; repeatable.")
     ] = None,
     probabilities: Annotated[
-        bool | None, typer.Option("--probabilities", help="classify: print LABEL TAB PROBABILITY, likeliest first.")
+        bool | None,
+        typer.Option(
+            "--probabilities",
+            help="classify: print LABEL TAB PROBABILITY, likeliest first.  tag: the probability of each tag.",
+        ),
     ] = None,
     explain: Annotated[
         bool | None,
         typer.Option("--explain", help="classify: the decision after every token, and each token's share in it."),
+    ] = None,
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(
+            metavar="NAME", help="tag: lines (a sentence a line), conllu, columns (a token a line) or jsonl.  [auto]"
+        ),
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the text.")] = None,
     as_json: Json = False,
@@ -69,25 +88,26 @@ def predict(
     if predictor.task not in JOBS:
         hint = f'elman generate {run} --prompt "..."'
         raise ConfigError("a language model continues text, and turns nothing into something else", hint=hint)
-    for task, names in OPTIONS.items():
-        if task != predictor.task and (flag := first_given(names, options)):
-            raise ConfigError(f"{flag} is for {task}, given a model of {predictor.task}")
+    refuse_options_of_others(predictor.task, OPTIONS, options)
     lines = Lines(data, encoding)
     job = JOBS[predictor.task](predictor, lines, options)
-    shown = printable if sys.stdout.isatty() else str
     predictions: list[dict[str, Any]] = []
-    for chunk in lines.chunks():
-        for answer in job.answers(chunk):
-            if as_json:
-                predictions.append(answer.as_json)
-                continue
-            for line in answer.lines:
-                sys.stdout.write(shown(line) + "\n")
-        sys.stdout.flush()
-    job.finish()
+    for answers in itertools.chain(map(job.answers, lines.chunks()), (finish() for finish in (job.finish,))):
+        if as_json:
+            predictions += [answer.as_json for answer in answers]
+        else:
+            _write(answers)
     if as_json:
         print_json({"task": predictor.task, "count": len(predictions), "predictions": predictions})
     raise typer.Exit(lines.close())
+
+
+def _write(answers: Iterable[Answer]) -> None:
+    shown = printable if sys.stdout.isatty() else str
+    for answer in answers:
+        for line in answer.lines:
+            sys.stdout.write(shown(line) + "\n")
+    sys.stdout.flush()
 
 
 __all__ = ["predict"]

@@ -50,8 +50,9 @@ class ClassifierJob:
                 shown = [*shown, *_as_lines(explanation)]
             yield Answer(shown, told)
 
-    def finish(self) -> None:
+    def finish(self) -> Iterator[Answer]:
         """Nothing is left to do."""
+        yield from ()
 
 
 def _as_json(explanation: Explanation) -> list[dict[str, Any]]:

@@ -62,13 +62,14 @@ class Seq2SeqJob:
                 told["error"] = wrongs[number]
             yield Answer(self._as_lines(number, best), told)
 
-    def finish(self) -> None:
+    def finish(self) -> Iterator[Answer]:
         """Write the attention that was asked for."""
         from elman.checkpoint import disk_errors_told
 
         if self._attention is not None:
             with disk_errors_told(self._attention):
                 self._attention.write_text(json.dumps(self._alignments, ensure_ascii=False), "utf-8")
+        yield from ()
 
     def _align(self, number: int, source: str, target: str) -> None:
         alignment = self._predictor.align(source, target)

@@ -9,10 +9,12 @@ from .classifier import classify
 from .language_model import lm
 from .running import resume
 from .seq2seq import seq2seq
+from .tagger import tag
 
 app = typer.Typer(help="Train a model on your own file.", no_args_is_help=True, rich_markup_mode=None)
 app.command("lm")(lm)
 app.command("seq2seq")(seq2seq)
 app.command("classify")(classify)
+app.command("tag")(tag)
 
-__all__ = ["FLAGS", "app", "classify", "lm", "resume", "seq2seq"]
+__all__ = ["FLAGS", "app", "classify", "lm", "resume", "seq2seq", "tag"]

@@ -99,8 +99,17 @@ def _told_classify(valid: dict[str, Any], run: str) -> tuple[str, str]:
     )
 
 
+def _told_tag(valid: dict[str, Any], run: str) -> tuple[str, str]:
+    of_spans = f", F1 of spans {valid['span_f1']:.4f}" if "span_f1" in valid else ""
+    return (
+        f"{valid['accuracy']:.2%} of {valid['count']:,} tags right{of_spans}",
+        f"elman predict {run} sentences.txt   or   elman evaluate {run} tagged.conllu",
+    )
+
+
 _TOLD: dict[str, Callable[[dict[str, Any], str], tuple[str, str]]] = {
     "lm": _told_lm,
     "seq2seq": _told_seq2seq,
     "classify": _told_classify,
+    "tag": _told_tag,
 }

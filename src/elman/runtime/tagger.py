@@ -1,0 +1,319 @@
+"""The tagger at work: a tag for each token of a sentence, from a model folder alone.
+
+    x_t        = [ words[w_t] ; last outputs of the characters of token t, read forwards and backwards ]
+    h_1 .. h_T = layers(x_1 .. x_T)                       outputs of both directions, or of one
+    e_t        = V h_t + b
+    p(y_t)     = softmax(e_t)                             each tag by itself, or
+    p(y)       = by a conditional random field (crf.py)   all tags of a sentence together
+
+Words beside characters: Ling et al. (2015), Plank, Sogaard and Goldberg (2016). A word that training never saw is
+`<unk>`, and its characters tell what it is. A token that is spelled as another is read once. By the kernels, or NumPy
+over the cells. Padding is never read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.cells.readout import log_softmax
+from elman.checkpoint import ModelFolder, Tensors
+from elman.data.padded import IdLists, buckets, pad_ids
+from elman.data.records import listed
+from elman.data.tagged_corpus import TaggedSentence, TokenConfig
+from elman.errors import ConfigError, DataError, ModelError
+from elman.metrics import Confusion, Mean, SpanScores
+from elman.text import Vocabulary
+from elman.text.spans import follow, spans
+
+from .crf import ConditionalRandomField
+from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
+from .stack import Stack, State, take
+from .tagger_config import TaggerConfig
+
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+Sentence = str | Sequence[str]  # as text, to be cut, or as tokens
+Given = tuple[Sequence[str], Sequence[str]]  # the tokens of a sentence and their tags
+
+BATCH_TOKENS = 1 << 14  # read together, padding counted
+BATCH_PATHS = 1 << 24  # pairs of labels that a conditional random field weighs at once
+CRF = "crf.step"  # what has been read, in a state: log p of the tags of the last token
+
+
+class TaggerPredictor:
+    """A trained tagger."""
+
+    task = "tag"
+
+    def __init__(
+        self,
+        config: TaggerConfig,
+        text: TokenConfig,
+        words: Vocabulary,
+        characters: Vocabulary,
+        labels: Sequence[str],
+        tensors: Tensors,
+        card: str = "",
+    ) -> None:
+        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.words, self.characters, self.labels = words, characters, tuple(labels)
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ModelError("expected two labels or more, all different", where="vocabulary.json")
+        self._number = {label: i for i, label in enumerate(self.labels)}
+        C, N, cell = len(self.labels), config.output_size, config.build_cell()
+        self._embedding = take(tensors, "words.weight", (len(words), config.embedding_size))
+        self._speller: Stack | None = None
+        if config.character_size:
+            E = config.character_embedding_size
+            embedding = take(tensors, "characters.embedding.weight", (len(characters), E))
+            sizes = [config.character_size]
+            self._speller = Stack(cell, tensors, E, sizes, embedding, prefix="characters.", bidirectional=True)
+        sizes = [config.hidden_size] * config.num_layers
+        self._stack = Stack(cell, tensors, config.input_size, sizes, bidirectional=config.bidirectional)
+        self._V = take(tensors, "readout.weight", (C, N))
+        self._b = take(tensors, "readout.bias", (C,))
+        self._crf: ConditionalRandomField | None = None
+        if config.crf:
+            self._crf = ConditionalRandomField(tensors, C, follow(self.labels, config.scheme))
+
+    @classmethod
+    def from_folder(cls, model: ModelFolder, *, where: Path) -> TaggerPredictor:
+        """Build the predictor from what a model folder holds."""
+        config = config_of(model, "model", TaggerConfig, where=where)
+        text = config_of(model, "text", TokenConfig, where=where)
+        words, characters = (vocabulary_of(model, name, where=where) for name in ("words", "characters"))
+        labels = model.vocabularies.get("labels", [])
+        with damage_told(where):
+            return cls(config, text, words, characters, labels, model.tensors, model.card)
+
+    @property
+    def num_parameters(self) -> int:
+        """The number of weights."""
+        return weight_count(self.tensors)
+
+    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
+        """Write a model folder, with a new card or the one that the model came with.
+
+        A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
+        """
+        write_predictor(
+            path,
+            task=self.task,
+            model=self.config,
+            text=self.text,
+            tensors=self.tensors,
+            vocabularies={"words": self.words.tokens, "characters": self.characters.tokens, "labels": self.labels},
+            card=card or self.card,
+            replace=replace,
+        )
+
+    def tokens(self, sentence: Sentence) -> list[str]:
+        """Return the tokens of a sentence: those given, or what its text is cut into."""
+        return self.text.cut(sentence) if isinstance(sentence, str) else list(sentence)
+
+    def unknown(self, tokens: Iterable[str]) -> list[str]:
+        """Return what the model does not know of tokens: characters, or words of a model that reads no characters."""
+        if self._speller:
+            return [each for each in dict.fromkeys("".join(tokens)) if each not in self.characters]
+        return [each for each in dict.fromkeys(tokens) if self.text.word(each) not in self.words]
+
+    def predict(self, sentences: Iterable[Sentence]) -> list[list[str]]:
+        """Return the tag of each token of each sentence; a sentence is a list of tokens, or text that is cut."""
+        found: dict[int, list[str]] = {}
+        given = self._listed(sentences)
+        for rows, emissions, lengths in self._batches(given):
+            for row, path in zip(rows, self._decided(emissions, lengths), strict=True):
+                found[row] = [self.labels[i] for i in path]
+        return [found.get(row, []) for row in range(len(given))]
+
+    def predict_proba(self, sentences: Iterable[Sentence]) -> list[Array]:
+        """Return the probabilities (T, C) of each sentence's tags, in the order of `labels`, each tag by itself."""
+        given = self._listed(sentences)
+        found = [np.empty((0, len(self.labels)), self._V.dtype) for _ in given]
+        for rows, emissions, lengths in self._batches(given):
+            p = self._crf.marginals(emissions, lengths) if self._crf else np.exp(log_softmax(emissions))
+            for row, length, each in zip(rows, lengths, p, strict=True):
+                found[row] = each[:length]
+        return found
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Return the state before any token, of a model that reads one way; another is a ConfigError."""
+        if self.config.bidirectional:
+            hint = "train with --no-bidirectional to tag a stream"
+            raise ConfigError("the model reads both ways, so it must have read all of a sentence", hint=hint)
+        state = self._stack.initial_state(batch_size)
+        return state if self._crf is None else {**state, CRF: np.full((batch_size, len(self.labels)), np.nan, "f4")}
+
+    def step(self, inputs: Sequence[str], state: State) -> tuple[Array, State]:
+        """Return the log probabilities (B, C) of the tags of a token for each row, and the next state.
+
+        They are of what was read so far: with a conditional random field, of the tags of all tokens before.
+        """
+        outputs, after = self._stack.run(self._read(list(inputs))[:, None], {k: state[k] for k in state if k != CRF})
+        emissions = outputs[:, 0] @ self._V.T + self._b
+        if self._crf is None:
+            return log_softmax(emissions), after
+        begins = np.isnan(state[CRF]).any(1, keepdims=True)
+        before = np.where(begins, 0.0, state[CRF]).astype(emissions.dtype)
+        log_p = np.where(begins, self._crf.start(emissions), self._crf.step(before, emissions))
+        return log_p, {**after, CRF: log_p}
+
+    def evaluate(self, examples: Iterable[TaggedSentence] | Iterable[Given]) -> dict[str, Any]:
+        """Return loss a token, accuracy, that of unknown words, F1 of each tag; of spans precision, recall and F1.
+
+        Examples, or (tokens, tags).
+        """
+        items = [each if isinstance(each, TaggedSentence) else TaggedSentence(*map(tuple, each)) for each in examples]
+        items = [each for each in items if each.tokens]
+        if not items:
+            raise DataError("no sentences to score, expected at least one", hint="give tokens and their tags")
+        self._check_tags(items)
+        scores = self._scored(items)
+        f1 = zip(self.labels, scores.confusion.f1, strict=True)
+        return {
+            "task": self.task,
+            "count": scores.loss.count,
+            "sentences": len(items),
+            "loss": scores.loss.value,
+            "accuracy": scores.confusion.accuracy,
+            "unknown_words": scores.unknown.count,
+            "unknown_accuracy": scores.unknown.value if scores.unknown.count else None,
+            **self._told_spans(scores.spans),
+            "f1": {label: None if np.isnan(value) else float(value) for label, value in f1},
+        }
+
+    def measure(self, examples: Sequence[TaggedSentence]) -> dict[str, float]:
+        """Return loss, accuracy and, of spans, F1."""
+        scores = self._scored(examples)
+        of_spans = {} if self.config.scheme == "none" else {"span_f1": scores.spans.f1}
+        return {"loss": scores.loss.value, "accuracy": scores.confusion.accuracy, **of_spans}
+
+    def _told_spans(self, scores: SpanScores) -> dict[str, float]:
+        if self.config.scheme == "none":
+            return {}
+        return {"span_precision": scores.precision, "span_recall": scores.recall, "span_f1": scores.f1}
+
+    def _check_tags(self, items: Sequence[TaggedSentence]) -> None:
+        for number, item in enumerate(items, 1):
+            if len(item.tokens) != len(item.tags):
+                told = f"sentence {number} has {len(item.tokens)} tokens and {len(item.tags)} tags"
+                raise DataError(f"{told}, expected as many of each")
+            strange = next((tag for tag in item.tags if tag not in self._number), None)
+            if strange is not None:
+                hint = f"expected one of {listed(self.labels)}"
+                raise DataError(f"the model knows no tag {strange!r} (sentence {number})", hint=hint)
+
+    def _scored(self, items: Sequence[TaggedSentence]) -> _Scores:
+        """Compare with what is expected, batch by batch."""
+        C = len(self.labels)
+        scores = _Scores(Mean(), Confusion(np.zeros((C, C), np.int64)), Mean(), SpanScores())
+        for rows, emissions, lengths in self._batches([each.tokens for each in items]):
+            batch = [items[row] for row in rows]
+            expected = [np.array([self._number[tag] for tag in each.tags], np.int64) for each in batch]
+            found = self._decided(emissions, lengths)
+            labels, decided = np.concatenate(expected), np.concatenate(found)
+            padded, _ = pad_ids(IdLists.of(expected), np.arange(len(expected)))
+            loss = Mean(self._loss(emissions, lengths, padded), len(labels))
+            is_unknown = np.array([self.text.word(token) not in self.words for each in batch for token in each.tokens])
+            unknown = Mean(float((labels == decided)[is_unknown].sum()), int(is_unknown.sum()))
+            scores += _Scores(loss, Confusion.of(labels, decided, C), unknown, self._span_scores(batch, found))
+        return scores
+
+    def _span_scores(self, batch: Sequence[TaggedSentence], found: Sequence[Ids]) -> SpanScores:
+        total = SpanScores()
+        if self.config.scheme != "none":
+            for each, path in zip(batch, found, strict=True):
+                total += SpanScores.of(spans([self.labels[i] for i in path]), spans(each.tags))
+        return total
+
+    def _loss(self, emissions: Array, lengths: Ids, labels: Ids) -> float:
+        """Return the loss in nats, summed over the tokens of rows (B, T) that end at their lengths."""
+        if self._crf:
+            return -float(self._crf.log_probability(emissions, lengths, labels).sum(dtype=np.float64))
+        inside = np.arange(labels.shape[1]) < lengths[:, None]
+        log_p = np.take_along_axis(log_softmax(emissions), labels[:, :, None], 2)[:, :, 0]
+        return -float(log_p[inside].sum(dtype=np.float64))
+
+    def _decided(self, emissions: Array, lengths: Ids) -> list[Ids]:
+        """Return the labels of each row, of its length."""
+        if self._crf:
+            return self._crf.best_paths(emissions, lengths)
+        best = emissions.argmax(2)
+        return [each[:length] for each, length in zip(best, lengths, strict=True)]
+
+    def _batches(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[list[int], Array, Ids]]:
+        """Yield rows of sentences of about one length, their emissions (B, T, C) and lengths (B,); none of no token."""
+        most_rows = max(1, BATCH_PATHS // len(self.labels) ** 2) if self._crf else len(sentences)
+        for rows in buckets([len(each) for each in sentences], BATCH_TOKENS, most_rows):
+            lengths = np.array([len(sentences[row]) for row in rows], np.int64)
+            if not lengths[0]:
+                rows, lengths = [row for row in rows if sentences[row]], lengths[lengths > 0]
+            if not rows:
+                continue
+            inside = np.arange(lengths.max()) < lengths[:, None]
+            x = np.zeros((*inside.shape, self.config.input_size), self._V.dtype)
+            x[inside] = self._read([token for row in rows for token in sentences[row]])
+            outputs, _ = self._stack.run(x, self._stack.initial_state(len(rows)), lengths)
+            yield rows, outputs @ self._V.T + self._b, lengths
+
+    def _read(self, tokens: Sequence[str]) -> Array:
+        """Return what the layers read (N, I) of tokens (N,); those that are spelled alike are read once."""
+        number: dict[str, int] = {}
+        forms = np.array([number.setdefault(token, len(number)) for token in tokens], np.int64)
+        x = self._embedding[self.words.encode(map(self.text.word, number))]
+        if self._speller:
+            x = np.concatenate([x, self._spelled(list(number))], axis=1)
+        found: Array = x[forms]
+        return found
+
+    def _spelled(self, forms: Sequence[str]) -> Array:
+        """Return the last outputs (N, 2 H) of the characters of tokens, forwards and backwards."""
+        assert self._speller is not None
+        found = np.zeros((len(forms), 2 * self.config.character_size), self._V.dtype)
+        for rows in buckets([len(form) for form in forms], BATCH_TOKENS, len(forms)):
+            ids, lengths = pad_ids(IdLists.of(self.characters.encode(forms[row]) for row in rows), np.arange(len(rows)))
+            if not ids.shape[1]:
+                continue  # tokens of nothing
+            _, last = self._speller.run(ids, self._speller.initial_state(len(rows)), lengths)
+            ends = (last[f"characters.layers.0.h{ending}"] for ending in ("", "_reverse"))
+            found[rows] = np.concatenate(list(ends), axis=1)
+        return found
+
+    def _listed(self, sentences: Iterable[Sentence]) -> list[list[str]]:
+        """Return the tokens of each sentence; what is none is a DataError."""
+        if isinstance(sentences, str):
+            raise DataError(f"one text, {sentences[:40]!r}, expected several sentences", hint="give a list: [sentence]")
+        found = []
+        for number, sentence in enumerate(sentences):
+            given: Any = sentence
+            tokens = self.tokens(given) if isinstance(given, str | list | tuple) or hasattr(given, "tolist") else None
+            if tokens is None or not all(isinstance(token, str) for token in tokens):
+                told = f"sentence {number} is {given!r}, expected a text or a list of tokens"
+                raise DataError(told, hint="leave out what is missing")
+            found.append(tokens)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """What is measured, on its way."""
+
+    loss: Mean
+    confusion: Confusion
+    unknown: Mean  # right tags of words that training never saw
+    spans: SpanScores
+
+    def __add__(self, other: _Scores) -> _Scores:
+        return _Scores(
+            self.loss + other.loss,
+            self.confusion + other.confusion,
+            self.unknown + other.unknown,
+            self.spans + other.spans,
+        )

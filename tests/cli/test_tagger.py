@@ -1,0 +1,186 @@
+"""A tagger from the command line: from a user's file to tags, and plain words where it cannot be."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Command
+from .test_cli import only_json
+
+TINY = ("--steps", "60", "--hidden", "12", "--characters", "6", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
+TAGS = {"the": "DET", "a": "DET", "cat": "NOUN", "dog": "NOUN", "sees": "VERB", "hears": "VERB"}
+SENTENCES = [
+    [first, one, verb, second, other, str(n)]
+    for n in range(4)
+    for first, second in (("the", "a"), ("a", "the"))
+    for one, other in (("cat", "dog"), ("dog", "cat"))
+    for verb in ("sees", "hears")
+]
+KEYS = {"task", "count", "sentences", "loss", "accuracy", "unknown_words", "unknown_accuracy", "f1"}
+
+
+def conllu(sentences: list[list[str]]) -> str:
+    """Sentences as CoNLL-U, a number a NUM."""
+    lines = []
+    for tokens in sentences:
+        lines += [f"{i}\t{token}\t_\t{TAGS.get(token, 'NUM')}" + 6 * "\t_" for i, token in enumerate(tokens, 1)] + [""]
+    return "\n".join(["# newdoc", *lines]) + "\n"
+
+
+@pytest.fixture(scope="session")
+def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tagged") / "cats.conllu"
+    path.write_text(conllu(SENTENCES), "utf-8")
+    return path
+
+
+@pytest.fixture
+def run(command: Command, treebank: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    assert command("train", "tag", treebank, "-o", folder, *TINY).code == 0
+    return folder
+
+
+def told(done: Any) -> dict[str, Any]:
+    result: dict[str, Any] = only_json(done.out)
+    return result
+
+
+def test_from_a_file_to_tags(command: Command, run: Path, treebank: Path, tmp_path: Path) -> None:
+    config = (run / "config.toml").read_text()
+    assert 'task = "tag"' in config
+    assert 'level = "word"' in config
+    assert "crf = false" in config
+    (tmp_path / "new.txt").write_text("the dog sees\n\na cat\n", "utf-8")
+    done = command("predict", run, tmp_path / "new.txt")
+    blocks = done.out.split("\n\n")
+    assert [line.split("\t") for line in blocks[0].splitlines()] == [[w, TAGS[w]] for w in ("the", "dog", "sees")]
+    assert blocks[1].splitlines() == ["", "a\tDET", "cat\tNOUN"]
+    assert done.code == 3
+    assert f"{tmp_path / 'new.txt'}:2: empty, expected a sentence" in done.err
+    measured = told(command("evaluate", run, treebank, "--json"))
+    assert set(measured) == KEYS
+    assert (measured["count"], measured["sentences"]) == (6 * len(SENTENCES), len(SENTENCES))
+    assert measured["accuracy"] > 0.9
+    shown = command("evaluate", run, treebank).out
+    assert f"accuracy            {measured['accuracy']:.4f}" in shown
+    assert f"VERB   {measured['f1']['VERB']:.4f}" in shown
+
+
+def test_training_tells_what_it_came_to(command: Command, treebank: Path, tmp_path: Path) -> None:
+    done = command("train", "tag", treebank, "-o", tmp_path / "run", *TINY, "--json")
+    result = told(done)
+    assert set(result) == {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert set(result["valid"]) == KEYS
+    assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
+    assert "29 sentences of 174 tokens to train on, 3 held out; 11 different words, 4 tags" in done.err
+    assert "1 x lstm 12, both ways, of 96 numbers a word and 12 of its characters" in done.err
+    assert "tags right" in command("resume", tmp_path / "run").err
+
+
+def test_every_form_of_sentences_is_tagged_alike(command: Command, run: Path, tmp_path: Path) -> None:
+    sentences = [["the", "dog"], ["a", "cat", "hears"]]
+    forms = {
+        "lines": "the dog\na cat hears\n",
+        "tagged": "the dog\tDET NOUN\na cat hears\tDET NOUN VERB\n",
+        "jsonl": "".join(json.dumps({"tokens": tokens}) + "\n" for tokens in sentences),
+        "conllu": conllu(sentences),
+        "columns": "the\tx\ndog\tx\n\n\na\tx\ncat\tx\nhears\tx",
+    }
+    found = {}
+    for name, content in forms.items():
+        (tmp_path / name).write_text(content)
+        words = ["--format", "columns"] if name == "columns" else []
+        done = command("predict", run, tmp_path / name, "--probabilities", *words)
+        assert done.code == 0, done.err
+        found[name] = done.out
+        as_json = told(command("predict", run, tmp_path / name, "--probabilities", "--json", *words))
+        assert [each["tokens"] for each in as_json["predictions"]] == sentences
+        rows = [line.split("\t") for line in done.out.splitlines() if line]
+        assert [tag for _, tag, _ in rows] == [tag for each in as_json["predictions"] for tag in each["tags"]]
+        shares = [p for each in as_json["predictions"] for p in each["probabilities"]]
+        assert [float(p) for _, _, p in rows] == pytest.approx(shares, abs=1e-4)
+    assert len(set(found.values())) == 1
+
+
+def test_a_broken_sentence_is_told_and_the_rest_is_done(command: Command, run: Path, tmp_path: Path) -> None:
+    good = conllu([["the", "dog"]])
+    (tmp_path / "some.conllu").write_text(good + "1\tcat\n\n" + good.replace("# newdoc\n", ""))
+    done = command("predict", run, tmp_path / "some.conllu")
+    assert done.code == 3
+    assert f"{tmp_path / 'some.conllu'}:5: line 5 has 2 columns, expected ten, separated by tabs" in done.err
+    assert done.out == "the\tDET\ndog\tNOUN\n\n\nthe\tDET\ndog\tNOUN\n\n"
+    (tmp_path / "some.jsonl").write_text('{"tokens": ["the"]}\n{"tokens": "the"}\nno\n')
+    done = command("predict", run, tmp_path / "some.jsonl", "--json")
+    assert [each.get("tags") for each in told(done)["predictions"]] == [["DET"], None, None]
+    assert 'some.jsonl:2: expected {"tokens": ["..."]}' in done.err
+    assert "some.jsonl:3: is not JSON" in done.err
+
+
+def test_chinese_characters_just_work(command: Command, tmp_path: Path) -> None:
+    readings = [("银行", "yín háng"), ("行走", "xíng zǒu"), ("走银", "zǒu yín"), ("行行", "háng xíng")] * 8
+    lines = [f"{phrase}{'了' * (i % 3)}\t{tags}{' le' * (i % 3)}" for i, (phrase, tags) in enumerate(readings)]
+    (tmp_path / "pinyin.tsv").write_text("\n".join(lines), "utf-8")
+    done = command("train", "tag", tmp_path / "pinyin.tsv", "-o", tmp_path / "run", *TINY)
+    assert done.code == 0, done.err
+    assert 'level = "char"' in (tmp_path / "run" / "config.toml").read_text()
+    (tmp_path / "new.txt").write_text("银 行\n走\n", "utf-8")
+    tagged = command("predict", tmp_path / "run", tmp_path / "new.txt").out
+    assert [line.split("\t")[0] for line in tagged.splitlines()] == ["银", "行", "", "走", ""]
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "code", "expected"),
+    [
+        ("a X\nb\n", [], 3, "bad.txt:2: has one column, expected 2 as in the lines before"),
+        ("# x\n1\ta\n", [], 3, "bad.txt:2: has 2 columns, expected ten"),
+        ("a X\nb X\n\nc X\n", [], 3, "bad.txt: all tokens have the tag 'X', expected two tags or more"),
+        ("\n\n", [], 3, "bad.txt: holds no sentences"),
+        ("a\0b", [], 3, "bad.txt: is not text"),
+        ("a X\n", ["--column", "pos"], 2, "--column: given 'pos', expected the number of a column, from 1"),
+        ("a X\n", ["--level", "byte"], 2, "data.level (--level): given 'byte', expected word or char"),
+        ("a X\n", ["--format", "xml"], 2, "data.format (--format)"),
+        ("a X\n", ["--characters", "-1"], 2, "model.character_size (--characters)"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
+    command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.txt").write_text(content)
+    done = command("train", "tag", tmp_path / "bad.txt", "-o", tmp_path / "run", *TINY[2:4], "--steps", "2", *words)
+    assert expected in done.err
+    assert done.code == code
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.txt"]
+
+
+def test_a_tag_that_training_never_saw_is_told_with_its_place(
+    command: Command, run: Path, treebank: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "valid.conllu").write_text(conllu([["the", "cat"]]).replace("NOUN", "INTJ"))
+    words = ["-o", tmp_path / "other", "--valid", tmp_path / "valid.conllu", *TINY]
+    done = command("train", "tag", treebank, *words)
+    assert done.code == 3
+    assert "valid.conllu:3: the tag 'INTJ' is never seen in training; expected one of DET, NOUN, NUM, VERB" in done.err
+    assert not (tmp_path / "other").exists()
+    done = command("evaluate", run, tmp_path / "valid.conllu")
+    assert done.code == 3
+    assert "valid.conllu:3: the model knows no tag 'INTJ'; expected one of DET, NOUN, NUM, VERB" in done.err
+
+
+def test_a_tagger_is_asked_for_what_it_can_do(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_text("cat\n")
+    for words, expected in (
+        (["predict", run, tmp_path / "new.txt", "--beam", "2"], "--beam is for seq2seq, given a model of tag"),
+        (["predict", run, tmp_path / "new.txt", "--explain"], "--explain is for classify"),
+        (["predict", run, tmp_path / "new.txt", "--format", "xml"], "--format: given 'xml', expected lines, jsonl"),
+        (["evaluate", run, "--column", "xpos"], "--column says how DATA is read, and none is given"),
+        (["evaluate", run, tmp_path / "new.txt", "--label", "a"], "--label is for classify, given a model of tag"),
+        (["generate", run], "a model of tag continues nothing; elman predict"),
+    ):
+        done = command(*words)
+        assert done.code == 2, words
+        assert expected in done.err

@@ -1,0 +1,142 @@
+"""The conditional random field at work: sums over all paths, tried one by one; nn's is the same, with derivatives."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+import elman.nn
+from elman.runtime.crf import FORBIDDEN, ConditionalRandomField
+from elman.text.spans import Follow, follow
+
+LABELS = ("B-X", "I-X", "O")
+LENGTHS = np.array([4, 1, 3])
+Array = npt.NDArray[np.float64]
+
+
+def tensors(seed: int = 0, scale: float = 1.0) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    shapes = {"crf.transitions": (3, 3), "crf.start": (3,), "crf.end": (3,)}
+    return {name: scale * rng.normal(size=shape) for name, shape in shapes.items()}
+
+
+def paths(row: Array, weights: dict[str, Array], allowed: Follow) -> dict[tuple[int, ...], float]:
+    """The score of every path through emissions (T, C) that is allowed."""
+    A, start, end = (weights[f"crf.{name}"] for name in ("transitions", "start", "end"))
+    found = {}
+    for path in itertools.product(range(3), repeat=len(row)):
+        pairs = list(itertools.pairwise(path))
+        if allowed.first[path[0]] and allowed.last[path[-1]] and all(allowed.after[pair] for pair in pairs):
+            of_tokens = sum(row[t, j] for t, j in enumerate(path))
+            found[path] = float(start[path[0]] + of_tokens + sum(A[pair] for pair in pairs) + end[path[-1]])
+    return found
+
+
+@pytest.fixture(params=["bio", "none"])
+def allowed(request: pytest.FixtureRequest) -> Follow:
+    return follow(LABELS, request.param)
+
+
+@pytest.fixture
+def emissions() -> Array:
+    return 2.0 * np.random.default_rng(7).normal(size=(3, 4, 3))
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_the_partition_function_is_the_sum_over_all_paths(allowed: Follow, emissions: Array, scale: float) -> None:
+    weights = tensors(scale=scale)
+    found = ConditionalRandomField(weights, 3, allowed).log_partition(scale * emissions, LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        scores = np.array(list(paths(scale * emissions[row, :length], weights, allowed).values()))
+        assert found[row] == pytest.approx(np.logaddexp.reduce(scores), rel=1e-12)
+
+
+def test_probabilities_of_paths_and_of_single_tags_are_those_of_all_paths(allowed: Follow, emissions: Array) -> None:
+    weights = tensors()
+    field = ConditionalRandomField(weights, 3, allowed)
+    marginals = field.marginals(emissions, LENGTHS)
+    best = field.best_paths(emissions, LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        scores = paths(emissions[row, :length], weights, allowed)
+        total = np.logaddexp.reduce(list(scores.values()))
+        expected = np.zeros((length, 3))
+        for path, score in scores.items():
+            expected[np.arange(length), path] += np.exp(score - total)
+            labels = np.zeros((3, 4), np.int64)
+            labels[row, :length] = path
+            found = field.log_probability(emissions, LENGTHS, labels)[row]
+            assert found == pytest.approx(score - total, rel=1e-10)
+        np.testing.assert_allclose(marginals[row, :length], expected, rtol=1e-10, atol=1e-15)
+        assert tuple(best[row]) == max(scores, key=scores.__getitem__)
+
+
+def test_step_by_step_it_knows_what_was_read_so_far(emissions: Array) -> None:
+    weights = tensors()
+    weights["crf.end"][:] = 0.0
+    field = ConditionalRandomField(weights, 3, follow(LABELS, "bio"))
+    log_p = field.start(emissions[:, 0])
+    for t in range(4):
+        log_p = field.step(log_p, emissions[:, t]) if t else log_p
+        expected = field.marginals(emissions[:, : t + 1], np.full(3, t + 1))[:, t]
+        np.testing.assert_allclose(np.exp(log_p), expected, rtol=1e-10, atol=1e-15)
+
+
+def test_a_sentence_that_no_path_goes_through_has_a_best_one_still() -> None:
+    allowed = follow(("B-X", "E-X", "O"), "bioes")
+    field = ConditionalRandomField(tensors(), 3, allowed._replace(first=np.array([True, False, False])))
+    emissions = np.random.default_rng(0).normal(size=(1, 1, 3)).astype(np.float32)
+    (path,) = field.best_paths(emissions, np.array([1]))
+    assert path.shape == (1,)
+    assert np.isfinite(field.marginals(emissions, np.array([1]))).all()
+    assert np.isfinite(field.log_partition(emissions, np.array([1]))).all()
+
+
+def network(weights: dict[str, Array], allowed: Follow) -> elman.nn.ConditionalRandomField:
+    module = elman.nn.ConditionalRandomField(allowed).double()
+    with torch.no_grad():
+        for name, value in weights.items():
+            getattr(module, name.removeprefix("crf.")).copy_(torch.from_numpy(value))
+    return module
+
+
+def test_training_has_the_same_probabilities(allowed: Follow, emissions: Array) -> None:
+    weights = tensors()
+    labels = np.array([[0, 1, 1, 2], [2, 0, 0, 0], [0, 0, 1, 1]])
+    expected = ConditionalRandomField(weights, 3, allowed).log_probability(emissions, LENGTHS, labels)
+    module = network(weights, allowed)
+    given = torch.from_numpy(emissions.transpose(1, 0, 2).copy()), torch.from_numpy(LENGTHS)
+    ignored = np.where(np.arange(4) < LENGTHS[:, None], labels, -100)
+    found = module(*given, torch.from_numpy(ignored.T.copy()))
+    np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-12)
+
+
+def test_derivatives_are_those_of_finite_differences(allowed: Follow, emissions: Array) -> None:
+    module = network(tensors(), allowed)
+    labels = torch.from_numpy(np.array([[0, 1, 1, 2], [2, 0, 0, 0], [0, 0, 1, 1]]).T.copy())
+    lengths = torch.from_numpy(LENGTHS)
+
+    def loss(e: torch.Tensor, A: torch.Tensor, start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+        given = {"transitions": A, "start": start, "end": end}
+        found: torch.Tensor = torch.func.functional_call(module, given, (e, lengths, labels))
+        return found
+
+    e = torch.from_numpy(emissions.transpose(1, 0, 2).copy()).requires_grad_()
+    parameters = tuple(p.detach().clone().requires_grad_() for p in (module.transitions, module.start, module.end))
+    assert torch.autograd.gradcheck(loss, (e, *parameters), atol=1e-7)
+
+
+def test_derivatives_of_scores_far_apart_are_finite() -> None:
+    module = network(tensors(scale=200.0), follow(LABELS, "bio")).float()
+    emissions = (500.0 * torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(0))).requires_grad_()
+    labels = torch.tensor([[2, 2, 2]] * 4)
+    loss = -module(emissions, torch.from_numpy(LENGTHS), labels).sum()
+    loss.backward()
+    assert torch.isfinite(loss)
+    for given in (emissions, *module.parameters()):
+        assert given.grad is not None
+        assert torch.isfinite(given.grad).all()
+    assert FORBIDDEN == elman.nn.crf.FORBIDDEN

@@ -1,0 +1,84 @@
+"""Tiny taggers with random weights: nothing in them is zero, symmetric or trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from elman.data.padded import IGNORED, IdLists, pad_ids
+from elman.data.tagged_corpus import TokenConfig
+from elman.runtime import TaggerPredictor
+from elman.runtime.tagger_config import TaggerConfig
+from elman.tasks.tagger import TaggedBatch, TaggerNetwork
+from elman.text import UNKNOWN, Vocabulary
+
+WORDS = Vocabulary((UNKNOWN, "ann", "left", "the", "city", "北", "京"))
+CHARACTERS = Vocabulary((UNKNOWN, *"Anlefthciy", "北"))
+LABELS = ("B-X", "I-X", "O")
+TEXT = TokenConfig()
+EXAMPLES = [
+    (("Ann", "left", "the", "city"), ("B-X", "O", "B-X", "I-X")),
+    (("The", "zebra"), ("O", "B-X")),
+    (("北", "京", "Ann", "Ann", "leave"), ("B-X", "I-X", "I-X", "O", "O")),
+    (("city",), ("O",)),
+]
+
+SMALL = {"embedding_size": 5, "hidden_size": 6, "character_size": 4, "character_embedding_size": 3, "scheme": "bio"}
+# Every cell, both directions and one, one layer and more, with characters and without, tags apart and together.
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "plain": {"cell": "lstm"},
+    "crf": {"cell": "lstm", "crf": True, "num_layers": 2},
+    "words": {"cell": "gru", "character_size": 0},
+    "one_way": {"cell": "elman", "bidirectional": False, "num_layers": 2},
+    "crf_one_way": {"cell": "gru", "bidirectional": False, "crf": True},
+    "crf_words": {"cell": "elman", "activation": "relu", "character_size": 0, "crf": True, "scheme": "none"},
+}
+
+
+def tiny_config(architecture: str = "plain", **more: Any) -> TaggerConfig:
+    """Return the config of an architecture."""
+    return TaggerConfig(**{**SMALL, **ARCHITECTURES[architecture], **more})
+
+
+def tiny_network(architecture: str = "plain", *, seed: int = 0, **more: Any) -> TaggerNetwork:
+    """Return a network in eval mode, its weights normal, its biases too."""
+    network = TaggerNetwork(tiny_config(architecture, **more), len(WORDS), len(CHARACTERS), LABELS)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(0.5 * torch.randn(parameter.shape, generator=generator))
+    return network.eval()
+
+
+def predictor_of(network: TaggerNetwork) -> TaggerPredictor:
+    """Return the predictor with a network's weights."""
+    weights = {name: p.detach().float().numpy().copy() for name, p in network.named_parameters()}
+    return TaggerPredictor(network.config, TEXT, WORDS, CHARACTERS, LABELS, weights)
+
+
+def tiny_predictor(architecture: str = "plain", *, seed: int = 0, **more: Any) -> TaggerPredictor:
+    """Return a predictor with random weights."""
+    return predictor_of(tiny_network(architecture, seed=seed, **more))
+
+
+def batch_of(examples: list[tuple[tuple[str, ...], tuple[str, ...]]], *, padding: int = 0) -> TaggedBatch:
+    """Return the examples as a batch, falling in length as training has them, with so many more columns."""
+    examples = sorted(examples, key=lambda example: -len(example[0]))
+    rows = np.arange(len(examples))
+    words, lengths = pad_ids(IdLists.of(WORDS.encode(map(TEXT.word, tokens)) for tokens, _ in examples), rows)
+    labels, _ = pad_ids(IdLists.of(np.array([LABELS.index(tag) for tag in tags]) for _, tags in examples), rows)
+    forms = sorted({token for tokens, _ in examples for token in tokens}, key=lambda form: -len(form))
+    places, _ = pad_ids(IdLists.of(np.array([forms.index(token) for token in tokens]) for tokens, _ in examples), rows)
+    characters, spelled = pad_ids(IdLists.of(map(CHARACTERS.encode, forms)), np.arange(len(forms)))
+    inside = np.arange(words.shape[1]) < lengths[:, None]
+    columns = ((0, 0), (0, padding))
+    return TaggedBatch(
+        np.pad(words, columns, constant_values=2),
+        np.pad(np.where(inside, labels, IGNORED), columns, constant_values=IGNORED),
+        lengths,
+        np.pad(places, columns, constant_values=1),
+        np.pad(characters, columns, constant_values=2),
+        spelled,
+    )

@@ -1,0 +1,184 @@
+"""The tagger in training: one loss, whatever is padded and in whatever order, and the one that ships measures."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from elman.data.tag_preparation import prepare_tagged
+from elman.data.tagged import MemoryTagged
+from elman.data.tagged_corpus import TaggedCorpus
+from elman.tasks.tagger import TaggedBatch, TaggerNetwork, TaggerTask
+
+from ..tagger_models import ARCHITECTURES, EXAMPLES, batch_of, predictor_of, tiny_config, tiny_network
+
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+RNG = torch.Generator()
+WORDS, TAGS = ("Ann", "Lee", "left", "Rome"), ("B-X", "I-X", "O", "B-X")
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> TaggedCorpus:
+    """Sentences of 1 to 4 words, each with a number that makes it another."""
+    items = [((*WORDS[: 1 + i % 4], f"{i}"), (*TAGS[: 1 + i % 4], "O")) for i in range(40)]
+    held = MemoryTagged(items)
+    return prepare_tagged(tmp_path / "data", held.tagged(), records=lambda: [held.record])
+
+
+def task_of(corpus: TaggedCorpus, architecture: str = "plain", batch_size: int = 8, **model: Any) -> TaggerTask:
+    return TaggerTask(corpus, tiny_config(architecture, **model), batch_size=batch_size)
+
+
+def loss_of(network: TaggerNetwork, batch: TaggedBatch, corpus: TaggedCorpus) -> tuple[torch.Tensor, int]:
+    task = TaggerTask(corpus, network.config, batch_size=4)
+    loss, count, _ = task.loss(network, batch, None, 0.0, RNG)
+    return loss, count
+
+
+@every_architecture
+def test_the_loss_at_work_is_the_loss_in_training(architecture: str, corpus: TaggedCorpus) -> None:
+    network = tiny_network(architecture)
+    with torch.no_grad():
+        loss, count = loss_of(network, batch_of(EXAMPLES), corpus)
+    measured = predictor_of(network).evaluate(EXAMPLES)
+    assert measured["count"] == count == sum(len(tokens) for tokens, _ in EXAMPLES)
+    assert measured["loss"] == pytest.approx(float(loss) / count, abs=1e-5)
+
+
+@every_architecture
+def test_neither_padding_nor_order_nor_company_changes_the_loss(architecture: str, corpus: TaggedCorpus) -> None:
+    network = tiny_network(architecture)
+    with torch.no_grad():
+        expected, _ = loss_of(network, batch_of(EXAMPLES), corpus)
+        padded, _ = loss_of(network, batch_of(EXAMPLES, padding=3), corpus)
+        backwards, _ = loss_of(network, batch_of(EXAMPLES[::-1]), corpus)
+        alone = [loss_of(network, batch_of([example]), corpus)[0] for example in EXAMPLES]
+    assert float(padded) == pytest.approx(float(expected), rel=1e-6)
+    assert float(backwards) == pytest.approx(float(expected), rel=1e-6)
+    assert float(sum(alone)) == pytest.approx(float(expected), rel=1e-6)
+
+
+@every_architecture
+def test_one_batch_is_learned_by_heart(architecture: str, corpus: TaggedCorpus) -> None:
+    network = tiny_network(architecture, hidden_size=16, num_layers=1).train()
+    batch = batch_of(EXAMPLES)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss, count = loss_of(network, batch, corpus)
+        loss.backward()
+        optimizer.step()
+    assert float(loss.detach()) / count < 0.05
+    measured = predictor_of(network).evaluate(EXAMPLES)
+    assert measured["accuracy"] == 1.0
+    assert measured.get("span_f1", 1.0) == 1.0
+
+
+@pytest.mark.parametrize("architecture", ["plain", "crf", "words"])
+def test_gradients_are_those_of_finite_differences(architecture: str, corpus: TaggedCorpus) -> None:
+    network = tiny_network(architecture).double()
+    batch = batch_of(EXAMPLES)
+    loss_of(network, batch, corpus)[0].backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        place = int(parameter.grad.abs().argmax())
+        flat, step = parameter.data.view(-1), 1e-6
+        before = float(flat[place])
+        with torch.no_grad():
+            flat[place] = before + step
+            above = float(loss_of(network, batch, corpus)[0])
+            flat[place] = before - step
+            below = float(loss_of(network, batch, corpus)[0])
+            flat[place] = before
+        expected = float(parameter.grad.view(-1)[place])
+        assert (above - below) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-8), name
+
+
+def test_batches_say_what_the_corpus_holds(corpus: TaggedCorpus) -> None:
+    """Every token of a batch has its word, its label and its spelling, and an epoch every sentence once."""
+    task, ids, seen = task_of(corpus), corpus.train(), []
+    stream = task.batches(task.start())
+    for _ in range(task.batches_per_epoch):
+        batch, _ = next(stream)
+        assert (np.diff(batch.lengths) <= 0).all()
+        assert (np.diff(batch.character_lengths) <= 0).all()
+        assert len({tuple(row) for row in batch.characters.tolist()}) == len(batch.characters)
+        for row, length in enumerate(batch.lengths):
+            spelled = [batch.characters[p][: batch.character_lengths[p]] for p in batch.places[row, :length]]
+            tokens = ["".join(corpus.characters.decode(each)) for each in spelled]
+            words = corpus.words.decode(batch.words[row, :length])
+            assert words == [token.lower() for token in tokens]
+            assert (batch.labels[row, length:] == -100).all()
+            seen.append((tuple(tokens), tuple(corpus.labels[i] for i in batch.labels[row, :length])))
+    assert sorted(seen) == sorted((each.tokens, each.tags) for each in corpus._read("train.jsonl"))
+    assert len(ids.words) == len(seen)
+
+
+def test_batches_resume(corpus: TaggedCorpus) -> None:
+    task = task_of(corpus)
+    batches = list(zip(task.batches(task.start()), range(8), strict=False))
+    ((_, position), _), ((expected, _), _) = batches[5], batches[6]
+    resumed, _ = next(task.batches(position))
+    for given, wanted in zip(resumed, expected, strict=True):
+        np.testing.assert_array_equal(given, wanted)
+
+
+def test_a_word_is_taken_for_unknown_as_often_as_it_is_rare(corpus: TaggedCorpus) -> None:
+    task = task_of(corpus, word_dropout=2.0)
+    counts = np.bincount(corpus.train().words.ids, minlength=len(corpus.words))
+    common, rare = int(counts.argmax()), int(np.flatnonzero(counts == 1)[0])
+    words = np.array([[common] * 20_000, [rare] * 20_000])
+    dropped = (task._with_unknown(words, torch.Generator().manual_seed(0)) == 0).mean(1)
+    expected = [2 / (2 + counts[common]), 2 / 3]
+    np.testing.assert_allclose(dropped, expected, atol=5 * np.sqrt(0.25 / 20_000))  # five standard errors
+    assert (task_of(corpus)._with_unknown(words, RNG) == words).all()
+
+
+def test_words_are_dropped_in_training_alone(corpus: TaggedCorpus) -> None:
+    task = task_of(corpus, word_dropout=1e9, character_size=0)
+    network = task.build()
+    batch, _ = next(task.batches(task.start()))
+    unknown = batch._replace(words=np.zeros_like(batch.words))
+    with torch.no_grad():
+        plain, all_unknown = (float(task.loss(network.eval(), each, None, 0.0, RNG)[0]) for each in (batch, unknown))
+        trained = float(task.loss(network.train(), batch, None, 0.0, RNG)[0])
+    assert trained == pytest.approx(all_unknown, rel=1e-6)
+    assert trained != pytest.approx(plain, rel=1e-3)
+
+
+def test_smoothing_spreads_a_share_of_each_tag_in_training_alone(corpus: TaggedCorpus) -> None:
+    task = task_of(corpus, label_smoothing=0.3)
+    network = task.build()
+    batch, _ = next(task.batches(task.start()))
+    with torch.no_grad():
+        smoothed, _, _ = task.loss(network.train(), batch, None, 0.0, RNG)
+        plain, _, _ = task.loss(network.eval(), batch, None, 0.0, RNG)
+        log_p = torch.log_softmax(network(batch, batch.words, RNG).data, -1)
+    expected = 0.7 * float(plain) - 0.3 * float(log_p.mean(-1).sum())
+    assert float(smoothed) == pytest.approx(expected, rel=1e-5)
+
+
+def test_validation_is_by_what_ships(corpus: TaggedCorpus) -> None:
+    task = task_of(corpus)
+    assert task.objective == ("span_f1", "max")
+    assert task_of(corpus, scheme="none").objective == ("accuracy", "max")
+    network = task.build()
+    predictor = task.predictor(network)
+    told = task.validate(network, predictor)
+    assert told == {name: predictor.evaluate(corpus.valid())[name] for name in ("loss", "accuracy", "span_f1")}
+    assert math.isfinite(told["loss"])
+    first = corpus.valid()[0].tokens
+    (tags,) = predictor.predict([first])
+    assert task.preview(predictor) == " ".join(f"{a}/{b}" for a, b in zip(first, tags, strict=True))
+
+
+def test_the_same_seed_gives_the_same_weights(corpus: TaggedCorpus) -> None:
+    config = tiny_config("crf")
+    one, same, other = (TaggerTask(corpus, config, batch_size=8, seed=seed).build().words.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)

@@ -1,0 +1,111 @@
+"""The tagger as a Python class: what it is given in every form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+import elman
+from elman.errors import ConfigError, DataError
+
+SENTENCES = [[first, noun, str(n)] for n in range(12) for first in ("the", "a") for noun in ("cat", "dog")]
+TAGS = [["DET", "NOUN", "NUM"]] * len(SENTENCES)
+TINY: dict[str, Any] = {
+    "hidden_size": 12,
+    "character_size": 4,
+    "steps": 40,
+    "verbose": False,
+    "config": {"training": {"batch_size": 8, "learning_rate": 0.02, "threads": 1}},
+}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> elman.Tagger:
+    model = elman.Tagger(**TINY)
+    model.fit(SENTENCES, TAGS)
+    return model
+
+
+def test_it_learns_tags_and_tells_how_sure_it_is(fitted: elman.Tagger, tmp_path: Path) -> None:
+    assert fitted.score(SENTENCES, TAGS) > 0.9
+    sentences = [["a", "dog"], ["the", "cat", "7"]]
+    found = fitted.predict(sentences)
+    assert found == [["DET", "NOUN"], ["DET", "NOUN", "NUM"]] == fitted.predict(["a dog", "the cat 7"])
+    assert fitted.labels == ("DET", "NOUN", "NUM")
+    shares = fitted.predict_proba(sentences)
+    assert [[fitted.labels[i] for i in p.argmax(1)] for p in shares] == found
+    measured = fitted.evaluate(SENTENCES, TAGS)
+    assert measured["accuracy"] == pytest.approx(fitted.score(SENTENCES, TAGS))
+    fitted.save(tmp_path / "model")
+    assert elman.load(tmp_path / "model").predict(sentences) == found
+
+
+class Frame:
+    """What a DataFrame of these two columns answers to."""
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = list(columns)
+
+    def __getitem__(self, names: list[str]) -> Frame:
+        return Frame(*names)
+
+    def itertuples(self, *, index: bool, name: None) -> Any:
+        assert not index
+        return zip(SENTENCES, TAGS, strict=True)
+
+
+def test_sentences_come_in_every_form(tmp_path: Path) -> None:
+    path = tmp_path / "tagged.txt"
+    rows = [zip(tokens, tags, strict=True) for tokens, tags in zip(SENTENCES, TAGS, strict=True)]
+    path.write_text("\n".join("".join(f"{token} {tag}\n" for token, tag in each) for each in rows))
+    text = [" ".join(tokens) for tokens in SENTENCES]
+    arrays = [np.array(tokens) for tokens in SENTENCES]
+    pairs = list(zip(SENTENCES, TAGS, strict=True))
+    found = []
+    frame = Frame("n", "tokens", "tags")
+    for given in ((SENTENCES, TAGS), (arrays, TAGS), (text, TAGS), (pairs,), (frame,), (path,), (str(path),)):
+        model = elman.Tagger(**{**TINY, "steps": 3})
+        result = model.fit(*given)
+        assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+        found.append(model.predict_proba([["a", "cat"]])[0])
+        assert model.evaluate(*given)["sentences"] == len(SENTENCES)
+    for each in found[1:]:
+        np.testing.assert_array_equal(each, found[0])
+
+
+def test_what_is_given_and_what_is_not_goes_together(fitted: elman.Tagger) -> None:
+    model = elman.Tagger(**TINY)
+    with pytest.raises(ConfigError, match="given 48 and 3, expected as many of each"):
+        model.fit(SENTENCES, TAGS[:3])
+    with pytest.raises(ConfigError, match="given a path and tags, expected a path alone"):
+        model.fit("tagged.txt", TAGS)
+    with pytest.raises(ConfigError, match="a DataFrame with the columns a, b, expected tokens and tags"):
+        model.fit(Frame("a", "b"))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"item 0 is .*, expected its tokens and their tags"):
+        model.fit(SENTENCES)
+    with pytest.raises(ConfigError, match="not trained yet"):
+        model.predict(SENTENCES)
+    with pytest.raises(ConfigError, match="unknown parameter 'depth'; choose of cell, hidden_size"):
+        model.set_params(depth=2)
+    with pytest.raises(DataError, match="the model knows no tag 'X'"):
+        fitted.evaluate([["a"]], [["X"]])
+
+
+def test_parameters_are_those_of_the_constructor() -> None:
+    model = elman.Tagger(**TINY)
+    assert clone(model).get_params() == model.get_params()
+    assert model.set_params(hidden_size=5, crf=True) is model
+    assert (model.hidden_size, model.get_params()["crf"]) == (5, True)
+    assert set(model.get_params()) >= {"cell", "minutes", "seed", "config"}
+
+
+def test_a_budget_of_fit_counts_instead_of_the_constructor_s(tmp_path: Path) -> None:
+    model = elman.Tagger(**TINY)
+    assert model.fit(SENTENCES, TAGS, steps=2, run=tmp_path / "run")["steps"] == 2
+    assert (tmp_path / "run" / "model").is_dir()
+    with pytest.raises(ConfigError, match=r"model\.cell"):
+        elman.Tagger(cell="rnn", **TINY).fit(SENTENCES, TAGS)
