@@ -48,11 +48,10 @@ def main() -> None:
     for each in learned:
         for character, reading in zip(each.tokens, each.tags, strict=True):
             often.setdefault(character, Counter())[reading] += 1
-    readers = {
-        "first-listed": lambda tokens: [listed.get(token, ["?"])[0] for token in tokens],
-        "commonest": lambda tokens: [often[t].most_common(1)[0][0] if t in often else listed[t][0] for t in tokens],
-    }
-    decided = {name: [read(each.tokens) for each in test] for name, read in readers.items()}
+    first = {character: readings[0] for character, readings in listed.items()}
+    commonest = first | {character: counts.most_common(1)[0][0] for character, counts in often.items()}
+    tables = {"first-listed": first, "commonest": commonest}
+    decided = {name: [[table.get(t, "?") for t in each.tokens] for each in test] for name, table in tables.items()}
     decided["elman"] = tagger.predict([each.tokens for each in test])
     ambiguous = np.array([len(listed.get(token, ())) > 1 for each in test for token in each.tokens])
     for name, found in decided.items():

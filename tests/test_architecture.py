@@ -31,7 +31,13 @@ LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in
 TORCH_USERS = {"nn", "tasks", "training", "experiment"}
 PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench
 # What some parts import beside the packages of every installation; all but torch inside functions.
-EXTRAS = {"bench": PEERS | {"matplotlib"}, "estimators": {"sklearn"}, "metrics": {"sacrebleu"}, "text": {"tokenizers"}}
+EXTRAS = {
+    "bench": PEERS | {"matplotlib"},
+    "estimators": {"sklearn"},
+    "metrics": {"sacrebleu"},
+    "runtime": {"matplotlib"},
+    "text": {"tokenizers"},
+}
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli_w"}
 FILES = sorted(SOURCE.rglob("*.py"))
 NAMES = [str(path.relative_to(SOURCE)) for path in FILES]

@@ -38,7 +38,7 @@ CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故�
 PHONES = {"a": "AA", "d": "D", "e": "EH", "k": "K", "o": "OW", "t": "T"}
 WORDS = ["".join(letters) for letters in itertools.product("ktd", "aeo", "ktd", "aeo")]
 PAIRS = [(word, " ".join(PHONES[letter] for letter in word)) for word in WORDS]
-TRAININGS = [["elman", "train", task] for task in ("lm", "seq2seq", "classify", "tag")]
+TRAININGS = [["elman", "train", task] for task in ("lm", "seq2seq", "classify", "tag", "forecast")]
 TAGGED = [
     (["the", noun, verb, f"{n}"], ["DET", "NOUN", "VERB", "NUM"]) for n in range(9) for noun, verb in ("ab", "cd")
 ]
@@ -107,6 +107,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "tagged.conllu": [conllu(*each) for each in TAGGED],
         "people.txt": ["".join(map("{} {}\n".format, *each)) + "\n" for each in NAMED],
         "pinyin": [f"{phrase}{'了' * n}\t{tags}{' le' * n}\n" for phrase, tags in READINGS for n in range(9)],
+        "sales.csv": [
+            "month,sales,rain\n",
+            *(f"{1990 + n // 12}-{n % 12 + 1:02d},{90 + n + 9 * (n % 12)},{n * n % 7}\n" for n in range(120)),
+        ],
         "pairs.jsonl": [json.dumps({"source": source, "target": target}) + "\n" for source, target in PAIRS],
     }
     for name, lines in files.items():

@@ -85,7 +85,36 @@ CASES: dict[str, dict[str, Any]] = {
         },
         "training": {key: value for key, value in {**TRAINING, "batch_size": 20}.items() if key != "bptt_steps"},
     },
+    "texts and labels, attention, dropout": {
+        "task": "classify",
+        "model": {"cell": "gru", "hidden_size": 10, "embedding_size": 6, "dropout": 0.3, "pooling": "attention"},
+        "training": {key: value for key, value in TRAINING.items() if key != "bptt_steps"},
+    },
+    "tags, characters, word dropout, a random field": {
+        "task": "tag",
+        "model": {
+            "cell": "lstm",
+            "hidden_size": 10,
+            "embedding_size": 6,
+            "character_size": 4,
+            "dropout": 0.3,
+            "word_dropout": 0.5,
+            "crf": True,
+        },
+        "training": {key: value for key, value in TRAINING.items() if key != "bptt_steps"},
+    },
+    "a series, a closed loop, dropout": {
+        "task": "forecast",
+        "model": {"memory": "narx", "hidden_size": 10, "delays": 4, "horizon": 5, "season": 6, "dropout": 0.3},
+        "training": {**TRAINING, "bptt_steps": 20},
+    },
 }
+SOURCES = {
+    "seq2seq": "pairs.tsv",
+    "classify": "labels.tsv",
+    "tag": "tags.txt",
+    "forecast": "series.csv",
+}  # else book.txt
 FIRST = "lstm, state carried, dropout, accumulated, adamw"
 
 
@@ -105,8 +134,11 @@ class Cuts:
 
     def install(self) -> None:
         from elman.checkpoint import RunFolder, run_folder, sealed
+        from elman.tasks.classifier import ClassifierTask
+        from elman.tasks.forecaster import ForecasterTask
         from elman.tasks.language_model import LanguageModelTask
         from elman.tasks.seq2seq import Seq2SeqTask
+        from elman.tasks.tagger import TaggerTask
         from elman.training import loop
         from elman.training.session import Session
 
@@ -115,7 +147,7 @@ class Cuts:
             self._before(Path, name)
         self._before(shutil, "rmtree")
         self._before(loop, "update")
-        for task in (LanguageModelTask, Seq2SeqTask):
+        for task in (LanguageModelTask, Seq2SeqTask, ClassifierTask, TaggerTask, ForecasterTask):
             self._before(task, "validate")
         self._before(Session, "save")
         write_synced, append = sealed.write_synced, RunFolder.append
@@ -162,7 +194,7 @@ def _go(run: Path, text: Path, given: dict[str, Any], at: int | None, overwrite:
         resume(run, Silence())
     else:
         task = given.get("task", "lm")
-        source = text.with_name("pairs.tsv") if task == "seq2seq" else text
+        source = text.with_name(SOURCES.get(task, text.name))
         train([source], run, given, Silence(), task=task, overwrite=overwrite)
     if counted is not None:
         counted.write_bytes(json.dumps(cuts.names).encode())
@@ -220,6 +252,12 @@ def text(shared: Path) -> Path:
     (shared / "book.txt").write_text(" ".join(words), "utf-8")
     pairs = {word[:n]: word[n:] + word for word in words for n in range(1, len(word))}
     (shared / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs.items()), "utf-8")
+    labels = "".join(f"{word} {n}\t{word[0]}\n" for n, word in enumerate(words))
+    (shared / "labels.tsv").write_text(f"text\tlabel\n{labels}", "utf-8")
+    tags = (f"{word} {word[-1]}\n" + "\n" * (n % 5 == 0) for n, word in enumerate(words))
+    (shared / "tags.txt").write_text("".join(tags), "utf-8")
+    rows = "".join(f"{rng.random() + n % 6:.3f}\n" for n in range(90))
+    (shared / "series.csv").write_text(f"y\n{rows}", "utf-8")
     return shared / "book.txt"
 
 
@@ -312,7 +350,7 @@ def test_two_uninterrupted_runs_are_one(runs: Runs, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_killed_now_and_then(runs: Runs, tmp_path: Path, case: str) -> None:
     moments = len(runs.reference(case)[1])
-    for at in spread(moments, 9):
+    for at in spread(moments, 5 if "task" in CASES[case] else 9):
         killed_and_resumed(runs, case, at, tmp_path / str(at))
 
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ElmanError
-    from .estimators import Classifier, LanguageModel, Seq2Seq, Tagger
+    from .estimators import Classifier, Forecaster, LanguageModel, Seq2Seq, Tagger
     from .runtime import load
 
 _HOME_OF = {
     "Classifier": "elman.estimators",
     "ElmanError": "elman.errors",
+    "Forecaster": "elman.estimators",
     "LanguageModel": "elman.estimators",
     "Seq2Seq": "elman.estimators",
     "Tagger": "elman.estimators",
@@ -31,7 +32,7 @@ _HOME_OF = {
 
 _PACKAGES = frozenset({"cells", "nn"})
 
-__all__ = ["Classifier", "ElmanError", "LanguageModel", "Seq2Seq", "Tagger", "load"]
+__all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Tagger", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,12 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from elman.config import Config, Values, merged, validated
+from elman.data.series import Series
 from elman.runtime.classifier_config import ClassifierConfig
+from elman.runtime.forecaster_config import ForecasterConfig
 from elman.runtime.language_model import LanguageModelConfig
 from elman.runtime.seq2seq_config import Seq2SeqConfig
 from elman.runtime.tagger_config import TaggerConfig
-from elman.tasks import classifier_config, seq2seq_config, tagger_config
+from elman.tasks import classifier_config, forecaster_config, seq2seq_config, tagger_config
 from elman.tasks.classifier_config import LabelDataConfig
+from elman.tasks.forecaster_config import SeriesDataConfig
 from elman.tasks.language_model_config import DataConfig, choices
 from elman.tasks.seq2seq_config import PairDataConfig
 from elman.tasks.tagger_config import TagDataConfig
@@ -66,6 +69,21 @@ class TaggerRun(Config):
     data: TagDataConfig
     model: TaggerConfig
     training: TrainingConfig
+
+
+class ForecasterRun(Config):
+    """What config.toml of a run folder holds."""
+
+    task: Literal["forecast"] = "forecast"
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: SeriesDataConfig
+    model: ForecasterConfig
+    training: TrainingConfig
+
+    @property
+    def window(self) -> int:
+        """The rows of a window: the task always has them."""
+        return self.training.bptt_steps or 1
 
 
 def layered(*layers: Values) -> Values:
@@ -130,3 +148,9 @@ def resolve_tagger(
     size = {"sentences": sentences, "tokens": tokens, "labels": labels}
     chosen = tagger_config.choices(given, **size, level=level, scheme=scheme, flops=flops)
     return validated(TaggerRun, merged({"data": {}}, chosen, given))
+
+
+def resolve_forecaster(given: Values, *, train: Series | None = None, flops: float = ASSUMED_FLOPS) -> ForecasterRun:
+    """Return the whole config for the training part of a series; every mistake in `given` is one ConfigError."""
+    chosen = forecaster_config.choices(given, train=train, flops=flops)
+    return validated(ForecasterRun, merged({"data": {}}, chosen, given))

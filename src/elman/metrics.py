@@ -7,6 +7,11 @@
     accuracy              decisions that are right / decisions
     precision, recall     right decisions for a class / decisions for it, / examples of it
     F1 of a class         2 right / (decisions for it + examples of it); macro F1 is the mean over the classes there are
+    MAE, RMSE             mean absolute error; root of the mean squared error
+    sMAPE                 mean of 2 |y - f| / (|y| + |f|), 0 where both are 0; from 0 to 2       Makridakis (1993)
+    MASE                  MAE / MAE of the seasonal naive forecast inside the training part   Hyndman and Koehler (2006)
+    relative MAE          MAE / MAE of the better of last value and seasonal naive over the same forecasts
+    coverage              values between the lowest and the highest quantile / values
     span F1               2 right / (spans predicted + spans there are); right: the same beginning, end and type
 
 The closest of several references is the one at the smallest edit distance, the longer among equals. A token error rate
@@ -19,12 +24,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+Sums = npt.NDArray[Any]
+FORECAST_ERRORS = (
+    *("mae", "rmse", "smape", "mase", "relative_mae", "coverage"),
+    *("mae_last_value", "mae_seasonal_naive"),
+)
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
@@ -175,6 +185,70 @@ class SpanScores:
         """The harmonic mean of the two; 0 where nothing was predicted and nothing there."""
         both = self.predicted + self.expected
         return 2.0 * self.correct / both if both else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastScores:
+    """How forecasts agree with what came, on its way, for each of K targets: add two, divide last; no gaps."""
+
+    forecasts: int  # made, of several rows each
+    counts: Sums  # (K,) values compared
+    absolute: Sums
+    squared: Sums
+    symmetric: Sums  # 2 |y - f| / (|y| + |f|)
+    inside: Sums  # between the lowest and the highest quantile
+    last: Sums  # absolute errors of the last value
+    seasonal: Sums  # absolute errors of the value a season before
+
+    @classmethod
+    def of(cls, quantiles: Sums, expected: Sums, *, last: Sums, seasonal: Sums, median: int) -> ForecastScores:
+        """Compare quantiles (N, H, K, Q), of which one is the median, with values (N, H, K); NaN is a gap."""
+        known = ~np.isnan(expected)
+        forecast, y = quantiles[..., median], np.where(known, expected, 0.0)
+
+        def summed(each: Sums) -> Sums:
+            total: Sums = np.where(known, each, 0.0).sum((0, 1))
+            return total
+
+        size = np.abs(y) + np.abs(forecast)
+        return cls(
+            len(expected),
+            summed(np.ones_like(y)),
+            summed(np.abs(y - forecast)),
+            summed((y - forecast) ** 2),
+            summed(2.0 * np.abs(y - forecast) / np.where(size > 0.0, size, 1.0)),
+            summed((quantiles[..., 0] <= y) & (y <= quantiles[..., -1])),
+            summed(np.abs(y - last)),
+            summed(np.abs(y - seasonal)),
+        )
+
+    def __add__(self, other: ForecastScores) -> ForecastScores:
+        pairs = ((getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+        return ForecastScores(*(a + b for a, b in pairs))
+
+    @property
+    def count(self) -> int:
+        """The values compared, of all targets."""
+        return int(self.counts.sum())
+
+    def of_target(self, target: int, naive_mae: float) -> dict[str, float]:
+        """Return the errors of a target, by the MAE of the seasonal naive forecast inside its training part."""
+        count = self.counts[target]
+        if not count:
+            return dict.fromkeys(FORECAST_ERRORS, math.nan)
+        mae, last, seasonal = (float(each[target] / count) for each in (self.absolute, self.last, self.seasonal))
+        naive = min(last, seasonal)
+        found = (
+            mae,
+            math.sqrt(self.squared[target] / count),
+            float(self.symmetric[target] / count),
+            mae / naive_mae,
+            mae / naive if naive else math.inf if mae else 1.0,
+            float(self.inside[target] / count),
+            last,
+            seasonal,
+        )
+        return dict(zip(FORECAST_ERRORS, found, strict=True))
 
 
 def sequence_scores(

@@ -322,7 +322,8 @@ def test_demo_trains_on_the_built_in_text_and_writes(
 # Help, versions, exit codes
 
 COMMANDS = [
-    [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"], ["resume"],
+    [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
+    ["train", "forecast"], ["resume"],
     ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"],
     ["bench"], ["bench", "train"], ["bench", "step"], ["bench", "limit"],

@@ -13,13 +13,14 @@ from elman.data.pair_corpus import PairCorpus, SideConfig
 from elman.data.pair_preparation import prepare_pairs
 from elman.data.pairs import read_pairs
 from elman.data.preparation import prepare
-from elman.data.readers import TextSource
+from elman.data.readers import SourceRecord, TextSource
+from elman.data.series_corpus import prepare_series
 from elman.data.tag_preparation import prepare_tagged
 from elman.data.tagged import MemoryTagged
 from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
-from elman.runtime.card import classifier_card, language_model_card, seq2seq_card, tagger_card
+from elman.runtime.card import classifier_card, forecaster_card, language_model_card, seq2seq_card, tagger_card
 
-from .. import classifier_models, pair_models, tagger_models
+from .. import classifier_models, pair_models, series_models, tagger_models
 from ..models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
@@ -216,6 +217,41 @@ def test_the_card_of_a_tagger_tells_its_tags_and_its_commands_run(
     assert capsys.readouterr().out.count("\n") == 1
     (tmp_path / "sentences.txt").write_text("Ann left\n")
     (tmp_path / "tagged.conllu").write_text("1\tAnn\t_\tO" + 6 * "\t_" + "\n")
+    commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
+    assert len(commands) == 2
+    for words in commands:
+        monkeypatch.setattr(sys, "argv", words)
+        assert main() == 0, words
+
+
+# Forecaster
+
+
+def test_the_card_of_a_forecaster_tells_its_errors_and_its_commands_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.cli import main
+
+    series, record = series_models.series_of(gaps=False), SourceRecord("sales.csv", 3, "abc")
+    corpus = prepare_series(tmp_path / "data", series, valid_fraction=0.4, horizon=4, records=lambda: [record])
+    predictor = series_models.tiny_predictor("tdnn")
+    valid = predictor.evaluate(series, corpus.train_rows)
+    text = forecaster_card(predictor, valid, corpus, SPEED)
+    told = rows(text)
+    assert told["memory"] == "tdnn: 3 rows, 1 x 5"
+    assert (told["targets"], told["inputs"]) == ("a, b, by their logarithms", "c")
+    assert told["told as"] == "differences from the value a season (6 rows) before; quantiles 0.1, 0.5, 0.9"
+    assert (told["speed"], told["trained on"]) == (SPEED, "36 rows")
+    assert told["held out"] == f"21 forecasts, one from each row on: relative MAE {valid['relative_mae']:.4f}"
+    of_b = valid["targets"]["b"]
+    assert f"| b | {of_b['mae']:.6g} | {of_b['mae_last_value']:.6g} | {of_b['mae_seasonal_naive']:.6g} |" in text
+    predictor.save(tmp_path / "FOLDER", card=text)
+    monkeypatch.chdir(tmp_path)
+    exec(text.split("```python\n")[1].split("```")[0], {"history": series.values})
+    assert capsys.readouterr().out.count("\n") >= 4
+    table = "a,b,c\n" + "".join(",".join(map(str, row)) + "\n" for row in series.values.tolist())
+    for name in ("history.csv", "series.csv"):
+        (tmp_path / name).write_text(table)
     commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
     assert len(commands) == 2
     for words in commands:

@@ -243,7 +243,10 @@ def test_a_format_that_is_no_number_is_refused(folder: Path, given: Any) -> None
 @pytest.mark.parametrize("given", ["poetry", None, ["lm"], {"lm": 1}])
 def test_an_unknown_task_is_told_with_those_there_are(folder: Path, given: Any) -> None:
     reconfigure(folder, lambda config: config.update(task=given))
-    assert str(refusal(folder)) == f"{folder / 'config.json'}: has task {given!r}, expected lm, seq2seq, classify, tag"
+    assert (
+        str(refusal(folder))
+        == f"{folder / 'config.json'}: has task {given!r}, expected lm, seq2seq, classify, tag, forecast"
+    )
 
 
 def test_an_unknown_key_of_the_model_is_told_with_its_file(folder: Path) -> None:

@@ -24,6 +24,11 @@ FLAGS = {
     "attention": "model.attention",
     "pooling": "model.pooling",
     "crf": "model.crf",
+    "horizon": "model.horizon",
+    "season": "model.season",
+    "memory": "model.memory",
+    "delays": "model.delays",
+    "quantiles": "model.quantiles",
     "characters": "model.character_size",
     "class_weights": "model.class_weights",
     "level": "data.level",
@@ -32,6 +37,9 @@ FLAGS = {
     "text": "data.text_column",
     "label": "data.label_column",
     "words": "data.token_column",
+    "target": "data.targets",
+    "inputs": "data.inputs",
+    "date": "data.date",
     "column": "data.tag_column",
     "columns": "data.columns",
     "format": "data.format",
@@ -93,7 +101,9 @@ def given_values(options: dict[str, Any]) -> Values:
 
 def first_given(names: Iterable[str], options: Mapping[str, Any]) -> str | None:
     """Return the flag of the first of these options that is given."""
-    return next((f"--{name.replace('_', '-')}" for name in names if options[name] is not None), None)
+    return next(
+        (f"--{name.removesuffix('_date').replace('_', '-')}" for name in names if options[name] is not None), None
+    )
 
 
 def refuse_options_of_others(task: str, of: Mapping[str, Iterable[str]], options: Mapping[str, Any]) -> None:

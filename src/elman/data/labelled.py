@@ -11,7 +11,6 @@ Spaces around a text or a label are no part of it. Blank lines are skipped.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -25,11 +24,9 @@ from elman.errors import DataError
 
 from .encodings import Notify
 from .readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
-from .records import objects, shown, shown_json, stripped
+from .records import csv_rows, objects, shown, shown_json, stripped
 
 Format = Literal["auto", "tsv", "csv", "jsonl"]
-
-LONGEST_CELL = 1 << 30  # characters; csv's own limit is 131,072
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,30 +152,7 @@ def _tsv(lines: Iterator[Line], columns: Columns) -> Iterator[Labelled]:
 
 
 def _csv(lines: Iterator[Line], columns: Columns) -> Iterator[Labelled]:
-    return _table(_csv_rows(lines), columns, "a comma")
-
-
-def _csv_rows(lines: Iterator[Line]) -> Iterator[tuple[str, list[str]]]:
-    """The rows of a CSV with the place where each begins; a row may go over several lines."""
-    begun: list[str] = []
-
-    def read() -> Iterator[str]:
-        for where, line in lines:
-            begun.append(where)
-            yield line + "\n"
-
-    csv.field_size_limit(LONGEST_CELL)
-    rows = csv.reader(read(), strict=True)
-    while True:
-        begun.clear()
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            hint = "is a quote not closed? in CSV a quote inside a cell is written twice"
-            raise DataError(f"is no CSV ({error})", hint=hint, where=begun[0]) from None
-        yield begun[0], row
+    return _table(csv_rows(lines), columns, "a comma")
 
 
 def _table(rows: Iterator[tuple[str, list[str]]], columns: Columns, separator: str) -> Iterator[Labelled]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from elman.errors import DataError
 from .readers import Line
 
 SHOWN_CHARACTERS = 40  # of a value that an error shows
+LONGEST_CELL = 1 << 30  # characters; csv's own limit is 131,072
 
 
 def objects(lines: Iterable[Line], keys: Sequence[str], expected: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -28,6 +30,29 @@ def objects(lines: Iterable[Line], keys: Sequence[str], expected: str) -> Iterat
             if key not in value:
                 raise DataError(f'lacks "{key}"', hint=expected, where=where)
         yield where, value
+
+
+def csv_rows(lines: Iterable[Line], delimiter: str = ",") -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows of a CSV with the place where each begins; a row may go over several lines."""
+    begun: list[str] = []
+
+    def read() -> Iterator[str]:
+        for where, line in lines:
+            begun.append(where)
+            yield line + "\n"
+
+    csv.field_size_limit(LONGEST_CELL)
+    rows = csv.reader(read(), strict=True, delimiter=delimiter)
+    while True:
+        begun.clear()
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            hint = "is a quote not closed? in CSV a quote inside a cell is written twice"
+            raise DataError(f"is no CSV ({error})", hint=hint, where=begun[0]) from None
+        yield begun[0], row
 
 
 def stripped(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import itertools
 import json
 import platform
 import re
@@ -36,6 +37,7 @@ from elman.training.progress import Display
 from elman.version import version
 
 from .classifier import ClassifierRecipe
+from .forecaster import ForecasterRecipe
 from .language_model import LanguageModelRecipe
 from .recipe import Opened, Recipe, RunConfig, Sources
 from .seq2seq import Seq2SeqRecipe
@@ -46,8 +48,10 @@ RECIPES: dict[str, Recipe] = {
     "seq2seq": Seq2SeqRecipe(),
     "classify": ClassifierRecipe(),
     "tag": TaggerRecipe(),
+    "forecast": ForecasterRecipe(),
 }
 TIMINGS = 4  # at most, of steps of a model whose size is being settled
+TIMED_BATCHES = 4
 
 Given = str | Path | Opened  # a path, the name of a data set, or what a Python caller holds
 PARTS = ("train", "valid", "targets", "valid_targets")  # of Sources
@@ -225,20 +229,26 @@ def _complete(run: RunFolder, recipe: Recipe, data: Any, fitted: Fitted, unit: s
 
 
 def _time_step(recipe: Recipe, config: Any, data: Any) -> tuple[int, float]:
-    """Return the better number of threads for a step of the very model, and the floating-point rate that it reaches."""
+    """Return the better number of threads for steps of the very model, and the floating-point rate that they reach.
+
+    Of several batches: one alone may be of short texts, or of long ones.
+    """
     task = recipe.build(config, data)
     model, rng = task.build(), torch.Generator().manual_seed(0)
-    batch, _ = next(task.batches(task.start()))
-    counted = 0
+    batches = [batch for batch, _ in itertools.islice(task.batches(task.start()), TIMED_BATCHES)]
+    counted: list[int] = []
 
     def step() -> None:
-        nonlocal counted
-        loss, counted, _ = task.loss(model, batch, None, 0.0, rng)
-        loss.backward()  # type: ignore[no-untyped-call]
+        counted.clear()
+        for batch in batches:
+            loss, count, _ = task.loss(model, batch, None, 0.0, rng)
+            loss.backward()  # type: ignore[no-untyped-call]
+            counted.append(count)
 
     given = config.training.threads
     threads, seconds = (given, step_seconds(step, given)) if given else fastest(step)
-    return threads, recipe.operations(config, data, batch, counted) / seconds
+    pairs = zip(batches, counted, strict=True)
+    return threads, sum(recipe.operations(config, data, batch, count) for batch, count in pairs) / seconds
 
 
 def _located(source: Given) -> Given:

@@ -12,11 +12,12 @@ from elman.data.encodings import Notify
 from elman.data.labelled import ClassFolder, MemoryLabelled
 from elman.data.pairs import MemoryPairs
 from elman.data.readers import Source, TextSource
+from elman.data.series import MemorySeries
 from elman.data.tagged import MemoryTagged
 from elman.training.config import TrainingConfig
 from elman.training.task import Task
 
-InMemory = MemoryPairs | MemoryLabelled | MemoryTagged  # what a Python caller holds, beside texts
+InMemory = MemoryPairs | MemoryLabelled | MemoryTagged | MemorySeries  # what a Python caller holds, beside texts
 Opened = Source | ClassFolder | InMemory  # what is read once
 
 

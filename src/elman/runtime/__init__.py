@@ -13,17 +13,19 @@ from elman.errors import ModelError
 
 from .classifier import ClassifierPredictor, Explanation
 from .ensemble import Ensemble, Prediction
+from .forecaster import Forecast, ForecasterPredictor
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
 from .stack import state_from_bytes, state_to_bytes
 from .tagger import TaggerPredictor
 
-Predictor = LanguageModelPredictor | Seq2SeqPredictor | ClassifierPredictor | TaggerPredictor
+Predictor = LanguageModelPredictor | Seq2SeqPredictor | ClassifierPredictor | TaggerPredictor | ForecasterPredictor
 PREDICTORS: dict[str, type[Predictor]] = {
     "lm": LanguageModelPredictor,
     "seq2seq": Seq2SeqPredictor,
     "classify": ClassifierPredictor,
     "tag": TaggerPredictor,
+    "forecast": ForecasterPredictor,
 }
 
 
@@ -50,6 +52,8 @@ __all__ = [
     "ClassifierPredictor",
     "Ensemble",
     "Explanation",
+    "Forecast",
+    "ForecasterPredictor",
     "LanguageModelPredictor",
     "Prediction",
     "Seq2SeqPredictor",

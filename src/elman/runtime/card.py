@@ -12,10 +12,12 @@ from elman.data.corpus import Corpus
 from elman.data.labelled_corpus import LabelledCorpus
 from elman.data.pair_corpus import PairCorpus
 from elman.data.readers import SourceRecord
+from elman.data.series_corpus import SeriesCorpus
 from elman.data.tagged_corpus import TaggedCorpus
 from elman.text.sides import RESERVED
 
 from .classifier import ClassifierPredictor
+from .forecaster import ForecasterPredictor
 from .language_model import LanguageModelPredictor
 from .seq2seq import Seq2SeqPredictor
 from .tagger import TaggerPredictor
@@ -220,6 +222,61 @@ print(model.predict([["...", "..."]]))
 ```
 
 It knows these tags alone, and gives one of them to every token.
+"""
+
+
+def forecaster_card(predictor: ForecasterPredictor, valid: dict[str, Any], corpus: SeriesCorpus, speed: str) -> str:
+    """Return the text of a forecaster's README.md; speed in words."""
+    config, scales = predictor.config, predictor.scales
+    kept = f"{config.cell}, " if config.memory == "recurrent" else f"{config.delays} rows, "
+    told = "the last value" if config.reference == "last" else f"the value a season ({config.season} rows) before"
+    dates = corpus.series.dates
+    step = f", a row a {dates.step}" if dates is not None and dates.step is not None else ""
+    errors = "".join(
+        f"| {_cell(name)} | {each['mae']:.6g} | {each['mae_last_value']:.6g} | {each['mae_seasonal_naive']:.6g} | "
+        f"{each['relative_mae']:.3f} | {each['mase']:.3f} | {each['coverage']:.3f} |\n"
+        for name, each in valid["targets"].items()
+    )
+    return f"""# Forecaster
+
+Says the next {config.horizon} rows of a series. Made with elman; runs without PyTorch.
+
+| | |
+|---|---|
+| memory | {config.memory}: {kept}{config.num_layers} x {config.hidden_size} |
+| targets | {", ".join(map(_cell, scales.targets))}{", by their logarithms" * config.logarithm} |
+| inputs | {", ".join(map(_cell, scales.inputs)) or "none"} |
+| told as | differences from {told}; quantiles {", ".join(f"{q:g}" for q in config.quantiles)} |
+| size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
+| speed | {speed} |
+| trained on | {corpus.train_rows:,} rows{step} |
+| held out | {valid["forecasts"]:,} forecasts, one from each row on: relative MAE {valid["relative_mae"]:.4f} |
+
+| target | MAE, held out | last value | seasonal naive | relative MAE | MASE | coverage |
+|---|---|---|---|---|---|---|
+{errors}
+Relative MAE is the error over that of the better of the two naive forecasts; coverage is the share of values between
+the outermost quantiles, of which {valid["coverage_expected"]:.2f} is expected.
+
+Read from:
+
+{_read_from(corpus.sources)}
+
+## Use
+
+```
+elman predict FOLDER history.csv
+elman evaluate FOLDER series.csv --context {predictor.history_rows}
+```
+
+```python
+import elman
+
+model = elman.load("FOLDER")
+print(model.predict(history).median)   # history: rows in time, the newest last
+```
+
+It knows this series alone, and goes on as it went on before.
 """
 
 

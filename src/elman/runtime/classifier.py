@@ -116,8 +116,7 @@ class ClassifierPredictor:
         write_predictor(
             path,
             task=self.task,
-            model=self.config,
-            text=self.text,
+            parts={"model": self.config, "text": self.text},
             tensors=self.tensors,
             vocabularies={"tokens": self.vocabulary.tokens, "labels": self.labels},
             card=card or self.card,

@@ -49,16 +49,15 @@ def write_predictor(
     path: str | Path,
     *,
     task: str,
-    model: Config,
-    text: Config,
+    parts: Mapping[str, Config],
     tensors: Tensors,
-    vocabularies: Mapping[str, Sequence[str]],
     card: str,
     replace: bool,
+    vocabularies: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write a model folder, in the place of a model; of anything else only where replace says that it is known."""
-    config = {"task": task, "model": model.model_dump(mode="json"), "text": text.model_dump(mode="json")}
-    named = {name: list(tokens) for name, tokens in vocabularies.items()}
+    config = {"task": task, **{name: part.model_dump(mode="json") for name, part in parts.items()}}
+    named = {name: list(tokens) for name, tokens in (vocabularies or {}).items()}
     write_model(Path(path), ModelFolder(config, tensors, named, card), replace=replace)
 
 

@@ -127,8 +127,7 @@ class LanguageModelPredictor:
         write_predictor(
             path,
             task=self.task,
-            model=self.config,
-            text=self.text,
+            parts={"model": self.config, "text": self.text},
             tensors=self.tensors,
             vocabularies={"tokens": self.vocabulary.tokens},
             card=card or self.card,

@@ -131,8 +131,7 @@ class Seq2SeqPredictor:
         write_predictor(
             path,
             task=self.task,
-            model=self.config,
-            text=self.sides,
+            parts={"model": self.config, "text": self.sides},
             tensors=self.tensors,
             vocabularies={"source": self.source_vocabulary.tokens, "target": self.target_vocabulary.tokens},
             card=card or self.card,

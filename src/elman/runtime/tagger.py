@@ -106,8 +106,7 @@ class TaggerPredictor:
         write_predictor(
             path,
             task=self.task,
-            model=self.config,
-            text=self.text,
+            parts={"model": self.config, "text": self.text},
             tensors=self.tensors,
             vocabularies={"words": self.words.tokens, "characters": self.characters.tokens, "labels": self.labels},
             card=card or self.card,

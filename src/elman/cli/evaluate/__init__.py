@@ -15,34 +15,30 @@ from elman.errors import ConfigError, DataError
 
 from ..console import print_json
 from ..options import Json, Run, first_given, refuse_options_of_others
-from . import classifier, language_model, seq2seq, tagger
+from . import classifier, forecaster, language_model, seq2seq, tagger
 
 MEASURES: dict[str, Callable[[Any, Path, dict[str, Any]], dict[str, Any]]] = {
     "lm": language_model.measured,
     "seq2seq": seq2seq.measured,
     "classify": classifier.measured,
     "tag": tagger.measured,
+    "forecast": forecaster.measured,
 }
 TABLES: dict[str, Callable[[dict[str, Any]], None]] = {  # of metrics that are no single numbers
     "classify": classifier.print_tables,
     "tag": tagger.print_tables,
+    "forecast": forecaster.print_tables,
 }
 OPTIONS = {  # of a task, beside those of all
     "lm": (),
     "seq2seq": ("beam", "columns", "format", "target_file", "ensemble"),
     "classify": ("text", "label", "columns", "format"),
     "tag": ("column", "words", "format"),
+    "forecast": ("context", "from_date"),
 }
-OF_DATA = (
-    "encoding",
-    "columns",
-    "format",
-    "target_file",
-    "text",
-    "label",
-    "column",
-    "words",
-)  # that say how DATA is read
+OF_DATA = (  # that say how DATA is read
+    *("encoding", "columns", "format", "target_file", "text", "label", "column", "words", "context", "from_date"),
+)
 
 
 def evaluate(
@@ -77,6 +73,12 @@ def evaluate(
     ] = None,
     words: Annotated[
         str | None, typer.Option(metavar="NAME", help="tag: the column of tokens, or its number.  [form, tokens or 1]")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="forecast: the first N rows are history, not scored.")
+    ] = None,
+    from_date: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="forecast: rows before it are history, not scored.")
     ] = None,
     as_json: Json = False,
 ) -> None:

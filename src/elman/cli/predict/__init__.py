@@ -4,7 +4,7 @@ Lines are read and answered in chunks, in order, so a file larger than memory is
 A line that cannot be read gives an empty line, a message with its number, and exit code 3 at the end; the rest is done.
 Line ends and tabs that a model writes are shown as spaces; --json has them as they are. What differs from task to task
 is in a job, one file each: it answers chunks of lines, and in the end what it held back. Of a line with tabs, the first
-column is the source of seq2seq and the sentence of tag.
+column is the source of seq2seq and the sentence of tag. A forecast is of a whole file: CSV in, CSV out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from elman.errors import ConfigError
 from ..console import print_json, printable
 from ..options import Json, Run, refuse_options_of_others
 from .classifier import ClassifierJob
+from .forecaster import forecast
 from .lines import Answer, Lines
 from .seq2seq import Seq2SeqJob
 from .tagger import TaggerJob
@@ -35,6 +36,7 @@ OPTIONS = {  # of a task, beside those of all
     "seq2seq": ("beam", "n_best", "length_penalty", "attention", "ensemble"),
     "classify": ("probabilities", "explain"),
     "tag": ("probabilities", "format"),
+    "forecast": ("plot",),
 }
 
 
@@ -77,6 +79,10 @@ def predict(
             metavar="NAME", help="tag: lines (a sentence a line), conllu, columns (a token a line) or jsonl.  [auto]"
         ),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="forecast: draw the series, the forecast and its band (extra plot)."),
+    ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the text.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -85,10 +91,13 @@ def predict(
     from elman.runtime import load
 
     predictor = load(run)
-    if predictor.task not in JOBS:
+    if predictor.task == "lm":
         hint = f'elman generate {run} --prompt "..."'
         raise ConfigError("a language model continues text, and turns nothing into something else", hint=hint)
     refuse_options_of_others(predictor.task, OPTIONS, options)
+    if predictor.task == "forecast":  # of a whole series, and not line by line
+        forecast(predictor, options)
+        return
     lines = Lines(data, encoding)
     job = JOBS[predictor.task](predictor, lines, options)
     predictions: list[dict[str, Any]] = []

@@ -6,6 +6,7 @@ import typer
 
 from ..options import FLAGS
 from .classifier import classify
+from .forecaster import forecast
 from .language_model import lm
 from .running import resume
 from .seq2seq import seq2seq
@@ -16,5 +17,6 @@ app.command("lm")(lm)
 app.command("seq2seq")(seq2seq)
 app.command("classify")(classify)
 app.command("tag")(tag)
+app.command("forecast")(forecast)
 
-__all__ = ["FLAGS", "app", "classify", "lm", "resume", "seq2seq", "tag"]
+__all__ = ["FLAGS", "app", "classify", "forecast", "lm", "resume", "seq2seq", "tag"]

@@ -107,9 +107,18 @@ def _told_tag(valid: dict[str, Any], run: str) -> tuple[str, str]:
     )
 
 
+def _told_forecast(valid: dict[str, Any], run: str) -> tuple[str, str]:
+    return (
+        f"MAE {valid['mae']:.6g}, {valid['relative_mae']:.3f} of the better naive forecast's, "
+        f"coverage {valid['coverage']:.1%} (expected {valid['coverage_expected']:.0%})",
+        f"elman predict {run} history.csv   or   elman evaluate {run} series.csv --from DATE",
+    )
+
+
 _TOLD: dict[str, Callable[[dict[str, Any], str], tuple[str, str]]] = {
     "lm": _told_lm,
     "seq2seq": _told_seq2seq,
     "classify": _told_classify,
     "tag": _told_tag,
+    "forecast": _told_forecast,
 }

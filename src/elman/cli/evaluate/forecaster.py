@@ -1,0 +1,69 @@
+"""The errors of a forecaster on a series, beside those of naive forecasts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from elman.errors import ConfigError, DataError
+
+from ..console import say
+from .held_out import data_of
+
+if TYPE_CHECKING:
+    from elman.data.series import Series
+    from elman.runtime import ForecasterPredictor
+
+
+def measured(predictor: ForecasterPredictor, run: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of the file that the options name, or of the run's held-out part."""
+    from elman.data.series_corpus import SeriesCorpus
+
+    data: list[str] | None = options["data"]
+    if not data:
+        corpus = SeriesCorpus.open(data_of(run))
+        return predictor.evaluate(corpus.series, corpus.train_rows)
+    if len(data) > 1:
+        raise ConfigError(f"DATA: given {len(data)} files, expected one series")
+    series = read(predictor, data[0], options["encoding"])
+    return predictor.evaluate(series, _begin(series, options["context"], options["from_date"]))
+
+
+def read(predictor: ForecasterPredictor, path: str, encoding: str | None) -> Series:
+    """Return the series of a file as the model knows it."""
+    from elman.data.readers import TextSource
+    from elman.data.series import Columns, read_series
+
+    columns = Columns(predictor.scales.targets, predictor.scales.inputs)
+    return read_series(TextSource(path, encoding=encoding, notify=say), columns, say)
+
+
+def print_tables(metrics: dict[str, Any]) -> None:
+    """Print the errors of each target, where there are several."""
+    targets = metrics["targets"]
+    if len(targets) < 2:
+        return
+    names = list(next(iter(targets.values())))
+    width = max(map(len, targets)) + 2
+    print(f"\n{'target':<{width}}" + "".join(f"{name:>20}" for name in names))
+    for target, told in targets.items():
+        print(f"{target:<{width}}" + "".join(f"{told[name]:>20,.4f}" for name in names))
+
+
+def _begin(series: Series, context: int | None, date: str | None) -> int | None:
+    """The first row that is scored; None: as soon as the model can."""
+    from elman.data.calendar import parse_date
+
+    if date is None:
+        return context
+    if context is not None:
+        raise ConfigError("--context and --from: given both, expected one")
+    wanted = parse_date(date) if not date.isdecimal() else parse_date(f"{date}-01")
+    if wanted is None:
+        raise ConfigError(f"--from: given {date!r}, expected a date", hint="1949-01, 1949-01-31, 1949-01-31 14:30")
+    if series.dates is None:
+        raise DataError("holds no column of dates", hint="--context N counts rows instead")
+    found = next((row for row, each in enumerate(series.dates.each) if each >= wanted), None)
+    if found is None:
+        raise DataError(f"ends at {series.dates.text(-1)}, before {date}", hint="--from names a date inside")
+    return found

@@ -1,0 +1,87 @@
+"""Windows of a series: what a forecaster reads at each row, what it is to say there, and batches of both.
+
+    z_t       the row as it is modelled: the logarithm of its targets, or its targets; its inputs as they are
+    x_t       [ (z_t - mean) / scale ; (z_t - z_(t-1)) / scale_1 ; (z_t - z_(t-s)) / scale_s ]   the last two of targets
+    ref_t,h   z_t, the last value; or z of the newest row in season with t + h: t + h - s ceil(h / s)
+    r_t,h     (z_(t+h) - ref_t,h) / spread_h                                                   what is to be forecast
+
+Before its first row a series stood still there. A gap is read as the last value before it, never learned and never
+scored. Everything at row t is known at row t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+Position = dict[str, int]
+Reference = Literal["last", "season"]
+
+
+def without_gaps(values: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Return values (T, C) with the last value in the place of each gap, and where there was none.
+
+    Of gaps at the beginning, the first value after them stands in.
+    """
+    observed = ~np.isnan(values)
+    newest = np.where(observed, np.arange(len(values))[:, None], -1)
+    newest = np.maximum.accumulate(newest, axis=0)
+    first = observed.argmax(0)
+    return np.take_along_axis(values, np.where(newest < 0, first, newest), 0), observed
+
+
+def standing_still(z: Array, rows: int) -> Array:
+    """Return z (T, C) with so many rows before it that equal its first."""
+    return np.concatenate([np.repeat(z[:1], rows, 0), z])
+
+
+def references(z: Array, targets: int, horizon: int, season: int, kind: Reference) -> Array:
+    """Return ref (T, H, K) of z (T, C), whose first K columns are targets."""
+    lead = season if kind == "season" else 1
+    before = standing_still(z[:, :targets], lead - 1)
+    of_horizon = (
+        np.arange(horizon) % lead
+    )  # h - s ceil(h / s) = (h - 1) mod s + 1 - s, and `before` is s - 1 rows ahead
+    found: Array = before[np.arange(len(z))[:, None] + of_horizon]
+    return found
+
+
+def futures(z: Array, horizon: int) -> Array:
+    """Return z_(t+h) (T, H, C) of each row; NaN after the end."""
+    T = len(z)
+    after = np.concatenate([z, np.full((horizon, z.shape[1]), np.nan)])
+    found: Array = after[np.arange(T)[:, None] + 1 + np.arange(horizon)]
+    return found
+
+
+def endless_windows(
+    rows: int, length: int, stride: int, batch_size: int, seed: int, position: Position
+) -> Iterator[tuple[Ids, Position]]:
+    """Yield (the first rows of a batch of windows, position after it), epoch after epoch, from a position on.
+
+    Windows of `length` rows lie inside `rows`, `stride` apart; where they begin and their order differ by epoch.
+    """
+    while True:
+        rng = np.random.default_rng([seed, position["epoch"]])
+        starts = _starts(rows, length, stride, rng)
+        starts = starts[rng.permutation(len(starts))]
+        for batch in range(position["batch"], -(-len(starts) // batch_size)):
+            position = {"epoch": position["epoch"], "batch": batch + 1}
+            yield starts[batch * batch_size : (batch + 1) * batch_size], position
+        position = {"epoch": position["epoch"] + 1, "batch": 0}
+
+
+def windows_per_epoch(rows: int, length: int, stride: int) -> int:
+    """Return how many windows an epoch has."""
+    return max(1, -(-(rows - length) // stride))
+
+
+def _starts(rows: int, length: int, stride: int, rng: np.random.Generator) -> Ids:
+    count, last = windows_per_epoch(rows, length, stride), max(0, rows - length)
+    offset = int(rng.integers(min(stride, last + 1)))
+    return np.minimum(offset + stride * np.arange(count, dtype=np.int64), last)

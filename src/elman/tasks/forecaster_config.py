@@ -1,0 +1,154 @@
+"""What a forecaster's training can be told, and what it chooses where it is told nothing.
+
+- the season is the calendar's: 12 of monthly rows, 24 of hourly ones, 7 of daily ones;
+- the logarithm: where all values are above 0 and a series moves in proportion to its level;
+- the reference: the last value or that of a season before, whichever forecast the training part better;
+- size: the largest hidden size with which the budget reads the rows EPOCHS times, and no larger than they can fill.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from elman.cells import CELLS
+from elman.config import Config, Values, positive, table
+from elman.data.series import Columns, Series
+from elman.data.windows import futures, references, without_gaps
+
+from .budget import given_budget, readings
+
+Array = npt.NDArray[Any]
+
+RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
+SGD_RATE = 0.1
+EPOCHS = 100
+HIDDEN_SIZES: tuple[int, ...] = (16, 32, 64, 96, 128)
+FULL_SIZE_ROWS, FULL_SIZE = 1e4, 64  # rows that can fill so many units; more fill their fourth root more
+DEFAULT_HORIZON, DEFAULT_DELAYS, MOST_DELAYS = 12, 16, 64
+AVERAGED_SHARE, MOST_AVERAGED = 0.2, 1000  # of the updates
+BATCH = 16  # windows
+WINDOWS_LONG = 4  # a window is so many times what warms the memory up
+PROPORTIONAL = 1.5  # how much farther a series moves above its median than below it, for its logarithm
+
+
+class SeriesDataConfig(Config):
+    """How a series is read and split."""
+
+    encoding: str | None = None  # None: UTF-8, or GB18030 where the text is clearly that
+    targets: tuple[str, ...] | None = None  # None: the only column of numbers
+    inputs: tuple[str, ...] = ()  # columns that help to forecast
+    date: str | None = None  # None: the first column whose first cell is a date
+    valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: the last tenth, two horizons at least
+
+    def columns(self) -> Columns:
+        """The columns to read."""
+        return Columns(self.targets, self.inputs, self.date)
+
+
+def choices(given: Values, *, train: Series | None, flops: float) -> Values:
+    """Return config values for what `given` leaves open, for the training part of a series; None: not known yet.
+
+    flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
+    """
+    model, training = table(given, "model"), table(given, "training")
+    rows = len(train) if train is not None else 1000
+    season, horizon = season_and_horizon(model, train)
+    shape = _shape(model, train, season, horizon)
+    delays = model.get("delays", min(MOST_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4)))
+    sizes = {"memory": "recurrent", "cell": "lstm", "delays": delays, "horizon": horizon, **model}
+    cell = sizes["cell"] if isinstance(sizes["cell"], str) and sizes["cell"] in CELLS else "lstm"
+    budget = given_budget(training, default_minutes(rows))
+    window = training.get("bptt_steps", int(min(rows, WINDOWS_LONG * max(positive(delays) or 1.0, season, horizon))))
+    columns = len(train.targets) + len(train.inputs) if train is not None else 1
+
+    def times_read(hidden: int) -> float:
+        operations = operations_per_row({**sizes, "hidden_size": hidden}, columns) * WINDOWS_LONG / (WINDOWS_LONG - 1)
+        updates = max(1.0, rows / (BATCH * max(1.0, (positive(window) or 1.0))))
+        return readings(budget, a_minute=60.0 * flops / operations / rows, a_step=1.0 / updates)
+
+    room = FULL_SIZE * (rows / FULL_SIZE_ROWS) ** 0.25
+    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
+    hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
+    size = max(1, int(positive(hidden) or 1))
+    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
+    return {
+        "model": {
+            "season": season,
+            "horizon": horizon,
+            "delays": delays,
+            "hidden_size": hidden,
+            **shape,
+            "dropout": 0.1,
+        },
+        "training": {
+            **budget,
+            "batch_size": BATCH,
+            "bptt_steps": window,
+            "learning_rate": float(f"{rate:.2g}"),
+        },
+    }
+
+
+def season_and_horizon(model: Values, train: Series | None) -> tuple[Any, Any]:
+    """Return the season, by the calendar where none is given, and the horizon: a season, or a dozen rows."""
+    step = train.dates.step if train is not None and train.dates is not None else None
+    season = model.get("season", step.season if step is not None else 1)
+    return season, model.get("horizon", season if season != 1 else DEFAULT_HORIZON)
+
+
+def _shape(model: Values, train: Series | None, season: Any, horizon: Any) -> Values:
+    """The logarithm and the reference, by the training part."""
+    if train is None or not isinstance(season, int) or not isinstance(horizon, int) or min(season, horizon) < 1:
+        return {"logarithm": False, "reference": "last"}
+    K = len(train.targets)
+    values, _ = without_gaps(train.values[:, :K])
+    lag = season if 1 < season < len(values) // 2 else 1
+    logarithm = bool(model.get("logarithm", values.min() > 0.0 and moves_in_proportion(values, lag)))
+    z = np.log(values) if logarithm and values.min() > 0.0 else values
+    errors: dict[Literal["last", "season"], float] = {}
+    kinds: tuple[Literal["last", "season"], ...] = ("last", "season") if lag > 1 else ("last",)
+    scale = np.maximum(z.std(0), 1e-30)
+    for kind in kinds:
+        error = np.abs(futures(z, horizon) - references(z, K, horizon, season, kind))[season:-horizon]
+        errors[kind] = float((error / scale).mean()) if error.size else 0.0
+    return {"logarithm": logarithm, "reference": min(errors, key=errors.__getitem__)}
+
+
+def moves_in_proportion(values: Array, lag: int) -> bool:
+    """Whether a series (T, K) moves farther, row by row and season by season, the higher it is."""
+    level = (values[lag:] + values[:-lag]) / 2.0
+    moves = np.abs(values[lag:] - values[:-lag])
+    high = level > np.median(level, 0)
+    ratios = [
+        moves[high[:, k], k].mean() / max(moves[~high[:, k], k].mean(), 1e-30)
+        for k in range(values.shape[1])
+        if high[:, k].any() and not high[:, k].all()
+    ]
+    return bool(ratios) and min(ratios) > PROPORTIONAL
+
+
+def operations_per_row(model: Values, columns: int) -> float:
+    """Return the floating-point operations of training on one row; what is no number in `model` counts as one."""
+
+    def number(name: str, otherwise: float) -> float:
+        return positive(model.get(name)) or otherwise
+
+    layers, hidden, horizon = number("num_layers", 1.0), number("hidden_size", 1.0), number("horizon", 1.0)
+    features = 3.0 * columns
+    said = hidden * horizon * 3.0
+    if model.get("memory") == "tdnn":
+        return 6.0 * (number("delays", 1.0) * features * hidden + (layers - 1.0) * hidden**2 + said)
+    if model.get("memory") == "narx":
+        return 6.0 * horizon * (number("delays", 1.0) * features * hidden + (layers - 1.0) * hidden**2 + 3.0 * hidden)
+    cell = model.get("cell")
+    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else "lstm"]().gates
+    return 6.0 * (gates * hidden * (layers * hidden + features + (layers - 1.0) * hidden) + said)
+
+
+def default_minutes(rows: int) -> float:
+    """Half a minute for a short series, five for fifty thousand rows."""
+    return round(min(5.0, max(0.5, rows / 1e4)), 1)

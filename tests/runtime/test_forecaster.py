@@ -1,0 +1,264 @@
+"""The forecaster at work: forecasts that rest on the rows before them alone, row by row and from a folder alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from elman.data.calendar import Step
+from elman.data.series import Dates, Series
+from elman.data.windows import without_gaps
+from elman.errors import ConfigError, DataError, ModelError
+from elman.runtime import ForecasterPredictor, load, state_from_bytes, state_to_bytes
+from elman.runtime.forecaster_config import ForecasterConfig, Scales
+from elman.runtime.memories import monotone
+
+from ..series_models import ARCHITECTURES, INPUTS, ROWS, TARGETS, scales_of, series_of, tiny_config, tiny_predictor
+
+Array = npt.NDArray[Any]
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
+
+@every_architecture
+def test_quantiles_do_not_cross(architecture: str) -> None:
+    found = tiny_predictor(architecture).backtest(series_of(), 20)
+    config = tiny_config(architecture)
+    assert found.shape == (ROWS - 20 - 4 + 1, 4, 2, len(config.quantiles))
+    assert (np.diff(found, axis=-1) > 0.0).all()
+
+
+def test_quantiles_are_steps_away_from_the_median() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(5, 4))
+    steps = np.log1p(np.exp(a))
+    for median in range(4):
+        expected = np.empty_like(a)
+        for q in range(4):
+            between = steps[:, median + 1 : q + 1].sum(1) if q >= median else -steps[:, q:median].sum(1)
+            expected[:, q] = a[:, median] + between
+        np.testing.assert_allclose(monotone(a.copy(), median), expected, rtol=1e-12)
+
+
+@every_architecture
+def test_what_comes_later_changes_no_forecast(architecture: str) -> None:
+    predictor, series = tiny_predictor(architecture), series_of()
+    later = series_of(seed=1).values[40:]
+    other = Series(TARGETS, INPUTS, np.concatenate([series.values[:40], np.abs(later) + 1.0]))
+    made = slice(0, 40 - 20 + 1)
+    np.testing.assert_array_equal(predictor.backtest(series, 20)[made], predictor.backtest(other, 20)[made])
+    np.testing.assert_allclose(
+        predictor.predict(series.rows(0, 40)).quantiles, predictor.backtest(series, 20)[20], rtol=1e-5
+    )
+
+
+@every_architecture
+def test_row_by_row_is_the_same_as_all_at_once(architecture: str) -> None:
+    predictor, series = tiny_predictor(architecture), series_of(30)
+    state = predictor.initial_state(2)
+    halves = [series.values, series.values[::-1]]
+    others = [Series(TARGETS, INPUTS, values) for values in halves]
+    for row in range(30):
+        found, state = predictor.step(np.stack([values[row] for values in halves]), state)
+        state = state_from_bytes(state_to_bytes(state))
+        if row >= 10:
+            expected = [predictor.predict(each.rows(0, row + 1)).quantiles for each in others]
+            np.testing.assert_allclose(found[0], expected[0], rtol=2e-4)
+            if not np.isnan(halves[1][0]).any():  # of a gap at the very beginning, what follows is not known yet
+                np.testing.assert_allclose(found[1], expected[1], rtol=2e-4)
+
+
+def features_by_hand(predictor: ForecasterPredictor, z: Array, t: int) -> Array:
+    """x_t from its definition; before its first row, the series stood still."""
+    scales, season = predictor.scales, predictor.config.season
+    row, K = lambda n: z[max(n, 0)], len(TARGETS)
+    parts = [(row(t) - scales.mean) / scales.scale, (row(t) - row(t - 1))[:K] / scales.differences]
+    if season > 1:
+        parts.append((row(t) - row(t - season))[:K] / scales.seasonal)
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name not in ("elman", "lstm", "gru")])
+def test_delays_by_hand(architecture: str) -> None:
+    """The last rows through the layers; a closed loop takes what it said for the next row."""
+    predictor, t = tiny_predictor(architecture), 11
+    config, weights, scales = predictor.config, predictor.tensors, predictor.scales
+    filled, _ = without_gaps(series_of().values)
+    K, H, Q, D = 2, config.horizon, len(config.quantiles), config.delays
+    z = np.concatenate([np.log(filled[:, :K]) if config.logarithm else filled[:, :K], filled[:, K:]], 1)[: t + 1]
+    spread, lag = np.array(scales.spread), config.season if config.reference == "season" else 1
+
+    def hidden(rows: Array, now: int) -> Array:
+        h = np.concatenate([features_by_hand(predictor, rows, now - d) for d in range(D - 1, -1, -1)])
+        for number in range(config.num_layers):
+            a = weights[f"hidden.{number}.weight"] @ h + weights[f"hidden.{number}.bias"]
+            h = np.tanh(a) if config.activation == "tanh" else np.maximum(a, 0.0)
+        return h
+
+    def said(h: Array, rows: int) -> Array:
+        return (weights["readout.weight"] @ h + weights["readout.bias"]).reshape(rows, K, Q)
+
+    reference = np.array([z[t + h - lag * -(-h // lag)][:K] for h in range(1, H + 1)])
+    if config.memory == "tdnn":
+        o = monotone(said(hidden(z, t), H).astype(np.float64), config.median)
+    else:
+        rows, parts = z, []
+        for h in range(H):
+            a = said(hidden(rows, t + h), 1)[0].astype(np.float64)
+            following = rows[t + h + 1 - lag][:K] + spread[0] * a[:, config.median]
+            a = a + weights["later"][h]
+            a[:, config.median] = (following - reference[h]) / spread[h]
+            parts.append(a)
+            rows = np.concatenate([rows, np.concatenate([following, rows[-1][K:]])[None]])
+        o = monotone(np.array(parts), config.median)
+    expected = reference[:, :, None] + spread[:, :, None] * o
+    found = predictor.predict(series_of().rows(0, t + 1)).quantiles
+    np.testing.assert_allclose(found, np.exp(expected) if config.logarithm else expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["elman", "lstm"])
+def test_a_state_by_hand(architecture: str) -> None:
+    predictor, t = tiny_predictor(architecture), 11
+    config = predictor.config
+    z, _ = without_gaps(series_of().values[: t + 1])
+    x = np.array([features_by_hand(predictor, z, n) for n in range(t + 1)], np.float32)
+    stack = predictor._memory._stack  # type: ignore[attr-defined]
+    h, _ = stack.run(x[None], stack.initial_state(1))
+    a = predictor.tensors["readout.weight"] @ h[0, -1] + predictor.tensors["readout.bias"]
+    o = monotone(a.reshape(config.horizon, 2, -1).astype(np.float64), config.median)
+    lag = config.season if config.reference == "season" else 1
+    reference = np.array([z[t + n - lag * -(-n // lag)][:2] for n in range(1, config.horizon + 1)])
+    expected = reference[:, :, None] + np.array(predictor.scales.spread)[:, :, None] * o
+    np.testing.assert_allclose(predictor.predict(series_of().rows(0, t + 1)).quantiles, expected, rtol=1e-5)
+
+
+@every_architecture
+def test_errors_are_those_of_the_definitions(architecture: str) -> None:
+    predictor, series, begin = tiny_predictor(architecture), series_of(), 25
+    told = predictor.evaluate(series, begin)
+    made = predictor.backtest(series, begin)
+    season = predictor.config.season
+    filled, _ = without_gaps(series.values)
+    each: dict[str, dict[str, list[float]]] = {name: {} for name in TARGETS}
+    for n, quantiles in enumerate(made):
+        for h in range(4):
+            row = begin + n + h
+            for k, name in enumerate(TARGETS):
+                y, said = series.values[row, k], quantiles[h, k]
+                if np.isnan(y):
+                    continue
+                f = said[predictor.config.median]
+                columns = {
+                    "mae": abs(y - f),
+                    "squared": (y - f) ** 2,
+                    "smape": 2 * abs(y - f) / (abs(y) + abs(f)),
+                    "coverage": float(said[0] <= y <= said[-1]),
+                    "last": abs(y - filled[begin + n - 1, k]),
+                    "seasonal": abs(y - filled[row - season * -(-(h + 1) // season), k]),
+                }
+                for key, value in columns.items():
+                    each[name].setdefault(key, []).append(value)
+    assert told["forecasts"] == len(made)
+    assert told["count"] == sum(len(columns["mae"]) for columns in each.values())
+    for k, (name, columns) in enumerate(each.items()):
+        mean = {key: float(np.mean(values)) for key, values in columns.items()}
+        found = told["targets"][name]
+        assert found["mae"] == pytest.approx(mean["mae"])
+        assert found["rmse"] == pytest.approx(mean["squared"] ** 0.5)
+        assert found["smape"] == pytest.approx(mean["smape"])
+        assert found["coverage"] == pytest.approx(mean["coverage"])
+        assert found["mase"] == pytest.approx(mean["mae"] / predictor.scales.naive_mae[k])
+        assert found["relative_mae"] == pytest.approx(mean["mae"] / min(mean["last"], mean["seasonal"]))
+        assert (found["mae_last_value"], found["mae_seasonal_naive"]) == pytest.approx((mean["last"], mean["seasonal"]))
+    for key in ("mae", "relative_mae", "mase", "coverage"):
+        assert told[key] == pytest.approx(np.mean([told["targets"][name][key] for name in TARGETS]))
+
+
+def test_scales_are_of_the_training_part() -> None:
+    config, series = tiny_config("narx"), series_of().rows(0, 40)
+    scales, values = scales_of(config), series.values
+    np.testing.assert_allclose(scales.mean, np.nanmean(values, 0))
+    np.testing.assert_allclose(scales.scale, np.nanstd(values, 0))
+    steps = values[1:, :2] - values[:-1, :2]
+    np.testing.assert_allclose(scales.differences, np.sqrt(np.nanmean(steps**2, 0)))
+    seasonal = values[3:, :2] - values[:-3, :2]
+    np.testing.assert_allclose(scales.seasonal, np.sqrt(np.nanmean(seasonal**2, 0)))
+    np.testing.assert_allclose(scales.naive_mae, np.nanmean(np.abs(seasonal), 0))
+    filled, _ = without_gaps(values)
+    errors = [values[t + 4, :2] - filled[t + 4 - 6, :2] for t in range(2, 36)]
+    errors += [values[t + 4, :2] - filled[0, :2] for t in range(2)]
+    np.testing.assert_allclose(scales.spread[3], np.sqrt(np.nanmean(np.square(errors), 0)))
+
+
+@every_architecture
+def test_a_saved_model_says_the_same(architecture: str, tmp_path: Path) -> None:
+    predictor = tiny_predictor(architecture)
+    predictor.save(tmp_path / "model", card="# Mine\n")
+    loaded = load(tmp_path / "model")
+    assert (loaded.config, loaded.scales, loaded.card) == (predictor.config, predictor.scales, "# Mine\n")
+    np.testing.assert_array_equal(loaded.predict(series_of()).quantiles, predictor.predict(series_of()).quantiles)
+    assert not (tmp_path / "model" / "vocabulary.json").exists()
+
+
+def test_a_history_is_a_series_an_array_or_columns() -> None:
+    predictor, series = tiny_predictor(), series_of()
+    expected = predictor.predict(series).quantiles
+    columns = {
+        "c": series.values[:, 2],
+        "more": ["x"] * ROWS,
+        **{n: series.values[:, k] for k, n in enumerate(TARGETS)},
+    }
+    for given in (series.values, series.values.tolist(), columns):
+        np.testing.assert_array_equal(predictor.predict(given).quantiles, expected)
+    dates = Dates("day", tuple(datetime(2020, 1, 1 + n) for n in range(20)), "%Y-%m-%d", Step("seconds", 86400))
+    found = predictor.predict(Series(TARGETS, INPUTS, series.values[:20], dates))
+    assert found.dates == ("2020-01-21", "2020-01-22", "2020-01-23", "2020-01-24")
+    assert predictor.predict(series).dates == ("+1", "+2", "+3", "+4")
+    np.testing.assert_array_equal(found.median, found.quantiles[..., 1])
+
+
+def test_what_is_too_short_or_lacks_something_is_told() -> None:
+    predictor, series = tiny_predictor(), series_of()
+    with pytest.raises(DataError, match="a history of 2 rows, expected at least 3"):
+        predictor.predict(series.rows(0, 2))
+    with pytest.raises(DataError, match="holds 60 rows, expected 58 of history and 4 ahead"):
+        predictor.evaluate(series, 58)
+    with pytest.raises(DataError, match="a history of 1 rows, expected at least 3"):
+        predictor.backtest(series, 1)
+    with pytest.raises(DataError, match="an array of 2 columns, expected 3: a, b, c"):
+        predictor.predict(series.values[:, :2])
+    with pytest.raises(DataError, match="has no column 'b' in its header"):
+        predictor.predict({"a": [1.0] * 9, "c": [1.0] * 9})
+    with pytest.raises(DataError, match="a series of b, a, c, expected a, b, c"):
+        predictor.predict(Series(("b", "a"), INPUTS, series.values))
+    empty = series_of()
+    empty.values[:30, 1] = np.nan
+    with pytest.raises(DataError, match="'b' holds no number among its first 20 rows"):
+        predictor.evaluate(empty, 20)
+    below = series_of()
+    below.values[5, 0] = 0.0
+    with pytest.raises(DataError, match="'a' holds a number that is not above 0"):
+        tiny_predictor("gru").predict(below)
+
+
+def test_what_does_not_fit_together_is_a_damaged_model_or_config() -> None:
+    tensors = tiny_predictor().tensors
+    with pytest.raises(ModelError, match=r"lacks the weights 'hidden\.0\.weight'"):
+        ForecasterPredictor(tiny_config("tdnn"), scales_of(tiny_config("tdnn")), tensors)
+    longer = tiny_config(horizon=5)
+    with pytest.raises(ModelError, match=r"'readout\.weight' has shape"):
+        ForecasterPredictor(longer, scales_of(longer), tensors)
+    for wrong, expected in (
+        ({"quantiles": (0.9, 0.5)}, "expected rising shares of one with 0.5 in them"),
+        ({"quantiles": (0.1, 0.9)}, "expected rising shares of one with 0.5 in them"),
+        ({"quantiles": (0.0, 0.5)}, "expected rising shares of one with 0.5 in them"),
+        ({"reference": "season", "season": 1}, "given season, expected last where season is 1"),
+    ):
+        with pytest.raises(ValueError, match=expected):
+            ForecasterConfig(**{"delays": 1, "hidden_size": 1, "horizon": 1, **wrong})  # type: ignore[arg-type]
+    assert ConfigError.exit_code == 2
+    assert Scales.model_fields.keys() >= {"mean", "spread"}
