@@ -1,7 +1,9 @@
 """Recurrent layers, one module each, named and ordered as runtime/stack.py reads them; and the weights they start from.
 
 Recurrent matrices are orthogonal gate by gate (Saxe et al., 2014), forget gates open (bias 1; Jozefowicz et al., 2015),
-other biases zero; matrices of the input as torch.nn draws them: uniform within 1 / sqrt(H).
+other biases zero; matrices of the input as torch.nn draws them: uniform within 1 / sqrt(H). For what is to be kept over
+many steps, biases may be chrono (Tallec and Ollivier, 2018, section 3): a unit that keeps its state for about u steps,
+u uniform from 1 to T - 1, has log u in the gate that keeps and - log u in the one that lets in.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from torch import nn
 
 from .layers import GRU, LSTM, RNN
 
+_KEEPS = {"LSTM": ((1, 1.0), (0, -1.0)), "GRU": ((1, 1.0),)}  # gates, of i f g o and r z n, and the sign of their bias
 LAYERS: dict[str, Callable[..., RNN | GRU | LSTM]] = {"elman": RNN, "gru": GRU, "lstm": LSTM}
 
 
@@ -30,10 +33,12 @@ def recurrent_layers(
 
 
 @torch.no_grad()
-def start_recurrent(layers: Iterable[Any]) -> None:
-    """Give layers the weights that training starts from."""
+def start_recurrent(layers: Iterable[Any], *, chrono_steps: int | None = None) -> None:
+    """Give layers the weights that training starts from; chrono_steps is T, the steps that LSTM and GRU are to keep."""
     for layer in layers:
         H = layer.hidden_size
+        if chrono_steps is not None and chrono_steps < 3:
+            raise ValueError(f"chrono_steps: given {chrono_steps}, expected 3 or more")
         for name, parameter in layer.named_parameters():
             if "bias" in name:
                 nn.init.zeros_(parameter)
@@ -42,3 +47,7 @@ def start_recurrent(layers: Iterable[Any]) -> None:
                     nn.init.orthogonal_(gate)
             if "bias_ih" in name and layer.mode == "LSTM":
                 nn.init.ones_(parameter[H : 2 * H])
+            if "bias_ih" in name and chrono_steps is not None and layer.mode in _KEEPS:
+                log_u = torch.empty(H).uniform_(1.0, chrono_steps - 1.0).log_()
+                for number, sign in _KEEPS[layer.mode]:
+                    parameter[number * H : (number + 1) * H] = sign * log_u
