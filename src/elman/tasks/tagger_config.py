@@ -95,7 +95,7 @@ def choices(
             "character_size": sizes["character_size"],
             "crf": scheme != "none",
             "scheme": scheme,
-            "dropout": 0.4 if times_read(size) >= MANY_READINGS else 0.0,
+            "dropout": 0.5 if times_read(size) >= MANY_READINGS else 0.0,
             "word_dropout": 0.25,
         },
         "training": {
