@@ -8,7 +8,7 @@ adding   two rows of T numbers: values, uniform from 0 to 1, and marks, 1 at two
          elsewhere; after the last step, the sum of the two marked values. Saying 1 always: mean squared error 0.1667.
          Hochreiter and Schmidhuber (1997), experiment 4, as Arjovsky, Shah and Bengio (2016) have it
 copy     ten symbols of eight, T blanks, a mark, ten blanks; in the last ten steps, the ten symbols again. Without a
-         memory the loss is 10 ln 8 / (T + 20). Arjovsky, Shah and Bengio (2016), section 5.1
+         memory the loss of those ten is ln 8 each. Arjovsky, Shah and Bengio (2016), section 5.1
 
 Batches are drawn anew, the test from a seed of its own. Recurrent matrices start orthogonal; --chrono starts the gates
 of LSTM and GRU for memories of up to T steps (Tallec and Ollivier, 2018). Training stops where the goal is reached on
@@ -115,6 +115,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
+    if given.chrono and given.cell == "elman":
+        parser.error("--chrono is for gates, and --cell elman has none")
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
     problem, T = PROBLEMS[given.problem], given.length

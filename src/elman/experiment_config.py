@@ -150,7 +150,9 @@ def resolve_tagger(
     return validated(TaggerRun, merged({"data": {}}, chosen, given))
 
 
-def resolve_forecaster(given: Values, *, train: Series | None = None, flops: float = ASSUMED_FLOPS) -> ForecasterRun:
+def resolve_forecaster(
+    given: Values, *, train: Series | None = None, positive_values: bool = True, flops: float = ASSUMED_FLOPS
+) -> ForecasterRun:
     """Return the whole config for the training part of a series; every mistake in `given` is one ConfigError."""
-    chosen = forecaster_config.choices(given, train=train, flops=flops)
+    chosen = forecaster_config.choices(given, train=train, positive_values=positive_values, flops=flops)
     return validated(ForecasterRun, merged({"data": {}}, chosen, given))

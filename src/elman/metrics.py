@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -243,7 +244,7 @@ class ForecastScores:
             math.sqrt(self.squared[target] / count),
             float(self.symmetric[target] / count),
             mae / naive_mae,
-            mae / naive if naive else math.inf if mae else 1.0,
+            min(mae / max(naive, sys.float_info.min), sys.float_info.max),  # a naive forecast may be without error
             float(self.inside[target] / count),
             last,
             seasonal,

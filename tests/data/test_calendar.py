@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from elman.data.calendar import DAY, HOUR, Step, common_step, date_format, parse_date
 
-FORMATS = ["%Y-%m", "%Y-%m-%d", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y.%m.%d"]
+FORMATS = ["%Y-%m", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y.%m.%d"]
 exhaustive = settings(deadline=None, derandomize=True, database=None)
 
 
@@ -81,6 +81,14 @@ def test_ends_of_months_stay_ends_of_months() -> None:
 )
 def test_steps_are_told_and_have_their_season(step: Step, told: str, season: int) -> None:
     assert (str(step), step.season) == (told, season)
+
+
+def test_rows_within_a_day_at_the_end_of_a_month_are_hours_apart() -> None:
+    hours = [datetime(2024, 1, 31, hour) for hour in range(24)]
+    assert common_step(hours) == Step("seconds", HOUR)
+    assert common_step([datetime(2024, 1, 31), datetime(2024, 1, 31, 12)]) == Step("seconds", 12 * HOUR)
+    thirtieth = [datetime(2024, month, 30) for month in (3, 4, 5)]
+    assert common_step(thirtieth) == Step("months", 1)
 
 
 def test_one_date_has_no_step_and_parts_of_steps_are_none() -> None:

@@ -80,9 +80,10 @@ def test_rows_without_a_common_step_are_taken_as_they_come(tmp_path: Path) -> No
         ("a,b\nx,y\n", None, "FILE:1: has no column of numbers; --target names what to forecast, of a, b"),
         ("a,b\n1,2\n", Columns(("c",)), "FILE:1: has no column 'c' in its header; --target: choose of a, b"),
         ("a,b\n1,2\n", Columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header; --inputs: choose of a, b"),
-        ("a,b\n1,2\n", Columns(("a",), ("a",)), "FILE:1: a column is named twice"),
+        ("a,b\n1,2\n", Columns(("a",), ("a",)), "FILE:1: the column 'a' is named twice"),
         ("a,b\n1,2\n", Columns(("a",), date="d"), "FILE:1: has no column 'd' in its header; --date: choose of a, b"),
         ("a,b\n1,2\n2,high\n", Columns(("b",)), "FILE:3: 'b' is 'high', expected a number; a gap is an empty cell"),
+        ("a,b,a\n1,2,3\n", Columns(("a",)), "FILE:1: has two columns 'a' in its header; rename one"),
         ("a\n1\ninf\n", None, "FILE:3: 'a' is 'inf', expected a number"),
         ("d,a\n2020-01,1\nsoon,2\n", None, "FILE:3: 'd' is 'soon', expected a date; expected 1949-01"),
         ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02; rows rise in time"),
@@ -93,6 +94,34 @@ def test_what_is_wrong_is_told_with_its_place(
     content: str, columns: Columns | None, expected: str, tmp_path: Path
 ) -> None:
     assert told(tmp_path / "data", content, columns).startswith(expected)
+
+
+def test_numbers_are_no_dates_and_text_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    assert read(path, "price\n1234.5\n1240.25\n").targets == ("price",)
+    assert "has 2 columns of numbers" in told(path, "load,temp\n1500.10,20.1\n1600.11,19.5\n")
+    assert read(path, "d,note,y\n2020-01-01,,1\n2020-01-02,sold out,2\n").targets == ("y",)
+    late = read(path, "d,y\n,1\n", Columns(("y",)))
+    assert late.dates is None
+    with_gap = read(path, "y,d\n1,2020-01-01\n2,2020-01-02\n")
+    assert with_gap.dates is not None
+
+
+def test_rows_of_empty_cells_are_gaps_and_blank_lines_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    np.testing.assert_array_equal(read(path, "y\n1\n\n3\n\n\n").values[:, 0], [1, np.nan, 3])
+    wide = read(path, "a,b\n1,2\n\n,\n3,4\n", Columns(("a",)))
+    np.testing.assert_array_equal(wide.values[:, 0], [1, np.nan, 3])
+
+
+def test_the_usual_column_of_dates_is_taken_where_it_is(tmp_path: Path) -> None:
+    content = "created,when,y\n2020-01-05,2020-01-01,1\n2020-01-05,2020-01-02,2\n"
+    usual = Columns(("y",), usual_date="when")
+    other = content.replace("when", "then").replace("2020-01-05", "-")
+    for table, expected in ((content, "when"), (other, "then")):
+        dates = read(tmp_path / "data", table, usual).dates
+        assert dates is not None
+        assert dates.name == expected
 
 
 class Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,15 @@ def test_held_out_rows_of_a_file_go_on_where_the_others_end(tmp_path: Path) -> N
     corpus = prepared(tmp_path / "data", series(80), valid=series(20, 80))
     np.testing.assert_array_equal(corpus.series.values, series().values)
     assert (corpus.train_rows, corpus.series.dates) == (80, series().dates)
-    assert prepared(tmp_path / "bare", series(80), valid=series(20, 80, dated=False)).series.dates is None
+    bare = prepared(tmp_path / "bare", series(80, dated=False), valid=series(20, 80, dated=False))
+    np.testing.assert_array_equal(bare.series.values, series().values)
+    with pytest.raises(DataError, match="has no dates, and the rows before it have; both have a column of dates"):
+        prepared(tmp_path / "half", series(80), valid=series(20, 80, dated=False))
+    other = series(20, 80)
+    assert other.dates is not None
+    weekly = dataclasses.replace(other, dates=dataclasses.replace(other.dates, step=Step("seconds", 7 * DAY)))
+    with pytest.raises(DataError, match="has a row a week, the rows before it a row a day"):
+        prepared(tmp_path / "weekly", series(80), valid=weekly)
     with pytest.raises(DataError, match="begins at 2020-02-10, expected rows after 2020-03-20"):
         prepared(tmp_path / "early", series(80), valid=series(60, 40))
     with pytest.raises(DataError, match="begins at 2020-03-26, a day after 2020-03-20 was expected"):

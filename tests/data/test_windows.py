@@ -23,21 +23,21 @@ Z = np.arange(20.0).reshape(10, 2) ** 2
 def test_a_gap_is_read_as_the_last_value_before_it() -> None:
     nan = np.nan
     values = np.array([[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]])
-    filled, observed = without_gaps(values)
-    assert filled.tolist() == [[2.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]]
-    np.testing.assert_array_equal(observed, ~np.isnan(values))
+    assert without_gaps(values, [9.0, 8.0]).tolist() == [[9.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]]
+    assert without_gaps(np.full((2, 1), nan), [7.0]).tolist() == [[7.0], [7.0]]
 
 
 @pytest.mark.parametrize("season", [1, 2, 3, 5])
 def test_references_are_the_newest_rows_in_season(season: int) -> None:
     horizon = 4
-    found = references(Z, 1, horizon, season, "season")
+    found = references(Z, 1, horizon, season)
     for t in range(len(Z)):
         for h in range(1, horizon + 1):
             row = t + h - season * -(-h // season)
             assert found[t, h - 1, 0] == Z[max(row, 0), 0]
             assert row <= t
-    assert (references(Z, 2, horizon, season, "last") == Z[:, None]).all()
+    assert (references(Z, 2, horizon, 1) == Z[:, None]).all()
+    np.testing.assert_array_equal(references(Z, 1, horizon, season, slice(3, 7)), found[3:7])
 
 
 def test_futures_are_what_came() -> None:
@@ -46,6 +46,7 @@ def test_futures_are_what_came() -> None:
         for h in range(1, 4):
             expected = Z[t + h] if t + h < len(Z) else np.full(2, np.nan)
             np.testing.assert_array_equal(found[t, h - 1], expected)
+    np.testing.assert_array_equal(futures(Z, 3, slice(2, 5)), found[2:5])
 
 
 def test_before_its_first_row_a_series_stood_still() -> None:
@@ -56,7 +57,7 @@ def test_before_its_first_row_a_series_stood_still() -> None:
 
 @exhaustive
 @given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 39), st.integers(1, 5), st.integers(0, 3))
-def test_windows_lie_inside_and_an_epoch_reaches_every_row(
+def test_windows_lie_inside_and_leave_no_row_between_them(
     rows: int, length: int, warm: int, batch_size: int, seed: int
 ) -> None:
     length = min(rows, length)

@@ -126,6 +126,30 @@ def test_a_closed_loop_costs_its_rows_ahead() -> None:
     assert operations_per_row(model.model_dump(exclude_none=True), 1) == pytest.approx(6 * 12 * weights)
 
 
+def test_a_season_that_the_rows_do_not_hold_twice_is_none_and_long_ones_are_no_horizon() -> None:
+    assert chosen({}, series(23, step=MONTH)).model.season == 1
+    assert chosen({}, series(24, step=MONTH)).model.season == 12
+    model = chosen({}, series(4000, step=Step("seconds", 60))).model
+    assert (model.season, model.horizon) == (1440, 12)
+
+
+def test_no_logarithm_where_a_value_has_none() -> None:
+    growth = series(240, kind="growth", step=MONTH)
+    assert not chosen({}, growth, positive_values=False).model.logarithm
+    assert chosen({"model": {"logarithm": True}}, series(240, kind="swing")).model.logarithm
+
+
+def test_odd_seasons_and_horizons_are_left_to_validation_or_taken_as_numbers() -> None:
+    for wrong in ({"season": "monthly"}, {"horizon": "soon"}, {"season": 1.5}, {"horizon": 0}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            chosen({"model": wrong}, series(240, step=MONTH))
+    for right in ({"season": np.int64(6), "horizon": 3}, {"season": 6, "horizon": 3.0}):
+        model = chosen({"model": right}, series(240, kind="swing", step=MONTH)).model
+        assert (model.season, model.horizon) == (6, 3)
+    assert resolve_forecaster({"model": {"reference": "season"}}).model.reference == "season"
+    assert chosen({"model": {"reference": "season"}}, series(240, step=MONTH)).model.season == 12
+
+
 def test_mistakes_are_told_together() -> None:
     with pytest.raises(ConfigError) as raised:
         resolve_forecaster({"model": {"memory": "long", "hidden_size": 0}, "data": {"inputs": 3}})

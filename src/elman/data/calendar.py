@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Literal
 
 _DATE = re.compile(
-    r"(\d{4})([-/.])(\d{1,2})(?:\2(\d{1,2})(?:([T ])(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0*)?)?)?)?(?:Z|[+-]00:?00)?"
+    r"(\d{4})([-/.])(\d{1,2})(?:\2(\d{1,2})(?:([T ])(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0*)?)?)?)?(Z|[+-]00:?00)?"
 )
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _NAMES = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
@@ -71,7 +71,7 @@ def parse_date(text: str) -> datetime | None:
     found = _DATE.fullmatch(text.strip())
     if found is None:
         return None
-    year, _, month, day, _, hour, minute, second = found.groups()
+    year, _, month, day, _, hour, minute, second, _ = found.groups()
     try:
         return datetime(int(year), int(month), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
     except ValueError:
@@ -83,19 +83,20 @@ def date_format(text: str) -> str:
     found = _DATE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"no date: {text!r}")
-    _, separator, _, day, between, hour, _, second = found.groups()
+    _, separator, _, day, between, hour, _, second, zone = found.groups()
     date = separator.join(["%Y", "%m", *["%d"] * (day is not None)])
     time = ":".join(["%H", "%M", *["%S"] * (second is not None)]) if hour is not None else ""
-    return f"{date}{between or ''}{time}"
+    return f"{date}{between or ''}{time}{zone or ''}"
 
 
 def common_step(dates: list[datetime]) -> Step | None:
     """Return the step that is most often between neighbours, of dates that rise; None of fewer than two."""
     if len(dates) < 2:
         return None
+    months = [(b.year - a.year) * 12 + b.month - a.month for a, b in pairwise(dates)]
     ends = all((date + timedelta(days=1)).day == 1 for date in dates)
-    if ends or (len({(date.day, date.hour, date.minute, date.second) for date in dates}) == 1 and dates[0].day <= 28):
-        months = [(b.year - a.year) * 12 + b.month - a.month for a, b in pairwise(dates)]
+    one_time = len({(date.hour, date.minute, date.second) for date in dates}) == 1
+    if min(months) >= 1 and one_time and (ends or len({date.day for date in dates}) == 1):
         return Step("months", Counter(months).most_common(1)[0][0], month_end=ends)
     seconds = [int((b - a).total_seconds()) for a, b in pairwise(dates)]
     return Step("seconds", Counter(seconds).most_common(1)[0][0])

@@ -1,7 +1,8 @@
 """Series: readers of numbers in time, what a forecaster learns from.
 
     csv    a header, then a row a time: comma, tab or semicolon between cells, RFC 4180's quotes. One column may hold
-           dates; columns of numbers are targets, which are forecast, or inputs, which help to; others are left alone
+           dates; columns of numbers are targets, which are forecast, or inputs, which help to; others are left alone.
+           Columns are told by their first rows
 
 Rows rise in time. Where dates say that rows are missing between two others, they are put in as gaps, and told; a gap is
 an empty cell or one that says NA, NaN, null or none. Rows whose dates have no common step are taken as they come.
@@ -28,18 +29,21 @@ from .readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
 from .records import csv_rows, listed, shown
 
 Array = npt.NDArray[np.float64]
+Row = tuple[str, list[str]]  # where it stands, and its cells
 
-GAPS = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "."})
+GAPS = frozenset({"", "na", "n/a", "nan", "<na>", "null", "none", "?", "."})
+FIRST_ROWS = 20  # by which columns are told
 MOST_PUT_IN = 0.2  # share of the rows; with more, dates do not tell where rows are missing
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns to read; None is what the header tells: the only column of numbers, the first of dates."""
+    """Which columns to read; None is what the table tells: the only column of numbers, the first of dates."""
 
     targets: tuple[str, ...] | None = None
     inputs: tuple[str, ...] = ()
     date: str | None = None
+    usual_date: str | None = None  # taken where the table has it, and date is not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class MemorySeries:
         content = "\t".join(names).encode() + b"".join(str(column).encode() for column in columns)
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
-    def rows(self) -> Iterator[tuple[str, list[str]]]:
+    def rows(self) -> Iterator[Row]:
         """Yield a header and the rows as a table of text has them."""
         names, columns = self._columns()
         yield self.name, names
@@ -126,19 +130,24 @@ def read_series(
     source: Source | MemorySeries, columns: Columns | None = None, notify: Notify = lambda message: None
 ) -> Series:
     """Return the series of a file; a row that is wrong is a DataError with its place."""
-    rows = source.rows() if isinstance(source, MemorySeries) else _rows(numbered_lines(source))
-    return _read(list(rows), columns or Columns(), source.name, notify)
+    rows = list(source.rows()) if isinstance(source, MemorySeries) else _rows(numbered_lines(source))
+    return _read(rows, columns or Columns(), source.name, notify)
 
 
-def _rows(lines: Iterator[Line]) -> Iterator[tuple[str, list[str]]]:
+def _rows(lines: Iterator[Line]) -> list[Row]:
+    """The rows of a table; a blank line is a gap where there is one column, and nothing at the end or in wider ones."""
     first = next((line for line in lines if line[1].strip()), None)
     if first is None:
-        return
+        return []
     delimiter = next((each for each in "\t;" if each in first[1]), ",")
-    yield from (row for row in csv_rows(chain([first], lines), delimiter) if any(cell.strip() for cell in row[1]))
+    rows = list(csv_rows(chain([first], lines), delimiter))
+    while not "".join(rows[-1][1]).strip() and len(rows[-1][1]) < 2:
+        rows.pop()
+    wide = len(rows[0][1]) > 1
+    return [(place, row or [""]) for place, row in rows if row or not wide]
 
 
-def _read(table: list[tuple[str, list[str]]], columns: Columns, name: str, notify: Notify) -> Series:
+def _read(table: list[Row], columns: Columns, name: str, notify: Notify) -> Series:
     if not table:
         raise DataError("is empty, expected a header and rows", where=name)
     (where, cells), *rows = table
@@ -151,16 +160,19 @@ def _read(table: list[tuple[str, list[str]]], columns: Columns, name: str, notif
         if len(row) != len(header):
             counted = "one cell" if len(row) == 1 else f"{len(row)} cells"
             raise DataError(f"has {counted}, expected {len(header)} as in the header", where=place)
-    date = _date_column(header, rows[0][1], columns.date, where)
+    date = _date_column(header, rows[:FIRST_ROWS], columns, where)
     targets = columns.targets or _only_target(header, rows, date, columns.inputs, where)
     for flag, names in (("--target", targets), ("--inputs", columns.inputs)):
         for each in names:
             if each not in header:
                 told = f"has no column {each!r} in its header"
                 raise DataError(told, hint=f"{flag}: choose of {listed(header)}", where=where)
+    for each in (*targets, *columns.inputs):
+        if (*targets, *columns.inputs).count(each) > 1:
+            raise DataError(f"the column {each!r} is named twice among targets and inputs", where=where)
+        if header.count(each) > 1:
+            raise DataError(f"has two columns {each!r} in its header", hint="rename one", where=where)
     chosen = [header.index(each) for each in (*targets, *columns.inputs)]
-    if len(set(chosen)) != len(chosen):
-        raise DataError("a column is named twice among targets and inputs", where=where)
     values = np.array([[_value(row[i], header[i], place) for i in chosen] for place, row in rows], np.float64)
     series = Series(tuple(targets), tuple(columns.inputs), values)
     if date is None:
@@ -168,9 +180,12 @@ def _read(table: list[tuple[str, list[str]]], columns: Columns, name: str, notif
     return _dated(series, header[date], [(place, row[date]) for place, row in rows], name, notify)
 
 
-def _date_column(header: Sequence[str], first: Sequence[str], name: str | None, where: str) -> int | None:
+def _date_column(header: Sequence[str], rows: Sequence[Row], columns: Columns, where: str) -> int | None:
+    name = columns.date
+    if name is None and columns.usual_date in header:
+        return header.index(columns.usual_date)
     if name is None:
-        return next((i for i, cell in enumerate(first) if parse_date(cell)), None)
+        return next((i for i in range(len(header)) if _holds_dates([row[i] for _, row in rows])), None)
     if name not in header:
         raise DataError(
             f"has no column {name!r} in its header", hint=f"--date: choose of {listed(header)}", where=where
@@ -179,17 +194,30 @@ def _date_column(header: Sequence[str], first: Sequence[str], name: str | None, 
 
 
 def _only_target(
-    header: Sequence[str], rows: list[tuple[str, list[str]]], date: int | None, inputs: Sequence[str], where: str
+    header: Sequence[str], rows: list[Row], date: int | None, inputs: Sequence[str], where: str
 ) -> tuple[str, ...]:
     """The column that is neither date nor input, where there is one."""
     others = [i for i, each in enumerate(header) if i != date and each not in inputs]
-    if len(others) > 1:  # of several, those that hold numbers where the first row has a value
-        others = [i for i in others if any(_number(row[i]) is not None for _, row in rows[:20])]
+    if len(others) > 1:
+        others = [i for i in others if _holds_numbers([row[i] for _, row in rows[:FIRST_ROWS]])]
     if len(others) != 1:
         told = "has no column of numbers" if not others else f"has {len(others)} columns of numbers"
         hint = f"--target names what to forecast, of {listed([header[i] for i in others] or list(header))}"
         raise DataError(told, hint=hint, where=where)
     return (header[others[0]],)
+
+
+def _holds_dates(cells: Sequence[str]) -> bool:
+    """Whether most cells are dates, the first one too, and none a number such as 1949.1; some may be empty."""
+    filled = [cell for cell in cells if cell.strip()]
+    dates = [parse_date(cell) is not None for cell in filled if _number(cell) is None]
+    return len(dates) == len(filled) > 0 and dates[0] and 2 * sum(dates) >= len(dates)
+
+
+def _holds_numbers(cells: Sequence[str]) -> bool:
+    """Whether cells are numbers, or gaps between numbers."""
+    values = [_number(cell) for cell in cells]
+    return None not in values and any(not math.isnan(value) for value in values if value is not None)
 
 
 def _dated(series: Series, name: str, cells: list[tuple[str, str]], file: str, notify: Notify) -> Series:

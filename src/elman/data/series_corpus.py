@@ -108,12 +108,18 @@ def _train_rows(rows: int, fraction: float | None, horizon: int) -> int:
 def _joined(train: Series, valid: Series, where: str) -> Series:
     """The held-out rows after the training rows."""
     values = np.concatenate([train.values, valid.values])
+    if train.dates is None and valid.dates is None:
+        return replace(train, values=values)
     if train.dates is None or valid.dates is None:
-        return replace(train, values=values, dates=None)
+        told = "has no dates, and the rows before it have" if valid.dates is None else "has dates, the rows before none"
+        raise DataError(told, hint="both have a column of dates, or none has", where=where)
     if valid.dates.each[0] <= train.dates.each[-1]:
         told = f"begins at {valid.dates.text(0)}, expected rows after {train.dates.text(-1)}"
         raise DataError(told, hint="held-out rows come after those that are learned from", where=where)
     step = train.dates.step
+    if valid.dates.step not in (step, None):
+        told = f"has a row a {valid.dates.step}, the rows before it a row a {step}"
+        raise DataError(told, hint="held-out rows go on as the others do", where=where)
     if step is not None and step.after(train.dates.each[-1], 1) != valid.dates.each[0]:
         told = f"begins at {valid.dates.text(0)}, a {step} after {train.dates.text(-1)} was expected"
         raise DataError(told, hint="held-out rows go on where the others end", where=where)

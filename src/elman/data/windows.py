@@ -5,14 +5,14 @@
     ref_t,h   z_t, the last value; or z of the newest row in season with t + h: t + h - s ceil(h / s)
     r_t,h     (z_(t+h) - ref_t,h) / spread_h                                                   what is to be forecast
 
-Before its first row a series stood still there. A gap is read as the last value before it, never learned and never
-scored. Everything at row t is known at row t.
+Before its first row a series stood still there. A gap is read as the last value before it, at the beginning as the mean
+of the training rows, never learned and never scored. So everything at row t is known at row t.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,19 +20,16 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 Position = dict[str, int]
-Reference = Literal["last", "season"]
+
+EVERY = slice(None)
 
 
-def without_gaps(values: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return values (T, C) with the last value in the place of each gap, and where there was none.
-
-    Of gaps at the beginning, the first value after them stands in.
-    """
-    observed = ~np.isnan(values)
-    newest = np.where(observed, np.arange(len(values))[:, None], -1)
+def without_gaps(values: Array, beginning: npt.ArrayLike) -> Array:
+    """Return values (T, C) with the last value in the place of each gap, at the beginning that of `beginning` (C,)."""
+    newest = np.where(np.isnan(values), -1, np.arange(len(values))[:, None])
     newest = np.maximum.accumulate(newest, axis=0)
-    first = observed.argmax(0)
-    return np.take_along_axis(values, np.where(newest < 0, first, newest), 0), observed
+    found: Array = np.where(newest < 0, beginning, np.take_along_axis(values, np.maximum(newest, 0), 0))
+    return found
 
 
 def standing_still(z: Array, rows: int) -> Array:
@@ -40,22 +37,20 @@ def standing_still(z: Array, rows: int) -> Array:
     return np.concatenate([np.repeat(z[:1], rows, 0), z])
 
 
-def references(z: Array, targets: int, horizon: int, season: int, kind: Reference) -> Array:
-    """Return ref (T, H, K) of z (T, C), whose first K columns are targets."""
-    lead = season if kind == "season" else 1
-    before = standing_still(z[:, :targets], lead - 1)
-    of_horizon = (
-        np.arange(horizon) % lead
-    )  # h - s ceil(h / s) = (h - 1) mod s + 1 - s, and `before` is s - 1 rows ahead
-    found: Array = before[np.arange(len(z))[:, None] + of_horizon]
+def references(z: Array, targets: int, horizon: int, lag: int, rows: slice = EVERY) -> Array:
+    """Return ref (N, H, K) at rows of z (T, C), whose first K columns are targets; a lag of 1 is the last value.
+
+    h - s ceil(h / s) is (h - 1) mod s + 1 - s, and what stood still goes s - 1 rows before.
+    """
+    before = standing_still(z[:, :targets], lag - 1)
+    found: Array = before[np.arange(len(z))[rows, None] + np.arange(horizon) % lag]
     return found
 
 
-def futures(z: Array, horizon: int) -> Array:
-    """Return z_(t+h) (T, H, C) of each row; NaN after the end."""
-    T = len(z)
+def futures(z: Array, horizon: int, rows: slice = EVERY) -> Array:
+    """Return z_(t+h) (N, H, C) at rows of z (T, C); NaN after the end."""
     after = np.concatenate([z, np.full((horizon, z.shape[1]), np.nan)])
-    found: Array = after[np.arange(T)[:, None] + 1 + np.arange(horizon)]
+    found: Array = after[np.arange(len(z))[rows, None] + 1 + np.arange(horizon)]
     return found
 
 

@@ -41,6 +41,7 @@ class Forecaster(Parameters):
         quantiles: Sequence[float] | None = None,
         targets: Sequence[str] | None = None,
         inputs: Sequence[str] | None = None,
+        date: str | None = None,
         dropout: float | None = None,
         minutes: float | None = None,
         epochs: float | None = None,
@@ -60,6 +61,7 @@ class Forecaster(Parameters):
         self.quantiles = quantiles
         self.targets = targets
         self.inputs = inputs
+        self.date = date
         self.dropout = dropout
         self.minutes = minutes
         self.epochs = epochs
@@ -90,7 +92,7 @@ class Forecaster(Parameters):
         """
         names = ("memory", "cell", "hidden_size", "num_layers", "horizon", "season", "delays", "quantiles", "dropout")
         model = {name: getattr(self, name) for name in names}
-        data = {"targets": self.targets, "inputs": self.inputs}
+        data = {"targets": self.targets, "inputs": self.inputs, "date": self.date}
         learner = Learner("forecast", self.config, {"model": model, "data": data, "seed": self.seed})
         try:
             return learner.fit(
@@ -133,12 +135,12 @@ class Forecaster(Parameters):
 
     def _read(self, history: History) -> Series:
         from elman.data.readers import TextSource
-        from elman.data.series import Columns, read_series
+        from elman.data.series import read_series
 
+        predictor = self.predictor
         if not isinstance(history, str | Path):
-            return self.predictor.series(history)
-        scales = self.predictor.scales
-        return read_series(TextSource(history), Columns(scales.targets, scales.inputs))
+            return predictor.series(history)
+        return read_series(TextSource(history), predictor.columns)
 
 
 def _source(history: Any) -> str | Path | MemorySeries:

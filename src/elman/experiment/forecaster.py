@@ -15,6 +15,7 @@ from elman.errors import ConfigError, DataError
 from elman.experiment_config import ForecasterRun, resolve_forecaster
 from elman.runtime.card import forecaster_card
 from elman.runtime.forecaster import ForecasterPredictor
+from elman.runtime.forecaster_config import not_positive
 from elman.tasks.forecaster import ForecasterTask, Windows
 from elman.tasks.forecaster_config import SeriesDataConfig, operations_per_row, season_and_horizon
 from elman.training.machine import most_per_second
@@ -29,8 +30,12 @@ class ForecasterRecipe:
     run = ForecasterRun
 
     def resolve(self, given: Values, data: SeriesCorpus | None, flops: float) -> ForecasterRun:
-        train = data.series.rows(0, data.train_rows) if data is not None else None
-        return resolve_forecaster(given, train=train, flops=flops)
+        if data is None:
+            return resolve_forecaster(given, flops=flops)
+        train, wrong = data.series.rows(0, data.train_rows), not_positive(data.series)
+        config = resolve_forecaster(given, train=train, positive_values=wrong is None, flops=flops)
+        _check_fits(config, data, wrong)
+        return config
 
     def opened(self, path: str | Path, encoding: str | None, notify: Notify) -> TextSource:
         return TextSource(path, encoding=encoding, notify=notify)
@@ -40,7 +45,8 @@ class ForecasterRecipe:
             raise ConfigError("target files are for sequence to sequence, given for a forecaster")
         data = resolve_forecaster(given).data
         train = _read(sources.train, data, notify)
-        columns = data.model_copy(update={"targets": train.targets})
+        date = train.dates.name if train.dates else None
+        columns = data.model_copy(update={"targets": train.targets, "date": date})
         return prepare_series(
             folder,
             train,
@@ -69,11 +75,8 @@ class ForecasterRecipe:
         return predictor.evaluate(data.series, data.train_rows)
 
     def speed(self, predictor: ForecasterPredictor, data: SeriesCorpus) -> str:
-        made = len(data.series) - data.train_rows
-
         def forecast() -> int:
-            predictor.backtest(data.series, data.train_rows)
-            return made
+            return len(predictor.backtest(data.series, data.train_rows))
 
         return f"{most_per_second(forecast):,.0f} forecasts/s in a backtest, where it was trained"
 
@@ -101,7 +104,21 @@ class ForecasterRecipe:
         )
 
 
+def _check_fits(config: ForecasterRun, data: SeriesCorpus, not_positive_value: str | None) -> None:
+    """Refuse, before training, what the rows are too few for, or have no logarithm of."""
+    model, where = config.model, ", ".join(source.name for source in data.sources)
+    if 2 * model.season > data.train_rows and model.season > 1:
+        told = f"model.season: given {model.season}, expected at most half of {data.train_rows:,} rows to learn from"
+        raise ConfigError(told, hint="--season 1: none")
+    if model.history_rows > data.train_rows:
+        told = f"a forecast rests on {model.history_rows:,} rows, and there are {data.train_rows:,} to learn from"
+        raise DataError(told, hint="give more rows, or fewer --delays", where=where)
+    if model.logarithm and not_positive_value:
+        hint = "--set model.logarithm=false"
+        raise DataError(f"{not_positive_value}, expected numbers above 0 for their logarithms", hint=hint, where=where)
+
+
 def _read(sources: Sequence[Opened], data: SeriesDataConfig, notify: Notify) -> Series:
     if len(sources) != 1 or not isinstance(sources[0], TextSource | MemorySeries):
-        raise DataError(f"{len(sources)} files, expected one series", hint="--valid names the rows after it")
+        raise ConfigError(f"DATA: given {len(sources)} files, expected one series", hint="--valid names rows after it")
     return read_series(sources[0], data.columns(), notify)

@@ -266,7 +266,7 @@ Read from:
 
 ```
 elman predict FOLDER history.csv
-elman evaluate FOLDER series.csv --context {predictor.history_rows}
+elman evaluate FOLDER series.csv --context {predictor.config.history_rows}
 ```
 
 ```python

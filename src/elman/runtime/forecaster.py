@@ -19,11 +19,11 @@ import numpy.typing as npt
 from elman.checkpoint import ModelFolder, Tensors
 from elman.data.series import Columns, MemorySeries, Series, read_series
 from elman.data.windows import futures, references, standing_still, without_gaps
-from elman.errors import DataError
-from elman.metrics import ForecastScores
+from elman.errors import DataError, ModelError
+from elman.metrics import FORECAST_ERRORS, ForecastScores
 
 from .folder import config_of, damage_told, weight_count, write_predictor
-from .forecaster_config import ForecasterConfig, Scales, modelled
+from .forecaster_config import ForecasterConfig, Scales, modelled, not_positive
 from .memories import MEMORIES, Features
 from .stack import State
 
@@ -52,6 +52,9 @@ class ForecasterPredictor:
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, card: str = "") -> None:
         """Take weights by name; a shape that does not fit the config is a ModelError."""
         self.config, self.scales, self.tensors, self.card = config, scales, tensors, card
+        if not scales.fits(config):
+            told = f"the scales of the series are not those of its {len(scales.targets)} targets, "
+            raise ModelError(f"{told}{len(scales.inputs)} inputs and {config.horizon} rows ahead", where="config.json")
         self._features = Features(config, scales)
         self._memory = MEMORIES[config.memory](config, scales, tensors, self._features.size)
         self._spread = np.array(scales.spread, np.float64)
@@ -69,11 +72,6 @@ class ForecasterPredictor:
         """The number of weights."""
         return weight_count(self.tensors)
 
-    @property
-    def history_rows(self) -> int:
-        """The rows that a forecast needs before it: a season where that is the reference, and what is kept."""
-        return max(self.config.delays, self.config.season if self.config.reference == "season" else 1)
-
     def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
         """Write a model folder, with a new card or the one that the model came with.
 
@@ -86,27 +84,33 @@ class ForecasterPredictor:
 
     def series(self, history: History) -> Series:
         """Return a history as the series that the model knows; one that lacks a column is a DataError."""
-        if isinstance(history, Series):
-            held = history
-            if (held.targets, held.inputs) != (self.scales.targets, self.scales.inputs):
-                told = f"a series of {', '.join((*held.targets, *held.inputs))}"
-                raise DataError(f"{told}, expected {', '.join((*self.scales.targets, *self.scales.inputs))}")
-            return held
         targets, inputs = self.scales.targets, self.scales.inputs
+        if isinstance(history, Series):
+            if (history.targets, history.inputs) != (targets, inputs):
+                told = f"a series of {', '.join((*history.targets, *history.inputs))}"
+                raise DataError(f"{told}, expected {', '.join((*targets, *inputs))}")
+            return history
         if hasattr(history, "columns") or hasattr(history, "keys"):
-            return read_series(MemorySeries(history), Columns(targets, inputs))
+            return read_series(MemorySeries(history), self.columns)
         table = np.asarray(history, np.float64)  # without names, its columns are those of the model in order
-        table = table.reshape(len(table), -1)
-        if table.shape[1] != len(targets) + len(inputs):
+        table = table.reshape(len(table), -1 if table.size else 1)
+        if table.size and table.shape[1] != len(targets) + len(inputs):
             names = ", ".join((*targets, *inputs))
             raise DataError(f"an array of {table.shape[1]} columns, expected {len(targets) + len(inputs)}: {names}")
+        if np.isinf(table).any():
+            raise DataError(f"row {int(np.isinf(table).any(1).argmax())} is infinite, expected numbers or NaN")
         return Series(targets, inputs, table)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns to read of a table."""
+        return Columns(self.scales.targets, self.scales.inputs, usual_date=self.scales.date)
 
     def predict(self, history: History) -> Forecast:
         """Return what comes after a history: a Series, a DataFrame, columns by name, or an array (T,) or (T, C)."""
         series = self.series(history)
-        self._check(series, self.history_rows)
-        quantiles = self._forecasts(series)[-1]
+        self._check(series, len(series))
+        (quantiles,) = self._forecasts(series, slice(len(series) - 1, None))
         H, dates = self.config.horizon, series.dates
         following = dates.following(H) if dates else [f"+{h + 1}" for h in range(H)]
         median = quantiles[..., self.config.median]
@@ -118,18 +122,21 @@ class ForecasterPredictor:
         Forecast n is made after row begin + n - 1, of the rows up to there alone, for rows begin + n and on.
         """
         series = self.series(history)
-        self._check_ahead(series, begin)
-        return self._forecasts(series)[begin - 1 : len(series) - self.config.horizon]
+        return self._forecasts(series, self._made(series, begin))
 
     def evaluate(self, history: History, begin: int | None = None) -> dict[str, Any]:
         """Return the errors of the forecasts for the rows from `begin` on, beside those of the naive ones.
 
         begin None: as soon as the model has the history that it needs. Rows before it are history and are not scored.
+        Means are of the targets that have a value there.
         """
         series = self.series(history)
-        scores, loss = self._scored(series, self.history_rows if begin is None else begin)
-        each = {name: scores.of_target(k, self.scales.naive_mae[k]) for k, name in enumerate(self.scales.targets)}
-        mean = {key: float(np.mean([told[key] for told in each.values()])) for key in next(iter(each.values()))}
+        scores, loss = self._scored(series, self._first(series) if begin is None else begin)
+        known = [k for k in range(len(series.targets)) if scores.counts[k]]
+        if not known:
+            raise DataError("holds no value to score: all are missing", hint="give rows with values after the history")
+        each = {series.targets[k]: scores.of_target(k, self.scales.naive_mae[k]) for k in known}
+        mean = {key: float(np.mean([told[key] for told in each.values()])) for key in FORECAST_ERRORS}
         return {
             "task": self.task,
             "count": scores.count,
@@ -141,9 +148,9 @@ class ForecasterPredictor:
         }
 
     def measure(self, series: Series, begin: int) -> dict[str, float]:
-        """Return the loss, the error and that error over the naive one's."""
+        """Return the loss, and errors in units of the targets, of the naive forecast's, and of that in training."""
         told = self.evaluate(series, begin)
-        return {key: told[key] for key in ("loss", "mae", "relative_mae")}
+        return {key: told[key] for key in ("loss", "mae", "relative_mae", "mase")}
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before any row."""
@@ -156,31 +163,32 @@ class ForecasterPredictor:
 
     def step(self, inputs: Array, state: State) -> tuple[Array, State]:
         """Return the quantiles (B, H, K, Q) of what follows a row (B, C), and the next state; NaN is a gap."""
-        K = len(self.scales.targets)
-        row = modelled(np.asarray(inputs, np.float64), K, logarithm=self.config.logarithm)
-        newest = state[LEAD][:, -1]
+        K, lag = len(self.scales.targets), self.config.lag
+        given = np.asarray(inputs, np.float64)
+        if np.isinf(given).any() or (self.config.logarithm and (given[:, :K] <= 0.0).any()):
+            above = " above 0" * self.config.logarithm
+            raise DataError(f"a row {given.tolist()}, expected numbers{above}, or NaN where there is a gap")
+        row = modelled(given, K, logarithm=self.config.logarithm)
         fresh = state[SEEN][:, None] == 0
-        row = np.where(np.isnan(row), np.where(fresh, np.array(self.scales.mean), newest), row)
+        row = np.where(np.isnan(row), np.where(fresh, np.array(self.scales.mean), state[LEAD][:, -1]), row)
         lead = np.where(fresh[:, :, None], row[:, None], state[LEAD])
         z = np.concatenate([lead, row[:, None]], axis=1)
         kept = {name: array for name, array in state.items() if name not in (LEAD, SEEN)}
         o, after = self._memory.run(z, self._features(z), kept)
-        lag = self.config.season if self.config.reference == "season" else 1
         of_horizon = z.shape[1] - lag + np.arange(self.config.horizon) % lag
         return self._values(o[:, 0], z[:, of_horizon, :K]), {LEAD: z[:, 1:], SEEN: state[SEEN] + 1, **after}
 
-    def _forecasts(self, series: Series) -> Array:
-        """Return the quantiles (T, H, K, Q) of what follows each row."""
-        z, o = self._outputs(series)
-        K = len(self.scales.targets)
-        return self._values(o, references(z, K, self.config.horizon, self.config.season, self.config.reference))
+    def _forecasts(self, series: Series, rows: slice) -> Array:
+        """Return the quantiles (N, H, K, Q) of what follows rows of the series."""
+        z, o = self._outputs(series, rows)
+        return self._values(o, references(z, len(self.scales.targets), self.config.horizon, self.config.lag, rows))
 
-    def _outputs(self, series: Series) -> tuple[Array, Array]:
-        """Return z (T, C) without gaps and o (T, H, K, Q)."""
-        filled, _ = without_gaps(series.values)
-        z = modelled(filled, len(self.scales.targets), logarithm=self.config.logarithm)
+    def _outputs(self, series: Series, rows: slice) -> tuple[Array, Array]:
+        """Return z (T, C) without gaps, and o (N, H, K, Q) at rows of it."""
+        z = modelled(series.values, len(self.scales.targets), logarithm=self.config.logarithm)
+        z = without_gaps(z, self.scales.mean)
         led = standing_still(z, self.config.lead)[None]
-        o, _ = self._memory.run(led, self._features(led), self._memory.initial_state(1))
+        o, _ = self._memory.run(led, self._features(led), self._memory.initial_state(1), rows)
         return z, o[0].astype(np.float64)
 
     def _values(self, o: Array, reference: Array) -> Array:
@@ -190,45 +198,47 @@ class ForecasterPredictor:
 
     def _scored(self, series: Series, begin: int) -> tuple[ForecastScores, float]:
         """The errors of forecasts and of naive ones, and the loss that training has."""
-        self._check_ahead(series, begin)
-        K, H, season = len(self.scales.targets), self.config.horizon, self.config.season
-        z, o = self._outputs(series)
-        made = slice(begin - 1, len(series) - H)
-        reference = references(z, K, H, season, self.config.reference)
-        expected_z = futures(modelled(series.values, K, logarithm=self.config.logarithm), H)[made, :, :K]
-        loss = quantile_loss(o[made], (expected_z - reference[made]) / self._spread, self.config, self._spread)
-        filled, _ = without_gaps(series.values)
-        expected = futures(series.values, H)[made, :, :K]
+        made = self._made(series, begin)
+        K, H, logarithm = len(self.scales.targets), self.config.horizon, self.config.logarithm
+        z, o = self._outputs(series, made)
+        reference = references(z, K, H, self.config.lag, made)
+        expected_z = futures(modelled(series.values, K, logarithm=logarithm)[:, :K], H, made)
+        y = np.exp(z[:, :K]) if logarithm else z[:, :K]
         scores = ForecastScores.of(
-            self._values(o[made], reference[made]),
-            expected,
-            last=references(filled, K, H, season, "last")[made],
-            seasonal=references(filled, K, H, season, "season")[made],
+            self._values(o, reference),
+            futures(series.values[:, :K], H, made),
+            last=references(y, K, H, 1, made),
+            seasonal=references(y, K, H, self.config.season, made),
             median=self.config.median,
         )
-        return scores, loss
+        return scores, quantile_loss(o, (expected_z - reference) / self._spread, self.config, self._spread)
 
-    def _check_ahead(self, series: Series, begin: int) -> None:
-        """Refuse a series in which no forecast made from a row on reaches its horizon."""
+    def _first(self, series: Series) -> int:
+        """The first row that can be forecast: history enough, and a number of each column before it."""
+        known = ~np.isnan(series.values)
+        return max(self.config.history_rows, int(known.argmax(0).max()) + 1) if known.any(0).all() else len(series)
+
+    def _made(self, series: Series, begin: int) -> slice:
+        """The rows after which forecasts are made of rows from `begin` on, as far as they reach their horizon."""
         self._check(series, begin)
-        if begin > len(series) - self.config.horizon:
+        last = len(series) - self.config.horizon
+        if begin > last:
             told = f"holds {len(series):,} rows, expected {begin:,} of history and {self.config.horizon} ahead"
             raise DataError(told, hint="give more rows, or a smaller --context")
+        return slice(begin - 1, last)
 
     def _check(self, series: Series, rows: int) -> None:
         """Refuse a history that is too short, that holds nothing of a column, or that has no logarithm."""
-        needed = self.history_rows
+        needed = self.config.history_rows
         if rows < needed or len(series) < rows:
             told = f"a history of {min(rows, len(series)):,} rows, expected at least {max(needed, rows):,}"
             raise DataError(told, hint="a forecast rests on the rows before it")
-        K = len(self.scales.targets)
         for number, name in enumerate((*series.targets, *series.inputs)):
-            column = series.values[:rows, number]
-            if np.isnan(column).all():
+            if np.isnan(series.values[:rows, number]).all():
                 raise DataError(f"{name!r} holds no number among its first {rows:,} rows", hint="expected some")
-            if self.config.logarithm and number < K and np.nanmin(series.values[:, number]) <= 0.0:
-                told = f"{name!r} holds a number that is not above 0"
-                raise DataError(told, hint="the model knows its logarithms alone: train with logarithm = false")
+        if self.config.logarithm and (wrong := not_positive(series)):
+            hint = "the model knows its logarithms alone: train with --set model.logarithm=false"
+            raise DataError(f"{wrong}, expected numbers above 0", hint=hint)
 
 
 def quantile_loss(o: Array, expected: Array, config: ForecasterConfig, spread: Array) -> float:

@@ -16,7 +16,7 @@ from elman.data.windows import futures, references, without_gaps
 Array = npt.NDArray[np.float64]
 
 MEDIAN = 0.5
-SMALLEST_SCALE = 1e-9  # of a column that hardly moves, for its largest number
+SMALLEST_SCALE = 1e-9  # of a column that hardly moves, in units of its largest number
 
 
 class ForecasterConfig(Config):
@@ -55,8 +55,18 @@ class ForecasterConfig(Config):
 
     @property
     def lead(self) -> int:
-        """The rows before row t that what is read at t is made of: differences reach so far back."""
-        return max(1, self.season)
+        """The rows before row t that what is read at t is made of: differences reach a season back."""
+        return self.season
+
+    @property
+    def lag(self) -> int:
+        """The rows from a reference to what it is the reference of, one row ahead."""
+        return self.season if self.reference == "season" else 1
+
+    @property
+    def history_rows(self) -> int:
+        """The rows that a forecast needs before it: what is kept, and the season that is its reference."""
+        return max(self.delays, self.lag)
 
     def build_cell(self) -> Cell:
         """The pointwise step."""
@@ -68,6 +78,8 @@ class Scales(Config):
 
     targets: tuple[str, ...]
     inputs: tuple[str, ...] = ()
+    date: str | None = None  # the column of dates
+    step: str | None = None  # between two rows, in words
     mean: tuple[float, ...]  # (C,) of z
     scale: tuple[PositiveFloat, ...]  # (C,) of z
     differences: tuple[PositiveFloat, ...]  # (K,) of z_t - z_(t-1)
@@ -80,23 +92,32 @@ class Scales(Config):
         """Measure the scales of a training part; a column that never moves has the smallest there is."""
         K = len(series.targets)
         z = modelled(series.values, K, logarithm=config.logarithm)
-        observed = ~np.isnan(z)
-        filled, _ = without_gaps(z)
-        gapless = np.where(observed, z, np.nan)
-        floor = SMALLEST_SCALE * np.maximum(1.0, np.abs(filled).max(0))
-        reference = references(filled, K, config.horizon, config.season, config.reference)
-        ahead = futures(gapless, config.horizon)[:, :, :K] - reference
-        lag = config.season
-        naive = np.abs(series.values[lag:, :K] - series.values[:-lag, :K])
+        mean, y, season = np.nanmean(z, axis=0), series.values[:, :K], config.season
+        floor = SMALLEST_SCALE * np.maximum(np.nanmax(np.abs(z), axis=0), SMALLEST_SCALE)
+        reference = references(without_gaps(z, mean), K, config.horizon, config.lag)
+        ahead = futures(z, config.horizon)[:, :, :K] - reference
         return cls(
             targets=series.targets,
             inputs=series.inputs,
-            mean=_told(np.nanmean(gapless, axis=0)),
-            scale=_told(np.maximum(np.nanstd(gapless, axis=0), floor)),
-            differences=_told(np.maximum(_root_mean_square(gapless[1:, :K] - gapless[:-1, :K]), floor[:K])),
-            seasonal=_told(np.maximum(_root_mean_square(gapless[lag:, :K] - gapless[:-lag, :K]), floor[:K])),
+            date=series.dates.name if series.dates else None,
+            step=str(series.dates.step) if series.dates and series.dates.step else None,
+            mean=_told(mean),
+            scale=_told(np.maximum(np.nanstd(z, axis=0), floor)),
+            differences=_told(np.maximum(_root_mean_square(z[1:, :K] - z[:-1, :K]), floor[:K])),
+            seasonal=_told(np.maximum(_root_mean_square(z[season:, :K] - z[:-season, :K]), floor[:K])),
             spread=tuple(_told(each) for each in np.maximum(_root_mean_square(ahead), floor[:K])),
-            naive_mae=_told(np.maximum(_mean(naive), SMALLEST_SCALE)),
+            naive_mae=_told(np.maximum(_mean(np.abs(y[season:] - y[:-season])), SMALLEST_SCALE * floor[:K])),
+        )
+
+    def fits(self, config: ForecasterConfig) -> bool:
+        """Whether there is a number for each column, target and row ahead."""
+        K, C = len(self.targets), len(self.targets) + len(self.inputs)
+        of_columns, of_targets = (self.mean, self.scale), (self.differences, self.seasonal, self.naive_mae)
+        return (
+            K > 0
+            and all(len(each) == C for each in of_columns)
+            and all(len(each) == K for each in (*of_targets, *self.spread))
+            and len(self.spread) == config.horizon
         )
 
 
@@ -105,6 +126,16 @@ def modelled(values: Array, targets: int, *, logarithm: bool) -> Array:
     if not logarithm:
         return values
     return np.concatenate([np.log(values[:, :targets]), values[:, targets:]], axis=1)
+
+
+def not_positive(series: Series) -> str | None:
+    """Return the first value of a target that has no logarithm, in words; None where there is none."""
+    targets = series.values[:, : len(series.targets)]
+    if not (targets <= 0.0).any():
+        return None
+    row, k = (int(each) for each in np.argwhere(targets <= 0.0)[0])
+    when = f" at {series.dates.text(row)}" if series.dates else f" in row {row}"
+    return f"{series.targets[k]!r} is {targets[row, k]:g}{when}"
 
 
 def _told(values: Array) -> tuple[float, ...]:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.data.windows import EVERY
 
 from .forecaster_config import ForecasterConfig, Scales
 from .stack import Stack, State, take
@@ -34,8 +35,8 @@ class Memory(Protocol):
     def initial_state(self, batch_size: int) -> State:
         """Return the state before any row."""
 
-    def run(self, z: Array, x: Array, state: State) -> tuple[Array, State]:
-        """Return o (B, T, H, K, Q) at rows whose features x (B, T, F) are made of z, and the next state.
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+        """Return o (B, N, H, K, Q) at rows of those whose features x (B, T, F) are made of z, and the next state.
 
         z (B, lead + T, C) begins with the rows that the first differences reach back to.
         """
@@ -74,9 +75,9 @@ class Recurrent:
     def initial_state(self, batch_size: int) -> State:
         return self._stack.initial_state(batch_size)
 
-    def run(self, z: Array, x: Array, state: State) -> tuple[Array, State]:
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
         outputs, after = self._stack.run(x, state)
-        return self._readout(outputs), after
+        return self._readout(outputs[:, rows]), after
 
 
 class TimeDelay:
@@ -90,12 +91,12 @@ class TimeDelay:
     def initial_state(self, batch_size: int) -> State:
         return {"delays.x": np.full((batch_size, self._delays - 1, self._features), np.nan, np.float32)}
 
-    def run(self, z: Array, x: Array, state: State) -> tuple[Array, State]:
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
         before = np.where(np.isnan(state["delays.x"]), x[:, :1], state["delays.x"])
         line = np.concatenate([before, x], axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(line, self._delays, axis=1)  # (B, T, F, D)
-        rows = np.ascontiguousarray(windows.transpose(0, 1, 3, 2)).reshape(*x.shape[:2], -1)
-        return self._readout(self._hidden(rows)), {"delays.x": line[:, line.shape[1] - self._delays + 1 :]}
+        windows = _windows(line, self._delays, rows)
+        h = self._hidden(windows.reshape(*windows.shape[:2], -1))
+        return self._readout(h), {"delays.x": line[:, line.shape[1] - self._delays + 1 :]}
 
 
 class ClosedLoop:
@@ -105,7 +106,7 @@ class ClosedLoop:
         self._config, self._features = config, Features(config, scales)
         self._rows = config.delays + config.lead
         self._columns, self._targets = len(scales.mean), len(scales.targets)
-        self._lag = config.season if config.reference == "season" else 1
+        self._lag = config.lag
         self._spread = np.array(scales.spread, np.float64)
         self._hidden = _Hidden(config, tensors, config.delays * features)
         self._readout = _Readout(config, scales, tensors, one_row=True)
@@ -114,14 +115,14 @@ class ClosedLoop:
     def initial_state(self, batch_size: int) -> State:
         return {"delays.z": np.full((batch_size, self._rows - 1, self._columns), np.nan)}
 
-    def run(self, z: Array, x: Array, state: State) -> tuple[Array, State]:
-        B, T = x.shape[:2]
-        rows = z[:, z.shape[1] - T :]
-        before = np.where(np.isnan(state["delays.z"]), rows[:, :1], state["delays.z"])
-        line = np.concatenate([before, rows], axis=1)
-        windows = np.lib.stride_tricks.sliding_window_view(line, self._rows, axis=1).transpose(0, 1, 3, 2)
-        o = self._to_the_horizon(np.ascontiguousarray(windows).reshape(B * T, self._rows, self._columns))
-        return o.reshape(B, T, *o.shape[1:]), {"delays.z": line[:, line.shape[1] - self._rows + 1 :]}
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+        now = z[:, z.shape[1] - x.shape[1] :]
+        before = np.where(np.isnan(state["delays.z"]), now[:, :1], state["delays.z"])
+        line = np.concatenate([before, now], axis=1)
+        windows = _windows(line, self._rows, rows)
+        B, N = windows.shape[:2]
+        o = self._to_the_horizon(windows.reshape(B * N, self._rows, self._columns))
+        return o.reshape(B, N, *o.shape[1:]), {"delays.z": line[:, line.shape[1] - self._rows + 1 :]}
 
     def _to_the_horizon(self, window: Array) -> Array:
         """Return o (N, H, K, Q) after the last rows (N, D + lead, C)."""
@@ -144,6 +145,12 @@ MEMORIES: dict[str, Callable[[ForecasterConfig, Scales, Tensors, int], Memory]] 
     "tdnn": TimeDelay,
     "narx": ClosedLoop,
 }
+
+
+def _windows(line: Array, length: int, rows: slice) -> Array:
+    """The windows (B, N, length, C) of a line (B, ..., C) that end at rows, of those that end at any."""
+    windows = np.lib.stride_tricks.sliding_window_view(line, length, axis=1)[:, rows]
+    return np.ascontiguousarray(windows.transpose(0, 1, 3, 2))
 
 
 class _Hidden:

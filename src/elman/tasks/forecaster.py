@@ -22,6 +22,7 @@ import elman.nn
 from elman.data.padded import Ids, Position
 from elman.data.series_corpus import SeriesCorpus
 from elman.data.windows import endless_windows, futures, references, standing_still, windows_per_epoch, without_gaps
+from elman.errors import DataError
 from elman.runtime.forecaster import ForecasterPredictor
 from elman.runtime.forecaster_config import ForecasterConfig, Scales, modelled
 from elman.runtime.memories import Features
@@ -86,7 +87,7 @@ class ForecasterNetwork(nn.Module):
     def narx(self, batch: Windows, rate: float, rng: torch.Generator) -> Tensor:
         """The last D rows, to which it adds what it says itself, on to the horizon."""
         config, lead = self.config, self._features.lead
-        K, lag, median = self._shape[1], config.season if config.reference == "season" else 1, config.median
+        K, lag, median = self._shape[1], config.lag, config.median
         spread = torch.from_numpy(self._spread).to(batch.z)
         window = batch.z.unfold(1, config.delays + lead, 1).transpose(2, 3)  # (B, L, D + lead, C)
         B, L = window.shape[:2]
@@ -144,7 +145,7 @@ _FORWARDS: dict[str, Callable[[ForecasterNetwork, Windows, float, torch.Generato
 class ForecasterTask:
     """The Task of training/: windows of the series, the loss, a backtest by what ships, a forecast to look at."""
 
-    objective: tuple[str, Literal["min", "max"]] = ("mae", "min")
+    objective: tuple[str, Literal["min", "max"]] = ("mase", "min")  # of several targets, whatever their units
     unit = "values"
 
     def __init__(
@@ -160,6 +161,11 @@ class ForecasterTask:
         self._stride = self._length - self._warm
         windows = windows_per_epoch(len(self._r), self._length, self._stride)
         self.batches_per_epoch = -(-windows // batch_size)
+        known = (~np.isnan(self._r)).reshape(len(self._r), -1).max(1)
+        self._known = np.concatenate([[0], np.cumsum(known)])  # rows before each at which something is known
+        if not known[self._warm :].any():
+            hint = "give more rows, or fewer --delays"
+            raise DataError("holds no values to learn from after the rows that warm a memory up", hint=hint)
 
     def build(self) -> ForecasterNetwork:
         """Return a new network; the same seed, the same weights."""
@@ -173,7 +179,9 @@ class ForecasterTask:
     def batches(self, position: Position) -> Iterator[tuple[Windows, Position]]:
         stream = endless_windows(len(self._r), self._length, self._stride, self._batch_size, self._seed, position)
         for starts, after in stream:
-            yield self._windows(starts), after
+            known = self._known[starts + self._length] > self._known[starts + self._warm]
+            if known.any():  # a window may hold nothing but gaps
+                yield self._windows(starts[known]), after
 
     def loss(
         self, model: nn.Module, batch: Windows, carry: Any, progress: float, rng: torch.Generator
@@ -205,13 +213,12 @@ class ForecasterTask:
         """x, z and r of the training part, x and z with the rows before it that delays reach back to."""
         model, K = self._model, len(self.scales.targets)
         values = self._series.values[: self._train_rows]
-        filled, observed = without_gaps(values)
-        z = modelled(filled, K, logarithm=model.logarithm)
-        led = standing_still(z, model.lead + model.delays - 1)
-        x = Features(model, self.scales)(led)
-        reference = references(z, K, model.horizon, model.season, model.reference)
-        ahead = futures(np.where(observed, z, np.nan), model.horizon)[:, :, :K]
-        return x, led, ((ahead - reference) / np.array(self.scales.spread)).astype(np.float32)
+        z = modelled(values, K, logarithm=model.logarithm)
+        filled = without_gaps(z, self.scales.mean)
+        led = standing_still(filled, model.lead + model.delays - 1)
+        reference = references(filled, K, model.horizon, model.lag)
+        r = (futures(z[:, :K], model.horizon) - reference) / np.array(self.scales.spread)
+        return Features(model, self.scales)(led), led, r.astype(np.float32)
 
     def _windows(self, starts: Ids) -> Windows:
         """The windows that begin at these rows."""

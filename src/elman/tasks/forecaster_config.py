@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,8 +28,8 @@ SGD_RATE = 0.1
 EPOCHS = 100
 HIDDEN_SIZES: tuple[int, ...] = (16, 32, 64, 96, 128)
 FULL_SIZE_ROWS, FULL_SIZE = 1e4, 64  # rows that can fill so many units; more fill their fourth root more
-DEFAULT_HORIZON, DEFAULT_DELAYS, MOST_DELAYS = 12, 16, 64
-AVERAGED_SHARE, MOST_AVERAGED = 0.2, 1000  # of the updates
+DEFAULT_HORIZON, LONGEST_HORIZON, DEFAULT_DELAYS, MOST_DELAYS = 12, 60, 16, 64
+AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
 BATCH = 16  # windows
 WINDOWS_LONG = 4  # a window is so many times what warms the memory up
 PROPORTIONAL = 1.5  # how much farther a series moves above its median than below it, for its logarithm
@@ -49,26 +49,29 @@ class SeriesDataConfig(Config):
         return Columns(self.targets, self.inputs, self.date)
 
 
-def choices(given: Values, *, train: Series | None, flops: float) -> Values:
+def choices(given: Values, *, train: Series | None, positive_values: bool, flops: float) -> Values:
     """Return config values for what `given` leaves open, for the training part of a series; None: not known yet.
 
-    flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
+    positive_values: whether all values of the targets, held-out ones too, have a logarithm. flops is the rate at which
+    this machine trains; a budget in minutes is worth that many operations.
     """
     model, training = table(given, "model"), table(given, "training")
     rows = len(train) if train is not None else 1000
     season, horizon = season_and_horizon(model, train)
-    shape = _shape(model, train, season, horizon)
-    delays = model.get("delays", min(MOST_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4)))
+    shape = _shape(model, train, season, horizon, positive_values=positive_values)
+    delays = _count(model.get("delays"), min(MOST_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4)))
     sizes = {"memory": "recurrent", "cell": "lstm", "delays": delays, "horizon": horizon, **model}
     cell = sizes["cell"] if isinstance(sizes["cell"], str) and sizes["cell"] in CELLS else "lstm"
     budget = given_budget(training, default_minutes(rows))
-    window = training.get("bptt_steps", int(min(rows, WINDOWS_LONG * max(positive(delays) or 1.0, season, horizon))))
+    window = training.get("bptt_steps", min(rows, WINDOWS_LONG * max(delays, season, horizon)))
+    batch = training.get("batch_size", BATCH)
     columns = len(train.targets) + len(train.inputs) if train is not None else 1
+
+    epoch = updates_per_epoch(rows, positive(window) or 1.0, delays, positive(batch) or 1.0)
 
     def times_read(hidden: int) -> float:
         operations = operations_per_row({**sizes, "hidden_size": hidden}, columns) * WINDOWS_LONG / (WINDOWS_LONG - 1)
-        updates = max(1.0, rows / (BATCH * max(1.0, (positive(window) or 1.0))))
-        return readings(budget, a_minute=60.0 * flops / operations / rows, a_step=1.0 / updates)
+        return readings(budget, a_minute=60.0 * flops / operations / rows, a_step=1.0 / epoch)
 
     room = FULL_SIZE * (rows / FULL_SIZE_ROWS) ** 0.25
     fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
@@ -86,35 +89,44 @@ def choices(given: Values, *, train: Series | None, flops: float) -> Values:
         },
         "training": {
             **budget,
-            "batch_size": BATCH,
+            "batch_size": batch,
             "bptt_steps": window,
             "learning_rate": float(f"{rate:.2g}"),
+            "average_steps": int(min(MOST_AVERAGED, AVERAGED_SHARE * times_read(size) * epoch)),
         },
     }
 
 
-def season_and_horizon(model: Values, train: Series | None) -> tuple[Any, Any]:
-    """Return the season, by the calendar where none is given, and the horizon: a season, or a dozen rows."""
+def season_and_horizon(model: Values, train: Series | None) -> tuple[int, int]:
+    """Return the season and the horizon: those given, the calendar's where the rows hold two of it, or a dozen rows."""
     step = train.dates.step if train is not None and train.dates is not None else None
-    season = model.get("season", step.season if step is not None else 1)
-    return season, model.get("horizon", season if season != 1 else DEFAULT_HORIZON)
+    usual = step.season if step is not None and train is not None and 2 * step.season <= len(train) else 1
+    if train is None and model.get("reference") == "season":
+        usual = 2  # which it is, the rows will tell
+    season = _count(model.get("season"), usual)
+    return season, _count(model.get("horizon"), season if 1 < season <= LONGEST_HORIZON else DEFAULT_HORIZON)
 
 
-def _shape(model: Values, train: Series | None, season: Any, horizon: Any) -> Values:
+def _count(value: Any, otherwise: int) -> int:
+    """A whole number above 0, NumPy's too; what is none is left to validation to refuse."""
+    number = positive(value.item() if hasattr(value, "item") else value)
+    return int(number) if number is not None and number == int(number) else otherwise
+
+
+def _shape(model: Values, train: Series | None, season: int, horizon: int, *, positive_values: bool) -> Values:
     """The logarithm and the reference, by the training part."""
-    if train is None or not isinstance(season, int) or not isinstance(horizon, int) or min(season, horizon) < 1:
+    if train is None:
         return {"logarithm": False, "reference": "last"}
     K = len(train.targets)
-    values, _ = without_gaps(train.values[:, :K])
-    lag = season if 1 < season < len(values) // 2 else 1
-    logarithm = bool(model.get("logarithm", values.min() > 0.0 and moves_in_proportion(values, lag)))
-    z = np.log(values) if logarithm and values.min() > 0.0 else values
-    errors: dict[Literal["last", "season"], float] = {}
-    kinds: tuple[Literal["last", "season"], ...] = ("last", "season") if lag > 1 else ("last",)
-    scale = np.maximum(z.std(0), 1e-30)
-    for kind in kinds:
-        error = np.abs(futures(z, horizon) - references(z, K, horizon, season, kind))[season:-horizon]
-        errors[kind] = float((error / scale).mean()) if error.size else 0.0
+    y = train.values[:, :K]
+    filled = without_gaps(y, np.nanmean(y, axis=0))
+    lag = season if 2 * season <= len(filled) else 1
+    logarithm = positive_values and model.get("logarithm", moves_in_proportion(filled, lag)) is True
+    z = np.log(filled) if logarithm else filled
+    errors: dict[str, float] = {}
+    for kind, back in (("last", 1), ("season", lag)):
+        error = np.abs(futures(z, horizon) - references(z, K, horizon, back))[lag:-horizon]
+        errors[kind] = float((error / np.maximum(z.std(0), 1e-300)).mean()) if error.size else 0.0
     return {"logarithm": logarithm, "reference": min(errors, key=errors.__getitem__)}
 
 
@@ -128,7 +140,13 @@ def moves_in_proportion(values: Array, lag: int) -> bool:
         for k in range(values.shape[1])
         if high[:, k].any() and not high[:, k].all()
     ]
-    return bool(ratios) and min(ratios) > PROPORTIONAL
+    return bool(ratios and min(ratios) > PROPORTIONAL)
+
+
+def updates_per_epoch(rows: int, window: float, warm: float, batch: float) -> float:
+    """Return how many updates read all rows once, about: what warms a memory up is read again by the next window."""
+    window = min(window, rows)
+    return max(1.0, (rows - window) / max(1.0, window - warm) / batch)
 
 
 def operations_per_row(model: Values, columns: int) -> float:

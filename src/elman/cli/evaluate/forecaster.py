@@ -32,10 +32,13 @@ def measured(predictor: ForecasterPredictor, run: Path, options: dict[str, Any])
 def read(predictor: ForecasterPredictor, path: str, encoding: str | None) -> Series:
     """Return the series of a file as the model knows it."""
     from elman.data.readers import TextSource
-    from elman.data.series import Columns, read_series
+    from elman.data.series import read_series
 
-    columns = Columns(predictor.scales.targets, predictor.scales.inputs)
-    return read_series(TextSource(path, encoding=encoding, notify=say), columns, say)
+    series = read_series(TextSource(path, encoding=encoding, notify=say), predictor.columns, say)
+    learned, step = predictor.scales.step, series.dates.step if series.dates else None
+    if learned is not None and step is not None and str(step) != learned:
+        say(f"{path}: a row a {step}, and the model has learned a row a {learned}")
+    return series
 
 
 def print_tables(metrics: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elman.errors import DataError
+
 from ..console import print_json, say
 from ..evaluate.forecaster import read
 
@@ -22,7 +24,10 @@ def forecast(predictor: ForecasterPredictor, options: dict[str, Any]) -> None:
 
         check_picture(picture)
     series = read(predictor, options["data"], options["encoding"])
-    found = predictor.predict(series)
+    try:
+        found = predictor.predict(series)
+    except DataError as error:
+        raise DataError(error.message, hint=error.hint, where=error.where or options["data"]) from None
     if options["as_json"]:
         print_json(_as_json(found))
     else:
@@ -41,8 +46,8 @@ def _write(found: Forecast, rows: str) -> None:
     for h, date in enumerate(found.dates):
         cells = [date]
         for k in range(len(found.targets)):
-            cells.append(f"{found.median[h, k]:.6g}")
-            cells += [f"{q:.6g}" for q, level in zip(found.quantiles[h, k], found.levels, strict=True) if level != 0.5]
+            cells.append(f"{found.median[h, k]:.10g}")
+            cells += [f"{q:.10g}" for q, level in zip(found.quantiles[h, k], found.levels, strict=True) if level != 0.5]
         writer.writerow(cells)
 
 

@@ -85,11 +85,15 @@ def forecast(
 ) -> None:
     """Train a forecaster: it learns what comes next in a series of numbers."""
     names = {
-        "target": target.split(",") if target else None,
-        "inputs": inputs.split(",") if inputs else None,
+        "target": _names(target),
+        "inputs": _names(inputs),
         "quantiles": [_number(each) for each in quantiles.split(",")] if quantiles else None,
     }
     run_training("forecast", {**locals(), **names})
+
+
+def _names(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None
 
 
 def _number(text: str) -> float | str:
