@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 import elman
+from elman.config import parse_assignments
 from elman.data.labelled import ClassFolder, Columns, read_labelled
 from elman.data.readers import TextSource
 
@@ -45,7 +46,7 @@ def main() -> None:
     given = parser.parse_args()
     pairs = list({(each.text, each.label): None for each in READERS[given.data](given.path)})
     texts, labels = map(list, zip(*pairs, strict=True))
-    chosen: dict[str, Any] = dict(assignment.split("=", 1) for assignment in given.set)
+    chosen: dict[str, Any] = parse_assignments(given.set)
     print(f"{len(texts):,} different texts, {len(set(labels))} labels; load {os.getloadavg()[0]:.1f}; {chosen}")
     found: dict[str, list[tuple[float, float]]] = {}
     for seed in range(given.splits):

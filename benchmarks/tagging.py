@@ -20,6 +20,7 @@ import numpy as np
 from pypinyin.constants import PINYIN_DICT
 
 import elman
+from elman.config import parse_assignments
 from elman.data import named
 from elman.data.tagged import read_any
 
@@ -37,7 +38,7 @@ def main() -> None:
     order = np.random.default_rng(given.seed).permutation(len(phrases))
     count = round(given.test * len(phrases))
     test, learned = ([phrases[i] for i in part] for part in (order[:count], order[count:]))
-    chosen: dict[str, Any] = dict(assignment.split("=", 1) for assignment in given.set)
+    chosen: dict[str, Any] = parse_assignments(given.set)
     print(f"{len(phrases):,} phrases, {count:,} to test; load {os.getloadavg()[0]:.1f}; {chosen}")
     tagger = elman.Tagger(minutes=given.minutes, seed=given.seed, **chosen)
     result = tagger.fit([(each.tokens, each.tags) for each in learned], run=given.run)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 
 import elman
 from elman.errors import ConfigError, DataError
@@ -101,6 +102,12 @@ def test_parameters_are_those_of_the_constructor() -> None:
     assert model.set_params(hidden_size=5, crf=True) is model
     assert (model.hidden_size, model.get_params()["crf"]) == (5, True)
     assert set(model.get_params()) >= {"cell", "minutes", "seed", "config"}
+
+
+def test_scikit_learn_cross_validates_it() -> None:
+    scores = cross_val_score(elman.Tagger(**{**TINY, "steps": 12}), SENTENCES, TAGS, cv=2)
+    assert scores.shape == (2,)
+    assert scores.min() > 0.3
 
 
 def test_a_budget_of_fit_counts_instead_of_the_constructor_s(tmp_path: Path) -> None:

@@ -252,6 +252,37 @@ class ForecastScores:
         return dict(zip(FORECAST_ERRORS, found, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class LabelCounts:
+    """How decisions agree with labels, label by label and without a matrix of them, on its way."""
+
+    right: npt.NDArray[np.int64]  # (C,)
+    decided: npt.NDArray[np.int64]
+    expected: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, labels: npt.ArrayLike, decisions: npt.ArrayLike, classes: int) -> LabelCounts:
+        """Count decisions (N,) for classes numbered from 0, whose labels (N,) are right."""
+        expected, decided = np.asarray(labels, np.int64), np.asarray(decisions, np.int64)
+        counted = (expected[expected == decided], decided, expected)
+        return cls(*(np.bincount(each, minlength=classes) for each in counted))
+
+    def __add__(self, other: LabelCounts) -> LabelCounts:
+        return LabelCounts(self.right + other.right, self.decided + other.decided, self.expected + other.expected)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right decisions; nan where nothing was counted."""
+        total = int(self.expected.sum())
+        return float(self.right.sum()) / total if total else math.nan
+
+    @property
+    def f1(self) -> npt.NDArray[np.float64]:
+        """F1 of each class (C,), as Confusion has it."""
+        both = self.decided + self.expected
+        return np.where(both, 2.0 * self.right / np.maximum(both, 1), math.nan)
+
+
 def sequence_scores(
     predictions: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
 ) -> SequenceScores:

@@ -110,7 +110,12 @@ def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path:
         ("month,sales\n1990-01,1\n", ["--target", "price"], 3, "bad.csv:1: has no column 'price' in its header"),
         ("sales\n" + "1\n" * 60, [], 3, "'sales' is always 1 in the rows to learn from"),
         ("sales\n" + "1\n2\n" * 10, ["--horizon", "30"], 3, "holds 20 rows, 0 to learn from and 60 held out"),
-        (ROWS, ["--season", "40", "--horizon", "3"], 2, "model.season: given 40, expected at most half of 54 rows"),
+        (
+            ROWS,
+            ["--season", "40", "--horizon", "3"],
+            2,
+            "model.season (--season): given 40, expected at most half of 54 rows",
+        ),
         (ROWS, ["--delays", "50"], 3, "bad.csv: a forecast rests on 50 rows, and there are 36 to learn from"),
         (ROWS + "0\n", ["--set", "model.logarithm=true"], 3, "'sales' is 0 in row 60, expected numbers above 0"),
         ("", [], 3, "bad.csv: is empty, expected a header and rows"),

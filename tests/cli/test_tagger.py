@@ -109,16 +109,57 @@ def test_every_form_of_sentences_is_tagged_alike(command: Command, run: Path, tm
 
 def test_a_broken_sentence_is_told_and_the_rest_is_done(command: Command, run: Path, tmp_path: Path) -> None:
     good = conllu([["the", "dog"]])
-    (tmp_path / "some.conllu").write_text(good + "1\tcat\n\n" + good.replace("# newdoc\n", ""))
+    broken = good.replace("# newdoc\n", "").replace("\n\n", "\n3\tcat\n\n")
+    (tmp_path / "some.conllu").write_text(good + broken + good)
     done = command("predict", run, tmp_path / "some.conllu")
     assert done.code == 3
-    assert f"{tmp_path / 'some.conllu'}:5: line 5 has 2 columns, expected ten, separated by tabs" in done.err
+    assert f"{tmp_path / 'some.conllu'}:7: has 2 columns, expected ten, separated by tabs" in done.err
     assert done.out == "the\tDET\ndog\tNOUN\n\n\nthe\tDET\ndog\tNOUN\n\n"
     (tmp_path / "some.jsonl").write_text('{"tokens": ["the"]}\n{"tokens": "the"}\nno\n')
     done = command("predict", run, tmp_path / "some.jsonl", "--json")
     assert [each.get("tags") for each in told(done)["predictions"]] == [["DET"], None, None]
-    assert 'some.jsonl:2: expected {"tokens": ["..."]}' in done.err
+    assert 'some.jsonl:2: "tokens" is "the", expected a list of text; expected {"tokens": ["..."]}' in done.err
     assert "some.jsonl:3: is not JSON" in done.err
+
+
+def test_what_training_skips_is_skipped_here_too(command: Command, run: Path, tmp_path: Path) -> None:
+    expected = "the\tDET\ndog\tNOUN\n\n"
+    blocks = {
+        "comments.conllu": ("# newdoc\n\n" + conllu([["the", "dog"]]), []),
+        "start.txt": ("-DOCSTART- x\n\nthe x\ndog x\n", ["--format", "columns"]),
+        "second.txt": ("x\tthe\ny\tdog\n", ["--format", "columns", "--words", "2"]),
+        "heading.txt": ("# 1 in sales\nthe dog\n", []),
+        "brace.txt": ("{sic} dog\nthe dog\n", []),
+    }
+    for name, (content, words) in blocks.items():
+        (tmp_path / name).write_text(content)
+        done = command("predict", run, tmp_path / name, *words)
+        assert (done.code, done.out[-len(expected) :]) == (0, expected), name
+    assert done.out.count("\n\n") == 2
+    for name, content in (("empty.jsonl", '{"tokens": ["the", " "]}\n'), ("empty.txt", "the\tx\n \tx\n")):
+        (tmp_path / name).write_text(content)
+        words = ["--format", "columns"] if name == "empty.txt" else []
+        done = command("predict", run, tmp_path / name, *words)
+        assert done.code == 3
+        assert "has an empty token; fill it in" in done.err
+
+
+def test_a_sentence_may_go_over_chunks(command: Command, run: Path, tmp_path: Path) -> None:
+    sentences = [["the", "dog", "sees"]] * 1500  # 6,000 lines: more than are answered together
+    (tmp_path / "many.conllu").write_text(conllu(sentences))
+    done = command("predict", run, tmp_path / "many.conllu")
+    assert done.out == "the\tDET\ndog\tNOUN\nsees\tVERB\n\n" * 1500
+
+
+def test_tags_that_break_the_scheme_are_told(command: Command, tmp_path: Path) -> None:
+    sentence = "Ann B-PER\nLee I-PER\nleft{} O\n\n"
+    (tmp_path / "people.txt").write_text("".join(sentence.format(n) for n in range(20)))
+    assert command("train", "tag", tmp_path / "people.txt", "-o", tmp_path / "run", *TINY).code == 0
+    (tmp_path / "other.txt").write_text("left O\nLee I-PER\n\n" + sentence.format(""))
+    done = command("evaluate", tmp_path / "run", tmp_path / "other.txt")
+    assert done.code == 0
+    assert "1 of 2 sentences have tags that are not BIO" in done.err
+    assert "span_f1" in done.out
 
 
 def test_chinese_characters_just_work(command: Command, tmp_path: Path) -> None:
@@ -130,14 +171,16 @@ def test_chinese_characters_just_work(command: Command, tmp_path: Path) -> None:
     assert 'level = "char"' in (tmp_path / "run" / "config.toml").read_text()
     (tmp_path / "new.txt").write_text("银 行\n走\n", "utf-8")
     tagged = command("predict", tmp_path / "run", tmp_path / "new.txt").out
-    assert [line.split("\t")[0] for line in tagged.splitlines()] == ["银", "行", "", "走", ""]
+    rows = [line.split("\t") for line in tagged.splitlines() if line]
+    assert [token for token, _ in rows] == ["银", "行", "走"]
+    assert (rows[0][1], rows[2][1]) == ("yín", "zǒu")
 
 
 @pytest.mark.parametrize(
     ("content", "words", "code", "expected"),
     [
         ("a X\nb\n", [], 3, "bad.txt:2: has one column, expected 2 as in the lines before"),
-        ("# x\n1\ta\n", [], 3, "bad.txt:2: has 2 columns, expected ten"),
+        ("# x\n1\ta" + 8 * "\t_" + "\n2\ta\n", [], 3, "bad.txt:3: has 2 columns, expected ten"),
         ("a X\nb X\n\nc X\n", [], 3, "bad.txt: all tokens have the tag 'X', expected two tags or more"),
         ("\n\n", [], 3, "bad.txt: holds no sentences"),
         ("a\0b", [], 3, "bad.txt: is not text"),

@@ -92,7 +92,7 @@ def test_other_columns_are_named_or_counted(tmp_path: Path) -> None:
 
 
 def test_a_format_is_told_by_a_line() -> None:
-    assert told_format("# newdoc") == "conllu"
+    assert told_format("1" + 9 * "\t_") == "conllu"
     assert told_format("1-2\tdu" + 8 * "\t_") == "conllu"
     assert told_format("the\tDET") == "columns"
     assert told_format("银行\tyín háng") == "lines"
@@ -103,7 +103,11 @@ def test_a_format_is_told_by_a_line() -> None:
 @pytest.mark.parametrize(
     ("content", "columns", "expected"),
     [
-        ("# x\n1\ta\ta\tX\n", None, "FILE:2: has 4 columns, expected ten, separated by tabs; is it CoNLL-U?"),
+        (
+            CONLLU.replace("2\tgo\tgo", "2"),
+            None,
+            "FILE:4: has 8 columns, expected ten, separated by tabs; is it",
+        ),
         (CONLLU.replace("2\tgo", "4\tgo"), None, "FILE:4: has the ID '4', expected 2; is a line missing"),
         (CONLLU.replace("2\tgo", "x\tgo"), None, "FILE:4: has the ID 'x', expected 2"),
         (CONLLU.replace("VERB", "_"), None, "FILE:4: has no upos (`_`); --column names another"),
@@ -113,7 +117,11 @@ def test_a_format_is_told_by_a_line() -> None:
         ("a\nb\n", None, "FILE:1: has one column, expected a token and its tag"),
         ("a X\n", TagColumns(tag="3"), "FILE:1: has no column 3; --words and --column count from 1 to 2"),
         ("a X\n", TagColumns(tag="upos"), "--column: given 'upos', expected the number of a column, from 1"),
-        ("a\tX Y\n", None, "FILE:1: has the tag 'X Y', expected no space in it"),
+        (
+            "a\tX Y\n",
+            None,
+            "FILE:1: has the tag 'X Y', expected no space in it; is it a sentence a line?",
+        ),
         ("a b\tX Y\nc\n", None, "FILE:2: has one column, expected tokens TAB tags; a sentence a line"),
         ("a b\tX Y\na b c\tX Y\n", None, "FILE:2: has 3 tokens and 2 tags, expected as many of each"),
         ('{"tokens": ["a"]}\n', None, 'FILE:1: lacks "tags"; expected {"tokens": ["..."], "tags": ["..."]}'),
@@ -143,3 +151,11 @@ def test_sentences_in_memory_are_lists_arrays_or_text() -> None:
             list(MemoryTagged([wrong]).tagged())  # type: ignore[list-item]
     with pytest.raises(DataError, match="item 1: has 2 tokens and 1 tags, expected as many of each"):
         list(MemoryTagged([(["a"], ["X"]), (["a", "b"], ["X"])]).tagged())
+
+
+def test_comments_tell_no_format_and_other_spaces_are_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "data"
+    assert plain(read(path, "#\tSYM\n1\tNUM\n")) == [(("#", "1"), ("SYM", "NUM"))]
+    assert plain(read(path, "#\tSYM\n")) == [(("#",), ("SYM",))]
+    assert plain(read(path, "\u3000 O\n好 B\n")) == [(("\u3000", "好"), ("O", "B"))]
+    assert plain(read(path, "# only a comment\n", format="conllu")) == []

@@ -94,6 +94,28 @@ def test_schemes_are_told_and_one_that_is_broken_forbids_nothing(tmp_path: Path)
     assert "item 1: an end after 'B-X' is not BIOES: no tag is taken for impossible after another" in said
 
 
+def test_a_break_in_the_held_out_part_forbids_nothing_either(tmp_path: Path) -> None:
+    said: list[str] = []
+    broken: Items = [(["x", "y"], ["O", "I-PER"])]
+    assert prepared(tmp_path / "data", SPANS, valid=broken, notify=said.append).scheme == "loose"
+    assert "item 0: 'I-PER' after 'O' is not BIO: no tag is taken for impossible after another" in said
+
+
+def test_what_comes_again_too_often_is_learned_and_alike_words_stay_together(tmp_path: Path) -> None:
+    often: Items = [*ITEMS, *[(["Yes", "."], ["NOUN", "NUM"])] * 400]
+    for seed in range(5):
+        corpus = prepared(tmp_path / str(seed), often, valid_fraction=0.1, seed=seed)
+        assert len(corpus.valid()) == 50
+        assert ("Yes", ".") in learned(corpus)
+    cased: Items = [([word, f"{i}"], ["NOUN", "NUM"]) for i in range(30) for word in ("Cat", "cat")]
+    corpus = prepared(tmp_path / "cased", cased, valid_fraction=0.2)
+    lower = [
+        {tuple(t.lower() for t in tokens) for tokens in part}
+        for part in (learned(corpus), [e.tokens for e in corpus.valid()])
+    ]
+    assert not lower[0] & lower[1]
+
+
 @pytest.mark.parametrize(
     ("items", "valid", "expected"),
     [
@@ -102,6 +124,7 @@ def test_schemes_are_told_and_one_that_is_broken_forbids_nothing(tmp_path: Path)
         ([(["a"], ["X"])], [(["a"], ["X"])], "all tokens have the tag 'X'"),
         (ITEMS, [(["a", "b"], ["NOUN", "VERB"])], "item 0: the tag 'VERB' is never seen in training; expected one of"),
         (ITEMS, [], "leaves no sentence to hold out"),
+        ([([str(i % 7)], [f"t{i % 3}"]) for i in range(50)], None, "leaves no sentence to hold out"),
         ([([str(i)], [f"t{i}"]) for i in range(200)], [], "200 different tags of 200 tokens, expected some that come"),
         ([(["a", "b"], ["X", "Y"])], None, "leaves no sentence to hold out, expected at least 1; give more"),
     ],

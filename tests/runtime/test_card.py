@@ -206,11 +206,11 @@ def test_the_card_of_a_tagger_tells_its_tags_and_its_commands_run(
     assert told["tags"] == "chosen all of a sentence together (conditional random field)"
     assert (told["speed"], told["trained on"]) == (SPEED, "18 sentences of 54 tokens")
     assert told["held out"].startswith(f"4 sentences of 12 tokens: accuracy {valid['accuracy']:.4f}, F1 of spans ")
-    assert told["words never seen"] == f"accuracy {valid['unknown_accuracy']:.4f} of 2"
+    assert told["words not in the vocabulary"] == f"accuracy {valid['unknown_accuracy']:.4f} of 2"
     assert "| B-X | 0.2500 |\n| I-X |  |\n| a\\|b | 1.0000 |\n" in text
     known = {**valid, "unknown_words": 0, "unknown_accuracy": None}
     apart = rows(tagger_card(tagger_models.tiny_predictor("words"), known, corpus, SPEED))
-    assert (apart["tags"], apart["words never seen"]) == ("chosen each by itself", "accuracy none")
+    assert (apart["tags"], apart["words not in the vocabulary"]) == ("chosen each by itself", "accuracy none")
     predictor.save(tmp_path / "FOLDER", card=text)
     monkeypatch.chdir(tmp_path)
     exec(text.split("```python\n")[1].split("```")[0])

@@ -168,7 +168,13 @@ def test_sentences_are_several_and_tags_known_ones() -> None:
             predictor.predict([["Ann"], wrong])  # type: ignore[list-item]
     with pytest.raises(DataError, match="no sentences to score"):
         predictor.evaluate([])
-    with pytest.raises(DataError, match=r"the model knows no tag .X. \(sentence 1\); expected one of B-X, I-X, O"):
+    with pytest.raises(DataError, match=r"the model knows no tag .X. \(sentence 0\); expected one of B-X, I-X, O"):
         predictor.evaluate([(["Ann"], ["X"])])
-    with pytest.raises(DataError, match="sentence 2 has 2 tokens and 1 tags, expected as many of each"):
+    with pytest.raises(DataError, match="sentence 1 has 0 tokens and 1 tags"):
+        predictor.evaluate([EXAMPLES[0], ([], ["O"])])
+    with pytest.raises(DataError, match="sentence 0 is"):
+        predictor.evaluate([(["a", None], ["O", "O"])])  # type: ignore[list-item]
+    with pytest.raises(DataError, match="sentence 0 is"):
+        predictor.predict(np.array([1.0]))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="sentence 1 has 2 tokens and 1 tags, expected as many of each"):
         predictor.evaluate([EXAMPLES[0], (["a", "b"], ["O"])])

@@ -26,7 +26,7 @@ from .labelled import Labelled
 from .labelled_corpus import RECORD, LabelledCorpus, LabelledPart, LabelledText
 from .preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
 from .readers import SourceRecord
-from .records import listed
+from .records import shown_names
 from .sealed_record import file_sha256, sealed
 
 AUTOMATIC_VALID_TEXTS = 5_000
@@ -150,7 +150,7 @@ def _labels(learned: list[Labelled], held_out: list[Labelled], where: str) -> li
     strange = next((example for example in held_out if example.label not in known), None)
     if strange is not None:
         what = f"the label {strange.label!r} is never seen in training"
-        raise DataError(what, hint=f"expected one of {listed(labels)}", where=strange.where)
+        raise DataError(what, hint=f"expected one of {shown_names(labels)}", where=strange.where)
     return labels
 
 

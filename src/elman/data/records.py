@@ -70,6 +70,6 @@ def shown_json(value: Any) -> str:
     return shown(json.dumps(value, ensure_ascii=False))
 
 
-def listed(names: Sequence[str], most: int = 10) -> str:
+def shown_names(names: Sequence[str], most: int = 10) -> str:
     """Return names as an error lists them: the first ones, where there are many."""
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")

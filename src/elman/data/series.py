@@ -26,7 +26,7 @@ from elman.errors import DataError
 from .calendar import Step, common_step, date_format, parse_date
 from .encodings import Notify
 from .readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
-from .records import csv_rows, listed, shown
+from .records import csv_rows, shown, shown_names
 
 Array = npt.NDArray[np.float64]
 Row = tuple[str, list[str]]  # where it stands, and its cells
@@ -166,7 +166,7 @@ def _read(table: list[Row], columns: Columns, name: str, notify: Notify) -> Seri
         for each in names:
             if each not in header:
                 told = f"has no column {each!r} in its header"
-                raise DataError(told, hint=f"{flag}: choose of {listed(header)}", where=where)
+                raise DataError(told, hint=f"{flag}: choose of {shown_names(header)}", where=where)
     for each in (*targets, *columns.inputs):
         if (*targets, *columns.inputs).count(each) > 1:
             raise DataError(f"the column {each!r} is named twice among targets and inputs", where=where)
@@ -188,7 +188,7 @@ def _date_column(header: Sequence[str], rows: Sequence[Row], columns: Columns, w
         return next((i for i in range(len(header)) if _holds_dates([row[i] for _, row in rows])), None)
     if name not in header:
         raise DataError(
-            f"has no column {name!r} in its header", hint=f"--date: choose of {listed(header)}", where=where
+            f"has no column {name!r} in its header", hint=f"--date: choose of {shown_names(header)}", where=where
         )
     return header.index(name)
 
@@ -202,7 +202,7 @@ def _only_target(
         others = [i for i in others if _holds_numbers([row[i] for _, row in rows[:FIRST_ROWS]])]
     if len(others) != 1:
         told = "has no column of numbers" if not others else f"has {len(others)} columns of numbers"
-        hint = f"--target names what to forecast, of {listed([header[i] for i in others] or list(header))}"
+        hint = f"--target names what to forecast, of {shown_names([header[i] for i in others] or list(header))}"
         raise DataError(told, hint=hint, where=where)
     return (header[others[0]],)
 

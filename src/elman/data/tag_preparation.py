@@ -24,7 +24,7 @@ from elman.text.spans import Scheme, first_break, scheme_of
 from .encodings import Notify
 from .preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
 from .readers import SourceRecord
-from .records import listed
+from .records import shown_names
 from .sealed_record import file_sha256, sealed
 from .tagged import Tagged
 from .tagged_corpus import RECORD, TaggedCorpus, TaggedPart, TaggedSentence, TokenConfig
@@ -67,15 +67,18 @@ def prepare_tagged(
     text = TokenConfig(level=level, normalize=normalize)
     rng = np.random.default_rng([seed, 0x7A6])
     if given is None:
-        learned, held_out = _split(learned, valid_fraction, rng)
+        learned, held_out = _split(learned, text, valid_fraction, rng)
     else:
         held_out = [given[i] for i in rng.permutation(len(given))]
-        _tell_shared(learned, held_out, notify)
+        _tell_shared(learned, held_out, text, notify)
     labels = _labels(learned, held_out, where)
     if not held_out:
         hint = "give more sentences" if given is None else "name a --valid that holds sentences"
         raise DataError("leaves no sentence to hold out, expected at least 1", hint=hint, where=where)
     words, characters = _vocabularies(learned, text, min_frequency, vocabulary_size)
+    if level == "char" and len(words) < 2:
+        hint = "lower min_frequency or raise vocabulary_size"
+        raise DataError("leaves no token but `<unk>` in the vocabulary", hint=hint, where=where)
     folder.mkdir(parents=True, exist_ok=True)
     named = {"words": words.tokens, "characters": characters.tokens, "labels": labels}
     write_synced(folder / "vocabulary.json", json_bytes({name: list(tokens) for name, tokens in named.items()}))
@@ -84,7 +87,7 @@ def prepare_tagged(
         "valid": asdict(_write(folder / "valid.jsonl", held_out, text, words)),
         "sources": [asdict(each) for each in sources],
         "text": text.model_dump(mode="json"),
-        "scheme": _scheme(learned, labels, notify),
+        "scheme": _scheme([*learned, *held_out], labels, notify),
         "files": {name: file_sha256(folder / name) for name in FILES},
     }
     write_synced(folder / RECORD, sealed(record))
@@ -92,13 +95,16 @@ def prepare_tagged(
 
 
 def _split(
-    sentences: list[Tagged], fraction: float | None, rng: np.random.Generator
+    sentences: list[Tagged], text: TokenConfig, fraction: float | None, rng: np.random.Generator
 ) -> tuple[list[Tagged], list[Tagged]]:
-    """What is learned, in order, and what is held out, in random order: whole sentences, all that are alike."""
+    """What is learned, in order, and what is held out, in random order: whole sentences, all whose words are alike.
+
+    Sentences that come again more often than there is room for are learned.
+    """
     share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
     kinds: dict[tuple[str, ...], list[int]] = {}
     for index, sentence in enumerate(sentences):
-        kinds.setdefault(sentence.tokens, []).append(index)
+        kinds.setdefault(_words(sentence, text), []).append(index)
     left = Counter(tag for each in sentences for tag in each.tags)
     wanted = max(1, round(share * len(sentences)))
     if fraction is None:
@@ -109,7 +115,7 @@ def _split(
         if len(chosen) >= wanted:
             break
         taken = Counter(tag for index in alike[kind] for tag in sentences[index].tags)
-        if all(left[tag] > count for tag, count in taken.items()):
+        if len(alike[kind]) <= max(wanted - len(chosen), 1) and all(left[tag] > count for tag, count in taken.items()):
             left -= taken
             chosen += alike[kind]
     held_out = set(chosen)
@@ -117,9 +123,14 @@ def _split(
     return learned, [sentences[i] for i in chosen]
 
 
-def _tell_shared(learned: list[Tagged], held_out: list[Tagged], notify: Notify) -> None:
-    known = {each.tokens for each in learned}
-    if shared := sum(each.tokens in known for each in held_out):
+def _words(sentence: Tagged, text: TokenConfig) -> tuple[str, ...]:
+    """A sentence as the model looks it up, by which sentences are told apart."""
+    return tuple(map(text.word, sentence.tokens))
+
+
+def _tell_shared(learned: list[Tagged], held_out: list[Tagged], text: TokenConfig, notify: Notify) -> None:
+    known = {_words(each, text) for each in learned}
+    if shared := sum(_words(each, text) in known for each in held_out):
         notify(f"{shared:,} of the {len(held_out):,} held-out sentences are in the training data too")
 
 
@@ -138,14 +149,14 @@ def _labels(learned: list[Tagged], held_out: list[Tagged], where: str) -> tuple[
         for index, tag in enumerate(sentence.tags):
             if tag not in known:
                 what = f"the tag {tag!r} is never seen in training"
-                raise DataError(what, hint=f"expected one of {listed(labels)}", where=sentence.where(index))
+                raise DataError(what, hint=f"expected one of {shown_names(labels)}", where=sentence.where(index))
     return labels
 
 
-def _scheme(learned: list[Tagged], labels: Sequence[str], notify: Notify) -> Scheme:
+def _scheme(sentences: list[Tagged], labels: Sequence[str], notify: Notify) -> Scheme:
     """How the tags are written; a file that breaks its scheme has none that would forbid anything."""
     scheme = scheme_of(labels)
-    for sentence in learned:
+    for sentence in sentences:
         place = first_break(sentence.tags, scheme)
         if place is not None:
             tag = f"{sentence.tags[place]!r}" if place < len(sentence.tags) else "an end"

@@ -7,8 +7,9 @@
               characters and their tags: `银行 TAB yín háng`
     jsonl     {"tokens": [...], "tags": [...]} a line
 
-The format is told by the first line that is not blank. Columns are separated by tabs or, in a line without any, by
-spaces; the first holds the token and the last the tag, unless others are named. A line -DOCSTART- is no token.
+The format is told by the first line that is neither blank nor a comment (`#`). Columns are separated by tabs or, in a
+line without any, by spaces; the first holds the token and the last the tag, unless others are named. A line -DOCSTART-
+is no token. A block is what stands between blank lines, a sentence of conllu and columns; of the others, a line.
 """
 
 from __future__ import annotations
@@ -26,12 +27,13 @@ from elman.errors import ConfigError, DataError
 
 from .encodings import Notify
 from .readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
-from .records import objects, shown, shown_json, stripped
+from .records import objects, shown, shown_json
 
 Format = Literal["auto", "conllu", "columns", "lines", "jsonl"]
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT_START = "-DOCSTART-"
+_SPACES = re.compile(" +")
 _WORD = re.compile(r"\d+")
 _NO_WORD = re.compile(r"\d+-\d+|\d+\.\d+")  # a range of a multiword token, an empty node
 _TAGS_OF_WORDS = ("upos", "xpos", "deprel")  # columns where `_` says that there is none
@@ -101,15 +103,20 @@ def read_tagged(source: Source, *, columns: TagColumns | None = None, format: Fo
 
 
 def told_format(line: str) -> Format:
-    """Return the format of a file of tagged sentences whose first line that is not blank is this one."""
+    """Return the format of a file of tagged sentences whose first line that is no comment and not blank is this one."""
     cells = line.split("\t")
-    if line.lstrip().startswith("{"):
+    if line.lstrip().startswith("{") and _is_object(line):
         return "jsonl"
-    if line.startswith("# ") or (len(cells) == len(CONLLU) and re.match(r"\d+(-\d+)?$", cells[0])):
+    if len(cells) == len(CONLLU) and re.match(r"\d+([-.]\d+)?$", cells[0]):
         return "conllu"
     if len(cells) == 2 and (tags := len(cells[1].split())) > 1 and len(cut(cells[0], tags)) == tags:
         return "lines"
     return "columns"
+
+
+def is_comment(line: str) -> bool:
+    """Whether a line does not tell the format: it is blank, or a comment as CoNLL-U has them."""
+    return not line.strip() or line.startswith("#")
 
 
 def cut(text: str, tags: int) -> list[str]:
@@ -136,16 +143,42 @@ def conllu_words(sentence: Iterable[Line]) -> list[tuple[str, list[str]]]:
     return words
 
 
+def read_tokens(block: Sequence[Line], format: Format, token_column: str | None = None) -> list[str] | str | None:  # noqa: A002
+    """Return the tokens of a block of lines to be tagged, or a text to be cut; None where it holds no sentence.
+
+    Tags may stand beside them and are not read. What is wrong is a DataError with its place.
+    """
+    if format == "lines":
+        return block[0][1].split("\t")[0]
+    if format == "jsonl":
+        name = token_column or "tokens"
+        found = [value for _, value in objects(block, (name,), f'expected {{"{name}": ["..."]}}')]
+        return _token_list(found[0][name], name, block[0][0], f'expected {{"{name}": ["..."]}}') if found else None
+    words = conllu_words(block) if format == "conllu" else _column_words(block)
+    token = _of_conllu(token_column or "form") if format == "conllu" else _of_columns(token_column, "--words", 1) - 1
+    for where, cells in words:
+        if token >= len(cells):
+            raise DataError(f"has no column {token + 1}", hint="--words names another", where=where)
+        if not _clean(cells[token]):
+            raise DataError("has an empty token", hint="fill it in", where=where)
+    return [_clean(cells[token]) for _, cells in words] or None
+
+
 def _told_by_content(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
+    begun: list[Line] = []
     for where, line in lines:
-        if line.strip():
-            yield from _READERS[told_format(line)](chain([(where, line)], lines), columns)
+        begun.append((where, line))
+        if not is_comment(line):
+            yield from _READERS[told_format(line)](chain(begun, lines), columns)
+            return
+    if any(line.strip() for _, line in begun):  # nothing but comments, or tokens that look like them
+        yield from _READERS[told_format(next(line for _, line in begun if line.strip()))](iter(begun), columns)
 
 
 def _conllu(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
     token, tag = (_of_conllu(name) for name in (columns.token or "form", columns.tag or "upos"))
-    for sentence in _blocks(lines):
-        words = conllu_words(sentence)
+    for block in _blocks(lines):
+        words = conllu_words(block)
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
                 told = f"has no {CONLLU[tag]} (`_`)"
@@ -157,9 +190,8 @@ def _conllu(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
 def _columns(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
     token, tag = _of_columns(columns.token, "--words", 1) - 1, _of_columns(columns.tag, "--column", 0) - 1
     width = 0
-    for sentence in _blocks(lines):
-        words = [(where, line.split("\t") if "\t" in line else line.split()) for where, line in sentence]
-        words = [each for each in words if each[1][0] != DOCUMENT_START]
+    for block in _blocks(lines):
+        words = _column_words(block)
         for where, cells in words:
             width = width or len(cells)
             if len(cells) != width or width < 2:
@@ -189,13 +221,9 @@ def _objects(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
     names = columns.token or "tokens", columns.tag or "tags"
     expected = f'expected {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
     for where, value in objects(lines, names, expected):
-        for name in names:
-            found = value[name]
-            if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-                told = f'"{name}" is {shown_json(found)}, expected a list of text'
-                raise DataError(told, hint=expected, where=where)
-        if value[names[0]] or value[names[1]]:
-            yield _tagged(value[names[0]], value[names[1]], (where,))
+        tokens, tags = (_text_list(value[name], name, where, expected) for name in names)
+        if tokens or tags:
+            yield _tagged(tokens, tags, (where,))
 
 
 _READERS: dict[Format, Callable[[Iterator[Line], TagColumns], Iterator[Tagged]]] = {
@@ -205,6 +233,37 @@ _READERS: dict[Format, Callable[[Iterator[Line], TagColumns], Iterator[Tagged]]]
     "lines": _lines,
     "jsonl": _objects,
 }
+
+
+def _column_words(block: Iterable[Line]) -> list[tuple[str, list[str]]]:
+    """The place and the columns of each token of a sentence."""
+    words = [(where, line.split("\t") if "\t" in line else _SPACES.split(line.strip(" "))) for where, line in block]
+    return [each for each in words if each[1][0] != DOCUMENT_START]
+
+
+def _text_list(value: Any, name: str, where: str, expected: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise DataError(f'"{name}" is {shown_json(value)}, expected a list of text', hint=expected, where=where)
+    return value
+
+
+def _token_list(value: Any, name: str, where: str, expected: str) -> list[str] | None:
+    tokens = [_clean(each) for each in _text_list(value, name, where, expected)]
+    if not all(tokens):
+        raise DataError("has an empty token", hint="fill it in", where=where)
+    return tokens or None
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _clean(text: str) -> str:
+    """A token or tag without spaces and tabs around it; other spaces are characters, and may be tokens."""
+    return text.strip(" \t").encode("utf-8", "replace").decode("utf-8")
 
 
 def _blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
@@ -258,7 +317,7 @@ def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...])
     if len(tokens) != len(tags):
         told = f"has {len(tokens):,} tokens and {len(tags):,} tags, expected as many of each"
         raise DataError(told, hint="a tag for each token", where=places[0])
-    sentence = Tagged(tuple(map(stripped, tokens)), tuple(map(stripped, tags)), places)
+    sentence = Tagged(tuple(map(_clean, tokens)), tuple(map(_clean, tags)), places)
     for noun, values in (("token", sentence.tokens), ("tag", sentence.tags)):
         for index, value in enumerate(values):
             if not value:
@@ -266,5 +325,5 @@ def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...])
     strange = next((i for i, tag in enumerate(sentence.tags) if len(tag.split()) > 1), None)
     if strange is not None:
         told = f"has the tag {shown(sentence.tags[strange])!r}, expected no space in it"
-        raise DataError(told, where=sentence.where(strange))
+        raise DataError(told, hint="is it a sentence a line? --format lines", where=sentence.where(strange))
     return sentence

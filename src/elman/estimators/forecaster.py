@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from elman.runtime import Forecast, ForecasterPredictor
 
 from .learner import Learner
-from .parameters import Parameters, budget_of
+from .parameters import Parameters, budget_of, sequence_tags
 
 if TYPE_CHECKING:
     from elman.data.series import MemorySeries, Series
@@ -132,6 +132,10 @@ class Forecaster(Parameters):
     def __sklearn_is_fitted__(self) -> bool:
         """Tell scikit-learn whether there is a trained model."""
         return self._learner.trained
+
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that this learns of sequences."""
+        return sequence_tags(required=False)
 
     def _read(self, history: History) -> Series:
         from elman.data.readers import TextSource

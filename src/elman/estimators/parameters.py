@@ -32,3 +32,11 @@ class Parameters:
 def budget_of(parameters: Parameters, **given: float | None) -> Mapping[str, float | None]:
     """Return the budget that fit was given or, where it was given none, the constructor's."""
     return given if any(given.values()) else {name: getattr(parameters, name) for name in given}
+
+
+def sequence_tags(*, required: bool = True) -> Any:
+    """Return what scikit-learn is told of an estimator of sequences: what it takes is no matrix."""
+    from sklearn.utils import InputTags, Tags, TargetTags
+
+    inputs = InputTags(one_d_array=True, two_d_array=False, string=True)
+    return Tags(estimator_type=None, target_tags=TargetTags(required=required), input_tags=inputs)

@@ -10,7 +10,7 @@ from elman.errors import ConfigError
 from elman.runtime import TaggerPredictor
 
 from .learner import Learner
-from .parameters import Parameters, budget_of
+from .parameters import Parameters, budget_of, sequence_tags
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,9 +87,9 @@ class Tagger(Parameters):
         """Train, and return what training came to: steps, seconds, best_step, valid (metrics of the held-out part).
 
         Sentences and tags are two lists, of lists of tokens and of their tags; or (tokens, tags) pairs, a DataFrame
-        with these two columns, or the path of a file. Text in the place of tokens is cut at spaces or, without any,
-        into characters. A budget given here counts instead of the constructor's. With run, everything is kept in that
-        folder, and `elman resume` can go on from it.
+        with these two columns, or the path of a file. Text in the place of tokens is cut at spaces or, where that gives
+        as many characters as tags, into characters. A budget given here counts instead of the constructor's. With run,
+        everything is kept in that folder, and `elman resume` can go on from it.
         """
         names = ("cell", "hidden_size", "num_layers", "embedding_size", "character_size", "bidirectional", "crf")
         model = {name: getattr(self, name) for name in (*names, "dropout")}
@@ -128,10 +128,7 @@ class Tagger(Parameters):
 
     def score(self, sentences: Iterable[Sentence], tags: Tags) -> float:
         """Return the share of tokens whose tag is right."""
-        expected = [list(each) for each in tags]
-        found = self.predict(sentences)
-        pairs = [pair for a, b in zip(found, expected, strict=True) for pair in zip(a, b, strict=True)]
-        return sum(a == b for a, b in pairs) / max(1, len(pairs))
+        return float(self.evaluate(sentences, tags)["accuracy"])
 
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
         """Return loss, accuracy and, of spans, F1, of what fit takes."""
@@ -156,6 +153,10 @@ class Tagger(Parameters):
         """Tell scikit-learn whether there is a trained model."""
         return self._learner.trained
 
+    def __sklearn_tags__(self) -> Any:
+        """Tell scikit-learn that this learns of sequences, with their tags."""
+        return sequence_tags()
+
 
 def _source(sentences: Any, tags: Any = None) -> str | Path | MemoryTagged:
     """What fit was given as what experiment takes: a path, or sentences in memory."""
@@ -167,6 +168,8 @@ def _source(sentences: Any, tags: Any = None) -> str | Path | MemoryTagged:
         return sentences
     if tags is None:
         return MemoryTagged(_rows(sentences))
+    if hasattr(sentences, "columns"):
+        raise ConfigError("sentences: given a DataFrame and tags", hint='give one column of it: frame["tokens"]')
     left, right = list(sentences), list(tags)
     if len(left) != len(right):
         raise ConfigError(f"sentences and tags: given {len(left):,} and {len(right):,}, expected as many of each")

@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.text.spans import Follow
-
-FORBIDDEN = -1e4  # the score of what a scheme forbids
+from elman.text.spans import FORBIDDEN, Follow
 
 
 class ConditionalRandomField(nn.Module):

@@ -198,7 +198,7 @@ word{spelled} |
 | trained on | {corpus.train_part.count:,} sentences of {corpus.train_part.tokens:,} tokens |
 | held out | {valid["sentences"]:,} sentences of {valid["count"]:,} tokens: \
 accuracy {valid["accuracy"]:.4f}{of_spans}, loss {valid["loss"]:.4f} nats per token |
-| words never seen | accuracy {unknown} |
+| words not in the vocabulary | accuracy {unknown} |
 
 | tag | F1, held out |
 |---|---|

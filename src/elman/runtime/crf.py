@@ -21,14 +21,12 @@ import numpy.typing as npt
 
 from elman.checkpoint import Tensors
 from elman.decoding import viterbi
-from elman.text.spans import Follow, Mask
+from elman.text.spans import FORBIDDEN, Follow, Mask
 
 from .stack import take
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
-
-FORBIDDEN = -1e4  # not -inf: a sentence that no path goes through has a best one still
 
 
 class ConditionalRandomField:
@@ -48,8 +46,8 @@ class ConditionalRandomField:
 
     def log_probability(self, emissions: Array, lengths: Ids, labels: Ids) -> Array:
         """Return log p (B,) of labels (B, T), whatever they are after the lengths (B,)."""
-        t = np.arange(emissions.shape[1])
-        inside = t < lengths[:, None]
+        inside = np.arange(emissions.shape[1]) < lengths[:, None]
+        labels = np.where(inside, labels, 0)
         of_tokens = np.take_along_axis(emissions, labels[:, :, None], 2)[:, :, 0]
         of_pairs = self._A[labels[:, :-1], labels[:, 1:]]
         last = np.take_along_axis(labels, lengths[:, None] - 1, 1)[:, 0]

@@ -6,7 +6,7 @@
     p(y_t)     = softmax(e_t)                             each tag by itself, or
     p(y)       = by a conditional random field (crf.py)   all tags of a sentence together
 
-Words beside characters: Ling et al. (2015), Plank, Sogaard and Goldberg (2016). A word that training never saw is
+Words beside characters: Ling et al. (2015), Plank, Sogaard and Goldberg (2016). A word that the vocabulary lacks is
 `<unk>`, and its characters tell what it is. A token that is spelled as another is read once. By the kernels, or NumPy
 over the cells. Padding is never read.
 """
@@ -24,10 +24,10 @@ import numpy.typing as npt
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.data.padded import IdLists, buckets, pad_ids
-from elman.data.records import listed
+from elman.data.records import shown_names
 from elman.data.tagged_corpus import TaggedSentence, TokenConfig
 from elman.errors import ConfigError, DataError, ModelError
-from elman.metrics import Confusion, Mean, SpanScores
+from elman.metrics import LabelCounts, Mean, SpanScores
 from elman.text import Vocabulary
 from elman.text.spans import follow, spans
 
@@ -42,6 +42,7 @@ Sentence = str | Sequence[str]  # as text, to be cut, or as tokens
 Given = tuple[Sequence[str], Sequence[str]]  # the tokens of a sentence and their tags
 
 BATCH_TOKENS = 1 << 14  # read together, padding counted
+BATCH_SCORES = 1 << 24  # of tokens and tags
 BATCH_PATHS = 1 << 24  # pairs of labels that a conditional random field weighs at once
 CRF = "crf.step"  # what has been read, in a state: log p of the tags of the last token
 
@@ -165,23 +166,21 @@ class TaggerPredictor:
         return log_p, {**after, CRF: log_p}
 
     def evaluate(self, examples: Iterable[TaggedSentence] | Iterable[Given]) -> dict[str, Any]:
-        """Return loss a token, accuracy, that of unknown words, F1 of each tag; of spans precision, recall and F1.
+        """Return loss a token, accuracy, that of words not in the vocabulary, F1 of each tag; and of spans.
 
         Examples, or (tokens, tags).
         """
-        items = [each if isinstance(each, TaggedSentence) else TaggedSentence(*map(tuple, each)) for each in examples]
-        items = [each for each in items if each.tokens]
+        items = self._checked(examples)
         if not items:
             raise DataError("no sentences to score, expected at least one", hint="give tokens and their tags")
-        self._check_tags(items)
         scores = self._scored(items)
-        f1 = zip(self.labels, scores.confusion.f1, strict=True)
+        f1 = zip(self.labels, scores.counts.f1, strict=True)
         return {
             "task": self.task,
             "count": scores.loss.count,
             "sentences": len(items),
             "loss": scores.loss.value,
-            "accuracy": scores.confusion.accuracy,
+            "accuracy": scores.counts.accuracy,
             "unknown_words": scores.unknown.count,
             "unknown_accuracy": scores.unknown.value if scores.unknown.count else None,
             **self._told_spans(scores.spans),
@@ -192,27 +191,34 @@ class TaggerPredictor:
         """Return loss, accuracy and, of spans, F1."""
         scores = self._scored(examples)
         of_spans = {} if self.config.scheme == "none" else {"span_f1": scores.spans.f1}
-        return {"loss": scores.loss.value, "accuracy": scores.confusion.accuracy, **of_spans}
+        return {"loss": scores.loss.value, "accuracy": scores.counts.accuracy, **of_spans}
 
     def _told_spans(self, scores: SpanScores) -> dict[str, float]:
         if self.config.scheme == "none":
             return {}
         return {"span_precision": scores.precision, "span_recall": scores.recall, "span_f1": scores.f1}
 
-    def _check_tags(self, items: Sequence[TaggedSentence]) -> None:
-        for number, item in enumerate(items, 1):
-            if len(item.tokens) != len(item.tags):
-                told = f"sentence {number} has {len(item.tokens)} tokens and {len(item.tags)} tags"
+    def _checked(self, examples: Iterable[TaggedSentence | Given]) -> list[TaggedSentence]:
+        """The examples that hold tokens; one without a known tag for each is a DataError."""
+        found = []
+        for number, each in enumerate(examples):
+            sentence, tags = (each.tokens, each.tags) if isinstance(each, TaggedSentence) else each
+            (tokens,) = self._listed([sentence], number)
+            if len(tokens) != len(tags):
+                told = f"sentence {number} has {len(tokens)} tokens and {len(tags)} tags"
                 raise DataError(f"{told}, expected as many of each")
-            strange = next((tag for tag in item.tags if tag not in self._number), None)
+            strange = next((tag for tag in tags if tag not in self._number), None)
             if strange is not None:
-                hint = f"expected one of {listed(self.labels)}"
+                hint = f"expected one of {shown_names(self.labels)}"
                 raise DataError(f"the model knows no tag {strange!r} (sentence {number})", hint=hint)
+            if tokens:
+                found.append(TaggedSentence(tuple(tokens), tuple(tags)))
+        return found
 
     def _scored(self, items: Sequence[TaggedSentence]) -> _Scores:
         """Compare with what is expected, batch by batch."""
         C = len(self.labels)
-        scores = _Scores(Mean(), Confusion(np.zeros((C, C), np.int64)), Mean(), SpanScores())
+        scores = _Scores(Mean(), LabelCounts.of([], [], C), Mean(), SpanScores())
         for rows, emissions, lengths in self._batches([each.tokens for each in items]):
             batch = [items[row] for row in rows]
             expected = [np.array([self._number[tag] for tag in each.tags], np.int64) for each in batch]
@@ -222,7 +228,7 @@ class TaggerPredictor:
             loss = Mean(self._loss(emissions, lengths, padded), len(labels))
             is_unknown = np.array([self.text.word(token) not in self.words for each in batch for token in each.tokens])
             unknown = Mean(float((labels == decided)[is_unknown].sum()), int(is_unknown.sum()))
-            scores += _Scores(loss, Confusion.of(labels, decided, C), unknown, self._span_scores(batch, found))
+            scores += _Scores(loss, LabelCounts.of(labels, decided, C), unknown, self._span_scores(batch, found))
         return scores
 
     def _span_scores(self, batch: Sequence[TaggedSentence], found: Sequence[Ids]) -> SpanScores:
@@ -250,7 +256,8 @@ class TaggerPredictor:
     def _batches(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[list[int], Array, Ids]]:
         """Yield rows of sentences of about one length, their emissions (B, T, C) and lengths (B,); none of no token."""
         most_rows = max(1, BATCH_PATHS // len(self.labels) ** 2) if self._crf else len(sentences)
-        for rows in buckets([len(each) for each in sentences], BATCH_TOKENS, most_rows):
+        most_tokens = min(BATCH_TOKENS, BATCH_SCORES // len(self.labels))
+        for rows in buckets([len(each) for each in sentences], most_tokens, most_rows):
             lengths = np.array([len(sentences[row]) for row in rows], np.int64)
             if not lengths[0]:
                 rows, lengths = [row for row in rows if sentences[row]], lengths[lengths > 0]
@@ -285,16 +292,16 @@ class TaggerPredictor:
             found[rows] = np.concatenate(list(ends), axis=1)
         return found
 
-    def _listed(self, sentences: Iterable[Sentence]) -> list[list[str]]:
-        """Return the tokens of each sentence; what is none is a DataError."""
+    def _listed(self, sentences: Iterable[Sentence], first: int = 0) -> list[list[str]]:
+        """Return the tokens of each sentence, counted from a number on; what is none is a DataError."""
         if isinstance(sentences, str):
             raise DataError(f"one text, {sentences[:40]!r}, expected several sentences", hint="give a list: [sentence]")
         found = []
-        for number, sentence in enumerate(sentences):
-            given: Any = sentence
-            tokens = self.tokens(given) if isinstance(given, str | list | tuple) or hasattr(given, "tolist") else None
+        for number, sentence in enumerate(sentences, first):
+            given: Any = sentence.tolist() if hasattr(sentence, "tolist") else sentence
+            tokens = self.tokens(given) if isinstance(given, str | list | tuple) else None
             if tokens is None or not all(isinstance(token, str) for token in tokens):
-                told = f"sentence {number} is {given!r}, expected a text or a list of tokens"
+                told = f"sentence {number} is {sentence!r}, expected a text or a list of tokens"
                 raise DataError(told, hint="leave out what is missing")
             found.append(tokens)
         return found
@@ -305,14 +312,14 @@ class _Scores:
     """What is measured, on its way."""
 
     loss: Mean
-    confusion: Confusion
-    unknown: Mean  # right tags of words that training never saw
+    counts: LabelCounts
+    unknown: Mean  # right tags of words that the vocabulary lacks
     spans: SpanScores
 
     def __add__(self, other: _Scores) -> _Scores:
         return _Scores(
             self.loss + other.loss,
-            self.confusion + other.confusion,
+            self.counts + other.counts,
             self.unknown + other.unknown,
             self.spans + other.spans,
         )

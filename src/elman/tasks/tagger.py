@@ -83,11 +83,11 @@ class TaggerNetwork(nn.Module):
         x = elman.nn.dropout(self.words(packed.data), rate, rng)
         if self.config.character_size:
             places = pack_padded_sequence(torch.from_numpy(batch.places).T.to(device), lengths).data
-            x = torch.cat([x, elman.nn.dropout(self._spelled(batch, rate, rng)[places], rate, rng)], 1)
+            x = torch.cat([x, elman.nn.dropout(self._spelled(batch, rng)[places], rate, rng)], 1)
         outputs, _ = elman.nn.read_through(self.layers, packed._replace(data=x), rate, rng)
         return outputs._replace(data=self.readout(outputs.data))
 
-    def _spelled(self, batch: TaggedBatch, rate: float, rng: torch.Generator) -> Tensor:
+    def _spelled(self, batch: TaggedBatch, rng: torch.Generator) -> Tensor:
         """The last outputs (U, 2 H) of the characters of each form, forwards and backwards."""
         ids = torch.from_numpy(batch.characters).T.to(self.readout.weight.device)
         packed = pack_padded_sequence(ids, torch.from_numpy(batch.character_lengths))

@@ -23,6 +23,7 @@ import numpy.typing as npt
 Scheme = Literal["none", "loose", "bio", "bioes"]
 Mask = npt.NDArray[np.bool_]
 
+FORBIDDEN = -1e4  # the score of what a scheme does not allow; not -inf: where no path goes, one is the best still
 _TAG = re.compile(r"([BIESMLU])(?:[-_](.+))?")
 _ROLES = {"B": "begin", "S": "single", "U": "single", "I": "inside", "M": "inside", "E": "end", "L": "end"}
 _OPEN, _GOES_ON = ("begin", "inside"), ("inside", "end")

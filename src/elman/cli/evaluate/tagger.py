@@ -19,9 +19,15 @@ MOST_TAGS_SHOWN = 60  # on a terminal; --json has all
 def measured(predictor: TaggerPredictor, run: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of the files that the options name, or of the run's held-out part."""
     from elman.data.tagged_corpus import TaggedCorpus
+    from elman.text.spans import first_break
 
     data: list[str] | None = options["data"]
-    examples = _tagged(data, options, predictor.labels) if data else iter(TaggedCorpus.open(data_of(run)).valid())
+    if not data:
+        return predictor.evaluate(TaggedCorpus.open(data_of(run)).valid())
+    examples = list(_tagged(data, options, predictor.labels))
+    scheme = predictor.config.scheme
+    if broken := sum(first_break(each.tags, scheme) is not None for each in examples):
+        say(f"{broken:,} of {len(examples):,} sentences have tags that are not {scheme.upper()}")
     return predictor.evaluate(examples)
 
 
@@ -40,7 +46,7 @@ def print_tables(metrics: dict[str, Any]) -> None:
 
 def _tagged(paths: list[str], options: dict[str, Any], labels: tuple[str, ...]) -> Iterator[TaggedSentence]:
     from elman.config import validated
-    from elman.data.records import listed
+    from elman.data.records import shown_names
     from elman.data.tagged import read_any
     from elman.data.tagged_corpus import TaggedSentence
     from elman.errors import DataError
@@ -54,6 +60,6 @@ def _tagged(paths: list[str], options: dict[str, Any], labels: tuple[str, ...]) 
         for each in read_any(path, columns=columns, format=how.format, encoding=encoding, notify=say):
             for index, tag in enumerate(each.tags):
                 if tag not in known:
-                    hint = f"expected one of {listed(labels)}"
+                    hint = f"expected one of {shown_names(labels)}; --column names another column"
                     raise DataError(f"the model knows no tag {tag!r}", hint=hint, where=each.where(index))
             yield TaggedSentence(each.tokens, each.tags)

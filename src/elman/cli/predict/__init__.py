@@ -35,7 +35,7 @@ JOBS: dict[str, type[ClassifierJob] | type[Seq2SeqJob] | type[TaggerJob]] = {
 OPTIONS = {  # of a task, beside those of all
     "seq2seq": ("beam", "n_best", "length_penalty", "attention", "ensemble"),
     "classify": ("probabilities", "explain"),
-    "tag": ("probabilities", "format"),
+    "tag": ("probabilities", "format", "words"),
     "forecast": ("plot",),
 }
 
@@ -78,6 +78,9 @@ def predict(
         typer.Option(
             metavar="NAME", help="tag: lines (a sentence a line), conllu, columns (a token a line) or jsonl.  [auto]"
         ),
+    ] = None,
+    words: Annotated[
+        str | None, typer.Option(metavar="NAME", help="tag: the column of tokens, or its number.  [form, tokens or 1]")
     ] = None,
     plot: Annotated[
         Path | None,
