@@ -119,9 +119,11 @@ def operations_per_token(model: Values, labels: int) -> float:
     directions = 1.0 if model.get("bidirectional") is False else 2.0
     spelled = number("character_size", 0.0)
     spelling = CHARACTERS_A_TOKEN * 2.0 * gates * spelled * (spelled + number("character_embedding_size", 32.0))
-    inputs = number("embedding_size", 1.0) + 2.0 * spelled + (layers - 1.0) * directions * hidden
+    inputs_read = number("embedding_size", 1.0) + 2.0 * spelled
+    inputs = inputs_read + (layers - 1.0) * directions * hidden
     reading = directions * gates * hidden * (layers * hidden + inputs)
-    return 6.0 * (spelling + reading + directions * hidden * labels)
+    skipped = inputs_read if model.get("skip") is True else 0.0
+    return 6.0 * (spelling + reading + (directions * hidden + skipped) * labels)
 
 
 def batch_size(sentences: int) -> int:
