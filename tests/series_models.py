@@ -20,11 +20,11 @@ SMALL = {"delays": 3, "hidden_size": 5, "horizon": 4}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "elman": {"cell": "elman", "activation": "relu"},
     "lstm": {"cell": "lstm", "num_layers": 2, "season": 3, "reference": "season"},
-    "gru": {"cell": "gru", "logarithm": True, "season": 6, "quantiles": (0.5,)},
+    "gru": {"cell": "gru", "levels": False, "logarithm": True, "season": 6, "quantiles": (0.5,)},
     "tdnn": {"memory": "tdnn", "season": 6, "reference": "season", "logarithm": True},
     "tdnn_deep": {"memory": "tdnn", "activation": "relu", "num_layers": 2, "delays": 1},
     "narx": {"memory": "narx", "season": 3, "reference": "season", "quantiles": (0.05, 0.25, 0.5, 0.9)},
-    "narx_last": {"memory": "narx", "logarithm": True, "num_layers": 2, "delays": 1},
+    "narx_last": {"memory": "narx", "levels": False, "logarithm": True, "num_layers": 2, "delays": 1},
 }
 
 

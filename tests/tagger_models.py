@@ -30,9 +30,9 @@ SMALL = {"embedding_size": 5, "hidden_size": 6, "character_size": 4, "character_
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "plain": {"cell": "lstm"},
     "crf": {"cell": "lstm", "crf": True, "num_layers": 2},
-    "words": {"cell": "gru", "character_size": 0, "skip": True},
+    "words": {"cell": "gru", "character_size": 0},
     "one_way": {"cell": "elman", "bidirectional": False, "num_layers": 2},
-    "crf_one_way": {"cell": "gru", "bidirectional": False, "crf": True, "skip": True},
+    "crf_one_way": {"cell": "gru", "bidirectional": False, "crf": True},
     "crf_words": {"cell": "elman", "activation": "relu", "character_size": 0, "crf": True, "scheme": "none"},
 }
 

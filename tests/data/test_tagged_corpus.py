@@ -70,6 +70,8 @@ def test_rare_words_of_a_large_vocabulary_are_left_out(tmp_path: Path) -> None:
     many: Items = [([f"word{i}", "twice"], ["X", "Y"]) for i in range(1200)]
     assert set(prepared(tmp_path / "many", many).words.tokens) == {"<unk>", "twice"}
     assert len(prepared(tmp_path / "all", many, min_frequency=1).words) == 1082
+    points: Items = [([chr(0x4E00 + i), "的"], ["X", "Y"]) for i in range(1200)]
+    assert len(prepared(tmp_path / "characters", points).words) == 1082
     assert len(prepared(tmp_path / "some", many, min_frequency=1, vocabulary_size=10).words) == 10
 
 

@@ -74,7 +74,8 @@ def features_by_hand(predictor: ForecasterPredictor, z: Array, t: int) -> Array:
     """x_t from its definition; before its first row, the series stood still."""
     scales, season = predictor.scales, predictor.config.season
     row, K = lambda n: z[max(n, 0)], len(TARGETS)
-    parts = [(row(t) - scales.mean) / scales.scale, (row(t) - row(t - 1))[:K] / scales.differences]
+    first = 0 if predictor.config.levels else K
+    parts = [((row(t) - scales.mean) / scales.scale)[first:], (row(t) - row(t - 1))[:K] / scales.differences]
     if season > 1:
         parts.append((row(t) - row(t - season))[:K] / scales.seasonal)
     return np.concatenate(parts)

@@ -54,8 +54,6 @@ def test_probabilities_by_hand(architecture: str) -> None:
             ends = [last[f"characters.layers.0.h{ending}"][0] for ending in ("", "_reverse")]
             x[t] = np.concatenate([x[t], *ends])
     h, _ = predictor._stack.run(np.array([x], np.float32), predictor._stack.initial_state(1))
-    if predictor.config.skip:
-        h = np.concatenate([h, np.array([x], np.float32)], axis=2)
     e = h[0].astype(np.float64) @ weights["readout.weight"].T + weights["readout.bias"]
     if predictor.config.crf:
         assert predictor._crf is not None

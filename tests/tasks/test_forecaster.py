@@ -114,7 +114,7 @@ def test_one_window_is_learned_by_heart(architecture: str, corpus: SeriesCorpus)
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()) / count)
-    assert losses[-1] < 0.25 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "tdnn", "narx"])

@@ -17,6 +17,7 @@ from elman.tasks.forecaster import ForecasterNetwork
 from elman.tasks.forecaster_config import (
     SeriesDataConfig,
     default_minutes,
+    drifts,
     moves_in_proportion,
     operations_per_row,
 )
@@ -83,6 +84,16 @@ def test_the_reference_is_the_better_naive_forecast_and_growth_is_by_logarithms(
     assert (walk.logarithm, walk.reference) == (False, "last")
     told = chosen({"model": {"logarithm": False, "reference": "last"}}, series(240, kind="growth", step=MONTH)).model
     assert (told.logarithm, told.reference) == (False, "last")
+
+
+def test_levels_are_not_read_of_what_drifts() -> None:
+    growth, swing = (chosen({}, series(240, kind=kind, step=MONTH)).model for kind in ("growth", "swing"))
+    assert (growth.levels, swing.levels) == (False, True)
+    assert chosen({"model": {"levels": True}}, series(240, kind="growth", step=MONTH)).model.levels
+    t = np.arange(100.0)[:, None]
+    assert drifts(t)
+    assert not drifts(np.sin(t))
+    assert drifts(np.concatenate([np.sin(t), t], 1))
 
 
 def test_what_moves_in_proportion_to_its_level() -> None:

@@ -87,7 +87,7 @@ def test_batches_grow_once_an_epoch_has_its_updates_and_minutes_with_the_tokens(
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"num_layers": 3}, {"bidirectional": False}, {"cell": "gru", "skip": True}, {"character_size": 0}]
+    "more", [{}, {"num_layers": 3}, {"bidirectional": False}, {"cell": "gru"}, {"character_size": 0}]
 )
 def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
     model = chosen({"model": more}).model

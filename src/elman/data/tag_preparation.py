@@ -53,7 +53,8 @@ def prepare_tagged(
 
     level None is char where every token is one character. The held-out part is `valid`, or valid_fraction of the
     sentences, chosen by the seed; None is a tenth, at most 5,000. min_frequency None keeps every word of a small
-    vocabulary, and of a large one those seen twice. `records` is asked once everything is read.
+    vocabulary, and of a large one those seen twice; characters, which nothing spells, are all kept. `records` is asked
+    once everything is read.
     """
     learned = list(train)
     given = None if valid is None else list(valid)
@@ -177,10 +178,11 @@ def _vocabularies(
         words[text.word(token)] += count
         for character in token:
             characters[character] += count
-    rare = {noun: 1 if len(counts) < RARE_FROM_KINDS else 2 for noun, counts in (("w", words), ("c", characters))}
+    rare_words = 2 if text.level == "word" and len(words) >= RARE_FROM_KINDS else 1  # characters tell what they are
+    rare_characters = 2 if len(characters) >= RARE_FROM_KINDS else 1
     return (
-        Vocabulary.from_counts(words, min_frequency=min_frequency or rare["w"], max_size=vocabulary_size),
-        Vocabulary.from_counts(characters, min_frequency=rare["c"]),
+        Vocabulary.from_counts(words, min_frequency=min_frequency or rare_words, max_size=vocabulary_size),
+        Vocabulary.from_counts(characters, min_frequency=rare_characters),
     )
 
 

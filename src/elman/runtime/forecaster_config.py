@@ -32,6 +32,7 @@ class ForecasterConfig(Config):
     season: PositiveInt = 1  # rows after which the series is likely to repeat itself; 1: none
     reference: Literal["last", "season"] = "last"  # what a forecast is told as a difference from
     logarithm: bool = False  # targets are modelled by their logarithms
+    levels: bool = True  # the levels of targets are read, and not their differences alone
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
 

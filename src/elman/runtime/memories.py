@@ -43,20 +43,21 @@ class Memory(Protocol):
 
 
 class Features:
-    """What is read at each row: levels of all columns, and differences of targets, each by its scale."""
+    """What is read at each row: levels (of inputs alone, if so told), and differences of targets, each by its scale."""
 
     def __init__(self, config: ForecasterConfig, scales: Scales) -> None:
         self.lead = config.lead
-        self.mean, self.scale = np.array(scales.mean), np.array(scales.scale)
+        self.first = 0 if config.levels else len(scales.targets)  # of the columns whose level is read
+        self.mean, self.scale = np.array(scales.mean)[self.first :], np.array(scales.scale)[self.first :]
         self.lags = [(1, np.array(scales.differences))]  # rows back, and the scale of the differences
         if config.season > 1:
             self.lags.append((config.season, np.array(scales.seasonal)))
-        self.size = len(scales.mean) + len(scales.targets) * len(self.lags)
+        self.size = len(self.mean) + len(scales.targets) * len(self.lags)
 
     def __call__(self, z: Array) -> Array:
         """Return x (..., T, F) of z (..., lead + T, C)."""
         now, rows = z[..., self.lead :, :], z.shape[-2]
-        parts = [(now - self.mean) / self.scale]
+        parts = [(now[..., self.first :] - self.mean) / self.scale]
         for lag, scale in self.lags:
             K = len(scale)
             parts.append((now[..., :K] - z[..., self.lead - lag : rows - lag, :K]) / scale)

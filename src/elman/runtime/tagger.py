@@ -2,7 +2,7 @@
 
     x_t        = [ words[w_t] ; last outputs of the characters of token t, read forwards and backwards ]
     h_1 .. h_T = layers(x_1 .. x_T)                       outputs of both directions, or of one
-    e_t        = V h_t + b, or V [h_t ; x_t] + b          skip: what a token is by itself need not go through the layers
+    e_t        = V h_t + b
     p(y_t)     = softmax(e_t)                             each tag by itself, or
     p(y)       = by a conditional random field (crf.py)   all tags of a sentence together
 
@@ -158,7 +158,7 @@ class TaggerPredictor:
         """
         x = self._read(list(inputs))[:, None]
         outputs, after = self._stack.run(x, {k: state[k] for k in state if k != CRF})
-        emissions = self._emissions(outputs, x)[:, 0]
+        emissions = outputs[:, 0] @ self._V.T + self._b
         if self._crf is None:
             return log_softmax(emissions), after
         begins = np.isnan(state[CRF]).any(1, keepdims=True)
@@ -268,13 +268,7 @@ class TaggerPredictor:
             x = np.zeros((*inside.shape, self.config.input_size), self._V.dtype)
             x[inside] = self._read([token for row in rows for token in sentences[row]])
             outputs, _ = self._stack.run(x, self._stack.initial_state(len(rows)), lengths)
-            yield rows, self._emissions(outputs, x), lengths
-
-    def _emissions(self, outputs: Array, x: Array) -> Array:
-        """Return e (B, T, C) of the outputs (B, T, D*H) of the layers, and of what they read (B, T, I)."""
-        h = np.concatenate([outputs, x], axis=2) if self.config.skip else outputs
-        e: Array = h @ self._V.T + self._b
-        return e
+            yield rows, outputs @ self._V.T + self._b, lengths
 
     def _read(self, tokens: Sequence[str]) -> Array:
         """Return what the layers read (N, I) of tokens (N,); those that are spelled alike are read once."""

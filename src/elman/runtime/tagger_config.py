@@ -22,7 +22,6 @@ class TaggerConfig(Config):
     hidden_size: PositiveInt  # of each direction of every layer
     num_layers: int = Field(1, ge=1, le=1000)
     bidirectional: bool = True  # reads a sentence both ways
-    skip: bool = False  # the readout is given what the layers read, beside what they made of it
     crf: bool = False  # a tag is chosen together with its neighbours
     scheme: Scheme = "none"  # how spans are written in tags
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
@@ -36,8 +35,8 @@ class TaggerConfig(Config):
 
     @property
     def output_size(self) -> int:
-        """What the readout is given for a token: D * H, and what the layers read where they are skipped."""
-        return self.hidden_size * (2 if self.bidirectional else 1) + self.skip * self.input_size
+        """What the layers give for a token: D * H."""
+        return self.hidden_size * (2 if self.bidirectional else 1)
 
     def build_cell(self) -> Cell:
         """The pointwise step."""

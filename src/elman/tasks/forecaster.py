@@ -110,7 +110,8 @@ class ForecasterNetwork(nn.Module):
         """X (N, D, F) of z (N, D + lead, C), as runtime's Features has it."""
         features, rows = self._features, z.shape[1]
         now = z[:, features.lead :]
-        parts = [(now - torch.from_numpy(features.mean).to(z)) / torch.from_numpy(features.scale).to(z)]
+        levels = now[..., features.first :]
+        parts = [(levels - torch.from_numpy(features.mean).to(z)) / torch.from_numpy(features.scale).to(z)]
         for lag, scale in features.lags:
             K = len(scale)
             before = z[:, features.lead - lag : rows - lag, :K]

@@ -2,6 +2,7 @@
 
 - the season is the calendar's: 12 of monthly rows, 24 of hourly ones, 7 of daily ones;
 - the logarithm: where all values are above 0 and a series moves in proportion to its level;
+- levels: not read of a series that drifts, whose differences are then all that is known from before;
 - the reference: the last value or that of a season before, whichever forecast the training part better;
 - size: the largest hidden size with which the budget reads the rows EPOCHS times, and no larger than they can fill.
 """
@@ -32,6 +33,7 @@ DEFAULT_HORIZON, LONGEST_HORIZON, DEFAULT_DELAYS, MOST_DELAYS = 12, 60, 16, 64
 AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
 BATCH = 16  # windows
 WINDOWS_LONG = 4  # a window is so many times what warms the memory up
+DRIFT = 0.5  # of standard deviations, between the means of both halves
 PROPORTIONAL = 1.5  # how much farther a series moves above its median than below it, for its logarithm
 
 
@@ -116,18 +118,27 @@ def _count(value: Any, otherwise: int) -> int:
 def _shape(model: Values, train: Series | None, season: int, horizon: int, *, positive_values: bool) -> Values:
     """The logarithm and the reference, by the training part."""
     if train is None:
-        return {"logarithm": False, "reference": "last"}
+        return {"logarithm": False, "reference": "last", "levels": True}
     K = len(train.targets)
     y = train.values[:, :K]
     filled = without_gaps(y, np.nanmean(y, axis=0))
     lag = season if 2 * season <= len(filled) else 1
-    logarithm = positive_values and model.get("logarithm", moves_in_proportion(filled, lag)) is True
+    logarithm = (
+        positive_values and filled.min() > 0.0 and model.get("logarithm", moves_in_proportion(filled, lag)) is True
+    )
     z = np.log(filled) if logarithm else filled
     errors: dict[str, float] = {}
     for kind, back in (("last", 1), ("season", lag)):
         error = np.abs(futures(z, horizon) - references(z, K, horizon, back))[lag:-horizon]
         errors[kind] = float((error / np.maximum(z.std(0), 1e-300)).mean()) if error.size else 0.0
-    return {"logarithm": logarithm, "reference": min(errors, key=errors.__getitem__)}
+    return {"logarithm": logarithm, "reference": min(errors, key=errors.__getitem__), "levels": not drifts(z)}
+
+
+def drifts(z: Array) -> bool:
+    """Whether a series (T, K) has moved away from where it was: what comes next may lie where it has never been."""
+    halves = z[: len(z) // 2], z[len(z) // 2 :]
+    moved = np.abs(halves[1].mean(0) - halves[0].mean(0))
+    return bool((moved > DRIFT * np.maximum(z.std(0), 1e-300)).any())
 
 
 def moves_in_proportion(values: Array, lag: int) -> bool:
@@ -156,7 +167,7 @@ def operations_per_row(model: Values, columns: int) -> float:
         return positive(model.get(name)) or otherwise
 
     layers, hidden, horizon = number("num_layers", 1.0), number("hidden_size", 1.0), number("horizon", 1.0)
-    features = 3.0 * columns
+    features = (2.0 + (model.get("levels") is not False)) * columns
     said = hidden * horizon * 3.0
     if model.get("memory") == "tdnn":
         return 6.0 * (number("delays", 1.0) * features * hidden + (layers - 1.0) * hidden**2 + said)

@@ -85,8 +85,7 @@ class TaggerNetwork(nn.Module):
             places = pack_padded_sequence(torch.from_numpy(batch.places).T.to(device), lengths).data
             x = torch.cat([x, elman.nn.dropout(self._spelled(batch, rng)[places], rate, rng)], 1)
         outputs, _ = elman.nn.read_through(self.layers, packed._replace(data=x), rate, rng)
-        h = torch.cat([outputs.data, x], 1) if self.config.skip else outputs.data
-        return outputs._replace(data=self.readout(h))
+        return outputs._replace(data=self.readout(outputs.data))
 
     def _spelled(self, batch: TaggedBatch, rng: torch.Generator) -> Tensor:
         """The last outputs (U, 2 H) of the characters of each form, forwards and backwards."""

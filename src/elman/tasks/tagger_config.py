@@ -26,7 +26,10 @@ RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden un
 SGD_RATE = 0.5
 EPOCHS = 15
 HIDDEN_SIZES: tuple[int, ...] = (32, 64, 96, 128, 192, 256)
-FULL_SIZE_TOKENS, FULL_SIZE = 1e5, 128  # tokens that can fill so many units; more fill their fourth root more
+FULL_SIZE_TOKENS = 1e5  # tokens that can fill so many units; more fill their fourth root more
+FULL_SIZE = {"word": 128, "char": 192}
+DROPOUT = {"word": 0.5, "char": 0.3}
+WORD_DROPOUT = {"word": 0.25, "char": 0.02}  # a character that is unknown has no spelling to be told by
 EMBEDDING, CHARACTER_SIZE = 96, 64
 CHARACTERS_A_TOKEN = 4.0  # that are read, about: tokens that are spelled alike are spelled once a batch
 MANY_READINGS = 4
@@ -74,6 +77,7 @@ def choices(
     cell = model.get("cell", "lstm")
     cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
     batch = training.get("batch_size", batch_size(sentences))
+    kind = level or "word"
     sizes = {"cell": cell, "embedding_size": EMBEDDING, "character_size": 0 if level == "char" else CHARACTER_SIZE}
 
     def times_read(hidden: int) -> float:
@@ -81,7 +85,7 @@ def choices(
         a_minute = 60.0 * flops / operations / max(1, tokens)
         return readings(budget, a_minute=a_minute, a_step=(positive(batch) or 1.0) / max(1, sentences))
 
-    room = FULL_SIZE * (tokens / FULL_SIZE_TOKENS) ** 0.25
+    room = FULL_SIZE[kind] * (tokens / FULL_SIZE_TOKENS) ** 0.25
     fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
     hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
     size = max(1, int(positive(hidden) or 1))
@@ -95,8 +99,8 @@ def choices(
             "character_size": sizes["character_size"],
             "crf": scheme != "none",
             "scheme": scheme,
-            "dropout": 0.5 if times_read(size) >= MANY_READINGS else 0.0,
-            "word_dropout": 0.25,
+            "dropout": DROPOUT[kind] if times_read(size) >= MANY_READINGS else 0.0,
+            "word_dropout": WORD_DROPOUT[kind],
         },
         "training": {
             **budget,
@@ -119,11 +123,9 @@ def operations_per_token(model: Values, labels: int) -> float:
     directions = 1.0 if model.get("bidirectional") is False else 2.0
     spelled = number("character_size", 0.0)
     spelling = CHARACTERS_A_TOKEN * 2.0 * gates * spelled * (spelled + number("character_embedding_size", 32.0))
-    inputs_read = number("embedding_size", 1.0) + 2.0 * spelled
-    inputs = inputs_read + (layers - 1.0) * directions * hidden
+    inputs = number("embedding_size", 1.0) + 2.0 * spelled + (layers - 1.0) * directions * hidden
     reading = directions * gates * hidden * (layers * hidden + inputs)
-    skipped = inputs_read if model.get("skip") is True else 0.0
-    return 6.0 * (spelling + reading + (directions * hidden + skipped) * labels)
+    return 6.0 * (spelling + reading + directions * hidden * labels)
 
 
 def batch_size(sentences: int) -> int:
