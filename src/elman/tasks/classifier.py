@@ -80,7 +80,7 @@ class ClassifierTask:
     def __init__(self, corpus: LabelledCorpus, model: ClassifierConfig, *, batch_size: int, seed: int = 0) -> None:
         """Take a corpus and the sizes."""
         self._corpus, self._model = corpus, model
-        self.objective = ("macro_f1" if model.class_weights == "balanced" else "accuracy", "max")
+        self.objective = ("macro_f1", "max") if model.class_weights == "balanced" else ("loss", "min")
         self._batch_size, self._seed = batch_size, seed
         self._texts, self._labels = corpus.train()
         self._valid = corpus.valid()
