@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from elman.data.readers import TextSource
-from elman.data.tagged import MemoryTagged, TagColumns, Tagged, cut, read_any, read_tagged, told_format
+from elman.data.tagged import MemoryTagged, TagColumns, Tagged, read_any, read_tagged
+from elman.data.token_lines import cut, told_format
 from elman.errors import ConfigError, DataError
 
 EXPECTED = [(("Don't", "go", "10 000"), ("AUX", "VERB", "NUM")), (("你",), ("PRON",))]

@@ -49,8 +49,9 @@ def test_probabilities_by_hand(architecture: str) -> None:
     if predictor.config.character_size:
         for t, token in enumerate(tokens):
             ids = CHARACTERS.encode(token)[None]
-            assert predictor._speller is not None
-            _, last = predictor._speller.run(ids, predictor._speller.initial_state(1))
+            speller = predictor._reader._speller
+            assert speller is not None
+            _, last = speller.run(ids, speller.initial_state(1))
             ends = [last[f"characters.layers.0.h{ending}"][0] for ending in ("", "_reverse")]
             x[t] = np.concatenate([x[t], *ends])
     h, _ = predictor._stack.run(np.array([x], np.float32), predictor._stack.initial_state(1))

@@ -21,7 +21,6 @@ class ClassifierConfig(Config):
     bidirectional: bool = True  # reads both ways
     pooling: Literal["last", "mean", "max", "attention"] = "max"  # how the outputs of all tokens become one
     dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
-    token_dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of tokens taken for unknown
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of a label spread over all labels
     class_weights: Literal["none", "balanced"] = (
         "none"  # (training) balanced: rare labels weigh as much as frequent ones

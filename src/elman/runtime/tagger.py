@@ -7,8 +7,8 @@
     p(y)       = by a conditional random field (crf.py)   all tags of a sentence together
 
 Words beside characters: Ling et al. (2015), Plank, Sogaard and Goldberg (2016). A word that the vocabulary lacks is
-`<unk>`, and its characters tell what it is. A token that is spelled as another is read once. By the kernels, or NumPy
-over the cells. Padding is never read.
+`<unk>`, and its characters tell what it is (token_reader.py). By the kernels, or NumPy over the cells. Padding is never
+read.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from .crf import ConditionalRandomField
 from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
 from .stack import Stack, State, take
 from .tagger_config import TaggerConfig
+from .token_reader import TokenReader
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -68,16 +69,10 @@ class TaggerPredictor:
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ModelError("expected two labels or more, all different", where="vocabulary.json")
         self._number = {label: i for i, label in enumerate(self.labels)}
-        C, N, cell = len(self.labels), config.output_size, config.build_cell()
-        self._embedding = take(tensors, "words.weight", (len(words), config.embedding_size))
-        self._speller: Stack | None = None
-        if config.character_size:
-            E = config.character_embedding_size
-            embedding = take(tensors, "characters.embedding.weight", (len(characters), E))
-            sizes = [config.character_size]
-            self._speller = Stack(cell, tensors, E, sizes, embedding, prefix="characters.", bidirectional=True)
+        C, N = len(self.labels), config.output_size
+        self._reader = TokenReader(config, text, words, characters, tensors)
         sizes = [config.hidden_size] * config.num_layers
-        self._stack = Stack(cell, tensors, config.input_size, sizes, bidirectional=config.bidirectional)
+        self._stack = Stack(config.build_cell(), tensors, config.input_size, sizes, bidirectional=config.bidirectional)
         self._V = take(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))
         self._crf: ConditionalRandomField | None = None
@@ -120,9 +115,7 @@ class TaggerPredictor:
 
     def unknown(self, tokens: Iterable[str]) -> list[str]:
         """Return what the model does not know of tokens: characters, or words of a model that reads no characters."""
-        if self._speller:
-            return [each for each in dict.fromkeys("".join(tokens)) if each not in self.characters]
-        return [each for each in dict.fromkeys(tokens) if self.text.word(each) not in self.words]
+        return self._reader.unknown(tokens)
 
     def predict(self, sentences: Iterable[Sentence]) -> list[list[str]]:
         """Return the tag of each token of each sentence; a sentence is a list of tokens, or text that is cut."""
@@ -156,7 +149,7 @@ class TaggerPredictor:
 
         They are of what was read so far: with a conditional random field, of the tags of all tokens before.
         """
-        x = self._read(list(inputs))[:, None]
+        x = self._reader.read(list(inputs))[:, None]
         outputs, after = self._stack.run(x, {k: state[k] for k in state if k != CRF})
         emissions = outputs[:, 0] @ self._V.T + self._b
         if self._crf is None:
@@ -227,7 +220,7 @@ class TaggerPredictor:
             labels, decided = np.concatenate(expected), np.concatenate(found)
             padded, _ = pad_ids(IdLists.of(expected), np.arange(len(expected)))
             loss = Mean(self._loss(emissions, lengths, padded), len(labels))
-            is_unknown = np.array([self.text.word(token) not in self.words for each in batch for token in each.tokens])
+            is_unknown = np.array([not self._reader.knows(token) for each in batch for token in each.tokens])
             unknown = Mean(float((labels == decided)[is_unknown].sum()), int(is_unknown.sum()))
             scores += _Scores(loss, LabelCounts.of(labels, decided, C), unknown, self._span_scores(batch, found))
         return scores
@@ -266,32 +259,9 @@ class TaggerPredictor:
                 continue
             inside = np.arange(lengths.max()) < lengths[:, None]
             x = np.zeros((*inside.shape, self.config.input_size), self._V.dtype)
-            x[inside] = self._read([token for row in rows for token in sentences[row]])
+            x[inside] = self._reader.read([token for row in rows for token in sentences[row]])
             outputs, _ = self._stack.run(x, self._stack.initial_state(len(rows)), lengths)
             yield rows, outputs @ self._V.T + self._b, lengths
-
-    def _read(self, tokens: Sequence[str]) -> Array:
-        """Return what the layers read (N, I) of tokens (N,); those that are spelled alike are read once."""
-        number: dict[str, int] = {}
-        forms = np.array([number.setdefault(token, len(number)) for token in tokens], np.int64)
-        x = self._embedding[self.words.encode(map(self.text.word, number))]
-        if self._speller:
-            x = np.concatenate([x, self._spelled(list(number))], axis=1)
-        found: Array = x[forms]
-        return found
-
-    def _spelled(self, forms: Sequence[str]) -> Array:
-        """Return the last outputs (N, 2 H) of the characters of tokens, forwards and backwards."""
-        assert self._speller is not None
-        found = np.zeros((len(forms), 2 * self.config.character_size), self._V.dtype)
-        for rows in buckets([len(form) for form in forms], BATCH_TOKENS, len(forms)):
-            ids, lengths = pad_ids(IdLists.of(self.characters.encode(forms[row]) for row in rows), np.arange(len(rows)))
-            if not ids.shape[1]:
-                continue  # tokens of nothing
-            _, last = self._speller.run(ids, self._speller.initial_state(len(rows)), lengths)
-            ends = (last[f"characters.layers.0.h{ending}"] for ending in ("", "_reverse"))
-            found[rows] = np.concatenate(list(ends), axis=1)
-        return found
 
     def _listed(self, sentences: Iterable[Sentence], first: int = 0) -> list[list[str]]:
         """Return the tokens of each sentence, counted from a number on; what is none is a DataError."""

@@ -4,8 +4,6 @@
     c      = pooling(h)
     loss   = - w_y log softmax(V c + b)[y]      nats; w: the weights of the labels, 1 or balanced
 
-A share of the tokens may be taken for `<unk>` in training, so that no single one decides (Iyyer et al., 2015).
-
 Balanced weights are N / (C n_y) for N texts, C labels and n_y texts of label y: every label weighs as much as any
 other, and the mean over all texts is 1 (King and Zeng, 2001). runtime/classifier.py says what each part is.
 """
@@ -108,9 +106,6 @@ class ClassifierTask:
     ) -> tuple[Tensor, int, None]:
         device = next(model.parameters()).device
         labels = torch.from_numpy(batch.labels).to(device)
-        if model.training and self._model.token_dropout:
-            drawn = torch.rand(batch.ids.shape, generator=rng, device=rng.device).cpu().numpy()
-            batch = batch._replace(ids=np.where(drawn < self._model.token_dropout, 0, batch.ids))
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             logits = model(batch, rng)
         smoothing = self._model.label_smoothing if model.training else 0.0

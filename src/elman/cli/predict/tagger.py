@@ -75,7 +75,7 @@ class TaggerJob:
 
     def _read(self, lines: list[Line]) -> list[str] | tuple[int, str] | None:
         """The tokens of a block of lines, or the line that is wrong and how; None where there is no sentence."""
-        from elman.data.tagged import read_tokens
+        from elman.data.token_lines import read_tokens
 
         bad = next(((number, wrong) for number, _, wrong in lines if wrong), None)
         if bad is not None:
@@ -94,7 +94,7 @@ class TaggerJob:
 
 def _told_format(lines: Sequence[Line]) -> str | None:
     """The format of the lines, told by the first that is neither blank nor a comment; None before there is one."""
-    from elman.data.tagged import is_comment, told_format
+    from elman.data.token_lines import is_comment, told_format
 
     first = next((line for _, line, _ in lines if not is_comment(line)), None)
     if first is None:
