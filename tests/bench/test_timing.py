@@ -60,6 +60,13 @@ def test_the_first_call_of_a_turn_does_not_count(clock: Clock) -> None:
     assert interleaved(runs, 0.001) == pytest.approx({"ours": 1.0})
 
 
+def test_of_long_calls_none_is_lost_but_the_two_before(clock: Clock) -> None:
+    long = timing.LONG_SECONDS
+    runs = {"ours": clock.worker("ours", lambda call: 3 * long if call == 0 else long, [])}
+    assert interleaved(runs, 0.001) == pytest.approx({"ours": long})
+    assert clock.now == pytest.approx((3 + 1 + timing.FEWEST_ROUNDS) * long)
+
+
 def test_a_tiny_budget_still_measures_a_few_rounds(clock: Clock) -> None:
     turns: list[str] = []
     runs = {name: clock.worker(name, lambda _: 1.0, turns) for name in ("a", "b")}

@@ -1,7 +1,8 @@
 """Contenders side by side in one process: they take turns, round after round, and the median of each is what counts.
 
 A neighbour's load, a changing clock or a warm cache then meets all of them alike, and their ratio holds where their
-times do not. Before every turn the threads of the one before come to rest, and its first call is not counted.
+times do not. Before every turn the threads of the one before come to rest, and its first call is not counted, unless it
+takes seconds: what such a call finds cold, it warms in no time to speak of.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from elman.errors import ElmanError
 
 TOLERANCE = 1e-4  # float32, summed in different orders over a thousand tokens; a swapped gate is off by 0.1 or more
 FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
+LONG_SECONDS = 2.0  # of a call that needs none before it
 REST_SECONDS = 0.03  # idle threads of OpenMP look for work for a while, on the cores of the next turn
 
 Array = npt.NDArray[Any]
@@ -47,7 +49,8 @@ def interleaved(
     for _ in range(rounds):
         for name, run in runs.items():
             time.sleep(rest)
-            run()
+            if once[name] < LONG_SECONDS:
+                run()
             began = time.perf_counter()
             for _ in range(calls[name]):
                 run()
