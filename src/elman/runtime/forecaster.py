@@ -1,10 +1,11 @@
 """The forecaster at work: what comes next in a series, from a model folder alone.
 
-    o            = memory(x_1 .. x_t)                       (H, K, Q), three kinds: memories.py
+    o            = stretched(memory(x_1 .. x_t))            (H, K, Q), three kinds: memories.py; bands.py
     y_(t+h)      = f^-1(ref_t,h + spread_h o_h)             f: the logarithm or nothing; x and ref: data/windows.py
 
 Row by row or a whole series at once, with the same result: what is said at row t rests on the rows up to t alone. The
-forecast that counts is the median, which has the smallest absolute error; other quantiles make a band around it.
+forecast that counts is the median, which has the smallest absolute error; other quantiles make a band around it, as
+wide as rows that were held out from training need it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from elman.data.windows import futures, references, standing_still, without_gaps
 from elman.errors import DataError, ModelError
 from elman.metrics import FORECAST_ERRORS, ForecastScores
 
+from .bands import stretched, stretches
 from .folder import config_of, damage_told, weight_count, write_predictor
 from .forecaster_config import ForecasterConfig, Scales, modelled, not_positive
 from .memories import MEMORIES, Features
@@ -58,6 +60,7 @@ class ForecasterPredictor:
         self._features = Features(config, scales)
         self._memory = MEMORIES[config.memory](config, scales, tensors, self._features.size)
         self._spread = np.array(scales.spread, np.float64)
+        self._stretch = np.array(scales.stretch, np.float64)
 
     @classmethod
     def from_folder(cls, model: ModelFolder, *, where: Path) -> ForecasterPredictor:
@@ -81,6 +84,19 @@ class ForecasterPredictor:
         write_predictor(
             path, task=self.task, parts=parts, tensors=self.tensors, card=card or self.card, replace=replace
         )
+
+    def calibrated(self, series: Series, begin: int) -> ForecasterPredictor:
+        """Return the same forecaster with a band as wide as the rows of a series from `begin` on needed it.
+
+        So its coverage of those rows, and its loss there, say nothing of others.
+        """
+        made = self._made(series, begin)
+        K, H = len(self.scales.targets), self.config.horizon
+        z, o = self._outputs(series, made)
+        expected = futures(modelled(series.values, K, logarithm=self.config.logarithm)[:, :K], H, made)
+        factors = stretches(o, (expected - references(z, K, H, self.config.lag, made)) / self._spread, self.config)
+        scales = self.scales.model_copy(update={"stretch": tuple(map(tuple, factors.tolist()))})
+        return ForecasterPredictor(self.config, scales, self.tensors, self.card)
 
     def series(self, history: History) -> Series:
         """Return a history as the series that the model knows; one that lacks a column is a DataError."""
@@ -176,20 +192,25 @@ class ForecasterPredictor:
         kept = {name: array for name, array in state.items() if name not in (LEAD, SEEN)}
         o, after = self._memory.run(z, self._features(z), kept)
         of_horizon = z.shape[1] - lag + np.arange(self.config.horizon) % lag
-        return self._values(o[:, 0], z[:, of_horizon, :K]), {LEAD: z[:, 1:], SEEN: state[SEEN] + 1, **after}
+        quantiles = self._values(self._banded(o[:, 0]), z[:, of_horizon, :K])
+        return quantiles, {LEAD: z[:, 1:], SEEN: state[SEEN] + 1, **after}
 
     def _forecasts(self, series: Series, rows: slice) -> Array:
         """Return the quantiles (N, H, K, Q) of what follows rows of the series."""
         z, o = self._outputs(series, rows)
-        return self._values(o, references(z, len(self.scales.targets), self.config.horizon, self.config.lag, rows))
+        return self._values(self._banded(o), references(z, len(self.scales.targets), self.config.horizon, self.config.lag, rows))
 
     def _outputs(self, series: Series, rows: slice) -> tuple[Array, Array]:
-        """Return z (T, C) without gaps, and o (N, H, K, Q) at rows of it."""
+        """Return z (T, C) without gaps, and o (N, H, K, Q) at rows of it, its band as trained."""
         z = modelled(series.values, len(self.scales.targets), logarithm=self.config.logarithm)
         z = without_gaps(z, self.scales.mean)
         led = standing_still(z, self.config.lead)[None]
         o, _ = self._memory.run(led, self._features(led), self._memory.initial_state(1), rows)
         return z, o[0].astype(np.float64)
+
+    def _banded(self, o: Array) -> Array:
+        """The outputs (..., K, Q) of the memory, with the band that held-out rows need."""
+        return stretched(o, self._stretch, self.config.median) if self._stretch.size else o
 
     def _values(self, o: Array, reference: Array) -> Array:
         """What is said, in the units of the targets: of o (N, H, K, Q) and ref (N, H, K)."""
@@ -201,7 +222,7 @@ class ForecasterPredictor:
         made = self._made(series, begin)
         K, H, logarithm = len(self.scales.targets), self.config.horizon, self.config.logarithm
         z, o = self._outputs(series, made)
-        reference = references(z, K, H, self.config.lag, made)
+        o, reference = self._banded(o), references(z, K, H, self.config.lag, made)
         expected_z = futures(modelled(series.values, K, logarithm=logarithm)[:, :K], H, made)
         y = np.exp(z[:, :K]) if logarithm else z[:, :K]
         scores = ForecastScores.of(

@@ -75,7 +75,10 @@ class ForecasterConfig(Config):
 
 
 class Scales(Config):
-    """The columns of a series and their scales, of the training part alone. K targets, C columns, H rows ahead."""
+    """The columns of a series and their scales, of the training part alone. K targets, C columns, H rows ahead.
+
+    What the band needs is of the held-out part, Q quantiles a target: bands.py.
+    """
 
     targets: tuple[str, ...]
     inputs: tuple[str, ...] = ()
@@ -87,6 +90,9 @@ class Scales(Config):
     seasonal: tuple[PositiveFloat, ...]  # (K,) of z_t - z_(t-s)
     spread: tuple[tuple[PositiveFloat, ...], ...]  # (H, K) of z_(t+h) - ref_t,h
     naive_mae: tuple[PositiveFloat, ...]  # (K,) of the seasonal naive forecast inside the training part, for MASE
+    stretch: tuple[
+        tuple[PositiveFloat, ...], ...
+    ] = ()  # (K, Q) of quantiles' distances from the median; (): as trained
 
     @classmethod
     def of(cls, series: Series, config: ForecasterConfig) -> Scales:
@@ -119,6 +125,8 @@ class Scales(Config):
             and all(len(each) == C for each in of_columns)
             and all(len(each) == K for each in (*of_targets, *self.spread))
             and len(self.spread) == config.horizon
+            and len(self.stretch) in (0, K)
+            and all(len(each) == len(config.quantiles) for each in self.stretch)
         )
 
 

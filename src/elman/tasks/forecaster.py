@@ -197,7 +197,8 @@ class ForecasterTask:
 
     def predictor(self, model: nn.Module) -> ForecasterPredictor:
         weights = {name: p.detach().float().cpu().numpy().copy() for name, p in model.named_parameters()}
-        return ForecasterPredictor(self._model, self.scales, weights)
+        predictor = ForecasterPredictor(self._model, self.scales, weights)
+        return predictor.calibrated(self._series, self._train_rows)
 
     def validate(self, model: nn.Module, predictor: ForecasterPredictor) -> dict[str, float]:
         """Return loss and errors of the held-out rows by runtime/: what ships is what is measured."""

@@ -110,7 +110,7 @@ def _told_tag(valid: dict[str, Any], run: str) -> tuple[str, str]:
 def _told_forecast(valid: dict[str, Any], run: str) -> tuple[str, str]:
     return (
         f"MAE {valid['mae']:.6g}, {valid['relative_mae']:.3f} of the better naive forecast's, "
-        f"coverage {valid['coverage']:.1%} (expected {valid['coverage_expected']:.0%})",
+        f"a band for {valid['coverage_expected']:.0%} set on these rows",
         f"elman predict {run} history.csv   or   elman evaluate {run} series.csv --from DATE",
     )
 
