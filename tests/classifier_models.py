@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.corpus import TextConfig
-from elman.data.padded import IdLists, pad_ids
+from elman.data.labelled_corpus import LabelTextConfig
+from elman.data.spelled import TokenIds
 from elman.runtime import ClassifierPredictor
 from elman.runtime.classifier_config import ClassifierConfig
 from elman.tasks.classifier import ClassifierNetwork, LabelledBatch
 from elman.text import UNKNOWN, Vocabulary
 
 VOCABULARY = Vocabulary((UNKNOWN, *"abcdef", "你", "好"))
+CHARACTERS = Vocabulary((UNKNOWN, *"abcdeFf你"))
 LABELS = ("cold", "hot", "中")
-TEXT = TextConfig()
+TEXT = LabelTextConfig()
+WORDS = LabelTextConfig(level="word", normalize="lower")
 EXAMPLES = [("abc", "cold"), ("fed", "hot"), ("f", "hot"), ("你好", "中"), ("abzzcab", "cold"), ("aaaa", "中")]
 
 SMALL = {"embedding_size": 5, "hidden_size": 6}
@@ -29,7 +31,14 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "max_one_way": {"cell": "gru", "pooling": "max", "bidirectional": False, "num_layers": 2},
     "attention": {"cell": "lstm", "pooling": "attention", "num_layers": 2},
     "attention_one_way": {"cell": "elman", "activation": "relu", "pooling": "attention", "bidirectional": False},
+    "words": {"cell": "lstm", "character_size": 4, "character_embedding_size": 3},
+    "words_one_way": {"cell": "gru", "character_size": 3, "bidirectional": False, "pooling": "mean"},
 }
+
+
+def text_of(config: ClassifierConfig) -> LabelTextConfig:
+    """How the texts of a model are cut: into words where it reads their characters."""
+    return WORDS if config.character_size else TEXT
 
 
 def tiny_config(architecture: str, **more: Any) -> ClassifierConfig:
@@ -39,7 +48,7 @@ def tiny_config(architecture: str, **more: Any) -> ClassifierConfig:
 
 def tiny_network(architecture: str = "max", *, seed: int = 0, **more: Any) -> ClassifierNetwork:
     """Return a network in eval mode, its weights normal, its biases too."""
-    network = ClassifierNetwork(tiny_config(architecture, **more), len(VOCABULARY), len(LABELS))
+    network = ClassifierNetwork(tiny_config(architecture, **more), len(VOCABULARY), len(CHARACTERS), len(LABELS))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -50,7 +59,7 @@ def tiny_network(architecture: str = "max", *, seed: int = 0, **more: Any) -> Cl
 def predictor_of(network: ClassifierNetwork) -> ClassifierPredictor:
     """Return the predictor with a network's weights."""
     weights = {name: p.detach().float().numpy().copy() for name, p in network.named_parameters()}
-    return ClassifierPredictor(network.config, TEXT, VOCABULARY, LABELS, weights)
+    return ClassifierPredictor(network.config, text_of(network.config), VOCABULARY, CHARACTERS, LABELS, weights)
 
 
 def tiny_predictor(architecture: str = "max", *, seed: int = 0, **more: Any) -> ClassifierPredictor:
@@ -58,10 +67,21 @@ def tiny_predictor(architecture: str = "max", *, seed: int = 0, **more: Any) -> 
     return predictor_of(tiny_network(architecture, seed=seed, **more))
 
 
-def batch_of(examples: list[tuple[str, str]], *, padding: int = 0) -> LabelledBatch:
+def in_order(config: ClassifierConfig, examples: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the examples falling in length, as a batch has them."""
+    return sorted(examples, key=lambda example: -len(text_of(config).cut(example[0])))
+
+
+def batch_of(config: ClassifierConfig, examples: list[tuple[str, str]], *, padding: int = 0) -> LabelledBatch:
     """Return the examples as a batch, falling in length as training has them, with so many more columns."""
-    examples = sorted(examples, key=lambda example: -len(example[0]))
-    codec = TEXT.codec(VOCABULARY)
-    ids, lengths = pad_ids(IdLists.of(codec.encode_prompt(text) for text, _ in examples), np.arange(len(examples)))
-    ids = np.pad(ids, ((0, 0), (0, padding)), constant_values=3)
-    return LabelledBatch(ids, lengths, np.array([LABELS.index(label) for _, label in examples]))
+    text, examples = text_of(config), in_order(config, examples)
+    spelled = CHARACTERS if config.character_size else None
+    tokens = TokenIds.of((text.cut(each) for each, _ in examples), text.word, VOCABULARY, spelled)
+    batch = tokens.batch(np.arange(len(examples)))
+    columns = ((0, 0), (0, padding))
+    spelling = batch.spelling
+    if spelling is not None:
+        characters = np.pad(spelling.characters, columns, constant_values=2)
+        spelling = spelling._replace(places=np.pad(spelling.places, columns, constant_values=1), characters=characters)
+    batch = batch._replace(words=np.pad(batch.words, columns, constant_values=3), spelling=spelling)
+    return LabelledBatch(batch, np.array([LABELS.index(label) for _, label in examples]))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from elman.data.padded import IGNORED, IdLists, pad_ids
+from elman.data.spelled import Spelling, TokenBatch
 from elman.data.tagged_corpus import TokenConfig
 from elman.runtime import TaggerPredictor
 from elman.runtime.tagger_config import TaggerConfig
@@ -74,11 +75,9 @@ def batch_of(examples: list[tuple[tuple[str, ...], tuple[str, ...]]], *, padding
     characters, spelled = pad_ids(IdLists.of(map(CHARACTERS.encode, forms)), np.arange(len(forms)))
     inside = np.arange(words.shape[1]) < lengths[:, None]
     columns = ((0, 0), (0, padding))
+    places = np.pad(places, columns, constant_values=1)
+    spelling = Spelling(places, np.pad(characters, columns, constant_values=2), spelled)
     return TaggedBatch(
-        np.pad(words, columns, constant_values=2),
+        TokenBatch(np.pad(words, columns, constant_values=2), lengths, spelling),
         np.pad(np.where(inside, labels, IGNORED), columns, constant_values=IGNORED),
-        lengths,
-        np.pad(places, columns, constant_values=1),
-        np.pad(characters, columns, constant_values=2),
-        spelled,
     )

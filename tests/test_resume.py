@@ -90,6 +90,12 @@ CASES: dict[str, dict[str, Any]] = {
         "model": {"cell": "gru", "hidden_size": 10, "embedding_size": 6, "dropout": 0.3, "pooling": "attention"},
         "training": {key: value for key, value in TRAINING.items() if key != "bptt_steps"},
     },
+    "texts and labels, words and characters": {
+        "task": "classify",
+        "data": {"level": "word"},
+        "model": {"hidden_size": 10, "embedding_size": 6, "character_size": 4, "dropout": 0.3, "word_dropout": 0.5},
+        "training": {key: value for key, value in TRAINING.items() if key != "bptt_steps"},
+    },
     "tags, characters, word dropout, a random field": {
         "task": "tag",
         "model": {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from elman.config import Config, Values, merged, validated
+from elman.data.labelled_corpus import LabelTextConfig
 from elman.data.series import Series
 from elman.runtime.classifier_config import ClassifierConfig
 from elman.runtime.forecaster_config import ForecasterConfig
@@ -59,6 +60,15 @@ class ClassifierRun(Config):
     data: LabelDataConfig
     model: ClassifierConfig
     training: TrainingConfig
+
+    @model_validator(mode="after")
+    def _words_are_spelled(self) -> Self:
+        if self.model.character_size and self.data.level in ("char", "byte"):
+            given = self.model.character_size
+            raise ValueError(
+                f"model.character_size: given {given}, expected 0 at level {self.data.level}: words have characters"
+            )
+        return self
 
 
 class TaggerRun(Config):
@@ -126,11 +136,11 @@ def resolve_classifier(
     *,
     texts: int = 10_000,
     tokens: int = 1_000_000,
-    vocabulary: int = 100,
+    text: LabelTextConfig | None = None,
     flops: float = ASSUMED_FLOPS,
 ) -> ClassifierRun:
     """Return the whole config for so many texts; every mistake in `given` is one ConfigError."""
-    chosen = classifier_config.choices(given, texts=texts, tokens=tokens, vocabulary=vocabulary, flops=flops)
+    chosen = classifier_config.choices(given, texts=texts, tokens=tokens, text=text, flops=flops)
     return validated(ClassifierRun, merged({"data": {}}, chosen, given))
 
 

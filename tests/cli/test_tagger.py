@@ -78,7 +78,7 @@ def test_training_tells_what_it_came_to(command: Command, treebank: Path, tmp_pa
     assert set(result["valid"]) == KEYS
     assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
     assert "29 sentences of 174 tokens to train on, 3 held out; 11 different words, 4 tags" in done.err
-    assert "1 x lstm 12, both ways, of 96 numbers a word and 12 of its characters" in done.err
+    assert "1 x lstm 12, both ways, of 96 numbers a token and 12 of its characters" in done.err
     assert "tags right" in command("resume", tmp_path / "run").err
 
 

@@ -7,13 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from elman.data.corpus import TextConfig
 from elman.data.label_preparation import prepare_labelled
 from elman.data.labelled import MemoryLabelled
-from elman.data.labelled_corpus import LabelledCorpus
+from elman.data.labelled_corpus import LabelledCorpus, LabelTextConfig
 from elman.errors import DataError, ModelError
 from elman.text.tokenizers import BYTE_TOKENS
 
@@ -26,11 +24,9 @@ def prepared(
     folder: Path, items: list[tuple[str, str]], *, valid: list[tuple[str, str]] | None = None, **options: Any
 ) -> LabelledCorpus:
     held = [MemoryLabelled(each) for each in (items, valid or [])]
-    level = options.pop("level", "char")
     return prepare_labelled(
         folder,
         held[0].labelled(),
-        TextConfig(level=level, normalize=options.pop("normalize", "none")),
         valid=held[1].labelled() if valid is not None else None,
         records=lambda: [each.record for each in held],
         **options,
@@ -72,16 +68,36 @@ def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:
     assert order[0] == order[1]
 
 
-def test_ids_are_those_of_the_codec_and_labels_those_of_the_alphabet(tmp_path: Path) -> None:
-    corpus = prepared(tmp_path / "data", ITEMS)
-    texts, labels = corpus.train()
-    codec = corpus.text.codec(corpus.vocabulary)
-    lines = [json.loads(line) for line in (corpus.folder / "train.jsonl").read_text("utf-8").splitlines()]
-    for i, line in enumerate(lines):
-        np.testing.assert_array_equal(texts[i], codec.encode_prompt(line["text"]))
-        assert corpus.labels[labels[i]] == line["label"]
-    assert corpus.train_part.tokens == len(texts.ids)
-    assert corpus.train_part.longest == texts.lengths.max()
+def test_ids_are_those_of_the_vocabularies_and_labels_those_of_the_alphabet(tmp_path: Path) -> None:
+    spelled = [(f"The CAT sat on mat {i}, twice", label) for i, (_, label) in enumerate(ITEMS)]
+    for name, items in (("char", ITEMS), ("word", spelled)):
+        corpus = prepared(tmp_path / name, items)
+        assert corpus.text == LabelTextConfig(level=name, normalize="lower" if name == "word" else "none")
+        texts, labels = corpus.train(spelled=name == "word")
+        lines = [json.loads(line) for line in (corpus.folder / "train.jsonl").read_text("utf-8").splitlines()]
+        for i, line in enumerate(lines):
+            tokens = list(line["text"]) if name == "char" else line["text"].replace(",", " ,").split()
+            assert corpus.vocabulary.decode(texts.words[i]) == [each.lower() for each in tokens]
+            assert corpus.labels[labels[i]] == line["label"]
+            if texts.forms is not None and texts.characters is not None:
+                forms = [corpus.characters.decode(texts.characters[form]) for form in texts.forms[i]]
+                assert ["".join(form) for form in forms] == tokens
+        assert (texts.forms is None) == (name == "char")
+        assert corpus.train_part.tokens == len(texts.words.ids)
+        assert corpus.train_part.longest == texts.words.lengths.max()
+
+
+def test_the_level_is_told_by_the_texts(tmp_path: Path) -> None:
+    def level_of(texts: list[str], **options: Any) -> str:
+        items = [(f"{text}{i}", "xy"[i % 2]) for i, text in enumerate(texts * 4)]
+        return prepared(tmp_path / f"{len(list(tmp_path.iterdir()))}", items, **options).text.level
+
+    assert level_of(["Anna", "Jean Paul"]) == "char"
+    assert level_of(["win a prize now", "see you"]) == "word"
+    assert level_of(["win a prize now", "see you", "at"]) == "char"
+    assert level_of(["我今天把车洗了", "车被人洗了"]) == "char"
+    assert level_of(["win a prize now"], level="char") == "char"
+    assert level_of(["Anna"], level="word") == "word"
 
 
 def test_repeated_examples_count_once_and_are_told(tmp_path: Path) -> None:

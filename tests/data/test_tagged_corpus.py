@@ -56,12 +56,14 @@ def test_what_is_held_out_depends_on_the_seed_alone(tmp_path: Path) -> None:
 
 def test_ids_say_what_was_read(tmp_path: Path) -> None:
     corpus = prepared(tmp_path / "data", ITEMS)
-    ids = corpus.train()
+    ids, labels = corpus.train()
+    assert ids.forms is not None
+    assert ids.characters is not None
     for i, tokens in enumerate(learned(corpus)):
         assert corpus.words.decode(ids.words[i]) == [token.lower() for token in tokens]
         spelled = ["".join(corpus.characters.decode(ids.characters[form])) for form in ids.forms[i]]
         assert spelled == list(tokens)
-        assert [corpus.labels[label] for label in ids.labels[i]] == ["DET", "NOUN", "NUM"]
+        assert [corpus.labels[label] for label in labels[i]] == ["DET", "NOUN", "NUM"]
     assert len(ids.characters) == len({token for tokens in learned(corpus) for token in tokens})
     assert np.array_equal(ids.words.lengths, ids.forms.lengths)
 

@@ -157,15 +157,13 @@ def test_the_card_of_a_classifier_tells_its_labels_and_its_commands_run(
 
     labels = classifier_models.LABELS
     held = MemoryLabelled([(f"abc{'d' * n}", labels[n % 3]) for n in range(27)])
-    corpus = prepare_labelled(
-        tmp_path / "data", held.labelled(), classifier_models.TEXT, records=lambda: [held.record], valid_fraction=0.3
-    )
+    corpus = prepare_labelled(tmp_path / "data", held.labelled(), records=lambda: [held.record], valid_fraction=0.3)
     predictor = classifier_models.tiny_predictor("attention")
     valid = predictor.evaluate([("abc", "hot"), ("fed", "中")])
     valid["f1"] = {"cold": None, "hot": 0.5, "中": 1.0}
     text = classifier_card(predictor, valid, corpus, SPEED)
     told = rows(text)
-    assert told["cell"] == "2 x lstm 6, both ways, pooling attention, embedding 5"
+    assert told["cell"] == "2 x lstm 6, both ways, of 5 numbers a token, pooling attention"
     assert (told["speed"], told["trained on"]) == (SPEED, f"{corpus.train_part.count} texts")
     assert told["held out"].startswith(f"2 texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, ")
     for label, count, f1 in zip(labels, corpus.label_counts, ("", "0.5000", "1.0000"), strict=True):
@@ -202,7 +200,7 @@ def test_the_card_of_a_tagger_tells_its_tags_and_its_commands_run(
     valid["f1"] = {"B-X": 0.25, "I-X": None, "a|b": 1.0}
     text = tagger_card(predictor, valid, corpus, SPEED)
     told = rows(text)
-    assert told["cell"] == "2 x lstm 6, both ways, of 5 numbers a word, 8 numbers of its characters"
+    assert told["cell"] == "2 x lstm 6, both ways, of 5 numbers a token and 8 of its characters"
     assert told["tags"] == "chosen all of a sentence together (conditional random field)"
     assert (told["speed"], told["trained on"]) == (SPEED, "18 sentences of 54 tokens")
     assert told["held out"].startswith(f"4 sentences of 12 tokens: accuracy {valid['accuracy']:.4f}, F1 of spans ")

@@ -45,16 +45,17 @@ def test_probabilities_by_hand(architecture: str) -> None:
     """Each part by its equation, in float64."""
     predictor = tiny_predictor(architecture)
     tokens, weights = SENTENCES[2], predictor.tensors
-    x = [weights["words.weight"][WORDS[token.lower()]] for token in tokens]
+    x = [weights["tokens.words.weight"][WORDS[token.lower()]] for token in tokens]
     if predictor.config.character_size:
         for t, token in enumerate(tokens):
             ids = CHARACTERS.encode(token)[None]
             speller = predictor._reader._speller
             assert speller is not None
             _, last = speller.run(ids, speller.initial_state(1))
-            ends = [last[f"characters.layers.0.h{ending}"][0] for ending in ("", "_reverse")]
+            ends = [last[f"tokens.characters.layers.0.h{ending}"][0] for ending in ("", "_reverse")]
             x[t] = np.concatenate([x[t], *ends])
-    h, _ = predictor._stack.run(np.array([x], np.float32), predictor._stack.initial_state(1))
+    layers = predictor._reader._layers
+    h, _ = layers.run(np.array([x], np.float32), layers.initial_state(1))
     e = h[0].astype(np.float64) @ weights["readout.weight"].T + weights["readout.bias"]
     if predictor.config.crf:
         assert predictor._crf is not None

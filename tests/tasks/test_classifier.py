@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.corpus import TextConfig
 from elman.data.label_preparation import prepare_labelled
 from elman.data.labelled import MemoryLabelled
 from elman.data.labelled_corpus import LabelledCorpus
@@ -21,6 +20,7 @@ from ..classifier_models import (
     EXAMPLES,
     LABELS,
     batch_of,
+    in_order,
     predictor_of,
     tiny_config,
     tiny_network,
@@ -37,7 +37,7 @@ def corpus(tmp_path: Path) -> LabelledCorpus:
     items += [(f"{word}{i % 5 * 'f'}", "hot") for i, word in enumerate(["fed", "dfe"] * 10)]
     items += [(f"{word}{i % 5 * '好'}", "中") for i, word in enumerate(["你", "好你"] * 10)]
     held = MemoryLabelled(items)
-    return prepare_labelled(tmp_path / "data", held.labelled(), TextConfig(), records=lambda: [held.record])
+    return prepare_labelled(tmp_path / "data", held.labelled(), records=lambda: [held.record])
 
 
 def task_of(corpus: LabelledCorpus, batch_size: int = 8, **model: Any) -> ClassifierTask:
@@ -47,10 +47,10 @@ def task_of(corpus: LabelledCorpus, batch_size: int = 8, **model: Any) -> Classi
 @every_architecture
 def test_the_loss_at_work_is_the_loss_in_training(architecture: str) -> None:
     network = tiny_network(architecture)
-    batch = batch_of(EXAMPLES)
+    batch = batch_of(network.config, EXAMPLES)
     with torch.no_grad():
-        log_p = torch.log_softmax(network(batch, RNG), -1).numpy()
-    ordered = sorted(EXAMPLES, key=lambda example: -len(example[0]))
+        log_p = torch.log_softmax(network(batch.tokens, RNG), -1).numpy()
+    ordered = in_order(network.config, EXAMPLES)
     predictor = predictor_of(network)
     np.testing.assert_allclose(predictor.log_probabilities([text for text, _ in ordered]), log_p, atol=1e-5)
     loss = -log_p[np.arange(len(batch.labels)), batch.labels].mean()
@@ -61,22 +61,26 @@ def test_the_loss_at_work_is_the_loss_in_training(architecture: str) -> None:
 def test_neither_padding_nor_order_nor_company_changes_the_logits(architecture: str) -> None:
     network = tiny_network(architecture)
     with torch.no_grad():
-        expected = network(batch_of(EXAMPLES), RNG)
-        torch.testing.assert_close(network(batch_of(EXAMPLES, padding=3), RNG), expected, rtol=0, atol=1e-6)
-        ordered = sorted(EXAMPLES, key=lambda example: -len(example[0]))
+        expected = network(batch_of(network.config, EXAMPLES).tokens, RNG)
+        torch.testing.assert_close(
+            network(batch_of(network.config, EXAMPLES, padding=3).tokens, RNG), expected, rtol=0, atol=1e-6
+        )
+        ordered = in_order(network.config, EXAMPLES)
         for row, example in zip(expected, ordered, strict=True):
-            torch.testing.assert_close(network(batch_of([example]), RNG)[0], row, rtol=0, atol=1e-6)
+            torch.testing.assert_close(
+                network(batch_of(network.config, [example]).tokens, RNG)[0], row, rtol=0, atol=1e-6
+            )
 
 
 @every_architecture
 def test_one_batch_is_learned_by_heart(architecture: str) -> None:
     torch.manual_seed(0)
     network = tiny_network(architecture, hidden_size=16).train()
-    batch = batch_of(EXAMPLES)
+    batch = batch_of(network.config, EXAMPLES)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
     for _ in range(150):
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(network(batch, RNG), torch.from_numpy(batch.labels))
+        loss = torch.nn.functional.cross_entropy(network(batch.tokens, RNG), torch.from_numpy(batch.labels))
         loss.backward()
         optimizer.step()
     assert float(loss.detach()) < 0.05
@@ -84,13 +88,13 @@ def test_one_batch_is_learned_by_heart(architecture: str) -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    for architecture in ("last", "mean", "max", "attention"):
+    for architecture in ("last", "mean", "max", "attention", "words"):
         network = tiny_network(architecture).double()
-        batch = batch_of(EXAMPLES)
+        batch = batch_of(network.config, EXAMPLES)
         labels = torch.from_numpy(batch.labels)
 
         def loss(network: Any = network, batch: Any = batch, labels: Any = labels) -> torch.Tensor:
-            return torch.nn.functional.cross_entropy(network(batch, RNG), labels, reduction="sum")
+            return torch.nn.functional.cross_entropy(network(batch.tokens, RNG), labels, reduction="sum")
 
         loss().backward()
         for name, parameter in network.named_parameters():
@@ -120,7 +124,7 @@ def test_balanced_weights_make_every_label_weigh_the_same(corpus: LabelledCorpus
     batch, _ = next(ClassifierTask(corpus, tiny_config("max"), batch_size=len(texts)).batches(task.start()))
     with torch.no_grad():
         weighted, count, _ = task.loss(network, batch, None, 0.0, RNG)
-        log_p = torch.log_softmax(network(batch, RNG), -1).numpy()
+        log_p = torch.log_softmax(network(batch.tokens, RNG), -1).numpy()
     own = -log_p[np.arange(len(batch.labels)), batch.labels]
     means = [own[batch.labels == label].mean() for label in range(len(corpus.labels))]
     assert count == len(labels)
@@ -134,7 +138,7 @@ def test_smoothing_spreads_a_share_of_each_label_in_training_alone(corpus: Label
     with torch.no_grad():
         smoothed, _, _ = task.loss(network.train(), batch, None, 0.0, RNG)
         plain, count, _ = task.loss(network.eval(), batch, None, 0.0, RNG)
-        log_p = torch.log_softmax(network(batch, RNG), -1)
+        log_p = torch.log_softmax(network(batch.tokens, RNG), -1)
     expected = 0.7 * float(plain) - 0.3 * float(log_p.mean(-1).sum())
     assert float(smoothed) == pytest.approx(expected, rel=1e-5)
     assert count == len(batch.labels)
@@ -147,15 +151,40 @@ def test_an_epoch_holds_every_text_once_and_batches_resume(corpus: LabelledCorpu
     for _ in range(task.batches_per_epoch):
         batch, position = next(stream)
         batches.append(batch)
-        assert (np.diff(batch.lengths) <= 0).all()
+        assert (np.diff(batch.tokens.lengths) <= 0).all()
     assert sum(len(batch.labels) for batch in batches) == corpus.train_part.count
-    seen = sorted(tuple(row[:n]) for batch in batches for row, n in zip(batch.ids.tolist(), batch.lengths, strict=True))
+    rows = [
+        (row, n) for batch in batches for row, n in zip(batch.tokens.words.tolist(), batch.tokens.lengths, strict=True)
+    ]
     texts, _ = corpus.train()
-    assert seen == sorted(tuple(texts[i].tolist()) for i in range(len(texts)))
+    assert sorted(tuple(row[:n]) for row, n in rows) == sorted(
+        tuple(texts.words[i].tolist()) for i in range(len(texts))
+    )
     middle = list(zip(task.batches(task.start()), range(5), strict=False))[2][0][1]
     resumed, _ = next(task.batches(middle))
-    for given, expected in zip(resumed, batches[3], strict=True):
-        np.testing.assert_array_equal(given, expected)
+    np.testing.assert_array_equal(resumed.labels, batches[3].labels)
+    np.testing.assert_array_equal(resumed.tokens.words, batches[3].tokens.words)
+
+
+def test_words_are_spelled_and_taken_for_unknown_in_training_alone(tmp_path: Path) -> None:
+    held = MemoryLabelled([(f"the {word} is number {i}", word) for i in range(20) for word in ("Cat", "dog")])
+    corpus = prepare_labelled(tmp_path / "data", held.labelled(), records=lambda: [held.record])
+    task = ClassifierTask(corpus, tiny_config("words", word_dropout=1e9), batch_size=8)
+    network = task.build()
+    batch, _ = next(task.batches(task.start()))
+    spelling = batch.tokens.spelling
+    assert spelling is not None
+    for row, length in enumerate(batch.tokens.lengths):
+        places = spelling.places[row, :length]
+        spelled = ["".join(corpus.characters.decode(spelling.characters[p][: spelling.lengths[p]])) for p in places]
+        assert corpus.vocabulary.decode(batch.tokens.words[row, :length]) == [each.lower() for each in spelled]
+        assert spelled[1] == corpus.labels[batch.labels[row]]
+    unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))
+    with torch.no_grad():
+        plain, all_unknown = (float(task.loss(network.eval(), each, None, 0.0, RNG)[0]) for each in (batch, unknown))
+        trained = float(task.loss(network.train(), batch, None, 0.0, RNG)[0])
+    assert trained == pytest.approx(all_unknown, rel=1e-6)
+    assert trained != pytest.approx(plain, rel=1e-3)
 
 
 def test_validation_is_by_what_ships_and_previews_tell_what_was_expected(corpus: LabelledCorpus) -> None:

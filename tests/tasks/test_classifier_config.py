@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.labelled import Columns
+from elman.data.labelled_corpus import LabelTextConfig
 from elman.errors import ConfigError
 from elman.experiment_config import ClassifierRun, resolve_classifier
+from elman.tasks.budget import CHARACTERS_A_TOKEN
 from elman.tasks.classifier import ClassifierNetwork
 from elman.tasks.classifier_config import LabelDataConfig, batch_size, default_minutes, operations_per_token
 
@@ -75,22 +77,44 @@ def test_batches_grow_once_an_epoch_has_its_updates_and_minutes_with_the_tokens(
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"num_layers": 3}, {"bidirectional": False}, {"cell": "gru", "pooling": "attention"}]
+    "more",
+    [{}, {"character_size": 24}, {"num_layers": 3}, {"bidirectional": False}, {"cell": "gru", "pooling": "attention"}],
 )
 def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
     model = chosen({"model": more}).model
-    network = ClassifierNetwork(model, 50, 3)
+    network = ClassifierNetwork(model, 50, 20, 3)
     weights = sum(p.numel() for name, p in network.named_parameters() if p.dim() > 1 and ".weight" in name)
-    weights -= network.encoder.embedding.weight.numel() + network.readout.weight.numel()
-    assert operations_per_token(model.model_dump(exclude_none=True), 50) == pytest.approx(6 * weights)
+    weights -= network.tokens.words.weight.numel() + network.readout.weight.numel()
+    if network.tokens.characters is not None:
+        embedding = network.tokens.characters.embedding.weight.numel()
+        of_characters = sum(p.numel() for p in network.tokens.characters.parameters() if p.dim() > 1) - embedding
+        weights += (CHARACTERS_A_TOKEN - 1) * of_characters - embedding
+    assert operations_per_token(model.model_dump(exclude_none=True)) == pytest.approx(6 * weights)
     odd = {"num_layers": "two", "hidden_size": -1, "cell": 3}
-    assert operations_per_token(odd, 50) > 0.0
+    assert operations_per_token(odd) > 0.0
+
+
+def test_words_are_spelled_and_dropped_more() -> None:
+    word, char = (
+        chosen({"training": {"epochs": 20}}, text=LabelTextConfig(level=level, normalize=normalize))
+        for level, normalize in (("word", "lower"), ("char", "none"))
+    )
+    assert (word.data.level, word.data.normalize) == ("word", "lower")
+    assert word.model.character_size > 0 == char.model.character_size
+    assert word.model.dropout > char.model.dropout > 0.0
+    assert word.model.word_dropout > 0.0 == char.model.word_dropout
 
 
 def test_mistakes_are_told_together() -> None:
     with pytest.raises(ConfigError) as raised:
         resolve_classifier({"model": {"pooling": "sum", "hidden_size": 0}, "data": {"level": "bpe"}})
     assert len(raised.value.message.splitlines()) == 3
+
+
+def test_only_words_are_spelled() -> None:
+    with pytest.raises(ConfigError, match=r"model\.character_size: given 8, expected 0 at level char"):
+        chosen({"model": {"character_size": 8}}, text=LabelTextConfig())
+    assert chosen({"model": {"character_size": 8}}, text=LabelTextConfig(level="word")).model.character_size == 8
 
 
 def test_columns_are_read_as_they_are_named() -> None:

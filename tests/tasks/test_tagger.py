@@ -101,22 +101,21 @@ def test_gradients_are_those_of_finite_differences(architecture: str, corpus: Ta
 
 def test_batches_say_what_the_corpus_holds(corpus: TaggedCorpus) -> None:
     """Every token of a batch has its word, its label and its spelling, and an epoch every sentence once."""
-    task, ids, seen = task_of(corpus), corpus.train(), []
+    task, seen = task_of(corpus), []
     stream = task.batches(task.start())
     for _ in range(task.batches_per_epoch):
-        batch, _ = next(stream)
-        assert (np.diff(batch.lengths) <= 0).all()
-        assert (np.diff(batch.character_lengths) <= 0).all()
-        assert len({tuple(row) for row in batch.characters.tolist()}) == len(batch.characters)
-        for row, length in enumerate(batch.lengths):
-            spelled = [batch.characters[p][: batch.character_lengths[p]] for p in batch.places[row, :length]]
+        (words, lengths, spelling), labels = next(stream)[0]
+        assert spelling is not None
+        assert (np.diff(lengths) <= 0).all()
+        assert (np.diff(spelling.lengths) <= 0).all()
+        assert len({tuple(row) for row in spelling.characters.tolist()}) == len(spelling.characters)
+        for row, length in enumerate(lengths):
+            spelled = [spelling.characters[p][: spelling.lengths[p]] for p in spelling.places[row, :length]]
             tokens = ["".join(corpus.characters.decode(each)) for each in spelled]
-            words = corpus.words.decode(batch.words[row, :length])
-            assert words == [token.lower() for token in tokens]
-            assert (batch.labels[row, length:] == -100).all()
-            seen.append((tuple(tokens), tuple(corpus.labels[i] for i in batch.labels[row, :length])))
+            assert corpus.words.decode(words[row, :length]) == [token.lower() for token in tokens]
+            assert (labels[row, length:] == -100).all()
+            seen.append((tuple(tokens), tuple(corpus.labels[i] for i in labels[row, :length])))
     assert sorted(seen) == sorted((each.tokens, each.tags) for each in corpus._read("train.jsonl"))
-    assert len(ids.words) == len(seen)
 
 
 def test_batches_resume(corpus: TaggedCorpus) -> None:
@@ -124,26 +123,19 @@ def test_batches_resume(corpus: TaggedCorpus) -> None:
     batches = list(zip(task.batches(task.start()), range(8), strict=False))
     ((_, position), _), ((expected, _), _) = batches[5], batches[6]
     resumed, _ = next(task.batches(position))
-    for given, wanted in zip(resumed, expected, strict=True):
+    np.testing.assert_array_equal(resumed.labels, expected.labels)
+    np.testing.assert_array_equal(resumed.tokens.words, expected.tokens.words)
+    assert resumed.tokens.spelling is not None
+    for given, wanted in zip(resumed.tokens.spelling, expected.tokens.spelling, strict=True):
         np.testing.assert_array_equal(given, wanted)
-
-
-def test_a_word_is_taken_for_unknown_as_often_as_it_is_rare(corpus: TaggedCorpus) -> None:
-    task = task_of(corpus, word_dropout=2.0)
-    counts = np.bincount(corpus.train().words.ids, minlength=len(corpus.words))
-    common, rare = int(counts.argmax()), int(np.flatnonzero(counts == 1)[0])
-    words = np.array([[common] * 20_000, [rare] * 20_000])
-    dropped = (task._with_unknown(words, torch.Generator().manual_seed(0)) == 0).mean(1)
-    expected = [2 / (2 + counts[common]), 2 / 3]
-    np.testing.assert_allclose(dropped, expected, atol=5 * np.sqrt(0.25 / 20_000))  # five standard errors
-    assert (task_of(corpus)._with_unknown(words, RNG) == words).all()
 
 
 def test_words_are_dropped_in_training_alone(corpus: TaggedCorpus) -> None:
     task = task_of(corpus, word_dropout=1e9, character_size=0)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
-    unknown = batch._replace(words=np.zeros_like(batch.words))
+    assert batch.tokens.spelling is None
+    unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))
     with torch.no_grad():
         plain, all_unknown = (float(task.loss(network.eval(), each, None, 0.0, RNG)[0]) for each in (batch, unknown))
         trained = float(task.loss(network.train(), batch, None, 0.0, RNG)[0])
@@ -158,7 +150,7 @@ def test_smoothing_spreads_a_share_of_each_tag_in_training_alone(corpus: TaggedC
     with torch.no_grad():
         smoothed, _, _ = task.loss(network.train(), batch, None, 0.0, RNG)
         plain, _, _ = task.loss(network.eval(), batch, None, 0.0, RNG)
-        log_p = torch.log_softmax(network(batch, batch.words, RNG).data, -1)
+        log_p = torch.log_softmax(network(batch.tokens, RNG).data, -1)
     expected = 0.7 * float(plain) - 0.3 * float(log_p.mean(-1).sum())
     assert float(smoothed) == pytest.approx(expected, rel=1e-5)
 
@@ -179,6 +171,8 @@ def test_validation_is_by_what_ships(corpus: TaggedCorpus) -> None:
 
 def test_the_same_seed_gives_the_same_weights(corpus: TaggedCorpus) -> None:
     config = tiny_config("crf")
-    one, same, other = (TaggerTask(corpus, config, batch_size=8, seed=seed).build().words.weight for seed in (0, 0, 1))
+    one, same, other = (
+        TaggerTask(corpus, config, batch_size=8, seed=seed).build().tokens.words.weight for seed in (0, 0, 1)
+    )
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

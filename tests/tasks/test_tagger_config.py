@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from elman.data.tagged import TagColumns
 from elman.errors import ConfigError
 from elman.experiment_config import TaggerRun, resolve_tagger
+from elman.tasks.budget import CHARACTERS_A_TOKEN
 from elman.tasks.tagger import TaggerNetwork
 from elman.tasks.tagger_config import (
-    CHARACTERS_A_TOKEN,
     TagDataConfig,
     batch_size,
     default_minutes,
@@ -95,7 +95,7 @@ def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any])
     expected = 0.0
     for name, p in network.named_parameters():
         if p.dim() > 1 and "words" not in name and "embedding" not in name:
-            expected += p.numel() * (CHARACTERS_A_TOKEN if name.startswith("characters") else 1.0)
+            expected += p.numel() * (CHARACTERS_A_TOKEN if name.startswith("tokens.characters") else 1.0)
     assert operations_per_token(model.model_dump(exclude_none=True), 3) == pytest.approx(6 * expected)
     odd = {"num_layers": "two", "hidden_size": -1, "cell": 3}
     assert operations_per_token(odd, 50) > 0.0

@@ -10,37 +10,39 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from elman.checkpoint.sealed import json_bytes, write_synced
 from elman.errors import DataError
-from elman.text import NORMALIZERS, TextCodec, Vocabulary
-from elman.text.tokenizers import BYTE_TOKENS, TOKENIZERS
+from elman.text import Vocabulary
+from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.vocabulary import UNKNOWN
 
-from .corpus import TextConfig
 from .encodings import Notify
 from .labelled import Labelled
-from .labelled_corpus import RECORD, LabelledCorpus, LabelledPart, LabelledText
+from .labelled_corpus import RECORD, LabelledCorpus, LabelledPart, LabelledText, LabelTextConfig
 from .preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
 from .readers import SourceRecord
 from .records import shown_names
 from .sealed_record import file_sha256, sealed
 
 AUTOMATIC_VALID_TEXTS = 5_000
+WORDS_OF_A_TEXT = 4  # or more, between spaces, of half of the texts: they are read word by word
 MIN_LABELS = 2  # of a single one there is nothing to choose
 MANY_LABELS, MANY_LABELS_PER_TEXT = 20, 0.5  # more of them, one for every second text, are no classes
-Seen = Callable[[str], str]  # a text as the model sees it
 FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
 
 
 def prepare_labelled(
     folder: Path,
     train: Iterable[Labelled],
-    text: TextConfig,
     *,
+    level: Literal["char", "word", "byte"] | None = None,
+    normalize: Literal["none", "nfc", "lower"] | None = None,
     valid: Iterable[Labelled] | None = None,
     valid_fraction: float | None = None,
     min_frequency: int | None = None,
@@ -51,36 +53,41 @@ def prepare_labelled(
 ) -> LabelledCorpus:
     """Read the examples, write the folder, and open it.
 
+    level None is word where half of the texts have WORDS_OF_A_TEXT words or more between spaces, else char. normalize
+    None looks words up in lower case, their characters being read as they stand, and leaves other tokens as they are.
     The held-out part is `valid`, or valid_fraction of the texts of each label, chosen by the seed; None is a tenth, at
     most 5,000 in all. min_frequency None keeps every token of a small vocabulary, and of a large one those seen twice.
     `records` is asked once everything is read.
     """
-    seen = NORMALIZERS[text.normalize].prompt  # texts are told apart as the model sees them
-    learned = _different(train, seen, notify)
-    given = None if valid is None else _different(valid, seen, notify)
+    learned, given = list(train), None if valid is None else list(valid)
+    if level is None:
+        level = "word" if _are_of_words(learned) else "char"
+    text = LabelTextConfig(level=level, normalize=normalize or ("lower" if level == "word" else "none"))
+    learned = _different(learned, text, notify)
+    given = None if given is None else _different(given, text, notify)
     sources = records()
     where = ", ".join(record.name for record in sources)
     if not learned:
         raise DataError("holds no texts, expected some", hint="write a text and its label a line", where=where)
     rng = np.random.default_rng([seed, 0x1ABE1])
     if given is None:
-        learned, held_out = _split(learned, valid_fraction, seen, rng)
+        learned, held_out = _split(learned, valid_fraction, text, rng)
     else:
         held_out = [given[i] for i in rng.permutation(len(given))]
-        _tell_shared(learned, held_out, seen, notify)
+        _tell_shared(learned, held_out, text, notify)
     labels = _labels(learned, held_out, where)
     if not held_out:
         hint = "give more texts" if given is None else "name a --valid that holds texts"
         raise DataError("leaves no text to hold out, expected at least 1", hint=hint, where=where)
-    vocabulary = _vocabulary(learned, text, min_frequency, vocabulary_size, where)
+    vocabulary, characters = _vocabularies(learned, text, min_frequency, vocabulary_size, where)
     folder.mkdir(parents=True, exist_ok=True)
-    codec = text.codec(vocabulary)
     counts = Counter(example.label for example in learned)
     record = {
-        "train": asdict(_write(folder / "train.jsonl", learned, codec)),
-        "valid": asdict(_write(folder / "valid.jsonl", held_out, codec)),
+        "train": asdict(_write(folder / "train.jsonl", learned, text, vocabulary)),
+        "valid": asdict(_write(folder / "valid.jsonl", held_out, text, vocabulary)),
     }
-    write_synced(folder / "vocabulary.json", json_bytes({"tokens": list(vocabulary.tokens), "labels": list(labels)}))
+    named = {"tokens": vocabulary.tokens, "characters": characters.tokens, "labels": labels}
+    write_synced(folder / "vocabulary.json", json_bytes({name: list(tokens) for name, tokens in named.items()}))
     about = {
         **record,
         "sources": [asdict(each) for each in sources],
@@ -92,26 +99,30 @@ def prepare_labelled(
     return LabelledCorpus.open(folder)
 
 
-def _different(examples: Iterable[Labelled], seen: Seen, notify: Notify) -> list[Labelled]:
+def _are_of_words(examples: list[Labelled]) -> bool:
+    """Whether texts are words between spaces, and several of them."""
+    several = sum(len(example.text.split()) >= WORDS_OF_A_TEXT for example in examples)
+    return several > 0 and 2 * several >= len(examples)
+
+
+def _different(examples: list[Labelled], text: LabelTextConfig, notify: Notify) -> list[Labelled]:
     """The examples, each once, in the order of appearance."""
     found: dict[tuple[str, str], Labelled] = {}
-    count = 0
     for example in examples:
-        count += 1
-        found.setdefault((seen(example.text), example.label), example)
-    if repeated := count - len(found):
-        notify(f"{repeated:,} of {count:,} texts come again with the same label: each is taken once")
+        found.setdefault((text.seen(example.text), example.label), example)
+    if repeated := len(examples) - len(found):
+        notify(f"{repeated:,} of {len(examples):,} texts come again with the same label: each is taken once")
     return list(found.values())
 
 
 def _split(
-    examples: list[Labelled], fraction: float | None, seen: Seen, rng: np.random.Generator
+    examples: list[Labelled], fraction: float | None, text: LabelTextConfig, rng: np.random.Generator
 ) -> tuple[list[Labelled], list[Labelled]]:
     """What is learned, in order, and what is held out, in random order: whole texts, a share of each label's."""
     share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
     if fraction is None and share * len(examples) > AUTOMATIC_VALID_TEXTS:
         share = AUTOMATIC_VALID_TEXTS / len(examples)
-    keys = [seen(example.text) for example in examples]
+    keys = [text.seen(example.text) for example in examples]
     first_label = {key: example.label for key, example in zip(reversed(keys), reversed(examples), strict=True)}
     texts: dict[str, list[str]] = {}  # of each label, the last first; a text of several labels is of its first
     for key, label in first_label.items():
@@ -131,9 +142,9 @@ def _split(
     return learned, [held_out[i] for i in rng.permutation(len(held_out))]
 
 
-def _tell_shared(learned: list[Labelled], held_out: list[Labelled], seen: Seen, notify: Notify) -> None:
-    known = {seen(example.text) for example in learned}
-    if shared := sum(seen(example.text) in known for example in held_out):
+def _tell_shared(learned: list[Labelled], held_out: list[Labelled], text: LabelTextConfig, notify: Notify) -> None:
+    known = {text.seen(example.text) for example in learned}
+    if shared := sum(text.seen(example.text) in known for example in held_out):
         notify(f"{shared:,} of the {len(held_out):,} held-out texts are in the training data too")
 
 
@@ -154,25 +165,30 @@ def _labels(learned: list[Labelled], held_out: list[Labelled], where: str) -> li
     return labels
 
 
-def _vocabulary(
-    examples: list[Labelled], text: TextConfig, min_frequency: int | None, max_size: int | None, where: str
-) -> Vocabulary:
+def _vocabularies(
+    examples: list[Labelled], text: LabelTextConfig, min_frequency: int | None, max_size: int | None, where: str
+) -> tuple[Vocabulary, Vocabulary]:
+    """The tokens, and the characters of words; of other tokens there are none."""
     if text.level == "byte":
-        return Vocabulary((UNKNOWN, *BYTE_TOKENS))
+        return Vocabulary((UNKNOWN, *BYTE_TOKENS)), Vocabulary((UNKNOWN,))
     counts: Counter[str] = Counter()
-    split, normalized = TOKENIZERS[text.level].split, NORMALIZERS[text.normalize].prompt
+    characters: Counter[str] = Counter()
     for example in examples:
-        counts.update(split(normalized(example.text)))
+        tokens = text.cut(example.text)
+        counts.update(map(text.word, tokens))
+        if text.level == "word":
+            characters.update(chain.from_iterable(tokens))
     if min_frequency is None:
         min_frequency = 1 if len(counts) < RARE_FROM_KINDS else 2
     vocabulary = Vocabulary.from_counts(counts, min_frequency=min_frequency, max_size=max_size)
     if len(vocabulary) < 2:
         hint = "lower min_frequency or raise vocabulary_size"
         raise DataError("leaves no token but `<unk>` in the vocabulary", hint=hint, where=where)
-    return vocabulary
+    rare = 1 if len(characters) < RARE_FROM_KINDS else 2
+    return vocabulary, Vocabulary.from_counts(characters, min_frequency=rare)
 
 
-def _write(path: Path, examples: list[Labelled], codec: TextCodec) -> LabelledPart:
+def _write(path: Path, examples: list[Labelled], text: LabelTextConfig, vocabulary: Vocabulary) -> LabelledPart:
     """Write examples as lines, and count them."""
 
     def lines() -> Iterator[str]:
@@ -180,6 +196,7 @@ def _write(path: Path, examples: list[Labelled], codec: TextCodec) -> LabelledPa
             yield json.dumps(asdict(LabelledText(example.text, example.label)), ensure_ascii=False) + "\n"
 
     write_synced(path, "".join(lines()).encode())
-    counts = [(len(ids), int((ids == 0).sum())) for ids in (codec.encode_prompt(each.text) for each in examples)]
+    ids_of = (vocabulary.encode(map(text.word, text.cut(each.text))) for each in examples)
+    counts = [(len(ids), int((ids == 0).sum())) for ids in ids_of]
     tokens, unknown = (sum(column) for column in zip(*counts, strict=True))
     return LabelledPart(len(examples), tokens, unknown, max(length for length, _ in counts))

@@ -1,7 +1,7 @@
 """The labelled corpus: texts and their labels on disk in a training and a held-out part.
 
-    labelled.json               what was read and counted, and the hash of each file
-    vocabulary.json             the tokens, and the labels in the order of the alphabet
+    labelled.json               what was read and counted, how texts are cut, and the hash of each file
+    vocabulary.json             tokens (as the model looks them up), characters, labels in the order of the alphabet
     train.jsonl, valid.jsonl    {"text": ..., "label": ...} a line; the held-out part in random order
 
 label_preparation.py writes the folder.
@@ -13,21 +13,42 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from elman.config import Config
 from elman.errors import ModelError
-from elman.text import Vocabulary
+from elman.text import NORMALIZERS, Vocabulary
+from elman.text.tokenizers import TOKENIZERS
 
-from .corpus import TextConfig
-from .padded import IdLists
 from .readers import SourceRecord
 from .sealed_record import read_record
+from .spelled import TokenIds
 
 Ids = npt.NDArray[np.int64]
 RECORD = "labelled.json"
+
+
+class LabelTextConfig(Config):
+    """What the tokens of a text are, and how each is looked up: words in lower case are spelled as they stand."""
+
+    level: Literal["char", "word", "byte"] = "char"
+    normalize: Literal["none", "nfc", "lower"] = "none"
+
+    def cut(self, text: str) -> list[str]:
+        """Return the tokens of a text."""
+        spelled_as_it_stands = self.level == "word" and self.normalize == "lower"
+        return TOKENIZERS[self.level].split(text if spelled_as_it_stands else self.seen(text))
+
+    def word(self, token: str) -> str:
+        """Return what a token is looked up as."""
+        return self.seen(token) if self.level == "word" else token
+
+    def seen(self, text: str) -> str:
+        """Return a text as the model looks it up, by which texts are told apart."""
+        return NORMALIZERS[self.normalize].prompt(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +75,9 @@ class LabelledCorpus:
 
     folder: Path
     sources: tuple[SourceRecord, ...]
-    text: TextConfig
+    text: LabelTextConfig
     vocabulary: Vocabulary
+    characters: Vocabulary
     labels: tuple[str, ...]
     label_counts: tuple[int, ...]
     train_part: LabelledPart
@@ -70,8 +92,9 @@ class LabelledCorpus:
             return cls(
                 folder=folder,
                 sources=tuple(SourceRecord(**source) for source in record["sources"]),
-                text=TextConfig(**record["text"]),
+                text=LabelTextConfig(**record["text"]),
                 vocabulary=Vocabulary(listed["tokens"]),
+                characters=Vocabulary(listed["characters"]),
                 labels=tuple(listed["labels"]),
                 label_counts=tuple(record["label_counts"]),
                 train_part=LabelledPart(**record["train"]),
@@ -80,13 +103,14 @@ class LabelledCorpus:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
 
-    def train(self) -> tuple[IdLists, Ids]:
-        """The training part as ids: of the texts' tokens, and of the labels (N,)."""
+    def train(self, *, spelled: bool = True) -> tuple[TokenIds, Ids]:
+        """The training part as ids: the texts' tokens, spelled or not, and the labels (N,)."""
         number = {label: i for i, label in enumerate(self.labels)}
-        codec = self.text.codec(self.vocabulary)
         examples = self._read("train.jsonl")
-        texts = IdLists.of(codec.encode_prompt(example.text) for example in examples)
-        return texts, np.array([number[example.label] for example in examples], np.int64)
+        characters = self.characters if spelled else None
+        lists = (self.text.cut(example.text) for example in examples)
+        tokens = TokenIds.of(lists, self.text.word, self.vocabulary, characters)
+        return tokens, np.array([number[example.label] for example in examples], np.int64)
 
     def valid(self) -> list[LabelledText]:
         """The held-out part as text, in random order."""

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from elman.config import Config
 from elman.errors import ModelError
@@ -25,8 +24,8 @@ from elman.text.spans import Scheme
 from .padded import IdLists
 from .readers import SourceRecord
 from .sealed_record import read_record
+from .spelled import TokenIds
 
-Ids = npt.NDArray[np.int64]
 RECORD = "tagged.json"
 
 
@@ -64,19 +63,6 @@ class TaggedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class TaggedIds:
-    """The training part: of each sentence the words, labels and forms as ids; of each form its characters.
-
-    A form is a token as it stands: tokens that are spelled alike are one.
-    """
-
-    words: IdLists
-    labels: IdLists
-    forms: IdLists
-    characters: IdLists
-
-
-@dataclass(frozen=True, slots=True)
 class TaggedCorpus:
     """A prepared folder."""
 
@@ -110,19 +96,13 @@ class TaggedCorpus:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
 
-    def train(self) -> TaggedIds:
-        """The training part as ids."""
+    def train(self, *, spelled: bool = True) -> tuple[TokenIds, IdLists]:
+        """The training part as ids: the sentences' tokens, spelled or not, and their labels."""
         sentences = self._read("train.jsonl")
         number = {label: i for i, label in enumerate(self.labels)}
-        forms = {form: i for i, form in enumerate(dict.fromkeys(t for each in sentences for t in each.tokens))}
-        word_of = self.words.encode(map(self.text.word, forms))
-        spoken = [np.array([forms[token] for token in each.tokens], np.int64) for each in sentences]
-        return TaggedIds(
-            words=IdLists.of(word_of[each] for each in spoken),
-            labels=IdLists.of(np.array([number[tag] for tag in each.tags], np.int64) for each in sentences),
-            forms=IdLists.of(spoken),
-            characters=IdLists.of(map(self.characters.encode, forms)),
-        )
+        characters = self.characters if spelled else None
+        tokens = TokenIds.of((each.tokens for each in sentences), self.text.word, self.words, characters)
+        return tokens, IdLists.of(np.array([number[tag] for tag in each.tags], np.int64) for each in sentences)
 
     def valid(self) -> list[TaggedSentence]:
         """The held-out part, in random order."""

@@ -35,8 +35,7 @@ class ClassifierRecipe:
         if data is None:
             return resolve_classifier(given, flops=flops)
         part = data.train_part
-        size = {"texts": part.count, "tokens": part.tokens, "vocabulary": len(data.vocabulary)}
-        return resolve_classifier(given, **size, flops=flops)
+        return resolve_classifier(given, texts=part.count, tokens=part.tokens, text=data.text, flops=flops)
 
     def opened(self, path: str | Path, encoding: str | None, notify: Notify) -> TextSource | ClassFolder:
         if Path(path).is_dir():
@@ -51,7 +50,8 @@ class ClassifierRecipe:
         return prepare_labelled(
             folder,
             _labelled(sources.train, data),
-            data.text(),
+            level=data.level,
+            normalize=data.normalize,
             valid=_labelled(sources.valid, data) if sources.valid else None,
             valid_fraction=data.valid_fraction,
             min_frequency=data.min_frequency,
@@ -68,8 +68,7 @@ class ClassifierRecipe:
         return ClassifierTask(data, config.model, batch_size=config.training.batch_size, seed=config.seed)
 
     def operations(self, config: ClassifierRun, data: LabelledCorpus, batch: LabelledBatch, counted: int) -> float:
-        per_token = operations_per_token(config.model.model_dump(exclude_none=True), len(data.vocabulary))
-        return per_token * float(batch.lengths.sum())
+        return operations_per_token(config.model.model_dump(exclude_none=True)) * float(batch.tokens.lengths.sum())
 
     def evaluate(self, predictor: ClassifierPredictor, data: LabelledCorpus) -> dict[str, Any]:
         return predictor.evaluate(data.valid())
@@ -83,15 +82,15 @@ class ClassifierRecipe:
 
     def told(self, config: ClassifierRun, data: LabelledCorpus) -> Iterator[str]:
         model, training, part = config.model, config.training, data.train_part
-        noun = NOUNS[config.data.level]
+        noun = NOUNS[data.text.level]
         yield (
             f"{part.count:,} texts of {part.tokens:,} {noun} to train on, {data.valid_part.count:,} held out; "
             f"{len(data.vocabulary):,} different {noun}, {len(data.labels):,} labels"
         )
         ways = "both ways" if model.bidirectional else "one way"
         yield (
-            f"{model.num_layers} x {model.cell} {model.hidden_size}, {ways}, pooling {model.pooling}; embedding "
-            f"{model.embedding_size}, dropout {model.dropout:g}"
+            f"{model.num_layers} x {model.cell} {model.hidden_size}, {ways}, pooling {model.pooling}, of "
+            f"{model.reading_told}; dropout {model.dropout:g}"
         )
         yield (
             f"batches of {training.batch_size} texts; {training.optimizer} at {training.learning_rate:g}; "

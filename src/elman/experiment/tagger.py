@@ -92,11 +92,10 @@ class TaggerRecipe:
             f"{len(data.words):,} different words, {len(data.labels):,} tags"
         )
         ways = "both ways" if model.bidirectional else "one way"
-        spelled = f" and {2 * model.character_size} of its characters" if model.character_size else ""
         together = ", tags chosen together" if model.crf else ""
         yield (
-            f"{model.num_layers} x {model.cell} {model.hidden_size}, {ways}, of {model.embedding_size} numbers a word"
-            f"{spelled}{together}; dropout {model.dropout:g}"
+            f"{model.num_layers} x {model.cell} {model.hidden_size}, {ways}, of {model.reading_told}{together}; "
+            f"dropout {model.dropout:g}"
         )
         yield (
             f"batches of {training.batch_size} sentences; {training.optimizer} at {training.learning_rate:g}; "

@@ -8,11 +8,12 @@ from .attention import Attention
 from .cells import GRUCell, LSTMCell, RNNCell
 from .crf import ConditionalRandomField
 from .dropout import dropout
-from .encoder import Encoder, as_states, read_through, start_embedding
+from .encoder import Encoder, States, as_states, read_through, start_embedding
 from .layers import GRU, LSTM, RNN
 from .pooling import Pooling
 from .readout import cross_entropy
 from .stack import recurrent_layers, start_recurrent
+from .token_reader import TokenReader
 
 __all__ = [
     "GRU",
@@ -25,6 +26,8 @@ __all__ = [
     "LSTMCell",
     "Pooling",
     "RNNCell",
+    "States",
+    "TokenReader",
     "as_states",
     "cross_entropy",
     "dropout",

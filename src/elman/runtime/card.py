@@ -135,8 +135,8 @@ Gives a text one of {len(predictor.labels)} labels. Made with elman; runs withou
 
 | | |
 |---|---|
-| cell | {config.num_layers} x {config.cell} {config.hidden_size}, {ways}, pooling {config.pooling}, \
-embedding {config.embedding_size} |
+| cell | {config.num_layers} x {config.cell} {config.hidden_size}, {ways}, of {config.reading_told}, \
+pooling {config.pooling} |
 | size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
 | speed | {speed} |
 | text | {text.level} level, {len(predictor.vocabulary):,} tokens in the vocabulary, normalisation: {text.normalize} |
@@ -175,7 +175,6 @@ def tagger_card(predictor: TaggerPredictor, valid: dict[str, Any], corpus: Tagge
     """Return the text of a tagger's README.md; speed in words."""
     config, text = predictor.config, predictor.text
     ways = "both ways" if config.bidirectional else "one way"
-    spelled = f", {2 * config.character_size} numbers of its characters" if config.character_size else ""
     chosen = "all of a sentence together (conditional random field)" if config.crf else "each by itself"
     of_spans = f", F1 of spans {valid['span_f1']:.4f}" if "span_f1" in valid else ""
     unknown = f"{valid['unknown_accuracy']:.4f} of {valid['unknown_words']:,}" if valid["unknown_words"] else "none"
@@ -189,8 +188,7 @@ Gives each token of a sentence one of {len(predictor.labels):,} tags. Made with 
 
 | | |
 |---|---|
-| cell | {config.num_layers} x {config.cell} {config.hidden_size}, {ways}, of {config.embedding_size} numbers a \
-word{spelled} |
+| cell | {config.num_layers} x {config.cell} {config.hidden_size}, {ways}, of {config.reading_told} |
 | tags | chosen {chosen} |
 | size | {predictor.num_parameters:,} weights, {predictor.num_parameters * 4 / 1e6:.1f} MB |
 | speed | {speed} |
@@ -256,7 +254,7 @@ Says the next {config.horizon} rows of a series. Made with elman; runs without P
 |---|---|---|---|---|---|---|
 {errors}
 Relative MAE is the error over that of the better of the two naive forecasts; coverage is the share of values between
-the outermost quantiles, of which {valid["coverage_expected"]:.2f} is expected.
+the outermost quantiles, of which {valid["coverage_expected"]:.2f} is expected: the band was set on these very rows.
 
 Read from:
 

@@ -1,6 +1,6 @@
 """The classifier at work: a text to its label, from a model folder alone.
 
-    h_1 .. h_T = layers(embedding[x_1 .. x_T])          outputs of both directions, or of one
+    h_1 .. h_T = layers(x_1 .. x_T)          outputs of both directions, or of one; x_t: token_reader.py
     c          = pooling(h_1 .. h_T)
     p(y)       = softmax(V c + b)
 
@@ -15,7 +15,7 @@ By the kernels, or NumPy over the cells. Padding is never read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,22 +25,20 @@ import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
-from elman.data.corpus import TextConfig
-from elman.data.labelled_corpus import LabelledText
-from elman.data.padded import IdLists, buckets, pad_ids
+from elman.data.labelled_corpus import LabelledText, LabelTextConfig
+from elman.data.padded import buckets
 from elman.errors import ConfigError, DataError, ModelError
 from elman.metrics import Confusion, Mean
-from elman.text import NORMALIZERS, Vocabulary
-from elman.text.tokenizers import TOKENIZERS
+from elman.text import Vocabulary
 
 from .classifier_config import ClassifierConfig
 from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
 from .given import listed
 from .pooling import Pooling
-from .stack import Stack, State, take
+from .stack import State, take
+from .token_reader import TokenReader
 
 Array = npt.NDArray[Any]
-Ids = npt.NDArray[np.int64]
 Given = tuple[str, str]  # a text and its label
 
 BATCH_TOKENS = 1 << 15  # read together, padding counted
@@ -67,29 +65,21 @@ class ClassifierPredictor:
     def __init__(
         self,
         config: ClassifierConfig,
-        text: TextConfig,
+        text: LabelTextConfig,
         vocabulary: Vocabulary,
+        characters: Vocabulary,
         labels: Sequence[str],
         tensors: Tensors,
         card: str = "",
     ) -> None:
         """Take weights by name; a shape that does not fit the config is a ModelError."""
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
-        self.vocabulary, self.labels = vocabulary, tuple(labels)
+        self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ModelError("expected two labels or more, all different", where="vocabulary.json")
         self._number = {label: i for i, label in enumerate(self.labels)}
-        self.codec = text.codec(vocabulary)
-        E, N, C = config.embedding_size, config.output_size, len(self.labels)
-        self._stack = Stack(
-            config.build_cell(),
-            tensors,
-            E,
-            [config.hidden_size] * config.num_layers,
-            take(tensors, "encoder.embedding.weight", (len(vocabulary), E)),
-            prefix="encoder.",
-            bidirectional=config.bidirectional,
-        )
+        N, C = config.output_size, len(self.labels)
+        self._reader = TokenReader(config, tensors, vocabulary, characters, text.word)
         self._pooling = Pooling(config.pooling, tensors, N)
         self._V = take(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))
@@ -98,10 +88,11 @@ class ClassifierPredictor:
     def from_folder(cls, model: ModelFolder, *, where: Path) -> ClassifierPredictor:
         """Build the predictor from what a model folder holds."""
         config = config_of(model, "model", ClassifierConfig, where=where)
-        text = config_of(model, "text", TextConfig, where=where)
-        vocabulary = vocabulary_of(model, "tokens", where=where)
+        text = config_of(model, "text", LabelTextConfig, where=where)
+        vocabulary, characters = (vocabulary_of(model, name, where=where) for name in ("tokens", "characters"))
+        labels = model.vocabularies.get("labels", [])
         with damage_told(where):
-            return cls(config, text, vocabulary, model.vocabularies.get("labels", []), model.tensors, model.card)
+            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card)
 
     @property
     def num_parameters(self) -> int:
@@ -118,14 +109,22 @@ class ClassifierPredictor:
             task=self.task,
             parts={"model": self.config, "text": self.text},
             tensors=self.tensors,
-            vocabularies={"tokens": self.vocabulary.tokens, "labels": self.labels},
+            vocabularies={
+                "tokens": self.vocabulary.tokens,
+                "characters": self.characters.tokens,
+                "labels": self.labels,
+            },
             card=card or self.card,
             replace=replace,
         )
 
     def tokens(self, text: str) -> list[str]:
-        """Return the tokens of a text, normalised and cut, known or not."""
-        return TOKENIZERS[self.text.level].split(NORMALIZERS[self.text.normalize].prompt(text))
+        """Return the tokens of a text, known or not."""
+        return self.text.cut(text)
+
+    def unknown(self, tokens: Iterable[str]) -> list[str]:
+        """Return what the model does not know of tokens: characters, or tokens of a model that reads none of theirs."""
+        return self._reader.unknown(tokens)
 
     def predict(self, texts: Iterable[str]) -> list[str]:
         """Return the likeliest label of each text."""
@@ -137,17 +136,19 @@ class ClassifierPredictor:
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
         """Return log probabilities (N, C) in the order of `labels`."""
-        return self._read([self.codec.encode_prompt(text) for text in listed(texts)])
+        lists = [self.tokens(text) for text in listed(texts)]
+        return self._read([len(tokens) for tokens in lists], lists.__getitem__)
 
     def explain(self, text: str) -> Explanation:
         """Return what the decision for a text rests on."""
         (text,) = listed([text])
-        log_p = self._after_each(self.codec.encode_prompt(text))
+        tokens = self.tokens(text)
+        log_p = self._after_each(tokens)
         label = int(log_p[-1].argmax())
         return Explanation(
             label=self.labels[label],
             probability=float(np.exp(log_p[-1, label])),
-            tokens=self.tokens(text),
+            tokens=tokens,
             decisions=[self.labels[i] for i in log_p[1:].argmax(1)],
             probabilities=np.exp(log_p[1:].max(1)),
             shares=np.diff(log_p[:, label]),
@@ -159,12 +160,12 @@ class ClassifierPredictor:
         if self.config.bidirectional:
             hint = "train with --no-bidirectional to decide token by token, or use explain"
             raise ConfigError("the model reads both ways, so it must have read all of a text", hint=hint)
-        return {**self._stack.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
+        return {**self._reader.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
 
-    def step(self, inputs: Ids, state: State) -> tuple[Array, State]:
-        """Return log probabilities (B, C) after token ids (B,), and the next state."""
-        outputs, layers = self._stack.run(inputs[:, None], state)
-        pooled, pooling = self._pooling.push(outputs[:, 0], {name: state[name] for name in state if name not in layers})
+    def step(self, inputs: Sequence[str], state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, C) after a token for each row, and the next state."""
+        output, layers = self._reader.step(inputs, state)
+        pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
     def evaluate(self, examples: Iterable[LabelledText] | Iterable[Given]) -> dict[str, Any]:
@@ -204,33 +205,23 @@ class ClassifierPredictor:
         loss = -float(log_p[np.arange(len(labels)), labels].sum(dtype=np.float64))
         return Mean(loss, len(labels)), Confusion.of(labels, log_p.argmax(1), len(self.labels))
 
-    def _after_each(self, ids: Ids) -> Array:
-        """Return log probabilities (T + 1, C) before any of the ids (T,) and after each.
+    def _after_each(self, tokens: Sequence[str]) -> Array:
+        """Return log probabilities (T + 1, C) before any of the tokens (T,) and after each.
 
         A model that reads one way takes a step a token; one that reads both ways reads every beginning of the text.
         """
         if self.config.bidirectional:
-            return self._read([ids[:count] for count in range(len(ids) + 1)])
-        state, found = self.initial_state(), [self._read([ids[:0]])]
-        for token in ids:
-            log_p, state = self.step(np.array([token]), state)
+            return self._read(range(len(tokens) + 1), lambda count: tokens[:count])
+        state, found = self.initial_state(), [self._read([0], lambda _: [])]
+        for token in tokens:
+            log_p, state = self.step([token], state)
             found.append(log_p)
         return np.concatenate(found)
 
-    def _read(self, lists: Sequence[Ids]) -> Array:
-        """Return log probabilities (N, C) of texts as ids, in batches of about one length."""
-        found = np.empty((len(lists), len(self.labels)), self._V.dtype)
-        for rows in buckets([len(ids) for ids in lists], BATCH_TOKENS):
-            ids, lengths = pad_ids(IdLists.of([lists[row] for row in rows]), np.arange(len(rows)))
-            found[rows] = log_softmax(self._pooled(ids, lengths) @ self._V.T + self._b)
+    def _read(self, lengths: Sequence[int], tokens_of: Callable[[int], Sequence[str]]) -> Array:
+        """Return log probabilities (N, C) of texts by their number, in batches of about one length."""
+        found = np.empty((len(lengths), len(self.labels)), self._V.dtype)
+        for rows in buckets(lengths, BATCH_TOKENS):
+            pooled = self._pooling(*self._reader.run([tokens_of(row) for row in rows]))
+            found[rows] = log_softmax(pooled @ self._V.T + self._b)
         return found
-
-    def _pooled(self, ids: Ids, lengths: Ids) -> Array:
-        """Return what the readout is given, (B, D*H), of texts (B, T) that end at their lengths."""
-        state = self._stack.initial_state(len(ids))
-        if not ids.shape[1]:
-            return np.zeros((len(ids), self.config.output_size), self._V.dtype)
-        outputs, last = self._stack.run(ids, state, lengths)
-        top = f"encoder.layers.{self.config.num_layers - 1}.h"
-        endings = ("", "_reverse") if self.config.bidirectional else ("",)
-        return self._pooling(outputs, np.concatenate([last[top + ending] for ending in endings], axis=1), lengths)

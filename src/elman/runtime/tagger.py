@@ -33,7 +33,7 @@ from elman.text.spans import follow, spans
 
 from .crf import ConditionalRandomField
 from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
-from .stack import Stack, State, take
+from .stack import State, take
 from .tagger_config import TaggerConfig
 from .token_reader import TokenReader
 
@@ -70,9 +70,7 @@ class TaggerPredictor:
             raise ModelError("expected two labels or more, all different", where="vocabulary.json")
         self._number = {label: i for i, label in enumerate(self.labels)}
         C, N = len(self.labels), config.output_size
-        self._reader = TokenReader(config, text, words, characters, tensors)
-        sizes = [config.hidden_size] * config.num_layers
-        self._stack = Stack(config.build_cell(), tensors, config.input_size, sizes, bidirectional=config.bidirectional)
+        self._reader = TokenReader(config, tensors, words, characters, text.word)
         self._V = take(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))
         self._crf: ConditionalRandomField | None = None
@@ -141,7 +139,7 @@ class TaggerPredictor:
         if self.config.bidirectional:
             hint = "train with --no-bidirectional to tag a stream"
             raise ConfigError("the model reads both ways, so it must have read all of a sentence", hint=hint)
-        state = self._stack.initial_state(batch_size)
+        state = self._reader.initial_state(batch_size)
         return state if self._crf is None else {**state, CRF: np.full((batch_size, len(self.labels)), np.nan, "f4")}
 
     def step(self, inputs: Sequence[str], state: State) -> tuple[Array, State]:
@@ -149,9 +147,8 @@ class TaggerPredictor:
 
         They are of what was read so far: with a conditional random field, of the tags of all tokens before.
         """
-        x = self._reader.read(list(inputs))[:, None]
-        outputs, after = self._stack.run(x, {k: state[k] for k in state if k != CRF})
-        emissions = outputs[:, 0] @ self._V.T + self._b
+        output, after = self._reader.step(inputs, {k: state[k] for k in state if k != CRF})
+        emissions = output @ self._V.T + self._b
         if self._crf is None:
             return log_softmax(emissions), after
         begins = np.isnan(state[CRF]).any(1, keepdims=True)
@@ -252,16 +249,10 @@ class TaggerPredictor:
         most_rows = max(1, BATCH_PATHS // len(self.labels) ** 2) if self._crf else len(sentences)
         most_tokens = min(BATCH_TOKENS, BATCH_SCORES // len(self.labels))
         for rows in buckets([len(each) for each in sentences], most_tokens, most_rows):
-            lengths = np.array([len(sentences[row]) for row in rows], np.int64)
-            if not lengths[0]:
-                rows, lengths = [row for row in rows if sentences[row]], lengths[lengths > 0]
-            if not rows:
-                continue
-            inside = np.arange(lengths.max()) < lengths[:, None]
-            x = np.zeros((*inside.shape, self.config.input_size), self._V.dtype)
-            x[inside] = self._reader.read([token for row in rows for token in sentences[row]])
-            outputs, _ = self._stack.run(x, self._stack.initial_state(len(rows)), lengths)
-            yield rows, outputs @ self._V.T + self._b, lengths
+            rows = [row for row in rows if sentences[row]]
+            if rows:
+                outputs, _, lengths = self._reader.run([sentences[row] for row in rows])
+                yield rows, outputs @ self._V.T + self._b, lengths
 
     def _listed(self, sentences: Iterable[Sentence], first: int = 0) -> list[list[str]]:
         """Return the tokens of each sentence, counted from a number on; what is none is a DataError."""

@@ -1,6 +1,6 @@
 """The classifier in training: one label a text.
 
-    h      = encoder(text)                      padding is packed away
+    h      = layers(x)                          x_t: the token and its characters; padding is packed away
     c      = pooling(h)
     loss   = - w_y log softmax(V c + b)[y]      nats; w: the weights of the labels, 1 or balanced
 
@@ -17,13 +17,16 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pad_packed_sequence
 
 import elman.nn
 from elman.data.labelled_corpus import LabelledCorpus
-from elman.data.padded import Ids, Position, batches_per_epoch, endless_buckets, pad_ids
+from elman.data.padded import Ids, Position, batches_per_epoch, endless_buckets
+from elman.data.spelled import TokenBatch
 from elman.runtime.classifier import ClassifierPredictor
 from elman.runtime.classifier_config import ClassifierConfig
+
+from .reading import Reading, UnknownWords
 
 START_POSITION: Position = {"epoch": 0, "batch": 0}
 PREVIEWS = 3
@@ -31,41 +34,29 @@ PREVIEW_CHARACTERS = 60
 
 
 class LabelledBatch(NamedTuple):
-    """Ids (B, T) of texts that fall in length, their lengths (B,), and the numbers of their labels (B,)."""
+    """Texts that fall in length, and the numbers of their labels (B,)."""
 
-    ids: Ids
-    lengths: Ids
+    tokens: TokenBatch
     labels: Ids
 
 
-class ClassifierNetwork(nn.Module):
-    """Encoder, pooling, readout. Weights are named as runtime/ names them."""
+class ClassifierNetwork(Reading):
+    """What reads, pooling, readout."""
 
-    def __init__(self, config: ClassifierConfig, vocabulary_size: int, labels: int) -> None:
-        super().__init__()
-        self.config = config
-        self.encoder = elman.nn.Encoder(
-            config.cell,
-            config.activation,
-            vocabulary_size,
-            config.embedding_size,
-            [config.hidden_size] * config.num_layers,
-            bidirectional=config.bidirectional,
-        )
+    config: ClassifierConfig
+
+    def __init__(self, config: ClassifierConfig, words: int, characters: int, labels: int) -> None:
+        super().__init__(config, words, characters)
         self.pooling = elman.nn.Pooling(config.pooling, config.output_size)
         self.readout = nn.Linear(config.output_size, labels)
-        self.encoder.start()
         nn.init.zeros_(self.readout.bias)
 
-    def forward(self, batch: LabelledBatch, rng: torch.Generator) -> Tensor:
+    def forward(self, tokens: TokenBatch, rng: torch.Generator) -> Tensor:
         """Return logits (B, C)."""
-        device = self.readout.weight.device
-        rate = self.config.dropout if self.training else 0.0
-        lengths = torch.from_numpy(batch.lengths)
-        packed = pack_padded_sequence(torch.from_numpy(batch.ids.T.copy()).to(device), lengths)
-        outputs, states = self.encoder(packed, rate, rng)
-        last = elman.nn.dropout(states[-1][0].transpose(0, 1).flatten(1), rate, rng)
-        logits: Tensor = self.readout(self.pooling(outputs, last, lengths.to(device)))
+        packed, states = self.read(tokens, rng)
+        outputs, lengths = pad_packed_sequence(packed)
+        last = elman.nn.dropout(states[-1][0].transpose(0, 1).flatten(1), self.rate, rng)
+        logits: Tensor = self.readout(self.pooling(outputs, last, lengths.to(outputs.device)))
         return logits
 
 
@@ -80,9 +71,10 @@ class ClassifierTask:
         self._corpus, self._model = corpus, model
         self.objective = ("macro_f1", "max") if model.class_weights == "balanced" else ("loss", "min")
         self._batch_size, self._seed = batch_size, seed
-        self._texts, self._labels = corpus.train()
+        self._texts, self._labels = corpus.train(spelled=model.character_size > 0)
         self._valid = corpus.valid()
         self.batches_per_epoch = batches_per_epoch(len(self._texts), batch_size)
+        self._unknown = UnknownWords(self._texts.words, len(corpus.vocabulary), model.word_dropout)
         counts = np.array(corpus.label_counts, np.float64)
         balanced = counts.sum() / (len(counts) * counts)
         weights = balanced if model.class_weights == "balanced" else np.ones_like(counts)
@@ -92,22 +84,24 @@ class ClassifierTask:
         """Return a new network; the same seed, the same weights."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            return ClassifierNetwork(self._model, len(self._corpus.vocabulary), len(self._corpus.labels))
+            corpus = self._corpus
+            return ClassifierNetwork(self._model, len(corpus.vocabulary), len(corpus.characters), len(corpus.labels))
 
     def start(self) -> Position:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[LabelledBatch, Position]]:
-        for rows, after in endless_buckets([self._texts.lengths], self._batch_size, self._seed, position):
-            yield LabelledBatch(*pad_ids(self._texts, rows), self._labels[rows]), after
+        for rows, after in endless_buckets([self._texts.words.lengths], self._batch_size, self._seed, position):
+            yield LabelledBatch(self._texts.batch(rows), self._labels[rows]), after
 
     def loss(
         self, model: nn.Module, batch: LabelledBatch, carry: Any, progress: float, rng: torch.Generator
     ) -> tuple[Tensor, int, None]:
         device = next(model.parameters()).device
         labels = torch.from_numpy(batch.labels).to(device)
+        tokens = self._unknown.among(batch.tokens, rng) if model.training else batch.tokens
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            logits = model(batch, rng)
+            logits = model(tokens, rng)
         smoothing = self._model.label_smoothing if model.training else 0.0
         losses = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
         return losses @ self._weights.to(device)[labels], len(labels), None
@@ -115,7 +109,9 @@ class ClassifierTask:
     def predictor(self, model: nn.Module) -> ClassifierPredictor:
         weights = {name: p.detach().float().cpu().numpy().copy() for name, p in model.named_parameters()}
         corpus = self._corpus
-        return ClassifierPredictor(self._model, corpus.text, corpus.vocabulary, corpus.labels, weights)
+        return ClassifierPredictor(
+            self._model, corpus.text, corpus.vocabulary, corpus.characters, corpus.labels, weights
+        )
 
     def validate(self, model: nn.Module, predictor: ClassifierPredictor) -> dict[str, float]:
         """Return loss, accuracy and macro F1 by runtime/: what ships is what is measured."""

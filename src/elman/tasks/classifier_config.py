@@ -1,5 +1,7 @@
 """What a classifier's training can be told, and what it chooses where it is told nothing.
 
+- texts of several words are read word by word, each looked up in lower case, and its characters read as they stand;
+  others character by character;
 - size: the largest hidden size with which the budget reads the texts EPOCHS times, and no larger than they can fill;
 - dropout: for a model that will read its texts many times;
 - batches: small where there are few texts, for many updates an epoch;
@@ -16,16 +18,20 @@ from pydantic import Field, PositiveInt
 
 from elman.cells import CELLS
 from elman.config import Config, Values, positive, table
-from elman.data.corpus import TextConfig
 from elman.data.labelled import Columns
+from elman.data.labelled_corpus import LabelTextConfig
 
-from .budget import given_budget, readings
+from .budget import given_budget, operations_of_reading, readings
 
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.5
 EPOCHS = 12
 HIDDEN_SIZES: tuple[int, ...] = (32, 64, 96, 128, 192, 256)
 FULL_SIZE_TOKENS, FULL_SIZE = 1e5, 128  # tokens that can fill so many units; more fill their fourth root more
+EMBEDDING = 64
+CHARACTER_SIZE = {"char": 0, "word": 32, "byte": 0}
+DROPOUT = {"char": 0.3, "word": 0.5, "byte": 0.3}
+WORD_DROPOUT = {"char": 0.0, "word": 0.25, "byte": 0.0}
 MANY_READINGS = 4
 SMOOTHING = 0.1
 AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
@@ -41,35 +47,38 @@ class LabelDataConfig(Config):
     text_column: str = Field("text", min_length=1)
     label_column: str = Field("label", min_length=1)
     columns: tuple[str, ...] | None = None  # the names of all columns, of a table without a header
-    level: Literal["char", "word", "byte"] = "char"
-    normalize: Literal["none", "nfc", "lower"] = "none"
+    level: Literal["char", "word", "byte"] | None = None  # None: word where texts are of several words, else char
+    normalize: Literal["none", "nfc", "lower"] | None = None  # None: lower of words that are looked up, else none
     min_frequency: PositiveInt | None = None  # None: 1, or 2 where there are over a thousand different tokens
     vocabulary_size: PositiveInt | None = None  # None: no limit
     valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: a tenth of each label's texts, at most 5,000
     split_seed: int = Field(0, ge=0, lt=2**63)  # of what is held out: another than the run's
-
-    def text(self) -> TextConfig:
-        """How a text becomes ids."""
-        return TextConfig(level=self.level, normalize=self.normalize)
 
     def where_they_stand(self) -> Columns:
         """The columns of text and label."""
         return Columns(self.text_column, self.label_column, self.columns)
 
 
-def choices(given: Values, *, texts: int, tokens: int, vocabulary: int, flops: float) -> Values:
+def choices(given: Values, *, texts: int, tokens: int, text: LabelTextConfig | None, flops: float) -> Values:
     """Return config values for what `given` leaves open, for so many texts and tokens of training data.
 
-    flops is the rate at which this machine trains; a budget in minutes is worth that many operations.
+    text is how they are cut, None where that is not known yet; flops is the rate at which this machine trains: a budget
+    in minutes is worth that many operations.
     """
     model, training = table(given, "model"), table(given, "training")
     budget = given_budget(training, default_minutes(tokens))
     cell = model.get("cell", "lstm")
     cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
     batch = training.get("batch_size", batch_size(texts))
+    level = text.level if text else "char"
 
     def times_read(hidden: int) -> float:
-        operations = operations_per_token({"cell": cell, "hidden_size": hidden, **model}, vocabulary)
+        sizes = {
+            "hidden_size": hidden,
+            "embedding_size": min(hidden, EMBEDDING),
+            "character_size": CHARACTER_SIZE[level],
+        }
+        operations = operations_per_token({"cell": cell, **sizes, **model})
         a_minute = 60.0 * flops / operations / max(1, tokens)
         return readings(budget, a_minute=a_minute, a_step=(positive(batch) or 1.0) / max(1, texts))
 
@@ -80,10 +89,13 @@ def choices(given: Values, *, texts: int, tokens: int, vocabulary: int, flops: f
     updates = times_read(size) * texts / (positive(batch) or 1.0)
     rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
     return {
+        "data": {} if text is None else {"level": text.level, "normalize": text.normalize},
         "model": {
             "hidden_size": hidden,
-            "embedding_size": min(size, 64),
-            "dropout": 0.3 if times_read(size) >= MANY_READINGS else 0.0,
+            "embedding_size": min(size, EMBEDDING),
+            "character_size": CHARACTER_SIZE[level],
+            "dropout": DROPOUT[level] if times_read(size) >= MANY_READINGS else 0.0,
+            "word_dropout": WORD_DROPOUT[level],
             "label_smoothing": SMOOTHING,
         },
         "training": {
@@ -95,15 +107,11 @@ def choices(given: Values, *, texts: int, tokens: int, vocabulary: int, flops: f
     }
 
 
-def operations_per_token(model: Values, vocabulary: int) -> float:
+def operations_per_token(model: Values) -> float:
     """Return the floating-point operations of training on one token; what is no number in `model` counts as one."""
-    layers, hidden = int(positive(model.get("num_layers")) or 1), int(positive(model.get("hidden_size")) or 1)
-    cell = model.get("cell")
-    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else "lstm"]().gates
-    directions = 1 if model.get("bidirectional") is False else 2
-    inputs = min(hidden, 64) + (layers - 1) * directions * hidden
-    pooled = (directions * hidden) ** 2 if model.get("pooling") == "attention" else 0
-    return 6.0 * (directions * gates * hidden * (layers * hidden + inputs) + pooled)
+    directions = 1.0 if model.get("bidirectional") is False else 2.0
+    pooled = (directions * (positive(model.get("hidden_size")) or 1.0)) ** 2
+    return operations_of_reading(model) + (6.0 * pooled if model.get("pooling") == "attention" else 0.0)
 
 
 def batch_size(texts: int) -> int:

@@ -1,13 +1,10 @@
 """The tagger in training: a label for each token.
 
-    x_t    = dropout([ words[w_t] ; last outputs of the characters of token t ])
-    e      = readout(layers(x))
+    e      = readout(layers(x))                           x_t: the word of token t and its characters
     loss   = - sum over t of log softmax(e_t)[y_t]        nats, a token counted one; or
            = - log p(y_1 .. y_T)                          by the conditional random field, its tokens counted
 
-A word seen n times is taken for `<unk>` with probability w / (w + n) (Kiperwasser and Goldberg, 2016, section 4), so
-that the tagger learns to go by characters where it will have to. Tokens that are spelled alike are spelled once a
-batch. runtime/tagger.py says what each part is.
+runtime/tagger.py says what each part is.
 """
 
 from __future__ import annotations
@@ -23,77 +20,41 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 import elman.nn
 from elman.data.padded import IGNORED, Ids, Position, batches_per_epoch, endless_buckets, pad_ids
+from elman.data.spelled import TokenBatch
 from elman.data.tagged_corpus import TaggedCorpus
 from elman.runtime.tagger import TaggerPredictor
 from elman.runtime.tagger_config import TaggerConfig
 from elman.text.spans import follow
+
+from .reading import Reading, UnknownWords
 
 START_POSITION: Position = {"epoch": 0, "batch": 0}
 PREVIEW_TOKENS = 15
 
 
 class TaggedBatch(NamedTuple):
-    """Words and labels (B, T) of sentences that fall in length, the lengths (B,), and the characters of their forms.
+    """Sentences that fall in length, and the labels (B, T) of their tokens, IGNORED after a sentence."""
 
-    places (B, T) are rows of characters (U, S), whose lengths (U,) fall. Labels are IGNORED after a sentence.
-    """
-
-    words: Ids
+    tokens: TokenBatch
     labels: Ids
-    lengths: Ids
-    places: Ids
-    characters: Ids
-    character_lengths: Ids
 
 
-class TaggerNetwork(nn.Module):
-    """Words and characters, layers, readout, and the scores of what follows what. Named as runtime/ names them."""
+class TaggerNetwork(Reading):
+    """What reads, readout, and the scores of what follows what."""
+
+    config: TaggerConfig
 
     def __init__(self, config: TaggerConfig, words: int, characters: int, labels: tuple[str, ...]) -> None:
-        super().__init__()
-        self.config = config
-        self.words = nn.Embedding(words, config.embedding_size)
-        elman.nn.start_embedding(self.words)
-        if config.character_size:
-            self.characters = elman.nn.Encoder(
-                config.cell,
-                config.activation,
-                characters,
-                config.character_embedding_size,
-                [config.character_size],
-                bidirectional=True,
-            )
-            self.characters.start()
-        sizes = [config.hidden_size] * config.num_layers
-        self.layers = elman.nn.recurrent_layers(
-            config.cell, config.activation, config.input_size, sizes, bidirectional=config.bidirectional
-        )
-        elman.nn.start_recurrent(self.layers)
+        super().__init__(config, words, characters)
         self.readout = nn.Linear(config.output_size, len(labels))
         nn.init.zeros_(self.readout.bias)
         if config.crf:
             self.crf = elman.nn.ConditionalRandomField(follow(labels, config.scheme))
 
-    def forward(self, batch: TaggedBatch, words: Ids, rng: torch.Generator) -> PackedSequence:
-        """Return emissions, (C,) a token, of the words (B, T) in the place of the batch's own."""
-        device = self.readout.weight.device
-        rate = self.config.dropout if self.training else 0.0
-        lengths = torch.from_numpy(batch.lengths)
-        packed = pack_padded_sequence(torch.from_numpy(words).T.to(device), lengths)
-        x = elman.nn.dropout(self.words(packed.data), rate, rng)
-        if self.config.character_size:
-            places = pack_padded_sequence(torch.from_numpy(batch.places).T.to(device), lengths).data
-            x = torch.cat([x, elman.nn.dropout(self._spelled(batch, rng)[places], rate, rng)], 1)
-        outputs, _ = elman.nn.read_through(self.layers, packed._replace(data=x), rate, rng)
+    def forward(self, tokens: TokenBatch, rng: torch.Generator) -> PackedSequence:
+        """Return emissions, (C,) a token."""
+        outputs, _ = self.read(tokens, rng)
         return outputs._replace(data=self.readout(outputs.data))
-
-    def _spelled(self, batch: TaggedBatch, rng: torch.Generator) -> Tensor:
-        """The last outputs (U, 2 H) of the characters of each form, forwards and backwards."""
-        ids = torch.from_numpy(batch.characters).T.to(self.readout.weight.device)
-        packed = pack_padded_sequence(ids, torch.from_numpy(batch.character_lengths))
-        _, states = self.characters(packed, 0.0, rng)
-        spelled: Tensor = states[-1][0].transpose(0, 1).flatten(1)
-        return spelled
 
 
 class TaggerTask:
@@ -107,11 +68,10 @@ class TaggerTask:
         self._corpus, self._model = corpus, model
         self.objective = ("accuracy" if model.scheme == "none" else "span_f1", "max")
         self._batch_size, self._seed = batch_size, seed
-        self._ids = corpus.train()
+        self._tokens, self._labels = corpus.train(spelled=model.character_size > 0)
         self._valid = corpus.valid()
-        self.batches_per_epoch = batches_per_epoch(len(self._ids.words), batch_size)
-        counts = np.bincount(self._ids.words.ids, minlength=len(corpus.words)).astype(np.float64)
-        self._dropped = model.word_dropout / np.maximum(model.word_dropout + counts, 1e-9)  # (V,): share of each word
+        self.batches_per_epoch = batches_per_epoch(len(self._tokens), batch_size)
+        self._unknown = UnknownWords(self._tokens.words, len(corpus.words), model.word_dropout)
 
     def build(self) -> TaggerNetwork:
         """Return a new network; the same seed, the same weights."""
@@ -124,20 +84,20 @@ class TaggerTask:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[TaggedBatch, Position]]:
-        for rows, after in endless_buckets([self._ids.words.lengths], self._batch_size, self._seed, position):
+        for rows, after in endless_buckets([self._tokens.words.lengths], self._batch_size, self._seed, position):
             yield self._batch(rows), after
 
     def loss(
         self, model: nn.Module, batch: TaggedBatch, carry: Any, progress: float, rng: torch.Generator
     ) -> tuple[Tensor, int, None]:
         device = next(model.parameters()).device
-        words = self._with_unknown(batch.words, rng) if model.training else batch.words
+        tokens = self._unknown.among(batch.tokens, rng) if model.training else batch.tokens
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            packed = model(batch, words, rng)
+            packed = model(tokens, rng)
         emissions = packed.data.float() if packed.data.dtype == torch.bfloat16 else packed.data
         labels = torch.from_numpy(batch.labels).T.to(device)
-        lengths = torch.from_numpy(batch.lengths)
-        count = int(batch.lengths.sum())
+        lengths = torch.from_numpy(tokens.lengths)
+        count = int(tokens.lengths.sum())
         if self._model.crf:
             padded = pad_packed_sequence(packed._replace(data=emissions))[0]
             return -model.crf(padded, lengths.to(device), labels[: len(padded)]).sum(), count, None  # type: ignore[operator]
@@ -161,19 +121,6 @@ class TaggerTask:
         return shown + " ..." * (len(tokens) > PREVIEW_TOKENS)
 
     def _batch(self, rows: Ids) -> TaggedBatch:
-        ids = self._ids
-        words, lengths = pad_ids(ids.words, rows)
-        inside = np.arange(words.shape[1]) < lengths[:, None]
-        labels = np.where(inside, pad_ids(ids.labels, rows)[0], IGNORED)
-        forms, number = np.unique(pad_ids(ids.forms, rows)[0][inside], return_inverse=True)
-        longest_first = np.argsort(-ids.characters.lengths[forms], kind="stable")
-        places = np.zeros_like(words)
-        places[inside] = np.argsort(longest_first)[number]
-        return TaggedBatch(words, labels, lengths, places, *pad_ids(ids.characters, forms[longest_first]))
-
-    def _with_unknown(self, words: Ids, rng: torch.Generator) -> Ids:
-        """The words (B, T), some of them taken for `<unk>`."""
-        if not self._model.word_dropout:
-            return words
-        drawn = torch.rand(words.shape, generator=rng, device=rng.device).cpu().numpy()
-        return np.where(drawn < self._dropped[words], 0, words)
+        labels, lengths = pad_ids(self._labels, rows)
+        labels[np.arange(labels.shape[1]) >= lengths[:, None]] = IGNORED
+        return TaggedBatch(self._tokens.batch(rows), labels)

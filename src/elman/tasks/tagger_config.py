@@ -20,7 +20,7 @@ from elman.config import Config, Values, positive, table
 from elman.data.tagged import TagColumns
 from elman.text.spans import Scheme
 
-from .budget import given_budget, readings
+from .budget import given_budget, operations_of_reading, readings
 
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.5
@@ -31,7 +31,6 @@ FULL_SIZE = {"word": 128, "char": 192}
 DROPOUT = {"word": 0.5, "char": 0.3}
 WORD_DROPOUT = {"word": 0.25, "char": 0.02}  # a character that is unknown has no spelling to be told by
 EMBEDDING, CHARACTER_SIZE = 96, 64
-CHARACTERS_A_TOKEN = 4.0  # that are read, about: tokens that are spelled alike are spelled once a batch
 MANY_READINGS = 4
 AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
 SMALLEST_BATCH, LARGEST_BATCH = 4, 32
@@ -113,19 +112,8 @@ def choices(
 
 def operations_per_token(model: Values, labels: int) -> float:
     """Return the floating-point operations of training on one token; what is no number in `model` counts as one."""
-
-    def number(name: str, otherwise: float) -> float:
-        return positive(model.get(name)) or otherwise
-
-    cell = model.get("cell")
-    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else "lstm"]().gates
-    layers, hidden = number("num_layers", 1.0), number("hidden_size", 1.0)
     directions = 1.0 if model.get("bidirectional") is False else 2.0
-    spelled = number("character_size", 0.0)
-    spelling = CHARACTERS_A_TOKEN * 2.0 * gates * spelled * (spelled + number("character_embedding_size", 32.0))
-    inputs = number("embedding_size", 1.0) + 2.0 * spelled + (layers - 1.0) * directions * hidden
-    reading = directions * gates * hidden * (layers * hidden + inputs)
-    return 6.0 * (spelling + reading + directions * hidden * labels)
+    return operations_of_reading(model) + 6.0 * directions * (positive(model.get("hidden_size")) or 1.0) * labels
 
 
 def batch_size(sentences: int) -> int:

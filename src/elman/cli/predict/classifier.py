@@ -26,7 +26,7 @@ class ClassifierJob:
             text = line.strip()
             if wrong is None and text:
                 texts[number] = text
-                self._lines.note_unknown(self._predictor.codec.unknown_tokens(text))
+                self._lines.note_unknown(self._predictor.unknown(self._predictor.tokens(text)))
                 continue
             wrongs[number] = wrong or "empty, expected a text"
             self._lines.refuse(number, wrongs[number])

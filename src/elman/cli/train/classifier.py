@@ -61,8 +61,13 @@ def classify(
     ] = None,
     epochs: Epochs = None,
     steps: Steps = None,
-    level: Annotated[str | None, typer.Option(metavar="LEVEL", help="char, word or byte.  [char]")] = None,
-    normalize: Annotated[str | None, typer.Option(metavar="NAME", help="none, nfc or lower.  [none]")] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="char, word or byte.  [word where texts have several, else char]"),
+    ] = None,
+    normalize: Annotated[
+        str | None, typer.Option(metavar="NAME", help="none, nfc or lower.  [lower of words, else none]")
+    ] = None,
     encoding: Encoding = None,
     cell: Cell = None,
     hidden: Annotated[int | None, typer.Option(metavar="N", help=f"Hidden units of a direction.  [{AUTO}]")] = None,
@@ -73,6 +78,9 @@ def classify(
         str | None, typer.Option(metavar="KIND", help="none, or balanced: rare labels weigh as much.  [none]")
     ] = None,
     embedding: Embedding = None,
+    characters: Annotated[
+        int | None, typer.Option(metavar="N", help="Units a way that read a word's characters; 0: none.  [32]")
+    ] = None,
     dropout: Dropout = None,
     batch_size: Annotated[int | None, typer.Option(metavar="N", help=f"Texts side by side.  [{AUTO}]")] = None,
     lr: LearningRate = None,
