@@ -198,7 +198,8 @@ class ForecasterPredictor:
     def _forecasts(self, series: Series, rows: slice) -> Array:
         """Return the quantiles (N, H, K, Q) of what follows rows of the series."""
         z, o = self._outputs(series, rows)
-        return self._values(self._banded(o), references(z, len(self.scales.targets), self.config.horizon, self.config.lag, rows))
+        K, H = len(self.scales.targets), self.config.horizon
+        return self._values(self._banded(o), references(z, K, H, self.config.lag, rows))
 
     def _outputs(self, series: Series, rows: slice) -> tuple[Array, Array]:
         """Return z (T, C) without gaps, and o (N, H, K, Q) at rows of it, its band as trained."""
