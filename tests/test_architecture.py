@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-
-import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "elman"
 
@@ -40,7 +39,6 @@ EXTRAS = {
 }
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli_w"}
 FILES = sorted(SOURCE.rglob("*.py"))
-NAMES = [str(path.relative_to(SOURCE)) for path in FILES]
 
 
 def part_of(path: Path) -> str:
@@ -48,9 +46,13 @@ def part_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imported_modules(path: Path, tree: ast.Module | None = None) -> Iterator[str]:
+@functools.cache
+def imported_modules(path: Path) -> frozenset[str]:
     """Absolute names of all that a file imports, inside functions too, but not what is for type checkers only."""
-    tree = tree or ast.parse(path.read_text("utf-8"))
+    return frozenset(_imported(path, ast.parse(path.read_text("utf-8"))))
+
+
+def _imported(path: Path, tree: ast.Module) -> Iterator[str]:
     for_types = {
         id(node)
         for block in ast.walk(tree)
@@ -76,7 +78,12 @@ def imported_at_once(path: Path) -> set[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [ast.Pass()]
-    return set(imported_modules(path, tree))
+    return set(_imported(path, tree))
+
+
+def packages_of(path: Path) -> set[str]:
+    """The top-level packages that a file imports."""
+    return {name.split(".")[0] for name in imported_modules(path)}
 
 
 def elman_parts(path: Path) -> set[str]:
@@ -85,63 +92,62 @@ def elman_parts(path: Path) -> set[str]:
     return {part for part in parts if part in LEVEL}
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_a_file_imports_only_from_the_layers_below_it(path: Path) -> None:
-    part = part_of(path)
-    if part == "__init__":
-        return
-    assert part in LEVEL, f"{part} has no place in the import order: add it to LAYERS, and to the design"
-    wrong = {other for other in elman_parts(path) if other != part and LEVEL[other] >= LEVEL[part]}
-    assert not wrong, f"{part} may not import {wrong}"
+def test_a_file_imports_only_from_the_layers_below_it() -> None:
+    wrong = []
+    for path in FILES:
+        part = part_of(path)
+        if part == "__init__":
+            continue
+        assert part in LEVEL, f"{part} has no place in the import order: add it to LAYERS, and to the design"
+        above = {other for other in elman_parts(path) if other != part and LEVEL[other] >= LEVEL[part]}
+        wrong += [f"{path} may not import {other}" for other in above]
+    assert wrong == []
 
 
 def test_cells_import_numpy_and_nothing_else_of_ours() -> None:
     for path in (SOURCE / "cells").glob("*.py"):
         assert elman_parts(path) <= {"cells"}
-        outside = {name.split(".")[0] for name in imported_modules(path)} - {"elman", *sys.stdlib_module_names}
-        assert outside <= {"numpy"}
+        assert packages_of(path) - {"elman", *sys.stdlib_module_names} <= {"numpy"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_torch_is_imported_only_where_models_are_trained(path: Path) -> None:
-    if part_of(path) not in TORCH_USERS | {"bench"}:
-        assert "torch" not in {name.split(".")[0] for name in imported_modules(path)}
+def test_torch_is_imported_only_where_models_are_trained() -> None:
+    others = [path for path in FILES if part_of(path) not in TORCH_USERS | {"bench"}]
+    assert [path for path in others if "torch" in packages_of(path)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_only_declared_packages_are_imported(path: Path) -> None:
-    outside = {name.split(".")[0] for name in imported_modules(path)} - {"elman", *sys.stdlib_module_names}
-    assert outside <= RUNTIME_PACKAGES | EXTRAS.get(part_of(path), {"torch"})
+def test_only_declared_packages_are_imported() -> None:
+    for path in FILES:
+        outside = packages_of(path) - {"elman", *sys.stdlib_module_names}
+        undeclared = outside - RUNTIME_PACKAGES - EXTRAS.get(part_of(path), {"torch"})
+        assert not undeclared, path
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if part_of(path) in EXTRAS], ids=lambda path: path.name)
-def test_what_an_extra_brings_is_imported_inside_functions(path: Path) -> None:
-    at_once = imported_at_once(path)
-    assert not {name.split(".")[0] for name in at_once} & EXTRAS[part_of(path)]
-    assert "elman.nn" not in at_once, "which imports torch"
+def test_what_an_extra_brings_is_imported_inside_functions() -> None:
+    for path in FILES:
+        if part_of(path) in EXTRAS:
+            at_once = imported_at_once(path)
+            assert not {name.split(".")[0] for name in at_once} & EXTRAS[part_of(path)], path
+            assert "elman.nn" not in at_once, f"{path}: it imports torch"
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_every_module_and_public_name_has_a_docstring(path: Path) -> None:
-    tree = ast.parse(path.read_text("utf-8"))
-    assert ast.get_docstring(tree), f"{path} tells no story"
-    public = [
-        node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
-    ]
-    assert [node.name for node in public if not ast.get_docstring(node)] == []
+def test_every_module_and_public_name_has_a_docstring() -> None:
+    for path in FILES:
+        tree = ast.parse(path.read_text("utf-8"))
+        assert ast.get_docstring(tree), f"{path} tells no story"
+        definitions = [node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        silent = [each.name for each in definitions if not each.name.startswith("_") and not ast.get_docstring(each)]
+        assert silent == [], path
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_nothing_is_called_utils(path: Path) -> None:
+def test_nothing_is_called_utils() -> None:
     forbidden = {"utils", "helpers", "common", "manager", "handler", "misc", "core"}
-    assert not forbidden & set(path.relative_to(SOURCE).with_suffix("").parts)
+    assert [path for path in FILES if forbidden & set(path.relative_to(SOURCE).with_suffix("").parts)] == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=NAMES)
-def test_nothing_is_unpickled(path: Path) -> None:
-    names = set(imported_modules(path))
-    assert not {name for name in names if name.split(".")[0] in {"pickle", "dill", "shelve", "marshal"}}
-    assert "torch.load" not in path.read_text("utf-8")
+def test_nothing_is_unpickled() -> None:
+    for path in FILES:
+        assert not packages_of(path) & {"pickle", "dill", "shelve", "marshal"}, path
+        assert "torch.load" not in path.read_text("utf-8"), path
 
 
 def imported_by(statement: str) -> set[str]:

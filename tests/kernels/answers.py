@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,17 @@ DTYPES = [np.float64, np.float32]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 
 WORTH_A_THREAD = 2e6  # operations, as in native/stack.cpp: a problem of fewer than so many a thread has fewer threads
+
+
+def each_instruction_set() -> Iterator[str]:
+    """Yield each instruction set of this machine, in use until the next one is asked for."""
+    before = kernels.instruction_set()
+    try:
+        for name in kernels.instruction_sets():
+            kernels.use_instruction_set(name)
+            yield name
+    finally:
+        kernels.use_instruction_set(before)
 
 
 def kernels_answer(problem: Problem, *, threads: int = 1) -> Answer:
@@ -135,7 +146,7 @@ def shared_problem(name: str, *, rows: int = 33, ragged: bool = True) -> Problem
 def lonely_problem(name: str, rows: int = 1, units: int = 0) -> Problem:
     """Return a problem of fewer rows than threads, with so many units that every step is shared out among those."""
     rng = np.random.default_rng(4)
-    T = 23
+    T = 9  # threads meet at each step: of more threads than cores, that takes a millisecond
     lengths = [T, 1, T - 2, 0, 5, 9][:rows] if rows > 1 else None
     H = units or (190 if name in ("gru", "lstm") else 330)
     reset = (rng.random((rows, T)) < 0.15).tolist()
@@ -160,13 +171,13 @@ def relative_error(given: Array, expected: Array, least: float = LEAST) -> float
     return float(error / max(np.abs(expected).max(initial=0.0), least))
 
 
-def assert_near(given: Answer, expected: Answer, steps: int = 1) -> None:
-    """Every array of one answer is that of the other, up to the tolerance of its precision."""
+def assert_near(given: Answer, expected: Answer, steps: int = 1, *, by: str = "") -> None:
+    """Every array of one answer is that of the other, up to the tolerance of its precision; `by` names what gave it."""
     assert given.keys() == expected.keys()
     for name, value in expected.items():
         assert given[name].shape == value.shape, name
         error = relative_error(given[name], value, LEAST if is_by_row(name) else LEAST * max(1, steps) ** 0.5)
-        assert error <= TOLERANCES[given[name].dtype], f"{name}: {error:.1e}"
+        assert error <= TOLERANCES[given[name].dtype], f"{by} {name}: {error:.1e}"
 
 
 def python(script: str, **environment: str) -> str:

@@ -12,6 +12,7 @@ from .answers import (
     WORTH_A_THREAD,
     any_problem,
     assert_near,
+    each_instruction_set,
     every_dtype,
     expected_answer,
     floating_operations,
@@ -40,36 +41,43 @@ def wide_problem(name, hidden_sizes, num_directions, lengths, reset, bias) -> Pr
 
 
 @every_dtype
-def test_outputs_states_and_gradients_are_those_of_cells(instruction_set, problem: Problem, dtype) -> None:
+def test_outputs_states_and_gradients_are_those_of_cells(problem: Problem, dtype) -> None:
     problem = problem.astype(dtype)
     expected = expected_answer(problem)
-    for threads in (1, 2):
-        given = kernels_answer(problem, threads=threads)
-        assert {array.dtype for array in given.values()} == {np.dtype(dtype)}
-        assert_near(given, expected)
+    for instructions in each_instruction_set():
+        for threads in (1, 2):
+            given = kernels_answer(problem, threads=threads)
+            assert {array.dtype for array in given.values()} == {np.dtype(dtype)}
+            assert_near(given, expected, by=instructions)
 
 
 @every_dtype
-def test_so_they_are_where_two_threads_share_the_work(instruction_set, wide_problem: Problem, dtype) -> None:
+def test_so_they_are_where_two_threads_share_the_work(wide_problem: Problem, dtype) -> None:
     assert floating_operations(wide_problem) > 2 * WORTH_A_THREAD
     problem = wide_problem.astype(dtype)
-    assert_near(kernels_answer(problem, threads=2), expected_answer(problem), steps=ROWS * STEPS)
+    expected = expected_answer(problem)
+    for instructions in each_instruction_set():
+        assert_near(kernels_answer(problem, threads=2), expected, steps=ROWS * STEPS, by=instructions)
 
 
 @every_dtype
-def test_so_they_are_where_a_product_is_walked_in_parts(instruction_set, name: str, dtype) -> None:
+def test_so_they_are_where_a_product_is_walked_in_parts(name: str, dtype) -> None:
     """A product of more than 256 numbers is interrupted: so are W x, U h, and the sums over 300 steps."""
     problems = (any_problem(name, [[261]], (5, 60, 259), seed=seed) for seed in range(100))
     problem = next(filter(is_far_from_kinks, problems)).astype(dtype)
-    assert_near(kernels_answer(problem), expected_answer(problem), steps=300)
+    expected = expected_answer(problem)
+    for instructions in each_instruction_set():
+        assert_near(kernels_answer(problem), expected, steps=300, by=instructions)
 
 
 @every_dtype
 @pytest.mark.parametrize("units", [1, 2, 3])
-def test_so_they_are_where_registers_are_filled_with_rows(instruction_set, name: str, units: int, dtype) -> None:
+def test_so_they_are_where_registers_are_filled_with_rows(name: str, units: int, dtype) -> None:
     """One or two units leave most of a register empty: its lanes are rows then, 16 and the rest of them."""
     problems = (
         any_problem(name, [[units]], (37, STEPS, 35), lengths=[STEPS, 0, 1, *[4] * 34], seed=s) for s in range(100)
     )
     problem = next(filter(is_far_from_kinks, problems)).astype(dtype)
-    assert_near(kernels_answer(problem, threads=2), expected_answer(problem), steps=STEPS)
+    expected = expected_answer(problem)
+    for instructions in each_instruction_set():
+        assert_near(kernels_answer(problem, threads=2), expected, steps=STEPS, by=instructions)
