@@ -23,7 +23,7 @@ class ForecasterConfig(Config):
     """The sizes of a forecaster; what is marked (training) changes nothing at prediction."""
 
     memory: Literal["recurrent", "tdnn", "narx"] = "recurrent"  # what of the past is kept
-    cell: Literal["elman", "gru", "lstm"] = "lstm"  # of the recurrent memory
+    cell: Literal["elman", "gru", "lstm"] = "gru"  # of the recurrent memory
     activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell, and of the hidden layers of tdnn and narx
     delays: PositiveInt  # rows that tdnn and narx keep; recurrent: rows read before a forecast counts
     hidden_size: PositiveInt

@@ -24,6 +24,7 @@ from .budget import given_budget, readings
 
 Array = npt.NDArray[Any]
 
+CELL = "gru"  # of three series, on each the best or beside it
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.1
 EPOCHS = 100
@@ -62,8 +63,8 @@ def choices(given: Values, *, train: Series | None, positive_values: bool, flops
     season, horizon = season_and_horizon(model, train)
     shape = _shape(model, train, season, horizon, positive_values=positive_values)
     delays = _count(model.get("delays"), min(MOST_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4)))
-    sizes = {"memory": "recurrent", "cell": "lstm", "delays": delays, "horizon": horizon, **model}
-    cell = sizes["cell"] if isinstance(sizes["cell"], str) and sizes["cell"] in CELLS else "lstm"
+    sizes = {"memory": "recurrent", "cell": CELL, "delays": delays, "horizon": horizon, **model}
+    cell = sizes["cell"] if isinstance(sizes["cell"], str) and sizes["cell"] in CELLS else CELL
     budget = given_budget(training, default_minutes(rows))
     window = training.get("bptt_steps", min(rows, WINDOWS_LONG * max(delays, season, horizon)))
     batch = training.get("batch_size", BATCH)
@@ -174,7 +175,7 @@ def operations_per_row(model: Values, columns: int) -> float:
     if model.get("memory") == "narx":
         return 6.0 * horizon * (number("delays", 1.0) * features * hidden + (layers - 1.0) * hidden**2 + 3.0 * hidden)
     cell = model.get("cell")
-    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else "lstm"]().gates
+    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else CELL]().gates
     return 6.0 * (gates * hidden * (layers * hidden + features + (layers - 1.0) * hidden) + said)
 
 
