@@ -18,7 +18,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
 # Two processes of tests share the cores: their idle threads sleep, and NumPy's products have none besides.
-TWO_PROCESSES := OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
+TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo test test-slow test-without-kernels test-sanitized check format develop kernels clean
 .DELETE_ON_ERROR:
