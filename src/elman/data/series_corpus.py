@@ -131,7 +131,8 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
     held_out = len(series) - train_rows
     if train_rows < 2 * horizon or held_out < horizon:
         told = f"holds {len(series):,} rows, {max(train_rows, 0):,} to learn from and {held_out:,} held out"
-        hint = f"a horizon of {horizon} needs {2 * horizon} and {horizon}: give more rows or a smaller --horizon"
+        needed = f"a horizon of {horizon} needs {2 * horizon} and {horizon}"
+        hint = f"{needed}: give more rows, a smaller horizon or valid_fraction"
         raise DataError(told, hint=hint, where=where)
     for number, name in enumerate((*series.targets, *series.inputs)):
         column = series.values[:train_rows, number]

@@ -39,6 +39,7 @@ class Classifier(Parameters):
         hidden_size: int | None = None,
         num_layers: int | None = None,
         embedding_size: int | None = None,
+        character_size: int | None = None,
         bidirectional: bool | None = None,
         pooling: str | None = None,
         dropout: float | None = None,
@@ -56,6 +57,7 @@ class Classifier(Parameters):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.embedding_size = embedding_size
+        self.character_size = character_size
         self.bidirectional = bidirectional
         self.pooling = pooling
         self.dropout = dropout
@@ -89,8 +91,8 @@ class Classifier(Parameters):
         two columns, or the path of a file or of a folder with one file a class. A budget given here counts instead of
         the constructor's. With run, everything is kept in that folder, and `elman resume` can go on from it.
         """
-        names = ("cell", "hidden_size", "num_layers", "embedding_size", "bidirectional", "pooling", "dropout")
-        model = {name: getattr(self, name) for name in (*names, "class_weights")}
+        sizes = ("cell", "hidden_size", "num_layers", "embedding_size", "character_size")
+        model = {name: getattr(self, name) for name in (*sizes, "bidirectional", "pooling", "dropout", "class_weights")}
         given = {"model": model, "data": {"level": self.level}, "seed": self.seed}
         learner = Learner("classify", self.config, given)
         source = _source(texts, labels)

@@ -69,10 +69,11 @@ class TokenReader:
         return self._word(token) in self._words
 
     def unknown(self, tokens: Iterable[str]) -> list[str]:
-        """Return what is not known of tokens: characters, or words where characters are not read."""
+        """Return the tokens that are not known; where characters are read, what is not known of their characters."""
+        strange = [each for each in dict.fromkeys(tokens) if not self.knows(each)]
         if self._speller:
-            return [each for each in dict.fromkeys("".join(tokens)) if each not in self._characters]
-        return [each for each in dict.fromkeys(tokens) if not self.knows(each)]
+            return [each for each in dict.fromkeys("".join(strange)) if each not in self._characters]
+        return strange
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of the layers before any token."""

@@ -108,9 +108,9 @@ def _told_tag(valid: dict[str, Any], run: str) -> tuple[str, str]:
 
 
 def _told_forecast(valid: dict[str, Any], run: str) -> tuple[str, str]:
+    band = f", a band for {expected:.0%} set on these rows" if (expected := valid["coverage_expected"]) else ""
     return (
-        f"MAE {valid['mae']:.6g}, {valid['relative_mae']:.3f} of the better naive forecast's, "
-        f"a band for {valid['coverage_expected']:.0%} set on these rows",
+        f"MAE {valid['mae']:.6g}, {valid['relative_mae']:.3f} of the better naive forecast's{band}",
         f"elman predict {run} history.csv   or   elman evaluate {run} series.csv --from DATE",
     )
 
