@@ -17,7 +17,8 @@ NATIVE := CMakeLists.txt $(wildcard src/elman/kernels/native/*)
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
-# Two processes of tests share the cores: their idle threads sleep, and NumPy's products have none besides.
+# Two processes of tests share the cores: their idle threads sleep, NumPy's products have none besides, and bytecode is
+# kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
 .PHONY: demo test test-slow test-without-kernels test-sanitized check format develop kernels clean

@@ -175,3 +175,11 @@ def test_what_was_best_when_training_was_stopped_is_kept(monkeypatch: pytest.Mon
     with pytest.raises(Interrupted):
         model.fit(TEXTS, LABELS)
     assert model.predictor is kept
+
+
+def test_sizes_of_the_constructor_are_those_of_the_model() -> None:
+    texts = [f"{word} is the word number {i}" for i in range(8) for word in ("cat", "dog")]
+    sizes = {"hidden_size": 6, "embedding_size": 5, "character_size": 3, "num_layers": 2}
+    model = elman.Classifier(**sizes, steps=2, verbose=False)
+    model.fit(texts, ["a", "b"] * 8)
+    assert {name: getattr(model.predictor.config, name) for name in sizes} == sizes

@@ -92,6 +92,16 @@ def test_quantiles_and_json(command: Command, table: Path, tmp_path: Path) -> No
     assert "target" in command("evaluate", tmp_path / "run", table).out
 
 
+def test_a_band_is_told_of_where_there_is_one(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
+    assert ", a band for 80% set on these rows" in command("resume", run).err
+    assert "have set the band" in command("evaluate", run).err
+    assert "have set the band" not in command("evaluate", run, table).err
+    words = ["--target", "sales", "--quantiles", "0.5", "-o", tmp_path / "median"]
+    assert command("train", "forecast", table, *words, *TINY).code == 0
+    assert "set on these rows" not in command("resume", tmp_path / "median").err
+    assert "have set the band" not in command("evaluate", tmp_path / "median").err
+
+
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the extra plot")
 def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
     done = command("predict", run, table, "--plot", tmp_path / "sales.svg")

@@ -100,6 +100,15 @@ def test_the_level_is_told_by_the_texts(tmp_path: Path) -> None:
     assert level_of(["Anna"], level="word") == "word"
 
 
+def test_words_are_composed_before_they_are_cut_and_spelled_but_keep_their_capitals() -> None:
+    composed, apart = "Caf\u00e9", "Cafe\u0301"
+    assert LabelTextConfig(level="word", normalize="nfc").cut(f"{apart}, {composed}") == [composed, ",", composed]
+    lower = LabelTextConfig(level="word", normalize="lower")
+    assert lower.cut(composed) == [composed]
+    assert lower.word(composed) == composed.lower()
+    assert LabelTextConfig(normalize="lower").cut("Ab") == ["a", "b"]
+
+
 def test_repeated_examples_count_once_and_are_told(tmp_path: Path) -> None:
     said: list[str] = []
     corpus = prepared(tmp_path / "data", [*ITEMS, *ITEMS[:7]], notify=said.append)

@@ -76,6 +76,8 @@ def test_a_calibrated_forecaster_has_the_same_median_in_a_folder_and_in_a_stream
     if len(config.quantiles) > 1:
         assert told["coverage"] >= told["coverage_expected"] - 0.02
         assert np.abs(after - before).max() > 1e-3
+    wrong = calibrated.scales.model_copy(update={"stretch": tuple(each[1:] for each in calibrated.scales.stretch)})
+    assert calibrated.scales.fits(config) > wrong.fits(config)
     calibrated.save(tmp_path / "model")
     np.testing.assert_array_equal(load(tmp_path / "model").backtest(series, 40), after)
     state = calibrated.initial_state()

@@ -190,6 +190,10 @@ def test_batches_resume_and_validation_is_by_what_ships(corpus: SeriesCorpus) ->
     network = task.build()
     predictor = task.predictor(network)
     told = task.validate(network, predictor)
+    fitted = predictor.calibrated(
+        corpus.series, corpus.train_rows
+    )  # of a band that held-out rows have set, nothing changes
+    assert predictor.scales.stretch == fitted.scales.stretch != ()
     measured = predictor.evaluate(corpus.series, corpus.train_rows)
     assert told == {name: measured[name] for name in ("loss", "mae", "relative_mae", "mase")}
     shown = (task.preview(predictor) or "").splitlines()

@@ -1,6 +1,7 @@
-"""Tokens to what layers read: each one's word, looked up, and its characters, read both ways.
+"""Tokens to the outputs of layers, which read each one's word, looked up, and its characters, read both ways.
 
-    x_t = [ words[w_t] ; last outputs of the characters of token t, forwards and backwards ]
+    x_t        = [ words[w_t] ; last outputs of the characters of token t, forwards and backwards ]
+    h_1 .. h_T = layers(x_1 .. x_T)
 
 Tokens that are spelled alike are read once. Where characters are not read, x_t is the row of an embedding, and the
 layers are given its number. tasks/reading.py and nn/token_reader.py are the same for torch, with derivatives.
@@ -25,6 +26,7 @@ Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 
 BATCH_CHARACTERS = 1 << 14  # read together, padding counted
+SPELLER = "tokens.characters."  # of the names of the weights
 
 
 class TokenReader:
@@ -46,7 +48,7 @@ class TokenReader:
         self._speller: Stack | None = None
         if config.character_size:
             of_characters = take(
-                tensors, f"{_SPELLER}embedding.weight", (len(characters), config.character_embedding_size)
+                tensors, f"{SPELLER}embedding.weight", (len(characters), config.character_embedding_size)
             )
             self._speller = Stack(
                 config.build_cell(),
@@ -54,7 +56,7 @@ class TokenReader:
                 config.character_embedding_size,
                 [config.character_size],
                 of_characters,
-                prefix=_SPELLER,
+                prefix=SPELLER,
                 bidirectional=True,
             )
         looked_up = None if self._speller else self._embedding
@@ -86,7 +88,7 @@ class TokenReader:
         if not inside.shape[1]:  # nothing to read
             nothing = np.zeros((len(lists), 0, self._output_size), self._embedding.dtype)
             return nothing, nothing.sum(1), lengths
-        read = self.read([token for tokens in lists for token in tokens])
+        read = self._read([token for tokens in lists for token in tokens])
         x = np.zeros((*inside.shape, *read.shape[1:]), read.dtype)
         x[inside] = read
         outputs, last = self._layers.run(x, self.initial_state(len(lists)), lengths)
@@ -94,10 +96,10 @@ class TokenReader:
 
     def step(self, tokens: Sequence[str], state: State) -> tuple[Array, State]:
         """Return the output (B, H) after a token for each row, and the next state of the layers."""
-        outputs, after = self._layers.run(self.read(tokens)[:, None], state)
+        outputs, after = self._layers.run(self._read(tokens)[:, None], state)
         return outputs[:, 0], after
 
-    def read(self, tokens: Sequence[str]) -> Array:
+    def _read(self, tokens: Sequence[str]) -> Array:
         """Return what the layers read of tokens: x (N, I), or the rows (N,) of the embedding."""
         if not self._speller:
             row = {token: self._words[self._word(token)] for token in set(tokens)}
@@ -118,9 +120,6 @@ class TokenReader:
             if not ids.shape[1]:
                 continue  # tokens of nothing
             _, last = speller.run(ids, speller.initial_state(len(rows)), lengths)
-            ends = [last[f"{_SPELLER}layers.0.h{ending}"] for ending in ("", "_reverse")]
+            ends = [last[f"{SPELLER}layers.0.h{ending}"] for ending in ("", "_reverse")]
             found[rows] = np.concatenate(ends, axis=1)
         return found
-
-
-_SPELLER = "tokens.characters."

@@ -22,6 +22,8 @@ def measured(predictor: ForecasterPredictor, run: Path, options: dict[str, Any])
     data: list[str] | None = options["data"]
     if not data:
         corpus = SeriesCorpus.open(data_of(run))
+        if predictor.scales.stretch and len(predictor.config.quantiles) > 1:
+            say("these held-out rows have set the band: its coverage here says nothing of others")
         return predictor.evaluate(corpus.series, corpus.train_rows)
     if len(data) > 1:
         raise ConfigError(f"DATA: given {len(data)} files, expected one series")
