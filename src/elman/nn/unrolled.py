@@ -37,7 +37,6 @@ _BY_TORCH: dict[str, Any] = {
 }
 _DTYPES: dict[Any, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _KINDS = (Tensor, torch.nn.Parameter)
-_CPU = torch.device("cpu")  # whatever torch's default device is
 
 # The kernels read these types as they are, and run on torch's threads.
 _ready = kernels.available() and all(kernels.read_through_exchange(kind) for kind in _KINDS)
@@ -130,9 +129,9 @@ def _run(
         threads=threads,
     )
     batch_size = steps[1] if call.batch_sizes is None else int(call.batch_sizes[0])
-    y = torch.empty((*steps, call.num_directions * H), dtype=dtype, device=_CPU)
+    y = U.new_empty((*steps, call.num_directions * H))
     shape = (len(parameters), batch_size, H)
-    final = tuple([torch.empty(shape, dtype=dtype, device=_CPU) for _ in range(call.num_states)])
+    final = tuple([U.new_empty(shape) for _ in range(call.num_states)])
     tape = made.run(
         x if call.table else _last_contiguous(x),
         y.detach() if keep else y,  # y itself is to have the tape in its history
@@ -317,4 +316,4 @@ def _last_contiguous(t: Tensor) -> Tensor:
 
 
 def _empty(t: Tensor, needed: bool) -> Tensor | None:
-    return torch.empty(t.shape, dtype=t.dtype, device=_CPU) if needed else None
+    return torch.empty_like(t, memory_format=torch.contiguous_format) if needed else None

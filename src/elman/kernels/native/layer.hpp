@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cells.hpp"
+#include "crosswise.hpp"
 #include "panels.hpp"
 #include "product.hpp"
 
@@ -24,6 +25,13 @@ struct Scratch {
         return piece;
     }
 };
+
+// So many numbers, copied: a few of them in less time than a call of memcpy takes.
+template <class T>
+ELMAN_INLINE void copy(const T* from, T* to, Index count) {
+    for (Index n = 0; n < count; n += kLanes<T>)
+        store_first(to + n, load_first(from + n, int(count - n)), int(count - n));
+}
 
 inline Index smaller(Index a, Index b) { return a < b ? a : b; }
 inline Index larger(Index a, Index b) { return a > b ? a : b; }
@@ -68,7 +76,7 @@ const T* given_or_zeros(const Forward<T>& f, const T* given, Index row) {
 
 // The h that U multiplies at (t, j).
 template <class T>
-const T* h_before(const Forward<T>& f, const Steps& steps, Index t, Index j) {
+ELMAN_INLINE const T* h_before(const Forward<T>& f, const Steps& steps, Index t, Index j) {
     if (starts_document(f.kind, steps, t, j)) return f.zeros;
     const bool first = f.kind.reverse ? t + 1 == steps.length[j] : t == 0;
     if (first) return given_or_zeros(f, f.h_first, steps.row[j]);
@@ -80,23 +88,28 @@ struct LayerOf {
     using C = CellOf<T>;
     static constexpr Index L = kLanes<T>;
 
-    // Forwards
-
     // A range of panels, of blocks or of columns: a member's share.
     struct Range {
         Index begin, end;
     };
+
+    // states (B, width) of rows j <- those given (B, H) by the caller's row, or zeros
+    static void start(T* state, const T* given, const Steps& steps, Index begin, Index end, Index H, Index width) {
+        std::memset(state + begin * width, 0, sizeof(T) * (end - begin) * width);
+        for (Index j = begin; j < end && given; ++j) copy(given + steps.row[j] * H, state + j * width, H);
+    }
+
+    // Forwards
 
     static void forward(const Forward<T>& f, const Steps& steps, Index begin, Index end, const Team& team, void* memory) {
         const Kind& kind = f.kind;
         const Panels<T> panels(kind);
         const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
         const Range mine{team.begin(panels.layout.panels), team.end(panels.layout.panels)};
-        for (Index j = begin; j < end && C::has_c && team.member == 0; ++j) {
-            std::memset(f.c + j * width, 0, sizeof(T) * width);
-            std::memcpy(f.c + j * width, given_or_zeros(f, f.c_first, steps.row[j]), sizeof(T) * H);
+        if (C::has_c) {
+            if (team.member == 0) start(f.c, f.c_first, steps, begin, end, H, width);
+            team.meet();
         }
-        if (C::has_c) team.meet();
         const Index span = chunk_steps(end - begin), places = chunk_places(steps, end - begin);
         Scratch scratch{static_cast<char*>(memory)};
         const T** x = scratch.take<const T*>(places);
@@ -145,7 +158,7 @@ struct LayerOf {
                                T* const* gates, Index count, Index stride) {
         for (Index p = mine.begin; p < mine.end; ++p) {
             const T* bias = f.packed.bias + p * panels.layout.row();
-            if (f.packed.W && f.kind.H <= kFewUnits)
+            if (f.packed.W && few_units(f.kind))
                 crosswise_product(count, x, f.kind.I, f.packed.W, panels.vectors(p), f.kind.H, gates, p * stride, bias);
             else
                 add_product(panels, false, f.packed.W, f.packed.loose_W, f.kind.I, p, count, x, gates, p * stride, bias);
@@ -180,7 +193,7 @@ struct LayerOf {
         for (Index p = mine.begin; p < mine.end; ++p) {
             const T* table = f.packed.table + p * f.packed.table_rows * row;
             for (Index i = 0; i < count; ++i)
-                for (int v = 0; v < Layout::slots; ++v)
+                for (int v = 0; v < panels.layout.slots; ++v)
                     store(gates[i] + p * stride + v * L, load(table + ids[i] * row + v * L));
         }
     }
@@ -188,6 +201,10 @@ struct LayerOf {
     // u = U h, and the cell, at step t of n rows
     static void step(const Forward<T>& f, const Steps& steps, const Panels<T>& panels, Range mine, Index t, Index begin,
                      Index n, const T* const* h, T* const* gates, Index stride) {
+        if (f.packed.U && few_units(f.kind)) {
+            if (mine.begin < mine.end) Crosswise<T, C>::step(f, steps, panels, t, begin, n, h, gates);
+            return;
+        }
         const Index slot = panels.first_slot(true) * L;
         for (Index p = mine.begin; p < mine.end; ++p) {
             add_product(panels, true, f.packed.U, f.packed.loose_U, f.kind.H, p, n, h, gates, p * stride + slot,
@@ -198,7 +215,7 @@ struct LayerOf {
                 T* memory = f.memory ? f.memory + (p * steps.offset[steps.T] + steps.offset[t] + begin + j) * 2 * L
                                      : nullptr;
                 for (int v = 0; v < (C::many_blocks ? panels.vectors(p) : 1); ++v) {
-                    const Index block = C::many_blocks ? p * Layout::slots + v : p;
+                    const Index block = C::many_blocks ? p * Layout::kBlocks + v : p;
                     const int valid = int(panels.valid(block));
                     Vector<T> h_prev{};
                     if (C::reads_h) h_prev = load_first(h[j] + block * L, valid);
@@ -217,8 +234,8 @@ struct LayerOf {
             const T* h = length == 0 ? given_or_zeros(f, f.h_first, row) : f.y.at(f.kind.reverse ? 0 : length - 1, j);
             const T* c = C::has_c ? f.c + j * width : nullptr;
             if (ends_zeroed(f.kind, steps, j)) h = c = f.zeros;
-            std::memcpy(f.h_last + row * H, h, sizeof(T) * H);
-            if (C::has_c) std::memcpy(f.c_last + row * H, c, sizeof(T) * H);
+            copy(h, f.h_last + row * H, H);
+            if (C::has_c) copy(c, f.c_last + row * H, H);
         }
     }
 
@@ -231,10 +248,14 @@ struct LayerOf {
         const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
         const Index stride = steps.offset[steps.T] * row;
         const Range mine{team.begin(panels.layout.blocks), team.end(panels.layout.blocks)};
-        for (Index j = begin; j < end && team.member == 0; ++j) {
-            const bool none = ends_zeroed(kind, steps, j);
-            start(b.d_h + j * width, none || !b.d_h_last ? nullptr : b.d_h_last + steps.row[j] * H, H, width);
-            if (C::has_c) start(b.d_c + j * width, none || !b.d_c_last ? nullptr : b.d_c_last + steps.row[j] * H, H, width);
+        if (team.member == 0) {
+            start(b.d_h, b.d_h_last, steps, begin, end, H, width);
+            if (C::has_c) start(b.d_c, b.d_c_last, steps, begin, end, H, width);
+            for (Index j = begin; j < end && kind.reverse && steps.reset; ++j) {
+                if (!ends_zeroed(kind, steps, j)) continue;
+                std::memset(b.d_h + j * width, 0, sizeof(T) * width);
+                if (C::has_c) std::memset(b.d_c + j * width, 0, sizeof(T) * width);
+            }
         }
         team.meet();
         Scratch scratch{static_cast<char*>(memory)};
@@ -259,7 +280,7 @@ struct LayerOf {
                 for (Index j = 0; j < n; ++j) d_gates[count + j] = b.d_gates + (steps.offset[t] + begin + j) * row;
                 pointwise(b, steps, panels, mine, t, begin, n);
                 team.meet();
-                if (s + 1 < steps.T || b.d_h_first) back_h.add(h_panels, n, d_gates + count, d_h);
+                if (s + 1 < steps.T || b.d_h_first) back_h.add(h_panels, n, d_gates + count, d_h, false);
                 team.meet();
                 for (Index j = begin; j < begin + n && steps.reset; ++j) {
                     if (!starts_document(kind, steps, t, j)) continue;
@@ -270,32 +291,29 @@ struct LayerOf {
                 count += n;
             }
             if (!b.d_x.data || x_begin >= x_end) continue;
+            const auto each = [&](auto of) {  // of(i, row): the rows of the chunk where d_x is wanted
+                Index i = 0;
+                for (Index s = s0; s < s1; ++s) {
+                    const Index t = kind.reverse ? s : steps.T - 1 - s;
+                    for (Index j = begin, n = alive(steps, t, begin, end); j < begin + n; ++j) of(i++, b.d_x.at(t, j));
+                }
+            };
             const Index I_width = Columns<T>{kind.I}.width();
-            std::memset(d_x_rows, 0, sizeof(T) * count * I_width);
-            for (Index i = 0; i < count; ++i) d_x[i] = d_x_rows + i * I_width;
-            back_x.add(x_panels, count, d_gates, d_x);
-            Index i = 0;
-            for (Index s = s0; s < s1; ++s) {
-                const Index t = kind.reverse ? s : steps.T - 1 - s;
-                for (Index j = begin, n = alive(steps, t, begin, end); j < begin + n; ++j, ++i)
-                    hand_over(d_x[i] + x_begin, b.d_x.at(t, j) + x_begin, x_end - x_begin, b.add_d_x);
-            }
+            const bool in_place = !b.add_d_x && kind.I == I_width;
+            each([&](Index i, T* wanted) { d_x[i] = in_place ? wanted : d_x_rows + i * I_width; });
+            back_x.add(x_panels, count, d_gates, d_x, true);
+            if (in_place) continue;
+            each([&](Index i, T* wanted) { hand_over(d_x[i] + x_begin, wanted + x_begin, x_end - x_begin, b.add_d_x); });
         }
         team.meet();
         for (Index j = begin; j < end && team.member == 0; ++j) {
-            if (b.d_h_first) std::memcpy(b.d_h_first + steps.row[j] * H, b.d_h + j * width, sizeof(T) * H);
-            if (C::has_c && b.d_c_first)
-                std::memcpy(b.d_c_first + steps.row[j] * H, b.d_c + j * width, sizeof(T) * H);
+            if (b.d_h_first) copy(b.d_h + j * width, b.d_h_first + steps.row[j] * H, H);
+            if (C::has_c && b.d_c_first) copy(b.d_c + j * width, b.d_c_first + steps.row[j] * H, H);
         }
     }
 
-    static void start(T* state, const T* given, Index H, Index width) {
-        std::memset(state, 0, sizeof(T) * width);
-        if (given) std::memcpy(state, given, sizeof(T) * H);
-    }
-
     static void hand_over(const T* from, T* to, Index count, bool add) {
-        if (!add) return void(std::memcpy(to, from, sizeof(T) * count));
+        if (!add) return copy(from, to, count);
         for (Index i = 0; i < count; ++i) to[i] += from[i];
     }
 
@@ -303,13 +321,18 @@ struct LayerOf {
     static void pointwise(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, Range mine, Index t,
                           Index begin, Index n) {
         const Forward<T>& f = b.forward;
+        if (few_units(f.kind)) {
+            const auto before = [&](Index j) { return h_before(f, steps, t, j); };
+            if (mine.begin < mine.end) Crosswise<T, C>::back(b, steps, panels, t, begin, n, before);
+            return;
+        }
         const Index row = panels.layout.row(), width = panels.layout.width(), total = steps.offset[steps.T];
         for (Index block = mine.begin; block < mine.end; ++block) {
-            const Index p = C::many_blocks ? block / Layout::slots : block;
+            const Index p = C::many_blocks ? block / Layout::kBlocks : block;
             const int valid = int(panels.valid(block));
             for (Index j = begin; j < begin + n; ++j) {
                 const Index place = p * total + steps.offset[t] + j;
-                const Index at = place * row + (C::many_blocks ? block % Layout::slots : 0) * L;
+                const Index at = place * row + (C::many_blocks ? block % Layout::kBlocks : 0) * L;
                 T* d_h = b.d_h + j * width + block * L;
                 T* d_c = C::has_c ? b.d_c + j * width + block * L : nullptr;
                 Derivative<T> d;
@@ -327,7 +350,7 @@ struct LayerOf {
         }
     }
 
-    // d += d_gates times weights (G * H, columns): the way back through U to h, or through W to x
+    // d += d_gates times weights (G * H, columns), or = if `fresh`: the way back through U to h, or through W to x
     struct Products {
         Columns<T> columns;
         Run* runs;
@@ -353,8 +376,12 @@ struct LayerOf {
         Range share(const Team& team) const { return {team.begin(columns.panels()), team.end(columns.panels())}; }
         Range all() const { return {0, columns.panels()}; }
 
-        void add(Range mine, Index count, const T* const* d_gates, T* const* d) const {
-            if (loose) return loose_rows_product(count, d_gates, runs, num_runs, loose, columns.columns, d);
+        void add(Range mine, Index count, const T* const* d_gates, T* const* d, bool fresh) const {
+            if (loose) {
+                for (Index i = 0; i < count && fresh; ++i) std::memset(d[i], 0, sizeof(T) * columns.width());
+                return loose_rows_product(count, d_gates, runs, num_runs, loose, columns.columns, d);
+            }
+            alignas(64) static constexpr T zeros[kMaxVectors * L]{};
             for (Index i = 0; i < num_runs;) {
                 Index depth = 0, next = i;
                 while (next < num_runs && (next == i || depth + runs[next].length <= kDepth + kDepth / 4))
@@ -363,7 +390,7 @@ struct LayerOf {
                     const int vectors = columns.vectors(q);
                     const Index first = columns.first(q);
                     rows_product(count, d_gates, runs + i, next - i, packed + first * rows, vectors * L, vectors, d, first,
-                                 static_cast<const T*>(nullptr));
+                                 fresh && i == 0 ? zeros : nullptr);
                 }
                 i = next;
             }
@@ -401,9 +428,9 @@ struct LayerOf {
                         add_up(d_gates(s), row, depth, bias + s.row(kind, L), int(s.valid));
                     });
                 if (!gradient) continue;
-                pack(f, steps, columns, state, k, depth, t, packed);
+                const T* rows = as_packed(f, steps, columns, state, k, depth, t, packed);
                 const auto add = [&](const Segment& s, Index q) {
-                    outer(columns, q, d_gates(s), row, depth, packed + columns.first(q) * depth, s.valid,
+                    outer(columns, q, d_gates(s), row, depth, rows + columns.first(q) * depth, s.valid,
                           gradient + s.row(kind, L) * columns.columns, k == 0 && !b.add_weights);
                 };
                 if (depth <= kShallow) {  // what counts is to write the gradient as it lies
@@ -451,20 +478,30 @@ struct LayerOf {
             }
     }
 
-    // x, or the h before the step, of `depth` places from k on -> [panel of columns][place][vectors * lanes]
-    static void pack(const Forward<T>& f, const Steps& steps, const Columns<T>& columns, bool state, Index k, Index depth,
-                     Index& t, T* packed) {
+    // x, or the h before the step, of `depth` places from k on, as [panel of columns][place][vectors * lanes]: packed, or
+    // where they are if they lie so already.
+    static const T* as_packed(const Forward<T>& f, const Steps& steps, const Columns<T>& columns, bool state, Index k,
+                              Index depth, Index& t, T* packed) {
+        const T* first = nullptr;
+        bool lie_so = columns.panels() == 1 && columns.columns == columns.width();
         for (Index i = 0; i < depth; ++i) {
             while (k + i >= steps.offset[t + 1]) ++t;
             const Index j = k + i - steps.offset[t];
             const T* row = state ? h_before(f, steps, t, j) : f.x.at(t, j);
+            if (i == 0) first = row;
+            if (lie_so && row == first + i * columns.columns) continue;
+            if (lie_so) copy(first, packed, i * columns.columns);  // up to here they did
+            lie_so = false;
             for (Index q = 0; q < columns.panels(); ++q) {
                 const Index width = columns.vectors(q) * L, valid = columns.valid(q);
                 T* out = packed + columns.first(q) * depth + i * width;
                 const T* from = row + columns.first(q);
-                for (Index n = 0; n < width; n += L) store(out + n, load_first(from + n, int(valid - n)));
+                Index n = 0;
+                for (; n + L <= valid; n += L) store(out + n, load(from + n));
+                if (n < width) store(out + n, load_first(from + n, int(valid - n)));
             }
         }
+        return lie_so ? first : packed;
     }
 
     // gradient (rows, columns), panel q += the products of d (depth, rows) and packed (depth, vectors * lanes)

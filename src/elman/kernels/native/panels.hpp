@@ -31,15 +31,16 @@ struct Panels {
         layout.lanes = L;
         layout.blocks = (k.H + L - 1) / L;
         layout.panels = (layout.blocks + blocks_per_panel() - 1) / blocks_per_panel();
+        layout.slots = k.cell == Cell::elman ? vectors(0) : kMaxVectors;
     }
 
-    Index blocks_per_panel() const { return kind.cell == Cell::elman ? Layout::slots : 1; }
+    Index blocks_per_panel() const { return kind.cell == Cell::elman ? Layout::kBlocks : 1; }
 
     // How many registers panel p has in W or U.
     int vectors(Index p) const {
         if (kind.cell != Cell::elman) return int(kind.gates());
-        const Index left = layout.blocks - p * Layout::slots;
-        return int(left < Layout::slots ? left : Layout::slots);
+        const Index left = layout.blocks - p * Layout::kBlocks;
+        return int(left < Layout::kBlocks ? left : Layout::kBlocks);
     }
 
     int first_slot(bool state) const { return kind.cell == Cell::gru && state ? 1 : 0; }
@@ -53,7 +54,7 @@ struct Panels {
         Segment s;
         s.panel = p;
         s.slot = first_slot(state) + v;
-        s.block = kind.cell == Cell::elman ? p * Layout::slots + v : p;
+        s.block = kind.cell == Cell::elman ? p * Layout::kBlocks + v : p;
         s.gate = kind.cell == Cell::elman ? 0 : kind.cell == Cell::lstm ? v : state ? v : (v + 2) % 3;
         s.valid = valid(s.block);
         return s;

@@ -16,8 +16,6 @@ struct Run {
     Index offset, length, first;
 };
 
-constexpr Index kFewUnits = 2;  // of a register, that are no reason to fill it with units
-
 // How many rows a tile of N vectors may have: accumulators, one row of b and a broadcast have to fit the registers.
 constexpr int most_rows(int vectors) {
     int rows = (kRegisters - vectors - 1) / vectors;
@@ -134,43 +132,6 @@ void rows_product(Index rows, const T* const* a, const Run* runs, Index num_runs
     evenly(rows, most_rows(vectors), [&](Index r, Index size) {
         Tiles<T>::rows[size - 1][vectors - 1](a + r, runs, num_runs, b, stride, c + r, c_at, first);
     });
-}
-
-// rows_product where so few lanes of b's registers are units (`valid` of them) that registers are better filled with rows:
-// a lane is a row, and a number of b is broadcast. One run of `columns`; lanes past the units become zeros.
-template <class T>
-void crosswise_product(Index rows, const T* const* a, Index columns, const T* b, int vectors, Index valid, T* const* c,
-                       Index c_at, const T* first) {
-    constexpr int L = kLanes<T>;
-    const Index units = vectors * valid;
-    const auto place = [&](Index unit) { return unit / valid * L + unit % valid; };
-    for (Index r = 0; r < rows; r += L) {
-        const int count = int(rows - r < L ? rows - r : L);
-        Vector<T> sum[kMaxVectors * kFewUnits];
-        for (Index u = 0; u < units; ++u) sum[u] = broadcast(first[place(u)]);
-        for (Index k = 0; k < columns; k += L) {
-            const int depth = int(columns - k < L ? columns - k : L);
-            Vector<T> square[L];
-#pragma GCC unroll 16
-            for (int l = 0; l < L; ++l) {
-                square[l] = l < count ? load_first(a[r + l] + k, depth) : Vector<T>{};
-                if (r + 3 * L <= rows) __builtin_prefetch(a[r + 2 * L + l] + k, 0, 2);  // memory is what takes the time
-            }
-            transpose_square<T>(square);
-            for (Index u = 0; u < units; ++u) {
-                const T* w = b + k * vectors * L + place(u);
-                Vector<T> s = sum[u];
-                for (int l = 0; l < depth; ++l) s = fma(square[transposed_place<T>(l)], broadcast(w[l * vectors * L]), s);
-                sum[u] = s;
-            }
-        }
-        for (int i = 0; i < count; ++i)
-            for (int v = 0; v < vectors; ++v) {
-                T lanes[kFewUnits];
-                for (Index l = 0; l < valid; ++l) lanes[l] = sum[v * valid + l][i];
-                store(c[r + i] + c_at + v * L, load_first(lanes, int(valid)));
-            }
-    }
 }
 
 // Products with weights that lie as the caller has them, for a handful of rows a: for so few, packing costs more than it

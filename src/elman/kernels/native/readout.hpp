@@ -52,9 +52,8 @@ struct ReadoutOf {
                 r.losses[first + i] = softmax(panels, logits[i], stride, r.targets[first + i], r.backward);
             if (!r.d_x) continue;
             const Index width = Columns<T>{r.kind.I}.width();
-            std::memset(d_x_rows, 0, sizeof(T) * count * width);
             for (Index i = 0; i < count; ++i) d_x[i] = d_x_rows + i * width;
-            back.add(back.all(), count, logits, d_x);
+            back.add(back.all(), count, logits, d_x, true);
             for (Index i = 0; i < count; ++i)
                 std::memcpy(r.d_x + (first + i) * r.kind.I, d_x[i], sizeof(T) * r.kind.I);
         }
@@ -64,7 +63,7 @@ struct ReadoutOf {
     static double softmax(const Panels<T>& panels, T* logits, Index stride, std::int64_t target, bool backward) {
         const Index blocks = panels.layout.blocks;
         const auto at = [&](Index block) {
-            return logits + block / Layout::slots * stride + block % Layout::slots * L;
+            return logits + block / Layout::kBlocks * stride + block % Layout::kBlocks * L;
         };
         if (target < 0) {
             for (Index block = 0; block < blocks; ++block) store(at(block), Vector<T>{});

@@ -47,11 +47,11 @@ struct Vectors {
 };
 
 // The layout of packed weights and of the tape. Hidden units are cut into blocks of `lanes`, as many as a vector
-// register holds; a panel has `vectors` registers a row: the gates of one block, or up to four blocks where there is
+// register holds; a panel has `vectors` registers a row: the gates of one block, or up to kBlocks blocks where there is
 // one gate. `slots` is the width that a panel has on the tape, in registers.
 struct Layout {
-    Index lanes, blocks, panels;
-    static constexpr Index slots = 4;
+    static constexpr Index kBlocks = 4;
+    Index lanes, blocks, panels, slots;
     Index row() const { return slots * lanes; }
     Index width() const { return blocks * lanes; }  // H rounded up
 };
