@@ -1,6 +1,7 @@
 """The kernels answer the Problems of tests/cells, under the same names; and what it is to be near an answer.
 
 kernels_answer     outputs, final state and every gradient by elman.kernels
+native_answer      the same by the compiled module, of weights that are packed or read where they lie
 shared_problem     a Problem that is large enough to be shared out among threads: a small one never is
 assert_near        every array of an answer is that of cells/ in float64, relative to its largest entry
 """
@@ -13,6 +14,7 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ import numpy as np
 import pytest
 
 from elman import kernels
-from elman.cells import Elman, LayerParameters, unroll
+from elman.cells import CELLS, Elman, LayerParameters, unroll
 from elman.cells.activations import Array
 
 from ..cells.problems import Answer, Problem, elman_answer, map_state, named_gradients, named_states
@@ -61,6 +63,29 @@ def kernels_answer(problem: Problem, *, threads: int = 1) -> Answer:
 def kernels_gradients(problem: Problem, tape: kernels.Tape, *, threads: int = 1, keep: bool = True) -> Answer:
     """Return every gradient of a problem from its tape."""
     return named_gradients(kernels.backward(tape, problem.d_outputs, problem.d_state, threads=threads, keep=keep))
+
+
+def native_answer(problem: Problem, *, loose: bool, threads: int = 1) -> Answer:
+    """Return the answer of the compiled module's own weights, packed or read where they lie."""
+    p = problem
+    fours = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
+    cell, activation = (p.name, "tanh") if p.name in CELLS else ("elman", p.name)
+    made = kernels.pack(p.x.dtype, cell, activation, len(p.params[0]), fours, table=False, threads=threads, loose=loose)
+
+    def flat(state):
+        return [states for layer in state for states in layer]
+
+    empty = partial(np.full_like, fill_value=np.nan)
+    outputs, final, d_first = np.zeros_like(p.d_outputs), map_state(empty, p.state), map_state(empty, p.state)
+    d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in four) for four in fours]
+    lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
+    reset = None if p.reset is None else np.array(p.reset)
+    tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, threads)
+    tape.run_back(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, threads)
+    layers = [LayerParameters(*four) for four in gradients]
+    D = len(p.params[0])
+    nested = [layers[i : i + D] for i in range(0, len(layers), D)]
+    return {"outputs": outputs, **named_states(final), **named_gradients(unroll.Gradients(nested, d_x, d_first))}
 
 
 def expected_answer(problem: Problem) -> Answer:

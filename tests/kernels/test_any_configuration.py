@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from elman import kernels
-from elman.cells import CELLS, LayerParameters, unroll
 
-from ..cells.problems import CELL_NAMES, Answer, Problem, assert_same, map_state, named_gradients, named_states
+from ..cells.problems import CELL_NAMES, Problem, assert_same
 from .answers import (
     DTYPES,
     any_problem,
@@ -26,6 +24,7 @@ from .answers import (
     expected_answer,
     is_far_from_kinks,
     kernels_answer,
+    native_answer,
     needs_kernels,
 )
 
@@ -98,29 +97,6 @@ def test_the_answer_is_that_of_cells(problem, dtype, x_memory, d_memory, threads
     with using(instruction_set):
         given = kernels_answer(problem, threads=threads)
     assert_near(given, expected, steps=problem.x.shape[0] * problem.x.shape[1])
-
-
-def native_answer(problem: Problem, *, loose: bool) -> Answer:
-    """The answer of the compiled module's own weights, packed or read where they lie."""
-    p = problem
-    fours = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
-    cell, activation = (p.name, "tanh") if p.name in CELLS else ("elman", p.name)
-    made = kernels.pack(p.x.dtype, cell, activation, len(p.params[0]), fours, table=False, threads=1, loose=loose)
-
-    def flat(state):
-        return [states for layer in state for states in layer]
-
-    empty = partial(np.full_like, fill_value=np.nan)
-    outputs, final, d_first = np.zeros_like(p.d_outputs), map_state(empty, p.state), map_state(empty, p.state)
-    d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in four) for four in fours]
-    lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
-    reset = None if p.reset is None else np.array(p.reset)
-    tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, 1)
-    tape.run_back(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, 1)
-    layers = [LayerParameters(*four) for four in gradients]
-    D = len(p.params[0])
-    nested = [layers[i : i + D] for i in range(0, len(layers), D)]
-    return {"outputs": outputs, **named_states(final), **named_gradients(unroll.Gradients(nested, d_x, d_first))}
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)

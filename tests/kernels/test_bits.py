@@ -15,6 +15,7 @@ from .answers import (
     kernels_answer,
     kernels_gradients,
     lonely_problem,
+    native_answer,
     needs_kernels,
     shared_problem,
 )
@@ -40,6 +41,13 @@ def test_threads_that_share_the_units_of_every_step_change_no_bit(instruction_se
     alone = kernels_answer(problem)
     for threads in (2, 5):
         assert_same(kernels_answer(problem, threads=threads), alone)
+
+
+def test_they_do_so_in_a_single_step_by_weights_that_are_read_where_they_lie(instruction_set, name, dtype) -> None:
+    problem = lonely_problem(name).steps(0, 1).astype(dtype)
+    alone = native_answer(problem, loose=False)
+    for threads in (1, 2):
+        assert_same(native_answer(problem, loose=True, threads=threads), alone)
 
 
 @pytest.mark.parametrize("wide", ["tanh", "lstm"])

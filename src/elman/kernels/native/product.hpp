@@ -161,10 +161,7 @@ void loose_tile(const T* const* a, const T* weights, Index columns, Index valid,
     for (; k + L <= columns && valid == L; k += L) {
         Vector<T> square[L];
 #pragma GCC unroll 16
-        for (int l = 0; l < L; ++l) {
-            square[l] = load(weights + l * columns + k);
-            __builtin_prefetch(weights + (L + l) * columns + k, 0, 2);  // of a register to come: rows begin new pages
-        }
+        for (int l = 0; l < L; ++l) square[l] = load(weights + l * columns + k);
         transpose_square<T>(square);
 #pragma GCC unroll 16
         for (int l = 0; l < L; ++l)

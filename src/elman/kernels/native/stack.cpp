@@ -10,6 +10,7 @@ namespace elman {
 namespace {
 
 constexpr double kFlopsWorthAThread = 2e6;  // about twenty microseconds of it
+constexpr Index kPlacesWorthReading = 4;    // whose products take as long as reading the weights
 constexpr double kWorthMeeting = 1e5;       // numbers of U a step: some microseconds
 constexpr double kTooManyToKeep = 1e6;      // numbers of U: 4 MB
 
@@ -26,7 +27,7 @@ double flops(const std::vector<Kind>& kinds, Index places) {
 // Whether threads had better share the units of every step than the rows: where there are fewer rows than threads, and
 // where few rows would have every thread read weights that do not stay in its cache. A step has to be worth a meeting.
 bool together(const std::vector<Kind>& kinds, Index threads, const Steps& steps) {
-    if (threads < 2 || steps.T < 2) return false;
+    if (threads < 2) return false;
     double most = 0;
     for (const Kind& kind : kinds) most = std::max(most, double(kind.gates() * kind.H * kind.H));
     return steps.B < threads ? most * double(steps.B) > kWorthMeeting : steps.B < 8 * threads && most > kTooManyToKeep;
@@ -256,8 +257,8 @@ void forward(const Weights<T>& weights, Tape<T>& tape, bool keep, const Sequence
     const Vectors<const std::int64_t> input_ids = batch.vectors(ids);
     const Index scratch = lay_out(weights, tape, keep, inputs, input_ids, batch.vectors(y));
     give_states(tape, first, last);
-    threads = worth(threads, flops(weights.kinds(), batch.places()));
-    if (together(weights.kinds(), threads, steps) && !weights.packed(0).loose_U) {
+    threads = worth(threads, flops(weights.kinds(), std::max(batch.places(), kPlacesWorthReading)));
+    if (together(weights.kinds(), threads, steps)) {
         Memory scratches(std::size_t(scratch * threads));
         in_team(threads, [&](const Team& team) {
             for (const Forward<T>& f : tape.layers)
