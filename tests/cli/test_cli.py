@@ -65,6 +65,7 @@ def test_resume_of_a_finished_run_is_done_and_tells_the_same(command: Command, t
     shutil.rmtree(tmp_path / "run" / "model")
     done = command("resume", tmp_path / "run", "--json")
     assert done.code == 0
+    assert "nothing of it is left to do" in done.err
     assert set(only_json(done.out)) == TRAIN_KEYS
     weights, cards = (
         [(run / "model" / name).read_bytes() for run in (trained, tmp_path / "run")]

@@ -446,7 +446,8 @@ def test_going_on_exports_the_best_step_again_where_it_can(run: RunFolder, lost:
     _, _, recorder = fitted(run, task, steps=4, validate_every_steps=1)
     assert (run / "model" / "weights.txt").read_text() == exported
     assert len(recorder.of("step")) == 0, "it was finished"
-    told = [message for (message,) in recorder.of("say")]
+    ended, *told = [message for (message,) in recorder.of("say")]
+    assert ended == "training had ended at step 4: nothing of it is left to do"
     if lost == "intact":
         assert told == []
     else:

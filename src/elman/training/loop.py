@@ -49,6 +49,8 @@ def fit(task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, di
     checkpoint = run.newest_checkpoint(display.say)
     if checkpoint is not None:
         session.restore(*checkpoint)
+        if session.counters.finished:
+            display.say(f"training had ended at step {session.counters.step:,}: nothing of it is left to do")
         _export_best(session, display)
     else:
         run.truncate("metrics.jsonl", 0)
