@@ -1,7 +1,8 @@
 // The pointwise steps of the cells on one block of units: cells/elman.py, gru.py and lstm.py, line by line.
 //
-// A tape row holds four registers a panel (panels.hpp). `step` finds the summed products there and leaves what `back`
-// needs; `back` finds that, and leaves the derivatives by the products in a row of the same shape.
+// A tape row holds the registers of a panel (panels.hpp). `step` finds the summed products there and leaves what `back`
+// needs; `back` finds that, and leaves the derivatives by the products in a row of the same shape. `back` of elman needs
+// no more than the outputs, so no tape is kept for it.
 #pragma once
 
 #include "functions.hpp"
@@ -15,25 +16,26 @@ struct Derivative {
     Vector<T> d_c;      // of an lstm, in and out
 };
 
+// Which state of a step its cell reads besides: that before it, on both ways; or that after it, backwards.
+enum class StateRead { none, before, after };
+
 template <class T, template <class> class F>
 struct ElmanCell {
-    static constexpr bool many_blocks = true, reads_h = false, has_c = false;
+    static constexpr bool many_blocks = true, has_c = false;
+    static constexpr StateRead state = StateRead::after;
 
-    static ELMAN_INLINE Vector<T> step(T* slot, Vector<T>, T*, T*) {
-        Vector<T> h = F<T>::value(load(slot));
-        store(slot, h);
-        return h;
-    }
+    static ELMAN_INLINE Vector<T> step(T* slot, Vector<T>, T*, T*) { return F<T>::value(load(slot)); }
 
-    static ELMAN_INLINE void back(const T* slot, const T*, Vector<T>, T* d_slot, Derivative<T>& d) {
-        store(d_slot, d.d_h * F<T>::derivative(load(slot)));
+    static ELMAN_INLINE void back(const T*, const T*, Vector<T> y, T* d_slot, Derivative<T>& d) {
+        store(d_slot, d.d_h * F<T>::derivative(y));
         d.d_h = Vector<T>{};
     }
 };
 
 template <class T>
 struct GruCell {
-    static constexpr bool many_blocks = false, reads_h = true, has_c = false;
+    static constexpr bool many_blocks = false, has_c = false;
+    static constexpr StateRead state = StateRead::before;
     static constexpr int L = kLanes<T>;
 
     static ELMAN_INLINE Vector<T> step(T* slots, Vector<T> h, T*, T*) {
@@ -62,7 +64,8 @@ struct GruCell {
 
 template <class T>
 struct LstmCell {
-    static constexpr bool many_blocks = false, reads_h = false, has_c = true;
+    static constexpr bool many_blocks = false, has_c = true;
+    static constexpr StateRead state = StateRead::none;
     static constexpr int L = kLanes<T>;
 
     // c is updated in place; memory, where there is a tape, keeps c before the step and tanh of c after it.

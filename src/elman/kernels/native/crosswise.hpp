@@ -130,33 +130,34 @@ struct Crosswise {
         }
     }
 
-    // the derivatives by the products a and u at step t of n rows; d_h keeps the path around U. before(j) is a row's h.
-    template <class Before>
+    // the derivatives by the products a and u at step t of n rows; d_h keeps the path around U. state_of(j) is the state
+    // that C::back reads of a row.
+    template <class StateOf>
     static void back(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, Index t, Index begin, Index n,
-                     Before before) {
+                     StateOf state_of) {
         const Forward<T>& f = b.forward;
         const Index H = f.kind.H, width = panels.layout.width(), row = panels.layout.row();
         for (Index j = 0; j < n; j += L) {
             const Index count = n - j < L ? n - j : L, place = steps.offset[t] + begin + j;
-            alignas(64) T h[kFewUnits][L]{}, slots[kFewUnits][kSlots * L]{}, memory[kFewUnits][2 * L]{};
+            alignas(64) T state[kFewUnits][L]{}, slots[kFewUnits][kSlots * L]{}, memory[kFewUnits][2 * L]{};
             alignas(64) T d_h[kFewUnits][L]{}, d_y[kFewUnits][L]{}, d_c[kFewUnits][L]{}, d_slots[kFewUnits][kSlots * L]{};
             for (Index i = 0; i < count; ++i) {
-                const T* h_before = C::reads_h ? before(begin + j + i) : nullptr;
+                const T* read = C::state == StateRead::none ? nullptr : state_of(begin + j + i);
                 const T* d_output = b.d_y.at(t, begin + j + i);
                 for (Index u = 0; u < H; ++u) {
-                    const Index state = (begin + j + i) * width + u;
-                    if (C::reads_h) h[u][i] = h_before[u];
-                    d_h[u][i] = b.d_h[state];
+                    const Index at = (begin + j + i) * width + u;
+                    if (read) state[u][i] = read[u];
+                    d_h[u][i] = b.d_h[at];
                     d_y[u][i] = d_output[u];
-                    if (C::has_c) d_c[u][i] = b.d_c[state];
-                    for (Index s = 0; s < kSlots; ++s) slots[u][s * L + i] = f.gates[(place + i) * row + s * L + u];
+                    if (C::has_c) d_c[u][i] = b.d_c[at];
+                    for (Index s = 0; s < kSlots && f.gates; ++s) slots[u][s * L + i] = f.gates[(place + i) * row + s * L + u];
                     for (Index m = 0; m < 2 && C::has_c; ++m)
                         memory[u][m * L + i] = f.memory[((place + i) * 2 + m) * L + u];
                 }
             }
             for (Index u = 0; u < H; ++u) {
                 Derivative<T> d{load(d_h[u]) + load(d_y[u]), load(d_c[u])};
-                C::back(slots[u], memory[u], load(h[u]), d_slots[u], d);
+                C::back(slots[u], memory[u], load(state[u]), d_slots[u], d);
                 store(d_h[u], d.d_h);
                 store(d_c[u], d.d_c);
             }
@@ -164,9 +165,9 @@ struct Crosswise {
                 for (Index s = 0; s < kSlots; ++s)
                     store(b.d_gates + (place + i) * row + s * L, two_first(d_slots[0][s * L + i], d_slots[1][s * L + i]));
                 for (Index u = 0; u < H; ++u) {
-                    const Index state = (begin + j + i) * width + u;
-                    b.d_h[state] = d_h[u][i];
-                    if (C::has_c) b.d_c[state] = d_c[u][i];
+                    const Index at = (begin + j + i) * width + u;
+                    b.d_h[at] = d_h[u][i];
+                    if (C::has_c) b.d_c[at] = d_c[u][i];
                 }
             }
         }

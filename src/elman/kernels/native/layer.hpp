@@ -87,8 +87,11 @@ template <class T, template <class> class CellOf>
 struct LayerOf {
     using C = CellOf<T>;
     static constexpr Index L = kLanes<T>;
+    static constexpr Index kBlocks = C::many_blocks ? Layout::kBlocks : 1;  // of units, in a panel that is full
 
-    // A range of panels, of blocks or of columns: a member's share.
+    static int blocks_of(const Panels<T>& panels, Index p) { return C::many_blocks ? panels.vectors(p) : 1; }
+
+    // A range of panels, or of columns: a member's share.
     struct Range {
         Index begin, end;
     };
@@ -214,11 +217,11 @@ struct LayerOf {
                 T* slots = gates[j] + p * stride;
                 T* memory = f.memory ? f.memory + (p * steps.offset[steps.T] + steps.offset[t] + begin + j) * 2 * L
                                      : nullptr;
-                for (int v = 0; v < (C::many_blocks ? panels.vectors(p) : 1); ++v) {
-                    const Index block = C::many_blocks ? p * Layout::kBlocks + v : p;
+                for (int v = 0; v < blocks_of(panels, p); ++v) {
+                    const Index block = p * kBlocks + v;
                     const int valid = int(panels.valid(block));
                     Vector<T> h_prev{};
-                    if (C::reads_h) h_prev = load_first(h[j] + block * L, valid);
+                    if (C::state == StateRead::before) h_prev = load_first(h[j] + block * L, valid);
                     T* c = C::has_c ? f.c + (begin + j) * panels.layout.width() + block * L : nullptr;
                     store_first(y + block * L, C::step(slots + v * L, h_prev, c, memory), valid);
                 }
@@ -247,7 +250,7 @@ struct LayerOf {
         const Panels<T> panels(kind);
         const Index width = panels.layout.width(), row = panels.layout.row(), H = kind.H;
         const Index stride = steps.offset[steps.T] * row;
-        const Range mine{team.begin(panels.layout.blocks), team.end(panels.layout.blocks)};
+        const Range mine{team.begin(panels.layout.panels), team.end(panels.layout.panels)};
         if (team.member == 0) {
             start(b.d_h, b.d_h_last, steps, begin, end, H, width);
             if (C::has_c) start(b.d_c, b.d_c_last, steps, begin, end, H, width);
@@ -284,7 +287,8 @@ struct LayerOf {
                 team.meet();
                 for (Index j = begin; j < begin + n && steps.reset; ++j) {
                     if (!starts_document(kind, steps, t, j)) continue;
-                    const Index first = mine.begin * L, bytes = sizeof(T) * (mine.end - mine.begin) * L;
+                    const Index first = smaller(mine.begin * kBlocks * L, width);
+                    const Index bytes = sizeof(T) * (smaller(mine.end * kBlocks * L, width) - first);
                     std::memset(b.d_h + j * width + first, 0, bytes);
                     if (C::has_c) std::memset(b.d_c + j * width + first, 0, bytes);
                 }
@@ -317,37 +321,47 @@ struct LayerOf {
         for (Index i = 0; i < count; ++i) to[i] += from[i];
     }
 
+    // The state that C::back reads at (t, j).
+    static const T* state_of(const Forward<T>& f, const Steps& steps, Index t, Index j) {
+        if (C::state == StateRead::after) return f.y.at(t, j);
+        return h_before(f, steps, t, j);
+    }
+
     // the derivatives by the products a and u at step t of n rows; d_h keeps the path around U
     static void pointwise(const Backward<T>& b, const Steps& steps, const Panels<T>& panels, Range mine, Index t,
                           Index begin, Index n) {
         const Forward<T>& f = b.forward;
         if (few_units(f.kind)) {
-            const auto before = [&](Index j) { return h_before(f, steps, t, j); };
-            if (mine.begin < mine.end) Crosswise<T, C>::back(b, steps, panels, t, begin, n, before);
+            const auto state = [&](Index j) { return state_of(f, steps, t, j); };
+            if (mine.begin < mine.end) Crosswise<T, C>::back(b, steps, panels, t, begin, n, state);
             return;
         }
         const Index row = panels.layout.row(), width = panels.layout.width(), total = steps.offset[steps.T];
-        for (Index block = mine.begin; block < mine.end; ++block) {
-            const Index p = C::many_blocks ? block / Layout::kBlocks : block;
-            const int valid = int(panels.valid(block));
+        for (Index p = mine.begin; p < mine.end; ++p)
             for (Index j = begin; j < begin + n; ++j) {
                 const Index place = p * total + steps.offset[t] + j;
-                const Index at = place * row + (C::many_blocks ? block % Layout::kBlocks : 0) * L;
-                T* d_h = b.d_h + j * width + block * L;
-                T* d_c = C::has_c ? b.d_c + j * width + block * L : nullptr;
-                Derivative<T> d;
-                d.d_h = load(d_h) + load_first(b.d_y.at(t, j) + block * L, valid);
-                if (C::has_c) d.d_c = load(d_c);
-                if (block + 1 < panels.layout.blocks)  // the same row of the next panel is far away in the tape
+                if (f.gates && p + 1 < panels.layout.panels)  // the same row of the next panel is far away in the tape
                     for (Index i = 0; i < row; i += kLine / Index(sizeof(T)))
-                        __builtin_prefetch(f.gates + at + total * row + i, 0, 2);
-                Vector<T> h{};
-                if (C::reads_h) h = load_first(h_before(f, steps, t, j) + block * L, valid);
-                C::back(f.gates + at, C::has_c ? f.memory + place * 2 * L : nullptr, h, b.d_gates + at, d);
-                store(d_h, d.d_h);
-                if (C::has_c) store(d_c, d.d_c);
+                        __builtin_prefetch(f.gates + (place + total) * row + i, 0, 2);
+                const T* d_y = b.d_y.at(t, j);
+                const T* state = C::state == StateRead::none ? nullptr : state_of(f, steps, t, j);
+                const T* gates = f.gates ? f.gates + place * row : nullptr;
+                const T* memory = C::has_c ? f.memory + place * 2 * L : nullptr;
+                for (int v = 0; v < blocks_of(panels, p); ++v) {
+                    const Index block = p * kBlocks + v;
+                    const int valid = int(panels.valid(block));
+                    T* d_h = b.d_h + j * width + block * L;
+                    T* d_c = C::has_c ? b.d_c + j * width + block * L : nullptr;
+                    Derivative<T> d;
+                    d.d_h = load(d_h) + load_first(d_y + block * L, valid);
+                    if (C::has_c) d.d_c = load(d_c);
+                    Vector<T> h{};
+                    if (state) h = load_first(state + block * L, valid);
+                    C::back(gates, memory, h, b.d_gates + place * row + v * L, d);
+                    store(d_h, d.d_h);
+                    if (C::has_c) store(d_c, d.d_c);
+                }
             }
-        }
     }
 
     // d += d_gates times weights (G * H, columns), or = if `fresh`: the way back through U to h, or through W to x

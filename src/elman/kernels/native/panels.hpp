@@ -2,7 +2,7 @@
 //
 // Hidden units are cut into blocks of one register. A panel is what one tile computes at a time:
 //
-//     elman   up to four blocks of units                          on the tape: h  h  h  h
+//     elman   up to four blocks of units                          on the tape: nothing
 //     lstm    the gates of one block: i f g o                                  i  f  g  o
 //     gru     W: n r z, U: r z n, so that both are neighbours in               n  r  z  u      (u: the product U_n h + c_n)
 //

@@ -24,6 +24,7 @@ struct Kind {
 
     Index gates() const { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
     Index states() const { return cell == Cell::lstm ? 2 : 1; }
+    bool keeps_gates() const { return cell != Cell::elman; }  // whose outputs are all that the way back needs
 };
 
 // The steps of a batch.
@@ -79,7 +80,7 @@ struct Forward {
     Vectors<T> y;                    // H numbers each
     const T *h_first, *c_first;      // (B, H) by the caller's row; null for zeros
     T *h_last, *c_last;              // (B, H) by the caller's row
-    T* gates;                        // tape: [panel][place][slots * lanes]; null to keep none
+    T* gates;                        // tape, unless there is none to keep: [panel][place][slots * lanes]
     T* memory;                       // tape of an lstm: [panel][place][2 * lanes]: c before the step, tanh of c after it
     T* c;                            // scratch (B, width) by j
     const T* zeros;                  // at least `width` of them
@@ -95,7 +96,7 @@ struct Backward {
     bool add_weights;            // other places have been here: the weights' gradients are added to
     const T *d_h_last, *d_c_last;
     T *d_h_first, *d_c_first;
-    T* d_gates;                  // [panel][place][slots * lanes]; forward.gates where those are of no more use
+    T* d_gates;                  // [panel][place][slots * lanes]; forward.gates where there are some, of no more use
     T *d_h, *d_c;                // scratch (B, width) by j
     T *d_W, *d_U, *d_b_ih, *d_b_hh, *d_table;  // as the caller has them; null where nobody asks
 };

@@ -193,7 +193,7 @@ Index lay_out(const Weights<T>& weights, Tape<T>& tape, bool keep, const Vectors
     for (std::size_t i = 0; i < weights.kinds().size(); ++i) {
         const Kind& kind = weights.kinds()[i];
         const Layout layout = k.layout(kind);
-        if (keep) own += Pieces::size<T>(places * layout.panels * layout.row());
+        if (keep && kind.keeps_gates()) own += Pieces::size<T>(places * layout.panels * layout.row());
         if (keep && kind.cell == Cell::lstm) own += Pieces::size<T>(places * layout.panels * 2 * layout.lanes);
         own += Pieces::size<T>(steps.B * layout.width());
         if (Index(i) / D + 1 < weights.layers()) own += Pieces::size<T>(places * kind.H);
@@ -221,7 +221,7 @@ Index lay_out(const Weights<T>& weights, Tape<T>& tape, bool keep, const Vectors
             f.ids = ids;
             f.y = outputs;
             f.y.data += at;
-            f.gates = keep ? pieces.template take<T>(places * layout.panels * layout.row()) : nullptr;
+            f.gates = keep && kind.keeps_gates() ? pieces.template take<T>(places * layout.panels * layout.row()) : nullptr;
             f.memory = keep && kind.cell == Cell::lstm
                            ? pieces.template take<T>(places * layout.panels * 2 * layout.lanes)
                            : nullptr;
@@ -321,7 +321,7 @@ void backward(Tape<T>& tape, bool keep, const std::vector<Parameters<T>>& parame
     for (Index i = 0; i < count; ++i) {
         const Kind& kind = kinds[std::size_t(i)];
         const Layout layout = k.layout(kind);
-        if (keep) own += Pieces::size<T>(places * layout.panels * layout.row());
+        if (keep || !kind.keeps_gates()) own += Pieces::size<T>(places * layout.panels * layout.row());
         own += 2 * Pieces::size<T>(steps.B * layout.width()) + Pieces::size<T>(k.packed_back_size(kind, kind.H)) +
                Pieces::size<T>(places * kind.H * D);
         if (wants_d_x(i)) own += Pieces::size<T>(k.packed_back_size(kind, kind.I));
@@ -354,7 +354,8 @@ void backward(Tape<T>& tape, bool keep, const std::vector<Parameters<T>>& parame
             if (!d_last.empty()) b.d_h_last = d_last[std::size_t(i)].h, b.d_c_last = d_last[std::size_t(i)].c;
             b.d_h_first = d_first[std::size_t(i)].h;
             b.d_c_first = d_first[std::size_t(i)].c;
-            b.d_gates = keep ? pieces.template take<T>(places * layout.panels * layout.row()) : b.forward.gates;
+            const bool apart = keep || !b.forward.gates;
+            b.d_gates = apart ? pieces.template take<T>(places * layout.panels * layout.row()) : b.forward.gates;
             b.d_h = pieces.template take<T>(steps.B * layout.width());
             b.d_c = pieces.template take<T>(steps.B * layout.width());
             const ParameterGradients<T>& g = gradients[std::size_t(i)];
