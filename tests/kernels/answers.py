@@ -39,7 +39,9 @@ LEAST = 0.1
 DTYPES = [np.float64, np.float32]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 
-WORTH_A_THREAD = 2e6  # operations, as in native/stack.cpp: a problem of fewer than so many a thread has fewer threads
+# Operations, as in native/stack.cpp: a problem of fewer than so many a thread has fewer threads. Backwards they count
+# twice, and forwards no less than four steps do, since the weights are to be read.
+WORTH_A_THREAD = 2e6
 
 
 def each_instruction_set() -> Iterator[str]:

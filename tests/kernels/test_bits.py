@@ -9,8 +9,10 @@ from elman import kernels
 
 from ..cells.problems import Answer, Problem, assert_same, named_states
 from .answers import (
+    WORTH_A_THREAD,
     any_problem,
     every_dtype,
+    floating_operations,
     is_by_row,
     kernels_answer,
     kernels_gradients,
@@ -43,11 +45,12 @@ def test_threads_that_share_the_units_of_every_step_change_no_bit(instruction_se
         assert_same(kernels_answer(problem, threads=threads), alone)
 
 
-def test_they_do_so_in_a_single_step_by_weights_that_are_read_where_they_lie(instruction_set, name, dtype) -> None:
-    problem = lonely_problem(name).steps(0, 1).astype(dtype)
-    alone = native_answer(problem, loose=False)
-    for threads in (1, 2):
-        assert_same(native_answer(problem, loose=True, threads=threads), alone)
+def test_they_do_so_in_a_step_or_a_few_by_weights_that_are_read_where_they_lie(instruction_set, name, dtype) -> None:
+    problems = [lonely_problem(name).steps(0, 1), lonely_problem(name).steps(0, 4), lonely_problem(name, 4).steps(0, 1)]
+    for problem in (p.astype(dtype) for p in problems):
+        alone = native_answer(problem, loose=False)
+        for threads in (1, 2):
+            assert_same(native_answer(problem, loose=True, threads=threads), alone)
 
 
 @pytest.mark.parametrize("wide", ["tanh", "lstm"])
@@ -76,6 +79,24 @@ def test_nor_does_it_where_registers_are_filled_with_rows(instruction_set, name,
     together = kernels_answer(problem, threads=2)
     for rows in ([0], [149], [3, 70, 4], list(range(20, 60))):
         assert_same(rows_of(kernels_answer(problem.rows(rows)), slice(None)), rows_of(together, rows))
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_nor_do_threads_there_that_share_the_rows(instruction_set, name, units, dtype) -> None:
+    """A wide layer beneath, so that there is work for two."""
+    lengths = [5, 0, 3, 5, 1, 4] * 7
+    reset = (np.random.default_rng(6).random((42, 5)) < 0.2).tolist()
+    problem = any_problem(name, [[150, units], [units, 3]], (42, 5, 70), lengths=lengths, reset=reset).astype(dtype)
+    assert floating_operations(problem) > 2 * WORTH_A_THREAD
+    assert_same(kernels_answer(problem, threads=2), kernels_answer(problem))
+
+
+@pytest.mark.parametrize("units", [1, 2])
+def test_nor_do_threads_there_that_share_the_units(instruction_set, name, units, dtype) -> None:
+    wide = 190 if name in ("gru", "lstm") else 330
+    problem = any_problem(name, [[wide, units], [units, wide]], (1, 9, 70)).astype(dtype)
+    assert floating_operations(problem) > 2 * WORTH_A_THREAD
+    assert_same(kernels_answer(problem, threads=2), kernels_answer(problem))
 
 
 def test_what_is_said_of_padding_changes_no_bit(instruction_set, name, dtype) -> None:

@@ -21,6 +21,8 @@ struct Segment {
     Index row(const Kind& kind, Index lanes) const { return gate * kind.H + block * lanes; }
 };
 
+static_assert(Layout::kBlocks <= kMaxVectors, "a panel has to fit a tile");
+
 template <class T>
 struct Panels {
     static constexpr Index L = kLanes<T>;
