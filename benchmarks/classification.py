@@ -24,8 +24,8 @@ from sklearn.svm import LinearSVC
 
 import elman
 from elman.config import parse_assignments
-from elman.data.labelled import ClassFolder, Columns, read_labelled
 from elman.data.readers import TextSource
+from elman.tasks.classifier.readers import ClassFolder, Columns, read_labelled
 
 READERS = {
     "names": lambda path: ClassFolder(path).labelled(),

@@ -29,12 +29,12 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from elman.checkpoint import RunFolder
 from elman.config import Values
 from elman.data.padded import IGNORED, PairBatch
-from elman.data.pair_corpus import PairCorpus
-from elman.data.pairs import MemoryPairs
 from elman.data.readers import TextSource
-from elman.experiment.recipe import Sources
-from elman.experiment.seq2seq import Seq2SeqRecipe
-from elman.tasks.seq2seq import Seq2SeqNetwork
+from elman.tasks.seq2seq.corpus import PairCorpus
+from elman.tasks.seq2seq.readers import MemoryPairs
+from elman.tasks.seq2seq.recipe import Seq2SeqRecipe
+from elman.tasks.seq2seq.training import Seq2SeqNetwork
+from elman.tasks.spec import Sources
 from elman.training.config import TrainingConfig
 from elman.training.loop import update
 from elman.training.schedules import learning_rate

@@ -20,7 +20,7 @@ from typing import Any
 import elman
 from elman.config import parse_assignments
 from elman.data.readers import TextSource
-from elman.data.series import Columns, Series, read_series
+from elman.tasks.forecaster.readers import Columns, Series, read_series
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from pypinyin.constants import PINYIN_DICT
 import elman
 from elman.config import parse_assignments
 from elman.data import named
-from elman.data.tagged import read_any
+from elman.tasks.tagger.readers import read_any
 
 
 def main() -> None:

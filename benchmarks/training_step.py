@@ -24,11 +24,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from elman.checkpoint import RunFolder
-from elman.data.corpus import Corpus
-from elman.data.preparation import prepare
 from elman.data.readers import MemoryText
-from elman.experiment_config import LanguageModelRun, resolve
-from elman.tasks.language_model import LanguageModelNetwork, LanguageModelTask
+from elman.experiment.config import LanguageModelRun, resolve
+from elman.tasks.language_model.corpus import Corpus
+from elman.tasks.language_model.preparation import prepare
+from elman.tasks.language_model.training import LanguageModelNetwork, LanguageModelTask
 from elman.training.loop import update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.labelled_corpus import LabelTextConfig
 from elman.data.spelled import TokenIds
 from elman.runtime import ClassifierPredictor
-from elman.runtime.classifier_config import ClassifierConfig
-from elman.tasks.classifier import ClassifierNetwork, LabelledBatch
+from elman.tasks.classifier.config import ClassifierConfig
+from elman.tasks.classifier.corpus import LabelTextConfig
+from elman.tasks.classifier.training import ClassifierNetwork, LabelledBatch
 from elman.text import UNKNOWN, Vocabulary
 
 VOCABULARY = Vocabulary((UNKNOWN, *"abcdef", "你", "好"))

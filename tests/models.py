@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from elman.checkpoint import Tensors
-from elman.data.corpus import TextConfig
 from elman.runtime import LanguageModelPredictor
-from elman.runtime.language_model import LanguageModelConfig
-from elman.tasks.language_model import LanguageModelNetwork
+from elman.tasks.language_model.corpus import TextConfig
+from elman.tasks.language_model.predictor import LanguageModelConfig
+from elman.tasks.language_model.training import LanguageModelNetwork
 from elman.text import UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from elman.data.padded import PairBatch, pad
-from elman.data.pair_corpus import IdLists, PairIds, SideConfig
 from elman.runtime import Seq2SeqPredictor
-from elman.runtime.seq2seq_config import Seq2SeqConfig, SidesConfig
-from elman.tasks.seq2seq import Batch, Seq2SeqNetwork
+from elman.tasks.seq2seq.config import Seq2SeqConfig, SidesConfig
+from elman.tasks.seq2seq.corpus import IdLists, PairIds, SideConfig
+from elman.tasks.seq2seq.training import Batch, Seq2SeqNetwork
 from elman.text import END, START, UNKNOWN, Vocabulary
 
 SOURCE = Vocabulary((UNKNOWN, START, END, *"abcde", "你", "好"))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.series import Series
 from elman.runtime import ForecasterPredictor
-from elman.runtime.forecaster_config import ForecasterConfig, Scales
-from elman.tasks.forecaster import ForecasterNetwork
+from elman.tasks.forecaster.config import ForecasterConfig, Scales
+from elman.tasks.forecaster.readers import Series
+from elman.tasks.forecaster.training import ForecasterNetwork
 
 ROWS = 60
 TARGETS, INPUTS = ("a", "b"), ("c",)

@@ -9,10 +9,10 @@ import torch
 
 from elman.data.padded import IGNORED, IdLists, pad_ids
 from elman.data.spelled import Spelling, TokenBatch
-from elman.data.tagged_corpus import TokenConfig
 from elman.runtime import TaggerPredictor
-from elman.runtime.tagger_config import TaggerConfig
-from elman.tasks.tagger import TaggedBatch, TaggerNetwork
+from elman.tasks.tagger.config import TaggerConfig
+from elman.tasks.tagger.corpus import TokenConfig
+from elman.tasks.tagger.training import TaggedBatch, TaggerNetwork
 from elman.text import UNKNOWN, Vocabulary
 
 WORDS = Vocabulary((UNKNOWN, "ann", "left", "the", "city", "北", "京"))

@@ -162,7 +162,7 @@ def test_a_file_is_scored_as_it_is_learned(tmp_path: Path) -> None:
 
 
 def test_what_was_best_when_training_was_stopped_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.estimators.learner import Learner
+    from elman.tasks.estimator import Learner
 
     kept = fitted_on_spaces().predictor
 

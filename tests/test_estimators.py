@@ -14,7 +14,7 @@ import pytest
 import elman
 from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
-from elman.estimators import learner
+from elman.tasks import estimator as learner
 from elman.training.progress import Silence
 
 LINES = ["the time traveller smiled", "the time machine stood there", "and then the lamp went out"] * 20

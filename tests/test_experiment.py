@@ -19,14 +19,15 @@ import torch
 
 from elman import experiment
 from elman.checkpoint import RunFolder, sealed
-from elman.data.corpus import Corpus
-from elman.data.pair_corpus import PairCorpus
-from elman.data.pairs import MemoryPairs
 from elman.data.readers import MemoryText
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
-from elman.experiment import language_model, resume, train
-from elman.experiment_config import resolve_seq2seq
+from elman.experiment import resume, train
+from elman.experiment.config import resolve_seq2seq
 from elman.runtime import load
+from elman.tasks.language_model import recipe as language_model
+from elman.tasks.language_model.corpus import Corpus
+from elman.tasks.seq2seq.corpus import PairCorpus
+from elman.tasks.seq2seq.readers import MemoryPairs
 from elman.training.progress import Silence
 
 from .cards import without_speed

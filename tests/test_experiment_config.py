@@ -8,7 +8,7 @@ import pytest
 
 from elman.config import to_toml
 from elman.errors import ConfigError
-from elman.experiment_config import BUDGETS, layered, resolve
+from elman.experiment.config import BUDGETS, layered, resolve
 
 
 def training(**values: Any) -> dict[str, Any]:

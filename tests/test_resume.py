@@ -140,11 +140,11 @@ class Cuts:
 
     def install(self) -> None:
         from elman.checkpoint import RunFolder, run_folder, sealed
-        from elman.tasks.classifier import ClassifierTask
-        from elman.tasks.forecaster import ForecasterTask
-        from elman.tasks.language_model import LanguageModelTask
-        from elman.tasks.seq2seq import Seq2SeqTask
-        from elman.tasks.tagger import TaggerTask
+        from elman.tasks.classifier.training import ClassifierTask
+        from elman.tasks.forecaster.training import ForecasterTask
+        from elman.tasks.language_model.training import LanguageModelTask
+        from elman.tasks.seq2seq.training import Seq2SeqTask
+        from elman.tasks.tagger.training import TaggerTask
         from elman.training import loop
         from elman.training.session import Session
 

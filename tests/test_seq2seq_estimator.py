@@ -15,9 +15,9 @@ import pytest
 
 import elman
 from elman.checkpoint import is_run_folder
-from elman.data.pair_corpus import Example
 from elman.errors import ConfigError, DataError, Interrupted
-from elman.estimators import learner
+from elman.tasks import estimator as learner
+from elman.tasks.seq2seq.corpus import Example
 from elman.training.progress import Silence
 
 TINY: dict[str, Any] = {

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from elman.cli.evaluate.classifier import print_tables
+from elman.tasks.classifier.evaluate_command import print_tables
 
 from .conftest import Command
 from .test_cli import only_json

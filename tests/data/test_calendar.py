@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.calendar import DAY, HOUR, Step, common_step, date_format, parse_date
+from elman.tasks.forecaster.calendar import DAY, HOUR, Step, common_step, date_format, parse_date
 
 FORMATS = ["%Y-%m", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d", "%Y/%m/%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y.%m.%d"]
 exhaustive = settings(deadline=None, derandomize=True, database=None)

@@ -16,11 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elman.data import preparation, readers
-from elman.data.corpus import Corpus, MemoryTokens, TextConfig, TokenFile
-from elman.data.preparation import prepare
+from elman.data import readers
 from elman.data.readers import MemoryText, TextSource
 from elman.errors import DataError, ModelError
+from elman.tasks.language_model import preparation
+from elman.tasks.language_model.corpus import Corpus, MemoryTokens, TextConfig, TokenFile
+from elman.tasks.language_model.preparation import prepare
 from elman.text import NORMALIZERS, TOKENIZERS
 from elman.text.tokenizers import BYTE_TOKENS, join
 

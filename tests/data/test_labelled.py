@@ -14,9 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.labelled import ClassFolder, Columns, Labelled, MemoryLabelled, label_of, read_any, read_labelled
 from elman.data.readers import TextSource
 from elman.errors import DataError
+from elman.tasks.classifier.readers import (
+    ClassFolder,
+    Columns,
+    Labelled,
+    MemoryLabelled,
+    label_of,
+    read_any,
+    read_labelled,
+)
 
 EXPECTED = [("a b", "x"), ('say "hi", 你', "y"), ("c", "x")]
 FORMATS = {

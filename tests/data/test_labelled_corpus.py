@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from elman.data.label_preparation import prepare_labelled
-from elman.data.labelled import MemoryLabelled
-from elman.data.labelled_corpus import LabelledCorpus, LabelTextConfig
 from elman.errors import DataError, ModelError
+from elman.tasks.classifier.corpus import LabelledCorpus, LabelTextConfig
+from elman.tasks.classifier.preparation import prepare_labelled
+from elman.tasks.classifier.readers import MemoryLabelled
 from elman.text.tokenizers import BYTE_TOKENS
 
 ITEMS = [(f"text {i}", "even" if i % 2 == 0 else "odd") for i in range(100)] + [

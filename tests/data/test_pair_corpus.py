@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import pair_preparation
-from elman.data.pair_corpus import Example, PairCorpus, PairPart, SideConfig, SidePart, grouped
-from elman.data.pair_preparation import prepare_pairs
-from elman.data.pairs import MemoryPairs, Pair, read_pairs
-from elman.data.preparation import RARE_FROM_KINDS
 from elman.data.readers import TextSource
 from elman.errors import DataError, ModelError
+from elman.tasks.language_model.preparation import RARE_FROM_KINDS
+from elman.tasks.seq2seq import preparation as pair_preparation
+from elman.tasks.seq2seq.corpus import Example, PairCorpus, PairPart, SideConfig, SidePart, grouped
+from elman.tasks.seq2seq.preparation import prepare_pairs
+from elman.tasks.seq2seq.readers import MemoryPairs, Pair, read_pairs
 
 few = settings(deadline=None, max_examples=40)
 CHARACTERS = SideConfig()

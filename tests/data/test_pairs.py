@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data import readers
-from elman.data.pairs import MemoryPairs, Pair, read_pairs, refuse_extra_targets
 from elman.data.readers import MemoryText, SourceRecord, TextSource
 from elman.errors import ConfigError, DataError
+from elman.tasks.seq2seq.readers import MemoryPairs, Pair, read_pairs, refuse_extra_targets
 
 few = settings(deadline=None, max_examples=80)
 cells = st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from elman.data.readers import TextSource
-from elman.data.series import Columns, MemorySeries, Series, read_series
 from elman.errors import DataError
+from elman.tasks.forecaster.readers import Columns, MemorySeries, Series, read_series
 
 TABLE = 'Month,Sales,Rain\n"1949-01",112,1.5\n1949-02,,2\n1949-03, 132 ,NA\n'
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.data.calendar import DAY, Step
 from elman.data.readers import SourceRecord
-from elman.data.series import Dates, Series
-from elman.data.series_corpus import SeriesCorpus, prepare_series
 from elman.errors import DataError, ModelError
+from elman.tasks.forecaster.calendar import DAY, Step
+from elman.tasks.forecaster.corpus import SeriesCorpus, prepare_series
+from elman.tasks.forecaster.readers import Dates, Series
 
 RECORD = SourceRecord("sales.csv", 3, "abc")
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import streams
-from elman.data.corpus import MemoryTokens
-from elman.data.streams import START, STREAMS, Batch, batches_per_epoch, endless, held_out
+from elman.tasks.language_model import batches as streams
+from elman.tasks.language_model.batches import START, STREAMS, Batch, batches_per_epoch, endless, held_out
+from elman.tasks.language_model.corpus import MemoryTokens
 
 few = settings(deadline=None, max_examples=60)
 lengths = st.integers(2, 600)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from elman.data.readers import TextSource
-from elman.data.tagged import MemoryTagged, TagColumns, Tagged, read_any, read_tagged
 from elman.data.token_lines import cut, told_format
 from elman.errors import ConfigError, DataError
+from elman.tasks.tagger.readers import MemoryTagged, TagColumns, Tagged, read_any, read_tagged
 
 EXPECTED = [(("Don't", "go", "10 000"), ("AUX", "VERB", "NUM")), (("你",), ("PRON",))]
 CONLLU = """# sent_id = 1

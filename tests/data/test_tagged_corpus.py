@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.data.tag_preparation import prepare_tagged
-from elman.data.tagged import MemoryTagged
-from elman.data.tagged_corpus import TaggedCorpus, TokenConfig
 from elman.errors import DataError, ModelError
+from elman.tasks.tagger.corpus import TaggedCorpus, TokenConfig
+from elman.tasks.tagger.preparation import prepare_tagged
+from elman.tasks.tagger.readers import MemoryTagged
 
 Items = list[tuple[list[str], list[str]]]
 ITEMS: Items = [([f"The{i % 40}", "cat", f"{i}"], ["DET", "NOUN", "NUM"]) for i in range(100)]

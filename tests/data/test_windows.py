@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.windows import (
+from elman.tasks.forecaster.batches import (
     endless_windows,
     futures,
     references,

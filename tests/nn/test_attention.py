@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from elman.models.attention import Attention as RuntimeAttention
 from elman.nn import Attention
-from elman.runtime.attention import Attention as RuntimeAttention
 
 B, T, S, H = 3, 4, 5, 6
 LENGTHS = torch.tensor([5, 1, 3])

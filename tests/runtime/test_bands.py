@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elman.runtime import load
-from elman.runtime.bands import NARROWEST, WIDEST, stretched, stretches
+from elman.tasks.forecaster.calibration import NARROWEST, WIDEST, stretched, stretches
 
 from ..series_models import ARCHITECTURES, series_of, tiny_config, tiny_predictor
 

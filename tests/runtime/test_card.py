@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from elman.data.corpus import Corpus, TextConfig
-from elman.data.label_preparation import prepare_labelled
-from elman.data.labelled import MemoryLabelled
-from elman.data.pair_corpus import PairCorpus, SideConfig
-from elman.data.pair_preparation import prepare_pairs
-from elman.data.pairs import read_pairs
-from elman.data.preparation import prepare
 from elman.data.readers import SourceRecord, TextSource
-from elman.data.series_corpus import prepare_series
-from elman.data.tag_preparation import prepare_tagged
-from elman.data.tagged import MemoryTagged
 from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
-from elman.runtime.card import classifier_card, forecaster_card, language_model_card, seq2seq_card, tagger_card
+from elman.tasks.card import classifier_card, forecaster_card, language_model_card, seq2seq_card, tagger_card
+from elman.tasks.classifier.preparation import prepare_labelled
+from elman.tasks.classifier.readers import MemoryLabelled
+from elman.tasks.forecaster.corpus import prepare_series
+from elman.tasks.language_model.corpus import Corpus, TextConfig
+from elman.tasks.language_model.preparation import prepare
+from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
+from elman.tasks.seq2seq.preparation import prepare_pairs
+from elman.tasks.seq2seq.readers import read_pairs
+from elman.tasks.tagger.preparation import prepare_tagged
+from elman.tasks.tagger.readers import MemoryTagged
 
 from .. import classifier_models, pair_models, series_models, tagger_models
 from ..models import tiny_predictor

@@ -10,8 +10,8 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from elman.errors import ConfigError, DataError, ModelError
-from elman.runtime import classifier as module
 from elman.runtime import load, state_from_bytes, state_to_bytes
+from elman.tasks.classifier import predictor as module
 
 from ..classifier_models import (
     ARCHITECTURES,

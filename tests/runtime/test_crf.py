@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import elman.nn
-from elman.runtime.crf import ConditionalRandomField
+from elman.models.crf import ConditionalRandomField
 from elman.text.spans import Follow, follow
 
 LABELS = ("B-X", "I-X", "O")

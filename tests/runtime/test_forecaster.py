@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from elman.data.calendar import Step
-from elman.data.series import Dates, Series
-from elman.data.windows import without_gaps
 from elman.errors import DataError, ModelError
 from elman.runtime import ForecasterPredictor, load, state_from_bytes, state_to_bytes
-from elman.runtime.forecaster_config import ForecasterConfig, modelled
-from elman.runtime.memories import monotone
+from elman.tasks.forecaster.batches import without_gaps
+from elman.tasks.forecaster.calendar import Step
+from elman.tasks.forecaster.config import ForecasterConfig, modelled
+from elman.tasks.forecaster.history_encoders import monotone
+from elman.tasks.forecaster.readers import Dates, Series
 
 from ..series_models import ARCHITECTURES, INPUTS, ROWS, TARGETS, scales_of, series_of, tiny_config, tiny_predictor
 

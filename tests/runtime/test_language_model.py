@@ -11,12 +11,13 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from elman.data.corpus import MemoryTokens
 from elman.decoding import Sampler, generate
 from elman.errors import ConfigError, DataError
-from elman.runtime import LanguageModelPredictor, language_model, load
-from elman.runtime.language_model import scored_steps
-from elman.runtime.stack import state_from_bytes, state_to_bytes
+from elman.models.stack import state_from_bytes, state_to_bytes
+from elman.runtime import LanguageModelPredictor, load
+from elman.tasks.language_model import predictor as language_model
+from elman.tasks.language_model.corpus import MemoryTokens
+from elman.tasks.language_model.predictor import scored_steps
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import word_tokens
 

@@ -17,8 +17,8 @@ import elman
 from elman.checkpoint import read_model, write_model
 from elman.checkpoint.sealed import json_bytes, parse_json, tensor_bytes, write_sealed
 from elman.errors import ModelError
+from elman.models.stack import state_to_bytes
 from elman.runtime import LanguageModelPredictor, load
-from elman.runtime.stack import state_to_bytes
 
 from ..models import ARCHITECTURES, tiny_predictor
 

@@ -9,10 +9,10 @@ import pytest
 
 from elman.config import validated
 from elman.data.padded import IGNORED, pad_sources, pad_targets
-from elman.data.pair_corpus import Example
 from elman.errors import ConfigError, DataError, ModelError
 from elman.runtime import Ensemble, Seq2SeqPredictor, load
-from elman.runtime.seq2seq_config import Seq2SeqConfig
+from elman.tasks.seq2seq.config import Seq2SeqConfig
+from elman.tasks.seq2seq.corpus import Example
 from elman.text import END, START, Vocabulary
 
 from ..pair_models import ARCHITECTURES, PAIRS, SIDES, SOURCE, TARGET, predictor_of, tiny_network, tiny_predictor

@@ -7,8 +7,8 @@ import pytest
 
 from elman.cells import CELLS
 from elman.errors import ModelError
-from elman.runtime.language_model import LanguageModelConfig
-from elman.runtime.stack import Stack, state_from_bytes, state_to_bytes, take
+from elman.models.stack import Stack, state_from_bytes, state_to_bytes, take
+from elman.tasks.language_model.predictor import LanguageModelConfig
 
 from ..models import ARCHITECTURES, random_tensors
 

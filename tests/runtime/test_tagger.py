@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from elman.errors import ConfigError, DataError, ModelError
 from elman.metrics import SpanScores
 from elman.runtime import load, state_from_bytes, state_to_bytes
-from elman.runtime import tagger as module
+from elman.tasks.tagger import predictor as module
 from elman.text.spans import first_break, spans
 
 from ..tagger_models import ARCHITECTURES, CHARACTERS, EXAMPLES, LABELS, TEXT, WORDS, tiny_config, tiny_predictor

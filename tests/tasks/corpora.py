@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.corpus import Corpus, TextConfig
-from elman.data.preparation import prepare
 from elman.data.readers import TextSource
+from elman.tasks.language_model.corpus import Corpus, TextConfig
+from elman.tasks.language_model.preparation import prepare
 
 WORDS = ("ab", "cad", "beef", "deaf", "face", "a", "你好")
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.label_preparation import prepare_labelled
-from elman.data.labelled import MemoryLabelled
-from elman.data.labelled_corpus import LabelledCorpus
-from elman.tasks.classifier import ClassifierTask
+from elman.tasks.classifier.corpus import LabelledCorpus
+from elman.tasks.classifier.preparation import prepare_labelled
+from elman.tasks.classifier.readers import MemoryLabelled
+from elman.tasks.classifier.training import ClassifierTask
 
 from ..classifier_models import (
     ARCHITECTURES,

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.labelled import Columns
-from elman.data.labelled_corpus import LabelTextConfig
 from elman.errors import ConfigError
-from elman.experiment_config import ClassifierRun, resolve_classifier
-from elman.tasks.budget import CHARACTERS_A_TOKEN
-from elman.tasks.classifier import ClassifierNetwork
-from elman.tasks.classifier_config import LabelDataConfig, batch_size, default_minutes, operations_per_token
+from elman.experiment.config import ClassifierRun, resolve_classifier
+from elman.tasks.classifier.corpus import LabelTextConfig
+from elman.tasks.classifier.defaults import LabelDataConfig, batch_size, default_minutes, operations_per_token
+from elman.tasks.classifier.readers import Columns
+from elman.tasks.classifier.training import ClassifierNetwork
+from elman.tasks.sizing import CHARACTERS_A_TOKEN
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 

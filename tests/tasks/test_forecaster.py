@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from elman.data.readers import SourceRecord
-from elman.data.series_corpus import SeriesCorpus, prepare_series
-from elman.data.windows import futures, references
 from elman.errors import DataError
-from elman.tasks.forecaster import ForecasterTask, Windows, quantile_loss
+from elman.tasks.forecaster.batches import futures, references
+from elman.tasks.forecaster.corpus import SeriesCorpus, prepare_series
+from elman.tasks.forecaster.training import ForecasterTask, Windows, quantile_loss
 
 from ..series_models import ARCHITECTURES, predictor_of, series_of, tiny_config, tiny_network
 

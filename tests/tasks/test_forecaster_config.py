@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.calendar import Step
-from elman.data.series import Columns, Dates, Series
 from elman.errors import ConfigError
-from elman.experiment_config import ForecasterRun, resolve_forecaster
-from elman.runtime.forecaster_config import Scales
-from elman.tasks.forecaster import ForecasterNetwork
-from elman.tasks.forecaster_config import (
+from elman.experiment.config import ForecasterRun, resolve_forecaster
+from elman.tasks.forecaster.calendar import Step
+from elman.tasks.forecaster.config import Scales
+from elman.tasks.forecaster.defaults import (
     SeriesDataConfig,
     default_minutes,
     drifts,
     moves_in_proportion,
     operations_per_row,
 )
+from elman.tasks.forecaster.readers import Columns, Dates, Series
+from elman.tasks.forecaster.training import ForecasterNetwork
 
 exhaustive = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 

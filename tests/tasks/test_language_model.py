@@ -12,12 +12,12 @@ from torch import Tensor
 
 import elman.nn
 from elman.cells import LayerParameters, readout, unroll
-from elman.data.corpus import Corpus, TextConfig
-from elman.data.streams import Batch
 from elman.runtime import LanguageModelPredictor
-from elman.runtime import language_model as runtime_module
-from elman.runtime.language_model import LanguageModelConfig
-from elman.tasks.language_model import LanguageModelNetwork, LanguageModelTask
+from elman.tasks.language_model import predictor as runtime_module
+from elman.tasks.language_model.batches import Batch
+from elman.tasks.language_model.corpus import Corpus, TextConfig
+from elman.tasks.language_model.predictor import LanguageModelConfig
+from elman.tasks.language_model.training import LanguageModelNetwork, LanguageModelTask
 
 from ..models import ARCHITECTURES
 from .corpora import small_corpus

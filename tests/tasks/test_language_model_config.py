@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.errors import ConfigError
-from elman.experiment_config import LanguageModelRun, resolve
-from elman.tasks.language_model_config import operations_per_token
+from elman.experiment.config import LanguageModelRun, resolve
+from elman.tasks.language_model.defaults import operations_per_token
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 

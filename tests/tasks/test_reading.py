@@ -7,7 +7,7 @@ import torch
 
 from elman.data.padded import IdLists
 from elman.data.spelled import TokenBatch
-from elman.tasks.reading import UnknownWords
+from elman.nn.tagging_encoder import UnknownWords
 
 from ..classifier_models import EXAMPLES, batch_of, tiny_network
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from elman.data.pair_corpus import PairCorpus, SideConfig
-from elman.data.pair_preparation import prepare_pairs
-from elman.data.pairs import MemoryPairs
-from elman.tasks.seq2seq import Batch, Seq2SeqTask
+from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
+from elman.tasks.seq2seq.preparation import prepare_pairs
+from elman.tasks.seq2seq.readers import MemoryPairs
+from elman.tasks.seq2seq.training import Batch, Seq2SeqTask
 
 from ..pair_models import (
     ARCHITECTURES,

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from elman.config import validated
 from elman.errors import ConfigError
-from elman.experiment_config import Seq2SeqRun, resolve_seq2seq
-from elman.tasks.seq2seq_config import PairDataConfig, batch_size, default_minutes, level_of, operations_per_token
+from elman.experiment.config import Seq2SeqRun, resolve_seq2seq
+from elman.tasks.seq2seq.defaults import PairDataConfig, batch_size, default_minutes, level_of, operations_per_token
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
@@ -166,7 +166,7 @@ def test_operations_are_six_for_each_weight_that_a_token_meets() -> None:
     ],
 )
 def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
-    from elman.tasks.seq2seq import Seq2SeqNetwork
+    from elman.tasks.seq2seq.training import Seq2SeqNetwork
 
     model = chosen({"model": more, "training": {"minutes": 1e6}}, 115_000).model
     network = Seq2SeqNetwork(model, 50, 40)

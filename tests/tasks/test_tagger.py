@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.tag_preparation import prepare_tagged
-from elman.data.tagged import MemoryTagged
-from elman.data.tagged_corpus import TaggedCorpus
-from elman.tasks.tagger import TaggedBatch, TaggerNetwork, TaggerTask
+from elman.tasks.tagger.corpus import TaggedCorpus
+from elman.tasks.tagger.preparation import prepare_tagged
+from elman.tasks.tagger.readers import MemoryTagged
+from elman.tasks.tagger.training import TaggedBatch, TaggerNetwork, TaggerTask
 
 from ..tagger_models import ARCHITECTURES, EXAMPLES, batch_of, predictor_of, tiny_config, tiny_network
 

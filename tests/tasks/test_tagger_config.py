@@ -6,17 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.tagged import TagColumns
 from elman.errors import ConfigError
-from elman.experiment_config import TaggerRun, resolve_tagger
-from elman.tasks.budget import CHARACTERS_A_TOKEN
-from elman.tasks.tagger import TaggerNetwork
-from elman.tasks.tagger_config import (
-    TagDataConfig,
-    batch_size,
-    default_minutes,
-    operations_per_token,
-)
+from elman.experiment.config import TaggerRun, resolve_tagger
+from elman.tasks.sizing import CHARACTERS_A_TOKEN
+from elman.tasks.tagger.defaults import TagDataConfig, batch_size, default_minutes, operations_per_token
+from elman.tasks.tagger.readers import TagColumns
+from elman.tasks.tagger.training import TaggerNetwork
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 

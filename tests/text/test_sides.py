@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elman.data.corpus import TextConfig
+from elman.tasks.language_model.corpus import TextConfig
 from elman.text import TOKENIZERS, Vocabulary
 from elman.text.sides import RESERVED, SideCodec, SideCutter
 from elman.text.tokenizers import BYTE_TOKENS, join

@@ -89,7 +89,7 @@ Overwrite = Annotated[bool, typer.Option(help="Replace a run folder that exists.
 
 def given_values(options: dict[str, Any]) -> Values:
     """Return the config values of a training command's options: its file, then --set, then its flags."""
-    from elman.experiment_config import layered
+    from elman.experiment.config import layered
 
     given = {flag: options[flag] for flag in FLAGS if options.get(flag) is not None}
     return layered(

@@ -31,17 +31,16 @@ from elman.data.encodings import Notify
 from elman.data.readers import IN_MEMORY, STDIN
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.runtime import load
+from elman.tasks.classifier.recipe import ClassifierRecipe
+from elman.tasks.forecaster.recipe import ForecasterRecipe
+from elman.tasks.language_model.recipe import LanguageModelRecipe
+from elman.tasks.seq2seq.recipe import Seq2SeqRecipe
+from elman.tasks.spec import Opened, Recipe, RunConfig, Sources
+from elman.tasks.tagger.recipe import TaggerRecipe
 from elman.training.loop import Fitted, fit
 from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, step_seconds
 from elman.training.progress import Display
 from elman.version import version
-
-from .classifier import ClassifierRecipe
-from .forecaster import ForecasterRecipe
-from .language_model import LanguageModelRecipe
-from .recipe import Opened, Recipe, RunConfig, Sources
-from .seq2seq import Seq2SeqRecipe
-from .tagger import TaggerRecipe
 
 RECIPES: dict[str, Recipe] = {
     "lm": LanguageModelRecipe(),

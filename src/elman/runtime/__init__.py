@@ -10,14 +10,13 @@ from typing import Any
 
 from elman.checkpoint import is_run_folder, read_model
 from elman.errors import ModelError
-
-from .classifier import ClassifierPredictor, Explanation
-from .ensemble import Ensemble, Prediction
-from .forecaster import Forecast, ForecasterPredictor
-from .language_model import LanguageModelPredictor
-from .seq2seq import Seq2SeqPredictor
-from .stack import state_from_bytes, state_to_bytes
-from .tagger import TaggerPredictor
+from elman.models.ensemble import Ensemble, Prediction
+from elman.models.stack import state_from_bytes, state_to_bytes
+from elman.tasks.classifier.predictor import ClassifierPredictor, Explanation
+from elman.tasks.forecaster.predictor import Forecast, ForecasterPredictor
+from elman.tasks.language_model.predictor import LanguageModelPredictor
+from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
+from elman.tasks.tagger.predictor import TaggerPredictor
 
 Predictor = LanguageModelPredictor | Seq2SeqPredictor | ClassifierPredictor | TaggerPredictor | ForecasterPredictor
 PREDICTORS: dict[str, type[Predictor]] = {

@@ -12,10 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from elman.errors import ConfigError, DataError
+from elman.tasks.classifier import evaluate_command as classifier
+from elman.tasks.forecaster import evaluate_command as forecaster
+from elman.tasks.language_model import evaluate_command as language_model
+from elman.tasks.seq2seq import evaluate_command as seq2seq
+from elman.tasks.tagger import evaluate_command as tagger
 
 from ..console import print_json
 from ..options import Json, Run, first_given, refuse_options_of_others
-from . import classifier, forecaster, language_model, seq2seq, tagger
 
 MEASURES: dict[str, Callable[[Any, Path, dict[str, Any]], dict[str, Any]]] = {
     "lm": language_model.measured,

@@ -18,14 +18,14 @@ from typing import Annotated, Any
 import typer
 
 from elman.errors import ConfigError
+from elman.tasks.classifier.predict_command import ClassifierJob
+from elman.tasks.forecaster.predict_command import forecast
+from elman.tasks.seq2seq.predict_command import Seq2SeqJob
+from elman.tasks.tagger.predict_command import TaggerJob
 
 from ..console import print_json, printable
 from ..options import Json, Run, refuse_options_of_others
-from .classifier import ClassifierJob
-from .forecaster import forecast
 from .lines import Answer, Lines
-from .seq2seq import Seq2SeqJob
-from .tagger import TaggerJob
 
 JOBS: dict[str, type[ClassifierJob] | type[Seq2SeqJob] | type[TaggerJob]] = {
     "seq2seq": Seq2SeqJob,

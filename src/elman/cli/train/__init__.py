@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
+from elman.tasks.classifier.train_command import classify
+from elman.tasks.forecaster.train_command import forecast
+from elman.tasks.language_model.train_command import lm
+from elman.tasks.seq2seq.train_command import seq2seq
+from elman.tasks.tagger.train_command import tag
+
 from ..options import FLAGS
-from .classifier import classify
-from .forecaster import forecast
-from .language_model import lm
 from .running import resume
-from .seq2seq import seq2seq
-from .tagger import tag
 
 app = typer.Typer(help="Train a model on your own file.", no_args_is_help=True, rich_markup_mode=None)
 app.command("lm")(lm)

@@ -1,0 +1,123 @@
+"""Pooling at prediction: the outputs of all tokens as one vector.
+
+    last        each direction's output where it has read everything
+    mean, max   over the tokens, element by element
+    attention   sum over t of a_t h_t     a = softmax over t of v . tanh(W h_t + b)     Yang et al. (2016), section 2.2
+
+What is padded has no share, and nothing of nothing is zero. Token by token, a state holds what has been read: the sum
+and the count, the maximum, or the shares' numerators and denominator relative to the highest e so far (Milakov and
+Gimelshein, 2018). nn/pooling.py is the same for torch, with derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.checkpoint import Tensors
+from elman.models.stack import State, take
+
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+
+
+class Pooling:
+    """One kind of pooling, its weights named `pooling.*`."""
+
+    def __init__(self, kind: str, tensors: Tensors, size: int) -> None:
+        """Take the weights that the kind has, for outputs of a size."""
+        self._pool, self._push, self._size = _POOLINGS[kind], _PUSHES[kind], size
+        self._tensors: Tensors = {}
+        if kind == "attention":
+            shapes = {"key.weight": (size, size), "key.bias": (size,), "score": (size,)}
+            self._tensors = {name: take(tensors, f"pooling.{name}", shape) for name, shape in shapes.items()}
+
+    def __call__(self, outputs: Array, last: Array, lengths: Ids) -> Array:
+        """Return (B, N) of outputs (B, T, N), the first lengths (B,) of them, and of the last ones (B, N)."""
+        inside = (np.arange(outputs.shape[1]) < lengths[:, None])[:, :, None]
+        return self._pool(outputs, last, inside, self._tensors)
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state before any token."""
+        B, N = batch_size, self._size
+        return {
+            "pooling.count": np.zeros(B, np.float32),
+            "pooling.sum": np.zeros((B, N), np.float32),
+            "pooling.highest": np.full((B, N), -np.inf, np.float32),
+        }
+
+    def push(self, output: Array, state: State) -> tuple[Array, State]:
+        """Return what the outputs up to this one (B, N) are pooled to, and the state after it."""
+        return self._push(output, state, self._tensors)
+
+
+def _last(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+    return last
+
+
+def _mean(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+    counts = np.maximum(inside.sum(1), 1).astype(outputs.dtype)
+    mean: Array = np.where(inside, outputs, 0).sum(1) / counts
+    return mean
+
+
+def _max(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+    highest = np.where(inside, outputs, -np.inf).max(1, initial=-np.inf)
+    return np.where(inside.any(1), highest, 0).astype(outputs.dtype)
+
+
+def _attention(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+    e = _scores(outputs.reshape(-1, outputs.shape[-1]), tensors).reshape(*outputs.shape[:2], 1)
+    e = np.where(inside, e, -np.inf)
+    highest = e.max(1, keepdims=True, initial=-np.inf)
+    a = np.exp(e - np.where(np.isfinite(highest), highest, 0))
+    pooled: Array = (a * outputs).sum(1) / np.maximum(a.sum(1), np.finfo(outputs.dtype).tiny)
+    return pooled
+
+
+_POOLINGS: dict[str, Callable[[Array, Array, Array, Tensors], Array]] = {
+    "last": _last,
+    "mean": _mean,
+    "max": _max,
+    "attention": _attention,
+}
+
+
+def _scores(outputs: Array, tensors: Tensors) -> Array:
+    """Return e (M,) of outputs (M, N)."""
+    e: Array = np.tanh(outputs @ tensors["key.weight"].T + tensors["key.bias"]) @ tensors["score"]
+    return e
+
+
+def _push_last(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+    return output, state
+
+
+def _push_mean(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+    count, total = state["pooling.count"] + 1, state["pooling.sum"] + output
+    return total / count[:, None], {**state, "pooling.count": count, "pooling.sum": total}
+
+
+def _push_max(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+    highest = np.maximum(state["pooling.highest"], output)
+    return highest, {**state, "pooling.highest": highest}
+
+
+def _push_attention(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+    e = _scores(output, tensors)[:, None]
+    highest = np.maximum(state["pooling.highest"], e)
+    kept, share = np.exp(state["pooling.highest"] - highest), np.exp(e - highest)
+    count = state["pooling.count"] * kept[:, 0] + share[:, 0]
+    total = state["pooling.sum"] * kept + share * output
+    return total / count[:, None], {"pooling.count": count, "pooling.sum": total, "pooling.highest": highest}
+
+
+_PUSHES: dict[str, Callable[[Array, State, Tensors], tuple[Array, State]]] = {
+    "last": _push_last,
+    "mean": _push_mean,
+    "max": _push_max,
+    "attention": _push_attention,
+}

@@ -1,0 +1,199 @@
+"""What a forecaster keeps of the past, three ways, each with the same interface; the textbook's kinds of memory.
+
+    tdnn        the last D rows, side by side:      h = tanh(W [x_t .. x_(t-D+1)] + b)        Waibel et al. (1989)
+    narx        the last D rows, its own outputs among them: it says one row ahead, takes that for the next row and
+                goes on to the horizon, inputs as they last were              Lin, Horne, Tino and Giles (1996)
+    recurrent   the state of a stack of layers:     h = layers(x_1 .. x_t)                    Elman (1990)
+
+All say o (H, K, Q) at each row, what is to be forecast in units of its spread (data/windows.py): the median by V h + b,
+then the quantiles above and below it, each farther by a softplus, so that they cannot cross. A state is a dict of
+arrays (B, ...): rows come one by one or many at once with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.checkpoint import Tensors
+from elman.models.stack import Stack, State, take
+from elman.tasks.forecaster.batches import EVERY
+from elman.tasks.forecaster.config import ForecasterConfig, Scales
+
+Array = npt.NDArray[Any]
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0.0)}
+
+
+class Memory(Protocol):
+    """Rows in, forecasts out."""
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state before any row."""
+
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+        """Return o (B, N, H, K, Q) at rows of those whose features x (B, T, F) are made of z, and the next state.
+
+        z (B, lead + T, C) begins with the rows that the first differences reach back to.
+        """
+
+
+class Features:
+    """What is read at each row: levels (of inputs alone, if so told), and differences of targets, each by its scale."""
+
+    def __init__(self, config: ForecasterConfig, scales: Scales) -> None:
+        self.lead = config.lead
+        self.first = 0 if config.levels else len(scales.targets)  # of the columns whose level is read
+        self.mean, self.scale = np.array(scales.mean)[self.first :], np.array(scales.scale)[self.first :]
+        self.lags = [(1, np.array(scales.differences))]  # rows back, and the scale of the differences
+        if config.season > 1:
+            self.lags.append((config.season, np.array(scales.seasonal)))
+        self.size = len(self.mean) + len(scales.targets) * len(self.lags)
+
+    def __call__(self, z: Array) -> Array:
+        """Return x (..., T, F) of z (..., lead + T, C)."""
+        now, rows = z[..., self.lead :, :], z.shape[-2]
+        parts = [(now[..., self.first :] - self.mean) / self.scale]
+        for lag, scale in self.lags:
+            K = len(scale)
+            parts.append((now[..., :K] - z[..., self.lead - lag : rows - lag, :K]) / scale)
+        found: Array = np.concatenate(parts, axis=-1).astype(np.float32)
+        return found
+
+
+class Recurrent:
+    """A stack of layers that reads row by row."""
+
+    def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
+        sizes = [config.hidden_size] * config.num_layers
+        self._stack = Stack(config.build_cell(), tensors, features, sizes)
+        self._readout = _Readout(config, scales, tensors)
+
+    def initial_state(self, batch_size: int) -> State:
+        return self._stack.initial_state(batch_size)
+
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+        outputs, after = self._stack.run(x, state)
+        return self._readout(outputs[:, rows]), after
+
+
+class TimeDelay:
+    """The last D rows, side by side, and layers over them."""
+
+    def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
+        self._delays, self._features = config.delays, features
+        self._hidden = _Hidden(config, tensors, config.delays * features)
+        self._readout = _Readout(config, scales, tensors)
+
+    def initial_state(self, batch_size: int) -> State:
+        return {"delays.x": np.full((batch_size, self._delays - 1, self._features), np.nan, np.float32)}
+
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+        before = np.where(np.isnan(state["delays.x"]), x[:, :1], state["delays.x"])
+        line = np.concatenate([before, x], axis=1)
+        windows = _windows(line, self._delays, rows)
+        h = self._hidden(windows.reshape(*windows.shape[:2], -1))
+        return self._readout(h), {"delays.x": line[:, line.shape[1] - self._delays + 1 :]}
+
+
+class ClosedLoop:
+    """The last D rows, to which it adds what it says itself."""
+
+    def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
+        self._config, self._features = config, Features(config, scales)
+        self._rows = config.delays + config.lead
+        self._columns, self._targets = len(scales.mean), len(scales.targets)
+        self._lag = config.lag
+        self._spread = np.array(scales.spread, np.float64)
+        self._hidden = _Hidden(config, tensors, config.delays * features)
+        self._readout = _Readout(config, scales, tensors, one_row=True)
+        self._later = take(tensors, "later", (config.horizon, self._targets, len(config.quantiles)))
+
+    def initial_state(self, batch_size: int) -> State:
+        return {"delays.z": np.full((batch_size, self._rows - 1, self._columns), np.nan)}
+
+    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+        now = z[:, z.shape[1] - x.shape[1] :]
+        before = np.where(np.isnan(state["delays.z"]), now[:, :1], state["delays.z"])
+        line = np.concatenate([before, now], axis=1)
+        windows = _windows(line, self._rows, rows)
+        B, N = windows.shape[:2]
+        o = self._to_the_horizon(windows.reshape(B * N, self._rows, self._columns))
+        return o.reshape(B, N, *o.shape[1:]), {"delays.z": line[:, line.shape[1] - self._rows + 1 :]}
+
+    def _to_the_horizon(self, window: Array) -> Array:
+        """Return o (N, H, K, Q) after the last rows (N, D + lead, C)."""
+        K, median, lag = self._targets, self._config.median, self._lag
+        newest, found = window[:, window.shape[1] - lag :, :K], []
+        for h in range(self._config.horizon):
+            x = self._features(window)
+            a = self._readout.parts(self._hidden(x.reshape(len(x), -1)))[:, 0].astype(np.float64)
+            said = window[:, -lag, :K] + self._spread[0] * a[..., median]
+            a += self._later[h]
+            a[..., median] = (said - newest[:, h % lag]) / self._spread[h]
+            found.append(a)
+            row = np.concatenate([said, window[:, -1, K:]], axis=1)
+            window = np.concatenate([window[:, 1:], row[:, None]], axis=1)
+        return monotone(np.stack(found, axis=1), median).astype(np.float32)
+
+
+MEMORIES: dict[str, Callable[[ForecasterConfig, Scales, Tensors, int], Memory]] = {
+    "recurrent": Recurrent,
+    "tdnn": TimeDelay,
+    "narx": ClosedLoop,
+}
+
+
+def _windows(line: Array, length: int, rows: slice) -> Array:
+    """The windows (B, N, length, C) of a line (B, ..., C) that end at rows, of those that end at any."""
+    windows = np.lib.stride_tricks.sliding_window_view(line, length, axis=1)[:, rows]
+    return np.ascontiguousarray(windows.transpose(0, 1, 3, 2))
+
+
+class _Hidden:
+    """Layers over the rows that are kept."""
+
+    def __init__(self, config: ForecasterConfig, tensors: Tensors, inputs: int) -> None:
+        self._activation = ACTIVATIONS[config.activation]
+        self._layers = []
+        for number in range(config.num_layers):
+            W = take(tensors, f"hidden.{number}.weight", (config.hidden_size, inputs))
+            self._layers.append((W, take(tensors, f"hidden.{number}.bias", (config.hidden_size,))))
+            inputs = config.hidden_size
+
+    def __call__(self, x: Array) -> Array:
+        for W, b in self._layers:
+            x = self._activation(x @ W.T + b)
+        return x
+
+
+class _Readout:
+    """What is said of the hidden units, for all rows ahead or for one."""
+
+    def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, *, one_row: bool = False) -> None:
+        self._shape = (1 if one_row else config.horizon, len(scales.targets), len(config.quantiles))
+        size = int(np.prod(self._shape))
+        self._V = take(tensors, "readout.weight", (size, config.hidden_size))
+        self._b = take(tensors, "readout.bias", (size,))
+        self._median = config.median
+
+    def __call__(self, h: Array) -> Array:
+        return monotone(self.parts(h), self._median)
+
+    def parts(self, h: Array) -> Array:
+        """Return (..., H, K, Q), of which `monotone` makes quantiles."""
+        found: Array = h @ self._V.T + self._b
+        return found.reshape(*h.shape[:-1], *self._shape)
+
+
+def monotone(a: Array, median: int) -> Array:
+    """Return o (..., Q) of a: the median as it is, the others by softplus away from their neighbour."""
+    o = np.logaddexp(0.0, a).astype(a.dtype)
+    o[..., :median] *= -1.0
+    o[..., median] = a[..., median]
+    np.cumsum(o[..., median:], axis=-1, out=o[..., median:])
+    o[..., median::-1] = np.cumsum(o[..., median::-1], axis=-1)
+    return o
