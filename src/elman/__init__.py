@@ -17,17 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ElmanError
-    from .estimators import Classifier, Forecaster, LanguageModel, Seq2Seq, Tagger
-    from .runtime import load
+    from .tasks.classifier.estimator import Classifier
+    from .tasks.forecaster.estimator import Forecaster
+    from .tasks.language_model.estimator import LanguageModel
+    from .tasks.seq2seq.estimator import Seq2Seq
+    from .tasks.spec import load
+    from .tasks.tagger.estimator import Tagger
 
 _HOME_OF = {
-    "Classifier": "elman.estimators",
+    "Classifier": "elman.tasks.classifier.estimator",
     "ElmanError": "elman.errors",
-    "Forecaster": "elman.estimators",
-    "LanguageModel": "elman.estimators",
-    "Seq2Seq": "elman.estimators",
-    "Tagger": "elman.estimators",
-    "load": "elman.runtime",
+    "Forecaster": "elman.tasks.forecaster.estimator",
+    "LanguageModel": "elman.tasks.language_model.estimator",
+    "Seq2Seq": "elman.tasks.seq2seq.estimator",
+    "Tagger": "elman.tasks.tagger.estimator",
+    "load": "elman.tasks.spec",
 }
 
 _PACKAGES = frozenset({"cells", "nn"})

@@ -18,6 +18,8 @@ from elman.errors import ConfigError
 
 Values = dict[str, Any]
 
+BUDGETS = frozenset({"minutes", "epochs", "steps"})
+
 
 class Config(BaseModel):
     """A frozen model that refuses keys it does not know."""
@@ -76,6 +78,18 @@ def merged(*layers: Mapping[str, Any]) -> Values:
             below = result.get(key)
             both = isinstance(below, dict) and isinstance(value, Mapping)
             result[key] = merged(below, value) if both and below is not None else value
+    return result
+
+
+def layered(*layers: Values) -> Values:
+    """Return the layers laid over each other; a training budget in a later one replaces any other budget below it."""
+    result: Values = {}
+    for layer in layers:
+        training = layer.get("training")
+        if isinstance(training, dict) and BUDGETS & set(training) and isinstance(result.get("training"), dict):
+            others = {key: value for key, value in result["training"].items() if key not in BUDGETS}
+            result = {**result, "training": others}
+        result = merged(result, layer)
     return result
 
 

@@ -10,8 +10,22 @@ import typer
 
 from . import bench, data, demo, doctor, evaluate, generate, predict, train
 from .console import run_app
+from .groups import LazyCommand, LazyGroup
+
+
+class Commands(LazyGroup):
+    """The commands of elman. Those whose options the tasks declare are made when they are run."""
+
+    def lazy_commands(self) -> dict[str, LazyCommand]:
+        """Return the commands `evaluate` and `predict`."""
+        return {
+            "evaluate": LazyCommand(evaluate.make_evaluate_command, evaluate.SUMMARY),
+            "predict": LazyCommand(predict.make_predict_command, predict.SUMMARY),
+        }
+
 
 app = typer.Typer(
+    cls=Commands,
     name="elman",
     help="Small recurrent sequence models: train on your own file, use without PyTorch.",
     no_args_is_help=True,
@@ -20,8 +34,6 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
-app.command("evaluate")(evaluate.evaluate)
-app.command("predict")(predict.predict)
 app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
 app.add_typer(bench.app, name="bench")

@@ -19,7 +19,7 @@ def demo(
 ) -> None:
     """Train on Python's own manual for a minute, watch it learn, let it write."""
     from elman.experiment import train
-    from elman.runtime import load
+    from elman.tasks.spec import load
     from elman.training.progress import ConsoleDisplay
 
     console = stderr_console()
@@ -48,6 +48,6 @@ def demo(
 
 
 def _symbols(run: Path) -> int:
-    from elman.runtime import load
+    from elman.tasks.spec import load
 
     return len(load(run).vocabulary)

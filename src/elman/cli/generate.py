@@ -25,13 +25,14 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Continue a text, as it is made; or suggest next words."""
-    from elman.runtime import load
+    from elman.tasks.spec import load, task_spec
 
     prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     predictor = load(run)
-    if predictor.task != "lm":
-        hint = f"elman predict {run} FILE"
-        raise ConfigError(f"a model of {predictor.task} continues nothing", hint=hint)
+    spec = task_spec(predictor.task)
+    if not spec.generates:
+        what = f"RUN is a {spec.title}; 'generate' needs a language model"
+        raise ConfigError(what, hint=f"Use 'elman predict {run} FILE'")
     unknown = predictor.codec.unknown_tokens(prompt)
     if unknown:
         say(f"the model does not know {', '.join(map(repr, unknown[:10]))}{' ...' if len(unknown) > 10 else ''}")

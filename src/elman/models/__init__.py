@@ -1,0 +1,1 @@
+"""What the predictors of several tasks share, without torch: recurrent stack, attention, pooling, CRF."""

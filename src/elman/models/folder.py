@@ -1,11 +1,12 @@
-"""What every predictor does with a model folder: read its parts out, write them, say which file is damaged."""
+"""Model folders as predictors use them: read the parts, write them, and report which file is damaged."""
 
 from __future__ import annotations
 
 import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.config import Config, validated
@@ -15,52 +16,60 @@ from elman.text import Vocabulary
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
-def config_of(folder: ModelFolder, key: str, kind: type[AnyConfig], *, where: Path) -> AnyConfig:
-    """Return a part of config.json; one that is wrong is a ModelError."""
+class FolderPredictor(ABC):
+    """What all predictors have: weights by name, the text of the model card, and a model folder to be saved in."""
+
+    task: ClassVar[str]
+    tensors: Tensors
+    card: str
+
+    @abstractmethod
+    def configs(self) -> Mapping[str, Config]:
+        """Return the parts of config.json by name."""
+
+    @abstractmethod
+    def vocabularies(self) -> Mapping[str, Sequence[str]]:
+        """Return the tokens of each vocabulary of vocabulary.json by name."""
+
+    @property
+    def num_parameters(self) -> int:
+        """The number of weights."""
+        return sum(tensor.size for tensor in self.tensors.values())
+
+    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
+        """Write a model folder, with a new model card or the present one.
+
+        A folder that holds anything but a model is a ConfigError, unless `replace` is true.
+        """
+        config = {"task": self.task, **{name: part.model_dump(mode="json") for name, part in self.configs().items()}}
+        vocabularies = {name: list(tokens) for name, tokens in self.vocabularies().items()}
+        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+
+
+def read_config(folder: ModelFolder, key: str, kind: type[AnyConfig], where: Path) -> AnyConfig:
+    """Return a part of config.json; an invalid one is a ModelError."""
     try:
         return validated(kind, folder.config.get(key, {}))
     except ConfigError as error:
-        raise damaged(error.message, where / "config.json") from None
+        raise _damaged(error.message, where / "config.json") from None
 
 
-def vocabulary_of(folder: ModelFolder, name: str, *, where: Path) -> Vocabulary:
-    """Return a vocabulary by name; one that is wrong or missing is a ModelError."""
+def read_vocabulary(folder: ModelFolder, name: str, where: Path) -> Vocabulary:
+    """Return a vocabulary by name; an invalid or missing one is a ModelError."""
     try:
         return Vocabulary(folder.vocabularies.get(name, []))
     except ValueError as error:
-        raise damaged(str(error), where / "vocabulary.json") from None
+        raise _damaged(str(error), where / "vocabulary.json") from None
 
 
 @contextlib.contextmanager
-def damage_told(where: Path) -> Iterator[None]:
-    """Tell of what does not fit together as of a damaged folder."""
+def damage_errors(where: Path) -> Iterator[None]:
+    """Report parts that do not fit together as a damaged folder."""
     try:
         yield
     except ModelError as error:
-        raise damaged(error.message, where / (error.where or "")) from None
+        raise _damaged(error.message, where / (error.where or "")) from None
 
 
-def damaged(what: str, where: Path) -> ModelError:
-    """Return the error of a damaged folder."""
+def _damaged(what: str, where: Path) -> ModelError:
     return ModelError(what, hint="the folder is damaged", where=str(where))
-
-
-def write_predictor(
-    path: str | Path,
-    *,
-    task: str,
-    parts: Mapping[str, Config],
-    tensors: Tensors,
-    card: str,
-    replace: bool,
-    vocabularies: Mapping[str, Sequence[str]] | None = None,
-) -> None:
-    """Write a model folder, in the place of a model; of anything else only where replace says that it is known."""
-    config = {"task": task, **{name: part.model_dump(mode="json") for name, part in parts.items()}}
-    named = {name: list(tokens) for name, tokens in (vocabularies or {}).items()}
-    write_model(Path(path), ModelFolder(config, tensors, named, card), replace=replace)
-
-
-def weight_count(tensors: Tensors) -> int:
-    """Return the number of weights."""
-    return sum(tensor.size for tensor in tensors.values())

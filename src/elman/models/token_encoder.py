@@ -18,7 +18,7 @@ import numpy.typing as npt
 from elman.checkpoint import Tensors
 from elman.data.padded import IdLists, buckets, pad_ids
 from elman.models.stack import Stack, State, take
-from elman.models.token_encoder_config import ReaderConfig
+from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.text import Vocabulary
 
 Array = npt.NDArray[Any]
@@ -28,12 +28,12 @@ BATCH_CHARACTERS = 1 << 14  # read together, padding counted
 SPELLER = "tokens.characters."  # of the names of the weights
 
 
-class TokenReader:
+class TokenEncoder:
     """Words, their characters, and the recurrent layers above; weights are named `tokens.*` and `layers.*`."""
 
     def __init__(
         self,
-        config: ReaderConfig,
+        config: TokenEncoderConfig,
         tensors: Tensors,
         words: Vocabulary,
         characters: Vocabulary,

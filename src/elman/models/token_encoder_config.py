@@ -1,46 +1,68 @@
-"""The sizes of what reads tokens: words, their characters, and the recurrent layers above."""
+"""The sizes of the token encoder: words, their characters, and the recurrent layers above."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from elman.cells import CELLS, Cell
 from elman.config import Config
+from elman.options import AUTOMATIC, option
 
 
-class ReaderConfig(Config):
-    """What a classifier and a tagger have in common; what is marked (training) changes nothing at prediction."""
+class TokenEncoderConfig(Config):
+    """What a classifier and a tagger have in common. Options marked (training) do not change predictions."""
 
-    cell: Literal["elman", "gru", "lstm"] = "lstm"
-    activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
-    embedding_size: PositiveInt  # of a token
-    character_embedding_size: PositiveInt = 32
-    character_size: NonNegativeInt = 0  # hidden units of each direction that reads a token's characters; 0: not read
-    hidden_size: PositiveInt  # of each direction of every layer
-    num_layers: int = Field(1, ge=1, le=1000)
-    bidirectional: bool = True  # reads both ways
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
-    word_dropout: float = Field(0.0, ge=0.0)  # (training) w: a token seen n times is taken for unknown at w / (w + n)
-    label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of a label spread over all labels
+    cell: Literal["elman", "gru", "lstm"] = option("lstm", flag="--cell", help="Recurrent cell")
+    activation: Literal["tanh", "relu"] = option("tanh", help="Activation of the elman cell")
+    embedding_size: PositiveInt = option(
+        flag="--embedding", help="Size of the embedding of a token", automatic=AUTOMATIC
+    )
+    character_embedding_size: PositiveInt = option(32, help="Size of the embedding of a character")
+    character_size: NonNegativeInt = option(
+        0,
+        flag="--characters",
+        help="Hidden units, in each direction, of the layer over the characters of a word; 0 means no such layer",
+        automatic=AUTOMATIC,
+    )
+    hidden_size: PositiveInt = option(
+        flag="--hidden", help="Hidden units of each layer and direction", automatic=AUTOMATIC
+    )
+    num_layers: int = option(1, ge=1, le=1000, flag="--layers", help="Recurrent layers")
+    bidirectional: bool = option(True, flag="--bidirectional", help="Read the text in both directions")
+    dropout: float = option(
+        0.0, ge=0.0, lt=1.0, flag="--dropout", metavar="P", help="(training) Dropout probability", automatic=AUTOMATIC
+    )
+    word_dropout: float = option(
+        0.0,
+        ge=0.0,
+        help="(training) w: a token that occurs n times is replaced by <unk> with probability w / (w + n)",
+        automatic=AUTOMATIC,
+    )
+    label_smoothing: float = option(0.0, ge=0.0, lt=1.0, help="(training) Label smoothing")
 
     @property
     def input_size(self) -> int:
-        """What the layers read of a token: its embedding, and what reading its characters both ways came to."""
+        """The input size of the first layer: the embedding of a token and the encoding of its characters."""
         return self.embedding_size + 2 * self.character_size
 
     @property
     def output_size(self) -> int:
-        """What the layers give for a token: D * H."""
+        """The output size of the last layer, D * H."""
         return self.hidden_size * (2 if self.bidirectional else 1)
 
     @property
-    def reading_told(self) -> str:
-        """What the layers read of a token, in words."""
-        spelled = f" and {2 * self.character_size} of its characters" if self.character_size else ""
-        return f"{self.embedding_size} numbers a token{spelled}"
+    def directions_described(self) -> str:
+        """The directions, for people."""
+        return "both directions" if self.bidirectional else "one direction"
+
+    @property
+    def inputs_described(self) -> str:
+        """The inputs of the first layer, for people."""
+        characters = f" and {2 * self.character_size} numbers for its characters" if self.character_size else ""
+        return f"{self.embedding_size} numbers for a token{characters}"
 
     def build_cell(self) -> Cell:
-        """The pointwise step."""
+        """Return the cell of all layers."""
         return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()

@@ -1,10 +1,10 @@
-"""What a classifier and a tagger in training have in common: tokens are read, and some words taken for unknown.
+"""The torch module that a classifier and a tagger share: the token encoder and the recurrent layers above it.
 
-    x_t         = dropout([ words[w_t] ; last outputs of the characters of token t ])
+    x_t         = dropout([ words[w_t] ; last outputs of the layer over the characters of token t ])
     h_1 .. h_T  = layers(x_1 .. x_T)
 
-A word seen n times is taken for `<unk>` with probability w / (w + n) (Kiperwasser and Goldberg, 2016, section 4), so
-that a model learns to go by characters where it will have to.
+Word dropout: a word that occurs n times in the training set is replaced by `<unk>` with probability w / (w + n)
+(Kiperwasser and Goldberg, 2016, section 4), so that a model learns to use the characters of words that it does not know.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from torch.nn.utils.rnn import PackedSequence
 import elman.nn
 from elman.data.padded import IdLists
 from elman.data.spelled import TokenBatch
-from elman.models.token_encoder_config import ReaderConfig
+from elman.models.token_encoder_config import TokenEncoderConfig
 
 
-class Reading(nn.Module):
-    """The tokens' embeddings and the layers, with the weights that training starts from; named as runtime/ has them."""
+class TaggingEncoder(nn.Module):
+    """The token encoder and the layers, with their initial weights. The weights have the names of models/."""
 
-    def __init__(self, config: ReaderConfig, words: int, characters: int) -> None:
+    def __init__(self, config: TokenEncoderConfig, words: int, characters: int) -> None:
         super().__init__()
         self.config = config
         self.tokens = elman.nn.TokenReader(
@@ -46,26 +46,26 @@ class Reading(nn.Module):
         elman.nn.start_recurrent(self.layers)
 
     @property
-    def rate(self) -> float:
-        """The share of activations dropped: none at prediction."""
+    def dropout(self) -> float:
+        """The dropout probability, 0 outside of training."""
         return self.config.dropout if self.training else 0.0
 
-    def read(self, tokens: TokenBatch, rng: torch.Generator) -> tuple[PackedSequence, list[elman.nn.States]]:
-        """Return the outputs, (D*H,) a token, and the last states of each layer, (D, B, H)."""
-        return elman.nn.read_through(self.layers, self.tokens(tokens, self.rate, rng), self.rate, rng)
+    def encode(self, tokens: TokenBatch, rng: torch.Generator) -> tuple[PackedSequence, list[elman.nn.States]]:
+        """Return the outputs, (D*H,) for each token, and the last states of each layer, (D, B, H)."""
+        return elman.nn.read_through(self.layers, self.tokens(tokens, self.dropout, rng), self.dropout, rng)
 
 
-class UnknownWords:
-    """How often each word is taken for unknown."""
+class WordDropout:
+    """Replaces words by `<unk>` at random, rare words more often."""
 
-    def __init__(self, seen: IdLists, vocabulary_size: int, w: float) -> None:
-        """Take all words of the training part; w of 0 takes none."""
-        counts = np.bincount(seen.ids, minlength=vocabulary_size).astype(np.float64)
-        self.shares = w / np.maximum(w + counts, 1e-9)  # (V,)
+    def __init__(self, words: IdLists, vocabulary_size: int, w: float) -> None:
+        """Take all words of the training set as ids; w = 0 replaces none."""
+        counts = np.bincount(words.ids, minlength=vocabulary_size).astype(np.float64)
+        self.probabilities = w / np.maximum(w + counts, 1e-9)  # (V,)
 
-    def among(self, tokens: TokenBatch, rng: torch.Generator) -> TokenBatch:
-        """Return the batch with some of its words taken for `<unk>`; their characters stay."""
-        if not self.shares.any():
+    def __call__(self, tokens: TokenBatch, rng: torch.Generator) -> TokenBatch:
+        """Return the batch with some words replaced; their characters stay."""
+        if not self.probabilities.any():
             return tokens
-        drawn = torch.rand(tokens.words.shape, generator=rng, device=rng.device).cpu().numpy()
-        return tokens._replace(words=np.where(drawn < self.shares[tokens.words], 0, tokens.words))
+        uniform = torch.rand(tokens.words.shape, generator=rng, device=rng.device).cpu().numpy()
+        return tokens._replace(words=np.where(uniform < self.probabilities[tokens.words], 0, tokens.words))

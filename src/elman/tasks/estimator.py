@@ -1,85 +1,171 @@
-"""What all estimators do alike: train in a folder that stays or goes, and hold the predictor that came of it."""
+"""What all estimators have in common: parameters as scikit-learn has them, training, and the trained model.
+
+An estimator's constructor keeps its parameters under their names, so it can be cloned, searched and cross-validated
+without scikit-learn being needed. A parameter has the name of a config field; `values` puts each into its place.
+"""
 
 from __future__ import annotations
 
+import inspect
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from elman.config import Values, merged
+from elman.config import Config, Values, layered, merged, nested, table, validated
 from elman.errors import ConfigError, Interrupted, missing_package
-from elman.experiment.config import layered
-from elman.runtime import load
+
+from .spec import AnyTask, load, task_spec
 
 if TYPE_CHECKING:
-    from elman.experiment import Given
+    from elman.data.sources import SourceArgument
     from elman.training.progress import Display
 
+OWN_PARAMETERS = frozenset({"config", "verbose"})  # that are no config fields
 
-class Learner:
-    """A task, what is given of its config, and the predictor once there is one."""
 
-    def __init__(self, task: str, config: Mapping[str, Any] | None, given: Mapping[str, Any]) -> None:
-        """Take config values, nested as in a TOML file, and those of a constructor, which win; None is not given."""
-        self._task = task
-        self._given: Values = merged(
-            config or {},
-            {key: without_none(value) if isinstance(value, Mapping) else value for key, value in given.items()},
-        )
-        self._predictor: Any = None
+class Estimator:
+    """A task with parameters to train by, and the predictor once there is one."""
 
-    def fit(
+    task: ClassVar[str]
+    config: Mapping[str, Any] | None
+    verbose: bool
+    _predictor: Any = None
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parameters of the constructor."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters of the constructor; they are used from the next `fit` on."""
+        names = inspect.signature(type(self)).parameters
+        for name, value in parameters.items():
+            if name not in names:
+                raise ConfigError(f"unknown parameter {name!r}", hint=f"choose of {', '.join(names)}")
+            setattr(self, name, value)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the model folder, which `elman.load` reads without torch."""
+        self._trained.save(path)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there is a trained model, for scikit-learn."""
+        return self._predictor is not None
+
+    @property
+    def _trained(self) -> Any:
+        """The predictor; there is none before `fit`, which is a ConfigError."""
+        if self._predictor is None:
+            raise ConfigError("the model is not trained yet", hint="call fit first, or use elman.load")
+        return self._predictor
+
+    @property
+    def _spec(self) -> AnyTask:
+        return task_spec(self.task)
+
+    def _fit(
         self,
-        sources: Sequence[Given],
+        sources: Sequence[SourceArgument],
         *,
+        valid: Sequence[SourceArgument],
         budget: Mapping[str, float | None],
         run: str | Path | None,
         overwrite: bool,
-        verbose: bool,
-        **others: Sequence[Given],
+        verbose: bool | None,
     ) -> dict[str, Any]:
-        """Train, and return what training came to; others are further sources, as experiment.train names them."""
+        """Train in `run`, or in a folder that is deleted afterwards, and return the result of training.
+
+        A budget replaces that of the constructor. After Ctrl-C the best model so far is kept.
+        """
         try:
             from elman.experiment import train
         except ModuleNotFoundError as error:
             raise missing_package(error) or error from None
 
-        given = layered(self._given, {"training": without_none(budget)})
+        values = layered(self._values(), {"training": without_none(budget)})
+        display = display_for(verbose=self.verbose if verbose is None else verbose)
         with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
             out = Path(run) if run is not None else Path(scratch) / "run"
-            display = display_of(verbose=verbose)
             try:
-                result = train(sources, out, given, display, task=self._task, overwrite=overwrite, **others)
+                result = train(sources, out, values, display, task=self.task, valid=valid, overwrite=overwrite)
             except Interrupted as stop:
+                if (out / "model").is_dir():
+                    self._predictor = load(out)
                 if run is not None:
                     raise
-                self._predictor = load(out) if (out / "model").is_dir() else None
-                kept = "the best model so far is kept" if self._predictor else "nothing was validated yet"
-                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{kept}; give run= to go on later") from None
+                state = "the best model so far is kept" if self._predictor else "nothing was validated yet"
+                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{state}; give run= to go on later") from None
             self._predictor = load(out)
         return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
 
-    @property
-    def trained(self) -> bool:
-        """Whether there is a trained model."""
-        return self._predictor is not None
+    def _values(self) -> Values:
+        """Return the config values of the parameters that are not None, laid over `config`."""
+        places = config_places(self._spec.run_config)
+        parameters = without_none(self.get_params())
+        given = (nested(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
+        return layered(dict(self.config or {}), merged(*given))
 
-    @property
-    def predictor(self) -> Any:
-        """The trained model."""
-        if self._predictor is None:
-            raise ConfigError("the model is not trained yet", hint="call fit first, or use elman.load")
-        return self._predictor
+    def _reader(self) -> Any:
+        """Return the reader config by which `fit` reads files; `evaluate` uses it too."""
+        kind = self._spec.reader_config
+        data = table(self._values(), "data")
+        return validated(kind, {name: value for name, value in data.items() if name in kind.model_fields})
+
+    def _examples(self, source: SourceArgument) -> Any:
+        """Return the examples of a source, read as `fit` reads them."""
+        return self._spec.open_source(source, self._reader(), lambda message: None).examples()
+
+
+def config_places(model: type[Config], prefix: str = "") -> dict[str, str]:
+    """Return the key of each config field by the field's name, such as hidden_size: model.hidden_size."""
+    places: dict[str, str] = {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Config):
+            places |= config_places(field.annotation, f"{prefix}{name}.")
+        else:
+            places[name] = f"{prefix}{name}"
+    return places
+
+
+def paired(left: Any, right: Any, names: str) -> list[tuple[Any, Any]]:
+    """Return two collections of equal length as pairs; other lengths are a ConfigError."""
+    first, second = list(left), list(right)
+    if len(first) != len(second):
+        raise ConfigError(f"{names}: given {len(first):,} and {len(second):,}, expected as many of each")
+    return list(zip(first, second, strict=True))
+
+
+def rows_of(pairs: Any, columns: tuple[str, str]) -> list[Any]:
+    """Return the rows of a list of pairs, or of two columns of a DataFrame."""
+    if not hasattr(pairs, "itertuples"):
+        return [tuple(row.tolist()) if hasattr(row, "tolist") else row for row in pairs]
+    names = list(pairs.columns)
+    if not set(columns) <= set(names):
+        what = f"a DataFrame with the columns {', '.join(map(str, names))}, expected {' and '.join(columns)}"
+        raise ConfigError(what, hint='or give two columns: fit(frame["a"], frame["b"])')
+    return list(pairs[list(columns)].itertuples(index=False, name=None))
+
+
+def sequence_tags(kind: str | None, *, targets_required: bool = True) -> Any:
+    """Return scikit-learn's tags of an estimator of sequences, whose input is not a matrix."""
+    from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+    return Tags(
+        estimator_type=kind,
+        target_tags=TargetTags(required=targets_required),
+        classifier_tags=ClassifierTags() if kind == "classifier" else None,
+        input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
+    )
 
 
 def without_none(values: Mapping[str, Any]) -> Values:
-    """Return the values that are given."""
+    """Return the values that are not None."""
     return {key: value for key, value in values.items() if value is not None}
 
 
-def display_of(*, verbose: bool) -> Display:
-    """Return where training tells of itself."""
+def display_for(*, verbose: bool) -> Display:
+    """Return the display of training: lines on stderr, or none."""
     from rich.console import Console
 
     from elman.training.progress import ConsoleDisplay, Silence

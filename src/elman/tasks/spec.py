@@ -1,94 +1,215 @@
-"""What each task brings to an experiment: its files to data, its config, its Task, its words. One recipe a task."""
+"""TaskSpec: what elman needs to know of a task; and TASKS, the only registry of tasks.
+
+A task is a folder. Its `__init__.py` has a function `spec()` that returns its TaskSpec: a table of the functions in the
+folder's modules. The command line, the experiment, `elman.load` and the estimators know a task by its TaskSpec alone.
+A new task is one folder and one line in TASKS; a task from outside the package is one call of `register`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import importlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from elman.checkpoint import ModelFolder, is_run_folder, read_model
 from elman.config import Config, Values
+from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.encodings import Notify
-from elman.data.readers import Source, TextSource
-from elman.tasks.classifier.readers import ClassFolder, MemoryLabelled
-from elman.tasks.forecaster.readers import MemorySeries
-from elman.tasks.seq2seq.readers import MemoryPairs
-from elman.tasks.tagger.readers import MemoryTagged
+from elman.data.sources import ExampleSource, SourceArgument
+from elman.errors import ConfigError, ModelError
+from elman.models.folder import FolderPredictor
+from elman.options import option
 from elman.training.config import TrainingConfig
-from elman.training.task import Task
-
-InMemory = MemoryPairs | MemoryLabelled | MemoryTagged | MemorySeries  # what a Python caller holds, beside texts
-Opened = Source | ClassFolder | InMemory  # what is read once
 
 
-class RunConfig(Protocol):
-    """What the run configs of all tasks have."""
+class Registered(NamedTuple):
+    """A line of TASKS: the package that holds the task, and its line in `elman train --help`."""
 
-    seed: int
+    package: str
+    summary: str
+
+
+TASKS: dict[str, Registered] = {
+    "lm": Registered("elman.tasks.language_model", "Train a language model, which continues a text."),
+    "classify": Registered("elman.tasks.classifier", "Train a classifier, which gives a text its label."),
+    "tag": Registered("elman.tasks.tagger", "Train a tagger, which gives each token of a sentence its tag."),
+    "seq2seq": Registered(
+        "elman.tasks.seq2seq", "Train an encoder-decoder, which turns one sequence into another of any length."
+    ),
+    "forecast": Registered("elman.tasks.forecaster", "Train a forecaster, which predicts the next rows of a series."),
+}
+
+
+class DataConfig(ReaderConfig, SplitConfig):
+    """The data options that every task has."""
+
+
+class RunConfig(Config):
+    """What config.toml of a run folder holds. Each task narrows the types of data, model and training."""
+
+    task: str
+    seed: int = option(0, ge=0, lt=2**63, flag="--seed", help="Seed of weights, order and dropout")
+    data: DataConfig
+    model: Config
     training: TrainingConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """What to read: the training part and, unless it is to be cut from that, the held-out part.
+R = TypeVar("R", bound=RunConfig)
+C = TypeVar("C")  # the corpus: the data of a run on disk
+E = TypeVar("E")  # an example, as readers yield it
+P = TypeVar("P", bound=FolderPredictor)
 
-    `targets` and `valid_targets` are the other sides of files that hold the sources of pairs alone.
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of input: its number, its text, and what was wrong with it when it was read."""
+
+    number: int
+    text: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The output for a line of input: the lines that are printed, the object that --json prints, and an error."""
+
+    number: int
+    lines: Sequence[str]
+    as_json: dict[str, Any]
+    error: str | None = None  # a line without a prediction
+
+
+class LinePredictor(Protocol):
+    """Predictions for lines of input, which arrive in chunks."""
+
+    unknown: dict[str, None]  # the tokens that the model does not know, in the order of appearance
+
+    def answer(self, chunk: Sequence[Line]) -> Iterable[Answer]:
+        """Yield answers, in the order of the lines; lines may be held back until more are there."""
+
+    def finish(self) -> Iterable[Answer]:
+        """Yield the answers for lines that were held back."""
+
+
+class FilePrediction(NamedTuple):
+    """The prediction for a whole file: what is printed, the object that --json prints, and messages for stderr."""
+
+    text: str
+    as_json: dict[str, Any]
+    messages: tuple[str, ...] = ()
+
+
+class Scored(NamedTuple):
+    """A model to score: the predictor, the run or model folder it came from, and where messages go."""
+
+    predictor: Any
+    run: Path
+    notify: Notify
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction(Generic[P]):
+    """How `elman predict` uses a model: line by line, or a whole file at once. Exactly one of the two is given."""
+
+    options: type[ReaderConfig]
+    by_line: Callable[[P, Any], LinePredictor] | None = None
+    by_file: Callable[[P, Any, str, Notify], FilePrediction] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Generic[C, E]):
+    """How `elman evaluate` scores a model, on the validation set of its run or on examples, with these options."""
+
+    options: type[Config]  # beside those of the task's ReaderConfig
+    score_validation_set: Callable[[Scored, C, Any], dict[str, Any]]
+    score: Callable[[Scored, Iterable[E], Any], dict[str, Any]]
+    tables: Callable[[dict[str, Any]], list[str]] | None = None  # lines for metrics that are not single numbers
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Generic[R, C, P]):
+    """What the task writes for people."""
+
+    describe_run: Callable[[R, C], Iterable[str]]  # before training starts, automatic choices included
+    measure_speed: Callable[[P, C], str]  # how fast the model predicts here and now
+    model_card: Callable[[P, dict[str, Any], C, str], str]  # of predictor, validation metrics, corpus and speed
+    summary: Callable[[dict[str, Any]], str]  # of the validation metrics, on one line
+    next_commands: Callable[[str], str]  # what a user may do next with a run
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec(Generic[R, C, E, P]):
+    """A task. The type parameters are its run config, its corpus, its examples and its predictor.
+
+    What needs torch is not in the table: the module `training` of the task's package has `build_task` and
+    `count_operations` (experiment/training_module.py), and is imported when a model is trained.
     """
 
-    train: Sequence[Opened]
-    valid: Sequence[Opened] = ()
-    targets: Sequence[Opened] = ()
-    valid_targets: Sequence[Opened] = ()
+    name: str  # in config.toml and on the command line
+    title: str  # in messages: "RUN is a classifier"
+    package: str
+    data_help: str  # for the argument DATA of `elman train`
+    single_file: bool  # DATA is one file
+    parallel_files: bool  # sources and targets may be files of their own
+    generates: bool  # the model continues a text, by `elman generate`
+    run_config: type[R]
+    reader_config: type[ReaderConfig]
+
+    resolve: Callable[[Values, C | None, float], R]  # values given, corpus or None before it is read, FLOP/s
+    open_source: Callable[[SourceArgument, Any, Notify], ExampleSource[E]]
+    # writes a corpus folder: folder, values given, config, sources of training and validation set, messages
+    prepare: Callable[[Path, Values, R, Sequence[ExampleSource[E]], Sequence[ExampleSource[E]], Notify], C]
+    open_corpus: Callable[[Path], C]
+
+    load: Callable[[ModelFolder, Path], P]
+    prediction: Prediction[P] | None  # None: the model has no `elman predict`
+    evaluation: Evaluation[C, E]
+    report: Report[R, C, P]
 
 
-class Recipe(Protocol):
-    """A task, as experiment sees it. `data` is what prepare and open return."""
-
-    @property
-    def task(self) -> str:
-        """The name that config.toml and the command line have for it."""
-
-    @property
-    def run(self) -> type[Config]:
-        """What config.toml holds."""
-
-    def resolve(self, given: Values, data: Any | None, flops: float) -> Any:
-        """Return the whole config; what is not given is chosen for the data and a machine of so many FLOP/s."""
-
-    def opened(self, path: str | Path, encoding: str | None, notify: Notify) -> TextSource | ClassFolder:
-        """Return what lies at a path, to be read once: it has the format that the task reads."""
-
-    def prepare(self, folder: Path, given: Values, sources: Sources, notify: Notify) -> Any:
-        """Read the sources and write them to a folder, as open returns them."""
-
-    def open(self, folder: Path) -> Any:
-        """Return the data of a folder that was prepared."""
-
-    def build(self, config: Any, data: Any) -> Task:
-        """Return the task of training/."""
-
-    def operations(self, config: Any, data: Any, batch: Any, counted: int) -> float:
-        """Return the floating-point operations of training on a batch, in which the task's loss counts so many."""
-
-    def evaluate(self, predictor: Any, data: Any) -> dict[str, Any]:
-        """Return the metrics of all of the held-out part."""
-
-    def speed(self, predictor: Any, data: Any) -> str:
-        """Return how fast it predicts here and now, measured, in words."""
-
-    def card(self, predictor: Any, valid: dict[str, Any], data: Any, speed: str) -> str:
-        """Return the text of the model card."""
-
-    def told(self, config: Any, data: Any) -> Iterable[str]:
-        """Yield what a person should know before training starts, automatic choices included."""
+AnyTask = TaskSpec[Any, Any, Any, Any]
 
 
-def told_budget(training: TrainingConfig) -> str:
-    """Return the budget in words."""
-    budgets = {"steps": training.steps, "epochs": training.epochs, "minutes": training.minutes}
-    return next(f"{value:g} {name}" for name, value in budgets.items() if value is not None)
+def register(name: str, package: str, summary: str = "") -> None:
+    """Add a task from outside of elman: a package whose function `spec` returns its TaskSpec."""
+    if name in TASKS and TASKS[name].package != package:
+        raise ValueError(f"task {name!r} is already registered by {TASKS[name].package}; choose another name")
+    TASKS[name] = Registered(package, summary)
 
 
-def told_machine(training: TrainingConfig) -> str:
-    """Return the threads and the device in words."""
-    return f"{training.threads} thread{'s' * (training.threads > 1)} on {training.device}"
+def task_spec(name: str) -> AnyTask:
+    """Return the TaskSpec of a registered task."""
+    spec: AnyTask = importlib.import_module(TASKS[name].package).spec()
+    return spec
+
+
+def spec_of(name: object, where: Path) -> AnyTask:
+    """Return the TaskSpec that a run folder or a model folder names; a name that is not registered is a ModelError."""
+    if not isinstance(name, str) or name not in TASKS:
+        raise ModelError(f"has task {name!r}, expected {', '.join(TASKS)}", where=str(where))
+    return task_spec(name)
+
+
+def load(path: str | Path) -> Any:
+    """Return the predictor of a model folder, or of a run folder's best model. Needs no torch."""
+    folder = Path(path)
+    if not folder.is_dir():
+        what = "is a file, expected a folder" if folder.exists() else "no such folder"
+        raise ModelError(what, hint="give a run folder or a model folder", where=str(folder))
+    if is_run_folder(folder):
+        if not (folder / "model").is_dir() and not (folder / ".model.old").is_dir():
+            hint = f"wait for its first validation, or go on with `elman resume {folder}`"
+            raise ModelError("has no model yet", hint=hint, where=str(folder))
+        folder = folder / "model"
+    model = read_model(folder)
+    return spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
+
+
+def validation_corpus(run: Path, spec: AnyTask) -> Any:
+    """Return the corpus of a run folder; a model folder, which has none, is a ConfigError."""
+    if not is_run_folder(run):
+        hint = f"give data: elman evaluate {run} FILE"
+        raise ConfigError("a model folder has no validation set of its own", hint=hint, where=str(run))
+    return spec.open_corpus(run / "data")

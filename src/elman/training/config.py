@@ -1,45 +1,82 @@
-"""What the loop can be told."""
+"""The options of the training loop."""
 
 from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from elman.config import Config
+from elman.options import AUTOMATIC, option
 
 
 class TrainingConfig(Config):
-    """How long, how fast, and how to train. One of steps, epochs and minutes is the budget."""
+    """How long and how to train. One of minutes, epochs and steps is the budget."""
 
-    steps: PositiveInt | None = None  # updates of the weights
-    epochs: PositiveFloat | None = None  # passes over the training data
-    minutes: PositiveFloat | None = None  # of wall time; the schedule bends to it
-    batch_size: PositiveInt  # sequences side by side
-    bptt_steps: PositiveInt | None = None  # tokens between two truncations of the gradient, where a task has them
-    accumulate_steps: PositiveInt = 1  # batches summed for one update
-    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = "adamw"
-    learning_rate: PositiveFloat  # the highest of the schedule
-    weight_decay: float = Field(0.0, ge=0.0)
-    momentum: float = Field(0.0, ge=0.0, lt=1.0)  # of sgd and rmsprop
-    schedule: Literal["cosine", "constant", "plateau"] = "cosine"
-    warmup_fraction: float = Field(0.02, ge=0.0, lt=1.0)  # of the training, rising to learning_rate
-    final_fraction: float = Field(0.02, ge=0.0, le=1.0)  # of learning_rate, where cosine and plateau end
-    plateau_factor: float = Field(0.5, gt=0.0, lt=1.0)  # the rate after plateau_patience validations without a new best
-    plateau_patience: PositiveInt = 2
-    clip_norm: float = Field(1.0, ge=0.0)  # largest global norm of the gradient; 0: not clipped
-    average_steps: NonNegativeInt = 0  # updates over which the weights that ship are averaged; 0: not averaged
-    patience: NonNegativeInt = 10  # validations without a new best before training stops; 0: never
-    validate_every_steps: PositiveInt | None = None  # None: sixteen times in all
-    validate_tokens: NonNegativeInt = 50_000  # of held-out text scored at a validation; 0: all
-    checkpoint_every_steps: PositiveInt | None = None  # None: at every validation and every minute
-    log_every_steps: PositiveInt = 50  # updates averaged into one line of metrics.jsonl
-    threads: NonNegativeInt = 0  # of torch; 0 measures what is faster, then saves it
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    minutes: PositiveFloat | None = option(
+        None, flag="--minutes", metavar="M", help="Budget: wall time", automatic="chosen from the size of the data"
+    )
+    epochs: PositiveFloat | None = option(None, flag="--epochs", help="Budget: passes over the training set")
+    steps: PositiveInt | None = option(None, flag="--steps", help="Budget: updates of the weights")
+    batch_size: PositiveInt = option(flag="--batch-size", help="Examples of a mini-batch", automatic=AUTOMATIC)
+    accumulate_steps: PositiveInt = option(1, help="Mini-batches whose gradients are summed for one update")
+    learning_rate: PositiveFloat = option(
+        flag="--lr", metavar="RATE", help="Highest learning rate of the schedule", automatic=AUTOMATIC
+    )
+    optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = option("adamw", flag="--optimizer", help="Optimizer")
+    weight_decay: float = option(0.0, ge=0.0, help="Weight decay")
+    momentum: float = option(0.0, ge=0.0, lt=1.0, help="Momentum of sgd and rmsprop")
+    schedule: Literal["cosine", "constant", "plateau"] = option("cosine", help="Learning-rate schedule")
+    warmup_fraction: float = option(
+        0.02, ge=0.0, lt=1.0, help="Share of the training in which the learning rate rises to its highest value"
+    )
+    final_fraction: float = option(
+        0.02, ge=0.0, le=1.0, help="Share of the learning rate at which the schedules cosine and plateau end"
+    )
+    plateau_factor: float = option(
+        0.5, gt=0.0, lt=1.0, help="Factor of the learning rate after plateau_patience validations without a new best"
+    )
+    plateau_patience: PositiveInt = option(2, help="Validations without a new best before plateau lowers the rate")
+    clip_norm: float = option(
+        1.0, ge=0.0, flag="--clip", metavar="NORM", help="Largest global norm of the gradient; 0 means no clipping"
+    )
+    average_steps: NonNegativeInt = option(
+        0, help="Last updates over which the weights of the model folder are averaged; 0 means no averaging"
+    )
+    patience: NonNegativeInt = option(
+        10, help="Early stopping: validations without a new best before training stops; 0 means never"
+    )
+    validate_every_steps: PositiveInt | None = option(
+        None, flag="--validate-every", help="Updates between validations", automatic="16 validations in all"
+    )
+    validate_tokens: NonNegativeInt = option(
+        50_000, help="Tokens of the validation set that a validation during training scores; 0 means all"
+    )
+    checkpoint_every_steps: PositiveInt | None = option(
+        None,
+        flag="--checkpoint-every",
+        help="Updates between checkpoints",
+        automatic="at every validation and every minute",
+    )
+    log_every_steps: PositiveInt = option(50, help="Updates averaged into one line of metrics.jsonl")
+    device: Literal["auto", "cpu", "cuda"] = option("auto", flag="--device", help="Device")
+    threads: NonNegativeInt = option(
+        0, flag="--threads", help="CPU threads; 0 measures which number is faster", automatic="1, or all if faster"
+    )
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        given = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ValueError(f"one budget only, given {' and '.join(given)}: choose one")
+        budgets = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
+        if len(budgets) > 1:
+            raise ValueError(f"given {' and '.join(budgets)}; expected one budget. Remove the others")
         return self
+
+
+class SequenceTrainingConfig(TrainingConfig):
+    """The options of the training loop for tasks that cut long sequences into segments."""
+
+    bptt_steps: PositiveInt = option(
+        flag="--bptt",
+        help="Steps of a segment, at whose start backpropagation through time is truncated",
+        automatic=AUTOMATIC,
+    )

@@ -1,0 +1,51 @@
+"""The classifier: one label for a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elman.tasks.spec import TaskSpec
+
+    from .config import ClassifierRun
+    from .corpus import ClassifierCorpus
+    from .predictor import ClassifierPredictor
+    from .readers import LabelledText
+
+
+def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, ClassifierPredictor]:
+    """Return the table of the functions in this folder."""
+    from elman.tasks.spec import Evaluation, Prediction, Report, TaskSpec
+
+    from . import answers, config, corpus, defaults, evaluation, predictor, readers, report
+
+    return TaskSpec(
+        name="classify",
+        title="classifier",
+        package=__name__,
+        data_help="TSV or CSV with a header, JSON lines (.gz too), -, or a folder with one file a class.",
+        single_file=False,
+        parallel_files=False,
+        generates=False,
+        run_config=config.ClassifierRun,
+        reader_config=config.ClassifierReaderConfig,
+        resolve=defaults.resolve,
+        open_source=readers.open_source,
+        prepare=corpus.prepare,
+        open_corpus=corpus.ClassifierCorpus.open,
+        load=predictor.ClassifierPredictor.from_folder,
+        prediction=Prediction(config.PredictOptions, by_line=answers.ClassifierAnswers),
+        evaluation=Evaluation(
+            config.EvaluateOptions,
+            score_validation_set=evaluation.score_validation_set,
+            score=evaluation.score,
+            tables=report.tables,
+        ),
+        report=Report(
+            describe_run=report.describe_run,
+            measure_speed=report.measure_speed,
+            model_card=report.model_card,
+            summary=report.summary,
+            next_commands=report.next_commands,
+        ),
+    )

@@ -1,66 +1,73 @@
-"""The labelled corpus: texts and their labels on disk in a training and a held-out part.
+"""The corpus of a classifier: texts and labels on disk, in a training set and a validation set.
 
-    labelled.json               what was read and counted, how texts are cut, and the hash of each file
-    vocabulary.json             tokens (as the model looks them up), characters, labels in the order of the alphabet
-    train.jsonl, valid.jsonl    {"text": ..., "label": ...} a line; the held-out part in random order
+    corpus.json                 sources, counts, tokenization, and the checksum of each file
+    vocabulary.json             tokens (vocabulary entries), characters, labels in alphabetical order
+    train.jsonl, valid.jsonl    {"text": ..., "label": ...} on each line; the validation set in random order
 
-label_preparation.py writes the folder.
+A text that occurs several times with the same label is one example. The split is by text, so that no validation text is
+in the training set, and every label gives its share of the validation set. Vocabulary and labels are those of the
+training set.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from elman.config import Config
+from elman.config import Values
+from elman.data.corpora.folder import (
+    damage_errors,
+    read_examples,
+    source_names,
+    source_records,
+    write_examples,
+    write_record,
+)
+from elman.data.corpora.labels import LabelRules, label_set
+from elman.data.corpora.split import AUTOMATIC_VALID_EXAMPLES, AUTOMATIC_VALID_SHARE, in_random_order, report_overlap
+from elman.data.corpora.vocabularies import (
+    build_vocabulary,
+    least_frequency,
+    read_vocabularies,
+    require_tokens,
+    write_vocabularies,
+)
+from elman.data.encodings import Notify
 from elman.data.readers import SourceRecord
 from elman.data.sealed_record import read_record
+from elman.data.sources import ExampleSource
 from elman.data.spelled import TokenIds
-from elman.errors import ModelError
-from elman.text import NORMALIZERS, Vocabulary
-from elman.text.tokenizers import TOKENIZERS
+from elman.errors import DataError
+from elman.text import Vocabulary
+from elman.text.tokenizers import BYTE_TOKENS
+from elman.text.vocabulary import UNKNOWN
+
+from .config import ClassifierDataConfig, ClassifierRun, ClassifierTextConfig
+from .readers import LabelledText
 
 Ids = npt.NDArray[np.int64]
-RECORD = "labelled.json"
 
-
-class LabelTextConfig(Config):
-    """What the tokens of a text are, and how each is looked up: words in lower case are spelled as they stand."""
-
-    level: Literal["char", "word", "byte"] = "char"
-    normalize: Literal["none", "nfc", "lower"] = "none"
-
-    def cut(self, text: str) -> list[str]:
-        """Return the tokens of a text."""
-        spelled_as_it_stands = self.level == "word" and self.normalize == "lower"
-        return TOKENIZERS[self.level].split(text if spelled_as_it_stands else self.seen(text))
-
-    def word(self, token: str) -> str:
-        """Return what a token is looked up as."""
-        return self.seen(token) if self.level == "word" else token
-
-    def seen(self, text: str) -> str:
-        """Return a text as the model looks it up, by which texts are told apart."""
-        return NORMALIZERS[self.normalize].prompt(text)
+RECORD = "corpus.json"
+FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
+MIN_WORDS = 4  # words of a text, between spaces; if half of the texts have them, tokens are words
+LABEL_RULES = LabelRules(
+    label="label",
+    example="text",
+    many=20,
+    many_share=0.5,
+    other_column_hint="Check the columns: --text and --label name them",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledText:
-    """A text and its label."""
-
-    text: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledPart:
-    """One part: its texts, their tokens, how many of these are `<unk>`, and the most of one text."""
+class TextSet:
+    """The counts of a training or validation set: texts, tokens, unknown tokens, and tokens of the longest text."""
 
     count: int
     tokens: int
@@ -69,53 +76,167 @@ class LabelledPart:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledCorpus:
-    """A prepared folder. `label_counts` are the texts of each label in the training part."""
+class ClassifierCorpus:
+    """A corpus folder. `label_counts` are the texts of each label in the training set."""
 
     folder: Path
     sources: tuple[SourceRecord, ...]
-    text: LabelTextConfig
+    text: ClassifierTextConfig
     vocabulary: Vocabulary
     characters: Vocabulary
     labels: tuple[str, ...]
     label_counts: tuple[int, ...]
-    train_part: LabelledPart
-    valid_part: LabelledPart
+    train_set: TextSet
+    valid_set: TextSet
 
     @classmethod
-    def open(cls, folder: Path) -> LabelledCorpus:
-        """Open a prepared folder; every file is checked against its hash."""
-        try:
-            record = read_record(folder, RECORD)
-            listed = json.loads((folder / "vocabulary.json").read_bytes())
+    def open(cls, folder: Path) -> ClassifierCorpus:
+        """Open a corpus folder; every file is checked against its checksum."""
+        with damage_errors(folder):
+            record, vocabularies = read_record(folder, RECORD), read_vocabularies(folder)
             return cls(
                 folder=folder,
-                sources=tuple(SourceRecord(**source) for source in record["sources"]),
-                text=LabelTextConfig(**record["text"]),
-                vocabulary=Vocabulary(listed["tokens"]),
-                characters=Vocabulary(listed["characters"]),
-                labels=tuple(listed["labels"]),
+                sources=source_records(record),
+                text=ClassifierTextConfig(**record["text"]),
+                vocabulary=Vocabulary(vocabularies["tokens"]),
+                characters=Vocabulary(vocabularies["characters"]),
+                labels=tuple(vocabularies["labels"]),
                 label_counts=tuple(record["label_counts"]),
-                train_part=LabelledPart(**record["train"]),
-                valid_part=LabelledPart(**record["valid"]),
+                train_set=TextSet(**record["train"]),
+                valid_set=TextSet(**record["valid"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
 
-    def train(self, *, spelled: bool = True) -> tuple[TokenIds, Ids]:
-        """The training part as ids: the texts' tokens, spelled or not, and the labels (N,)."""
+    def train(self, *, with_characters: bool = True) -> tuple[TokenIds, Ids]:
+        """Return the training set as ids: the tokens of the texts, and the labels (N,)."""
         number = {label: i for i, label in enumerate(self.labels)}
         examples = self._read("train.jsonl")
-        characters = self.characters if spelled else None
-        lists = (self.text.cut(example.text) for example in examples)
-        tokens = TokenIds.of(lists, self.text.word, self.vocabulary, characters)
+        lists = (self.text.tokenize(example.text) for example in examples)
+        tokens = TokenIds.of(lists, self.text.word, self.vocabulary, self.characters if with_characters else None)
         return tokens, np.array([number[example.label] for example in examples], np.int64)
 
     def valid(self) -> list[LabelledText]:
-        """The held-out part as text, in random order."""
+        """Return the validation set as text, in random order."""
         return self._read("valid.jsonl")
 
     def _read(self, name: str) -> list[LabelledText]:
-        lines = (self.folder / name).read_text("utf-8").split("\n")[:-1]
-        objects: list[Mapping[str, Any]] = [json.loads(line) for line in lines]
-        return [LabelledText(each["text"], each["label"]) for each in objects]
+        return [LabelledText(fields["text"], fields["label"]) for fields in read_examples(self.folder / name)]
+
+
+def prepare(
+    folder: Path,
+    values: Values,
+    run: ClassifierRun,
+    train_sources: Sequence[ExampleSource[LabelledText]],
+    valid_sources: Sequence[ExampleSource[LabelledText]],
+    notify: Notify,
+) -> ClassifierCorpus:
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    config = run.data
+    train = [example for source in train_sources for example in source.examples()]
+    valid = [example for source in valid_sources for example in source.examples()]
+    text = _text_config(config, train)
+    train, valid = _without_repetitions(train, text, notify), _without_repetitions(valid, text, notify)
+    sources = [source.record for source in (*train_sources, *valid_sources)]
+    where = source_names(sources)
+    if not train:
+        raise DataError("has no texts; expected some", hint="Write a text and its label on each line", where=where)
+    rng = np.random.default_rng([config.split_seed, 0x1ABE1])
+    if valid_sources:
+        valid = in_random_order(valid, rng)
+        report_overlap(_keys(train, text), _keys(valid, text), "texts", notify)
+    else:
+        train, valid = _split(train, config.valid_fraction, text.normalized, rng)
+    counts = Counter(example.label for example in train)
+    valid_labels = ((example.label, example.where) for example in valid)
+    labels = label_set(counts, valid_labels, LABEL_RULES, examples=len(train), where=where)
+    if not valid:
+        hint = "Name a --valid that has texts" if valid_sources else "Give more texts"
+        raise DataError("leaves no text for the validation set; expected at least 1", hint=hint, where=where)
+    vocabulary, characters = _vocabularies(train, text, config, where)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, examples in (("train.jsonl", train), ("valid.jsonl", valid)):
+        write_examples(folder / name, ({"text": example.text, "label": example.label} for example in examples))
+    tokens = {"tokens": vocabulary.tokens, "characters": characters.tokens, "labels": labels}
+    write_vocabularies(folder, tokens)
+    record = {
+        "train": asdict(_counted(train, text, vocabulary)),
+        "valid": asdict(_counted(valid, text, vocabulary)),
+        "text": text.model_dump(mode="json"),
+        "label_counts": [counts[label] for label in labels],
+    }
+    write_record(folder, RECORD, record, sources, FILES)
+    return ClassifierCorpus.open(folder)
+
+
+def _text_config(config: ClassifierDataConfig, examples: Sequence[LabelledText]) -> ClassifierTextConfig:
+    """Return the tokenization: words if half of the texts or more have several words, else characters."""
+    several = sum(len(example.text.split()) >= MIN_WORDS for example in examples)
+    level = config.level or ("word" if several > 0 and 2 * several >= len(examples) else "char")
+    return ClassifierTextConfig(level=level, normalize=config.normalize or ("lower" if level == "word" else "none"))
+
+
+def _keys(examples: Sequence[LabelledText], text: ClassifierTextConfig) -> list[str]:
+    return [text.normalized(example.text) for example in examples]
+
+
+def _without_repetitions(
+    examples: Sequence[LabelledText], text: ClassifierTextConfig, notify: Notify
+) -> list[LabelledText]:
+    unique: dict[tuple[str, str], LabelledText] = {}
+    for example in examples:
+        unique.setdefault((text.normalized(example.text), example.label), example)
+    if repeated := len(examples) - len(unique):
+        notify(f"{repeated:,} of {len(examples):,} texts repeat an earlier text and its label, and are left out")
+    return list(unique.values())
+
+
+def _split(
+    examples: Sequence[LabelledText], fraction: float | None, key: Callable[[str], str], rng: np.random.Generator
+) -> tuple[list[LabelledText], list[LabelledText]]:
+    """Return the training set, in order, and a share of the texts of each label as validation set, in random order."""
+    share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
+    if fraction is None and share * len(examples) > AUTOMATIC_VALID_EXAMPLES:
+        share = AUTOMATIC_VALID_EXAMPLES / len(examples)
+    keys = [key(example.text) for example in examples]
+    first_label = {key: example.label for key, example in zip(reversed(keys), reversed(examples), strict=True)}
+    texts_of: dict[str, list[str]] = {}  # a text that has several labels counts for the first
+    for text, label in first_label.items():
+        texts_of.setdefault(label, []).append(text)
+    chosen: set[str] = set()
+    for label in sorted(texts_of):
+        texts = texts_of[label]
+        size = share * len(texts)
+        count = min(int(size) + bool(rng.random() < size % 1.0), len(texts) - 1)
+        chosen.update(texts[i] for i in rng.permutation(len(texts))[:count])
+    if not chosen:  # there are few texts
+        chosen.update(max(texts_of.values(), key=len)[1:2])
+    trained = {example.label for key, example in zip(keys, examples, strict=True) if key not in chosen}
+    chosen -= {key for key, example in zip(keys, examples, strict=True) if example.label not in trained}
+    train = [example for key, example in zip(keys, examples, strict=True) if key not in chosen]
+    valid = [example for key, example in zip(keys, examples, strict=True) if key in chosen]
+    return train, in_random_order(valid, rng)
+
+
+def _vocabularies(
+    examples: Sequence[LabelledText], text: ClassifierTextConfig, config: ClassifierDataConfig, where: str
+) -> tuple[Vocabulary, Vocabulary]:
+    """Return the vocabulary of tokens, and that of the characters of words, which is empty at other levels."""
+    if text.level == "byte":
+        return Vocabulary((UNKNOWN, *BYTE_TOKENS)), Vocabulary((UNKNOWN,))
+    counts: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for example in examples:
+        tokens = text.tokenize(example.text)
+        counts.update(map(text.word, tokens))
+        if text.level == "word":
+            characters.update(chain.from_iterable(tokens))
+    vocabulary = build_vocabulary(counts, min_frequency=config.min_frequency, max_size=config.vocabulary_size)
+    require_tokens(vocabulary, where)
+    return vocabulary, build_vocabulary(characters, min_frequency=least_frequency(len(characters)))
+
+
+def _counted(examples: Sequence[LabelledText], text: ClassifierTextConfig, vocabulary: Vocabulary) -> TextSet:
+    ids_of = (vocabulary.encode(map(text.word, text.tokenize(example.text))) for example in examples)
+    counts = [(len(ids), int((ids == 0).sum())) for ids in ids_of]
+    tokens, unknown = (sum(column) for column in zip(*counts, strict=True))
+    return TextSet(len(examples), tokens, unknown, max(length for length, _ in counts))

@@ -1,123 +1,114 @@
-"""What a classifier's training can be told, and what it chooses where it is told nothing.
+"""The values that a classifier chooses where the user gives none.
 
-- texts of several words are read word by word, each looked up in lower case, and its characters read as they stand;
-  others character by character;
-- size: the largest hidden size with which the budget reads the texts EPOCHS times, and no larger than they can fill;
-- dropout: for a model that will read its texts many times;
-- batches: small where there are few texts, for many updates an epoch;
-- labels are smoothed, so that the loss of held-out texts, by which the best step is told, rises with mistakes and not
-  with confidence: of a few hundred texts, accuracy is too coarse to tell steps apart;
-- the weights that ship are averaged over the last twentieth of the training.
+- Tokens: words if texts have several of them, each looked up in lower case; otherwise characters (corpus.py).
+- Hidden size: the largest one with which the budget allows MIN_PASSES passes over the texts, and which the texts fill.
+- Dropout: for a model that sees its texts many times.
+- Mini-batch: small if there are few texts, for many updates in an epoch.
+- Label smoothing: with it, the validation loss, which chooses the best step, rises with the number of errors and not
+  with confidence. For a few hundred texts, accuracy is too coarse to compare steps.
+- The weights of the model folder are averaged over the last twentieth of the training.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
-from pydantic import Field, PositiveInt
+from elman.config import Values, merged, positive, table, validated
+from elman.tasks.sizing import (
+    averaged_updates,
+    budget_of,
+    known_cell,
+    largest_size,
+    learning_rate,
+    number_of,
+    passes_over_data,
+    size_for_tokens,
+    token_encoder_operations,
+)
 
-from elman.cells import CELLS
-from elman.config import Config, Values, positive, table
-from elman.tasks.classifier.corpus import LabelTextConfig
-from elman.tasks.classifier.readers import Columns
-from elman.tasks.sizing import given_budget, operations_of_reading, readings
+from .config import ClassifierRun
 
+if TYPE_CHECKING:
+    from .corpus import ClassifierCorpus
+
+ASSUMED_FLOPS = 1e11
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.5
-EPOCHS = 12
-HIDDEN_SIZES: tuple[int, ...] = (32, 64, 96, 128, 192, 256)
-FULL_SIZE_TOKENS, FULL_SIZE = 1e5, 128  # tokens that can fill so many units; more fill their fourth root more
-EMBEDDING = 64
+MIN_PASSES = 12
+HIDDEN_SIZES = (32, 64, 96, 128, 192, 256)
+REFERENCE_TOKENS, REFERENCE_SIZE = 1e5, 128
+EMBEDDING_SIZE = 64
 CHARACTER_SIZE = {"char": 0, "word": 32, "byte": 0}
 DROPOUT = {"char": 0.3, "word": 0.5, "byte": 0.3}
 WORD_DROPOUT = {"char": 0.0, "word": 0.25, "byte": 0.0}
-MANY_READINGS = 4
-SMOOTHING = 0.1
-AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
-SMALLEST_BATCH, LARGEST_BATCH = 8, 64
-UPDATES_PER_EPOCH = 150  # at least, before batches grow
+MANY_PASSES = 4
+LABEL_SMOOTHING = 0.1
+MIN_BATCH, MAX_BATCH = 8, 64
+UPDATES_PER_EPOCH = 150  # at least, before mini-batches grow
 
 
-class LabelDataConfig(Config):
-    """How labelled texts are read, cut and split."""
+def resolve(values: Values, corpus: ClassifierCorpus | None = None, flops: float = ASSUMED_FLOPS) -> ClassifierRun:
+    """Return the whole config; mistakes among the values are one ConfigError.
 
-    encoding: str | None = None  # None: UTF-8, or GB18030 where the text is clearly that
-    format: Literal["auto", "tsv", "csv", "jsonl"] = "auto"
-    text_column: str = Field("text", min_length=1)
-    label_column: str = Field("label", min_length=1)
-    columns: tuple[str, ...] | None = None  # the names of all columns, of a table without a header
-    level: Literal["char", "word", "byte"] | None = None  # None: word where texts are of several words, else char
-    normalize: Literal["none", "nfc", "lower"] | None = None  # None: lower of words that are looked up, else none
-    min_frequency: PositiveInt | None = None  # None: 1, or 2 where there are over a thousand different tokens
-    vocabulary_size: PositiveInt | None = None  # None: no limit
-    valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: a tenth of each label's texts, at most 5,000
-    split_seed: int = Field(0, ge=0, lt=2**63)  # of what is held out: another than the run's
-
-    def where_they_stand(self) -> Columns:
-        """The columns of text and label."""
-        return Columns(self.text_column, self.label_column, self.columns)
-
-
-def choices(given: Values, *, texts: int, tokens: int, text: LabelTextConfig | None, flops: float) -> Values:
-    """Return config values for what `given` leaves open, for so many texts and tokens of training data.
-
-    text is how they are cut, None where that is not known yet; flops is the rate at which this machine trains: a budget
-    in minutes is worth that many operations.
+    corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
+    that many operations.
     """
-    model, training = table(given, "model"), table(given, "training")
-    budget = given_budget(training, default_minutes(tokens))
-    cell = model.get("cell", "lstm")
-    cell = cell if isinstance(cell, str) and cell in CELLS else "lstm"
+    texts, tokens = (10_000, 1_000_000) if corpus is None else (corpus.train_set.count, corpus.train_set.tokens)
+    level = "char" if corpus is None else corpus.text.level
+    choices = {
+        "data": {} if corpus is None else corpus.text.model_dump(),
+        **_sizes(values, texts=texts, tokens=tokens, level=level, flops=flops),
+    }
+    return validated(ClassifierRun, merged({"data": {}}, choices, values))
+
+
+def _sizes(values: Values, *, texts: int, tokens: int, level: str, flops: float) -> Values:
+    model, training = table(values, "model"), table(values, "training")
+    budget = budget_of(training, default_minutes(tokens))
+    cell = known_cell(model)
     batch = training.get("batch_size", batch_size(texts))
-    level = text.level if text else "char"
+    per_update = (positive(batch) or 1.0) / max(1, texts)
 
-    def times_read(hidden: int) -> float:
-        sizes = {
-            "hidden_size": hidden,
-            "embedding_size": min(hidden, EMBEDDING),
-            "character_size": CHARACTER_SIZE[level],
-        }
+    def passes(hidden_size: int) -> float:
+        sizes = {"hidden_size": hidden_size, "embedding_size": min(hidden_size, EMBEDDING_SIZE)}
+        sizes["character_size"] = CHARACTER_SIZE[level]
         operations = operations_per_token({"cell": cell, **sizes, **model})
-        a_minute = 60.0 * flops / operations / max(1, tokens)
-        return readings(budget, a_minute=a_minute, a_step=(positive(batch) or 1.0) / max(1, texts))
+        return passes_over_data(budget, per_minute=60.0 * flops / operations / max(1, tokens), per_step=per_update)
 
-    room = FULL_SIZE * (tokens / FULL_SIZE_TOKENS) ** 0.25
-    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
-    hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
-    size = max(1, int(positive(hidden) or 1))
-    updates = times_read(size) * texts / (positive(batch) or 1.0)
-    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
+    limit = size_for_tokens(tokens, reference_tokens=REFERENCE_TOKENS, reference_size=REFERENCE_SIZE)
+    automatic = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
+    hidden_size = model.get("hidden_size", automatic)
+    size = max(1, int(positive(hidden_size) or 1))
     return {
-        "data": {} if text is None else {"level": text.level, "normalize": text.normalize},
         "model": {
-            "hidden_size": hidden,
-            "embedding_size": min(size, EMBEDDING),
+            "hidden_size": hidden_size,
+            "embedding_size": min(size, EMBEDDING_SIZE),
             "character_size": CHARACTER_SIZE[level],
-            "dropout": DROPOUT[level] if times_read(size) >= MANY_READINGS else 0.0,
+            "dropout": DROPOUT[level] if passes(size) >= MANY_PASSES else 0.0,
             "word_dropout": WORD_DROPOUT[level],
-            "label_smoothing": SMOOTHING,
+            "label_smoothing": LABEL_SMOOTHING,
         },
         "training": {
             **budget,
             "batch_size": batch,
-            "learning_rate": float(f"{rate:.2g}"),
-            "average_steps": int(min(MOST_AVERAGED, AVERAGED_SHARE * updates)),
+            "learning_rate": learning_rate(training, RATES, cell, size, reference_size=128.0, sgd=SGD_RATE),
+            "average_steps": averaged_updates(passes(size) / per_update),
         },
     }
 
 
 def operations_per_token(model: Values) -> float:
-    """Return the floating-point operations of training on one token; what is no number in `model` counts as one."""
+    """Return the floating-point operations of training on one token."""
     directions = 1.0 if model.get("bidirectional") is False else 2.0
-    pooled = (directions * (positive(model.get("hidden_size")) or 1.0)) ** 2
-    return operations_of_reading(model) + (6.0 * pooled if model.get("pooling") == "attention" else 0.0)
+    pooling = 6.0 * (directions * number_of(model, "hidden_size", 1.0)) ** 2
+    return token_encoder_operations(model) + (pooling if model.get("pooling") == "attention" else 0.0)
 
 
 def batch_size(texts: int) -> int:
-    """Large enough to be fast, small enough for many updates an epoch."""
-    return max(1, min(texts, max(SMALLEST_BATCH, min(LARGEST_BATCH, texts // UPDATES_PER_EPOCH))))
+    """Return a mini-batch that is large enough to be fast, and small enough for many updates in an epoch."""
+    return max(1, min(texts, max(MIN_BATCH, min(MAX_BATCH, texts // UPDATES_PER_EPOCH))))
 
 
 def default_minutes(tokens: int) -> float:
-    """One minute for a small file, ten for two million tokens."""
+    """Return one minute for a small file, ten for two million tokens."""
     return round(min(10.0, max(1.0, tokens / 2e5)), 1)

@@ -1,4 +1,4 @@
-"""The classifier as a Python class, and as a scikit-learn estimator of texts."""
+"""The classifier as a Python class, which is a scikit-learn classifier of texts."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
-from elman.runtime import ClassifierPredictor, Explanation
-from elman.tasks.estimator import Learner
-from elman.tasks.estimator_parameters import Parameters, budget_of
+from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+
+from .predictor import ClassifierPredictor, Explanation
+from .readers import MemoryTexts, label_text
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from elman.tasks.classifier.readers import MemoryLabelled
-
 Texts = str | Path | Iterable[Any]
 
 
-class Classifier(Parameters):
+class Classifier(Estimator):
     """A model that gives a text its label.
 
     >>> spam = Classifier(minutes=1)
     >>> spam.fit(["win a prize now", "see you at home", ...], ["spam", "ham", ...])
     >>> spam.predict(["a prize for you"])
 
-    What is left None is chosen from the texts and the budget, as `elman train classify` does. It has what scikit-learn
-    asks of a classifier: parameters are those of the constructor, so it can be cloned, searched and cross-validated.
+    Parameters that are None are chosen from the texts and the budget, as `elman train classify` does.
     """
+
+    task = "classify"
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Classifier(Parameters):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        """Take sizes by their config names and the budget; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -68,8 +68,7 @@ class Classifier(Parameters):
         self.config = config
         self.seed = seed
         self.verbose = verbose
-        self._learner = Learner("classify", None, {})
-        self._labels: dict[str, Any] = {}  # as they were given, by their text
+        self._given_labels: dict[str, Any] = {}  # as the caller gave them, by their text
 
     def fit(
         self,
@@ -84,140 +83,83 @@ class Classifier(Parameters):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return what training came to: steps, seconds, best_step, valid (metrics of the held-out part).
+        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
 
-        Texts and labels are two lists, arrays or columns of a DataFrame; or (text, label) pairs, a DataFrame of these
-        two columns, or the path of a file or of a folder with one file a class. A budget given here counts instead of
-        the constructor's. With run, everything is kept in that folder, and `elman resume` can go on from it.
+        Texts and labels are two lists, arrays or columns of a DataFrame; or (text, label) pairs, a DataFrame with these
+        two columns, or the path of a file or of a folder with one file for each class. A budget replaces that of the
+        constructor. With `run`, everything is kept in that folder, and `elman resume` can continue from it.
         """
-        sizes = ("cell", "hidden_size", "num_layers", "embedding_size", "character_size")
-        model = {name: getattr(self, name) for name in (*sizes, "bidirectional", "pooling", "dropout", "class_weights")}
-        given = {"model": model, "data": {"level": self.level}, "seed": self.seed}
-        learner = Learner("classify", self.config, given)
         source = _source(texts, labels)
+        before = self._predictor
         try:
-            return learner.fit(
+            return self._fit(
                 [source],
-                budget=budget_of(self, minutes=minutes, epochs=epochs, steps=steps),
                 valid=[] if valid is None else [_source(valid)],
+                budget={"minutes": minutes, "epochs": epochs, "steps": steps},
                 run=run,
                 overwrite=overwrite,
-                verbose=self.verbose if verbose is None else verbose,
+                verbose=verbose,
             )
         finally:
-            if learner.trained:  # after Ctrl-C, the best so far
-                self._learner, self._labels = learner, _as_given(source)
+            if self._predictor is not before:
+                self._given_labels = _given_labels(source)
 
     @property
     def predictor(self) -> ClassifierPredictor:
         """The trained model."""
-        predictor: ClassifierPredictor = self._learner.predictor
+        predictor: ClassifierPredictor = self._trained
         return predictor
 
     @property
     def classes_(self) -> npt.NDArray[Any]:
-        """The labels as they were given, in the order of predict_proba's columns."""
+        """The labels as they were given to `fit`, in the order of the columns of `predict_proba`."""
         import numpy as np
 
-        return np.array([self._labels.get(label, label) for label in self.predictor.labels])
+        return np.array([self._given_labels.get(label, label) for label in self.predictor.labels])
 
     def predict(self, texts: Iterable[str]) -> npt.NDArray[Any]:
-        """Return the likeliest label of each text, as it was given to fit."""
-        found: npt.NDArray[Any] = self.classes_[self.predictor.log_probabilities(texts).argmax(1)]
-        return found
+        """Return the most probable label of each text, as it was given to `fit`."""
+        labels: npt.NDArray[Any] = self.classes_[self.predictor.log_probabilities(texts).argmax(1)]
+        return labels
 
     def predict_proba(self, texts: Iterable[str]) -> npt.NDArray[np.floating[Any]]:
         """Return probabilities (N, C) in the order of `classes_`."""
         return self.predictor.predict_proba(texts)
 
     def explain(self, text: str) -> Explanation:
-        """Return the decision after every token of a text, and each token's share in the last one."""
+        """Return the label after every token of a text, and the contribution of each token to the final label."""
         return self.predictor.explain(text)
 
     def score(self, texts: Iterable[str], labels: Iterable[Any]) -> float:
-        """Return the share of texts whose label is right."""
-        from elman.tasks.classifier.readers import label_text
-
+        """Return the accuracy."""
         expected = [label_text(label) for label in labels]
-        found = self.predictor.predict(texts)
-        return sum(a == b for a, b in zip(found, expected, strict=True)) / max(1, len(expected))
+        predicted = self.predictor.predict(texts)
+        return sum(a == b for a, b in zip(predicted, expected, strict=True)) / max(1, len(expected))
 
     def evaluate(self, texts: Texts, labels: Iterable[Any] | None = None) -> dict[str, Any]:
-        """Return loss, accuracy, macro F1 and the confusion matrix, of what fit takes."""
-        from elman.config import table, validated
-        from elman.tasks.classifier.corpus import LabelledText
-        from elman.tasks.classifier.defaults import LabelDataConfig
-        from elman.tasks.classifier.readers import MemoryLabelled, read_any
-
-        source = _source(texts, labels)
-        if isinstance(source, MemoryLabelled):
-            found = source.labelled()
-        else:
-            how = validated(LabelDataConfig, table(self.config or {}, "data"))  # as fit reads a file
-            columns = how.where_they_stand()
-            found = read_any(source, columns=columns, format=how.format, encoding=how.encoding)
-        return self.predictor.evaluate(LabelledText(each.text, each.label) for each in found)
-
-    def save(self, path: str | Path) -> None:
-        """Write the model folder, which elman.load reads without torch."""
-        self.predictor.save(path)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Tell scikit-learn whether there is a trained model."""
-        return self._learner.trained
+        """Return loss, accuracy, macro F1 and the confusion matrix; the arguments are those of `fit`."""
+        return self.predictor.evaluate(self._examples(_source(texts, labels)))
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that this is a classifier of texts."""
-        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="classifier",
-            target_tags=TargetTags(required=False),
-            classifier_tags=ClassifierTags(),
-            input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
-        )
+        """Return scikit-learn's tags of a classifier of texts."""
+        return sequence_tags("classifier", targets_required=False)
 
 
-def _source(texts: Any, labels: Any = None) -> str | Path | MemoryLabelled:
-    """What fit was given as what experiment takes: a path, or texts and labels in memory."""
-    from elman.tasks.classifier.readers import MemoryLabelled
-
+def _source(texts: Any, labels: Any = None) -> str | Path | MemoryTexts:
+    """Return the arguments of `fit` as a source: a path, or pairs in memory."""
     if isinstance(texts, str | Path):
         if labels is not None:
             raise ConfigError("texts and labels: given a path and labels, expected a path alone, or two lists")
         return texts
     if labels is None:
-        return MemoryLabelled([_plain(row) for row in _rows(texts)])
+        return MemoryTexts(rows_of(texts, ("text", "label")))
     if hasattr(texts, "columns"):
         raise ConfigError("texts: given a DataFrame and labels", hint='give one column of it: frame["text"]')
-    left, right = list(texts), list(labels)
-    if len(left) != len(right):
-        raise ConfigError(f"texts and labels: given {len(left):,} and {len(right):,}, expected as many of each")
-    return MemoryLabelled(list(zip(left, right, strict=True)))
+    return MemoryTexts(paired(texts, labels, "texts and labels"))
 
 
-def _rows(pairs: Any) -> Iterable[Any]:
-    """The rows of a list of pairs, or of a DataFrame's columns `text` and `label`."""
-    if not hasattr(pairs, "itertuples"):
-        return list(pairs)
-    names = list(pairs.columns)
-    if "text" not in names or "label" not in names:
-        raise ConfigError(
-            f"a DataFrame with the columns {', '.join(map(str, names))}, expected text and label",
-            hint='or give two columns: fit(frame["message"], frame["kind"])',
-        )
-    return list(pairs[["text", "label"]].itertuples(index=False, name=None))
-
-
-def _plain(row: Any) -> Any:
-    """A pair as a tuple: NumPy's rows are none."""
-    return tuple(row.tolist()) if hasattr(row, "tolist") else row
-
-
-def _as_given(source: Any) -> dict[str, Any]:
-    """The labels that a caller holds, by their text; of a file there are none."""
-    from elman.tasks.classifier.readers import MemoryLabelled, label_text
-
-    if not isinstance(source, MemoryLabelled):
+def _given_labels(source: Any) -> dict[str, Any]:
+    """Return the labels that a caller holds by their text; for a file there are none."""
+    if not isinstance(source, MemoryTexts):
         return {}
     return {label_text(label) or "": label for _, label in source.items}

@@ -1,21 +1,20 @@
-"""The classifier at work: a text to its label, from a model folder alone.
+"""Predictions of a classifier from its model folder, without torch.
 
-    h_1 .. h_T = layers(x_1 .. x_T)          outputs of both directions, or of one; x_t: token_reader.py
+    h_1 .. h_T = layers(x_1 .. x_T)          outputs of one direction or both; x_t: models/token_encoder.py
     c          = pooling(h_1 .. h_T)
     p(y)       = softmax(V c + b)
 
-What a decision rests on is told token by token: after t tokens the model, given no more of the text, decides by
-p(y | x_1 .. x_t), and the share of token t in the decision y is what it adds,
+An explanation goes through a text token by token. After t tokens, the model predicts p(y | x_1 .. x_t). The
+contribution of token t to the label y is
 
-    share_t = log p(y | x_1 .. x_t) - log p(y | x_1 .. x_(t-1))
+    contribution_t = log p(y | x_1 .. x_t) - log p(y | x_1 .. x_(t-1))
 
-in nats. So the shares of all tokens and what the model takes y for before it has read anything make log p(y).
-By the kernels, or NumPy over the cells. Padding is never read.
+in nats. The contributions of all tokens and log p(y) before the first token sum to log p(y) after the last one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,38 +24,38 @@ import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
+from elman.config import Config
 from elman.data.padded import buckets
-from elman.errors import ConfigError, DataError, ModelError
-from elman.metrics import Confusion, Mean
-from elman.models.folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
+from elman.errors import ConfigError, ModelError
+from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.pooling import Pooling
 from elman.models.stack import State, take
-from elman.models.text_arguments import listed
-from elman.models.token_encoder import TokenReader
-from elman.tasks.classifier.config import ClassifierConfig
-from elman.tasks.classifier.corpus import LabelledText, LabelTextConfig
+from elman.models.text_arguments import require_texts
+from elman.models.token_encoder import TokenEncoder
 from elman.text import Vocabulary
 
-Array = npt.NDArray[Any]
-Given = tuple[str, str]  # a text and its label
+from . import evaluation
+from .config import ClassifierConfig, ClassifierTextConfig
+from .readers import LabelledText
 
-BATCH_TOKENS = 1 << 15  # read together, padding counted
+Array = npt.NDArray[Any]
+BATCH_TOKENS = 1 << 15  # of a batch, with padding
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a decision rests on; decisions and probabilities (T,) are of the likeliest label after each token."""
+    """Why a text gets its label. decisions and probabilities (T,) are of the most probable label after each token."""
 
     label: str
     probability: float
     tokens: list[str]
     decisions: list[str]
     probabilities: Array
-    shares: Array  # (T,): what each token adds to the logarithm of the label's probability, in nats
-    prior: float  # the label's probability before anything is read
+    contributions: Array  # (T,) of the tokens to the log probability of the label, in nats
+    prior: float  # probability of the label before the first token
 
 
-class ClassifierPredictor:
+class ClassifierPredictor(FolderPredictor):
     """A trained classifier."""
 
     task = "classify"
@@ -64,7 +63,7 @@ class ClassifierPredictor:
     def __init__(
         self,
         config: ClassifierConfig,
-        text: LabelTextConfig,
+        text: ClassifierTextConfig,
         vocabulary: Vocabulary,
         characters: Vocabulary,
         labels: Sequence[str],
@@ -75,58 +74,44 @@ class ClassifierPredictor:
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
-            raise ModelError("expected two labels or more, all different", where="vocabulary.json")
-        self._number = {label: i for i, label in enumerate(self.labels)}
+            raise ModelError(
+                f"has the labels {list(self.labels)}; expected two or more, all different", where="vocabulary.json"
+            )
         N, C = config.output_size, len(self.labels)
-        self._reader = TokenReader(config, tensors, vocabulary, characters, text.word)
+        self._encoder = TokenEncoder(config, tensors, vocabulary, characters, text.word)
         self._pooling = Pooling(config.pooling, tensors, N)
         self._V = take(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))
 
     @classmethod
-    def from_folder(cls, model: ModelFolder, *, where: Path) -> ClassifierPredictor:
-        """Build the predictor from what a model folder holds."""
-        config = config_of(model, "model", ClassifierConfig, where=where)
-        text = config_of(model, "text", LabelTextConfig, where=where)
-        vocabulary, characters = (vocabulary_of(model, name, where=where) for name in ("tokens", "characters"))
+    def from_folder(cls, model: ModelFolder, where: Path) -> ClassifierPredictor:
+        """Return the predictor of a model folder."""
+        config = read_config(model, "model", ClassifierConfig, where)
+        text = read_config(model, "text", ClassifierTextConfig, where)
+        vocabulary, characters = (read_vocabulary(model, name, where) for name in ("tokens", "characters"))
         labels = model.vocabularies.get("labels", [])
-        with damage_told(where):
+        with damage_errors(where):
             return cls(config, text, vocabulary, characters, labels, model.tensors, model.card)
 
-    @property
-    def num_parameters(self) -> int:
-        """The number of weights."""
-        return weight_count(self.tensors)
+    def configs(self) -> Mapping[str, Config]:
+        """Return the parts of config.json by name."""
+        return {"model": self.config, "text": self.text}
 
-    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
-        """Write a model folder, with a new card or the one that the model came with.
-
-        A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
-        """
-        write_predictor(
-            path,
-            task=self.task,
-            parts={"model": self.config, "text": self.text},
-            tensors=self.tensors,
-            vocabularies={
-                "tokens": self.vocabulary.tokens,
-                "characters": self.characters.tokens,
-                "labels": self.labels,
-            },
-            card=card or self.card,
-            replace=replace,
-        )
+    def vocabularies(self) -> Mapping[str, Sequence[str]]:
+        """Return the tokens of each vocabulary by name."""
+        tokens, characters = self.vocabulary.tokens, self.characters.tokens
+        return {"tokens": tokens, "characters": characters, "labels": self.labels}
 
     def tokens(self, text: str) -> list[str]:
         """Return the tokens of a text, known or not."""
-        return self.text.cut(text)
+        return self.text.tokenize(text)
 
     def unknown(self, tokens: Iterable[str]) -> list[str]:
-        """Return what the model does not know of tokens: characters, or tokens of a model that reads none of theirs."""
-        return self._reader.unknown(tokens)
+        """Return the tokens that the model does not know, or, if it reads characters, their unknown characters."""
+        return self._encoder.unknown(tokens)
 
     def predict(self, texts: Iterable[str]) -> list[str]:
-        """Return the likeliest label of each text."""
+        """Return the most probable label of each text."""
         return [self.labels[i] for i in self.log_probabilities(texts).argmax(1)]
 
     def predict_proba(self, texts: Iterable[str]) -> Array:
@@ -135,12 +120,12 @@ class ClassifierPredictor:
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
         """Return log probabilities (N, C) in the order of `labels`."""
-        lists = [self.tokens(text) for text in listed(texts)]
-        return self._read([len(tokens) for tokens in lists], lists.__getitem__)
+        lists = [self.tokens(text) for text in require_texts(texts)]
+        return self._log_p([len(tokens) for tokens in lists], lists.__getitem__)
 
     def explain(self, text: str) -> Explanation:
-        """Return what the decision for a text rests on."""
-        (text,) = listed([text])
+        """Return why a text gets its label."""
+        (text,) = require_texts([text])
         tokens = self.tokens(text)
         log_p = self._after_each(tokens)
         label = int(log_p[-1].argmax())
@@ -150,77 +135,48 @@ class ClassifierPredictor:
             tokens=tokens,
             decisions=[self.labels[i] for i in log_p[1:].argmax(1)],
             probabilities=np.exp(log_p[1:].max(1)),
-            shares=np.diff(log_p[:, label]),
+            contributions=np.diff(log_p[:, label]),
             prior=float(np.exp(log_p[0, label])),
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Return the state before any token, of a model that reads one way; another is a ConfigError."""
+        """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
-            hint = "train with --no-bidirectional to decide token by token, or use explain"
-            raise ConfigError("the model reads both ways, so it must have read all of a text", hint=hint)
-        return {**self._reader.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
+            hint = "Train with --no-bidirectional to predict after every token, or use explain"
+            raise ConfigError("the model is bidirectional; expected one that reads in one direction", hint=hint)
+        return {**self._encoder.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
 
     def step(self, inputs: Sequence[str], state: State) -> tuple[Array, State]:
         """Return log probabilities (B, C) after a token for each row, and the next state."""
-        output, layers = self._reader.step(inputs, state)
+        output, layers = self._encoder.step(inputs, state)
         pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
-    def evaluate(self, examples: Iterable[LabelledText] | Iterable[Given]) -> dict[str, Any]:
-        """Return loss, accuracy, macro F1, F1 of each label, and the confusion matrix: labels down, decisions across.
-
-        Examples, or (text, label).
-        """
-        items = [each if isinstance(each, LabelledText) else LabelledText(*each) for each in examples]
-        if not items:
-            raise DataError("no texts to score, expected at least one", hint="give a text and its label a line")
-        loss, confusion = self._scored(items)
-        shown = {
-            label: None if np.isnan(f1) else float(f1) for label, f1 in zip(self.labels, confusion.f1, strict=True)
-        }
-        return {
-            "task": self.task,
-            "count": len(items),
-            "loss": loss.value,
-            "accuracy": confusion.accuracy,
-            "macro_f1": confusion.macro_f1,
-            "f1": shown,
-            "confusion": {"labels": list(self.labels), "counts": confusion.counts.tolist()},
-        }
+    def evaluate(self, examples: Iterable[LabelledText] | Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Return loss, accuracy, macro F1, F1 of each label and confusion matrix; examples may be (text, label)."""
+        return evaluation.evaluate(examples, self.labels, self.log_probabilities)
 
     def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:
         """Return loss, accuracy and macro F1."""
-        loss, confusion = self._scored(examples)
-        return {"loss": loss.value, "accuracy": confusion.accuracy, "macro_f1": confusion.macro_f1}
-
-    def _scored(self, examples: Sequence[LabelledText]) -> tuple[Mean, Confusion]:
-        strange = next((each.label for each in examples if each.label not in self._number), None)
-        if strange is not None:
-            known = ", ".join(self.labels[:10]) + (" ..." if len(self.labels) > 10 else "")
-            raise DataError(f"the model knows no label {strange!r}", hint=f"expected one of {known}")
-        labels = np.array([self._number[each.label] for each in examples], np.int64)
-        log_p = self.log_probabilities(each.text for each in examples)
-        loss = -float(log_p[np.arange(len(labels)), labels].sum(dtype=np.float64))
-        return Mean(loss, len(labels)), Confusion.of(labels, log_p.argmax(1), len(self.labels))
+        return evaluation.measure(examples, self.labels, self.log_probabilities)
 
     def _after_each(self, tokens: Sequence[str]) -> Array:
-        """Return log probabilities (T + 1, C) before any of the tokens (T,) and after each.
+        """Return log probabilities (T + 1, C) before the first token and after every token.
 
-        A model that reads one way takes a step a token; one that reads both ways reads every beginning of the text.
+        A model with one direction takes one step for each token; a bidirectional one reads every prefix of the text.
         """
         if self.config.bidirectional:
-            return self._read(range(len(tokens) + 1), lambda count: tokens[:count])
-        state, found = self.initial_state(), [self._read([0], lambda _: [])]
+            return self._log_p(range(len(tokens) + 1), lambda count: tokens[:count])
+        state, rows = self.initial_state(), [self._log_p([0], lambda _: [])]
         for token in tokens:
             log_p, state = self.step([token], state)
-            found.append(log_p)
-        return np.concatenate(found)
+            rows.append(log_p)
+        return np.concatenate(rows)
 
-    def _read(self, lengths: Sequence[int], tokens_of: Callable[[int], Sequence[str]]) -> Array:
-        """Return log probabilities (N, C) of texts by their number, in batches of about one length."""
-        found = np.empty((len(lengths), len(self.labels)), self._V.dtype)
+    def _log_p(self, lengths: Sequence[int], tokens_of: Callable[[int], Sequence[str]]) -> Array:
+        """Return log probabilities (N, C) of texts, which tokens_of gives by number, in batches of similar length."""
+        log_p = np.empty((len(lengths), len(self.labels)), self._V.dtype)
         for rows in buckets(lengths, BATCH_TOKENS):
-            pooled = self._pooling(*self._reader.run([tokens_of(row) for row in rows]))
-            found[rows] = log_softmax(pooled @ self._V.T + self._b)
-        return found
+            pooled = self._pooling(*self._encoder.run([tokens_of(row) for row in rows]))
+            log_p[rows] = log_softmax(pooled @ self._V.T + self._b)
+        return log_p

@@ -1,12 +1,12 @@
-"""Labelled texts: readers of a text and its label, what a classifier learns from.
+"""Readers of labelled texts: files, folders and Python objects to pairs of a text and its label.
 
-    tsv, csv   a table whose header names the columns of text and label; without a header, the columns are named for it
-    jsonl      {"text": "...", "label": "..."} a line
-    folder     one file a class, one text a line; the label is the file's name without its suffix
+    tsv, csv   a table whose header names the columns of text and label; without a header, --columns names them
+    jsonl      {"text": "...", "label": "..."} on each line
+    folder     one file for each class, one text on each line; the label is the file name without its suffix
 
-The format is told by the first line that is not blank: a JSON object makes it jsonl, a tab tsv, anything else csv.
-There are no quotes and no escapes in tsv; csv is RFC 4180's, so a quoted cell may hold commas, quotes and line ends.
-Spaces around a text or a label are no part of it. Blank lines are skipped.
+The first line that is not blank decides the format `auto`: a JSON object means jsonl, a tab means tsv, anything else
+csv. TSV has no quotes and no escapes; CSV follows RFC 4180, so a quoted cell may hold commas, quotes and line ends.
+Spaces around a text or a label are removed. Blank lines are skipped.
 """
 
 from __future__ import annotations
@@ -15,39 +15,43 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from elman.data.encodings import Notify
 from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
 from elman.data.records import csv_rows, objects, shown, shown_json, stripped
+from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
-Format = Literal["auto", "tsv", "csv", "jsonl"]
+from .config import ClassifierReaderConfig as ReaderConfig
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class LabelledText:
     """A text and its label. `where` is its place: file:line, or item N."""
 
     text: str
     label: str
-    where: str
+    where: str = field(default="", compare=False)
+
+
+def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[LabelledText]:
+    """Return the labelled texts of a path, or of pairs in memory."""
+    if isinstance(source, MemoryTexts):
+        return source
+    if not isinstance(source, str | Path):
+        raise unsupported_source(source, "a file, a folder, or texts with their labels")
+    if Path(source).is_dir():
+        return ClassFolder(Path(source), encoding=reader.encoding, notify=notify)
+    return FileExamples(open_text(source, reader.encoding, notify), partial(read_texts, reader=reader))
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Where text and label stand: their names in the header and in objects, or all columns' names without a header."""
-
-    text: str = "text"
-    label: str = "label"
-    names: tuple[str, ...] | None = None  # of a table without a header
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryLabelled:
+class MemoryTexts:
     """Texts and labels that a Python caller holds, as pairs."""
 
     items: Sequence[tuple[str, str]]
@@ -55,19 +59,22 @@ class MemoryLabelled:
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([each.text, each.label]) + "\n" for each in self.labelled()).encode()
+        content = "".join(json.dumps([each.text, each.label]) + "\n" for each in self.examples()).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
-    def labelled(self) -> Iterator[Labelled]:
-        """Yield them; what is no text with a label is a DataError."""
+    def check(self) -> None:
+        """Leave the check to `examples`."""
+
+    def examples(self) -> Iterator[LabelledText]:
+        """Yield the pairs; an item that is not a text with a label is a DataError."""
+        item: Any  # a caller may have ignored the types
         for number, item in enumerate(self.items):
-            given: Any = item  # a caller need not have read the types
-            is_pair = isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], str)
-            label = label_text(given[1]) if is_pair else None
+            is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
+            label = label_text(item[1]) if is_pair else None
             if label is None:
-                what = f"item {number} is {shown(repr(given))}, expected a text and its label"
-                raise DataError(what, hint="a text is a str, a label a str or a number; leave out what is missing")
-            yield _labelled(given[0], label, f"item {number}")
+                what = f"item {number} is {shown(repr(item))}, expected a text and its label"
+                raise DataError(what, hint="A text is a str, a label a str or a number; leave out missing values")
+            yield _labelled(item[0], label, f"item {number}")
 
 
 class ClassFolder:
@@ -100,26 +107,12 @@ class ClassFolder:
         for _, source in self._sources:
             source.check()
 
-    def labelled(self) -> Iterator[Labelled]:
+    def examples(self) -> Iterator[LabelledText]:
         """Yield the lines of all files."""
         for label, source in self._sources:
             for where, line in numbered_lines(source):
                 if line.strip():
                     yield _labelled(line, label, where)
-
-
-def read_any(
-    path: str | Path,
-    *,
-    columns: Columns | None = None,
-    format: Format = "auto",  # noqa: A002 - as the flag is called
-    encoding: str | None = None,
-    notify: Notify = lambda message: None,
-) -> Iterator[Labelled]:
-    """Yield the labelled texts of a file, or of a folder with one file a class."""
-    if Path(path).is_dir():
-        return ClassFolder(Path(path), encoding=encoding, notify=notify).labelled()
-    return read_labelled(TextSource(path, encoding=encoding, notify=notify), columns=columns, format=format)
 
 
 def label_text(label: Any) -> str | None:
@@ -134,35 +127,35 @@ def label_of(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).stem
 
 
-def read_labelled(source: Source, *, columns: Columns | None = None, format: Format = "auto") -> Iterator[Labelled]:  # noqa: A002
+def read_texts(source: Source, reader: ReaderConfig) -> Iterator[LabelledText]:
     """Yield the labelled texts of a file; a malformed line is a DataError."""
-    return _READERS[format](numbered_lines(source), columns or Columns())
+    return _READERS[reader.format](numbered_lines(source), reader)
 
 
-def _told_by_content(lines: Iterator[Line], columns: Columns) -> Iterator[Labelled]:
+def _by_first_line(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
     for where, line in lines:
         if line.strip():
             read = _objects if line.lstrip().startswith("{") else _tsv if "\t" in line else _csv
-            yield from read(chain([(where, line)], lines), columns)
+            yield from read(chain([(where, line)], lines), reader)
 
 
-def _tsv(lines: Iterator[Line], columns: Columns) -> Iterator[Labelled]:
-    return _table(((where, line.split("\t")) for where, line in lines), columns, "a tab")
+def _tsv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
+    return _table(((where, line.split("\t")) for where, line in lines), reader, "a tab")
 
 
-def _csv(lines: Iterator[Line], columns: Columns) -> Iterator[Labelled]:
-    return _table(csv_rows(lines), columns, "a comma")
+def _csv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
+    return _table(csv_rows(lines), reader, "a comma")
 
 
-def _table(rows: Iterator[tuple[str, list[str]]], columns: Columns, separator: str) -> Iterator[Labelled]:
-    names = columns.names
+def _table(rows: Iterator[tuple[str, list[str]]], reader: ReaderConfig, separator: str) -> Iterator[LabelledText]:
+    names = reader.columns
     places: tuple[int, int] | None = None
     for where, row in rows:
         if not any(cell.strip() for cell in row):
             continue
         if places is None:
             header = names or tuple(cell.strip() for cell in row)
-            places = _places(header, columns, where, named=names is not None)
+            places = _places(header, reader, where, named=names is not None)
             if names is None:
                 continue
         if len(row) <= max(places):
@@ -172,48 +165,49 @@ def _table(rows: Iterator[tuple[str, list[str]]], columns: Columns, separator: s
         yield _labelled(row[places[0]], row[places[1]], where)
 
 
-def _places(header: Sequence[str], columns: Columns, where: str, *, named: bool) -> tuple[int, int]:
-    """The places of text and label in a row."""
-    found = []
-    for flag, name in (("--text", columns.text), ("--label", columns.label)):
+def _places(header: Sequence[str], reader: ReaderConfig, where: str, *, named: bool) -> tuple[int, int]:
+    """Return the places of text and label in a row."""
+    places = []
+    for flag, name in (("--text", reader.text_column), ("--label", reader.label_column)):
         if name not in header:
-            told = ", ".join(repr(shown(each)) for each in header[:6])
+            names = ", ".join(repr(shown(cell)) for cell in header[:6])
             if named:
-                raise DataError(f"--columns names no {name!r}, given {told}", hint="--columns label,text", where=where)
+                raise DataError(f"--columns names no {name!r}, given {names}", hint="--columns label,text", where=where)
             hint = f"{flag} names another column; a table without a header needs --no-header --columns label,text"
             if header[0].startswith("["):
                 hint = "is it a JSON array? expected an object a line"
             elif len(header) == 1 and ";" in header[0]:
                 hint = "are its cells separated by semicolons? expected commas or tabs"
-            raise DataError(f"has no column {name!r} in its header, given {told}", hint=hint, where=where)
-        found.append(list(header).index(name))
-    return found[0], found[1]
+            raise DataError(f"has no column {name!r} in its header, given {names}", hint=hint, where=where)
+        places.append(list(header).index(name))
+    return places[0], places[1]
 
 
-def _objects(lines: Iterable[Line], columns: Columns) -> Iterator[Labelled]:
-    expected = f'expected {{"{columns.text}": ..., "{columns.label}": ...}}'
-    for where, value in objects(lines, (columns.text, columns.label), expected):
-        text, label = value[columns.text], value[columns.label]
+def _objects(lines: Iterable[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
+    text_key, label_key = reader.text_column, reader.label_column
+    expected = f'expected {{"{text_key}": ..., "{label_key}": ...}}'
+    for where, value in objects(lines, (text_key, label_key), expected):
+        text, label = value[text_key], value[label_key]
         if not isinstance(text, str):
-            raise DataError(f'"{columns.text}" is {shown_json(text)}, expected text', hint=expected, where=where)
+            raise DataError(f'"{text_key}" is {shown_json(text)}, expected text', hint=expected, where=where)
         if not isinstance(label, str | int | float) or label_text(label) is None:
-            raise DataError(f'"{columns.label}" is {shown_json(label)}, expected text', hint=expected, where=where)
+            raise DataError(f'"{label_key}" is {shown_json(label)}, expected text', hint=expected, where=where)
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where)
 
 
-_READERS: dict[Format, Callable[[Iterator[Line], Columns], Iterator[Labelled]]] = {
-    "auto": _told_by_content,
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig], Iterator[LabelledText]]] = {
+    "auto": _by_first_line,
     "tsv": _tsv,
     "csv": _csv,
     "jsonl": _objects,
 }
 
 
-def _labelled(text: str, label: str, where: str) -> Labelled:
+def _labelled(text: str, label: str, where: str) -> LabelledText:
     text, label = stripped(text), stripped(label)
     for noun, value in (("text", text), ("label", label)):
         if not value:
             raise DataError(f"has an empty {noun}", hint="fill it in, or leave the line out", where=where)
     if len(label.splitlines()) > 1 or "\t" in label:
         raise DataError(f"has the label {shown(label)!r}, expected no tab and one line", where=where)
-    return Labelled(text, label, where)
+    return LabelledText(text, label, where)

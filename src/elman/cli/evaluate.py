@@ -1,0 +1,83 @@
+"""elman evaluate: the metrics of a model, on data of the user's or on the run's own validation set. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from elman.config import Values
+from elman.errors import ConfigError, DataError
+from elman.tasks.spec import AnyTask, Scored, load, task_spec, validation_corpus
+
+from .console import print_json, say
+from .options import Json, Run, make_command, parameters_of
+from .task_options import TaskOptions, as_arguments, config_from, given_flags
+from .train import TargetFiles, parallel_sources
+
+SUMMARY = "Measure a model: perplexity of a text, error rates of pairs, accuracy of labels."
+
+
+def make_evaluate_command() -> Any:
+    """Return the command with the options of all tasks."""
+    options = TaskOptions(lambda spec: [spec.reader_config, spec.evaluation.options])
+    first, last = parameters_of(_first_parameters), parameters_of(_last_options)
+    return make_command(
+        "evaluate", SUMMARY, [*first, *options.parameters(), *last], lambda arguments: _evaluate(options, arguments)
+    )
+
+
+def _first_parameters(
+    run: Run,
+    data: Annotated[
+        list[str] | None, typer.Argument(metavar="[DATA]...", help="Files.  [default: the validation set of the run]")
+    ] = None,
+    target_file: TargetFiles = None,
+) -> None:
+    """Declare the arguments, and the target files of tasks that read parallel files."""
+
+
+def _last_options(as_json: Json = False) -> None:
+    """Declare the options that all tasks have."""
+
+
+def _evaluate(options: TaskOptions, arguments: Values) -> None:
+    run, data = arguments["run"], arguments["data"] or []
+    predictor = load(run)
+    spec = task_spec(predictor.task)
+    options.refuse_others(spec, arguments)
+    if arguments["target_file"] and not spec.parallel_files:
+        raise ConfigError(f"--target-file: the model is a {spec.title}; expected a model of seq2seq")
+    try:
+        metrics = _scores(spec, Scored(predictor, run, say), data, as_arguments(arguments))
+    except DataError as error:
+        raise DataError(error.message, hint=error.hint, where=error.where or ", ".join(data or [str(run)])) from None
+    if arguments["as_json"]:
+        print_json(metrics)
+        return
+    for name, value in metrics.items():
+        if value is not None and not isinstance(value, dict):
+            print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value}")
+    for line in spec.evaluation.tables(metrics) if spec.evaluation.tables else ():
+        print(line)
+
+
+def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -> dict[str, Any]:
+    values = config_from(spec.evaluation.options, arguments)
+    if not data:
+        flags = [*given_flags(spec.reader_config, arguments), *["--target-file"] * bool(arguments["target_file"])]
+        if flags:
+            what = f"{flags[0]}: given without DATA; expected DATA, which it describes"
+            raise ConfigError(what, hint=f"elman evaluate {scored.run} DATA")
+        return spec.evaluation.score_validation_set(scored, validation_corpus(scored.run, spec), values)
+    reader = config_from(spec.reader_config, arguments)
+    if spec.single_file and len(data) > 1:
+        raise ConfigError(f"DATA: given {len(data)} files; expected one series")
+    sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")
+
+    def examples() -> Iterator[Any]:
+        for source in sources:
+            yield from spec.open_source(source, reader, say).examples()
+
+    return spec.evaluation.score(scored, examples(), values)

@@ -1,0 +1,75 @@
+"""The options of `predict` and `evaluate`: each task declares its own; the commands accept those of all tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from elman.config import Config, Values, validated
+from elman.errors import ConfigError
+from elman.options import Option, options_of, values_of
+from elman.tasks.spec import TASKS, AnyTask, task_spec
+
+from .options import parameter_of, python_name
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
+OptionsOf = Callable[[AnyTask], Sequence[type[Config]]]  # the configs whose fields are a command's options
+
+
+class TaskOptions:
+    """The options that the tasks declare for one command."""
+
+    def __init__(self, configs_of: OptionsOf) -> None:
+        self._of_task = {
+            name: [option for config in configs_of(task_spec(name)) for option in options_of(config)] for name in TASKS
+        }
+
+    def parameters(self) -> list[Any]:
+        """Return a parameter for each flag, whose help names the tasks that have it."""
+        by_flag: dict[str, list[tuple[str, Option]]] = {}
+        for task, options in self._of_task.items():
+            for option in options:
+                by_flag.setdefault(option.flag, []).append((task, option))
+        return [parameter_of([option for _, option in declared], self._help(declared)) for declared in by_flag.values()]
+
+    def _help(self, declared: Sequence[tuple[str, Option]]) -> str:
+        tasks: dict[str, list[str]] = {}
+        for task, option in declared:
+            tasks.setdefault(option.help, []).append(task)
+        everywhere = sum(bool(options) for options in self._of_task.values())
+        if len(tasks) == 1 and len(declared) == everywhere:
+            return declared[0][1].help
+        return "  ".join(f"{', '.join(names)}: {text}" for text, names in tasks.items())
+
+    def refuse_others(self, spec: AnyTask, arguments: Mapping[str, Any]) -> None:
+        """Raise a ConfigError for an option that is given and that only other tasks have."""
+        own = {option.flag for option in self._of_task[spec.name]}
+        for task, options in self._of_task.items():
+            for option in options:
+                if option.flag not in own and arguments.get(python_name(option)) is not None:
+                    others = [name for name in TASKS if option.flag in {each.flag for each in self._of_task[name]}]
+                    what = f"{option.flag}: the model is a {spec.title}; expected a model of {' or '.join(others)}"
+                    raise ConfigError(what, hint=f"Leave out {option.flag}" if task else None)
+
+
+def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any]) -> AnyConfig:
+    """Return the config whose fields are options, with the values that are given; errors name the flags."""
+    options = list(options_of(kind))
+    values = values_of(options, arguments)
+    try:
+        return validated(kind, values)
+    except ConfigError as error:
+        message = error.message
+        for option in options:
+            message = message.replace(f"{option.key}:", f"{option.flag}:")
+        raise ConfigError(message, hint=error.hint, where=error.where) from None
+
+
+def given_flags(kind: type[Config], arguments: Mapping[str, Any]) -> list[str]:
+    """Return the flags of a config that are given."""
+    return [each.flag for each in options_of(kind) if arguments.get(python_name(each)) is not None]
+
+
+def as_arguments(arguments: Values) -> Values:
+    """Return arguments under the names of their options."""
+    return {name.removesuffix("_"): value for name, value in arguments.items()}

@@ -1,0 +1,138 @@
+"""elman train: one sub-command a task, made from its config; and elman resume."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from elman.config import Values, layered, parse_assignments, read_toml
+from elman.errors import ConfigError
+from elman.options import Option, options_of, values_of
+from elman.tasks.spec import TASKS, AnyTask, task_spec
+
+from .console import print_json, stderr_console
+from .groups import LazyCommand, LazyGroup
+from .options import Assignments, ConfigFile, Json, Out, Overwrite, make_command, parameter_of, parameters_of
+
+Files = Annotated[list[str] | None, typer.Option(metavar="FILE", help="The validation set; repeatable.")]
+TargetFiles = Annotated[
+    list[str] | None, typer.Option(metavar="FILE", help="The targets, if DATA holds sources only; repeatable.")
+]
+ValidTargetFiles = Annotated[
+    list[str] | None, typer.Option(metavar="FILE", help="The targets, if --valid holds sources only; repeatable.")
+]
+
+
+class TaskGroup(LazyGroup):
+    """The sub-commands of `elman train`."""
+
+    def lazy_commands(self) -> dict[str, LazyCommand]:
+        """Return a command for each registered task."""
+        return {name: LazyCommand(functools.partial(_command, name), task.summary) for name, task in TASKS.items()}
+
+
+app = typer.Typer(cls=TaskGroup, help="Train a model on your own file.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that was stopped.")], as_json: Json = False
+) -> None:
+    """Continue a run that was stopped or killed, as if it had never stopped."""
+    from elman.experiment import resume as resume_run
+    from elman.training.progress import ConsoleDisplay
+
+    _finish(resume_run(run, ConsoleDisplay(stderr_console())), as_json=as_json)
+
+
+def _command(name: str) -> Any:
+    spec = task_spec(name)
+    options = list(options_of(spec.run_config))
+    parameters = [*_first_parameters(spec), *(parameter_of([each], each.help) for each in options)]
+    parameters += parameters_of(_last_options)
+    return make_command(name, TASKS[name].summary, parameters, functools.partial(_train, spec, options))
+
+
+def _first_parameters(spec: AnyTask) -> list[inspect.Parameter]:
+    argument = typer.Argument(metavar="DATA" if spec.single_file else "DATA...", help=spec.data_help)
+    data = inspect.Parameter("data", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], argument])
+    first, *others = parameters_of(_first_options)
+    return [data, first, *(each for each in others if spec.parallel_files or "target" not in each.name)]
+
+
+def _first_options(
+    out: Out, valid: Files = None, target_file: TargetFiles = None, valid_target_file: ValidTargetFiles = None
+) -> None:
+    """Declare the options that come before those of the config."""
+
+
+def _last_options(
+    config: ConfigFile = None, assignments: Assignments = None, overwrite: Overwrite = False, as_json: Json = False
+) -> None:
+    """Declare the options that come after those of the config."""
+
+
+def _train(spec: AnyTask, options: Sequence[Option], arguments: Values) -> None:
+    from elman.experiment import train
+    from elman.training.progress import ConsoleDisplay
+
+    values = layered(
+        read_toml(arguments["config"]) if arguments["config"] is not None else {},
+        parse_assignments(arguments["assignments"] or ()),
+        values_of(options, arguments),
+    )
+    try:
+        result = train(
+            parallel_sources(arguments["data"], arguments.get("target_file"), "--target-file", "DATA"),
+            arguments["out"],
+            values,
+            ConsoleDisplay(stderr_console()),
+            task=spec.name,
+            valid=parallel_sources(
+                arguments["valid"] or (), arguments.get("valid_target_file"), "--valid-target-file", "--valid"
+            ),
+            overwrite=arguments["overwrite"],
+        )
+    except ConfigError as error:
+        raise ConfigError(_with_flags(error.message, options), hint=error.hint, where=error.where) from None
+    _finish(result, as_json=arguments["as_json"])
+
+
+def parallel_sources(files: Sequence[str], targets: Sequence[str] | None, flag: str, sources: str) -> list[Any]:
+    """Return the files, each with its target file where there are target files."""
+    from elman.data.sources import ParallelFiles
+
+    if not targets:
+        return list(files)
+    if len(targets) != len(files):
+        what = f"{flag}: given {len(targets)} files for {len(files)} of {sources}; expected one for each"
+        raise ConfigError(what, hint="Give them in the order of their sources")
+    return [ParallelFiles(source, target) for source, target in zip(files, targets, strict=True)]
+
+
+def _with_flags(message: str, options: Sequence[Option]) -> str:
+    """Return the lines of a config error, each key followed by its flag."""
+    for option in options:
+        replacement = f"{option.key} ({option.flag}):"
+        message = re.sub(rf"^{re.escape(option.key)}:", replacement, message, flags=re.MULTILINE)
+    return message
+
+
+def _finish(result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+        return
+    report = task_spec(result["task"]).report
+    stderr_console().print(
+        f"validation set: {report.summary(result['valid'])} (step {result['best_step']:,} of {result['steps']:,})\n"
+        f"model: {result['model']}\n"
+        f"next: {report.next_commands(result['run'])}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,40 @@
+"""The options that all tasks have for reading data, splitting it and building vocabularies."""
+
+from __future__ import annotations
+
+from pydantic import PositiveInt
+
+from elman.config import Config
+from elman.options import option
+
+
+class ReaderConfig(Config):
+    """How files are read. Training, evaluation and prediction read with the same options."""
+
+    encoding: str | None = option(
+        None, flag="--encoding", help="Text encoding", automatic="UTF-8, or GB18030 if detected"
+    )
+
+
+class SplitConfig(Config):
+    """How the validation set is taken from the data."""
+
+    valid_fraction: float | None = option(
+        None,
+        flag="--valid-fraction",
+        metavar="F",
+        gt=0.0,
+        lt=1.0,
+        help="Share of the examples in the validation set",
+        automatic="0.1, at most 5,000 examples",
+    )
+    split_seed: int = option(0, ge=0, lt=2**63, help="Seed of the split; it is not the seed of the run")
+
+
+class VocabularyConfig(Config):
+    """Which tokens a vocabulary holds."""
+
+    min_frequency: PositiveInt | None = option(
+        None, help="Least count of a token in the vocabulary", automatic="1, or 2 for over 1,000 different tokens"
+    )
+    vocabulary_size: PositiveInt | None = option(None, help="Largest number of tokens", automatic="no limit")

@@ -1,0 +1,57 @@
+"""The folder of a corpus: examples as JSON lines, vocabularies, and a record with the checksum of every file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from elman.checkpoint.sealed import write_synced
+from elman.data.readers import SourceRecord
+from elman.data.sealed_record import file_sha256, sealed
+from elman.errors import ModelError
+
+
+@contextlib.contextmanager
+def damage_errors(folder: Path) -> Iterator[None]:
+    """Turn whatever goes wrong while a corpus is opened into a ModelError about damaged training data."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"damaged training data ({error})", hint="Train again", where=str(folder)) from None
+
+
+def write_examples(path: Path, examples: Iterable[Mapping[str, Any]]) -> None:
+    """Write the fields of examples as JSON lines."""
+    lines = (json.dumps(dict(fields), ensure_ascii=False) + "\n" for fields in examples)
+    write_synced(path, "".join(lines).encode())
+
+
+def read_examples(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the fields of the examples that write_examples has written."""
+    return map(json.loads, path.read_text("utf-8").split("\n")[:-1])
+
+
+def write_record(
+    folder: Path, name: str, record: dict[str, Any], sources: Sequence[SourceRecord], files: Sequence[str]
+) -> None:
+    """Write the record of a corpus with its sources and the checksums of its files; it is written last."""
+    whole = {
+        **record,
+        "sources": [asdict(source) for source in sources],
+        "files": {file: file_sha256(folder / file) for file in files},
+    }
+    write_synced(folder / name, sealed(whole))
+
+
+def source_records(record: dict[str, Any]) -> tuple[SourceRecord, ...]:
+    """Return the sources of a record that read_record has read."""
+    return tuple(SourceRecord(**source) for source in record["sources"])
+
+
+def source_names(records: Iterable[SourceRecord]) -> str:
+    """Return the names of sources, as an error shows them."""
+    return ", ".join(record.name for record in records)

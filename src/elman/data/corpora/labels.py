@@ -1,0 +1,53 @@
+"""The set of labels that a classifier or a tagger learns, and the checks that tell labels from other columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from elman.data.records import shown_names
+from elman.errors import DataError
+
+MIN_LABELS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRules:
+    """How labels and examples are called in messages, and how many different labels are plausible."""
+
+    label: str  # "label", "tag"
+    example: str  # "text", "token"
+    many: int  # more labels than this must also be fewer than many_share of the examples
+    many_share: float
+    other_column_hint: str
+
+
+def label_set(
+    train: Iterable[str], valid: Iterable[tuple[str, str]], rules: LabelRules, *, examples: int, where: str
+) -> tuple[str, ...]:
+    """Return the labels of the training set in alphabetical order.
+
+    valid are the labels of the validation set, each with its place. Too few or too many labels, and a validation label
+    that the training set lacks, are DataErrors.
+    """
+    labels = tuple(sorted(set(train)))
+    noun = rules.label
+    if len(labels) < MIN_LABELS:
+        what = f"all {rules.example}s have the {noun} {labels[0]!r}; expected two {noun}s or more"
+        raise DataError(what, hint=rules.other_column_hint, where=where)
+    if len(labels) > max(rules.many, rules.many_share * examples):
+        what = f"{len(labels):,} different {noun}s for {examples:,} {rules.example}s; expected {noun}s that repeat"
+        raise DataError(what, hint=rules.other_column_hint, where=where)
+    known = set(labels)
+    for label, place in valid:
+        if label not in known:
+            raise DataError(
+                f"the {noun} {label!r} is not in the training set",
+                hint=f"Expected one of {_names(labels)}",
+                where=place,
+            )
+    return labels
+
+
+def _names(labels: Sequence[str]) -> str:
+    return shown_names(labels)

@@ -1,0 +1,34 @@
+"""The split into training and validation set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from elman.data.encodings import Notify
+
+T = TypeVar("T")
+
+AUTOMATIC_VALID_SHARE = 0.1
+AUTOMATIC_VALID_EXAMPLES = 5_000
+
+
+def validation_size(total: int, fraction: float | None, *, at_most: int = AUTOMATIC_VALID_EXAMPLES) -> int:
+    """Return how many of `total` examples the validation set gets; fraction None is a tenth, at most `at_most`."""
+    share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
+    size = total - int(total * (1.0 - share))
+    return size if fraction is not None else min(size, at_most)
+
+
+def in_random_order(examples: Sequence[T], rng: np.random.Generator) -> list[T]:
+    """Return the examples in random order, so that the first ones are a sample of them."""
+    return [examples[i] for i in rng.permutation(len(examples))]
+
+
+def report_overlap(train: Collection[Hashable], valid: Sequence[Hashable], noun: str, notify: Notify) -> None:
+    """Report how many validation examples have the same key as a training example."""
+    keys = set(train)
+    if shared := sum(key in keys for key in valid):
+        notify(f"{shared:,} of the {len(valid):,} {noun} of the validation set are in the training set too")

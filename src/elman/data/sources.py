@@ -1,0 +1,85 @@
+"""Sources of examples: what a user names or holds, and what a task reads from it.
+
+A source argument is a path, `-` for standard input, the name of a data set, two parallel files, or examples that a
+Python caller holds in memory. Each task's readers.py opens a source argument as an ExampleSource; training, evaluation
+and the estimators all read through it, so one file gives the same examples everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+from elman.errors import ConfigError
+
+from .encodings import Notify
+from .readers import SourceRecord, TextSource
+
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelFiles:
+    """Two files: line n of the target file belongs to line n of the source file."""
+
+    source: str | Path
+    target: str | Path
+
+
+class ExampleSource(Protocol[E_co]):
+    """Examples to read once."""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+
+    @property
+    def record(self) -> SourceRecord:
+        """The name, size and hash of what was read, once `examples` has ended."""
+
+    def check(self) -> None:
+        """Raise a DataError if its beginning cannot be read."""
+
+    def examples(self) -> Iterator[E_co]:
+        """Yield the examples; a malformed one is a DataError with its place."""
+
+
+SourceArgument = str | Path | ParallelFiles | ExampleSource[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileExamples(Generic[E]):
+    """The examples of one text file."""
+
+    file: TextSource
+    parse: Callable[[TextSource], Iterator[E]]
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def record(self) -> SourceRecord:
+        return self.file.record
+
+    def check(self) -> None:
+        self.file.check()
+
+    def examples(self) -> Iterator[E]:
+        return self.parse(self.file)
+
+
+def open_text(path: str | Path, encoding: str | None, notify: Notify) -> TextSource:
+    """Return a text file that is read once."""
+    return TextSource(path, encoding=encoding, notify=notify)
+
+
+def unsupported_source(source: SourceArgument, expected: str) -> ConfigError:
+    """Return the error for a source of a kind that a task does not read."""
+    if isinstance(source, ParallelFiles):
+        hint = "Leave out --target-file, which is for sequence to sequence"
+        return ConfigError(f"given a target file beside {source.source}; expected {expected}", hint=hint)
+    return ConfigError(f"given {type(source).__name__}; expected {expected}")

@@ -1,0 +1,74 @@
+"""The config with every choice made, by the data and by how fast this machine trains the model."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import torch
+
+from elman.config import Values
+from elman.errors import ConfigError
+from elman.tasks.spec import AnyTask, RunConfig
+from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, step_seconds
+
+from .training_module import training_module
+
+MAX_TIMINGS = 4  # of a model whose size is being settled
+TIMED_BATCHES = 4  # one alone may hold short examples only
+
+
+def settled_config(spec: AnyTask, values: Values, corpus: Any) -> RunConfig:
+    """Return the config with every choice made, by the corpus and by the speed of this machine.
+
+    The size depends on the speed, and the speed, threads included, on the size: training steps of the very model are
+    timed until both agree.
+    """
+    early: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)
+    cuda = _device(early.training.device) == "cuda"
+    config: RunConfig = spec.resolve(values, corpus, ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
+    threads = config.training.threads or 1
+    for _ in range(MAX_TIMINGS if not cuda else 0):
+        if config.training.threads and config.training.minutes is None:
+            break  # nothing depends on the speed
+        threads, flops = _time_step(spec, config, corpus)
+        before, config = config, spec.resolve(values, corpus, flops)
+        if _sizes(config) == _sizes(before):
+            break
+    update = {"device": "cuda" if cuda else "cpu", "threads": threads}
+    return config.model_copy(update={"training": config.training.model_copy(update=update)})
+
+
+def _sizes(config: RunConfig) -> Values:
+    return config.model.model_dump(include={"hidden_size", "num_layers"})
+
+
+def check_device(device: str) -> None:
+    """Raise a ConfigError if the device is not here."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="use --device auto or cpu")
+
+
+def _device(device: str) -> str:
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
+def _time_step(spec: AnyTask, config: RunConfig, corpus: Any) -> tuple[int, float]:
+    """Return the better number of threads for steps of this model, and the floating-point rate that they reach."""
+    module = training_module(spec)
+    task = module.build_task(config, corpus)
+    model, rng = task.build(), torch.Generator().manual_seed(0)
+    batches = [batch for batch, _ in itertools.islice(task.batches(task.start()), TIMED_BATCHES)]
+    counts: list[int] = []
+
+    def step() -> None:
+        counts.clear()
+        for batch in batches:
+            loss, count, _ = task.loss(model, batch, None, 0.0, rng)
+            loss.backward()  # type: ignore[no-untyped-call]
+            counts.append(count)
+
+    wanted = config.training.threads
+    threads, seconds = (wanted, step_seconds(step, wanted)) if wanted else fastest(step)
+    pairs = zip(batches, counts, strict=True)
+    return threads, sum(module.count_operations(config, corpus, batch, count) for batch, count in pairs) / seconds

@@ -1,0 +1,71 @@
+"""What `elman predict` prints for each line by a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from elman.tasks.descriptions import on_one_line
+from elman.tasks.spec import Answer, Line
+
+from .config import PredictOptions
+from .predictor import ClassifierPredictor, Explanation
+
+
+class ClassifierAnswers:
+    """A LinePredictor: each line is a text, and its answer is a label."""
+
+    def __init__(self, predictor: ClassifierPredictor, options: PredictOptions) -> None:
+        self._predictor, self._options = predictor, options
+        self.unknown: dict[str, None] = {}
+
+    def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
+        """Yield an answer for each line."""
+        predictor = self._predictor
+        texts = {line.number: line.text.strip() for line in chunk if line.error is None and line.text.strip()}
+        for text in texts.values():
+            self.unknown |= dict.fromkeys(predictor.unknown(predictor.tokens(text)))
+        probabilities = dict(zip(texts, predictor.predict_proba(texts.values()), strict=True))
+        for line in chunk:
+            if line.number not in texts:
+                error = line.error or "empty; expected a text"
+                yield Answer(line.number, [""], {"line": line.number, "text": line.text, "error": error}, error)
+                continue
+            p = probabilities[line.number]
+            by_label = {predictor.labels[i]: float(p[i]) for i in (-p).argsort(kind="stable")}
+            yield self._answer(line.number, texts[line.number], by_label)
+
+    def finish(self) -> Iterator[Answer]:
+        """Yield nothing: every line has been answered."""
+        yield from ()
+
+    def _answer(self, number: int, text: str, probabilities: dict[str, float]) -> Answer:
+        label = next(iter(probabilities))
+        as_json: dict[str, Any] = {"line": number, "text": text, "label": label, "probabilities": probabilities}
+        lines = [label]
+        if self._options.probabilities:
+            cells = (f"{on_one_line(name)}\t{probability:.4f}" for name, probability in probabilities.items())
+            lines = ["\t".join(cells)]
+        if self._options.explain:
+            explanation = self._predictor.explain(text)
+            as_json |= {"tokens": _tokens(explanation), "prior": explanation.prior}
+            lines += _explanation_lines(explanation)
+        return Answer(number, lines, as_json)
+
+
+def _tokens(explanation: Explanation) -> list[dict[str, Any]]:
+    columns = (explanation.tokens, explanation.decisions, explanation.probabilities, explanation.contributions)
+    return [
+        {"token": token, "decision": decision, "probability": float(probability), "contribution": float(contribution)}
+        for token, decision, probability, contribution in zip(*columns, strict=True)
+    ]
+
+
+def _explanation_lines(explanation: Explanation) -> list[str]:
+    """Return a line for each token (label after it, probability, contribution of the token), and an empty line."""
+    lines = [
+        f"\t{on_one_line(token['token']) or ' '}\t{token['decision']}\t{token['probability']:.4f}"
+        f"\t{token['contribution']:+.4f}"
+        for token in _tokens(explanation)
+    ]
+    return [*lines, ""]
