@@ -21,7 +21,7 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-slow test-without-kernels test-sanitized check format develop kernels clean
+.PHONY: demo test test-slow test-without-kernels test-sanitized check format docs-options develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -82,6 +82,10 @@ $(VENV)/train.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pytho
 $(VENV)/develop.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@$(MAKE) --no-print-directory $(if $(filter pyproject.toml constraints.txt,$?),develop,kernels)
 	@touch $@
+
+# The pages of options are made from the configs of the tasks; a test compares them.
+docs-options: $(VENV)/develop.installed
+	@$(BIN)/python docs/generate_options.py
 
 develop: | $(BIN)/python
 	@echo "installing elman and its development tools into $(VENV)"
