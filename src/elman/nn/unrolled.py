@@ -39,7 +39,7 @@ _DTYPES: dict[Any, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.
 _KINDS = (Tensor, torch.nn.Parameter)
 
 # The kernels read these types as they are, and run on torch's threads.
-_ready = kernels.available() and all(kernels.read_through_exchange(kind) for kind in _KINDS)
+_ready = kernels.available() and all(kernels.register_array_type(kind) for kind in _KINDS)
 if _ready:
     kernels.borrow_threads(torch._C.__file__)
     kernels.keep_freed_memory()
@@ -125,7 +125,7 @@ def _run(
         call.num_directions,
         parameters,
         table=call.table,
-        loose=steps.numel() <= kernels.HANDFUL,
+        unpacked=steps.numel() <= kernels.MAX_UNPACKED_STEPS,
         threads=threads,
     )
     batch_size = steps[1] if call.batch_sizes is None else int(call.batch_sizes[0])
@@ -170,7 +170,7 @@ class _Unrolled(torch.autograd.Function):
         d_x = _empty(x, needs[0])
         d_states = tuple([_empty(t, need) for t, need in zip(tensors[:n], needs[1 : n + 1], strict=True)])
         d_weights = [_empty(t, need) for t, need in zip(tensors[n:], needs[n + 1 :], strict=True)]
-        tape.run_back(
+        tape.backward(
             call.fours([contiguous(w) for w in tensors[n:]]),
             torch.zeros_like(y) if d_y is None else _last_contiguous(d_y),
             tuple([None if d is None else contiguous(d) for d in d_final]),
