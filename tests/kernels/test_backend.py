@@ -135,3 +135,31 @@ def test_no_threads_are_refused(count) -> None:
 def test_reading_a_vector_gives_its_sum(instruction_set, size) -> None:
     data = np.random.default_rng(size).integers(-8, 9, size).astype(np.float32)  # sums of these are exact
     assert kernels.sum_vector(data) == data.sum()
+
+
+@needs_kernels
+def test_only_the_first_layer_that_runs_changes_the_process() -> None:
+    """Importing elman.nn neither borrows threads nor tunes the allocator."""
+    script = """
+        import torch
+        from elman import kernels
+
+        class Recorder:
+            calls = []
+
+            def __getattr__(self, name):
+                self.calls.append(name)
+                return getattr(native, name)
+
+        native, kernels.backend.native = kernels.backend.native, Recorder()
+        from elman import nn
+
+        assert Recorder.calls == [], Recorder.calls
+        layer = nn.GRU(3, 4)
+        for _ in range(2):
+            layer(torch.zeros(5, 2, 3))
+        print(*Recorder.calls)
+    """
+    calls = python(script).split()
+    assert sorted(set(calls)) == ["Weights32", "borrow_threads", "keep_freed_memory", "register_array_type"]
+    assert [calls.count(name) for name in ("borrow_threads", "keep_freed_memory", "register_array_type")] == [1, 1, 2]
