@@ -88,7 +88,7 @@ def test_without_kernels_it_is_said_and_measured_all_the_same(
     monkeypatch.setattr(kernels, "available", lambda: False)
     monkeypatch.setattr(kernels, "supports", lambda cell, dtype: False)
     monkeypatch.setattr(kernels, "instruction_set", lambda: None)
-    monkeypatch.setattr(kernels, "why_not", lambda: "not compiled in this installation")
+    monkeypatch.setattr(kernels, "unavailable_reason", lambda: "not compiled in this installation")
     done = command("bench", *TINY, "--threads", "1")
     assert done.code == 0, done.err
     assert "no kernels (not compiled in this installation): elman.nn runs torch.nn's own code\n" in done.err

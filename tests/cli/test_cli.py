@@ -287,7 +287,7 @@ def test_doctor_says_why_there_are_no_kernels_and_what_mends_it(
 
     monkeypatch.setattr(kernels, "instruction_set", lambda: None)
     monkeypatch.setattr(kernels, "instruction_sets", list)
-    monkeypatch.setattr(kernels, "why_not", lambda: "not compiled in this installation")
+    monkeypatch.setattr(kernels, "unavailable_reason", lambda: "not compiled in this installation")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     told = only_json(command("doctor", "--json").out)
     reason = "not compiled in this installation"

@@ -78,7 +78,7 @@ def reads(size: int, seconds: float) -> Iterator[Read]:
     block = np.ones(max(1, size // 4), np.float32)
     runs: dict[str, Callable[[], object]] = {"numpy": lambda: block @ block}
     if kernels.available():
-        runs["elman"] = lambda: kernels.read(block)
+        runs["elman"] = lambda: kernels.sum_vector(block)
     with on_threads(1):
         medians = interleaved(runs, seconds)
     for library, each in medians.items():

@@ -43,7 +43,7 @@ def this_machine() -> Machine:
         except importlib.metadata.PackageNotFoundError:
             continue
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    name = kernels.instruction_set() or f"none: {kernels.why_not()}"
+    name = kernels.instruction_set() or f"none: {kernels.unavailable_reason()}"
     wait_policy = os.environ.get("OMP_WAIT_POLICY", "default").lower()
     return Machine(_processor(), available_threads(), load, name, wait_policy, versions)
 

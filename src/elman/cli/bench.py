@@ -136,7 +136,7 @@ def _introduced(without_kernels: str) -> Machine:
     if machine.wait_policy != "default":
         say(f"OMP_WAIT_POLICY is {machine.wait_policy}: torch's threads, which meet at every step, feel it most")
     if not kernels.available():
-        say(f"no kernels ({kernels.why_not()}): {without_kernels}")
+        say(f"no kernels ({kernels.unavailable_reason()}): {without_kernels}")
     return machine
 
 

@@ -54,7 +54,7 @@ def _kernels() -> dict[str, Any]:
         "compiled": compiled,
         "instruction_set": kernels.instruction_set(),
         "instruction_sets": kernels.instruction_sets(),
-        "reason": kernels.why_not(),
+        "reason": kernels.unavailable_reason(),
     }
 
 

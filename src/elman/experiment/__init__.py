@@ -180,7 +180,7 @@ def _environment() -> dict[str, str]:
         "torch": torch.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "kernels": kernels.instruction_set() or kernels.why_not(),
+        "kernels": kernels.instruction_set() or kernels.unavailable_reason(),
     }
 
 

@@ -88,7 +88,7 @@ class Stack:
             for index in range(len(self.parameters))
         )
         ids = x.dtype.kind in "iu"
-        if self._embedding is not None and ids and len(self._embedding) > kernels.TABLE_ROWS:
+        if self._embedding is not None and ids and len(self._embedding) > kernels.MAX_TABLE_ROWS:
             x, ids = self._embedding[x], False
         if kernels.supports(self.cell, self.parameters[0][0].U.dtype):
             packed = self._packed_table() if ids else self._packed()

@@ -138,7 +138,7 @@ def _can_be_gathered(layer: Any, ids: Tensor, embedding: Tensor, states: list[An
     """Return whether a table of the embedding's products serves; what is wrong is left to the way without one."""
     if ids.dim() not in (1, 2) or ids.dtype not in (torch.int64, torch.int32) or not ids.is_cpu or not ids.numel():
         return False
-    if embedding.dim() != 2 or embedding.shape[1] != layer.input_size or len(embedding) > kernels.TABLE_ROWS:
+    if embedding.dim() != 2 or embedding.shape[1] != layer.input_size or len(embedding) > kernels.MAX_TABLE_ROWS:
         return False
     rows = () if ids.dim() == 1 else (ids.shape[0 if layer.batch_first else 1],)
     shape = (layer.num_layers * (2 if layer.bidirectional else 1), *rows, layer.hidden_size)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,18 @@ _BY_TORCH: dict[str, Any] = {
 _DTYPES: dict[Any, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
 _KINDS = (Tensor, torch.nn.Parameter)
 
-# The kernels read these types as they are, and run on torch's threads.
-_ready = kernels.available() and all(kernels.read_through_exchange(kind) for kind in _KINDS)
-if _ready:
+
+@cache
+def _prepare_kernels() -> bool:
+    """Let the kernels read tensors, use torch's threads and keep freed memory. Return False if they cannot be used.
+
+    Called by the first layer that runs, because an import must not change the process.
+    """
+    if not kernels.available() or not all(kernels.register_array_type(kind) for kind in _KINDS):
+        return False
     kernels.borrow_threads(torch._C.__file__)
     kernels.keep_freed_memory()
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ def by_kernels(tensors: Sequence[Tensor]) -> bool:
 
     Outside of its transforms and of forward-mode differentiation, too.
     """
-    if not _ready or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not _prepare_kernels():
         return False
     dtype = tensors[0].dtype
     if dtype not in _DTYPES:
@@ -125,7 +133,7 @@ def _run(
         call.num_directions,
         parameters,
         table=call.table,
-        loose=steps.numel() <= kernels.HANDFUL,
+        unpacked=steps.numel() <= kernels.MAX_UNPACKED_STEPS,
         threads=threads,
     )
     batch_size = steps[1] if call.batch_sizes is None else int(call.batch_sizes[0])
@@ -170,7 +178,7 @@ class _Unrolled(torch.autograd.Function):
         d_x = _empty(x, needs[0])
         d_states = tuple([_empty(t, need) for t, need in zip(tensors[:n], needs[1 : n + 1], strict=True)])
         d_weights = [_empty(t, need) for t, need in zip(tensors[n:], needs[n + 1 :], strict=True)]
-        tape.run_back(
+        tape.backward(
             call.fours([contiguous(w) for w in tensors[n:]]),
             torch.zeros_like(y) if d_y is None else _last_contiguous(d_y),
             tuple([None if d is None else contiguous(d) for d in d_final]),

@@ -1,0 +1,11 @@
+// The Python classes Weights32 and Weights64, and Tape32 and Tape64.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace elman {
+
+template <class T>
+void bind_stack(nanobind::module_& module, const char* weights_name, const char* tape_name);
+
+}  // namespace elman
