@@ -4,9 +4,10 @@
     sequence.py      forward, backward and run, with the arguments and results of cells/unroll.py
     native/          the sources
 
-All cells of CELLS, float32 and float64, layers, both directions, lengths and resets. Every result of a row depends on
-that row alone, to the last bit: not on the other rows of the batch, nor on the number of threads. An installation
-without a compiler has no kernels (ELMAN_WITHOUT_KERNELS=1): everything works by NumPy and torch then, slower.
+The cells that the module was compiled with (`_native.cells()`; other cells run by NumPy), float32 and float64, layers,
+both directions, lengths and resets. Every result of a row depends on that row alone, to the last bit: not on the other
+rows of the batch, nor on the number of threads. An installation without a compiler has no kernels
+(ELMAN_WITHOUT_KERNELS=1): everything works by NumPy and torch then, slower.
 """
 
 from __future__ import annotations

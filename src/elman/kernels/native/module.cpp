@@ -102,6 +102,14 @@ Cell cell_named(const std::string& name) {
     refuse("unknown cell '" + name + "': choose elman, gru or lstm");
 }
 
+// The compiled cells by name, with their numbers of gates.
+nb::dict cells() {
+    nb::dict gates;
+    for (const char* name : {"elman", "gru", "lstm"})
+        gates[name] = Kind{cell_named(name), Activation::tanh, 1, 1, false}.gates();
+    return gates;
+}
+
 Activation activation_named(const std::string& name) {
     if (name == "tanh") return Activation::tanh;
     if (name == "relu") return Activation::relu;
@@ -400,6 +408,7 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled kernels. elman.kernels is their face.";
     elman::bind<float>(m, "Weights32", "Tape32");
     elman::bind<double>(m, "Weights64", "Tape64");
+    m.def("cells", &elman::cells);
     m.def("cross_entropy", &elman::losses, nb::arg("V"), nb::arg("b").none(), nb::arg("x"), nb::arg("targets"),
           nb::arg("losses"), nb::arg("d_x").none(), nb::arg("d_V").none(), nb::arg("d_b").none(), nb::arg("threads"));
     m.def("read", [](nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu> data) {
