@@ -38,6 +38,7 @@ CellParameters = Mapping[str, Array]
 Initial = Mapping[str, tuple[tuple[int, ...], npt.ArrayLike]]  # the shape and the initial value of each parameter
 
 WEIGHTS = ("W", "U", "b_ih", "b_hh")
+_STORED = {"W": "weight_ih", "U": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}  # as torch.nn names them
 
 
 class PlainCell(Protocol):
@@ -110,6 +111,11 @@ def weight_names(cell: Cell) -> tuple[str, ...]:
     return names
 
 
+def stored_name(name: str, layer: int = 0, *, reverse: bool = False) -> str:
+    """Return a parameter's name in model folders and in torch's state_dict: weight_ih_l0, gain_c_l0_reverse."""
+    return f"{_STORED.get(name, name)}_l{layer}{'_reverse' * reverse}"
+
+
 def initial_parameters(cell: Cell, hidden_size: int) -> dict[str, npt.NDArray[np.float64]]:
     """Return the initial values of the cell's own parameters; an empty dict where it has none."""
     declare: Any = getattr(cell, "parameters", None)
@@ -121,9 +127,14 @@ def initial_parameters(cell: Cell, hidden_size: int) -> dict[str, npt.NDArray[np
     }
 
 
-def parameter_shapes(cell: Cell, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all parameters of a layer in one direction, by name: W, U, biases, and the cell's own."""
+def weight_shapes(cell: Cell, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of those of W, U, b_ih and b_hh that the cell has, of a layer in one direction."""
     rows = cell.gates * hidden_size
     shapes = {"W": (rows, input_size), "U": (rows, hidden_size), "b_ih": (rows,), "b_hh": (rows,)}
+    return {name: shapes[name] for name in weight_names(cell)}
+
+
+def parameter_shapes(cell: Cell, input_size: int, hidden_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all parameters of a layer in one direction: weight_shapes, and those of the cell's own."""
     own = {name: value.shape for name, value in initial_parameters(cell, hidden_size).items()}
-    return {**{name: shapes[name] for name in weight_names(cell)}, **own}
+    return {**weight_shapes(cell, input_size, hidden_size), **own}

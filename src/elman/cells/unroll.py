@@ -35,7 +35,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .activations import Array
-from .cell import Cell, LayerParameters, State, initial_parameters
+from .cell import Cell, LayerParameters, initial_parameters
+from .cell import State as State
 
 StackState = tuple[tuple[State, ...], ...]  # [layer][direction]
 Bools = npt.NDArray[np.bool_]
@@ -273,4 +274,5 @@ def _keep(rows: Bools, state: State) -> State:
 
 def _sum_of_products(d: Array, x: Array) -> Array:
     """Sum over batch and time of the outer products d x^T: (B, T, M), (B, T, N) -> (M, N)."""
-    return np.asarray(d.reshape(-1, d.shape[-1]).T @ x.reshape(-1, x.shape[-1]))
+    B, T, M = d.shape
+    return np.asarray(d.reshape(B * T, M).T @ x.reshape(B * T, x.shape[-1]))

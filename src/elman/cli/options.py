@@ -73,7 +73,7 @@ Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VAL
 Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget: readings of the training data.")]
 Steps = Annotated[int | None, typer.Option(metavar="N", help="Budget: updates.")]
 Encoding = Annotated[str | None, typer.Option(metavar="NAME", help="Of the text.  [UTF-8; GB18030 where it is that]")]
-Cell = Annotated[str | None, typer.Option(metavar="CELL", help="elman, gru or lstm.  [lstm]")]
+Cell = Annotated[str | None, typer.Option(metavar="CELL", help="{cells}.  [lstm]")]  # TrainCommand lists them
 Embedding = Annotated[int | None, typer.Option(metavar="N", help=f"Embedding size.  [{AUTO}]")]
 Dropout = Annotated[float | None, typer.Option(metavar="P", help=f"0 to 1.  [{AUTO}]")]
 LearningRate = Annotated[float | None, typer.Option(metavar="RATE", help=f"Highest learning rate.  [{AUTO}]")]

@@ -23,14 +23,16 @@ from typing import Any
 
 import torch
 
+import elman.nn
 from elman import kernels
 from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
-from elman.config import Values, read_toml, to_toml, validated
+from elman.config import Config, Values, read_toml, to_toml, validated
 from elman.data import named
 from elman.data.encodings import Notify
 from elman.data.readers import IN_MEMORY, STDIN
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.runtime import load
+from elman.runtime.cell_name import cell_names
 from elman.training.loop import Fitted, fit
 from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, step_seconds
 from elman.training.progress import Display
@@ -76,7 +78,7 @@ def train(
     """
     recipe = RECIPES[task]
     early = recipe.resolve(given, None, ASSUMED_FLOPS)  # mistakes are told before anything is read or written
-    _check_device(early.training.device)
+    _check_device(early.training.device, early.model)
     parts = dict(zip(PARTS, (sources, valid, targets, valid_targets), strict=True))
     located = {part: [_located(each) for each in files] for part, files in parts.items()}
     for each in (source for files in located.values() for source in files):
@@ -160,7 +162,8 @@ def _settled(recipe: Recipe, given: Values, data: Any) -> Any:
     The size depends on the speed, and the speed, threads included, on the size: steps of the very model are timed until
     both agree.
     """
-    cuda = _device(recipe.resolve(given, None, ASSUMED_FLOPS).training.device) == "cuda"
+    early = recipe.resolve(given, None, ASSUMED_FLOPS)
+    cuda = _device(early.training.device, early.model) == "cuda"
     config = recipe.resolve(given, data, ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
     threads = config.training.threads or 1
     for _ in range(TIMINGS if not cuda else 0):
@@ -178,7 +181,7 @@ def _continue(run: RunFolder, recipe: Recipe, display: Display) -> dict[str, Any
     """Train to the end of the budget, and complete the model folder."""
     config: RunConfig = run_config(run)
     data = recipe.open(run / "data")
-    _check_device(config.training.device)
+    _check_device(config.training.device, config.model)
     threads, for_predictions = torch.get_num_threads(), kernels.get_num_threads()
     torch.set_num_threads(config.training.threads)
     kernels.set_num_threads(config.training.threads)
@@ -276,13 +279,23 @@ def _opened(recipe: Recipe, sources: Iterable[Given], encoding: str | None, noti
     return [recipe.opened(source, encoding, notify) if isinstance(source, str | Path) else source for source in sources]
 
 
-def _device(wanted: str) -> str:
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wanted == "auto" else wanted
+def _device(wanted: str, model: Config) -> str:
+    if wanted != "auto":
+        return wanted
+    return "cuda" if torch.cuda.is_available() and not _numpy_cells(model) else "cpu"
 
 
-def _check_device(device: str) -> None:
+def _check_device(device: str, model: Config) -> None:
+    if device == "cuda" and (cells := _numpy_cells(model)):
+        what = f"training.device: given cuda, but cell {cells[0]!r} runs by NumPy; expected cpu"
+        raise ConfigError(what, hint="use --device auto or cpu")
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="use --device auto or cpu")
+
+
+def _numpy_cells(model: Config) -> list[str]:
+    """Return the cells of a model that torch.nn lacks, which run by NumPy and on the CPU only."""
+    return [name for name in cell_names(model.model_dump()) if name not in elman.nn.LAYERS]
 
 
 def _environment() -> dict[str, str]:

@@ -27,6 +27,10 @@ class RunConfig(Protocol):
     seed: int
     training: TrainingConfig
 
+    @property
+    def model(self) -> Config:
+        """The sizes of the model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:

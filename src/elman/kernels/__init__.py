@@ -15,6 +15,7 @@ from __future__ import annotations
 from .machine import (
     available,
     borrow_threads,
+    cells,
     get_num_threads,
     instruction_set,
     instruction_sets,
@@ -35,6 +36,7 @@ __all__ = [
     "available",
     "backward",
     "borrow_threads",
+    "cells",
     "cross_entropy",
     "forward",
     "get_num_threads",

@@ -48,6 +48,11 @@ def why_not() -> str:
     return _reason
 
 
+def cells() -> dict[str, int]:
+    """Return the names of the compiled cells, with their numbers of gates; an empty dict without kernels."""
+    return dict(native.cells()) if native else {}
+
+
 def instruction_sets() -> list[str]:
     """Return the names of the instruction sets that are compiled in and run here, best first."""
     return list(native.instruction_sets()) if native else []

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 TABLE_ROWS = 1024  # a table of up to so many rows is worth making; the choice must not depend on what is in a batch
 HANDFUL = 4  # B * T of so few steps cost less than packing the weights for them
-_NAMES = {CELLS[name]: name for name in (machine.native.cells() if machine.native else ())}  # the compiled cells
+_NAMES = {CELLS[name]: name for name in machine.cells()}  # of the compiled cells
 _DTYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
 
 
@@ -48,7 +48,7 @@ def pack(
     threads: int,
     loose: bool = False,
 ) -> _native._Weights:
-    """Return the compiled module's own packed weights: for callers that have their own memory (nn/unrolled.py).
+    """Return the compiled module's own packed weights: for callers that have their own memory (nn/kernel_function.py).
 
     loose: do not pack them but read the arrays themselves, which pays for up to HANDFUL steps of a row.
     """

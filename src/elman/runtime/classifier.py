@@ -36,7 +36,7 @@ from .folder import config_of, damage_told, vocabulary_of, weight_count, write_p
 from .given import listed
 from .pooling import Pooling
 from .stack import State, take
-from .token_reader import TokenReader
+from .token_reader import TokenEncoder
 
 Array = npt.NDArray[Any]
 Given = tuple[str, str]  # a text and its label
@@ -79,7 +79,7 @@ class ClassifierPredictor:
             raise ModelError("expected two labels or more, all different", where="vocabulary.json")
         self._number = {label: i for i, label in enumerate(self.labels)}
         N, C = config.output_size, len(self.labels)
-        self._reader = TokenReader(config, tensors, vocabulary, characters, text.word)
+        self._reader = TokenEncoder(config, tensors, vocabulary, characters, text.word)
         self._pooling = Pooling(config.pooling, tensors, N)
         self._V = take(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))

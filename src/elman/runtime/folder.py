@@ -12,13 +12,18 @@ from elman.config import Config, validated
 from elman.errors import ConfigError, ModelError
 from elman.text import Vocabulary
 
+from .cell_name import require_registered
+
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 def config_of(folder: ModelFolder, key: str, kind: type[AnyConfig], *, where: Path) -> AnyConfig:
-    """Return a part of config.json; one that is wrong is a ModelError."""
+    """Return a part of config.json; a wrong one raises a ModelError, and so does a cell that is not registered."""
+    values = folder.config.get(key, {})
+    if isinstance(values, dict):
+        require_registered(values, where=where / "config.json")
     try:
-        return validated(kind, folder.config.get(key, {}))
+        return validated(kind, values)
     except ConfigError as error:
         raise damaged(error.message, where / "config.json") from None
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from elman import kernels
-from elman.cells import CELLS, Cell, readout
+from elman.cells import Cell, create, readout
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.corpus import MemoryTokens, TextConfig
@@ -30,6 +30,7 @@ from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import is_word, starts_inside_word, word_tokens
 
+from .cell_name import CellName
 from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
 from .stack import Stack, State, take
 
@@ -49,7 +50,7 @@ def _one_or_several(sizes: Any) -> Any:
 class LanguageModelConfig(Config):
     """The sizes of a language model; what is marked (training) changes nothing at prediction."""
 
-    cell: Literal["elman", "gru", "lstm"] = "lstm"
+    cell: CellName = "lstm"
     activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
     embedding_size: PositiveInt
     hidden_size: Annotated[tuple[PositiveInt, ...], BeforeValidator(_one_or_several)]  # for all layers, or one each
@@ -74,7 +75,7 @@ class LanguageModelConfig(Config):
 
     def build_cell(self) -> Cell:
         """The pointwise step."""
-        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
+        return create(self.cell, self.activation)
 
 
 class LanguageModelPredictor:

@@ -6,14 +6,16 @@ from typing import Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from elman.cells import CELLS, Cell
+from elman.cells import Cell, create
 from elman.config import Config
+
+from .cell_name import CellName
 
 
 class ReaderConfig(Config):
     """What a classifier and a tagger have in common; what is marked (training) changes nothing at prediction."""
 
-    cell: Literal["elman", "gru", "lstm"] = "lstm"
+    cell: CellName = "lstm"
     activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
     embedding_size: PositiveInt  # of a token
     character_embedding_size: PositiveInt = 32
@@ -43,4 +45,4 @@ class ReaderConfig(Config):
 
     def build_cell(self) -> Cell:
         """The pointwise step."""
-        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
+        return create(self.cell, self.activation)

@@ -35,7 +35,7 @@ from .crf import ConditionalRandomField
 from .folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
 from .stack import State, take
 from .tagger_config import TaggerConfig
-from .token_reader import TokenReader
+from .token_reader import TokenEncoder
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -70,7 +70,7 @@ class TaggerPredictor:
             raise ModelError("expected two labels or more, all different", where="vocabulary.json")
         self._number = {label: i for i, label in enumerate(self.labels)}
         C, N = len(self.labels), config.output_size
-        self._reader = TokenReader(config, tensors, words, characters, text.word)
+        self._reader = TokenEncoder(config, tensors, words, characters, text.word)
         self._V = take(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))
         self._crf: ConditionalRandomField | None = None

@@ -29,7 +29,7 @@ BATCH_CHARACTERS = 1 << 14  # read together, padding counted
 SPELLER = "tokens.characters."  # of the names of the weights
 
 
-class TokenReader:
+class TokenEncoder:
     """Words, their characters, and the recurrent layers above; weights are named `tokens.*` and `layers.*`."""
 
     def __init__(

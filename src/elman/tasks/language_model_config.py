@@ -73,7 +73,11 @@ def choices(given: Values, *, tokens: int, vocabulary: int, flops: float) -> Val
     layers = {"num_layers": len(hidden)} if isinstance(hidden, list | tuple) else {}
     embedding = last if tied else work.embedding_size(first)
     batch, bptt = work.batch_size(first), work.bptt_steps
-    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / first) ** 0.5)
+    rate = (
+        SGD_RATE
+        if training.get("optimizer") == "sgd"
+        else RATES.get(cell, RATES["gru"]) * min(2.0, (256.0 / first) ** 0.5)
+    )
     return {
         "model": {"hidden_size": hidden, **layers, "embedding_size": embedding, "dropout": work.dropout(first)},
         "training": {**chosen_budget, "batch_size": batch, "bptt_steps": bptt, "learning_rate": _two_digits(rate)},

@@ -26,7 +26,7 @@ class Reading(nn.Module):
     def __init__(self, config: ReaderConfig, words: int, characters: int) -> None:
         super().__init__()
         self.config = config
-        self.tokens = elman.nn.TokenReader(
+        self.tokens = elman.nn.TokenEncoder(
             config.cell,
             config.activation,
             words,
@@ -42,8 +42,8 @@ class Reading(nn.Module):
             [config.hidden_size] * config.num_layers,
             bidirectional=config.bidirectional,
         )
-        self.tokens.start()
-        elman.nn.start_recurrent(self.layers)
+        self.tokens.initialize()
+        elman.nn.initialize_recurrent(self.layers)
 
     @property
     def rate(self) -> float:
@@ -52,7 +52,7 @@ class Reading(nn.Module):
 
     def read(self, tokens: TokenBatch, rng: torch.Generator) -> tuple[PackedSequence, list[elman.nn.States]]:
         """Return the outputs, (D*H,) a token, and the last states of each layer, (D, B, H)."""
-        return elman.nn.read_through(self.layers, self.tokens(tokens, self.rate, rng), self.rate, rng)
+        return elman.nn.run_layers(self.layers, self.tokens(tokens, self.rate, rng), self.rate, rng)
 
 
 class UnknownWords:
