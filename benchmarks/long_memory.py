@@ -42,7 +42,7 @@ class Network(nn.Module):
         super().__init__()
         self.layer = LAYERS[cell](inputs, hidden)
         self.readout = nn.Linear(hidden, outputs)
-        elman.nn.start_recurrent([self.layer], chrono_steps=chrono)
+        elman.nn.initialize_recurrent([self.layer], chrono_steps=chrono)
 
     def forward(self, x: Tensor, last: int) -> Tensor:
         """Return what is said at the last steps (last, B, outputs) of inputs (T, B, I)."""

@@ -104,16 +104,18 @@ def test_small_and_large_embeddings_give_the_same(cell: str, rows: int) -> None:
 def test_a_table_is_made_of_small_embeddings_alone(rows: int, table: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, _ = twins("gru")
     calls = []
-    run = elman_unrolled()
-    monkeypatch.setattr("elman.nn.layers.unrolled", lambda call, *rest: calls.append(call.table) or run(call, *rest))
+    run = kernels_run()
+    monkeypatch.setattr(
+        "elman.nn.layers.run_by_kernels", lambda call, *rest: calls.append(call.table) or run(call, *rest)
+    )
     layer.from_ids(some_ids(layer, rows), embeddings(layer, rows))
     assert calls == [table]
 
 
-def elman_unrolled() -> Callable[..., Any]:
-    from elman.nn.layers import unrolled
+def kernels_run() -> Callable[..., Any]:
+    from elman.nn.layers import run_by_kernels
 
-    return unrolled
+    return run_by_kernels
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

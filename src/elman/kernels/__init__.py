@@ -4,10 +4,10 @@
     sequence.py      forward, backward and run, with the arguments and results of cells/unroll.py
     native/          the sources: docs/en/kernels.md explains them
 
-The kernels have the cells elman, gru and lstm, float32 and float64, layers, both directions, lengths and resets. Every
-result of a row depends only on that row, to the last bit: neither on the other rows of the batch nor on the number of
-threads. An installation without a compiler has no kernels (ELMAN_WITHOUT_KERNELS=1) and uses NumPy and torch, which are
-slower.
+The kernels have the cells that `cells()` names (other cells use NumPy), float32 and float64, layers, both directions,
+lengths and resets. Every result of a row depends only on that row, to the last bit: neither on the other rows of the
+batch nor on the number of threads. An installation without a compiler has no kernels (ELMAN_WITHOUT_KERNELS=1) and uses
+NumPy and torch, which are slower.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from .backend import (
     available,
     borrow_threads,
+    cells,
     get_num_threads,
     instruction_set,
     instruction_sets,
@@ -35,6 +36,7 @@ __all__ = [
     "available",
     "backward",
     "borrow_threads",
+    "cells",
     "cross_entropy",
     "forward",
     "get_num_threads",

@@ -51,6 +51,11 @@ def unavailable_reason() -> str:
     return _reason
 
 
+def cells() -> dict[str, int]:
+    """Return the names of the compiled cells, with their numbers of gates; an empty dict without kernels."""
+    return dict(native.cells()) if native else {}
+
+
 def instruction_sets() -> list[str]:
     """Return the names of the compiled instruction sets that this processor has, best first."""
     return list(native.instruction_sets()) if native else []

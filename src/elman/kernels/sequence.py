@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 MAX_TABLE_ROWS = 1024  # a larger table costs too much time. The limit is fixed: results must not depend on the batch
 MAX_UNPACKED_STEPS = 4  # B * T: for so few steps, packing the weights costs more time than it saves
-_NAMES = {cell_type: name for name, cell_type in CELLS.items()}
+_NAMES = {CELLS[name]: name for name in backend.cells()}
 _WEIGHTS_TYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
 
 

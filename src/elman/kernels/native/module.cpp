@@ -67,6 +67,7 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled kernels. Use elman.kernels.";
     elman::bind_stack<float>(m, "Weights32", "Tape32");
     elman::bind_stack<double>(m, "Weights64", "Tape64");
+    m.def("cells", &elman::compiled_cells);
     m.def("cross_entropy", &elman::compute_losses_of_any_dtype, nb::arg("V"), nb::arg("b").none(), nb::arg("x"),
           nb::arg("targets"), nb::arg("losses"), nb::arg("d_x").none(), nb::arg("d_V").none(), nb::arg("d_b").none(),
           nb::arg("threads"));

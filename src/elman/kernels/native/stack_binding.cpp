@@ -16,10 +16,16 @@ namespace nb = nanobind;
 namespace elman {
 namespace {
 
+struct NamedCell {
+    const char* name;
+    Cell cell;
+};
+
+constexpr NamedCell kCells[] = {{"elman", Cell::elman}, {"gru", Cell::gru}, {"lstm", Cell::lstm}};
+
 Cell cell_from_name(const std::string& name) {
-    if (name == "elman") return Cell::elman;
-    if (name == "gru") return Cell::gru;
-    if (name == "lstm") return Cell::lstm;
+    for (const NamedCell& entry : kCells)
+        if (name == entry.name) return entry.cell;
     fail("cell", "given '" + name + "', expected elman, gru or lstm");
 }
 
@@ -218,6 +224,16 @@ void run_backward(TapeHandle<T>& handle, const nb::list& parameters, nb::object 
 }
 
 }  // namespace
+
+nb::dict compiled_cells() {
+    nb::dict gates;
+    for (const NamedCell& entry : kCells) {
+        LayerSpec spec{};
+        spec.cell = entry.cell;
+        gates[entry.name] = spec.gates();
+    }
+    return gates;
+}
 
 template <class T>
 void bind_stack(nb::module_& module, const char* weights_name, const char* tape_name) {

@@ -8,4 +8,7 @@ namespace elman {
 template <class T>
 void bind_stack(nanobind::module_& module, const char* weights_name, const char* tape_name);
 
+// The names of the compiled cells, with their numbers of gates.
+nanobind::dict compiled_cells();
+
 }  // namespace elman

@@ -88,7 +88,11 @@ def choices(
     hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
     size = max(1, int(positive(hidden) or 1))
     updates = times_read(size) * sentences / (positive(batch) or 1.0)
-    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
+    rate = (
+        SGD_RATE
+        if training.get("optimizer") == "sgd"
+        else RATES.get(cell, RATES["gru"]) * min(2.0, (128.0 / size) ** 0.5)
+    )
     return {
         "data": {} if level is None else {"level": level},
         "model": {
