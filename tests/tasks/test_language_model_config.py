@@ -172,7 +172,8 @@ def test_the_rate_falls_with_the_size_and_has_two_digits() -> None:
 
 def test_a_cell_that_does_not_exist_is_told_with_those_that_do() -> None:
     (message,) = mistakes({"model": {"cell": "gur"}})
-    assert message == "model.cell: unknown cell 'gur'; choose elman, gru, lstm, layer_norm_lstm or min_gru (did you mean 'gru'?)"
+    *others, last = CELLS
+    assert message == (f"model.cell: unknown cell 'gur'; choose {', '.join(others)} or {last} (did you mean 'gru'?)")
 
 
 def test_an_unknown_key_is_told_with_the_nearest() -> None:
