@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.cells import CELLS
 from elman.errors import ConfigError
 from elman.experiment.config import TaggerRun, resolve_tagger
 from elman.tasks.sizing import CHARACTERS_A_TOKEN
@@ -32,7 +33,7 @@ def chosen(given_: dict[str, Any], sentences: int = 5000, length: float = 16.0, 
 
 
 @exhaustive
-@given(SENTENCES, LENGTHS, LABELS, st.sampled_from(["elman", "gru", "lstm"]), BUDGETS, SPEEDS, st.booleans())
+@given(SENTENCES, LENGTHS, LABELS, st.sampled_from(list(CELLS)), BUDGETS, SPEEDS, st.booleans())
 def test_whatever_the_sentences_and_the_budget_the_choices_are_valid(
     sentences: int, length: float, labels: int, cell: str, budget: dict[str, Any], flops: float, one: bool
 ) -> None:
