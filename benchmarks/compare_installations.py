@@ -182,14 +182,13 @@ class Worker:
 
     def stop(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.communicate()  # a worker ends at the end of its stdin
 
     def _answer(self) -> Any:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
+            self.stop()
             hint = "Its error message is above. Install elman with torch in its environment."
             raise SystemExit(f"The worker of {self.python} has stopped; expected a measurement. {hint}")
         return json.loads(line)

@@ -145,12 +145,15 @@ def main() -> None:
     }
     recipe = Seq2SeqRecipe()
     with tempfile.TemporaryDirectory() as folder:
-        run = RunFolder.create(Path(folder) / "run", {})
         if arguments.pairs:
             sources = Sources([TextSource(arguments.pairs)])
         else:
             sources = Sources([MemoryPairs(random_pairs(np.random.default_rng(0)))])
-        measure(recipe, recipe.prepare(run / "data", settings, sources, print), settings, run, arguments)
+        run = RunFolder.create(Path(folder) / "run", {})
+        try:
+            measure(recipe, recipe.prepare(run / "data", settings, sources, print), settings, run, arguments)
+        finally:
+            run.unlock()
 
 
 def measure(

@@ -107,10 +107,12 @@ def main() -> None:
             "training": {"batch_size": arguments.batch_size, "bptt_steps": arguments.bptt, "steps": total},
         }
         run = RunFolder.create(Path(folder) / "run", {})
-        corpus = prepare(run / "data", [MemoryText([text])], resolve(settings).data.text)
-        measure(
-            corpus, run, resolve(settings, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary)), arguments
-        )
+        try:
+            corpus = prepare(run / "data", [MemoryText([text])], resolve(settings).data.text)
+            config = resolve(settings, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary))
+            measure(corpus, run, config, arguments)
+        finally:
+            run.unlock()
 
 
 def measure(corpus: Corpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
