@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from contextlib import nullcontext
@@ -48,6 +49,24 @@ def test_train_json_is_one_object_with_documented_keys(command: Command) -> None
     assert (report["bench"], report["threads"]) == ("train", [1])
     assert [(row["cell"], row["hidden"], row["length"]) for row in report["rows"]] == [("gru", 4, 3), ("gru", 6, 3)]
     assert [rate["what"] for rate in report["limit"]] == ["product"]
+
+
+def test_train_json_has_one_ratio_for_each_cell_size_and_number_of_threads(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (limit, train):
+        monkeypatch.setattr(module, "use_threads", nullcontext)
+    rows = command("bench", *TINY, "--hidden", "4,6", "--threads", "1,2", "--json").json["rows"]
+    expected = itertools.product((1, 2), ("rnn", "gru", "lstm"), (4, 6))
+    assert [(row["threads"], row["cell"], row["hidden"]) for row in rows] == list(expected)
+    assert all(row["ratios"].keys() == {"torch"} and row["ratios"]["torch"] > 0 for row in rows)
+
+
+def test_step_json_has_the_ratio_to_each_peer_for_each_cell_and_size(command: Command) -> None:
+    options = ["--cells", "gru,lstm", "--hidden", "4,8", "--peers", "torch,torch-cell", "--json"]
+    rows = command("bench", "step", *QUICK, *options).json["rows"]
+    assert [(row["cell"], row["hidden"]) for row in rows] == list(itertools.product(("gru", "lstm"), (4, 8)))
+    assert all(row["ratios"].keys() == {"torch", "torch-cell"} for row in rows)
 
 
 def test_the_input_size_of_a_step_is_a_quarter_of_its_hidden_size(command: Command) -> None:

@@ -78,6 +78,6 @@ def measure(
         implementations = {name: STEPPERS[name](problem) for name in ("elman", *peers)}
         with use_threads(1):
             check_agreement(implementations, f"{cell} {hidden_size}", num_calls=2)
-            medians = median_seconds({name: each.run for name, each in implementations.items()}, seconds)
+            medians = median_seconds({name: item.run for name, item in implementations.items()}, seconds)
         limit = best_read_rate(weight_bytes(cell, hidden_size, input_size), seconds / 2)
         yield Row(cell, hidden_size, input_size, medians, limit)

@@ -62,7 +62,7 @@ def median_seconds(
 def check_agreement(implementations: Mapping[str, Implementation], problem: str, num_calls: int = 1) -> None:
     """Raise an error if the results of an implementation differ from those of the first one in any of the calls."""
     for _ in range(num_calls):
-        results = {name: each.to_arrays(each.run()) for name, each in implementations.items()}
+        results = {name: item.to_arrays(item.run()) for name, item in implementations.items()}
         reference = next(iter(results))
         for name, key, difference in _differences(results):
             if not difference <= TOLERANCE:  # true for nan, too

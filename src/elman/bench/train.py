@@ -125,5 +125,5 @@ def summarize(rows: Sequence[Row]) -> list[Summary]:
 def _compare(implementations: dict[str, Implementation], problem: str, seconds: float) -> dict[str, float]:
     """Return the median seconds of each implementation after checking that their results agree."""
     check_agreement(implementations, problem)
-    runs: dict[str, Callable[[], object]] = {name: each.run for name, each in implementations.items()}
+    runs: dict[str, Callable[[], object]] = {name: item.run for name, item in implementations.items()}
     return median_seconds(runs, seconds)
