@@ -12,7 +12,8 @@ the ratio new / old; a ratio below 1 means that the new installation is slower. 
 because the placement of a process in memory changes its speed by some per cent.
 
 Points that are slower by more than --tolerance are measured again with as many rounds. The exit code is 1 if a point is
-still slower, otherwise 0. With two interpreters of the same installation, all ratios must be close to 1.
+still slower, otherwise 0. A slower point whose 95 % interval contains 1 is marked as uncertain: repeat the measurement
+on an idle machine. With two interpreters of the same installation, all ratios must be close to 1.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ BATCH_SIZE, LENGTH, INPUT_SIZE = 32, 35, 64  # of kind train; the same as in `el
 PAUSE_SECONDS = 0.03  # idle threads of the other worker keep spinning for a while
 CHUNK_SECONDS = 0.002  # calls are timed in chunks of about this length
 SIGNIFICANCE = 0.05
+BUSY_LOAD = 0.5  # load average above which another process uses a considerable part of a core
 
 
 class Point(NamedTuple):
@@ -75,6 +77,12 @@ class Result:
         return statistics.median(self.ratios)
 
     @property
+    def interval_contains_1(self) -> bool:
+        """Whether the measurement does not show which installation is faster."""
+        low, high = confidence_interval(self.ratios)
+        return low <= 1 <= high
+
+    @property
     def tokens_per_second(self) -> dict[str, float]:
         """Median speed of each installation."""
         return {side: self.point.tokens / statistics.median(values) for side, values in self.seconds.items()}
@@ -90,6 +98,7 @@ class Result:
             "tokens_per_second": self.tokens_per_second,
             "ratio": self.ratio,
             "interval": confidence_interval(self.ratios),
+            "significant": not self.interval_contains_1,
         }
 
 
@@ -141,9 +150,9 @@ def make_call(point: Point) -> Callable[[], object]:
 
 
 def time_call(call: Callable[[], object], seconds: float) -> float:
-    """Measure for some seconds, and return the lower quartile of the durations of a call.
+    """Measure for some seconds, and return the shortest duration of a call.
 
-    Other processes make some calls slower and none faster, so the lower quartile is more stable than the median.
+    Other processes make some calls slower and none faster, so the minimum is more stable than the median.
     """
     call()
     start = time.perf_counter()
@@ -156,7 +165,7 @@ def time_call(call: Callable[[], object], seconds: float) -> float:
         for _ in range(calls_per_chunk):
             call()
         durations.append((time.perf_counter() - start) / calls_per_chunk)
-    return statistics.quantiles(durations, n=4)[0] if len(durations) > 1 else durations[0]
+    return min(durations)
 
 
 # The main process: starts the workers and compares their answers.
@@ -246,6 +255,8 @@ def main() -> int:
     load = os.getloadavg()[0]
     duration = 2 * arguments.rounds * len(points) * (arguments.seconds + 2 * PAUSE_SECONDS)
     print(f"{len(points)} points, about {duration / 60:.1f} minutes; load average {load:.2f}", file=sys.stderr)
+    if load > BUSY_LOAD:
+        print("warning: another job is running on this machine; the ratios will be less exact", file=sys.stderr)
     results = [Result(point) for point in points]
     descriptions = measure(results, arguments)
     suspects = slower_than_allowed(results, arguments.tolerance)
@@ -274,7 +285,9 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"{'':<28}{'old tokens/s':>14}{'new tokens/s':>14}{'new / old':>11}   95 % interval")
     for row in report["rows"]:
         speeds, (low, high) = row["tokens_per_second"], row["interval"]
-        mark = "   slower" if row["name"] in report["slower"] else ""
+        mark = (
+            ("   slower" if row["significant"] else "   slower, uncertain") if row["name"] in report["slower"] else ""
+        )
         print(f"{row['name']:<28}{speeds['old']:>14,.0f}{speeds['new']:>14,.0f}{row['ratio']:>11.3f}", end="")
         print(f"   {low:.3f} to {high:.3f}{mark}")
     for summary in report["summary"]:

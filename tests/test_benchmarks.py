@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import itertools
 import json
 import re
 import sys
@@ -341,6 +342,18 @@ def test_compare_installations_reports_a_slower_point_with_exit_code_1(
     assert "train gru 64 threads 1 1,120 560 0.500 0.500 to 0.500 slower" in lines
     assert "train, 1 thread(s): geometric mean 0.707, smallest 0.500 (train gru 64 threads 1)" in lines
     assert "1 point(s) slower by more than 3%" in lines
+
+
+def test_compare_installations_marks_a_slower_point_as_uncertain_if_its_interval_contains_1(
+    run: Run, fake_workers: tuple[ModuleType, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, _ = fake_workers
+    durations = itertools.cycle([1.0, 2.0, 2.0, 1.0, 1.0, 0.5, 1.5, 1.0])  # ratios 1/2, 1/2, 2, 2/3
+    worker = SimpleNamespace(description={}, time=lambda point, seconds: next(durations), stop=lambda: None)
+    monkeypatch.setattr(module, "Worker", lambda python: worker)
+    sizes = ["--kinds", "step", "--cells", "gru", "--hidden", 8, "--rounds", 4, "--restarts", 1]
+    output = run(module, "old", "new", *sizes, exit_code=1)
+    assert "0.583   0.500 to 2.000   slower, uncertain\n" in output
 
 
 def test_compare_installations_accepts_a_faster_point(run: Run, fake_workers: tuple[ModuleType, list[str]]) -> None:
