@@ -14,7 +14,7 @@ import random
 import string
 
 from elman.metrics import sequence_scores
-from elman.runtime import load
+from elman.tasks.spec import load
 
 
 def main() -> None:

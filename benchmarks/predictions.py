@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from elman import kernels
-from elman.runtime import load
+from elman.tasks.spec import load
 
 
 def main() -> None:
