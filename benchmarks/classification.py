@@ -25,12 +25,12 @@ from sklearn.svm import LinearSVC
 
 import elman
 from elman.config import parse_assignments
-from elman.data.readers import TextSource
-from elman.tasks.classifier.readers import ClassFolder, Columns, read_labelled
+from elman.tasks.classifier.config import ClassifierReaderConfig
+from elman.tasks.classifier.readers import open_source
 
 READERS = {
-    "names": lambda path: ClassFolder(path).labelled(),
-    "sms": lambda path: read_labelled(TextSource(path), columns=Columns(names=("label", "text")), format="tsv"),
+    "names": ClassifierReaderConfig(),
+    "sms": ClassifierReaderConfig(columns=("label", "text"), format="tsv"),
 }
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rare", help="print the F1 of this label only")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of Classifier")
     arguments = parser.parse_args()
-    examples = READERS[arguments.data](arguments.path)
+    examples = open_source(arguments.path, READERS[arguments.data], print).examples()
     pairs = list({(example.text, example.label): None for example in examples})
     texts, labels = map(list, zip(*pairs, strict=True))
     parameters: dict[str, Any] = parse_assignments(arguments.set)

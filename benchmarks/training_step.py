@@ -25,10 +25,13 @@ from torch import nn
 
 from elman.checkpoint import RunFolder
 from elman.data.readers import MemoryText
-from elman.experiment.config import LanguageModelRun, resolve
-from elman.tasks.language_model.corpus import Corpus
+from elman.tasks.language_model.config import LanguageModelRun
+from elman.tasks.language_model.corpus import LanguageModelCorpus
+from elman.tasks.language_model.defaults import resolve
+from elman.tasks.language_model.network import LanguageModelNetwork
 from elman.tasks.language_model.preparation import prepare
-from elman.tasks.language_model.training import LanguageModelNetwork, LanguageModelTask
+from elman.tasks.language_model.readers import MemoryTexts
+from elman.tasks.language_model.training import LanguageModelTask
 from elman.training.loop import update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session
@@ -108,27 +111,21 @@ def main() -> None:
         }
         run = RunFolder.create(Path(folder) / "run", {})
         try:
-            corpus = prepare(run / "data", [MemoryText([text])], resolve(settings).data.text)
-            config = resolve(settings, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary))
+            corpus = prepare(run / "data", settings, resolve(settings), [MemoryTexts(MemoryText([text]))], [], print)
+            config = resolve(settings, corpus)
             measure(corpus, run, config, arguments)
         finally:
             run.unlock()
 
 
-def measure(corpus: Corpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
+def measure(corpus: LanguageModelCorpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
     """Time both sides in alternating rounds, and print the result."""
-    task = LanguageModelTask(
-        corpus,
-        config.model,
-        config.data.text,
-        batch_size=config.training.batch_size,
-        bptt_steps=config.bptt_steps,
-    )
+    task = LanguageModelTask(config, corpus)
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)
     batches = task.batches(task.start())
-    offset = int(np.random.default_rng([config.seed, 0]).integers(config.bptt_steps))
+    offset = int(np.random.default_rng([config.seed, 0]).integers(config.training.bptt_steps))
     ids = torch.from_numpy(np.concatenate(list(corpus.ids("train").chunks())))
     plain_losses = plain_steps(plain, sequential_batches(ids, arguments.batch_size, arguments.bptt, offset), config)
     seconds: dict[str, list[float]] = {"elman": [], "plain torch": []}
