@@ -18,8 +18,8 @@ HEADINGS = {
     "en": """# Options
 
 All options of all tasks. An option with a flag is set by `elman train TASK --flag VALUE`; every option can be set by
-`--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). The estimators have constructor parameters with the last part
-of the key as their name, and take any other key by `config={...}`. This page is generated from the configs of the tasks.
+`--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). A constructor parameter of an estimator has the last part of
+the key as its name; any other key is set by `config={...}`. This page is generated from the configs of the tasks.
 """,
     "zh": """# 选项一览：训练、数据与模型的全部参数
 

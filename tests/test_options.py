@@ -14,7 +14,7 @@ from pydantic import PositiveInt
 
 from elman.config import Config
 from elman.options import Option, fields_of, option, options_of, values_of
-from elman.tasks.estimator import OWN_PARAMETERS, config_places
+from elman.tasks.estimator import OWN_PARAMETERS, Estimator, config_places
 from elman.tasks.spec import TASKS, task_spec
 
 ROOT = Path(__file__).parent.parent
@@ -100,7 +100,8 @@ def test_flags_are_unique_within_a_task(task: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_parameters_of_an_estimator_are_fields_of_its_config(task: str) -> None:
     module = importlib.import_module(f"{TASKS[task].package}.estimator")
-    (estimator,) = (each for each in vars(module).values() if getattr(each, "task", None) == task)
+    classes = [each for each in vars(module).values() if isinstance(each, type) and issubclass(each, Estimator)]
+    (estimator,) = (each for each in classes if each is not Estimator)
     places = config_places(task_spec(task).run_config)
     parameters = inspect.signature(estimator).parameters
     assert set(parameters) - set(places) == OWN_PARAMETERS

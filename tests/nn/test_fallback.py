@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-import elman.nn.unrolled
+import elman.nn.torch_function
 
 from .twins import (
     CELLS,
@@ -49,7 +49,7 @@ def test_the_kernels_compute(cell: str, mode: str, by_kernels: list[str], by_tor
     for dtype in (torch.float32, torch.float64):
         layer, _ = twins(cell, dtype, num_layers=2, bidirectional=True)
         MODES[mode](layer, batch(layer), as_hx(states(layer)))
-    assert by_kernels == ["unrolled", "unrolled"]
+    assert by_kernels == ["run_by_kernels", "run_by_kernels"]
     assert not any(by_torch.values())
 
 
@@ -59,15 +59,17 @@ def test_the_kernels_compute(cell: str, mode: str, by_kernels: list[str], by_tor
 def test_the_kernels_compute_all_kinds_of_sequences(cell: str, form: str, by_kernels: list[str], by_torch: Any) -> None:
     layer, _ = twins(cell, batch_first=True)
     layer(sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B))))
-    assert by_kernels == ["unrolled"]
+    assert by_kernels == ["run_by_kernels"]
     assert not any(by_torch.values())
 
 
 @needs_kernels
 def test_backward_is_the_kernels_too(by_kernels: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     again: list[str] = []
-    original = elman.nn.unrolled.by_torch
-    monkeypatch.setattr(elman.nn.unrolled, "by_torch", lambda *given: again.append("by_torch") or original(*given))
+    original = elman.nn.torch_function.run_by_torch
+    monkeypatch.setattr(
+        elman.nn.torch_function, "run_by_torch", lambda *given: again.append("by_torch") or original(*given)
+    )
     layer, _ = twins("lstm")
     layer(batch(layer))[0].sum().backward()
     assert again == []
@@ -80,7 +82,7 @@ def test_backward_is_the_kernels_too(by_kernels: list[str], monkeypatch: pytest.
 def test_dropout_leaves_the_layers_to_the_kernels(training: bool, by_kernels: list[str], by_torch: Any) -> None:
     layer, _ = twins("gru", num_layers=3, dropout=0.5)
     layer.train(training)(batch(layer))
-    assert by_kernels == ["unrolled"] * (3 if training else 1)
+    assert by_kernels == ["run_by_kernels"] * (3 if training else 1)
     assert not any(by_torch.values())
 
 
@@ -240,7 +242,7 @@ def test_other_kinds_of_tensors_are_torchs(cell: str, by_kernels: list[str]) -> 
 def test_without_kernels_everything_is_torchs(
     cell: str, by_kernels: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("elman.nn.unrolled._ready", False)
+    monkeypatch.setattr("elman.nn.kernel_function._ready", False)
     results = [tensors(layer(batch(layer), as_hx(states(layer)))) for layer in twins(cell, num_layers=2)]
     assert by_kernels == []
     assert_equal(*results)

@@ -91,7 +91,7 @@ def test_float32_ids_and_resets_too(cell: str, batch_first: bool) -> None:
     assert not torch.equal(results[0][0], layer.from_ids(ids, embeddings(layer))[0])  # the marks are not ignored
 
 
-@pytest.mark.parametrize("rows", [kernels.TABLE_ROWS, kernels.TABLE_ROWS + 1])
+@pytest.mark.parametrize("rows", [kernels.MAX_TABLE_ROWS, kernels.MAX_TABLE_ROWS + 1])
 @pytest.mark.parametrize("cell", CELLS)
 def test_small_and_large_embeddings_give_the_same(cell: str, rows: int) -> None:
     layer, _ = twins(cell, bidirectional=True)
@@ -100,20 +100,22 @@ def test_small_and_large_embeddings_give_the_same(cell: str, rows: int) -> None:
 
 
 @needs_kernels
-@pytest.mark.parametrize(("rows", "table"), [(kernels.TABLE_ROWS, True), (kernels.TABLE_ROWS + 1, False)])
+@pytest.mark.parametrize(("rows", "table"), [(kernels.MAX_TABLE_ROWS, True), (kernels.MAX_TABLE_ROWS + 1, False)])
 def test_a_table_is_made_of_small_embeddings_alone(rows: int, table: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, _ = twins("gru")
     calls = []
-    run = elman_unrolled()
-    monkeypatch.setattr("elman.nn.layers.unrolled", lambda call, *rest: calls.append(call.table) or run(call, *rest))
+    run = kernels_run()
+    monkeypatch.setattr(
+        "elman.nn.layers.run_by_kernels", lambda call, *rest: calls.append(call.table) or run(call, *rest)
+    )
     layer.from_ids(some_ids(layer, rows), embeddings(layer, rows))
     assert calls == [table]
 
 
-def elman_unrolled() -> Callable[..., Any]:
-    from elman.nn.layers import unrolled
+def kernels_run() -> Callable[..., Any]:
+    from elman.nn.layers import run_by_kernels
 
-    return unrolled
+    return run_by_kernels
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

@@ -104,7 +104,7 @@ def test_with_and_without_kernels_it_is_the_same(
         run = functools.partial(layer, reset=reset)
         with_kernels = outcome(layer, form, given, x, run)
         with monkeypatch.context() as without:
-            without.setattr("elman.nn.layers.by_kernels", lambda tensors: False)
+            without.setattr("elman.nn.layers.can_use_kernels", lambda tensors: False)
             assert_same(with_kernels, outcome(layer, form, given, x, run))
 
 

@@ -37,7 +37,7 @@ SEQUENCES = ("batch", "one", "packed", "packed_sorted")
 LENGTHS = {"packed": [2, 6, 1], "packed_sorted": [6, 3, 3]}
 T, B, INPUTS, UNITS = 6, 3, 3, 4
 
-needs_kernels = pytest.mark.skipif(not kernels.available(), reason=f"no kernels: {kernels.why_not()}")
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason=f"no kernels: {kernels.unavailable_reason()}")
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import elman.nn
-from elman.cells import LayerParameters, readout, unroll
+from elman.cells import CELLS, LayerParameters, readout, unroll
 from elman.runtime import LanguageModelPredictor
 from elman.tasks.language_model import predictor as runtime_module
 from elman.tasks.language_model.batches import Batch
@@ -116,7 +116,7 @@ def test_the_loss_in_float32_is_that_of_the_equations(corpus: Corpus, architectu
     assert loss_of(task, network, batch)[0] == pytest.approx(by_hand(network, batch)[0], rel=1e-6)  # of a sum of 30
 
 
-@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_one_batch_can_be_learned_by_heart(corpus: Corpus, cell: str) -> None:
     task = make_task(
         corpus, cell=cell, hidden_size=32, num_layers=1, embedding_size=16, task={"batch_size": 2, "bptt_steps": 12}

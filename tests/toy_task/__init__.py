@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import PositiveInt
 
-from elman.cells import CELLS
+from elman.cells import create
 from elman.checkpoint import ModelFolder
 from elman.config import Config, Values, merged, table, validated
 from elman.data.corpora.config import ReaderConfig
@@ -27,6 +27,7 @@ from elman.data.encodings import Notify
 from elman.data.readers import TextSource, numbered_lines
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
+from elman.models.cell_name import CellName
 from elman.models.folder import FolderPredictor, read_config
 from elman.models.stack import Stack, State, take
 from elman.options import option
@@ -47,7 +48,7 @@ class Digits:
 class DigitsConfig(Config):
     """The sizes."""
 
-    cell: str = option("gru", flag="--cell", help="Recurrent cell")
+    cell: CellName = option("gru", flag="--cell", help="Recurrent cell")
     hidden_size: PositiveInt = option(16, flag="--hidden", help="Hidden units")
 
 
@@ -99,7 +100,7 @@ class DigitsPredictor(FolderPredictor):
 
     def __init__(self, config: DigitsConfig, tensors: Any, card: str = "") -> None:
         self.config, self.tensors, self.card = config, tensors, card
-        self._stack = Stack(CELLS[config.cell](), tensors, 10, [config.hidden_size])
+        self._stack = Stack(create(config.cell), tensors, 10, [config.hidden_size])
         self._w = take(tensors, "readout.weight", (1, config.hidden_size))
         self._b = take(tensors, "readout.bias", (1,))
 

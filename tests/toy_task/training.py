@@ -23,7 +23,7 @@ class DigitsNetwork(nn.Module):
     def __init__(self, config: DigitsRun, mean: float) -> None:
         super().__init__()
         self.layers = elman.nn.recurrent_layers(config.model.cell, "tanh", 10, [config.model.hidden_size])
-        elman.nn.start_recurrent(self.layers)
+        elman.nn.initialize_recurrent(self.layers)
         self.readout = nn.Linear(config.model.hidden_size, 1)
         nn.init.constant_(self.readout.bias, mean)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.cells import CELLS
 from elman.tasks.sizing import CHARACTERS_PER_TOKEN
 from elman.tasks.tagger.config import TaggerRun, TaggerTextConfig
 from elman.tasks.tagger.corpus import SentenceSet, TaggerCorpus
@@ -48,7 +49,7 @@ def chosen(
 
 
 @thorough
-@given(SENTENCES, LENGTHS, LABELS, st.sampled_from(["elman", "gru", "lstm"]), BUDGETS, SPEEDS, st.booleans())
+@given(SENTENCES, LENGTHS, LABELS, st.sampled_from(list(CELLS)), BUDGETS, SPEEDS, st.booleans())
 def test_the_choices_are_valid_for_all_sentences_and_budgets(
     sentences: int, length: float, labels: int, cell: str, budget: dict[str, Any], flops: float, bidirectional: bool
 ) -> None:

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from elman.cells import CELLS, Cell
+from elman.cells import Cell, create
 from elman.config import Config
 from elman.tasks.forecaster.batches import futures, references, without_gaps
 from elman.tasks.forecaster.readers import Series
+
+from .cell_name import CellName
 
 Array = npt.NDArray[np.float64]
 
@@ -23,7 +25,7 @@ class ForecasterConfig(Config):
     """The sizes of a forecaster; what is marked (training) changes nothing at prediction."""
 
     memory: Literal["recurrent", "tdnn", "narx"] = "recurrent"  # what of the past is kept
-    cell: Literal["elman", "gru", "lstm"] = "gru"  # of the recurrent memory
+    cell: CellName = "gru"  # of the recurrent memory
     activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell, and of the hidden layers of tdnn and narx
     delays: PositiveInt  # rows that tdnn and narx keep; recurrent: rows read before a forecast counts
     hidden_size: PositiveInt
@@ -71,7 +73,7 @@ class ForecasterConfig(Config):
 
     def build_cell(self) -> Cell:
         """The pointwise step."""
-        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
+        return create(self.cell, self.activation)
 
 
 class Scales(Config):

@@ -79,7 +79,11 @@ def choices(given: Values, *, train: Series | None, positive_values: bool, flops
     fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
     hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
     size = max(1, int(positive(hidden) or 1))
-    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (128.0 / size) ** 0.5)
+    rate = (
+        SGD_RATE
+        if training.get("optimizer") == "sgd"
+        else RATES.get(cell, RATES["gru"]) * min(2.0, (128.0 / size) ** 0.5)
+    )
     return {
         "model": {
             "season": season,

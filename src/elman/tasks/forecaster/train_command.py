@@ -64,9 +64,7 @@ def forecast(
     epochs: Epochs = None,
     steps: Steps = None,
     encoding: Encoding = None,
-    cell: Annotated[
-        str | None, typer.Option(metavar="CELL", help="Of the recurrent memory: elman, gru or lstm.  [gru]")
-    ] = None,
+    cell: Annotated[str | None, typer.Option(metavar="CELL", help="Of the recurrent memory: {cells}.  [gru]")] = None,
     hidden: Annotated[int | None, typer.Option(metavar="N", help=f"Hidden units of a layer.  [{AUTO}]")] = None,
     layers: Annotated[int | None, typer.Option(metavar="N", help="Layers.  [1]")] = None,
     dropout: Dropout = None,

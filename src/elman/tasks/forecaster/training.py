@@ -64,7 +64,7 @@ class ForecasterNetwork(nn.Module):
         if config.memory == "recurrent":
             sizes = [config.hidden_size] * config.num_layers
             self.layers = elman.nn.recurrent_layers(config.cell, config.activation, self._features.size, sizes)
-            elman.nn.start_recurrent(self.layers)
+            elman.nn.initialize_recurrent(self.layers)
         else:
             sizes = [config.delays * self._features.size, *[config.hidden_size] * config.num_layers]
             self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
 
-from elman.cells import CELLS, Cell
+from elman.cells import Cell, create
 from elman.config import Config
 from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import TextCodec, Vocabulary
@@ -85,7 +86,7 @@ def _as_tuple(sizes: Any) -> Any:
 class LanguageModelConfig(Config):
     """The sizes of a language model. Options marked (training) do not change predictions."""
 
-    cell: Literal["elman", "gru", "lstm"] = option("lstm", flag="--cell", help="Recurrent cell")
+    cell: CellName = option("lstm", flag="--cell", help=CELL_HELP)
     activation: Literal["tanh", "relu"] = option("tanh", help="Activation of the elman cell")
     embedding_size: PositiveInt = option(flag="--embedding", help="Size of the embedding", automatic=AUTOMATIC)
     hidden_size: Annotated[tuple[PositiveInt, ...], BeforeValidator(_as_tuple)] = option(
@@ -121,7 +122,7 @@ class LanguageModelConfig(Config):
 
     def build_cell(self) -> Cell:
         """Return the cell of all layers."""
-        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
+        return create(self.cell, self.activation)
 
 
 class LanguageModelRun(RunConfig):

@@ -42,7 +42,7 @@ class LanguageModelNetwork(nn.Module):
     def _initialize(self) -> None:
         scale = self.config.embedding_size**-0.5 if self.config.tie_weights else 0.3
         nn.init.normal_(self.embedding.weight, std=scale)
-        elman.nn.start_recurrent(self.layers)
+        elman.nn.initialize_recurrent(self.layers)
         with torch.no_grad():
             self.embedding.weight[0].zero_()
             self.readout.bias.zero_()

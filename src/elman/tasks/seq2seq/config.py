@@ -6,11 +6,11 @@ from typing import Literal, Self
 
 from pydantic import Field, PositiveInt, model_validator
 
-from elman.cells import CELLS, Cell
+from elman.cells import Cell, create
 from elman.config import Config
 from elman.tasks.seq2seq.corpus import SideConfig
 
-CellName = Literal["elman", "gru", "lstm"]
+from .cell_name import CellName
 
 
 class Seq2SeqConfig(Config):
@@ -107,7 +107,7 @@ class Seq2SeqConfig(Config):
     def build_cell(self, part: Literal["encoder", "decoder"]) -> Cell:
         """The pointwise step of a part."""
         name = self.cell if part == "encoder" else self.decoder_cell_name
-        return CELLS[name](self.activation) if name == "elman" else CELLS[name]()
+        return create(name, self.activation)
 
 
 class SidesConfig(Config):

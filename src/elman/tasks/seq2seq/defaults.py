@@ -121,7 +121,11 @@ def choices(
     size = max(1, int(positive(hidden) or 1))
     times = times_read(size)
     updates = times * pairs / (positive(batch) or 1.0)
-    rate = SGD_RATE if training.get("optimizer") == "sgd" else RATES[cell] * min(2.0, (256.0 / size) ** 0.5)
+    rate = (
+        SGD_RATE
+        if training.get("optimizer") == "sgd"
+        else RATES.get(cell, RATES["gru"]) * min(2.0, (256.0 / size) ** 0.5)
+    )
     return {
         "model": {
             "hidden_size": hidden,

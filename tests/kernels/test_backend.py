@@ -10,7 +10,10 @@ from elman.cells import CELLS
 
 from .answers import kernels_answer, needs_kernels, python, shared_problem
 
-STATE = "from elman import kernels; print(kernels.available(), kernels.instruction_set(), kernels.why_not(), sep='|')"
+STATE = """
+    from elman import kernels
+    print(kernels.available(), kernels.instruction_set(), kernels.unavailable_reason(), sep="|")
+"""
 
 
 @pytest.mark.parametrize("word", ["off", "OFF", "0", "no"])
@@ -95,7 +98,7 @@ def test_all_cells_are_supported_in_both_precisions_and_in_no_other() -> None:
 @pytest.fixture
 def as_if_just_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has set the number of threads."""
-    monkeypatch.setattr(kernels.machine, "_num_threads", None)
+    monkeypatch.setattr(kernels.backend, "_num_threads", None)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
 
@@ -131,4 +134,32 @@ def test_no_threads_are_refused(count) -> None:
 @pytest.mark.parametrize("size", [0, 1, 15, 127, 128, 129, 4097])
 def test_reading_a_vector_gives_its_sum(instruction_set, size) -> None:
     data = np.random.default_rng(size).integers(-8, 9, size).astype(np.float32)  # sums of these are exact
-    assert kernels.read(data) == data.sum()
+    assert kernels.sum_vector(data) == data.sum()
+
+
+@needs_kernels
+def test_only_the_first_layer_that_runs_changes_the_process() -> None:
+    """Importing elman.nn neither borrows threads nor tunes the allocator."""
+    script = """
+        import torch
+        from elman import kernels
+
+        class Recorder:
+            calls = []
+
+            def __getattr__(self, name):
+                self.calls.append(name)
+                return getattr(native, name)
+
+        native, kernels.backend.native = kernels.backend.native, Recorder()
+        from elman import nn
+
+        assert Recorder.calls == [], Recorder.calls
+        layer = nn.GRU(3, 4)
+        for _ in range(2):
+            layer(torch.zeros(5, 2, 3))
+        print(*Recorder.calls)
+    """
+    calls = python(script).split()
+    assert sorted(set(calls)) == ["Weights32", "borrow_threads", "keep_freed_memory", "register_array_type"]
+    assert [calls.count(name) for name in ("borrow_threads", "keep_freed_memory", "register_array_type")] == [1, 1, 2]

@@ -1,6 +1,6 @@
-"""Tokens to what layers read: each one's word, looked up, and its characters, read both ways.
+"""Tokens to vectors: the embedding of each token's word, and a bidirectional encoding of its characters.
 
-runtime/token_reader.py is the same at prediction, with the layers.
+runtime/token_reader.py computes the same at prediction, and the layers above.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from elman.data.spelled import Spelling, TokenBatch
 
 from .dropout import dropout
-from .encoder import Encoder, start_embedding
+from .encoder import Encoder, initialize_embedding
 
 
-class TokenReader(nn.Module):
-    """Words by their embedding, characters by a recurrent layer; `characters` is None where they are not read."""
+class TokenEncoder(nn.Module):
+    """Words by their embedding, characters by a recurrent layer; `characters` is None where only words are used."""
 
     def __init__(
         self,
@@ -38,29 +38,29 @@ class TokenReader(nn.Module):
             )
 
     def forward(self, tokens: TokenBatch, rate: float, rng: torch.Generator) -> PackedSequence:
-        """Return what is read of each token, (I,), a share of it dropped."""
+        """Return the vector (I,) of each token, after dropout."""
         device = self.words.weight.device
         lengths = torch.from_numpy(tokens.lengths)
         packed = pack_padded_sequence(torch.from_numpy(tokens.words.T.copy()).to(device), lengths)
         x = dropout(self.words(packed.data), rate, rng)
         if self.characters is not None:
             assert tokens.spelling is not None
-            places = pack_padded_sequence(torch.from_numpy(tokens.spelling.places.T.copy()).to(device), lengths).data
-            spelled = _spelled(self.characters, tokens.spelling, device, rng)[places]
-            x = torch.cat([x, dropout(spelled, rate, rng)], 1)
+            positions = pack_padded_sequence(torch.from_numpy(tokens.spelling.places.T.copy()).to(device), lengths).data
+            encoded = _encode_characters(self.characters, tokens.spelling, device, rng)[positions]
+            x = torch.cat([x, dropout(encoded, rate, rng)], 1)
         return packed._replace(data=x)
 
     @torch.no_grad()
-    def start(self) -> None:
-        """Give it the weights that training starts from."""
-        start_embedding(self.words)
+    def initialize(self) -> None:
+        """Set the weights that training starts from."""
+        initialize_embedding(self.words)
         if self.characters is not None:
-            self.characters.start()
+            self.characters.initialize()
 
 
-def _spelled(encoder: Encoder, spelling: Spelling, device: torch.device, rng: torch.Generator) -> Tensor:
-    """The last outputs (U, 2 H) of the characters of each form, forwards and backwards."""
+def _encode_characters(encoder: Encoder, spelling: Spelling, device: torch.device, rng: torch.Generator) -> Tensor:
+    """Return the last outputs (U, 2 H) for the characters of each of U different tokens, in both directions."""
     ids = torch.from_numpy(spelling.characters.T.copy()).to(device)
     _, states = encoder(pack_padded_sequence(ids, torch.from_numpy(spelling.lengths)), 0.0, rng)
-    spelled: Tensor = states[-1][0].transpose(0, 1).flatten(1)
-    return spelled
+    encoded: Tensor = states[-1][0].transpose(0, 1).flatten(1)
+    return encoded

@@ -1,11 +1,12 @@
-// The activation functions on vectors, and their derivatives by their own output: what cells/activations.py computes.
+// The activation functions on vectors, as in cells/activations.py. Derivatives are functions of the output.
 //
 //     e^x - 1 = 2^n q + (2^n - 1)      n = round(x / ln 2),  r = x - n ln 2,  q = e^r - 1 by a polynomial
 //     tanh x  = m / (m + 2)            m = e^(2x) - 1
 //     sigmoid = 1 / (1 + e^-x)
 //
-// Written through e^x - 1, tanh is exact to a few roundings near zero too. Beyond the bounds of clamp the results are
-// the limits to the last bit. The float polynomial is a minimax fit (relative error 1.3e-8); the double one is the series.
+// With e^x - 1, tanh is accurate to a few roundings near zero, too. Outside the bounds of clamp, the results equal the
+// limits to the last bit. The float polynomial is a minimax fit (relative error 1.3e-8), the double one the Taylor
+// series.
 #pragma once
 
 #include "vector.hpp"
@@ -18,11 +19,11 @@ struct Exponential;
 template <>
 struct Exponential<float> {
     static constexpr float log2_e = 1.44269504f, ln2_high = 0.693145752f, ln2_low = 1.42860677e-6f;
-    static constexpr float round = 12582912.0f;  // 1.5 * 2^23: added, it leaves the nearest integer in the low bits
+    static constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it moves the nearest integer to the low bits
     static constexpr int mantissa = 23;
     static constexpr std::int32_t one = 0x3f800000;
     static constexpr float tanh_bound = 9.1f, sigmoid_bound = 87.0f;
-    static constexpr float series[] = {0.00138824968f, 0.00836664684f, 0.0416672039f, 0.166665427f, 0.499999981f};
+    static constexpr float polynomial[] = {0.00138824968f, 0.00836664684f, 0.0416672039f, 0.166665427f, 0.499999981f};
 };
 
 template <>
@@ -33,29 +34,29 @@ struct Exponential<double> {
     static constexpr int mantissa = 52;
     static constexpr std::int64_t one = 0x3ff0000000000000;
     static constexpr double tanh_bound = 19.1, sigmoid_bound = 708.0;
-    static constexpr double series[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
-                                        1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
-                                        1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5};
+    static constexpr double polynomial[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
+                                            1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
+                                            1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5};
 };
 
 // e^x = scale * (1 + q).
 template <class T>
-struct Split {
+struct ScaledExponential {
     Vector<T> scale, q;
 };
 
 template <class T>
-ELMAN_INLINE Split<T> exponential(Vector<T> x) {
+ELMAN_INLINE ScaledExponential<T> exponential(Vector<T> x) {
     using E = Exponential<T>;
-    using Integers = typename Of<T>::Integers;
+    using Integers = typename VectorTypes<T>::Integers;
     Vector<T> shifted = fma(x, broadcast(E::log2_e), broadcast(E::round));
     Vector<T> n = shifted - E::round;
     Vector<T> r = fma(n, broadcast(-E::ln2_high), x);
     r = fma(n, broadcast(-E::ln2_low), r);
-    Vector<T> p = broadcast(E::series[0]);
+    Vector<T> p = broadcast(E::polynomial[0]);
 #pragma GCC unroll 16
-    for (unsigned i = 1; i < sizeof(E::series) / sizeof(T); ++i) p = fma(p, r, broadcast(E::series[i]));
-    Split<T> e;
+    for (unsigned i = 1; i < sizeof(E::polynomial) / sizeof(T); ++i) p = fma(p, r, broadcast(E::polynomial[i]));
+    ScaledExponential<T> e;
     e.q = fma(r * r, p, r);
     e.scale = (Vector<T>)(((Integers)shifted << E::mantissa) + E::one);
     return e;
@@ -66,7 +67,7 @@ struct Tanh {
     static ELMAN_INLINE Vector<T> value(Vector<T> x) {
         constexpr T bound = Exponential<T>::tanh_bound;
         x = clamp<T>(x, -bound, bound);
-        Split<T> e = exponential<T>(x + x);
+        ScaledExponential<T> e = exponential<T>(x + x);
         Vector<T> m = fma(e.scale, e.q, e.scale - T(1));
         return m / (m + T(2));
     }
@@ -77,7 +78,7 @@ template <class T>
 struct Sigmoid {
     static ELMAN_INLINE Vector<T> value(Vector<T> x) {
         constexpr T bound = Exponential<T>::sigmoid_bound;
-        Split<T> e = exponential<T>(clamp<T>(-x, -bound, bound));
+        ScaledExponential<T> e = exponential<T>(clamp<T>(-x, -bound, bound));
         return T(1) / (fma(e.scale, e.q, e.scale) + T(1));
     }
     static ELMAN_INLINE Vector<T> derivative(Vector<T> y) { return fma(-y, y, y); }
