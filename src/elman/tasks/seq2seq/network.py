@@ -87,8 +87,8 @@ class Seq2SeqNetwork(nn.Module):
 
     @torch.no_grad()
     def _initialize(self) -> None:
-        self.encoder.start()
-        elman.nn.start_embedding(self.decoder.embedding)
+        self.encoder.initialize()
+        elman.nn.initialize_embedding(self.decoder.embedding)
         elman.nn.initialize_recurrent(self.decoder.layers)
         nn.init.zeros_(self.readout.bias)
 
