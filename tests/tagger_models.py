@@ -34,6 +34,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "words": {"cell": "gru", "character_size": 0},
     "one_way": {"cell": "elman", "bidirectional": False, "num_layers": 2},
     "crf_one_way": {"cell": "gru", "bidirectional": False, "crf": True},
+    "layer_norm_crf": {"cell": "layer_norm_lstm", "crf": True},
     "crf_words": {"cell": "elman", "activation": "relu", "character_size": 0, "crf": True, "scheme": "none"},
 }
 
