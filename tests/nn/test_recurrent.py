@@ -281,7 +281,7 @@ def test_a_stored_layer_is_the_same_and_another(store: Any) -> None:
 
 def test_a_cell_itself_may_be_given_instead_of_a_name() -> None:
     layer = elman.nn.Recurrent(create("elman", "sigmoid"), INPUTS, UNITS)
-    assert float(layer(inputs(layer))[0].min()) > 0.0
+    assert bool((layer(inputs(layer))[0] > 0.0).all())
     assert repr(layer) == "Recurrent(Elman, 3, 4)"
     other = elman.nn.Recurrent("min_gru", 3, 4, 2, bias=False, batch_first=True, dropout=0.5, bidirectional=True)
     options = "num_layers=2, bias=False, batch_first=True, dropout=0.5, bidirectional=True"
@@ -330,9 +330,10 @@ def test_backward_twice_needs_a_kept_graph() -> None:
 def test_a_second_derivative_is_refused() -> None:
     layer = recurrent("min_gru")
     x = inputs(layer).requires_grad_()
-    (d_x,) = torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        d_x.sum().backward()
+    with pytest.raises(
+        RuntimeError, match=r"^create_graph=True: MinGRU runs by NumPy; expected first derivatives only.$"
+    ):
+        torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
 
 
 def test_one_result_alone_has_its_gradient() -> None:
@@ -349,14 +350,10 @@ def test_one_result_alone_has_its_gradient() -> None:
 
 def test_what_it_cannot_compute_is_refused_with_what_to_do() -> None:
     layer = recurrent("min_gru")
-    with pytest.raises(
-        RuntimeError, match=r"^cell 'min_gru' runs by NumPy, and the input is on meta; expected the CPU"
-    ):
+    with pytest.raises(RuntimeError, match=r"^cell 'min_gru' runs by NumPy, and the input is on meta; expected"):
         layer.to("meta")(torch.zeros(T, B, INPUTS, device="meta", dtype=torch.float64))
     half = recurrent("min_gru").bfloat16()
-    with pytest.raises(
-        TypeError, match=r"^cell 'min_gru' runs by NumPy: input torch.bfloat16; expected float32 or float6"
-    ):
+    with pytest.raises(TypeError, match=r"^cell 'min_gru' runs by NumPy: input torch.bfloat16; expected"):
         half(torch.zeros(T, B, INPUTS, dtype=torch.bfloat16))
     with pytest.raises(ValueError, match=r"^unknown cell 'min_gur'; choose .* \(did you mean 'min_gru'\?\)$"):
         elman.nn.Recurrent("min_gur", INPUTS, UNITS)
