@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -260,9 +261,25 @@ def test_the_installed_torch_is_the_pinned_one() -> None:
     assert f"torch=={torch.__version__.split('+')[0]}" in pins
 
 
-def test_every_declared_dependency_is_pinned() -> None:
-    import tomllib
+def test_the_pinned_torch_is_within_the_declared_bounds() -> None:
+    from packaging.requirements import Requirement
 
+    extras = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    (declared,) = extras["optional-dependencies"]["train"]
+    pins = (SOURCE.parent.parent / "constraints.txt").read_text("utf-8").splitlines()
+    (pinned,) = (line.removeprefix("torch==") for line in pins if line.startswith("torch=="))
+    assert Requirement(declared).specifier.contains(pinned)
+    assert any(bound.operator == "<" for bound in Requirement(declared).specifier)
+
+
+def test_what_is_private_in_torch_is_used_in_one_file() -> None:
+    # torch's documentation has pages for torch._foreach_...
+    private = re.compile(r"torch\.(\w+\.)*_(?!_|foreach_)\w+|\bforward_ad\._|\._parameters\b|\._flat_weights")
+    users = [path for path in FILES if private.search(path.read_text("utf-8"))]
+    assert users == [SOURCE / "nn" / "torch_internals.py"]
+
+
+def test_every_declared_dependency_is_pinned() -> None:
     project = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"].values()
     fetched = ["cmake", "ninja", "packaging", "pathspec"]  # by the build, where the machine has none
