@@ -61,7 +61,9 @@ def test_ids_stand_for_the_tokens_that_were_read(tmp_path: Path) -> None:
     sentences = [(f"The CAT sat on mat {i}, twice", label) for i, (_, label) in enumerate(ITEMS)]
     for name, items in (("char", ITEMS), ("word", sentences)):
         corpus = corpus_of(tmp_path / name, items)
-        assert corpus.text == ClassifierTextConfig(level=name, normalize="lower" if name == "word" else "none")
+        assert corpus.text == ClassifierTextConfig.model_validate(
+            {"level": name, "normalize": "lower" if name == "word" else "none"}
+        )
         texts, labels = corpus.train(with_characters=name == "word")
         lines = [json.loads(line) for line in (corpus.folder / "train.jsonl").read_text("utf-8").splitlines()]
         for i, line in enumerate(lines):
