@@ -42,6 +42,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "words": {"cell": "gru", "character_size": 0},
     "unidirectional": {"cell": "elman", "bidirectional": False, "num_layers": 2},
     "crf_unidirectional": {"cell": "gru", "bidirectional": False, "crf": True},
+    "layer_norm_crf": {"cell": "layer_norm_lstm", "crf": True},
     "crf_words": {"cell": "elman", "activation": "relu", "character_size": 0, "crf": True, "scheme": "none"},
 }
 
