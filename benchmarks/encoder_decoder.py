@@ -1,13 +1,14 @@
-"""The whole training step of an encoder-decoder beside plain torch code of the same model, interleaved in one process.
+"""Compare a whole training step of elman's encoder-decoder with plain torch code for the same model.
 
     python benchmarks/encoder_decoder.py --threads 1
     python benchmarks/encoder_decoder.py pairs.tsv --hidden 256 --threads 2
 
-Both sides train embedding, one layer of LSTM both ways, one layer of LSTM, dot attention, attentional output, readout
-and cross-entropy on the same batches from the same weights, with gradient clipping and fused AdamW. Ours is
-training.loop's own update; theirs is what a tutorial writes with packed sequences and torch.nn.LSTM. Rounds alternate;
-the ratio of the medians is what counts. The losses after all rounds are printed: equal losses show equal work. Without
-a file the pairs are random words of 3 to 14 letters, and targets of about as many symbols of 40.
+Both sides train the same model with the same initial weights on the same batches: embeddings, a bidirectional LSTM
+layer, an LSTM layer, dot attention, an attentional output, readout, cross-entropy, gradient clipping and fused AdamW.
+The elman side calls the update function of training.loop itself; the other side is what a tutorial writes with packed
+sequences and torch.nn.LSTM. Rounds of the two sides alternate in one process, and the result is the ratio of the
+medians. The last losses are printed, and must be equal. Without a file, the sources are random words of 3 to 14
+letters, and the targets are sequences of about the same length over 40 symbols.
 """
 
 from __future__ import annotations
@@ -40,45 +41,60 @@ from elman.training.loop import update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session
 
-PAIRS = 20_000
+NUM_PAIRS = 20_000
 LETTERS, SYMBOLS = "abcdefghijklmnopqrstuvwxyz", [f"S{i}" for i in range(40)]
+TOLERANCE = 1e-3  # relative to the loss: float32 sums in different orders over some hundred updates
+MODEL = {  # the model that PlainModel implements; elman would choose some of these values from the data
+    "cell": "lstm",
+    "num_layers": 1,
+    "decoder_layers": 1,
+    "bidirectional": True,
+    "attention": "dot",
+    "attention_layer": "last",
+    "bridge": "linear",
+    "aligned_input": False,
+    "input_feeding": False,
+    "dropout": 0.0,
+    "label_smoothing": 0.0,
+}
 
 
 class PlainModel(nn.Module):
-    """What a tutorial writes."""
+    """The model as a tutorial writes it."""
 
     def __init__(self, network: Seq2SeqNetwork) -> None:
         super().__init__()
         E, H = network.config.embedding_size, network.config.hidden_size
-        self.sources = nn.Embedding(network.encoder.embedding.num_embeddings, E)
+        self.source_embedding = nn.Embedding(network.encoder.embedding.num_embeddings, E)
         self.encoder = nn.LSTM(E, H, bidirectional=True)
-        self.targets = nn.Embedding(network.decoder.embedding.num_embeddings, E)
+        self.target_embedding = nn.Embedding(network.decoder.embedding.num_embeddings, E)
         self.decoder = nn.LSTM(E, H)
         self.bridge_h, self.bridge_c = nn.Linear(2 * H, H), nn.Linear(2 * H, H)
         self.combine = nn.Linear(2 * H, H)
         self.memory = nn.Linear(2 * H, H, bias=False)
-        self.readout = nn.Linear(H, self.targets.num_embeddings)
-        with torch.no_grad():
-            parts = (self.sources, self.encoder, self.targets, self.decoder, self.bridge_h, self.bridge_c)
-            mine = [p for part in (*parts, self.combine, self.memory, self.readout) for p in part.parameters()]
-            ours = dict(network.named_parameters())
-            order = ("encoder", "decoder", "bridge", "combine", "memory", "readout")
-            for plain, theirs in zip(
-                mine, [p for part in order for n, p in ours.items() if n.startswith(part)], strict=True
-            ):
-                plain.copy_(theirs)
+        self.readout = nn.Linear(H, self.target_embedding.num_embeddings)
+        self._copy_weights(network)
+
+    @torch.no_grad()
+    def _copy_weights(self, network: Seq2SeqNetwork) -> None:
+        """Copy the weights of elman's network, whose parameters have the same order within each of its parts."""
+        prefixes = ("encoder", "decoder", "bridge", "combine", "memory", "readout")
+        named = list(network.named_parameters())
+        sources = [source for prefix in prefixes for name, source in named if name.startswith(prefix)]
+        for parameter, source in zip(self.parameters(), sources, strict=True):
+            parameter.copy_(source)
 
     def forward(self, batch: PairBatch) -> torch.Tensor:
         """Return the mean loss of the targets."""
         sources, inputs, targets = (torch.from_numpy(ids) for ids in (batch.source, batch.target_inputs, batch.targets))
         lengths = torch.from_numpy(batch.source_lengths)
-        packed, (h, c) = self.encoder(pack_padded_sequence(self.sources(sources.t()), lengths))
+        packed, (h, c) = self.encoder(pack_padded_sequence(self.source_embedding(sources.t()), lengths))
         memory = self.memory(pad_packed_sequence(packed)[0]).transpose(0, 1)
         state = (
             torch.tanh(self.bridge_h(torch.cat([h[0], h[1]], -1)))[None],
             self.bridge_c(torch.cat([c[0], c[1]], -1))[None],
         )
-        s = self.decoder(self.targets(inputs.t()), state)[0].transpose(0, 1)
+        s = self.decoder(self.target_embedding(inputs.t()), state)[0].transpose(0, 1)
         scores = torch.bmm(s, memory.transpose(1, 2))
         padded = torch.arange(memory.shape[1]) >= lengths[:, None]
         context = torch.bmm(torch.softmax(scores.masked_fill(padded[:, None], -torch.inf), -1), memory)
@@ -103,74 +119,75 @@ def plain_steps(model: PlainModel, batches: Iterator[PairBatch], config: Trainin
 
 
 def random_pairs(rng: np.random.Generator) -> list[tuple[str, str]]:
-    """Return pairs of the lengths that grapheme-to-phoneme conversion has."""
+    """Return pairs with the lengths of grapheme-to-phoneme conversion."""
     pairs = []
-    for length in rng.integers(3, 15, PAIRS):
+    for length in rng.integers(3, 15, NUM_PAIRS):
         letters, symbols = rng.integers(len(LETTERS), size=length), rng.integers(len(SYMBOLS), size=max(1, length - 1))
         pairs.append(("".join(LETTERS[i] for i in letters), " ".join(SYMBOLS[i] for i in symbols)))
     return pairs
 
 
 def main() -> None:
-    """Print target tokens/s of both sides and their ratio."""
+    """Print the target tokens per second of both sides and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", nargs="?", help="a file of SOURCE TAB TARGET")
-    parser.add_argument("--hidden", type=int, default=128)
-    parser.add_argument("--embedding", type=int, default=64)
+    parser.add_argument("pairs", nargs="?", help="a file with lines of SOURCE TAB TARGET")
+    parser.add_argument("--hidden", type=int, default=128, help="hidden size")
+    parser.add_argument("--embedding", type=int, default=64, help="embedding size")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=10, help="of a round")
+    parser.add_argument("--steps", type=int, default=10, help="updates per round")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    given: Values = {
-        "model": {
-            "hidden_size": arguments.hidden,
-            "embedding_size": arguments.embedding,
-            "num_layers": 1,
-            "dropout": 0.0,
-            "label_smoothing": 0.0,
-        },
+    settings: Values = {
+        "model": {**MODEL, "hidden_size": arguments.hidden, "embedding_size": arguments.embedding},
         "training": {"batch_size": arguments.batch_size, "steps": arguments.rounds * arguments.steps},
     }
     recipe = Seq2SeqRecipe()
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.pairs:
+            sources = Sources([TextSource(arguments.pairs)])
+        else:
+            sources = Sources([MemoryPairs(random_pairs(np.random.default_rng(0)))])
         run = RunFolder.create(Path(folder) / "run", {})
-        pairs = MemoryPairs(random_pairs(np.random.default_rng(0)))
-        source = TextSource(arguments.pairs) if arguments.pairs else pairs
-        measure(recipe, recipe.prepare(run / "data", given, Sources([source]), print), given, run, arguments)
+        try:
+            measure(recipe, recipe.prepare(run / "data", settings, sources, print), settings, run, arguments)
+        finally:
+            run.unlock()
 
 
 def measure(
-    recipe: Seq2SeqRecipe, corpus: PairCorpus, given: Values, run: RunFolder, arguments: argparse.Namespace
+    recipe: Seq2SeqRecipe, corpus: PairCorpus, settings: Values, run: RunFolder, arguments: argparse.Namespace
 ) -> None:
-    """Alternate rounds of both sides."""
-    config = recipe.resolve(given, corpus, 1e11)
+    """Time both sides in alternating rounds, and print the result."""
+    config = recipe.resolve(settings, corpus, 1e11)
     task = recipe.build(config, corpus)
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)
     batches = task.batches(task.start())
-    theirs = plain_steps(plain, (batch for batch, _ in task.batches(task.start())), config.training)
-    counts = (int(batch.target_lengths.sum()) for batch, _ in task.batches(task.start()))
+    plain_losses = plain_steps(plain, (batch for batch, _ in task.batches(task.start())), config.training)
+    token_counts = (int(batch.target_lengths.sum()) for batch, _ in task.batches(task.start()))
     rates: dict[str, list[float]] = {"elman": [], "plain torch": []}
     losses: dict[str, float] = {}
     sides: dict[str, Callable[[], float]] = {
         "elman": lambda: update(session, batches, session.progress),
-        "plain torch": lambda: next(theirs),
+        "plain torch": lambda: next(plain_losses),
     }
     print(f"{arguments.threads} thread(s), load average {os.getloadavg()[0]:.2f}, {config.model}")
     for _ in range(arguments.rounds):
-        tokens = sum(next(counts) for _ in range(arguments.steps))
+        num_tokens = sum(next(token_counts) for _ in range(arguments.steps))
         for name, step in sides.items():
-            began = time.perf_counter()
+            start = time.perf_counter()
             for _ in range(arguments.steps):
                 losses[name] = step()
-            rates[name].append(tokens / (time.perf_counter() - began))
-    medians = {name: statistics.median(found[1:]) for name, found in rates.items()}
+            rates[name].append(num_tokens / (time.perf_counter() - start))
+    medians = {name: statistics.median(values[1:]) for name, values in rates.items()}  # the first round is the warm-up
     for name, rate in medians.items():
         print(f"{name:12} {rate:10,.0f} target tokens/s   loss {losses[name]:.5f}")
     print(f"ratio {medians['elman'] / medians['plain torch']:.2f}; load average {os.getloadavg()[0]:.2f}")
+    if not abs(losses["elman"] - losses["plain torch"]) <= TOLERANCE * losses["plain torch"]:
+        raise SystemExit("The losses differ; expected equal losses, because both sides train the same model.")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
-"""How far forecasts are off on real series: five models, one table, beside last value and seasonal naive.
+"""Compare the forecast errors of five models with last-value and seasonal naive forecasts on real series, in one table.
 
     python benchmarks/forecasting.py airline FOLDER/airline-passengers.csv --minutes 0.5
     python benchmarks/forecasting.py sunspots FOLDER/monthly-sunspots.csv --minutes 1
     python benchmarks/forecasting.py etth1 FOLDER/ETTh1.csv --minutes 3
 
-The last rows are the test part: three years of airline passengers, ten of sunspots (12 months ahead), and of ETTh1 (OT,
-24 hours ahead) the four months after the first sixteen, the last four of which are held out while training. A model is
-trained on what is before, with its defaults; forecasts are made from each row of the test part on, and scored once.
+The test set is the end of the series: three years of airline passengers and ten years of sunspots (horizon: 12 months).
+Of ETTh1 (column OT, horizon: 24 hours), the first 12 months are the training set, the next four the validation set and
+the following four the test set. Models are trained with their defaults on the rows before the test set. Forecasts start
+at every row of the test set.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from elman.tasks.forecaster.readers import Columns, Series, read_series
 
 
 @dataclass(frozen=True)
-class Part:
-    """A series, the rows of its end that are not read at all, its test rows, and what a model is told."""
+class Dataset:
+    """The columns of a series, its split, and the parameters of the models."""
 
     columns: Columns
-    unread: int
-    test: int
+    num_unused: int  # rows at the end that are ignored
+    num_test: int  # rows of the test set
     parameters: dict[str, Any]
-    valid: int = 0  # rows held out while training; 0: the default
+    num_valid: int = 0  # rows of the validation set; 0 uses the default of elman
 
 
-PARTS = {
-    "airline": Part(Columns(), 0, 36, {"horizon": 12, "season": 12}),
-    "sunspots": Part(Columns(), 0, 120, {"horizon": 12, "season": 12}),
-    "etth1": Part(Columns(("OT",)), 17_420 - 14_400, 2880, {"horizon": 24, "season": 24}, valid=2880),
+DATASETS = {
+    "airline": Dataset(Columns(), 0, 36, {"horizon": 12, "season": 12}),
+    "sunspots": Dataset(Columns(), 0, 120, {"horizon": 12, "season": 12}),
+    "etth1": Dataset(Columns(("OT",)), 17_420 - 14_400, 2880, {"horizon": 24, "season": 24}, num_valid=2880),
 }
 MODELS = {
     "tdnn": {"memory": "tdnn"},
@@ -46,11 +47,11 @@ MODELS = {
     "gru": {"cell": "gru"},
     "lstm": {"cell": "lstm"},
 }
-SHOWN = ("mae", "rmse", "smape", "mase", "relative_mae", "coverage")
+METRICS = ("mae", "rmse", "smape", "mase", "relative_mae", "coverage")
 
 
-def rows_of(series: Series, begin: int, end: int) -> dict[str, Any]:
-    """Rows as columns by name, their dates among them: what fit takes."""
+def columns_by_name(series: Series, begin: int, end: int) -> dict[str, Any]:
+    """Return rows of a series as named columns, with dates if it has any: the argument of Forecaster.fit."""
     part = series.rows(begin, end)
     names = (*part.targets, *part.inputs)
     columns: dict[str, Any] = {name: part.values[:, k].tolist() for k, name in enumerate(names)}
@@ -58,39 +59,47 @@ def rows_of(series: Series, begin: int, end: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print a line a model."""
+    """Print one line of metrics for each model."""
+    arguments = parse_arguments()
+    dataset = DATASETS[arguments.data]
+    inputs = tuple(arguments.inputs.split(",")) if arguments.inputs else ()
+    series = read_series(TextSource(arguments.path), Columns(dataset.columns.targets, inputs))
+    series = series.rows(0, len(series) - dataset.num_unused)
+    test_begin = len(series) - dataset.num_test
+    train_end = test_begin - dataset.num_valid
+    train = columns_by_name(series, 0, train_end)
+    valid = columns_by_name(series, train_end, test_begin) if dataset.num_valid else None
+    print(f"{arguments.data}: {test_begin:,} rows before {dataset.num_test:,} test rows; ", end="")
+    print(f"load average {os.getloadavg()[0]:.1f}")
+    print(f"{'':<8}" + "".join(f"{name:>14}" for name in METRICS))
+    for name in arguments.models.split(","):
+        scores = []
+        for seed in range(arguments.seeds):
+            parameters = {**dataset.parameters, **MODELS[name], "config": parse_assignments(arguments.set)}
+            model = elman.Forecaster(
+                targets=series.targets, inputs=inputs, minutes=arguments.minutes, seed=seed, verbose=False, **parameters
+            )
+            model.fit(train, valid=valid)
+            scores.append(model.predictor.evaluate(series, test_begin))
+        means = [sum(score[metric] for score in scores) / len(scores) for metric in METRICS]
+        config = model.predictor.config
+        description = f"{config.hidden_size} hidden, {config.reference}{', log' if config.logarithm else ''}"
+        print(f"{name:<8}" + "".join(f"{mean:>14.4f}" for mean in means) + f"   {description}", flush=True)
+    print(f"last value: MAE {scores[0]['mae_last_value']:.4f}  ", end="")
+    print(f"seasonal naive: MAE {scores[0]['mae_seasonal_naive']:.4f}")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", choices=PARTS)
+    parser.add_argument("data", choices=DATASETS)
     parser.add_argument("path", type=Path)
-    parser.add_argument("--minutes", type=float, default=1.0, help="of training, each model")
+    parser.add_argument("--minutes", type=float, default=1.0, help="training time per model")
     parser.add_argument("--models", default=",".join(MODELS))
-    parser.add_argument("--inputs", default="", help="columns that help, separated by commas")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings of each model; means are told")
+    parser.add_argument("--inputs", default="", help="names of additional input columns, separated by commas")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings per model; the metrics are their means")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any config key")
-    given = parser.parse_args()
-    part = PARTS[given.data]
-    inputs = tuple(given.inputs.split(",")) if given.inputs else ()
-    series = read_series(TextSource(given.path), Columns(part.columns.targets, inputs))
-    series = series.rows(0, len(series) - part.unread)
-    begin = len(series) - part.test
-    learned = begin - part.valid
-    valid = rows_of(series, learned, begin) if part.valid else None
-    config = parse_assignments(given.set)
-    print(f"{given.data}: {begin:,} rows before the test part of {part.test:,}; load {os.getloadavg()[0]:.1f}")
-    print(f"{'':<8}" + "".join(f"{name:>14}" for name in SHOWN))
-    for name in given.models.split(","):
-        found = []
-        for seed in range(given.seeds):
-            told = {**part.parameters, **MODELS[name], "seed": seed, "config": config, "verbose": False}
-            model = elman.Forecaster(targets=series.targets, inputs=inputs, minutes=given.minutes, **told)
-            model.fit(rows_of(series, 0, learned), valid=valid)
-            found.append(model.predictor.evaluate(series, begin))
-        mean = {key: sum(each[key] for each in found) / len(found) for key in SHOWN}
-        chosen = model.predictor.config
-        how = f"{chosen.hidden_size} hidden, {chosen.reference}{', log' if chosen.logarithm else ''}"
-        print(f"{name:<8}" + "".join(f"{mean[key]:>14.4f}" for key in SHOWN) + f"   {how}", flush=True)
-    naive = {"last value": found[0]["mae_last_value"], "seasonal naive": found[0]["mae_seasonal_naive"]}
-    print("  ".join(f"{name}: MAE {value:.4f}" for name, value in naive.items()))
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""How exact a model of `reverse` is, length by length, beyond the 20 letters of its training.
+"""Measure a model of the data set `reverse` on words of different lengths, longer than the 20 letters of its training.
 
     elman train seq2seq reverse -o runs/reverse --minutes 1
     python benchmarks/lengths.py runs/reverse
 
-New random words of each length are reversed greedily. What a model that only knows lengths up to 20 does at 40 says
-whether it has learned to walk backwards, or to count.
+Random words of each range of lengths are reversed with greedy decoding. The results beyond 20 letters show whether the
+model generalizes to longer words or depends on the positions that it saw during training.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ import random
 import string
 
 from elman.metrics import sequence_scores
-from elman.runtime import load
+from elman.tasks.spec import load
 
 
 def main() -> None:
-    """Print exact match and token error rate of each stretch of lengths."""
+    """Print the exact match and the token error rate for each range of lengths."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
-    parser.add_argument("--words", type=int, default=1000, help="of each stretch")
-    given = parser.parse_args()
-    model, rng = load(given.run), random.Random(1)
+    parser.add_argument("--words", type=int, default=1000, help="words per range of lengths")
+    arguments = parser.parse_args()
+    model, rng = load(arguments.run), random.Random(1)
     for shortest in range(1, 41, 5):
-        lengths = [rng.randint(shortest, shortest + 4) for _ in range(given.words)]
+        lengths = [rng.randint(shortest, shortest + 4) for _ in range(arguments.words)]
         words = ["".join(rng.choices(string.ascii_lowercase, k=length)) for length in lengths]
         scores = sequence_scores(model.predict(words), [[word[::-1]] for word in words])
         print(
-            f"{shortest:2} to {shortest + 4:2} letters: {scores.exact_match:7.2%} exactly right, "
-            f"{scores.token_error_rate:7.2%} of letters wrong"
+            f"{shortest:2} to {shortest + 4:2} letters: {scores.exact_match:7.2%} exact matches, "
+            f"{scores.token_error_rate:7.2%} letter errors"
         )
 
 

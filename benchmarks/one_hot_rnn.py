@@ -1,12 +1,13 @@
-"""The textbooks' character model, RNN-512 on one-hot symbols, beside plain torch code that does the same, interleaved.
+"""Compare a training step of the textbook character model, RNN-512 on one-hot symbols, with plain torch code.
 
     python benchmarks/one_hot_rnn.py --threads 1
 
-28 symbols, batches of 32 x 35, one tanh layer of 512, a linear readout, cross-entropy, gradients clipped to norm 1,
-SGD, the state carried from batch to batch: the model that "Dive into Deep Learning" trains on The Time Machine. Both
-sides have the same weights at the start and the same batches, and both time the whole step. Plain torch multiplies
-one-hot vectors; ours reads the rows of an identity matrix (elman.nn.RNN.from_ids), which is the same layer. Rounds of
-ours and theirs alternate, the ratio of the medians counts, and their losses must be equal in the end.
+28 symbols, batches of 32 x 35, one tanh layer with 512 units, a linear readout, cross-entropy, gradients clipped to
+norm 1, SGD, and a state that is carried from batch to batch: the model that "Dive into Deep Learning" trains on The
+Time Machine. Both sides have the same initial weights and batches, and the whole step is timed. Plain torch
+multiplies one-hot vectors; elman looks up the rows of an identity matrix (elman.nn.RNN.from_ids), which is the same
+layer. Rounds of the two sides alternate in one process, and the result is the ratio of the medians. The last losses
+must be equal.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from torch import Tensor, nn
 import elman.nn
 
 SYMBOLS = 28
-TOLERANCE = 1e-3  # of the loss: float32, different orders of summation, some hundred steps of SGD
+TOLERANCE = 1e-3  # relative to the loss: float32 sums in different orders over some hundred steps of SGD
 
 
 class PlainModel(nn.Module):
-    """What the textbook writes."""
+    """The model as the textbook writes it."""
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
@@ -42,7 +43,7 @@ class PlainModel(nn.Module):
 
 
 class Model(nn.Module):
-    """The same with elman's layer."""
+    """The same model with the layer of elman.nn."""
 
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
@@ -58,7 +59,7 @@ class Model(nn.Module):
 
 
 def steps(model: nn.Module, batches: Tensor, rate: float) -> Iterator[float]:
-    """Yield the loss of one training step after another, on batches (N, T + 1, B) again and again."""
+    """Yield the loss of one training step after another, repeating the batches (N, T + 1, B) forever."""
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
     state = None
     while True:
@@ -74,7 +75,7 @@ def steps(model: nn.Module, batches: Tensor, rate: float) -> Iterator[float]:
 
 
 def main() -> None:
-    """Alternate rounds of both sides, and print their tokens a second and the ratio."""
+    """Time both sides in alternating rounds, and print their tokens per second and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -82,22 +83,22 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=1.0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=5, help="of a round")
+    parser.add_argument("--steps", type=int, default=5, help="updates per round")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
-    plain, ours = PlainModel(arguments.hidden), Model(arguments.hidden)
-    ours.load_state_dict(plain.state_dict())
+    plain, model = PlainModel(arguments.hidden), Model(arguments.hidden)
+    model.load_state_dict(plain.state_dict())
     batches = torch.randint(SYMBOLS, (16, arguments.bptt + 1, arguments.batch_size))
-    sides = {"elman": steps(ours, batches, arguments.lr), "plain torch": steps(plain, batches, arguments.lr)}
+    sides = {"elman": steps(model, batches, arguments.lr), "plain torch": steps(plain, batches, arguments.lr)}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     losses: dict[str, float] = {}
-    for _ in range(arguments.rounds + 1):  # the first one warms up
+    for _ in range(arguments.rounds + 1):  # the first round is the warm-up
         for name, side in sides.items():
-            began = time.perf_counter()
+            start = time.perf_counter()
             for _ in range(arguments.steps):
                 losses[name] = next(side)
-            seconds[name].append((time.perf_counter() - began) / arguments.steps)
+            seconds[name].append((time.perf_counter() - start) / arguments.steps)
     medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
     print(f"RNN-{arguments.hidden}, B {arguments.batch_size}, T {arguments.bptt}, ", end="")
     print(f"{arguments.threads} thread(s), load {os.getloadavg()[0]:.2f}")
@@ -106,7 +107,7 @@ def main() -> None:
         print(f"  {name:<12} {tokens:>10,.0f} tokens/s   last loss {losses[name]:.6f}")
     print(f"  elman / plain torch: {medians['plain torch'] / medians['elman']:.3f}")
     if not abs(losses["elman"] - losses["plain torch"]) <= TOLERANCE * losses["plain torch"]:
-        raise SystemExit("the losses differ: the two sides did not do the same work")
+        raise SystemExit("The losses differ; expected equal losses, because both sides train the same model.")
 
 
 if __name__ == "__main__":

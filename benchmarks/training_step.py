@@ -1,11 +1,11 @@
-"""The whole training step of elman's loop beside plain torch code that does the same, interleaved in one process.
+"""Compare a whole training step of elman's training loop with plain torch code for the same language model.
 
     python benchmarks/training_step.py --hidden 256 --batch-size 64 --bptt 64 --threads 1
 
-Both sides train the same LSTM character model on the same batches with the same weights at the start: embedding, one
-layer, linear readout, cross-entropy, gradient clipping, fused AdamW. Ours is training.loop's own update (data, finite
-checks, logging counters included), not a copy of it. Rounds of ours and theirs alternate; the ratio of the medians is
-what counts. The losses after all rounds are printed: equal losses show that both did the same work.
+Both sides train the same LSTM character model with the same initial weights on the same batches: embedding, one layer,
+linear readout, cross-entropy, gradient clipping, fused AdamW. The elman side calls the update function of training.loop
+itself, including data loading, checks for finite values and counters. Rounds of the two sides alternate in one process,
+and the result is the ratio of the medians. The last losses are printed: equal losses show that both sides did the same.
 """
 
 from __future__ import annotations
@@ -25,10 +25,13 @@ from torch import nn
 
 from elman.checkpoint import RunFolder
 from elman.data.readers import MemoryText
-from elman.experiment.config import LanguageModelRun, resolve
-from elman.tasks.language_model.corpus import Corpus
+from elman.tasks.language_model.config import LanguageModelRun
+from elman.tasks.language_model.corpus import LanguageModelCorpus
+from elman.tasks.language_model.defaults import resolve
+from elman.tasks.language_model.network import LanguageModelNetwork
 from elman.tasks.language_model.preparation import prepare
-from elman.tasks.language_model.training import LanguageModelNetwork, LanguageModelTask
+from elman.tasks.language_model.readers import MemoryTexts
+from elman.tasks.language_model.training import LanguageModelTask
 from elman.training.loop import update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session
@@ -38,7 +41,7 @@ TOKENS = 1_000_000
 
 
 class PlainModel(nn.Module):
-    """What a tutorial writes."""
+    """The model as a tutorial writes it."""
 
     def __init__(self, network: LanguageModelNetwork) -> None:
         super().__init__()
@@ -47,8 +50,8 @@ class PlainModel(nn.Module):
         self.lstm = nn.LSTM(config.embedding_size, config.hidden_sizes[0])
         self.readout = nn.Linear(config.hidden_sizes[0], symbols)
         with torch.no_grad():
-            for mine, theirs in zip(self.parameters(), network.parameters(), strict=True):
-                mine.copy_(theirs)
+            for parameter, source in zip(self.parameters(), network.parameters(), strict=True):
+                parameter.copy_(source)
 
     def forward(
         self, ids: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor] | None
@@ -79,8 +82,8 @@ def plain_steps(model: PlainModel, batches: Iterator[torch.Tensor], config: Lang
         yield loss.item()
 
 
-def sequential(ids: torch.Tensor, batch_size: int, bptt: int, offset: int) -> Iterator[torch.Tensor]:
-    """Yield (T + 1, B) ids as a tutorial cuts them, the first epoch only."""
+def sequential_batches(ids: torch.Tensor, batch_size: int, bptt: int, offset: int) -> Iterator[torch.Tensor]:
+    """Yield the (T + 1, B) ids of the batches of the first epoch, split as in a tutorial."""
     length = (len(ids) - 1 - offset) // batch_size
     rows = torch.stack([ids[offset + b * length : offset + (b + 1) * length + 1] for b in range(batch_size)], dim=1)
     for start in range(0, length - bptt + 1, bptt):
@@ -88,57 +91,55 @@ def sequential(ids: torch.Tensor, batch_size: int, bptt: int, offset: int) -> It
 
 
 def main() -> None:
-    """Print tokens/s of both sides and their ratio."""
+    """Print the tokens per second of both sides and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--bptt", type=int, default=64)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=5, help="of a round")
+    parser.add_argument("--steps", type=int, default=5, help="updates per round")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rng = np.random.default_rng(0)
     text = "".join(np.array(list(SYMBOLS))[rng.integers(len(SYMBOLS), size=TOKENS)])
     with tempfile.TemporaryDirectory() as folder:
         total = arguments.rounds * arguments.steps
-        given = {
+        settings = {
             "model": {"hidden_size": arguments.hidden, "dropout": 0.0},
             "training": {"batch_size": arguments.batch_size, "bptt_steps": arguments.bptt, "steps": total},
         }
         run = RunFolder.create(Path(folder) / "run", {})
-        corpus = prepare(run / "data", [MemoryText([text])], resolve(given).data.text)
-        measure(corpus, run, resolve(given, tokens=corpus.train.tokens, vocabulary=len(corpus.vocabulary)), arguments)
+        try:
+            corpus = prepare(run / "data", settings, resolve(settings), [MemoryTexts(MemoryText([text]))], [], print)
+            config = resolve(settings, corpus)
+            measure(corpus, run, config, arguments)
+        finally:
+            run.unlock()
 
 
-def measure(corpus: Corpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
-    """Alternate rounds of both sides."""
-    task = LanguageModelTask(
-        corpus,
-        config.model,
-        config.data.text,
-        batch_size=config.training.batch_size,
-        bptt_steps=config.bptt_steps,
-    )
+def measure(corpus: LanguageModelCorpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
+    """Time both sides in alternating rounds, and print the result."""
+    task = LanguageModelTask(config, corpus)
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)
     batches = task.batches(task.start())
-    offset = int(np.random.default_rng([config.seed, 0]).integers(config.bptt_steps))
+    offset = int(np.random.default_rng([config.seed, 0]).integers(config.training.bptt_steps))
     ids = torch.from_numpy(np.concatenate(list(corpus.ids("train").chunks())))
-    theirs = plain_steps(plain, sequential(ids, arguments.batch_size, arguments.bptt, offset), config)
+    plain_losses = plain_steps(plain, sequential_batches(ids, arguments.batch_size, arguments.bptt, offset), config)
     seconds: dict[str, list[float]] = {"elman": [], "plain torch": []}
     steps: dict[str, Callable[[], float]] = {
         "elman": lambda: update(session, batches, session.progress),
-        "plain torch": lambda: next(theirs),
+        "plain torch": lambda: next(plain_losses),
     }
     losses = {"elman": 0.0, "plain torch": 0.0}
     for _ in range(arguments.rounds):
         for name, step in steps.items():
-            began = time.perf_counter()
+            start = time.perf_counter()
             for _ in range(arguments.steps):
                 losses[name] = step()
-            seconds[name].append((time.perf_counter() - began) / arguments.steps)
+            seconds[name].append((time.perf_counter() - start) / arguments.steps)
     tokens = arguments.batch_size * arguments.bptt
     print(
         f"LSTM-{arguments.hidden}, B {arguments.batch_size}, T {arguments.bptt}, {arguments.threads} thread(s), ",
@@ -146,7 +147,7 @@ def measure(corpus: Corpus, run: RunFolder, config: LanguageModelRun, arguments:
     )
     print(f"load {os.getloadavg()[0]:.2f}")
     for name, times in seconds.items():
-        median = statistics.median(times[1:])  # the first round warms up
+        median = statistics.median(times[1:])  # the first round is the warm-up
         print(f"  {name:<12} {tokens / median:>10,.0f} tokens/s   last loss {losses[name]:.6f}")
     ratio = statistics.median(seconds["plain torch"][1:]) / statistics.median(seconds["elman"][1:])
     print(f"  elman / plain torch: {ratio:.3f}")

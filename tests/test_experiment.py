@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from elman import experiment
+from elman.cells import CELLS
 from elman.checkpoint import RunFolder, sealed
 from elman.data.readers import MemoryText
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
@@ -74,7 +75,7 @@ def test_train_s_figures_are_those_of_the_model_on_disk_exactly(book: Path, tmp_
     assert (result["task"], result["steps"]) == ("lm", 4)
 
 
-@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+@pytest.mark.parametrize("cell", CELLS)
 def test_the_loss_of_the_runtime_is_torch_s(book: Path, tmp_path: Path, cell: str) -> None:
     settings = {**TINY, "model": {**TINY["model"], "cell": cell, "dropout": 0.3}}
     result = train([book], tmp_path / "run", settings, Silence())

@@ -47,16 +47,22 @@ def option(
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A config field with a flag. key is its place in the config, such as `model.hidden_size`."""
+    """A config field. key is its place in the config, such as `model.hidden_size`."""
 
     key: str
-    flag: str
+    flag: str  # empty where the field has none
     metavar: str
-    help: str
+    meaning: str
+    default: str  # empty where the field has no effect unless it is given
     kind: type  # of one value: bool, int, float or str
     takes_one: bool  # False where the value is always a list
     takes_list: bool  # values separated by commas: `256,128`
     repeatable: bool = False  # the flag may be given several times
+
+    @property
+    def help(self) -> str:
+        """The line in the help of a command: the meaning and the default."""
+        return f"{self.meaning}.  [default: {self.default}]" if self.default else f"{self.meaning}."
 
     @property
     def name(self) -> str:
@@ -72,12 +78,17 @@ class Option:
 
 
 def options_of(model: type[Config], prefix: str = "") -> Iterator[Option]:
-    """Yield the options of a config and of the configs in it, in the order of their fields."""
+    """Yield the fields that have a flag, of a config and of the configs in it, in their order."""
+    return (field for field in fields_of(model, prefix) if field.flag)
+
+
+def fields_of(model: type[Config], prefix: str = "") -> Iterator[Option]:
+    """Yield all fields of a config and of the configs in it, in their order."""
     for name, field in model.model_fields.items():
         annotation = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Config):
-            yield from options_of(annotation, f"{prefix}{name}.")
-        elif _extra(field).get("flag"):
+            yield from fields_of(annotation, f"{prefix}{name}.")
+        elif field.description is not None:
             yield _option(f"{prefix}{name}", field)
 
 
@@ -90,12 +101,12 @@ def values_of(options: Iterable[Option], arguments: Mapping[str, Any]) -> Values
 def _option(key: str, field: FieldInfo) -> Option:
     extra, shape = _extra(field), _shape(field.annotation)
     choices = f": {_or(shape.choices)}" if shape.choices else ""
-    default = _default(field, extra.get("automatic"))
     return Option(
         key=key,
-        flag=extra["flag"],
+        flag=extra.get("flag") or "",
         metavar=extra.get("metavar") or {bool: "", str: "NAME"}.get(shape.kind, "N"),
-        help=f"{field.description}{choices}.{default}",
+        meaning=f"{field.description}{choices}",
+        default=extra.get("automatic") or _default(field),
         kind=shape.kind,
         takes_one=shape.takes_one,
         takes_list=shape.takes_list and not extra.get("repeatable"),
@@ -136,23 +147,16 @@ def _extra(field: FieldInfo) -> dict[str, Any]:
     return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
 
 
-def _default(field: FieldInfo, automatic: str | None) -> str:
-    """The default value as help shows it; nothing where an option that is not given has no effect."""
-    if automatic is not None:
-        return f"  [default: {automatic}]"
+def _default(field: FieldInfo) -> str:
+    """Return the default value as help shows it; nothing for None."""
     default = field.default
     if default is PydanticUndefined or default is None:
         return ""
     if isinstance(default, bool):
-        return f"  [default: {'yes' if default else 'no'}]"
-    shown = (
-        ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in default)
-        if isinstance(default, tuple)
-        else f"{default:g}"
-        if isinstance(default, float)
-        else str(default)
-    )
-    return f"  [default: {shown}]"
+        return "yes" if default else "no"
+    if isinstance(default, tuple):
+        return ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in default)
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _or(choices: Sequence[str]) -> str:

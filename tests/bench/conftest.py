@@ -1,4 +1,4 @@
-"""Torch on one thread: problems of this size only lose by more."""
+"""Run torch on one thread: more threads only slow down problems of this size."""
 
 from collections.abc import Iterator
 

@@ -1,3 +1,5 @@
+"""The number of threads during a measurement."""
+
 from __future__ import annotations
 
 import sys
@@ -6,32 +8,29 @@ import pytest
 import torch
 
 from elman.bench import threads
-from elman.bench.threads import on_threads
+from elman.bench.threads import use_threads
+
+MAX_NUMPY_THREADS = 64  # OpenBLAS uses no more threads than it was built for, which are many more than two
 
 
-def test_torch_and_numpy_have_the_threads_that_are_asked_for_and_theirs_back() -> None:
-    numpy = threads._of_numpy()
+def test_the_threads_of_torch_and_numpy_are_set_and_restored() -> None:
+    numpy = threads._numpy_setting()
     before = torch.get_num_threads(), numpy and numpy.get()
     for count in (2, 1):
-        with on_threads(count):
+        with use_threads(count):
             assert torch.get_num_threads() == count
-            assert numpy is None or numpy.get() == min(count, _most_of_numpy())
+            assert numpy is None or numpy.get() == min(count, MAX_NUMPY_THREADS)
     assert (torch.get_num_threads(), numpy and numpy.get()) == before
 
 
-def test_threads_are_given_back_after_a_failure() -> None:
+def test_threads_are_restored_after_an_error() -> None:
     before = torch.get_num_threads()
-    with pytest.raises(ZeroDivisionError), on_threads(before + 1):
+    with pytest.raises(ZeroDivisionError), use_threads(before + 1):
         _ = 1 / 0
     assert torch.get_num_threads() == before
 
 
-def test_torch_is_not_loaded_to_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_is_not_loaded_to_set_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch")
-    with on_threads(1):
+    with use_threads(1):
         assert "torch" not in sys.modules
-
-
-def _most_of_numpy() -> int:
-    """OpenBLAS takes no more threads than it was built for, which is far above two."""
-    return 64

@@ -1,4 +1,4 @@
-"""Turns, medians, and the refusal of what does not agree. No clock is trusted: the tests bring their own."""
+"""Alternating rounds, medians, and the check that results agree. The tests replace the clock by one of their own."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from elman.bench import timing
-from elman.bench.timing import Contender, check_agreement, geometric_mean, interleaved, relative_difference
+from elman.bench.timing import Implementation, check_agreement, geometric_mean, median_seconds, relative_difference
 from elman.errors import ElmanError
 
 
 class Clock:
-    """Time that only passes while somebody works, or sleeps."""
+    """A clock that advances only when a worker is called. Pauses are recorded and take no time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        self.slept: list[float] = []
+        self.pauses: list[float] = []
         monkeypatch.setattr(timing.time, "perf_counter", lambda: self.now)
-        monkeypatch.setattr(timing.time, "sleep", self.slept.append)
+        monkeypatch.setattr(timing.time, "sleep", self.pauses.append)
 
     def worker(self, name: str, seconds: Callable[[int], float], turns: list[str]) -> Callable[[], None]:
         calls = iter(range(10_000_000))
@@ -38,68 +38,68 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def test_contenders_take_turns_and_their_medians_count(clock: Clock) -> None:
+def test_implementations_alternate_and_their_medians_are_returned(clock: Clock) -> None:
     turns: list[str] = []
     runs = {
-        "ours": clock.worker("ours", lambda _: 0.01, turns),
-        "theirs": clock.worker("theirs", lambda _: 0.03, turns),
+        "elman": clock.worker("elman", lambda _: 0.01, turns),
+        "torch": clock.worker("torch", lambda _: 0.03, turns),
     }
-    assert interleaved(runs, 3.0) == pytest.approx({"ours": 0.01, "theirs": 0.03})
-    assert turns == ["ours", "theirs"] * (len(turns) // 2)
-    assert len(turns) // 2 == 1 + timing.MOST_ROUNDS  # one before, to see how long a call takes
+    assert median_seconds(runs, 3.0) == pytest.approx({"elman": 0.01, "torch": 0.03})
+    assert turns == ["elman", "torch"] * (len(turns) // 2)
+    assert len(turns) // 2 == 1 + timing.MAX_ROUNDS  # the first round measures how long a call takes
 
 
-def test_a_disturbed_minority_of_rounds_changes_nothing(clock: Clock) -> None:
-    runs = {"ours": clock.worker("ours", lambda call: 5.0 if call in (3, 9) else 1.0, [])}
-    assert interleaved(runs, 20.0) == pytest.approx({"ours": 1.0})
+def test_a_few_disturbed_rounds_change_nothing(clock: Clock) -> None:
+    runs = {"elman": clock.worker("elman", lambda call: 5.0 if call in (3, 9) else 1.0, [])}
+    assert median_seconds(runs, 20.0) == pytest.approx({"elman": 1.0})
 
 
-def test_the_first_call_of_a_turn_does_not_count(clock: Clock) -> None:
-    # Two calls to see how long one takes; then each turn is one that does not count and one that does.
-    runs = {"ours": clock.worker("ours", lambda call: 1.0 if call % 2 else 100.0, [])}
-    assert interleaved(runs, 0.001) == pytest.approx({"ours": 1.0})
+def test_the_first_call_of_a_turn_is_not_measured(clock: Clock) -> None:
+    # Two calls measure how long a call takes; then every turn is one call that is not measured and one that is.
+    runs = {"elman": clock.worker("elman", lambda call: 1.0 if call % 2 else 100.0, [])}
+    assert median_seconds(runs, 0.001) == pytest.approx({"elman": 1.0})
 
 
-def test_of_long_calls_none_is_lost_but_the_two_before(clock: Clock) -> None:
-    long = timing.LONG_SECONDS
-    runs = {"ours": clock.worker("ours", lambda call: 3 * long if call == 0 else long, [])}
-    assert interleaved(runs, 0.001) == pytest.approx({"ours": long})
-    assert clock.now == pytest.approx((3 + 1 + timing.FEWEST_ROUNDS) * long)
+def test_long_calls_are_all_measured_but_the_first_two(clock: Clock) -> None:
+    long = timing.LONG_CALL_SECONDS
+    runs = {"elman": clock.worker("elman", lambda call: 3 * long if call == 0 else long, [])}
+    assert median_seconds(runs, 0.001) == pytest.approx({"elman": long})
+    assert clock.now == pytest.approx((3 + 1 + timing.MIN_ROUNDS) * long)
 
 
-def test_a_tiny_budget_still_measures_a_few_rounds(clock: Clock) -> None:
+def test_a_tiny_budget_still_allows_the_minimum_of_rounds(clock: Clock) -> None:
     turns: list[str] = []
     runs = {name: clock.worker(name, lambda _: 1.0, turns) for name in ("a", "b")}
-    interleaved(runs, 0.001)
-    assert len(turns) // 2 == 1 + timing.FEWEST_ROUNDS
-    assert sum(clock.slept) <= 0.001 + 1e-9  # rests are part of the budget
+    median_seconds(runs, 0.001)
+    assert len(turns) // 2 == 1 + timing.MIN_ROUNDS
+    assert sum(clock.pauses) <= 0.001 + 1e-9  # pauses are part of the budget
 
 
-def test_the_budget_is_kept(clock: Clock) -> None:
+def test_the_measurement_takes_about_the_budget(clock: Clock) -> None:
     runs = {name: clock.worker(name, lambda _: 0.01, []) for name in ("a", "b")}
-    interleaved(runs, 3.0)
-    assert clock.now + sum(clock.slept) == pytest.approx(3.0, rel=0.2)  # and the calls that are not counted
+    median_seconds(runs, 3.0)
+    assert clock.now + sum(clock.pauses) == pytest.approx(3.0, rel=0.2)  # without the calls that are not measured
 
 
-def contender(value: float, shape: tuple[int, ...] = (2,)) -> Contender:
-    return Contender(lambda: value, lambda result: {"outputs": np.full(shape, result)})
+def implementation(value: float, shape: tuple[int, ...] = (2,)) -> Implementation:
+    return Implementation(lambda: value, lambda result: {"outputs": np.full(shape, result)})
 
 
-def test_what_agrees_may_be_timed() -> None:
-    check_agreement({"elman": contender(1.0), "torch": contender(1.00001)}, "lstm 8")
+def test_results_that_agree_raise_no_error() -> None:
+    check_agreement({"elman": implementation(1.0), "torch": implementation(1.00001)}, "lstm 8")
 
 
-@pytest.mark.parametrize("wrong", [contender(1.1), contender(math.nan), contender(1.0, (3,))])
-def test_what_computes_something_else_is_refused(wrong: Contender) -> None:
+@pytest.mark.parametrize("torch", [implementation(1.1), implementation(math.nan), implementation(1.0, (3,))])
+def test_results_that_differ_raise_an_error(torch: Implementation) -> None:
     with pytest.raises(ElmanError, match="lstm 8: outputs of torch and of elman differ by"):
-        check_agreement({"elman": contender(1.0), "torch": wrong}, "lstm 8")
+        check_agreement({"elman": implementation(1.0), "torch": torch}, "lstm 8")
 
 
-def test_later_calls_are_held_against_each_other_too() -> None:
+def test_the_results_of_later_calls_are_compared_too() -> None:
     values = iter([1.0, 2.0])
-    moving = Contender(lambda: next(values), lambda result: {"outputs": np.array([result])})
+    changing = Implementation(lambda: next(values), lambda result: {"outputs": np.array([result])})
     with pytest.raises(ElmanError, match="differ by 1 of the largest entry"):
-        check_agreement({"elman": contender(1.0, (1,)), "torch": moving}, "lstm 8", calls=2)
+        check_agreement({"elman": implementation(1.0, (1,)), "torch": changing}, "lstm 8", num_calls=2)
 
 
 def test_a_difference_is_relative_to_the_largest_entry() -> None:

@@ -1,20 +1,45 @@
-"""The grid that every cell must pass, one fixture an axis, and the problem at each of its points."""
+"""The problems that every cell must pass: any two options of the grid meet in one of them, for each cell."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 
+from elman.cells import CELLS
+
+from ..pairwise import pairwise
 from .problems import CELL_NAMES, RAGGED, RESET, Problem, random_problem
+
+LAYERS, DIRECTIONS, BIAS = [(3,), (4, 3)], [1, 2], [False, True]
+LENGTHS, RESETS = [None, RAGGED], [None, RESET]
+GRID = pairwise(LAYERS, DIRECTIONS, LENGTHS, RESETS, BIAS)
+
+
+def point_id(point: tuple[Any, ...]) -> str:
+    """Return the id of a point of the grid."""
+    hidden_sizes, num_directions, lengths, reset, bias = point
+    names = [f"{len(hidden_sizes)}_layers", "both" if num_directions == 2 else "forward"]
+    options = {"ragged": lengths, "resets": reset, "biases": bias}
+    return "-".join(names + [name for name, value in options.items() if value])
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> Iterator[None]:
-    """Problems of this size only lose by threads."""
+    """Problems of this size are slower on several threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def registered_cells_are_forgotten() -> Iterator[None]:
+    """After the test CELLS is what it was before."""
+    before = dict(CELLS)
+    yield
+    CELLS.clear()
+    CELLS.update(before)
 
 
 @pytest.fixture(params=CELL_NAMES)
@@ -22,41 +47,10 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=[(3,), (3, 2)], ids=["one_layer", "two_layers"])
-def hidden_sizes(request: pytest.FixtureRequest) -> tuple[int, ...]:
-    return tuple(request.param)
-
-
-@pytest.fixture(params=[1, 2], ids=["forward", "both"])
-def num_directions(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
-
-
-@pytest.fixture(params=[None, RAGGED], ids=["full", "ragged"])
-def lengths(request: pytest.FixtureRequest) -> list[int] | None:
-    return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture(params=[None, RESET], ids=["one_document", "resets"])
-def reset(request: pytest.FixtureRequest) -> list[list[bool]] | None:
-    return request.param  # type: ignore[no-any-return]
-
-
-@pytest.fixture(params=[True, False], ids=["biases", "no_biases"])
-def bias(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-@pytest.fixture
-def problem(
-    name: str,
-    hidden_sizes: tuple[int, ...],
-    num_directions: int,
-    lengths: list[int] | None,
-    reset: list[list[bool]] | None,
-    bias: bool,
-) -> Problem:
-    """Every point of the grid."""
+@pytest.fixture(params=GRID, ids=point_id)
+def problem(name: str, request: pytest.FixtureRequest) -> Problem:
+    """Every point of the grid, for every cell."""
+    hidden_sizes, num_directions, lengths, reset, bias = request.param
     return random_problem(name, hidden_sizes, num_directions, lengths=lengths, reset=reset, bias=bias)
 
 

@@ -22,9 +22,9 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from elman.cells import LayerParameters, unroll
 from elman.cells.activations import Array
 
-from .problems import WEIGHTS, Answer, Problem, map_state, named_gradients, named_states
+from .problems import Answer, Problem, map_state, named_gradients, named_states
 
-TORCH_WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+TORCH_WEIGHTS = {"W": "weight_ih", "U": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_hh"}
 
 
 def torch_answer(problem: Problem) -> Answer:
@@ -101,6 +101,41 @@ class _FormulaCell(nn.RNNCell):
         return self.f(F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh))
 
 
+class _LayerNormLSTMCell(nn.Module):
+    """The equations of the paper with torch's layer_norm; (f, i, o, g) of the paper are stored i, f, g, o."""
+
+    def __init__(self, input_size: int, hidden_size: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        H = hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(4 * H, input_size, dtype=dtype))
+        self.weight_hh = nn.Parameter(torch.empty(4 * H, H, dtype=dtype))
+        for name, size in {"x": 4 * H, "h": 4 * H, "c": H}.items():
+            self.register_parameter(f"gain_{name}", nn.Parameter(torch.empty(size, dtype=dtype)))
+            self.register_parameter(f"bias_{name}", nn.Parameter(torch.empty(size, dtype=dtype)))
+
+    def forward(self, x: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        h, c = state
+        sums = F.layer_norm(x @ self.weight_ih.T, self.gain_x.shape, self.gain_x, self.bias_x)
+        sums = sums + F.layer_norm(h @ self.weight_hh.T, self.gain_h.shape, self.gain_h, self.bias_h)
+        i, f, g, o = sums.chunk(4, dim=-1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        return o.sigmoid() * F.layer_norm(c, self.gain_c.shape, self.gain_c, self.bias_c).tanh(), c
+
+
+class _MinGRUCell(nn.Module):
+    """z = sigmoid(linear(x)), h~ = linear(x), h' = (1 - z) h + z h~: two linear layers in one."""
+
+    def __init__(self, input_size: int, hidden_size: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.weight_ih = nn.Parameter(torch.empty(2 * hidden_size, input_size, dtype=dtype))
+        self.bias_ih = nn.Parameter(torch.empty(2 * hidden_size, dtype=dtype))
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        z, candidate = F.linear(x, self.weight_ih, self.bias_ih).chunk(2, dim=-1)
+        return torch.lerp(h, candidate, z.sigmoid())
+
+
+# A new cell is written here once more, by torch's operations and independently of its file in cells/.
 _TORCH_CELLS: dict[str, Callable[..., nn.Module]] = {
     "tanh": partial(nn.RNNCell, nonlinearity="tanh"),
     "relu": partial(nn.RNNCell, nonlinearity="relu"),
@@ -108,6 +143,8 @@ _TORCH_CELLS: dict[str, Callable[..., nn.Module]] = {
     "identity": partial(_FormulaCell, f=lambda s: s),
     "gru": nn.GRUCell,
     "lstm": nn.LSTMCell,
+    "layer_norm_lstm": _LayerNormLSTMCell,
+    "min_gru": _MinGRUCell,
 }
 
 
@@ -118,10 +155,14 @@ def _torch_cell(name: str, p: LayerParameters) -> nn.Module:
 
 
 def _place(module: nn.Module, suffix: str, p: LayerParameters) -> None:
-    for torch_name, name in zip(TORCH_WEIGHTS, WEIGHTS, strict=True):
-        weight, value = getattr(module, torch_name + suffix), getattr(p, name)
-        with torch.no_grad():
-            weight.copy_(torch.zeros_like(weight) if value is None else torch.from_numpy(value))
+    """Copy the parameters into the module; biases that they lack are zero there."""
+    arrays = {TORCH_WEIGHTS.get(name, name) + suffix: array for name, array in p.arrays().items()}
+    with torch.no_grad():
+        for name in (f"bias_ih{suffix}", f"bias_hh{suffix}"):
+            if hasattr(module, name):
+                getattr(module, name).zero_()
+        for name, array in arrays.items():
+            getattr(module, name).copy_(torch.from_numpy(array))
 
 
 def _read_row(
@@ -154,8 +195,9 @@ def _backward(problem: Problem, outputs: torch.Tensor, final: Any) -> None:
 
 
 def _torch_gradients(module: nn.Module, suffix: str, p: LayerParameters) -> LayerParameters:
-    gradients = [_gradient(getattr(module, torch_name + suffix)) for torch_name in TORCH_WEIGHTS]
-    return LayerParameters(*(None if getattr(p, w) is None else g for w, g in zip(WEIGHTS, gradients, strict=True)))
+    names = {name: TORCH_WEIGHTS.get(name, name) + suffix for name in p.arrays()}
+    gradients = {name: _gradient(getattr(module, torch_name)) for name, torch_name in names.items()}
+    return LayerParameters.from_arrays(gradients, p.hidden_size)
 
 
 def _torch_named(outputs: torch.Tensor, final: Any, gradients: Any, x: torch.Tensor, state: Any) -> Answer:

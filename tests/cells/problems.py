@@ -1,8 +1,8 @@
 """Small random problems for the cells, and what an answer to one is.
 
 A Problem is all that unroll takes, and a random weight for each of its results: its loss is the sum of outputs and
-final state under those weights. An Answer is a dict from a readable name to an array, outputs, final state and every
-gradient, under the same names whoever answers: elman_answer here, torch in oracles.py.
+final state, multiplied by those weights. An Answer is a dict from a readable name to an array: outputs, final state and
+every gradient, under the same names for elman_answer here and for torch in oracles.py.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from elman.cells import CELLS, LayerParameters, unroll
+from elman.cells import CELLS, Cell, LayerParameters, unroll
 from elman.cells.activations import Array
+from elman.cells.cell import initial_parameters, parameter_shapes
 
 Answer = dict[str, Array]
 
-CELL_NAMES = ["tanh", "relu", "sigmoid", "identity", "gru", "lstm"]
-WEIGHTS = ("W", "U", "b_ih", "b_hh")
+CELL_NAMES = ["tanh", "relu", "sigmoid", "identity", *(name for name in CELLS if name != "elman")]
 DIRECTIONS = ("forward", "backward")
 
 RAGGED = [5, 0, 1, 3]
@@ -31,7 +31,7 @@ RESET = [
 ]
 
 
-def make_cell(name: str) -> unroll.Cell:
+def make_cell(name: str) -> Cell:
     return CELLS[name]() if name in CELLS else CELLS["elman"](activation=name)
 
 
@@ -49,7 +49,7 @@ class Problem:
     d_state: unroll.StackState
 
     @property
-    def cell(self) -> unroll.Cell:
+    def cell(self) -> Cell:
         return make_cell(self.name)
 
     def loss(self) -> float:
@@ -86,7 +86,7 @@ class Problem:
 
     def astype(self, dtype: type) -> Problem:
         """Return the problem in another precision."""
-        params = [[LayerParameters(*(_cast(getattr(p, w), dtype) for w in WEIGHTS)) for p in ps] for ps in self.params]
+        params = [[_cast(p, dtype) for p in layer] for layer in self.params]
         return replace(
             self,
             params=params,
@@ -113,8 +113,7 @@ def random_problem(
     B, T, input_size = shape
     params = []
     for H in hidden_sizes:
-        sizes = [(cell.gates * H, input_size), (cell.gates * H, H), *[(cell.gates * H,)] * 2 * bias]
-        params.append([LayerParameters(*(0.6 * rng.normal(size=s) for s in sizes)) for _ in range(num_directions)])
+        params.append([_random_parameters(cell, input_size, H, rng, bias=bias) for _ in range(num_directions)])
         input_size = H * num_directions
     zeros = unroll.zero_state(cell, params, B)
     return Problem(
@@ -155,13 +154,12 @@ def named_states(state: Any, prefix: str = "final") -> dict[str, Any]:
 def named_gradients(gradients: unroll.Gradients) -> Answer:
     """Return the arrays of Gradients by name."""
     weights = {
-        f"layer {index} {direction} {weight}": getattr(p, weight)
+        f"layer {index} {direction} {name}": array
         for index, layer in enumerate(gradients.params)
         for direction, p in zip(DIRECTIONS, layer, strict=False)
-        for weight in WEIGHTS
+        for name, array in p.arrays().items()
     }
-    given = {name: value for name, value in weights.items() if value is not None}
-    return {**given, "x": gradients.x, **named_states(gradients.state, "initial")}
+    return {**weights, "x": gradients.x, **named_states(gradients.state, "initial")}
 
 
 def assert_close(given: Answer, expected: Answer, tolerance: float) -> None:
@@ -179,5 +177,17 @@ def assert_same(given: Answer, expected: Answer) -> None:
         np.testing.assert_array_equal(given[name], value, err_msg=name, strict=True)
 
 
-def _cast(array: Array | None, dtype: type) -> Array | None:
-    return None if array is None else array.astype(dtype)
+def _random_parameters(
+    cell: Cell, input_size: int, hidden_size: int, rng: np.random.Generator, *, bias: bool
+) -> LayerParameters:
+    """Return weights of deviation 0.6, and the cell's own parameters as far from their initial values."""
+    shapes = parameter_shapes(cell, input_size, hidden_size)
+    present = {name: shape for name, shape in shapes.items() if bias or name not in ("b_ih", "b_hh")}
+    arrays = {name: 0.6 * rng.normal(size=shape) for name, shape in present.items()}
+    for name, value in initial_parameters(cell, hidden_size).items():
+        arrays[name] += value
+    return LayerParameters.from_arrays(arrays, hidden_size)
+
+
+def _cast(p: LayerParameters, dtype: type) -> LayerParameters:
+    return LayerParameters.from_arrays({name: a.astype(dtype) for name, a in p.arrays().items()}, p.hidden_size)

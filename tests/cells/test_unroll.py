@@ -1,14 +1,14 @@
 """The loop over time: documents in a stream, the edges of B and T, and what it refuses. The rest: test_contract."""
 
+import itertools
 import math
 import re
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from elman.cells import CELLS, LayerParameters, unroll
+from elman.cells import LayerParameters, unroll
 
 from .problems import (
     RAGGED,
@@ -29,7 +29,9 @@ def test_documents_packed_into_one_stream_are_read_as_if_alone(name: str) -> Non
     problem = random_problem(name, (3, 2), num_directions=2, shape=(1, 8, 2))
     starts = np.isin(np.arange(8), cuts)[None]
     stream, _ = unroll.run(problem.cell, problem.params, problem.x, reset=starts)
-    alone = [unroll.run(problem.cell, problem.params, problem.x[:, start:end])[0] for start, end in pairwise(cuts)]
+    alone = [
+        unroll.run(problem.cell, problem.params, problem.x[:, start:end])[0] for start, end in itertools.pairwise(cuts)
+    ]
     # The same sums, in matrix products of another size.
     np.testing.assert_allclose(stream, np.concatenate(alone, axis=1), rtol=0, atol=1e-12)
 
@@ -46,10 +48,10 @@ def test_a_document_that_starts_at_once_leaves_the_backward_state_at_zero() -> N
 
 def test_a_row_of_length_zero_hands_its_state_on(hard_problem: Problem) -> None:
     answer, row = elman_answer(hard_problem), RAGGED.index(0)
-    given, d_given = named_states(hard_problem.state), named_states(hard_problem.d_state)
-    for name, state in given.items():
+    states, d_states = named_states(hard_problem.state), named_states(hard_problem.d_state)
+    for name, state in states.items():
         np.testing.assert_array_equal(answer[name][row], state[row], err_msg=name)
-        np.testing.assert_array_equal(answer[name.replace("final", "initial")][row], d_given[name][row], err_msg=name)
+        np.testing.assert_array_equal(answer[name.replace("final", "initial")][row], d_states[name][row], err_msg=name)
 
 
 def test_no_state_is_a_state_of_zeros(hard_problem: Problem) -> None:
@@ -62,7 +64,7 @@ def test_no_state_is_a_state_of_zeros(hard_problem: Problem) -> None:
     assert_same({"outputs": outputs, **named_states(final)}, {"outputs": expected, **named_states(expected_final)})
 
 
-def test_no_derivative_by_the_final_state_is_one_of_zeros(hard_problem: Problem) -> None:
+def test_no_derivative_with_respect_to_the_final_state_is_one_of_zeros(hard_problem: Problem) -> None:
     p = hard_problem
     _, _, tape = unroll.forward(p.cell, p.params, p.x, p.state, p.lengths, p.reset)
     zeros = elman_answer(replace(p, d_state=unroll.zero_state(p.cell, p.params, 4)))
@@ -162,14 +164,6 @@ def test_a_reset_of_another_shape_is_refused_though_it_might_broadcast(shape: tu
 
 def test_the_hidden_size_is_that_of_the_recurrent_weights() -> None:
     assert LayerParameters(W=np.zeros((9, 2)), U=np.zeros((9, 3))).hidden_size == 3
-
-
-def test_every_cell_by_name_says_its_states_and_gates() -> None:
-    assert {name: (make().states, make().gates) for name, make in CELLS.items()} == {
-        "elman": (("h",), 1),
-        "gru": (("h",), 3),
-        "lstm": (("h", "c"), 4),
-    }
 
 
 def test_a_tape_serves_more_than_once(hard_problem: Problem) -> None:

@@ -1,7 +1,8 @@
-"""elman bench, with the smallest sizes and hardly any time. No test looks at a time."""
+"""elman bench with the smallest sizes and almost no measuring time. No test depends on a measured time."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from contextlib import nullcontext
@@ -11,7 +12,7 @@ import pytest
 
 from elman import kernels
 from elman.bench import layers, limit, train
-from elman.bench.timing import Contender
+from elman.bench.timing import Implementation
 
 from .conftest import Command
 
@@ -20,14 +21,14 @@ TINY = ["train", *QUICK, "--hidden", "4", "--batch-size", "2", "--length", "3", 
 
 
 @pytest.fixture(autouse=True)
-def idle(monkeypatch: pytest.MonkeyPatch) -> None:
+def idle_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (0.25, 0.0, 0.0))
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
 
 
 def test_train_prints_a_table_for_each_number_of_threads(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    for part in (limit, train):  # a second thread is slow to come on a busy machine
-        monkeypatch.setattr(part, "on_threads", nullcontext)
+    for module in (limit, train):  # a second thread may start late on a busy machine
+        monkeypatch.setattr(module, "use_threads", nullcontext)
     done = command("bench", *TINY, "--threads", "1,2")
     assert done.code == 0, done.err
     assert done.out.count("Forward + backward of one layer on") == 2
@@ -40,17 +41,35 @@ def test_train_prints_a_table_for_each_number_of_threads(command: Command, monke
     assert "another job" not in done.err
 
 
-def test_train_json_is_one_object_with_the_keys_of_the_contract(command: Command) -> None:
+def test_train_json_is_one_object_with_documented_keys(command: Command) -> None:
     done = command("bench", *TINY, "--cells", "gru", "--hidden", "4,6", "--threads", "1", "--json")
     assert len(done.out.splitlines()) == 1
-    told = done.json
-    assert set(told) == {"bench", "machine", "threads", "limit", "rows", "summary"}
-    assert (told["bench"], told["threads"]) == ("train", [1])
-    assert [(row["cell"], row["hidden"], row["length"]) for row in told["rows"]] == [("gru", 4, 3), ("gru", 6, 3)]
-    assert [each["what"] for each in told["limit"]] == ["product"]
+    report = done.json
+    assert set(report) == {"bench", "machine", "threads", "limit", "rows", "summary"}
+    assert (report["bench"], report["threads"]) == ("train", [1])
+    assert [(row["cell"], row["hidden"], row["length"]) for row in report["rows"]] == [("gru", 4, 3), ("gru", 6, 3)]
+    assert [rate["what"] for rate in report["limit"]] == ["product"]
 
 
-def test_step_takes_an_input_for_every_four_hidden_units(command: Command) -> None:
+def test_train_json_has_one_ratio_for_each_cell_size_and_number_of_threads(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (limit, train):
+        monkeypatch.setattr(module, "use_threads", nullcontext)
+    rows = command("bench", *TINY, "--hidden", "4,6", "--threads", "1,2", "--json").json["rows"]
+    expected = itertools.product((1, 2), ("rnn", "gru", "lstm"), (4, 6))
+    assert [(row["threads"], row["cell"], row["hidden"]) for row in rows] == list(expected)
+    assert all(row["ratios"].keys() == {"torch"} and row["ratios"]["torch"] > 0 for row in rows)
+
+
+def test_step_json_has_the_ratio_to_each_peer_for_each_cell_and_size(command: Command) -> None:
+    options = ["--cells", "gru,lstm", "--hidden", "4,8", "--peers", "torch,torch-cell", "--json"]
+    rows = command("bench", "step", *QUICK, *options).json["rows"]
+    assert [(row["cell"], row["hidden"]) for row in rows] == list(itertools.product(("gru", "lstm"), (4, 8)))
+    assert all(row["ratios"].keys() == {"torch", "torch-cell"} for row in rows)
+
+
+def test_the_input_size_of_a_step_is_a_quarter_of_its_hidden_size(command: Command) -> None:
     done = command("bench", "step", *QUICK, "--cells", "rnn,lstm", "--hidden", "8", "--peers", "torch", "--json")
     assert done.code == 0, done.err
     rows = done.json["rows"]
@@ -61,52 +80,55 @@ def test_step_takes_an_input_for_every_four_hidden_units(command: Command) -> No
     assert "One step of one layer" in command("bench", "step", *QUICK, "--hidden", "8", "--inputs", "3").out
 
 
-def test_limit_names_the_best_of_each_kind(command: Command) -> None:
+def test_limit_prints_the_best_rate_of_each_kind(command: Command) -> None:
     done = command("bench", "limit", *QUICK, "--threads", "1")
     assert done.code == 0, done.err
     assert "GFLOP/s on 1 thread (" in done.out
     assert "GB/s for 67.11 MB" in done.out
 
 
-def test_a_busy_machine_is_told(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_machine_causes_a_warning(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "getloadavg", lambda: (1.5, 0.0, 0.0))
     done = command("bench", "step", *QUICK, "--hidden", "4", "--peers", "torch")
-    assert "load average 1.50\nanother job is running: figures will be too low\n" in done.err
+    assert (
+        "load average 1.50\nwarning: another job is running on this machine; the measured speeds will be too low\n"
+        in done.err
+    )
     assert "another job" not in done.out
 
 
-def test_what_openmp_was_told_of_idle_threads_is_said(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_policy_of_openmp_is_printed_if_it_is_set(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     assert "OMP_WAIT_POLICY is passive" in command("bench", "step", *QUICK, "--hidden", "4", "--peers", "torch").err
     monkeypatch.delenv("OMP_WAIT_POLICY")
     assert "OMP_WAIT_POLICY" not in command("bench", "step", *QUICK, "--hidden", "4", "--peers", "torch").err
 
 
-def test_without_kernels_it_is_said_and_measured_all_the_same(
+def test_without_kernels_the_measurement_runs_after_a_message(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kernels, "available", lambda: False)
     monkeypatch.setattr(kernels, "supports", lambda cell, dtype: False)
     monkeypatch.setattr(kernels, "instruction_set", lambda: None)
-    monkeypatch.setattr(kernels, "why_not", lambda: "not compiled in this installation")
+    monkeypatch.setattr(kernels, "unavailable_reason", lambda: "not compiled in this installation")
     done = command("bench", *TINY, "--threads", "1")
     assert done.code == 0, done.err
-    assert "no kernels (not compiled in this installation): elman.nn runs torch.nn's own code\n" in done.err
+    assert "no compiled kernels (not compiled in this installation): elman.nn uses the code of torch.nn\n" in done.err
     done = command("bench", "step", *QUICK, "--hidden", "4", "--peers", "torch")
     assert done.code == 0, done.err
-    assert "no kernels (not compiled in this installation): NumPy takes our steps\n" in done.err
+    assert "no compiled kernels (not compiled in this installation): elman computes the steps with NumPy\n" in done.err
 
 
-def test_a_plot_is_written(command: Command, tmp_path: Path) -> None:
+def test_plot_writes_a_figure(command: Command, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "speed.png"
     done = command("bench", *TINY, "--threads", "1", "--plot", path)
     assert done.code == 0, done.err
-    assert f"drawn: {path}\n" in done.err
+    assert f"wrote {path}\n" in done.err
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
+def test_plot_without_matplotlib_stops_before_the_measurement(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -116,7 +138,7 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
 
 
 @pytest.mark.parametrize(
-    ("package", "words", "told"),
+    ("package", "arguments", "message"),
     [
         ("jax", ["train", "--peers", "torch,jax"], "the peer jax needs jax, which is not installed; pip install jax"),
         (
@@ -127,51 +149,56 @@ def test_a_plot_without_matplotlib_is_refused_before_anything_is_measured(
         ("torch", ["train"], 'training needs PyTorch, which is not installed; pip install "elman[train]"'),
     ],
 )
-def test_a_peer_that_is_asked_for_must_be_installed(
-    command: Command, package: str, words: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+def test_a_requested_peer_must_be_installed(
+    command: Command, package: str, arguments: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    done = command("bench", *words)
-    assert (done.code, done.out, done.err) == (1, "", f"elman: {told}\n")
+    done = command("bench", *arguments)
+    assert (done.code, done.out, done.err) == (1, "", f"elman: {message}\n")
 
 
-def test_step_leaves_out_what_is_not_installed_and_says_so(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_step_skips_peers_that_are_not_installed_and_prints_their_names(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for package in ("torch", "onnxruntime"):
         monkeypatch.setitem(sys.modules, package, None)
     done = command("bench", "step", *QUICK, "--hidden", "4", "--json")
     assert done.code == 0, done.err
-    assert "not installed, left out: torch, torch-cell, onnxruntime\n" in done.err
+    assert "not installed and not measured: torch, torch-cell, onnxruntime\n" in done.err
     assert [list(row["microseconds"]) for row in done.json["rows"]] == [["elman"]]
 
 
-def test_a_wrong_peer_ends_the_measurement(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = layers.LAYERS["torch"]
+def test_a_peer_with_wrong_results_stops_the_measurement(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch_layer = layers.LAYERS["torch"]
 
-    def wrong(problem: layers.Problem) -> Contender:
-        return real(layers.Problem.random(problem.shape, seed=1))
+    def other_weights(problem: layers.Problem) -> Implementation:
+        return torch_layer(layers.Problem.random(problem.shape, seed=1))
 
-    monkeypatch.setitem(layers.LAYERS, "torch", wrong)
+    monkeypatch.setitem(layers.LAYERS, "torch", other_weights)
     done = command("bench", *TINY, "--threads", "1")
     assert (done.code, done.out) == (1, "")
-    assert "they do not compute the same thing, so their times are not compared\n" in done.err
+    assert "the two do not compute the same function, so their times cannot be compared\n" in done.err
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "message"),
     [
-        (["train", "--cells", "lst"], "unknown cell 'lst': choose among rnn, gru, lstm (did you mean 'lstm'?)"),
-        (["step", "--peers", "jax"], "unknown peer 'jax': choose among torch, torch-cell, onnxruntime"),
-        (["train", "--hidden", "64,x"], "--hidden '64,x': expected whole numbers above 0 with commas between them"),
-        (["limit", "--threads", "0"], "--threads '0': expected whole numbers above 0 with commas between them"),
-        (["limit", "--plot", "speed.jpg"], "--plot speed.jpg: expected a name that ends in .png, .svg, .pdf"),
+        (["train", "--cells", "lst"], "unknown cell 'lst'; expected one of rnn, gru, lstm (did you mean 'lstm'?)"),
+        (["step", "--peers", "jax"], "unknown peer 'jax'; expected one of torch, torch-cell, onnxruntime"),
+        (["train", "--hidden", "64,x"], "--hidden '64,x'; expected positive integers separated by commas"),
+        (["limit", "--threads", "0"], "--threads '0'; expected positive integers separated by commas"),
+        (
+            ["limit", "--plot", "speed.jpg"],
+            "--plot speed.jpg: unknown file format; expected a name that ends in .png",
+        ),
     ],
 )
-def test_a_wrong_option_is_told_before_anything_is_measured(command: Command, words: list[str], told: str) -> None:
-    done = command("bench", *words)
+def test_an_invalid_option_stops_before_the_measurement(command: Command, arguments: list[str], message: str) -> None:
+    done = command("bench", *arguments)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"elman: {told}")
+    assert done.err.startswith(f"elman: {message}")
 
 
-def test_progress_moves_only_on_a_terminal(command: Command) -> None:
+def test_progress_is_shown_only_on_a_terminal(command: Command) -> None:
     done = command("bench", *TINY, "--threads", "1")
     assert len(done.err.splitlines()) == (1 if kernels.available() else 2)

@@ -267,7 +267,7 @@ def test_doctor_tells_versions_and_json(command: Command) -> None:
     done = command("doctor")
     assert done.code == 0
     assert f"torch         {told['versions']['torch']}\n" in done.out
-    assert ("nothing is missing" in done.out) is told["kernels"]["compiled"]
+    assert ("Nothing is missing." in done.out) is told["kernels"]["compiled"]
 
 
 def test_doctor_names_the_instruction_set_in_use_and_the_others(
@@ -277,7 +277,7 @@ def test_doctor_names_the_instruction_set_in_use_and_the_others(
 
     monkeypatch.setattr(kernels, "instruction_set", lambda: "avx2")
     monkeypatch.setattr(kernels, "instruction_sets", lambda: ["avx512", "avx2", "plain"])
-    assert "kernels       avx2 (also avx512, plain)\n" in command("doctor").out
+    assert "kernels       avx2 (also available: avx512, plain)\n" in command("doctor").out
 
 
 def test_doctor_says_why_there_are_no_kernels_and_what_mends_it(
@@ -287,14 +287,14 @@ def test_doctor_says_why_there_are_no_kernels_and_what_mends_it(
 
     monkeypatch.setattr(kernels, "instruction_set", lambda: None)
     monkeypatch.setattr(kernels, "instruction_sets", list)
-    monkeypatch.setattr(kernels, "why_not", lambda: "not compiled in this installation")
+    monkeypatch.setattr(kernels, "unavailable_reason", lambda: "not compiled in this installation")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     told = only_json(command("doctor", "--json").out)
     reason = "not compiled in this installation"
     assert told["kernels"] == {"compiled": False, "instruction_set": None, "instruction_sets": [], "reason": reason}
     out = command("doctor").out
-    assert f"kernels       none: {reason}; NumPy predicts and torch trains, slower\n" in out
-    assert "missing: elman.kernels, for speed: pip install --force-reinstall --no-deps elman" in out
+    assert f"kernels       none ({reason}); NumPy predicts and torch trains, which is slower\n" in out
+    assert "missing: elman.kernels (needed for speed). Install it: pip install --force-reinstall --no-deps elman" in out
 
 
 def test_demo_trains_on_the_built_in_text_and_writes(
@@ -655,7 +655,9 @@ def test_data_list_survives_a_damaged_file(command: Command, tmp_path: Path, mon
     done = command("data", "list")
     assert done.code == 0, done.err
     assert [line.split()[0] for line in done.out.splitlines()] == list(DATA_SETS)
-    told = [line.split()[0] for line in done.out.splitlines() if "damaged: elman data path says where" in line]
+    told = [
+        line.split()[0] for line in done.out.splitlines() if f"damaged; see: elman data path {line.split()[0]}" in line
+    ]
     assert told == damaged
 
 

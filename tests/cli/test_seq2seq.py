@@ -597,7 +597,7 @@ def test_a_wrong_option_of_evaluate(command: Command, run: Path, pairs: Path, fl
 TRAIN_OPTIONS: list[tuple[list[Any], str]] = [
     (["--hidden", "8,8"], "--hidden"),
     (["--hidden", "-3"], "model.hidden_size (--hidden): given -3"),
-    (["--cell", "gur"], "model.cell (--cell): given 'gur', expected elman, gru or lstm (did you mean 'gru'?)"),
+    (["--cell", "gur"], "model.cell (--cell): unknown cell 'gur'; choose elman, gru, lstm, "),
     (["--attention", "dott"], "model.attention (--attention): given 'dott'"),
     (["--source-level", "letter"], "data.source_level (--source-level): given 'letter'"),
     (["--target-level", "phones"], "data.target_level (--target-level): given 'phones'"),

@@ -27,7 +27,7 @@ from elman.cells.activations import Array
 
 from ..cells.problems import Answer, Problem, elman_answer, map_state, named_gradients, named_states
 
-needs_kernels = pytest.mark.skipif(not kernels.available(), reason=f"no kernels: {kernels.why_not()}")
+needs_kernels = pytest.mark.skipif(not kernels.available(), reason=f"no kernels: {kernels.unavailable_reason()}")
 
 # How far an array may be from the expected one, relative to its largest entry. float64: sums of up to some thousand
 # products, each rounded by 1e-16, in another order than NumPy's. float32: of 6e-8, with different signs.
@@ -67,12 +67,14 @@ def kernels_gradients(problem: Problem, tape: kernels.Tape, *, threads: int = 1,
     return named_gradients(kernels.backward(tape, problem.d_outputs, problem.d_state, threads=threads, keep=keep))
 
 
-def native_answer(problem: Problem, *, loose: bool, threads: int = 1) -> Answer:
+def native_answer(problem: Problem, *, unpacked: bool, threads: int = 1) -> Answer:
     """Return the answer of the compiled module's own weights, packed or read where they lie."""
     p = problem
     fours = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
     cell, activation = (p.name, "tanh") if p.name in CELLS else ("elman", p.name)
-    made = kernels.pack(p.x.dtype, cell, activation, len(p.params[0]), fours, table=False, threads=threads, loose=loose)
+    made = kernels.pack(
+        p.x.dtype, cell, activation, len(p.params[0]), fours, table=False, threads=threads, unpacked=unpacked
+    )
 
     def flat(state):
         return [states for layer in state for states in layer]
@@ -83,7 +85,7 @@ def native_answer(problem: Problem, *, loose: bool, threads: int = 1) -> Answer:
     lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
     reset = None if p.reset is None else np.array(p.reset)
     tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, threads)
-    tape.run_back(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, threads)
+    tape.backward(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, threads)
     layers = [LayerParameters(*four) for four in gradients]
     D = len(p.params[0])
     nested = [layers[i : i + D] for i in range(0, len(layers), D)]

@@ -108,6 +108,6 @@ def test_the_answer_is_that_of_cells(problem, dtype, x_memory, d_memory, threads
 def test_weights_read_where_they_lie_change_no_bit(problem, dtype, instruction_set) -> None:
     problem = problem.astype(dtype)
     with using(instruction_set):
-        packed, loose = (native_answer(problem, loose=loose) for loose in (False, True))
+        packed, unpacked_answer = (native_answer(problem, unpacked=unpacked) for unpacked in (False, True))
         assert_same(packed, kernels_answer(problem))
-    assert_same(loose, packed)
+    assert_same(unpacked_answer, packed)

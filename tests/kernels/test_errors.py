@@ -70,26 +70,32 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     "gates of b_hh": (lambda: stack([layer(3, 2, b_hh=zeros(9, 1))]), "b_hh: given shape (9, 1), expected (9)"),
     "W with an axis more": (
         lambda: stack([layer(3, 2, W=zeros(9, 2, 1))]),
-        "parameters: expected W, U, b_ih, b_hh, of one dtype",
+        "parameters: expected W, U, b_ih, b_hh of float64, W and U with two axes",
     ),
-    "W missing": (lambda: stack([layer(3, 2, W=None)]), "parameters: expected W, U, b_ih, b_hh, of one dtype"),
-    "no units": (lambda: stack([layer(0, 2)]), "U: expected at least one column"),
+    "W missing": (
+        lambda: stack([layer(3, 2, W=None)]),
+        "parameters: expected W, U, b_ih, b_hh of float64, W and U with two axes",
+    ),
+    "no units": (lambda: stack([layer(0, 2)]), "U: given no columns, expected at least one column"),
     "a layer that does not fit": (
         lambda: stack([layer(3, 2), layer(4, 2)], [layer(2, 3), layer(2, 7)]),
-        "W: given 3 columns, expected the size of the outputs below, 7",
+        "W: given 3 columns, expected the output size of the layer below, 7",
     ),
     "directions of other inputs": (
         lambda: stack([layer(3, 2), layer(3, 1)]),
-        "W: both directions read the same inputs",
+        "W: given different numbers of columns for the two directions, expected the same number",
     ),
     "a direction missing": (
         lambda: stack([layer(3, 2), layer(3, 2)], [layer(3, 6)]),
-        "parameters: expected layers times directions",
+        "parameters: given 3 layers and directions, expected a multiple of 1 or 2 directions",
     ),
-    "three directions": (lambda: stack([layer(3, 2)] * 3), "parameters: expected layers times directions"),
+    "three directions": (
+        lambda: stack([layer(3, 2)] * 3),
+        "parameters: given 3 layers and directions, expected a multiple of 1 or 2 directions",
+    ),
     "an empty table": (
         lambda: stack([layer(3, 2, W=zeros(0, 9))], table=True),
-        "table: expected at least one row",
+        "table: given no rows, expected at least one row",
     ),
     "gates of a table": (
         lambda: stack([layer(3, 2, W=zeros(7, 8))], table=True),
@@ -110,15 +116,15 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "packed inputs without lengths": (
         lambda: stack().run(PACKED),
-        "inputs: expected (B, T) vectors, or packed ones with their lengths",
+        "inputs: given shape (9, 2) without lengths, expected (B, T, I), or packed (N, I) with lengths",
     ),
     "inputs of four axes": (
         lambda: stack().run(zeros(4, 5, 2, 1)),
-        "inputs: expected (B, T) vectors, or packed ones with their lengths",
+        "inputs: given shape (4, 5, 2, 1), expected (B, T, I), or packed (N, I) with lengths",
     ),
     "packed lengths that grow": (
         lambda: stack().run(PACKED, None, [4, 5]),
-        "lengths: packed rows have to get shorter",
+        "lengths: given rows in another order, expected packed rows from the longest to the shortest",
     ),
     "packed lengths below zero": (
         lambda: stack().run(PACKED, None, [10, -1]),
@@ -126,15 +132,15 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "packed lengths of another sum": (
         lambda: stack().run(PACKED, None, [5, 5]),
-        "lengths: their sum is not the number of packed steps",
+        "lengths: given a sum of 10, expected the number of packed steps, 9",
     ),
     "resets of packed inputs": (
         lambda: stack().run(PACKED, None, [5, 4], zeros(2, 5)),
-        "reset: not with packed inputs",
+        "reset: given with packed inputs, expected padded inputs",
     ),
     "packed ids without lengths": (
         lambda: table().run(zeros(4, dtype=np.int64)),
-        "inputs: expected (B, T) vectors, or packed ones with their lengths",
+        "inputs: given shape (4,) without lengths, expected (B, T), or packed (N,) with lengths",
     ),
     "ids past the table": (lambda: table().run(np.array([[0, 7]])), "ids: given 7, expected 0 to 6"),
     "ids below zero": (lambda: table().run(np.array([[0, -1]])), "ids: given -1, expected 0 to 6"),
@@ -175,7 +181,7 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     "a state of more layers": (lambda: stack().run(X, state((4, 3), (4, 3))), "state: given 2, expected 1"),
     "a state of more arrays": (
         lambda: stack().run(X, (((zeros(4, 3), zeros(4, 3)),),)),
-        "state: a state more or less than the cell has",
+        "state: given 2 arrays of a layer, expected h alone",
     ),
     "a step's state of other rows": (
         lambda: stack().step(X[:, 0], state((3, 3))),
@@ -192,11 +198,11 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a place of another precision": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 3, dtype=np.float32)),
-        "outputs: expected an array of the weights' dtype",
+        "outputs: given float32, expected a writable CPU array of float64",
     ),
     "a place in pieces": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 6)[..., ::2]),
-        "outputs: expected a contiguous last axis",
+        "outputs: given a last axis that is not contiguous, expected a contiguous one",
     ),
     # backward
     "derivatives of another shape": (
@@ -205,7 +211,7 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "derivatives of another precision": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3, dtype=np.float32)),
-        "d_outputs: expected an array of the weights' dtype",
+        "d_outputs: given float32, expected a CPU array of float64",
     ),
     "derivatives of a state of other rows": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3), state((3, 3))),
@@ -351,35 +357,37 @@ def test_no_weights_whatever_end_the_process(name, seed) -> None:
 def test_the_module_itself_refuses_what_it_is_given() -> None:
     """elman.kernels makes and checks much of what it hands on; the compiled module trusts nothing of that."""
     made, kept = stack(), tape()
-    weights, four = made._weights, [tuple(np.zeros_like(w) for w in made._flat[0])]
+    weights, four = made._weights, [tuple(np.zeros_like(w) for w in made._groups[0])]
     y, first, final = zeros(4, 5, 3), [(zeros(4, 3),)], [(zeros(4, 3),)]
     run = (X, y, first, final, None, None, False, True, 1)
-    back = (made._flat, y, None, np.zeros_like(X), final, four, True, 1)
+    back = (made._groups, y, None, np.zeros_like(X), final, four, True, 1)
 
     def with_(given: tuple, place: int, thing: object) -> tuple:
         return (*given[:place], thing, *given[place + 1 :])
 
     assert weights.run(*run) is not None
-    kept.kept.run_back(*back)
+    kept.native.backward(*back)
     bad_run = {
         "lengths: given shape (3), expected (4)": with_(run, 4, np.zeros(3, np.int64)),
-        "lengths: expected 0 to 5": with_(run, 4, np.array([0, 6, 0, 0])),
+        "lengths: given 6, expected 0 to 5": with_(run, 4, np.array([0, 6, 0, 0])),
         "final state: given shape (4, 2), expected (4, 3)": with_(run, 3, [(zeros(4, 2),)]),
-        "final state: expected a contiguous array": with_(run, 3, [(zeros(4, 6)[:, ::2],)]),
-        "final state: given None": with_(run, 3, [(None,)]),
+        "final state: given a non-contiguous array, expected a contiguous one": with_(run, 3, [(zeros(4, 6)[:, ::2],)]),
+        "final state: given None, expected an array": with_(run, 3, [(None,)]),
         "final state: given shape (4, 3), expected (1, 4, 3)": with_(run, 3, (zeros(4, 3),)),
-        "final state: a state more or less than the cell has": with_(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
-        "final state: expected a list or a tuple": with_(run, 3, zeros(1, 4, 3)),
+        "final state: given 2 arrays of a layer, expected h alone": with_(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
+        "final state: given float64, expected a list or a tuple": with_(run, 3, zeros(1, 4, 3)),
         "outputs: given shape (4, 5, 3), expected (5, 4, 3)": with_(with_(run, 0, X.swapaxes(0, 1)), 6, True),
-        "x: expected a contiguous last axis": with_(run, 0, zeros(4, 5, 4)[..., ::2]),
-        "x: expected an array of the weights' dtype": with_(run, 0, zeros(4, 5, 2, dtype=np.float32)),
+        "x: given a last axis that is not contiguous, expected a contiguous one": with_(
+            run, 0, zeros(4, 5, 4)[..., ::2]
+        ),
+        "x: given float32, expected a CPU array of float64": with_(run, 0, zeros(4, 5, 2, dtype=np.float32)),
     }
     for text, given in bad_run.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             weights.run(*given)
     bad_back = {
         "parameters: given 0, expected 1": with_(back, 0, []),
-        "parameters: expected W, U, b_ih, b_hh": with_(back, 0, [made._flat[0][:3]]),
+        "parameters: given 3 arrays of a layer, expected W, U, b_ih, b_hh": with_(back, 0, [made._groups[0][:3]]),
         "d_x: given shape (4, 5, 3), expected (4, 5, 2)": with_(back, 3, zeros(4, 5, 3)),
         "d_state: given shape (4, 2), expected (4, 3)": with_(back, 4, [(zeros(4, 2),)]),
         "gradients: given 2, expected 1": with_(back, 5, four * 2),
@@ -387,7 +395,8 @@ def test_the_module_itself_refuses_what_it_is_given() -> None:
     }
     for text, given in bad_back.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-            kept.kept.run_back(*given)
-    kept.kept.run_back(*with_(back, 6, False))
-    with pytest.raises(ValueError, match=r"^tape: used up by a backward that did not keep it$"):
-        kept.kept.run_back(*back)
+            kept.native.backward(*given)
+    kept.native.backward(*with_(back, 6, False))
+    overwritten = "tape: an earlier backward pass has overwritten it; call that one with keep=True"
+    with pytest.raises(ValueError, match=f"^{overwritten}$"):
+        kept.native.backward(*back)

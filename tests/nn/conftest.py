@@ -22,7 +22,7 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture
 def by_kernels(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows with every call of the kernels."""
-    return spied(monkeypatch, elman.nn.layers, "unrolled")
+    return spied(monkeypatch, elman.nn.layers, "run_by_kernels")
 
 
 @pytest.fixture

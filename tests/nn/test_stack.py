@@ -13,7 +13,7 @@ LAYERS = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
 def started(cell: str, **options: int) -> torch.nn.Module:
     torch.manual_seed(0)
     layer = LAYERS[cell](5, 16, bidirectional=True)
-    elman.nn.start_recurrent([layer], **options)
+    elman.nn.initialize_recurrent([layer], **options)
     return layer
 
 

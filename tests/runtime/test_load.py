@@ -259,7 +259,10 @@ def test_an_unknown_key_of_the_model_is_told_with_its_file(folder: Path) -> None
 @pytest.mark.parametrize(
     ("change", "beginning"),
     [
-        (lambda config: config["model"].update(cell="gur"), "cell: given 'gur', expected elman, gru or lstm"),
+        (
+            lambda config: config["model"].update(cell="gur"),
+            "has cell 'gur', which is not registered; expected one of elman, gru",
+        ),
         (lambda config: config["model"].update(hidden_size=[5, 0]), "hidden_size: given 0, expected"),
         (lambda config: config["model"].update(hidden_size=[5, 4, 3]), "hidden_size gives 3 layers, num_layers 2"),
         (lambda config: config["model"].pop("embedding_size"), "embedding_size: missing"),

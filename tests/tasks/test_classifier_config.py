@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.cells import CELLS
 from elman.errors import ConfigError
 from elman.experiment.config import ClassifierRun, resolve_classifier
 from elman.tasks.classifier.corpus import LabelTextConfig
@@ -32,7 +33,7 @@ def chosen(given_: dict[str, Any], texts: int = 5000, length: float = 80.0, **mo
 
 
 @exhaustive
-@given(TEXTS, LENGTHS, st.sampled_from(["elman", "gru", "lstm"]), BUDGETS, SPEEDS, st.booleans())
+@given(TEXTS, LENGTHS, st.sampled_from(list(CELLS)), BUDGETS, SPEEDS, st.booleans())
 def test_whatever_the_texts_and_the_budget_the_choices_are_valid(
     texts: int, length: float, cell: str, budget: dict[str, Any], flops: float, one: bool
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.cells import CELLS
 from elman.errors import ConfigError
 from elman.experiment.config import LanguageModelRun, resolve
 from elman.tasks.language_model.defaults import operations_per_token
@@ -14,7 +15,7 @@ exhaustive = settings(max_examples=200, deadline=None, derandomize=True, databas
 
 TOKENS = st.floats(1.3, 9).map(lambda digits: int(10**digits))  # 20 to a billion
 VOCABULARIES = st.floats(0.31, 5).map(lambda digits: int(10**digits))  # 2 to a hundred thousand
-CELLS = st.sampled_from(["elman", "gru", "lstm"])
+CELL_NAMES = st.sampled_from(list(CELLS))
 BUDGETS = st.one_of(
     st.just({}),
     st.floats(0.01, 1e5).map(lambda minutes: {"minutes": minutes}),
@@ -39,7 +40,7 @@ def chosen(given_: dict[str, Any], tokens: int = 1_000_000, vocabulary: int = 10
 
 
 @exhaustive
-@given(TOKENS, VOCABULARIES, CELLS, BUDGETS, SPEEDS, st.booleans())
+@given(TOKENS, VOCABULARIES, CELL_NAMES, BUDGETS, SPEEDS, st.booleans())
 def test_whatever_the_text_and_the_budget_the_choices_are_valid(
     tokens: int, vocabulary: int, cell: str, budget: dict[str, Any], flops: float, tied: bool
 ) -> None:
@@ -61,7 +62,7 @@ def test_whatever_the_text_and_the_budget_the_choices_are_valid(
 
 
 @exhaustive
-@given(TOKENS, VOCABULARIES, CELLS, BUDGETS, st.floats(1.0, 1000.0))
+@given(TOKENS, VOCABULARIES, CELL_NAMES, BUDGETS, st.floats(1.0, 1000.0))
 def test_more_of_the_same_budget_never_chooses_a_smaller_model(
     tokens: int, vocabulary: int, cell: str, budget: dict[str, Any], factor: float
 ) -> None:
@@ -71,7 +72,7 @@ def test_more_of_the_same_budget_never_chooses_a_smaller_model(
 
 
 @exhaustive
-@given(TOKENS, VOCABULARIES, CELLS, st.floats(0.1, 1e4), SPEEDS, st.floats(1.0, 100.0))
+@given(TOKENS, VOCABULARIES, CELL_NAMES, st.floats(0.1, 1e4), SPEEDS, st.floats(1.0, 100.0))
 def test_a_faster_machine_never_chooses_a_smaller_model(
     tokens: int, vocabulary: int, cell: str, minutes: float, flops: float, factor: float
 ) -> None:
@@ -172,7 +173,8 @@ def test_the_rate_falls_with_the_size_and_has_two_digits() -> None:
 
 def test_a_cell_that_does_not_exist_is_told_with_those_that_do() -> None:
     (message,) = mistakes({"model": {"cell": "gur"}})
-    assert message == "model.cell: given 'gur', expected elman, gru or lstm (did you mean 'gru'?)"
+    *others, last = CELLS
+    assert message == (f"model.cell: unknown cell 'gur'; choose {', '.join(others)} or {last} (did you mean 'gru'?)")
 
 
 def test_an_unknown_key_is_told_with_the_nearest() -> None:

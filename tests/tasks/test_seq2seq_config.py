@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.cells import CELLS
 from elman.config import validated
 from elman.errors import ConfigError
 from elman.experiment.config import Seq2SeqRun, resolve_seq2seq
@@ -16,7 +17,7 @@ exhaustive = settings(max_examples=200, deadline=None, derandomize=True, databas
 PAIRS = st.floats(0, 7).map(lambda digits: int(10**digits))  # 1 to ten million
 LENGTHS = st.floats(1.0, 60.0)  # tokens a side
 VOCABULARIES = st.floats(0.7, 5).map(lambda digits: int(10**digits))
-CELLS = st.sampled_from(["elman", "gru", "lstm"])
+CELL_NAMES = st.sampled_from(list(CELLS))
 BUDGETS = st.one_of(
     st.just({}),
     st.floats(0.01, 1e5).map(lambda minutes: {"minutes": minutes}),
@@ -44,7 +45,7 @@ def chosen(
 
 
 @exhaustive
-@given(PAIRS, LENGTHS, LENGTHS, VOCABULARIES, CELLS, BUDGETS, SPEEDS, st.booleans())
+@given(PAIRS, LENGTHS, LENGTHS, VOCABULARIES, CELL_NAMES, BUDGETS, SPEEDS, st.booleans())
 def test_whatever_the_pairs_and_the_budget_the_choices_are_valid(
     pairs: int,
     source: float,
@@ -74,7 +75,7 @@ def test_whatever_the_pairs_and_the_budget_the_choices_are_valid(
 
 
 @exhaustive
-@given(PAIRS, LENGTHS, VOCABULARIES, CELLS, BUDGETS, st.floats(1.0, 1000.0))
+@given(PAIRS, LENGTHS, VOCABULARIES, CELL_NAMES, BUDGETS, st.floats(1.0, 1000.0))
 def test_more_of_the_same_budget_never_chooses_a_smaller_model(
     pairs: int, length: float, vocabulary: int, cell: str, budget: dict[str, Any], factor: float
 ) -> None:
@@ -85,7 +86,7 @@ def test_more_of_the_same_budget_never_chooses_a_smaller_model(
 
 
 @exhaustive
-@given(PAIRS, LENGTHS, CELLS, st.floats(0.1, 1e4), SPEEDS, st.floats(1.0, 100.0))
+@given(PAIRS, LENGTHS, CELL_NAMES, st.floats(0.1, 1e4), SPEEDS, st.floats(1.0, 100.0))
 def test_a_faster_machine_never_chooses_a_smaller_model(
     pairs: int, length: float, cell: str, minutes: float, flops: float, factor: float
 ) -> None:

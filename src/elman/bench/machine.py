@@ -1,4 +1,4 @@
-"""The machine in a few words, and whether it is busy with something else."""
+"""A short description of the machine, and whether it is busy with other work."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from elman import kernels
 from elman.training.machine import available_threads
 from elman.version import version
 
-BUSY = 0.5  # load average: above it somebody else has a good part of a core
+BUSY_LOAD = 0.5  # load average above which another process uses a considerable part of a core
 
 _PACKAGES = ("numpy", "torch", "jax", "keras", "onnxruntime")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a figure needs beside it to mean something."""
+    """The facts without which a measured speed has no meaning."""
 
     processor: str
-    threads: int  # that this process may use
-    load: float | None  # average number of busy threads in the last minute, before measuring
-    kernels: str  # their instruction set, or why there are none
-    wait_policy: str  # of OpenMP's idle threads, which keep looking for work for a while unless it is passive
+    threads: int  # number that this process may use
+    load: float | None  # average number of busy threads during the last minute before the measurement
+    kernels: str  # instruction set of the compiled kernels, or the reason why there are none
+    wait_policy: str  # OMP_WAIT_POLICY: idle threads of OpenMP keep spinning for a while unless it is passive
     versions: dict[str, str]
 
     @property
     def busy(self) -> bool:
-        """Whether another job is running."""
-        return self.load is not None and self.load > BUSY
+        """Whether another process is running."""
+        return self.load is not None and self.load > BUSY_LOAD
 
 
-def this_machine() -> Machine:
-    """Look at this machine."""
+def describe_machine() -> Machine:
+    """Return the description of this machine."""
     versions = {"elman": version(), "python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -43,13 +43,12 @@ def this_machine() -> Machine:
         except importlib.metadata.PackageNotFoundError:
             continue
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    name = kernels.instruction_set() or f"none: {kernels.why_not()}"
+    instruction_set = kernels.instruction_set() or f"none: {kernels.unavailable_reason()}"
     wait_policy = os.environ.get("OMP_WAIT_POLICY", "default").lower()
-    return Machine(_processor(), available_threads(), load, name, wait_policy, versions)
+    return Machine(_processor_name(), available_threads(), load, instruction_set, wait_policy, versions)
 
 
-def _processor() -> str:
-    """Return the processor's name."""
+def _processor_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
             if line.startswith("model name"):

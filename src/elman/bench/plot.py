@@ -1,4 +1,4 @@
-"""What was measured as a picture: bars of ours and the peers', a panel a cell, the limit as a line. By matplotlib."""
+"""The measurements as a figure: one panel per cell, bars for elman and its peers, a line for the limit (matplotlib)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 from elman.errors import ConfigError, missing_package
 
 from . import step, train
-from .limit import Product, Read
+from .limit import ProductRate, ReadRate
 
 FORMATS = (".png", ".svg", ".pdf")
-BAR_SHARE = 0.8  # of the place of a group
+BARS_WIDTH = 0.8  # width of all bars of a group; groups are 1 apart
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Groups of bars: the height of each series in each group (None: no bar), and each group's limit."""
+    """Groups of bars: the height of each series in each group (None: no bar), and the limit of each group."""
 
     title: str
     unit: str
@@ -31,13 +31,13 @@ class Panel:
 
 
 def check_plot(path: Path | None) -> None:
-    """Refuse, before anything is measured, what could not be drawn or written."""
+    """Raise an error if a figure cannot be drawn or written to `path`; called before the measurement starts."""
     if path is None:
         return
     if path.suffix not in FORMATS:
-        raise ConfigError(f"--plot {path}: expected a name that ends in {', '.join(FORMATS)}")
+        raise ConfigError(f"--plot {path}: unknown file format; expected a name that ends in {', '.join(FORMATS)}")
     if not path.absolute().parent.is_dir():
-        raise ConfigError(f"--plot {path}: no such folder", hint=f"mkdir -p {path.parent}")
+        raise ConfigError(f"--plot {path}: the folder does not exist", hint=f"create it: mkdir -p {path.parent}")
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
@@ -45,16 +45,16 @@ def check_plot(path: Path | None) -> None:
 
 
 def train_panels(rows: Sequence[train.Row]) -> list[Panel]:
-    """Return a panel for each number of threads and cell."""
+    """Return one panel for each number of threads and cell."""
     panels = []
-    for (threads, cell), group in _grouped(rows, lambda row: (row.threads, row.shape.cell)):
+    for (threads, cell), group in _group_by(rows, lambda row: (row.threads, row.shape.cell)):
         panels.append(
             Panel(
                 f"{cell}, {threads} thread{'s' if threads > 1 else ''}",
                 "GFLOP/s",
                 "H",
                 [str(row.shape.hidden_size) for row in group],
-                _series([row.gflops for row in group]),
+                _columns([row.gflops for row in group]),
                 [None if row.limit is None else row.limit.gflops for row in group],
             )
         )
@@ -62,37 +62,37 @@ def train_panels(rows: Sequence[train.Row]) -> list[Panel]:
 
 
 def step_panels(rows: Sequence[step.Row]) -> list[Panel]:
-    """Return a panel for each cell: the rates at which the weights are read."""
+    """Return one panel for each cell: the rate at which the weights are read."""
     return [
         Panel(
             f"{cell}, batch 1, 1 thread",
             "GB/s",
             "H",
             [str(row.hidden_size) for row in group],
-            _series([{name: row.weight_bytes / each / 1e9 for name, each in row.seconds.items()} for row in group]),
+            _columns([{name: row.weight_bytes / value / 1e9 for name, value in row.seconds.items()} for row in group]),
             [row.limit.gigabytes_per_second for row in group],
         )
-        for cell, group in _grouped(rows, lambda row: row.cell)
+        for cell, group in _group_by(rows, lambda row: row.cell)
     ]
 
 
-def limit_panels(rows: Sequence[Product | Read]) -> list[Panel]:
-    """Return a panel for each number of threads, and one for reads."""
-    products = [row for row in rows if isinstance(row, Product)]
+def limit_panels(rows: Sequence[ProductRate | ReadRate]) -> list[Panel]:
+    """Return one panel of matrix products for each number of threads, and one panel of reads."""
+    products = [row for row in rows if isinstance(row, ProductRate)]
     panels = []
-    for threads, group in _grouped(products, lambda row: row.threads):
-        sizes = _grouped(group, lambda row: row.n)
-        series = _series([{row.library: row.gflops for row in of_size} for _, of_size in sizes])
+    for threads, group in _group_by(products, lambda row: row.threads):
+        sizes = _group_by(group, lambda row: row.n)
+        series = _columns([{row.library: row.gflops for row in size_rows} for _, size_rows in sizes])
         title = f"matrix products, {threads} thread{'s' if threads > 1 else ''}"
         panels.append(Panel(title, "GFLOP/s", "n", [str(n) for n, _ in sizes], series, [None] * len(sizes)))
-    blocks = _grouped((row for row in rows if isinstance(row, Read)), lambda row: row.bytes)
-    series = _series([{row.library: row.gigabytes_per_second for row in of_block} for _, of_block in blocks])
+    blocks = _group_by((row for row in rows if isinstance(row, ReadRate)), lambda row: row.bytes)
+    series = _columns([{row.library: row.gigabytes_per_second for row in block_rows} for _, block_rows in blocks])
     names = [f"{size / 1e6:.2f}" for size, _ in blocks]
     return [*panels, Panel("reading, 1 thread", "GB/s", "MB", names, series, [None] * len(blocks))]
 
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
-    """Write the picture."""
+    """Write the figure to a file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -106,9 +106,9 @@ def draw(panels: Sequence[Panel], path: Path) -> None:
 
 
 def _draw_panel(axes: Any, panel: Panel) -> None:
-    width = BAR_SHARE / len(panel.series)
-    for place, (name, heights) in enumerate(panel.series.items()):
-        left = place * width - BAR_SHARE / 2
+    width = BARS_WIDTH / len(panel.series)
+    for index, (name, heights) in enumerate(panel.series.items()):
+        left = index * width - BARS_WIDTH / 2
         bars = [(group + left, height) for group, height in enumerate(heights) if height is not None]
         axes.bar([x for x, _ in bars], [height for _, height in bars], width, align="edge", label=name)
     label: str | None = "limit"
@@ -120,15 +120,15 @@ def _draw_panel(axes: Any, panel: Panel) -> None:
     axes.set_xlabel(panel.axis)
     axes.set_ylabel(panel.unit)
     axes.set_xticks(range(len(panel.groups)), panel.groups)
-    axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # room for the legend
+    axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # leave room for the legend
     axes.legend(fontsize="small", ncols=2, loc="upper left")
 
 
-def _series(rows: Sequence[dict[str, float]]) -> dict[str, list[float | None]]:
-    """Return rows by name as columns."""
+def _columns(rows: Sequence[dict[str, float]]) -> dict[str, list[float | None]]:
+    """Return for each name the values of all rows, None where a row has no value."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _grouped(rows: Iterable[T], key: Callable[[T], Any]) -> list[tuple[Any, list[T]]]:
+def _group_by(rows: Iterable[T], key: Callable[[T], Any]) -> list[tuple[Any, list[T]]]:
     return [(name, list(group)) for name, group in groupby(rows, key=key)]

@@ -1,4 +1,4 @@
-"""All that a measurement came to, as one JSON object."""
+"""All results of a measurement as one JSON object."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from .limit import Product, Read
+from .limit import ProductRate, ReadRate
 from .machine import Machine
 
 
@@ -14,7 +14,7 @@ class Row(Protocol):
     """One line of a table."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it in the words of the command line."""
+        """Return the line with the keys of `--json`."""
 
 
 R = TypeVar("R", bound=Row, covariant=True)
@@ -22,22 +22,22 @@ R = TypeVar("R", bound=Row, covariant=True)
 
 @dataclass(frozen=True)
 class Report(Generic[R]):
-    """Where it was measured, on how many threads, against which limit, and the rows."""
+    """The machine, the numbers of threads, the limits and the measured rows."""
 
     bench: str
     machine: Machine
     threads: Sequence[int]
-    limit: Sequence[Product | Read]  # the best rate of each kind, and of each number of threads or size of block
+    limit: Sequence[ProductRate | ReadRate]  # the best rate for each number of threads and each block size
     rows: Sequence[R]
     summary: Sequence[Row] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that --json prints."""
+        """Return the object that `--json` prints."""
         return {
             "bench": self.bench,
             "machine": asdict(self.machine),
             "threads": list(self.threads),
-            "limit": [each.as_json() for each in self.limit],
+            "limit": [rate.as_json() for rate in self.limit],
             "rows": [row.as_json() for row in self.rows],
-            "summary": [each.as_json() for each in self.summary],
+            "summary": [summary.as_json() for summary in self.summary],
         }

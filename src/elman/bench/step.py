@@ -1,7 +1,7 @@
-"""Latency: one step of one layer at batch 1 on one thread, ours and the peers', in turn.
+"""Latency: one step of one layer with batch size 1 on one thread, elman and its peers in alternating rounds.
 
 A step reads every weight once, so the rate at which a block of that size can be read is its limit (limit.py). Before
-they are timed, the outputs of the first two steps are held against each other.
+the implementations are timed, their outputs of the first two steps are compared.
 """
 
 from __future__ import annotations
@@ -10,55 +10,56 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .limit import Notify, Read, best_read
+from .limit import Notify, ReadRate, best_read_rate
 from .steppers import STEPPERS, StepProblem, weight_bytes
-from .threads import on_threads
-from .timing import check_agreement, interleaved
+from .threads import use_threads
+from .timing import check_agreement, median_seconds
 
-PEERS = {"torch": ("torch",), "torch-cell": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}  # and what they need
+# peer -> the packages that it needs
+PEERS = {"torch": ("torch",), "torch-cell": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cell and size: seconds of a step by contender, ours first."""
+    """One cell and size: seconds of a step by implementation, elman first."""
 
     cell: str
     hidden_size: int
-    inputs: int
+    input_size: int
     seconds: dict[str, float]
-    limit: Read
+    limit: ReadRate
 
     @property
     def weight_bytes(self) -> int:
-        """What a step reads."""
-        return weight_bytes(self.cell, self.hidden_size, self.inputs)
+        """Number of bytes that a step reads."""
+        return weight_bytes(self.cell, self.hidden_size, self.input_size)
 
     @property
     def microseconds(self) -> dict[str, float]:
-        """By contender."""
-        return {name: each * 1e6 for name, each in self.seconds.items()}
+        """Microseconds of a step by implementation."""
+        return {name: duration * 1e6 for name, duration in self.seconds.items()}
 
     @property
     def gigabytes_per_second(self) -> float:
-        """The rate at which we read the weights."""
+        """Rate at which elman reads the weights."""
         return self.weight_bytes / self.seconds["elman"] / 1e9
 
     @property
     def ratios(self) -> dict[str, float]:
-        """How many times as fast as each peer."""
-        return {name: each / self.seconds["elman"] for name, each in self.seconds.items() if name != "elman"}
+        """Speed of elman divided by the speed of each peer."""
+        return {name: duration / self.seconds["elman"] for name, duration in self.seconds.items() if name != "elman"}
 
     @property
     def share(self) -> float:
-        """Our rate of reading as a share of the limit."""
+        """Read rate of elman as a share of the limit."""
         return self.gigabytes_per_second / self.limit.gigabytes_per_second
 
     def as_json(self) -> dict[str, Any]:
-        """The row in the words of the command line."""
+        """Return the row with the keys of `--json`."""
         return {
             "cell": self.cell,
             "hidden": self.hidden_size,
-            "inputs": self.inputs,
+            "inputs": self.input_size,
             "microseconds": self.microseconds,
             "ratios": self.ratios,
             "weight_bytes": self.weight_bytes,
@@ -70,13 +71,13 @@ class Row:
 def measure(
     sizes: Sequence[tuple[str, int, int]], peers: Sequence[str], seconds: float, notify: Notify
 ) -> Iterator[Row]:
-    """Yield a row for each cell, H and I, in so many seconds each, and as many for its limit."""
-    for cell, hidden_size, inputs in sizes:
+    """Yield a row for each cell, H and I, in about `seconds` per row and half as long for its limit."""
+    for cell, hidden_size, input_size in sizes:
         notify(f"{cell} {hidden_size}")
-        problem = StepProblem.random(cell, hidden_size, inputs)
-        contenders = {name: STEPPERS[name](problem) for name in ("elman", *peers)}
-        with on_threads(1):
-            check_agreement(contenders, f"{cell} {hidden_size}", calls=2)
-            medians = interleaved({name: each.run for name, each in contenders.items()}, seconds)
-        limit = best_read(weight_bytes(cell, hidden_size, inputs), seconds / 2)
-        yield Row(cell, hidden_size, inputs, medians, limit)
+        problem = StepProblem.random(cell, hidden_size, input_size)
+        implementations = {name: STEPPERS[name](problem) for name in ("elman", *peers)}
+        with use_threads(1):
+            check_agreement(implementations, f"{cell} {hidden_size}", num_calls=2)
+            medians = median_seconds({name: item.run for name, item in implementations.items()}, seconds)
+        limit = best_read_rate(weight_bytes(cell, hidden_size, input_size), seconds / 2)
+        yield Row(cell, hidden_size, input_size, medians, limit)

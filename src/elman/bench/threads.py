@@ -1,12 +1,13 @@
-"""The number of threads of torch and of NumPy's matrix products: the same for all that are compared.
+"""The number of threads of torch and of NumPy's matrix products, the same for all implementations in a comparison.
 
-torch and OpenBLAS, which NumPy's own wheels bring, can be told while they run. Another BLAS under NumPy (Accelerate, a
-distribution's) cannot, and keeps the threads it has.
+The threads of torch and of OpenBLAS, which comes with NumPy's own wheels, can be set at run time. If NumPy uses another
+BLAS (Accelerate, or that of a Linux distribution), its number of threads cannot be changed.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,43 +18,42 @@ from typing import NamedTuple
 import numpy as np
 
 
-class _Switch(NamedTuple):
+class _ThreadSetting(NamedTuple):
     get: Callable[[], int]
     set: Callable[[int], object]
 
 
 @contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """Set the threads of what is loaded, and set them back afterwards."""
-    switches = [switch for switch in (_of_torch(), _of_numpy()) if switch is not None]
-    before = [switch.get() for switch in switches]
-    for switch in switches:
-        switch.set(count)
+def use_threads(count: int) -> Iterator[None]:
+    """Set the number of threads of the libraries that are loaded, and restore it afterwards."""
+    settings = [setting for setting in (_torch_setting(), _numpy_setting()) if setting is not None]
+    previous_counts = [setting.get() for setting in settings]
+    for setting in settings:
+        setting.set(count)
     try:
         yield
     finally:
-        for switch, earlier in zip(switches, before, strict=True):
-            switch.set(earlier)
+        for setting, previous_count in zip(settings, previous_counts, strict=True):
+            setting.set(previous_count)
 
 
-def numpy_can_be_told() -> bool:
-    """Return whether the threads of NumPy's matrix products can be set."""
-    return _of_numpy() is not None
+def numpy_threads_can_be_set() -> bool:
+    """Return whether the number of threads of NumPy's matrix products can be set."""
+    return _numpy_setting() is not None
 
 
-def _of_torch() -> _Switch | None:
-    torch = sys.modules.get("torch")  # what is not loaded computes nothing
-    return None if torch is None else _Switch(torch.get_num_threads, torch.set_num_threads)
+def _torch_setting() -> _ThreadSetting | None:
+    torch = sys.modules.get("torch")  # do not load torch only to set its threads
+    return None if torch is None else _ThreadSetting(torch.get_num_threads, torch.set_num_threads)
 
 
 @cache
-def _of_numpy() -> _Switch | None:
+def _numpy_setting() -> _ThreadSetting | None:
     package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for path in folder.glob("*openblas*"):
-            library = ctypes.CDLL(str(path))
-            for suffix in ("64_", ""):
-                name = f"scipy_openblas_%s_num_threads{suffix}"
-                if hasattr(library, name % "set"):
-                    return _Switch(getattr(library, name % "get"), getattr(library, name % "set"))
+    folders = (package.parent / "numpy.libs", package / ".dylibs")
+    libraries = [ctypes.CDLL(str(path)) for folder in folders for path in folder.glob("*openblas*")]
+    for library, suffix in itertools.product(libraries, ("64_", "")):
+        name = f"scipy_openblas_%s_num_threads{suffix}"
+        if hasattr(library, name % "set"):
+            return _ThreadSetting(getattr(library, name % "get"), getattr(library, name % "set"))
     return None

@@ -1,8 +1,9 @@
-"""Contenders side by side in one process: they take turns, round after round, and the median of each is what counts.
+"""Time several implementations in one process in alternating rounds, and compare the medians.
 
-A neighbour's load, a changing clock or a warm cache then meets all of them alike, and their ratio holds where their
-times do not. Before every turn the threads of the one before come to rest, and its first call is not counted, unless it
-takes seconds: what such a call finds cold, it warms in no time to speak of.
+A load by other processes, a changing clock rate or a warm cache then affects all implementations alike, so their ratio
+is stable even where their times are not. Before each turn there is a pause, in which the threads of the previous
+implementation go to sleep. The first call of a turn is not measured, because it refills the caches; only calls of
+several seconds are all measured, since the caches make no difference to them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,75 +20,81 @@ import numpy.typing as npt
 
 from elman.errors import ElmanError
 
-TOLERANCE = 1e-4  # float32, summed in different orders over a thousand tokens; a swapped gate is off by 0.1 or more
-FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
-LONG_SECONDS = 2.0  # of a call that needs none before it
-REST_SECONDS = 0.03  # idle threads of OpenMP look for work for a while, on the cores of the next turn
+TOLERANCE = 1e-4  # float32 sums in different orders over a thousand tokens; a swapped gate differs by 0.1 or more
+MIN_ROUNDS, MAX_ROUNDS = 3, 15
+LONG_CALL_SECONDS = 2.0  # a call of this length needs no warm-up call
+PAUSE_SECONDS = 0.03  # idle threads of OpenMP keep spinning for a while, on the cores that the next turn needs
 
 Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
-    """Something to time, and what it came to as arrays by name, so that it can be held against the others."""
+class Implementation:
+    """A function to time, and the conversion of its result to named arrays, which are compared with the others."""
 
     run: Callable[[], Any]
-    arrays: Callable[[Any], dict[str, Array]]
+    to_arrays: Callable[[Any], dict[str, Array]]
 
 
-def interleaved(
-    runs: Mapping[str, Callable[[], object]], seconds: float, rest_seconds: float = REST_SECONDS
+def median_seconds(
+    runs: Mapping[str, Callable[[], object]], seconds: float, pause_seconds: float = PAUSE_SECONDS
 ) -> dict[str, float]:
-    """Return the median seconds of a call of each, measured for about so many seconds in all."""
-    once = {name: _second_call(run) for name, run in runs.items()}
-    rest = min(rest_seconds, seconds / FEWEST_ROUNDS / len(runs))
-    rounds = int(seconds / (2 * sum(once.values()) + rest * len(runs)))
-    rounds = min(MOST_ROUNDS, max(FEWEST_ROUNDS, rounds))
-    turn = seconds / rounds / len(runs) - rest
-    calls = {name: max(1, int(turn / each)) for name, each in once.items()}
-    times: dict[str, list[float]] = {name: [] for name in runs}
+    """Return the median duration of one call of each function; the measurement takes about `seconds` in total."""
+    call_seconds = {name: _time_second_call(run) for name, run in runs.items()}
+    pause = min(pause_seconds, seconds / MIN_ROUNDS / len(runs))
+    rounds = int(seconds / (2 * sum(call_seconds.values()) + pause * len(runs)))
+    rounds = min(MAX_ROUNDS, max(MIN_ROUNDS, rounds))
+    turn_seconds = seconds / rounds / len(runs) - pause
+    num_calls = {name: max(1, int(turn_seconds / duration)) for name, duration in call_seconds.items()}
+    durations: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
-            time.sleep(rest)
-            if once[name] < LONG_SECONDS:
+            time.sleep(pause)
+            if call_seconds[name] < LONG_CALL_SECONDS:
                 run()
-            began = time.perf_counter()
-            for _ in range(calls[name]):
+            start = time.perf_counter()
+            for _ in range(num_calls[name]):
                 run()
-            times[name].append((time.perf_counter() - began) / calls[name])
-    return {name: statistics.median(each) for name, each in times.items()}
+            durations[name].append((time.perf_counter() - start) / num_calls[name])
+    return {name: statistics.median(values) for name, values in durations.items()}
 
 
-def check_agreement(contenders: Mapping[str, Contender], what: str, calls: int = 1) -> None:
-    """Refuse contenders whose results differ from the first one's, in each of so many calls."""
-    for _ in range(calls):
-        found = {name: c.arrays(c.run()) for name, c in contenders.items()}
-        (ours, expected), *others = found.items()
-        for name, arrays in others:
-            for key, given in arrays.items():
-                difference = relative_difference(given, expected[key])
-                if not difference <= TOLERANCE:  # nan is refused too
-                    raise ElmanError(
-                        f"{what}: {key} of {name} and of {ours} differ by {difference:.2g} of the largest entry, "
-                        f"expected at most {TOLERANCE:g}",
-                        hint="they do not compute the same thing, so their times are not compared",
-                    )
+def check_agreement(implementations: Mapping[str, Implementation], problem: str, num_calls: int = 1) -> None:
+    """Raise an error if the results of an implementation differ from those of the first one in any of the calls."""
+    for _ in range(num_calls):
+        results = {name: item.to_arrays(item.run()) for name, item in implementations.items()}
+        reference = next(iter(results))
+        for name, key, difference in _differences(results):
+            if not difference <= TOLERANCE:  # true for nan, too
+                raise ElmanError(
+                    f"{problem}: {key} of {name} and of {reference} differ by {difference:.2g} of the largest entry; "
+                    f"expected at most {TOLERANCE:g}",
+                    hint="the two do not compute the same function, so their times cannot be compared",
+                )
 
 
-def relative_difference(given: Array, expected: Array) -> float:
-    """Return the largest difference of two arrays, as a share of the largest entry; infinity for other shapes."""
-    if given.shape != expected.shape:
+def _differences(results: Mapping[str, Mapping[str, Array]]) -> Iterator[tuple[str, str, float]]:
+    """Yield name, key and relative difference from the first result for every array of the other results."""
+    (_, expected), *others = results.items()
+    for name, arrays in others:
+        for key, array in arrays.items():
+            yield name, key, relative_difference(array, expected[key])
+
+
+def relative_difference(actual: Array, expected: Array) -> float:
+    """Return the largest difference divided by the largest expected entry; infinity if the shapes differ."""
+    if actual.shape != expected.shape:
         return math.inf
-    return float(np.abs(given - expected).max() / max(float(np.abs(expected).max()), 1e-30))
+    return float(np.abs(actual - expected).max() / max(float(np.abs(expected).max()), 1e-30))
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """Return the mean of ratios: the one for which twice and half cancel."""
+    """Return the geometric mean: the mean of ratios for which 2 and 1/2 cancel."""
     return statistics.geometric_mean(values)
 
 
-def _second_call(run: Callable[[], object]) -> float:
+def _time_second_call(run: Callable[[], object]) -> float:
     run()
-    began = time.perf_counter()
+    start = time.perf_counter()
     run()
-    return max(time.perf_counter() - began, 1e-7)
+    return max(time.perf_counter() - start, 1e-7)

@@ -1,7 +1,7 @@
-"""Training speed: forward and backward of one layer, ours and the peers', in turn, for many sizes and threads.
+"""Training speed: forward and backward pass of one layer, elman and its peers, for several sizes and thread counts.
 
-Inputs need gradients. All have the same weights and inputs, and before they are timed their outputs and gradients are
-held against each other. Rates count 6 G H (H + I) operations a token, whatever is done beside the products.
+The inputs require gradients. All implementations have the same weights and inputs, and their outputs and gradients are
+compared before they are timed. Rates count 6 G H (H + I) operations per token: the matrix products and nothing else.
 """
 
 from __future__ import annotations
@@ -13,51 +13,51 @@ from typing import Any
 from elman.training.machine import available_threads
 
 from .layers import LAYERS, Problem, Shape
-from .limit import Notify, Product
-from .threads import on_threads
-from .timing import Contender, check_agreement, geometric_mean, interleaved
+from .limit import Notify, ProductRate
+from .threads import use_threads
+from .timing import Implementation, check_agreement, geometric_mean, median_seconds
 
-PEERS = {"torch": ("torch",), "jax": ("jax",), "keras": ("keras",)}  # and what must be installed for them
+PEERS = {"torch": ("torch",), "jax": ("jax",), "keras": ("keras",)}  # peer -> the packages that it needs
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One shape on some threads: seconds of forward + backward by contender, ours first."""
+    """One shape on a number of threads: seconds of a forward and backward pass by implementation, elman first."""
 
     shape: Shape
     threads: int
     seconds: dict[str, float]
-    limit: Product | None  # on as many threads
+    limit: ProductRate | None  # for the same number of threads
 
     @property
     def tokens_per_second(self) -> dict[str, float]:
-        """By contender."""
-        return {name: self.shape.tokens / each for name, each in self.seconds.items()}
+        """Tokens per second by implementation."""
+        return {name: self.shape.tokens / duration for name, duration in self.seconds.items()}
 
     @property
     def gflops(self) -> dict[str, float]:
-        """By contender, in 10^9 operations a second."""
-        return {name: self.shape.flop / each / 1e9 for name, each in self.seconds.items()}
+        """10^9 operations per second by implementation."""
+        return {name: self.shape.flop / duration / 1e9 for name, duration in self.seconds.items()}
 
     @property
     def ratios(self) -> dict[str, float]:
-        """How many times as fast as each peer."""
-        return {name: each / self.seconds["elman"] for name, each in self.seconds.items() if name != "elman"}
+        """Speed of elman divided by the speed of each peer."""
+        return {name: duration / self.seconds["elman"] for name, duration in self.seconds.items() if name != "elman"}
 
     @property
     def share(self) -> float | None:
-        """Our rate as a share of the limit."""
+        """Rate of elman as a share of the limit."""
         return None if self.limit is None else self.gflops["elman"] / self.limit.gflops
 
     def as_json(self) -> dict[str, Any]:
-        """The row in the words of the command line."""
+        """Return the row with the keys of `--json`."""
         shape = self.shape
         return {
             "cell": shape.cell,
             "hidden": shape.hidden_size,
             "batch_size": shape.batch_size,
             "length": shape.length,
-            "inputs": shape.inputs,
+            "inputs": shape.input_size,
             "threads": self.threads,
             "tokens_per_second": self.tokens_per_second,
             "gflops": self.gflops,
@@ -68,17 +68,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All rows of some threads against one peer."""
+    """The ratios of all rows with one number of threads to one peer."""
 
     threads: int
     peer: str
     ratio: float  # geometric mean
-    rows: int
+    num_rows: int
     smallest: float
     smallest_at: str
 
     def as_json(self) -> dict[str, Any]:
-        """The summary in the words of the command line."""
+        """Return the summary with the keys of `--json`."""
         return {
             "threads": self.threads,
             "peer": self.peer,
@@ -92,38 +92,38 @@ def measure(
     threads: Sequence[int],
     peers: Sequence[str],
     seconds: float,
-    limits: dict[int, Product],
+    limits: dict[int, ProductRate],
     notify: Notify,
 ) -> Iterator[Row]:
-    """Yield a row for each number of threads and shape, in so many seconds each."""
+    """Yield a row for each number of threads and shape, in about `seconds` per row."""
     for count in threads:
-        names = ["elman", *(peer for peer in peers if peer != "jax" or jax_runs_on(count))]
+        names = ["elman", *(peer for peer in peers if peer != "jax" or jax_can_use(count))]
         for shape in shapes:
             notify(f"{shape} on {count} thread(s)")
             problem = Problem.random(shape)
-            with on_threads(count):
-                contenders = {name: LAYERS[name](problem) for name in names}
-                medians = compared(contenders, str(shape), seconds)
+            with use_threads(count):
+                implementations = {name: LAYERS[name](problem) for name in names}
+                medians = _compare(implementations, str(shape), seconds)
             yield Row(shape, count, medians, limits.get(count))
 
 
-def compared(contenders: dict[str, Contender], what: str, seconds: float) -> dict[str, float]:
-    """Return the median seconds of each, once their results are seen to agree."""
-    check_agreement(contenders, what)
-    runs: dict[str, Callable[[], object]] = {name: each.run for name, each in contenders.items()}
-    return interleaved(runs, seconds)
-
-
-def jax_runs_on(threads: int) -> bool:
-    """Return whether jax uses so many threads: it cannot be told, and takes all that the process may use."""
+def jax_can_use(threads: int) -> bool:
+    """Return whether jax uses this number of threads: it always uses all that the process may use."""
     return threads == available_threads()
 
 
-def summaries(rows: Sequence[Row]) -> list[Summary]:
-    """Return the geometric mean of the ratios, and the smallest, by threads and peer."""
-    found = []
+def summarize(rows: Sequence[Row]) -> list[Summary]:
+    """Return the geometric mean and the smallest of the ratios for each number of threads and peer."""
+    summaries = []
     for threads, peer in dict.fromkeys((row.threads, peer) for row in rows for peer in row.ratios):
         ratios = [(row.ratios[peer], str(row.shape)) for row in rows if row.threads == threads and peer in row.ratios]
         mean = geometric_mean(ratio for ratio, _ in ratios)
-        found.append(Summary(threads, peer, mean, len(ratios), *min(ratios)))
-    return found
+        summaries.append(Summary(threads, peer, mean, len(ratios), *min(ratios)))
+    return summaries
+
+
+def _compare(implementations: dict[str, Implementation], problem: str, seconds: float) -> dict[str, float]:
+    """Return the median seconds of each implementation after checking that their results agree."""
+    check_agreement(implementations, problem)
+    runs: dict[str, Callable[[], object]] = {name: item.run for name, item in implementations.items()}
+    return median_seconds(runs, seconds)

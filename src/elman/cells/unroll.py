@@ -1,19 +1,22 @@
 """A stack of cells unrolled over time: both matrix products and the time loop, once for all cells.
 
-For one layer in one direction, with x the outputs of the layer below:
+For one layer in one direction, where x is the output of the layer below:
 
     a_t       = W x_t + b_ih                    (all steps in one product)
     u_t       = U h_(t-1) + b_hh
     s_t, tape = cell.forward(a_t, u_t, s_(t-1))      s = (h,) or (h, c); the output of step t is h_t
 
-and backwards, where D_t is the derivative by s_t and y_t = h_t is the output:
+and backward, where D_t is the derivative with respect to s_t, and y_t = h_t is the output:
 
     D_t.h    += d_y_t
     d_a, d_u, D_(t-1) = cell.backward(D_t, tape)
     D_(t-1).h += U^T d_u
     d_W = sum d_a x^T,  d_U = sum d_u h_(t-1)^T,  d_x = W^T d_a
 
-Lengths. Steps at or past a row's length leave its state alone and output zeros.
+A cell with parameters of its own (cell.py) receives them in forward, and the gradients that backward returns are summed
+over the steps.
+
+Lengths. Steps at or past the length of a row leave its state unchanged and output zeros.
 Resets. reset[b, t] marks the first step of a document: forward in time the state is zeroed before step t; the backward
 direction reads the document from its end, so there it is zeroed after step t. Past a row's length nothing is reset.
 Stacks. Layer l+1 reads the outputs of layer l, both directions concatenated (forward first). Each layer has its own H.
@@ -24,53 +27,24 @@ Symbols: B batch, T time, I input, H hidden, G gates, D directions. Source: Good
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .activations import Array
+from .cell import Cell, LayerParameters, initial_parameters
+from .cell import State as State
 
-State = tuple[Array, ...]  # one layer in one direction: (h,) or (h, c), each (B, H)
 StackState = tuple[tuple[State, ...], ...]  # [layer][direction]
 Bools = npt.NDArray[np.bool_]
-
-
-class Cell(Protocol):
-    """The pointwise step of a recurrent layer: what the files of cells/ hold."""
-
-    states: tuple[str, ...]
-    gates: int
-
-    def forward(self, a: Array, u: Array, state: State) -> tuple[State, tuple[Array, ...]]:
-        """Return the next state and what backward needs."""
-
-    def backward(self, d_state_next: State, tape: tuple[Array, ...]) -> tuple[Array, Array, State]:
-        """Return d_a, d_u and d_state (the paths that do not go through u)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerParameters:
-    """One layer in one direction: W (G*H, I), U (G*H, H), b_ih and b_hh (G*H,) or None. Also holds their gradients."""
-
-    W: Array
-    U: Array
-    b_ih: Array | None = None
-    b_hh: Array | None = None
-
-    @property
-    def hidden_size(self) -> int:
-        """H."""
-        return int(self.U.shape[1])
-
-
 StackParameters = Sequence[Sequence[LayerParameters]]  # [layer][direction]
 
 
 class StepTape(NamedTuple):
-    """What one step leaves for its backward: the h that U multiplied, and the cell's own tape."""
+    """What the backward of one step needs: the h that U multiplied, and the cell's own tape."""
 
     h_prev: Array
     cell: tuple[Array, ...]
@@ -78,7 +52,7 @@ class StepTape(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LayerTape:
-    """What one layer in one direction leaves: its parameters, its inputs (B, T, I), its steps by time."""
+    """What the backward of one layer in one direction needs: parameters, inputs (B, T, I), steps in time order."""
 
     parameters: LayerParameters
     x: Array
@@ -88,7 +62,7 @@ class LayerTape:
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """What forward leaves for backward."""
+    """What backward needs of forward."""
 
     cell: Cell
     layers: list[list[LayerTape]]
@@ -98,7 +72,7 @@ class Tape:
 
 @dataclass(frozen=True, slots=True)
 class Gradients:
-    """Derivatives of the loss: by the parameters, the inputs (B, T, I) and the initial state."""
+    """Derivatives of the loss with respect to the parameters, the inputs (B, T, I) and the initial state."""
 
     params: list[list[LayerParameters]]
     x: Array
@@ -143,7 +117,7 @@ def forward(
 
 
 def backward(tape: Tape, d_outputs: Array, d_state: StackState | None = None) -> Gradients:
-    """Return the gradients from d_outputs (B, T, D*H) and, where given, the derivative by the final state."""
+    """Return the gradients, from d_outputs (B, T, D*H) and the derivative with respect to the final state."""
     d_params: list[list[LayerParameters]] = []
     d_state_initial: list[tuple[State, ...]] = []
     d_x = d_outputs if tape.active is None else np.where(tape.active[..., None], d_outputs, 0.0)
@@ -152,11 +126,11 @@ def backward(tape: Tape, d_outputs: Array, d_state: StackState | None = None) ->
         d_layer, d_states, start = [], [], 0
         for direction, layer_tape in enumerate(layer):
             end = start + layer_tape.parameters.hidden_size
-            given = d_state[index][direction] if d_state is not None else None
-            d_input, d_parameters, d_first = _backward_layer(tape, layer_tape, d_x[..., start:end], given)
+            d_final = d_state[index][direction] if d_state is not None else None
+            d_input, d_parameters, d_initial = _backward_layer(tape, layer_tape, d_x[..., start:end], d_final)
             d_inputs += d_input
             d_layer.append(d_parameters)
-            d_states.append(d_first)
+            d_states.append(d_initial)
             start = end
         d_x = d_inputs
         d_params.insert(0, d_layer)
@@ -226,6 +200,9 @@ def _forward_layer(
     _expect("arrays of the state", len(state), len(cell.states))
     for s in state:
         _expect("shape of the state", s.shape, (B, H))
+    _expect("cell's own parameters", sorted(p.cell_parameters), sorted(initial_parameters(cell, H)))
+    step: Callable[..., tuple[State, tuple[Array, ...]]] = cell.forward
+    own = (p.cell_parameters,) if p.cell_parameters else ()
     a = x @ p.W.T if p.b_ih is None else x @ p.W.T + p.b_ih
     outputs = np.zeros((B, T, H), a.dtype)
     times = range(T - 1, -1, -1) if tape.reverse else range(T)
@@ -235,7 +212,7 @@ def _forward_layer(
         if reset is not None and not tape.reverse:
             state = _keep(~reset[:, t], state)
         u = state[0] @ U_T if p.b_hh is None else state[0] @ U_T + p.b_hh
-        state_next, cell_tape = cell.forward(a[:, t], u, state)
+        state_next, cell_tape = step(a[:, t], u, state, *own)
         if keep_tape:
             steps.append(StepTape(state[0], cell_tape))
         if active is None:
@@ -257,8 +234,10 @@ def _backward_layer(
     p, x, cell = layer.parameters, layer.x, tape.cell
     B, T, _ = x.shape
     H = p.hidden_size
-    d_a = np.zeros((B, T, cell.gates * H), d_outputs.dtype)
-    d_u = np.zeros_like(d_a)
+    step_backward: Callable[..., tuple[Any, ...]] = cell.backward
+    d_a = np.zeros((B, T, len(p.W)), d_outputs.dtype)
+    d_u = np.zeros((B, T, len(p.U)), d_outputs.dtype)
+    d_own = {name: np.zeros_like(value) for name, value in p.cell_parameters.items()}
     h_prev = np.zeros((B, T, H), d_outputs.dtype)
     d_s = tuple(np.zeros((B, H), d_outputs.dtype) for _ in cell.states) if d_state is None else d_state
     for t in range(T) if layer.reverse else range(T - 1, -1, -1):
@@ -266,30 +245,34 @@ def _backward_layer(
             d_s = _keep(~tape.reset[:, t], d_s)
         d_past = None
         if tape.active is not None:
-            d_past = _keep(~tape.active[:, t], d_s)  # rows that have ended hand their derivative on untouched
+            d_past = _keep(~tape.active[:, t], d_s)  # the derivative of rows that have ended passes unchanged
             d_s = _keep(tape.active[:, t], d_s)
         step = layer.steps[t]
-        d_a[:, t], d_u[:, t], d_s = cell.backward((d_s[0] + d_outputs[:, t], *d_s[1:]), step.cell)
+        d_a[:, t], d_u[:, t], d_s, *d_parameters = step_backward((d_s[0] + d_outputs[:, t], *d_s[1:]), step.cell)
+        for name, total in d_own.items():
+            total += d_parameters[0][name]
         h_prev[:, t] = step.h_prev
         d_s = (d_s[0] + d_u[:, t] @ p.U, *d_s[1:])
         if d_past is not None:
             d_s = tuple(now + past for now, past in zip(d_s, d_past, strict=True))
         if tape.reset is not None and not layer.reverse:
             d_s = _keep(~tape.reset[:, t], d_s)
-    d_parameters = LayerParameters(
+    gradients = LayerParameters(
         W=_sum_of_products(d_a, x),
         U=_sum_of_products(d_u, h_prev),
         b_ih=None if p.b_ih is None else d_a.sum(axis=(0, 1)),
         b_hh=None if p.b_hh is None else d_u.sum(axis=(0, 1)),
+        cell_parameters=d_own,
     )
-    return np.asarray(d_a @ p.W), d_parameters, d_s
+    return np.asarray(d_a @ p.W), gradients, d_s
 
 
 def _keep(rows: Bools, state: State) -> State:
-    """The state with every row zeroed that is not kept."""
+    """Return the state with all other rows zeroed."""
     return tuple(np.where(rows[:, None], s, 0.0).astype(s.dtype, copy=False) for s in state)
 
 
 def _sum_of_products(d: Array, x: Array) -> Array:
     """Sum over batch and time of the outer products d x^T: (B, T, M), (B, T, N) -> (M, N)."""
-    return np.asarray(d.reshape(-1, d.shape[-1]).T @ x.reshape(-1, x.shape[-1]))
+    B, T, M = d.shape
+    return np.asarray(d.reshape(B * T, M).T @ x.reshape(B * T, x.shape[-1]))

@@ -1,4 +1,4 @@
-"""elman bench: this machine, side by side with torch.nn and others, as ratios."""
+"""elman bench: the speed of elman on this machine compared with torch.nn and other libraries, as ratios."""
 
 from __future__ import annotations
 
@@ -23,135 +23,137 @@ if TYPE_CHECKING:
     from elman.bench.report import Report
 
 app = typer.Typer(
-    help="Measure this machine side by side with torch.nn and others, as ratios, and against its own limit.",
+    help="Compare the speed of elman with torch.nn and others, as ratios, and with the limit of this machine.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
-Cells = Annotated[str, typer.Option(metavar="CELL[,CELL...]", help="rnn, gru and lstm.")]
-Hidden = Annotated[str, typer.Option(metavar="N[,N...]", help="Hidden units.")]
-Threads = Annotated[str | None, typer.Option(metavar="N[,N...]", help="Numbers of threads.  [1 and all]")]
-Seconds = Annotated[float, typer.Option(min=0.001, help="About so long for each row.")]
-Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Draw the rows, too.")]
+Cells = Annotated[str, typer.Option(metavar="CELL[,CELL...]", help="Cells: rnn, gru, lstm.")]
+Hidden = Annotated[str, typer.Option(metavar="N[,N...]", help="Hidden sizes (H).")]
+Threads = Annotated[str | None, typer.Option(metavar="N[,N...]", help="Numbers of threads.  [default: 1 and all]")]
+Seconds = Annotated[float, typer.Option(min=0.001, help="Measuring time per row, approximately.")]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE.png", help="Also write a figure (.png, .svg or .pdf).")]
 
-WIDTH = 160  # of a table that goes into a pipe
+PIPE_WIDTH = 160  # characters per line of a table that is not printed to a terminal
 
 
 @app.command("train")
 def train(
     cells: Cells = "rnn,gru,lstm",
     hidden: Hidden = "64,128,256,512",
-    batch_size: Annotated[int, typer.Option(min=1, help="Sequences side by side (B).")] = 32,
-    length: Annotated[int, typer.Option(min=1, help="Steps of a sequence (T).")] = 35,
-    inputs: Annotated[int, typer.Option(min=1, help="Inputs of a step (I).")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, help="Sequences per batch (B).")] = 32,
+    length: Annotated[int, typer.Option(min=1, help="Steps per sequence (T).")] = 35,
+    inputs: Annotated[int, typer.Option(min=1, help="Input size (I).")] = 64,
     threads: Threads = None,
-    peers: Annotated[str, typer.Option(metavar="NAME[,NAME...]", help="torch, jax and keras.")] = "torch",
+    peers: Annotated[str, typer.Option(metavar="NAME[,NAME...]", help="Peers: torch, jax, keras.")] = "torch",
     seconds: Seconds = 3.0,
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
-    """Forward and backward of one layer: elman.nn beside its peers, tokens and operations a second."""
-    from elman.bench import plot as picture
+    """Forward and backward pass of one layer: tokens and operations per second of elman.nn and its peers."""
+    from elman.bench import plot as figure
     from elman.bench import table
     from elman.bench.layers import Shape
-    from elman.bench.limit import best_products
+    from elman.bench.limit import best_product_rates
     from elman.bench.report import Report
-    from elman.bench.train import PEERS, jax_runs_on, measure, summaries
+    from elman.bench.train import PEERS, jax_can_use, measure, summarize
     from elman.bench.weights import CELL_NAMES
 
-    chosen_cells, sizes = _names(cells, CELL_NAMES, "cell"), _numbers(hidden, "--hidden")
-    chosen_peers, counts = _peers(peers, PEERS), _threads(threads)
-    picture.check_plot(plot)
-    machine = _introduced("elman.nn runs torch.nn's own code")
-    if "jax" in chosen_peers and not all(map(jax_runs_on, counts)):
-        say(f"jax takes all {machine.threads} processors that it may use: it is left out on fewer threads")
+    chosen_cells, sizes = _parse_names(cells, CELL_NAMES, "cell"), _parse_numbers(hidden, "--hidden")
+    chosen_peers, counts = _require_peers(peers, PEERS), _parse_threads(threads)
+    figure.check_plot(plot)
+    machine = _print_machine("elman.nn uses the code of torch.nn")
+    if "jax" in chosen_peers and not all(map(jax_can_use, counts)):
+        say(f"jax always uses all {machine.threads} threads; it is not measured on fewer threads")
     shapes = [Shape(cell, H, batch_size, length, inputs) for cell in chosen_cells for H in sizes]
     with _progress() as notify:
-        limits = best_products(counts, seconds, notify)
+        limits = best_product_rates(counts, seconds, notify)
         rows = list(measure(shapes, counts, chosen_peers, seconds, limits, notify))
     best = list(limits.values())
-    report = Report("train", machine, counts, best, rows, summaries(rows))
-    _finish(report, table.train_tables(rows, best), lambda: picture.train_panels(rows), plot, as_json=as_json)
+    report = Report("train", machine, counts, best, rows, summarize(rows))
+    _write_report(report, table.train_tables(rows, best), lambda: figure.train_panels(rows), plot, as_json=as_json)
 
 
 @app.command("step")
 def step(
     cells: Cells = "lstm",
     hidden: Hidden = "128,256,512",
-    inputs: Annotated[int | None, typer.Option(min=1, help="Inputs (I).  [a quarter of the hidden units]")] = None,
+    inputs: Annotated[int | None, typer.Option(min=1, help="Input size (I).  [default: hidden size / 4]")] = None,
     peers: Annotated[
         str | None,
-        typer.Option(metavar="NAME[,NAME...]", help="torch, torch-cell and onnxruntime.  [those that are installed]"),
+        typer.Option(
+            metavar="NAME[,NAME...]", help="Peers: torch, torch-cell, onnxruntime.  [default: those installed]"
+        ),
     ] = None,
     seconds: Seconds = 2.0,
     plot: Plot = None,
     as_json: Json = False,
 ) -> None:
-    """One step at batch 1: the kernels beside their peers, microseconds, and the rate of reading the weights."""
-    from elman.bench import plot as picture
+    """One step with batch size 1: microseconds of the kernels and their peers, and the rate of reading the weights."""
+    from elman.bench import plot as figure
     from elman.bench import table
     from elman.bench.report import Report
     from elman.bench.step import PEERS, measure
     from elman.bench.weights import CELL_NAMES
 
-    chosen_cells, sizes = _names(cells, CELL_NAMES, "cell"), _numbers(hidden, "--hidden")
-    chosen_peers = _peers(peers, PEERS) if peers is not None else _installed(PEERS)
-    picture.check_plot(plot)
-    machine = _introduced("NumPy takes our steps")
+    chosen_cells, sizes = _parse_names(cells, CELL_NAMES, "cell"), _parse_numbers(hidden, "--hidden")
+    chosen_peers = _require_peers(peers, PEERS) if peers is not None else _installed_peers(PEERS)
+    figure.check_plot(plot)
+    machine = _print_machine("elman computes the steps with NumPy")
     problems = [(cell, H, inputs or max(1, H // 4)) for cell in chosen_cells for H in sizes]
     with _progress() as notify:
         rows = list(measure(problems, chosen_peers, seconds, notify))
-    report = Report("step", machine, [1], table.best(row.limit for row in rows), rows)
-    _finish(report, table.step_tables(rows), lambda: picture.step_panels(rows), plot, as_json=as_json)
+    report = Report("step", machine, [1], table.best_rates(row.limit for row in rows), rows)
+    _write_report(report, table.step_tables(rows), lambda: figure.step_panels(rows), plot, as_json=as_json)
 
 
 @app.command("limit")
 def limit(threads: Threads = None, seconds: Seconds = 2.0, plot: Plot = None, as_json: Json = False) -> None:
-    """What this machine can do: its rate of matrix products, its rate of reading memory."""
-    from elman.bench import plot as picture
+    """The limit of this machine: its rate of matrix products and its rate of reading memory."""
+    from elman.bench import plot as figure
     from elman.bench import table
     from elman.bench.limit import measure
     from elman.bench.report import Report
 
-    counts = _threads(threads)
-    picture.check_plot(plot)
-    machine = _introduced("NumPy reads alone")
+    counts = _parse_threads(threads)
+    figure.check_plot(plot)
+    machine = _print_machine("only NumPy measures the rate of reading")
     with _progress() as notify:
         rows = list(measure(counts, seconds, notify))
-    best = table.best(rows)
+    best = table.best_rates(rows)
     report = Report("limit", machine, counts, best, rows)
-    _finish(report, table.limit_tables(rows, best), lambda: picture.limit_panels(rows), plot, as_json=as_json)
+    _write_report(report, table.limit_tables(rows, best), lambda: figure.limit_panels(rows), plot, as_json=as_json)
 
 
-def _introduced(without_kernels: str) -> Machine:
-    """Tell of this machine on stderr, and of what will spoil the figures."""
+def _print_machine(without_kernels: str) -> Machine:
+    """Print the machine on stderr, with a warning for everything that distorts the measurement, and return it."""
     from elman import kernels
-    from elman.bench.machine import this_machine
+    from elman.bench.machine import describe_machine
 
-    machine = this_machine()
+    machine = describe_machine()
     load = "unknown" if machine.load is None else f"{machine.load:.2f}"
     say(f"{machine.processor}, threads {machine.threads}, kernels {machine.kernels}, load average {load}")
     if machine.busy:
-        say("another job is running: figures will be too low")
+        say("warning: another job is running on this machine; the measured speeds will be too low")
     if machine.wait_policy != "default":
-        say(f"OMP_WAIT_POLICY is {machine.wait_policy}: torch's threads, which meet at every step, feel it most")
+        say(f"OMP_WAIT_POLICY is {machine.wait_policy}: this slows torch most, whose threads synchronize at every step")
     if not kernels.available():
-        say(f"no kernels ({kernels.why_not()}): {without_kernels}")
+        say(f"no compiled kernels ({kernels.unavailable_reason()}): {without_kernels}")
     return machine
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], object]]:
-    """Show what is being measured, where stderr is a terminal."""
+    """Show the current measurement if stderr is a terminal."""
     console = stderr_console()
     if not console.is_terminal:
-        yield lambda what: None
+        yield lambda message: None
         return
     with console.status("") as status:
         yield status.update
 
 
-def _finish(
+def _write_report(
     report: Report[Any],
     tables: Sequence[Any],
     panels: Callable[[], Sequence[Panel]],
@@ -163,57 +165,57 @@ def _finish(
         from elman.bench.plot import draw
 
         draw(panels(), plot)
-        say(f"drawn: {plot}")
+        say(f"wrote {plot}")
     if as_json:
         print_json(report.as_json())
         return
     from rich.console import Console
 
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
-    for each in tables:
-        console.print(each)
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
+    for block in tables:
+        console.print(block)
 
 
-def _names(given: str, known: Mapping[str, Any], what: str) -> list[str]:
-    """Return names with commas between them, each once."""
-    names = list(dict.fromkeys(name.strip() for name in given.split(",")))
+def _parse_names(text: str, known: Mapping[str, Any], kind: str) -> list[str]:
+    """Return the names of a comma-separated list without duplicates."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            guess = f" (did you mean {near[0]!r}?)" if near else ""
-            raise ConfigError(f"unknown {what} {name!r}: choose among {', '.join(known)}{guess}")
+            matches = difflib.get_close_matches(name, known, n=1)
+            suggestion = f" (did you mean {matches[0]!r}?)" if matches else ""
+            raise ConfigError(f"unknown {kind} {name!r}; expected one of {', '.join(known)}{suggestion}")
     return names
 
 
-def _numbers(given: str, flag: str) -> list[int]:
-    """Return whole numbers with commas between them, each once."""
-    parts = [part.strip() for part in given.split(",")]
+def _parse_numbers(text: str, flag: str) -> list[int]:
+    """Return the positive integers of a comma-separated list without duplicates."""
+    parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise ConfigError(f"{flag} {given!r}: expected whole numbers above 0 with commas between them, as in 64,128")
+        raise ConfigError(f"{flag} {text!r}; expected positive integers separated by commas, for example 64,128")
     return list(dict.fromkeys(map(int, parts)))
 
 
-def _threads(given: str | None) -> list[int]:
+def _parse_threads(text: str | None) -> list[int]:
     from elman.training.machine import available_threads
 
-    return sorted({1, available_threads()}) if given is None else _numbers(given, "--threads")
+    return sorted({1, available_threads()}) if text is None else _parse_numbers(text, "--threads")
 
 
-def _peers(given: str, known: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the peers that are asked for, which must be installed."""
-    peers = _names(given, known, "peer")
+def _require_peers(text: str, known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the requested peers; raise an error if a package that they need is not installed."""
+    peers = _parse_names(text, known, "peer")
     for package in (package for peer in peers for package in known[peer]):
         if importlib.util.find_spec(package) is None:
             raise missing_package(ModuleNotFoundError(name=package)) or ModuleNotFoundError(package)
     return peers
 
 
-def _installed(known: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the peers that are installed, and tell of the others."""
-    found = [peer for peer, needs in known.items() if all(map(importlib.util.find_spec, needs))]
-    if len(found) < len(known):
-        say(f"not installed, left out: {', '.join(peer for peer in known if peer not in found)}")
-    return found
+def _installed_peers(known: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the peers that are installed, and print the names of the others."""
+    installed = [peer for peer, packages in known.items() if all(map(importlib.util.find_spec, packages))]
+    if len(installed) < len(known):
+        say(f"not installed and not measured: {', '.join(peer for peer in known if peer not in installed)}")
+    return installed
 
 
 __all__ = ["app", "limit", "step", "train"]

@@ -10,29 +10,29 @@ from elman.errors import DataError
 
 from .console import say
 
-app = typer.Typer(help="Data sets by name, and where they lie.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, download and locate data sets by name.", no_args_is_help=True, rich_markup_mode=None)
 
-_HOW = {"download": "elman data fetch {}", "packaged": 'pip install "elman[data]"'}
+_INSTALL_COMMANDS = {"download": "elman data fetch {}", "packaged": 'pip install "elman[data]"'}
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="See `elman data list`.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `elman data list` shows them.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """List the data sets, and which of them are here."""
+    """List the data sets, and for each one whether it is available or how to get it."""
     from elman.data import named
 
     for name, data_set in named.DATA_SETS.items():
         try:
-            here = "here" if named.is_here(name) else _HOW[data_set.how].format(name)
+            state = "available" if named.is_here(name) else _INSTALL_COMMANDS[data_set.how].format(name)
         except DataError:
-            here = "damaged: elman data path says where"
-        print(f"{name:<17}{', '.join(data_set.tasks):<14}{here:<36}{data_set.summary}")
+            state = f"damaged; see: elman data path {name}"
+        print(f"{name:<17}{', '.join(data_set.tasks):<14}{state:<36}{data_set.summary}")
 
 
 @app.command("fetch")
 def fetch(name: Name) -> None:
-    """Download or make a data set, and print its path."""
+    """Download or generate a data set, and print its path."""
     from elman.data import named
 
     print(named.fetch(name, notify=say))
@@ -40,7 +40,7 @@ def fetch(name: Name) -> None:
 
 @app.command("path")
 def path(name: Name) -> None:
-    """Print the path of a data set; what needs no network is made."""
+    """Print the path of a data set. Data sets that need no download are created first."""
     from elman.data import named
 
     print(named.path(name))

@@ -1,4 +1,4 @@
-"""elman doctor: what is here, what is missing, and the command that mends it."""
+"""elman doctor: the installed versions, the state of the kernels, and the commands that install what is missing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .console import print_json
 from .options import Json
 
 _PACKAGES = ("numpy", "safetensors", "pydantic", "typer", "rich", "pooch", "tomli-w", "torch")
-_OPTIONAL = {"torch": ("train", "training")}
-_COMPILE = "pip install --force-reinstall --no-deps elman  # where there is g++ or clang++"
+_EXTRAS = {"torch": ("train", "training")}  # package -> the extra that installs it, and its purpose
+_COMPILE = "pip install --force-reinstall --no-deps elman  # needs g++ or clang++"
 
 
 def doctor(as_json: Json = False) -> None:
-    """Tell versions, kernels, threads, and what is missing with the command that mends it."""
+    """Print versions, kernels, threads, and what is missing together with the command that installs it."""
     from elman.training.machine import available_threads
     from elman.version import version
 
@@ -26,27 +26,35 @@ def doctor(as_json: Json = False) -> None:
         try:
             versions[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            extra, what = _OPTIONAL.get(package, (None, "everything"))
-            command = f'pip install "elman[{extra}]"' if extra else "pip install elman"
-            missing.append({"package": package, "needed_for": what, "mend": command})
-    kernels = _kernels()
+            missing.append(_missing_package(package))
+    kernels = _kernel_state()
     if not kernels["compiled"]:
         missing.append({"package": "elman.kernels", "needed_for": "speed", "mend": _COMPILE})
     report = {"versions": versions, "kernels": kernels, "threads": available_threads(), "missing": missing}
     if as_json:
         print_json(report)
-        return
-    for name, value in versions.items():
+    else:
+        _print_report(report)
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    for name, value in report["versions"].items():
         print(f"{name:<14}{value}")
     print(f"{'threads':<14}{report['threads']}")
-    print(f"{'kernels':<14}{_told(kernels)}")
-    for item in missing:
-        print(f"missing: {item['package']}, for {item['needed_for']}: {item['mend']}")
-    if not missing:
-        print("nothing is missing")
+    print(f"{'kernels':<14}{_describe_kernels(report['kernels'])}")
+    for item in report["missing"]:
+        print(f"missing: {item['package']} (needed for {item['needed_for']}). Install it: {item['mend']}")
+    if not report["missing"]:
+        print("Nothing is missing.")
 
 
-def _kernels() -> dict[str, Any]:
+def _missing_package(package: str) -> dict[str, str]:
+    extra, purpose = _EXTRAS.get(package, (None, "everything"))
+    command = f'pip install "elman[{extra}]"' if extra else "pip install elman"
+    return {"package": package, "needed_for": purpose, "mend": command}
+
+
+def _kernel_state() -> dict[str, Any]:
     from elman import kernels
 
     compiled = importlib.util.find_spec("elman.kernels._native") is not None
@@ -54,13 +62,13 @@ def _kernels() -> dict[str, Any]:
         "compiled": compiled,
         "instruction_set": kernels.instruction_set(),
         "instruction_sets": kernels.instruction_sets(),
-        "reason": kernels.why_not(),
+        "reason": kernels.unavailable_reason(),
     }
 
 
-def _told(kernels: dict[str, Any]) -> str:
-    used = kernels["instruction_set"]
-    if used is None:
-        return f"none: {kernels['reason']}; NumPy predicts and torch trains, slower"
-    others = [name for name in kernels["instruction_sets"] if name != used]
-    return f"{used} (also {', '.join(others)})" if others else str(used)
+def _describe_kernels(kernels: dict[str, Any]) -> str:
+    selected = kernels["instruction_set"]
+    if selected is None:
+        return f"none ({kernels['reason']}); NumPy predicts and torch trains, which is slower"
+    others = [name for name in kernels["instruction_sets"] if name != selected]
+    return f"{selected} (also available: {', '.join(others)})" if others else str(selected)

@@ -54,7 +54,7 @@ def train(
     """
     spec = task_spec(task)
     early: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)  # mistakes are reported before anything is written
-    check_device(early.training.device)
+    check_device(early)
     parts = {"train": [located(source) for source in sources], "valid": [located(source) for source in valid]}
     for source in (source for part in parts.values() for source in part):
         spec.open_source(source, early.data, _silent).check()
@@ -124,7 +124,7 @@ def _continue(run: RunFolder, spec: AnyTask, display: Display) -> dict[str, Any]
     """Train to the end of the budget, and complete the model folder."""
     config = run_config(run)
     corpus = spec.open_corpus(run / "data")
-    check_device(config.training.device)
+    check_device(config)
     threads, prediction_threads = torch.get_num_threads(), kernels.get_num_threads()
     torch.set_num_threads(config.training.threads)
     kernels.set_num_threads(config.training.threads)
@@ -180,7 +180,7 @@ def _environment() -> dict[str, str]:
         "torch": torch.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "kernels": kernels.instruction_set() or kernels.why_not(),
+        "kernels": kernels.instruction_set() or kernels.unavailable_reason(),
     }
 
 

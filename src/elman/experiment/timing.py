@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 
+import elman.nn
 from elman.config import Values
 from elman.errors import ConfigError
+from elman.models.cell_name import cell_names
 from elman.tasks.spec import AnyTask, RunConfig
 from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, step_seconds
 
@@ -25,7 +27,7 @@ def settled_config(spec: AnyTask, values: Values, corpus: Any) -> RunConfig:
     timed until both agree.
     """
     early: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)
-    cuda = _device(early.training.device) == "cuda"
+    cuda = _device(early) == "cuda"
     config: RunConfig = spec.resolve(values, corpus, ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
     threads = config.training.threads or 1
     for _ in range(MAX_TIMINGS if not cuda else 0):
@@ -43,14 +45,26 @@ def _sizes(config: RunConfig) -> Values:
     return config.model.model_dump(include={"hidden_size", "num_layers"})
 
 
-def check_device(device: str) -> None:
-    """Raise a ConfigError if the device is not here."""
-    if device == "cuda" and not torch.cuda.is_available():
+def check_device(config: RunConfig) -> None:
+    """Raise a ConfigError if the device is not here, or if the model cannot run on it."""
+    if config.training.device != "cuda":
+        return
+    if cells := _numpy_cells(config):
+        what = f"training.device: given cuda, but cell {cells[0]!r} runs by NumPy; expected cpu"
+        raise ConfigError(what, hint="use --device auto or cpu")
+    if not torch.cuda.is_available():
         raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="use --device auto or cpu")
 
 
-def _device(device: str) -> str:
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+def _device(config: RunConfig) -> str:
+    if config.training.device != "auto":
+        return config.training.device
+    return "cuda" if torch.cuda.is_available() and not _numpy_cells(config) else "cpu"
+
+
+def _numpy_cells(config: RunConfig) -> list[str]:
+    """Return the cells of a model that torch.nn lacks, which run by NumPy and on the CPU only."""
+    return [name for name in cell_names(config.model.model_dump()) if name not in elman.nn.LAYERS]
 
 
 def _time_step(spec: AnyTask, config: RunConfig, corpus: Any) -> tuple[int, float]:

@@ -1,39 +1,42 @@
-"""The cells compiled: what cells/unroll.py computes, in C++, a whole sequence in one call.
+"""The cells compiled: what cells/unroll.py computes, in C++, with one call for a whole sequence.
 
-    machine.py       are they here, for which instruction set, on how many threads
+    backend.py       whether the kernels are available, the instruction set, the number of threads
     sequence.py      forward, backward and run, with the arguments and results of cells/unroll.py
-    native/          the sources
+    native/          the sources: docs/en/kernels.md explains them
 
-All cells of CELLS, float32 and float64, layers, both directions, lengths and resets. Every result of a row depends on
-that row alone, to the last bit: not on the other rows of the batch, nor on the number of threads. An installation
-without a compiler has no kernels (ELMAN_WITHOUT_KERNELS=1): everything works by NumPy and torch then, slower.
+The kernels have the cells that `cells()` names (other cells use NumPy), float32 and float64, layers, both directions,
+lengths and resets. Every result of a row depends only on that row, to the last bit: neither on the other rows of the
+batch nor on the number of threads. An installation without a compiler has no kernels (ELMAN_WITHOUT_KERNELS=1) and uses
+NumPy and torch, which are slower.
 """
 
 from __future__ import annotations
 
-from .machine import (
+from .backend import (
     available,
     borrow_threads,
+    cells,
     get_num_threads,
     instruction_set,
     instruction_sets,
     keep_freed_memory,
-    read,
-    read_through_exchange,
+    register_array_type,
     set_num_threads,
+    sum_vector,
+    unavailable_reason,
     use_instruction_set,
-    why_not,
 )
-from .sequence import HANDFUL, TABLE_ROWS, Stack, Tape, backward, cross_entropy, forward, pack, supports
+from .sequence import MAX_TABLE_ROWS, MAX_UNPACKED_STEPS, Stack, Tape, backward, cross_entropy, forward, pack, supports
 
 __all__ = [
-    "HANDFUL",
-    "TABLE_ROWS",
+    "MAX_TABLE_ROWS",
+    "MAX_UNPACKED_STEPS",
     "Stack",
     "Tape",
     "available",
     "backward",
     "borrow_threads",
+    "cells",
     "cross_entropy",
     "forward",
     "get_num_threads",
@@ -41,10 +44,10 @@ __all__ = [
     "instruction_sets",
     "keep_freed_memory",
     "pack",
-    "read",
-    "read_through_exchange",
+    "register_array_type",
     "set_num_threads",
+    "sum_vector",
     "supports",
+    "unavailable_reason",
     "use_instruction_set",
-    "why_not",
 ]

@@ -1,8 +1,9 @@
-"""The compiled module. Results are written into arrays given.
+"""The compiled module. Functions write their results into the caller's arrays.
 
-Arrays are NumPy's, or of a type that was given to read_through_exchange; all of one dtype, C-contiguous (inputs and
-outputs in their last axis). States are a list of tuples of (B, H), one a layer and direction, or a tuple of arrays
-(layers * directions, B, H). With time_first inputs and outputs are (T, B, ...).
+Arrays are NumPy's, or of a type that was registered by register_array_type. All arrays of a call have one dtype and
+are C-contiguous; inputs and outputs need only a contiguous last axis. States are a list of tuples of arrays (B, H) by
+layer and direction, or a tuple of arrays (layers * directions, B, H). With time_first, inputs and outputs are
+(T, B, ...).
 """
 
 from collections.abc import Sequence
@@ -12,19 +13,19 @@ import numpy as np
 import numpy.typing as npt
 
 Array = Any
-Four = tuple[Array | None, ...]  # W, U, b_ih, b_hh
+WeightGroup = tuple[Array | None, ...]  # W, U, b_ih, b_hh
 _States = Sequence[tuple[Array | None, ...]] | tuple[Array | None, ...]
 
 class _Tape:
-    def run_back(
+    def backward(
         self,
-        parameters: Sequence[Four],
+        parameters: Sequence[WeightGroup],
         d_outputs: Array,
         d_final: _States | None,
         d_x: Array | None,
         d_state: _States | None,
-        gradients: Sequence[Four],
-        keep: bool,
+        gradients: Sequence[WeightGroup],
+        keep_tape: bool,
         threads: int,
     ) -> None: ...
 
@@ -34,9 +35,9 @@ class _Weights:
         cell: str,
         activation: str,
         directions: int,
-        parameters: Sequence[Four],
+        parameters: Sequence[WeightGroup],
         table: bool,
-        loose: bool,
+        unpacked: bool,
         threads: int,
     ) -> _Weights: ...
     def step(
@@ -55,13 +56,14 @@ class _Weights:
         lengths: npt.NDArray[np.int64] | None,
         reset: npt.NDArray[np.bool_] | None,
         time_first: bool,
-        keep: bool,
+        keep_tape: bool,
         threads: int,
     ) -> _Tape | None: ...
 
 class Weights32(_Weights): ...
 class Weights64(_Weights): ...
 
+def cells() -> dict[str, int]: ...
 def cross_entropy(
     V: Array,
     b: Array | None,
@@ -73,10 +75,10 @@ def cross_entropy(
     d_b: Array | None,
     threads: int,
 ) -> None: ...
-def read(data: npt.NDArray[np.float32]) -> float: ...
+def sum(data: npt.NDArray[np.float32]) -> float: ...  # noqa: A001
 def instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> None: ...
-def read_through_exchange(type: type) -> bool: ...  # noqa: A002
+def register_array_type(type: type) -> bool: ...  # noqa: A002
 def borrow_threads(library: str) -> bool: ...
 def release_idle_memory() -> None: ...
 def keep_freed_memory() -> None: ...

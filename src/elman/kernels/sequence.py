@@ -1,11 +1,12 @@
-"""Stacks of cells over whole sequences, by the compiled kernels: the functions of cells/unroll.py.
+"""Stacks of cells over whole sequences by the compiled kernels: the functions of cells/unroll.py.
 
-    forward    outputs, final state and tape        backward    every gradient from the tape
-    Stack      packed weights, for running many sequences through the same ones
+    forward    outputs, final state and tape        backward    all gradients from the tape
+    Stack      packed weights, to run many sequences with the same weights
 
-Symbols and rules are those of cells/unroll.py. Two things are more than there: x may be packed, (N, I), row by row of
-falling length, step by step (as torch packs it); and with a table (rows, G*H) in the place of the bottom W, x holds
-rows of the table, integers (B, T): their products W x + b_ih are there already, and are gathered.
+Symbols and rules are those of cells/unroll.py. Two forms of inputs are added:
+- packed x (N, I) with lengths: the steps of all rows without padding, as torch packs them, longest row first;
+- with a table (rows, G*H) instead of the bottom W, x holds integers (B, T), the rows of the table. The table contains
+  the input products W x + b_ih, so they are looked up and not computed.
 """
 
 from __future__ import annotations
@@ -20,21 +21,21 @@ import numpy.typing as npt
 from elman.cells import CELLS, Cell, Elman, LayerParameters
 from elman.cells.unroll import Gradients, StackParameters, StackState, State
 
-from . import machine
+from . import backend
 
 if TYPE_CHECKING:
     from . import _native
 
 Array = npt.NDArray[Any]
-TABLE_ROWS = 1024  # a table of up to so many rows is worth making; the choice must not depend on what is in a batch
-HANDFUL = 4  # B * T of so few steps cost less than packing the weights for them
-_NAMES = {made: name for name, made in CELLS.items()}
-_DTYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
+MAX_TABLE_ROWS = 1024  # a larger table costs too much time. The limit is fixed: results must not depend on the batch
+MAX_UNPACKED_STEPS = 4  # B * T: for so few steps, packing the weights costs more time than it saves
+_NAMES = {CELLS[name]: name for name in backend.cells()}
+_WEIGHTS_TYPES = {np.dtype(np.float32): "Weights32", np.dtype(np.float64): "Weights64"}
 
 
 def supports(cell: Cell, dtype: npt.DTypeLike) -> bool:
-    """Return whether the kernels are here, and have this cell in this precision."""
-    return machine.available() and type(cell) in _NAMES and np.dtype(dtype) in _DTYPES
+    """Return whether the kernels are available and have this cell in this precision."""
+    return backend.available() and type(cell) in _NAMES and np.dtype(dtype) in _WEIGHTS_TYPES
 
 
 def pack(
@@ -42,41 +43,42 @@ def pack(
     cell: str,
     activation: str,
     num_directions: int,
-    parameters: Sequence[_native.Four],
+    parameters: Sequence[_native.WeightGroup],
     *,
     table: bool,
     threads: int,
-    loose: bool = False,
+    unpacked: bool = False,
 ) -> _native._Weights:
-    """Return the compiled module's own packed weights: for callers that have their own memory (nn/unrolled.py).
+    """Return weights of the compiled module, for callers that allocate the results themselves (nn/unrolled.py).
 
-    loose: do not pack them but read the arrays themselves, which pays for up to HANDFUL steps of a row.
+    unpacked: do not copy the weights but read the arrays, which is faster for up to MAX_UNPACKED_STEPS steps.
     """
-    kind: type[_native._Weights] = getattr(machine.native, _DTYPES[dtype])
-    return kind.pack(cell, activation, num_directions, parameters, table, loose, threads)
+    weights_type: type[_native._Weights] = getattr(backend.native, _WEIGHTS_TYPES[dtype])
+    return weights_type.pack(cell, activation, num_directions, parameters, table, unpacked, threads)
 
 
 class Stack:
-    """The weights of a stack, packed for the kernels: a copy, so that later changes of the arrays do not count."""
+    """The weights of a stack, packed for the kernels. They are a copy: later changes of the arrays have no effect."""
 
     def __init__(self, cell: Cell, params: StackParameters, *, table: bool = False, threads: int | None = None) -> None:
-        """Pack the weights of [layer][direction]; with table the bottom W holds a table's products (see above)."""
+        """Pack the weights of [layer][direction]. With table, every bottom W is a table of input products."""
         dtype = params[0][0].U.dtype
         if not supports(cell, dtype):
-            raise ValueError(f"no kernels for {type(cell).__name__} in {dtype}: {machine.why_not() or 'not compiled'}")
+            reason = backend.unavailable_reason() or "not compiled"
+            raise ValueError(f"no kernels for {type(cell).__name__} in {dtype}: {reason}")
         self.cell, self.dtype, self.table = cell, dtype, table
         self.num_directions = len(params[0])
         self.hidden_sizes = [[p.hidden_size for p in layer] for layer in params]
         self._output_size = sum(self.hidden_sizes[-1])
-        self._flat = [_four(p, dtype) for layer in params for p in layer]
+        self._groups = [_weight_group(p, dtype) for layer in params for p in layer]
         activation = cell.activation if isinstance(cell, Elman) else "tanh"
         name = _NAMES[type(cell)]
         self._weights = pack(
-            dtype, name, activation, self.num_directions, self._flat, table=table, threads=_threads(threads)
+            dtype, name, activation, self.num_directions, self._groups, table=table, threads=_threads(threads)
         )
 
     def zero_state(self, batch_size: int) -> StackState:
-        """Return the state of zeros."""
+        """Return a state of zeros."""
         return tuple(
             tuple(tuple(np.zeros((batch_size, H), self.dtype) for _ in self.cell.states) for H in layer)
             for layer in self.hidden_sizes
@@ -85,23 +87,14 @@ class Stack:
     def step(self, x: Array, state: StackState) -> tuple[Array, StackState]:
         """Return the outputs (B, D*H) and the next state of one step, x (B, I) or rows (B,) of the table.
 
-        The quickest way from token to token: one thread, and the interpreter is not released.
+        The fastest way to compute one step after another: one thread, and the interpreter is not released.
         """
         self._check_ids(x)
         x = np.ascontiguousarray(x, np.int64 if self.table else self.dtype)
         outputs = np.empty((len(x), self._output_size), self.dtype)
-        flat = [
-            tuple(
-                [
-                    s if s.flags.c_contiguous and s.dtype == self.dtype else np.ascontiguousarray(s, self.dtype)
-                    for s in t
-                ]
-            )
-            for layer in state
-            for t in layer
-        ]
-        final = [tuple([np.empty_like(s) for s in states]) for states in flat]
-        self._weights.step(x, outputs, flat, final)
+        initial = [tuple([_contiguous(s, self.dtype) for s in states]) for layer in state for states in layer]
+        final = [tuple([np.empty_like(s) for s in states]) for states in initial]
+        self._weights.step(x, outputs, initial, final)
         D = self.num_directions
         return outputs, tuple(tuple(final[i : i + D]) for i in range(0, len(final), D))
 
@@ -130,16 +123,12 @@ class Stack:
     ) -> tuple[Array, StackState, Tape]:
         """Return the same, and the tape.
 
-        outputs is written into where given (zeros past the lengths are the caller's then). The tape points to x,
-        outputs and state: backward needs them unchanged.
+        The outputs are written to `outputs` if it is given; then the caller must set those after the lengths to zero.
+        The tape refers to x, outputs and state: do not change them before backward.
         """
-        y, final, kept = self._run(x, state, lengths, reset, keep=True, threads=threads, outputs=outputs)
-        assert kept is not None
-        return y, final, Tape(self.cell, self._flat, self.num_directions, self.table, x, final, kept)
-
-    def _check_ids(self, x: Array) -> None:
-        if self.table and x.dtype.kind not in "iu":
-            raise ValueError(f"ids: given {x.dtype}, expected integers")
+        y, final, native = self._run(x, state, lengths, reset, keep=True, threads=threads, outputs=outputs)
+        assert native is not None
+        return y, final, Tape(self.cell, self._groups, self.num_directions, self.table, x, final, native)
 
     def _run(
         self,
@@ -152,44 +141,59 @@ class Stack:
         threads: int | None,
         outputs: Array | None = None,
     ) -> tuple[Array, StackState, _native._Tape | None]:
-        axes = 2 if self.table else 3
         self._check_ids(x)
-        if x.ndim != axes and (x.ndim != axes - 1 or lengths is None):
-            raise ValueError("inputs: expected (B, T) vectors, or packed ones with their lengths")
-        x = x.astype(np.int64, copy=False) if self.table else _strided(x, self.dtype)
-        packed = x.ndim == axes - 1
-        steps = x.shape if self.table else x.shape[:-1]
-        lengths = None if lengths is None else _integers(lengths, (len(x),) if packed else steps)
+        steps, packed = self._steps(x, lengths)
+        x = x.astype(np.int64, copy=False) if self.table else _last_axis_contiguous(x, self.dtype)
+        lengths = None if lengths is None else _integers(lengths, steps)
         if reset is not None and packed:
-            raise ValueError("reset: not with packed inputs")
+            raise ValueError("reset: given with packed inputs, expected padded inputs")
         if reset is not None and np.shape(reset) != steps:
             raise ValueError(f"reset: given shape {np.shape(reset)}, expected {steps}")
-        given = None if state is None else [len(layer) for layer in state]
-        layers = [self.num_directions] * len(self.hidden_sizes)
-        if given is not None and given != layers and sum(given) == sum(layers):
-            raise ValueError(f"state: given {given} directions, layer by layer, expected {layers}")
         batch_size = len(lengths) if packed and lengths is not None else steps[0]
         state = self.zero_state(batch_size) if state is None else state
+        self._check_directions(state)
         if outputs is None:
             outputs = (np.empty if lengths is None or packed else np.zeros)((*steps, self._output_size), self.dtype)
         final = _map_state(lambda s: np.empty(s.shape, self.dtype), state)
-        starts = None if reset is None else np.ascontiguousarray(reset, dtype=np.bool_)
-        flat_state = _flat(_map_state(lambda s: np.ascontiguousarray(s, self.dtype), state))
-        kept = self._weights.run(x, outputs, flat_state, _flat(final), lengths, starts, False, keep, _threads(threads))
-        return outputs, final, kept
+        resets = None if reset is None else np.ascontiguousarray(reset, dtype=np.bool_)
+        initial = _flat(_map_state(lambda s: np.ascontiguousarray(s, self.dtype), state))
+        tape = self._weights.run(x, outputs, initial, _flat(final), lengths, resets, False, keep, _threads(threads))
+        return outputs, final, tape
+
+    def _check_ids(self, x: Array) -> None:
+        if self.table and x.dtype.kind not in "iu":
+            raise ValueError(f"ids: given {x.dtype}, expected integers")
+
+    def _steps(self, x: Array, lengths: npt.ArrayLike | None) -> tuple[tuple[int, ...], bool]:
+        """Return (B, T), or (N,) of packed inputs, and whether the inputs are packed."""
+        padded_axes = 2 if self.table else 3
+        packed = x.ndim == padded_axes - 1
+        if x.ndim != padded_axes and (not packed or lengths is None):
+            given = f"{x.shape} without lengths" if packed else f"{x.shape}"
+            expected = (
+                "(B, T), or packed (N,) with lengths" if self.table else "(B, T, I), or packed (N, I) with lengths"
+            )
+            raise ValueError(f"inputs: given shape {given}, expected {expected}")
+        return (x.shape if self.table else x.shape[:-1]), packed
+
+    def _check_directions(self, state: StackState) -> None:
+        given = [len(layer) for layer in state]
+        expected = [self.num_directions] * len(self.hidden_sizes)
+        if given != expected and sum(given) == sum(expected):
+            raise ValueError(f"state: given {given} directions by layer, expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """What forward leaves for backward."""
+    """What forward stores for backward."""
 
     cell: Cell
-    parameters: list[_native.Four]
+    parameters: list[_native.WeightGroup]
     num_directions: int
     table: bool
     x: Array
     final: StackState
-    kept: _native._Tape
+    native: _native._Tape
 
 
 def forward(
@@ -214,47 +218,51 @@ def backward(
     keep: bool = True,
     threads: int | None = None,
 ) -> Gradients:
-    """Return the gradients by parameters (a table among them), inputs (empty where there is one) and initial state.
+    """Return the gradients with respect to parameters, inputs (empty with a table) and initial state.
 
-    Unless it is kept, the tape is used up: its memory holds what is computed on the way, which is quicker.
+    Without `keep`, the tape cannot be used again: intermediate results overwrite it, which is faster.
     """
     dtype = d_outputs.dtype
     d_x = None if tape.table else np.zeros(tape.x.shape, dtype)
-    d_first = _map_state(lambda s: np.empty(s.shape, dtype), tape.final)
-    gradients = [tuple(None if w is None else np.empty_like(w) for w in four) for four in tape.parameters]
-    last = None if d_state is None else _flat(_map_state(lambda s: np.ascontiguousarray(s, dtype), d_state))
-    tape.kept.run_back(
-        tape.parameters, _strided(d_outputs, dtype), last, d_x, _flat(d_first), gradients, keep, _threads(threads)
-    )
-    layers = [LayerParameters(*four) for four in gradients]  # type: ignore[arg-type]
+    d_initial = _map_state(lambda s: np.empty(s.shape, dtype), tape.final)
+    gradients = [tuple(None if w is None else np.empty_like(w) for w in group) for group in tape.parameters]
+    d_final = None if d_state is None else _flat(_map_state(lambda s: np.ascontiguousarray(s, dtype), d_state))
+    d_y = _last_axis_contiguous(d_outputs, dtype)
+    tape.native.backward(tape.parameters, d_y, d_final, d_x, _flat(d_initial), gradients, keep, _threads(threads))
+    layers = [LayerParameters(*group) for group in gradients]  # type: ignore[arg-type]
     D = tape.num_directions
     nested = [layers[i : i + D] for i in range(0, len(layers), D)]
-    return Gradients(nested, np.zeros(0, dtype) if d_x is None else d_x, d_first)
+    return Gradients(nested, np.zeros(0, dtype) if d_x is None else d_x, d_initial)
 
 
 def _threads(count: int | None) -> int:
-    return machine.get_num_threads() if count is None else count
+    return backend.get_num_threads() if count is None else count
 
 
-def _four(p: LayerParameters, dtype: np.dtype[Any]) -> Any:
+def _weight_group(p: LayerParameters, dtype: np.dtype[Any]) -> Any:
     return tuple(None if w is None else np.ascontiguousarray(w, dtype) for w in (p.W, p.U, p.b_ih, p.b_hh))
 
 
-def _strided(x: Array, dtype: np.dtype[Any]) -> Array:
-    """Return x with its last axis contiguous: the kernels take any strides in the others."""
+def _contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a C-contiguous array. The test first: np.ascontiguousarray takes longer."""
+    return array if array.flags.c_contiguous and array.dtype == dtype else np.ascontiguousarray(array, dtype)
+
+
+def _last_axis_contiguous(x: Array, dtype: np.dtype[Any]) -> Array:
+    """Return x with a contiguous last axis. The kernels accept any strides of the other axes."""
     x = x.astype(dtype, copy=False)
     return x if x.strides[-1] == x.itemsize or x.shape[-1] <= 1 else np.ascontiguousarray(x)
 
 
 def _integers(lengths: npt.ArrayLike, steps: Sequence[int]) -> npt.NDArray[np.int64]:
-    """Return the lengths of (B, T) steps, or of packed ones, (N,)."""
-    given = np.asarray(lengths)
-    good = given.ndim == 1 and (given.dtype.kind in "iu" or not given.size)  # an empty list is an array of floats
-    good = good and (len(steps) == 1 or len(given) == steps[0])
-    if not good or (given.size and (given.min() < 0 or given.max() > steps[-1])):
+    """Return the lengths of (B, T) steps or of (N,) packed steps as int64."""
+    array = np.asarray(lengths)
+    is_integer = array.dtype.kind in "iu" or not array.size  # NumPy makes floats of an empty list
+    fits = array.ndim == 1 and (len(steps) == 1 or len(array) == steps[0])
+    if not is_integer or not fits or (array.size and (array.min() < 0 or array.max() > steps[-1])):
         rows = f"{steps[0]} " if len(steps) == 2 else ""
-        raise ValueError(f"lengths: given {given.tolist()}, expected {rows}integers between 0 and {steps[-1]}")
-    return np.ascontiguousarray(given, np.int64)
+        raise ValueError(f"lengths: given {array.tolist()}, expected {rows}integers between 0 and {steps[-1]}")
+    return np.ascontiguousarray(array, np.int64)
 
 
 def _map_state(function: Any, state: StackState) -> StackState:
@@ -276,14 +284,14 @@ def cross_entropy(
     *,
     threads: int | None = None,
 ) -> npt.NDArray[np.float64]:
-    """Return the losses (N,) in nats of targets (N,) after outputs x (N, H), by the readout V (O, H), b (O,).
+    """Return the losses (N,) in nats of targets (N,) for the readout V (O, H), b (O,) of hidden states x (N, H).
 
-    Negative targets do not count. The derivatives of the losses' sum are written into d_x, d_V and d_b where given. All
-    are C-contiguous and of one dtype, NumPy's arrays or torch's tensors; targets are int64. What cells/readout.py
-    computes, without all logits at once.
+    Computes the same as cells/readout.py, but never stores all logits at once. Negative targets do not count. The
+    derivatives of the sum of the losses are written to d_x, d_V and d_b if they are given. All arrays are C-contiguous
+    and of one dtype, NumPy arrays or torch tensors; targets are int64.
     """
-    if machine.native is None:
-        raise ValueError(f"no kernels: {machine.why_not()}")
+    if backend.native is None:
+        raise ValueError(f"no kernels: {backend.unavailable_reason()}")
     losses = np.empty(len(targets))
-    machine.native.cross_entropy(V, b, x, targets, losses, d_x, d_V, d_b, _threads(threads))
+    backend.native.cross_entropy(V, b, x, targets, losses, d_x, d_V, d_b, _threads(threads))
     return losses

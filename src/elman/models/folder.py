@@ -13,6 +13,8 @@ from elman.config import Config, validated
 from elman.errors import ConfigError, ModelError
 from elman.text import Vocabulary
 
+from .cell_name import require_registered
+
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
@@ -47,9 +49,12 @@ class FolderPredictor(ABC):
 
 
 def read_config(folder: ModelFolder, key: str, kind: type[AnyConfig], where: Path) -> AnyConfig:
-    """Return a part of config.json; an invalid one is a ModelError."""
+    """Return a part of config.json; an invalid one is a ModelError, and so is a cell that is not registered."""
+    values = folder.config.get(key, {})
+    if isinstance(values, dict):
+        require_registered(values, where=where / "config.json")
     try:
-        return validated(kind, folder.config.get(key, {}))
+        return validated(kind, values)
     except ConfigError as error:
         raise _damaged(error.message, where / "config.json") from None
 

@@ -1,7 +1,8 @@
 """Weights by name to the stack that kernels/ or cells/unroll.py runs; its state as a flat dict, to be sent and stored.
 
 Names are those of torch.nn's modules, one module a layer: `layers.0.weight_ih_l0`, `layers.0.bias_hh_l0`,
-`layers.1.weight_ih_l0_reverse`. State entries are named `layers.0.h`, `layers.0.c`, each (B, H): batch axis first;
+`layers.1.weight_ih_l0_reverse`; a cell's own parameters have names of the same form, `layers.0.gain_c_l0`. State
+entries are named `layers.0.h`, `layers.0.c`, each (B, H): batch axis first;
 those of the backward direction `layers.0.h_reverse`. A model of several stacks puts the name of each before them.
 """
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from elman import kernels
 from elman.cells import Cell, LayerParameters, unroll
+from elman.cells.cell import initial_parameters, stored_name, weight_shapes
 from elman.checkpoint import Tensors
 from elman.checkpoint.sealed import parse_tensors, tensor_bytes
 from elman.errors import ModelError
@@ -37,7 +39,7 @@ def take(tensors: Tensors, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any
 class Stack:
     """Recurrent layers, one after another, in one direction or both.
 
-    By the kernels where they are installed, by NumPy otherwise.
+    By the kernels, or by NumPy where they are not installed or lack the cell.
     """
 
     def __init__(
@@ -67,13 +69,15 @@ class Stack:
             input_size = H * len(self._endings)
 
     def _layer(self, tensors: Tensors, name: str, ending: str, input_size: int, hidden_size: int) -> LayerParameters:
-        rows = self.cell.gates * hidden_size
-        return LayerParameters(
-            W=take(tensors, f"{name}weight_ih_l0{ending}", (rows, input_size)),
-            U=take(tensors, f"{name}weight_hh_l0{ending}", (rows, hidden_size)),
-            b_ih=take(tensors, f"{name}bias_ih_l0{ending}", (rows,)),
-            b_hh=take(tensors, f"{name}bias_hh_l0{ending}", (rows,)),
-        )
+        def stored(parameter: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+            return take(tensors, name + stored_name(parameter, reverse=bool(ending)), shape)
+
+        weights = weight_shapes(self.cell, input_size, hidden_size)
+        arrays = {parameter: stored(parameter, shape) for parameter, shape in weights.items()}
+        # A hostile hidden size has raised its error by now: the cell's own parameters may be large.
+        own = initial_parameters(self.cell, hidden_size)
+        arrays |= {parameter: stored(parameter, value.shape) for parameter, value in own.items()}
+        return LayerParameters.from_arrays(arrays, hidden_size)
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of zeros."""
@@ -88,7 +92,7 @@ class Stack:
             for index in range(len(self.parameters))
         )
         ids = x.dtype.kind in "iu"
-        if self._embedding is not None and ids and len(self._embedding) > kernels.TABLE_ROWS:
+        if self._embedding is not None and ids and len(self._embedding) > kernels.MAX_TABLE_ROWS:
             x, ids = self._embedding[x], False
         if kernels.supports(self.cell, self.parameters[0][0].U.dtype):
             packed = self._packed_table() if ids else self._packed()

@@ -6,15 +6,17 @@ from typing import Literal
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from elman.cells import CELLS, Cell
+from elman.cells import Cell, create
 from elman.config import Config
 from elman.options import AUTOMATIC, option
+
+from .cell_name import CELL_HELP, CellName
 
 
 class TokenEncoderConfig(Config):
     """What a classifier and a tagger have in common. Options marked (training) do not change predictions."""
 
-    cell: Literal["elman", "gru", "lstm"] = option("lstm", flag="--cell", help="Recurrent cell")
+    cell: CellName = option("lstm", flag="--cell", help=CELL_HELP)
     activation: Literal["tanh", "relu"] = option("tanh", help="Activation of the elman cell")
     embedding_size: PositiveInt = option(
         flag="--embedding", help="Size of the embedding of a token", automatic=AUTOMATIC
@@ -65,4 +67,4 @@ class TokenEncoderConfig(Config):
 
     def build_cell(self) -> Cell:
         """Return the cell of all layers."""
-        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
+        return create(self.cell, self.activation)

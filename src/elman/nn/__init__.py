@@ -1,22 +1,27 @@
 """Torch modules with torch.nn's constructors, state_dict and results, and what recurrent models need beside them.
 
-The layers run on the kernels where they can (layers.py says where); a module of ours is a torch.nn module wherever one
-is asked for.
+RNN, GRU and LSTM run on the kernels where they can (layers.py says where); Recurrent runs any cell of elman.cells, by
+NumPy. RNNCell, GRUCell and LSTMCell are torch.nn's own classes: they are here so that elman.nn can stand in for
+torch.nn wherever recurrent layers are used. Importing this package changes nothing in the process: the kernels borrow
+torch's threads and tune the allocator at the first call.
 """
 
+from torch.nn import GRUCell, LSTMCell, RNNCell
+
 from .attention import Attention
-from .cells import GRUCell, LSTMCell, RNNCell
 from .crf import ConditionalRandomField
 from .dropout import dropout
-from .encoder import Encoder, States, as_states, read_through, start_embedding
+from .encoder import Encoder, States, as_states, initialize_embedding, run_layers
 from .layers import GRU, LSTM, RNN
 from .pooling import Pooling
 from .readout import cross_entropy
-from .stack import recurrent_layers, start_recurrent
-from .token_reader import TokenReader
+from .recurrent import Recurrent
+from .stack import LAYERS, initialize_recurrent, recurrent_layers
+from .token_encoder import TokenEncoder
 
 __all__ = [
     "GRU",
+    "LAYERS",
     "LSTM",
     "RNN",
     "Attention",
@@ -26,13 +31,14 @@ __all__ = [
     "LSTMCell",
     "Pooling",
     "RNNCell",
+    "Recurrent",
     "States",
-    "TokenReader",
+    "TokenEncoder",
     "as_states",
     "cross_entropy",
     "dropout",
-    "read_through",
+    "initialize_embedding",
+    "initialize_recurrent",
     "recurrent_layers",
-    "start_embedding",
-    "start_recurrent",
+    "run_layers",
 ]

@@ -1,4 +1,4 @@
-"""Embedding and recurrent layers over packed sequences, with dropout: how every task but the language model reads."""
+"""Embedding and recurrent layers over packed sequences, with dropout: for every task but the language model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from .dropout import dropout
-from .stack import recurrent_layers, start_recurrent
+from .stack import initialize_recurrent, recurrent_layers
 
 States = list[Tensor]  # of a layer: h, or h and c
 
@@ -35,20 +35,20 @@ class Encoder(nn.Module):
     def forward(self, ids: PackedSequence, rate: float, rng: torch.Generator) -> tuple[Tensor, list[States]]:
         """Return the outputs (T, B, D*H) and the last states of each layer, (D, B, H), of rows in packed order."""
         x = ids._replace(data=dropout(self.embedding(ids.data), rate, rng))
-        outputs, last = read_through(self.layers, x, rate, rng)
+        outputs, last = run_layers(self.layers, x, rate, rng)
         return pad_packed_sequence(outputs)[0], last
 
     @torch.no_grad()
-    def start(self) -> None:
-        """Give it the weights that training starts from."""
-        start_embedding(self.embedding)
-        start_recurrent(self.layers)
+    def initialize(self) -> None:
+        """Set the weights that training starts from."""
+        initialize_embedding(self.embedding)
+        initialize_recurrent(self.layers)
 
 
-def read_through(
+def run_layers(
     layers: Iterable[nn.Module], x: PackedSequence, rate: float, rng: torch.Generator
 ) -> tuple[PackedSequence, list[States]]:
-    """Return the outputs of the top layer, (D*H) a token, and the last states of each, with dropout after every one."""
+    """Return the outputs (D*H) of the top layer and the last states of each, with dropout after every layer."""
     last = []
     for layer in layers:
         x, final = layer(x)
@@ -58,12 +58,12 @@ def read_through(
 
 
 @torch.no_grad()
-def start_embedding(embedding: nn.Embedding) -> None:
-    """Give an embedding the weights that training starts from; `<unk>`, which may never be seen there, is zero."""
+def initialize_embedding(embedding: nn.Embedding) -> None:
+    """Set the weights that training starts from; that of `<unk>`, which training may never see, is zero."""
     nn.init.normal_(embedding.weight, std=0.3)
     embedding.weight[0].zero_()
 
 
 def as_states(final: Any) -> States:
-    """The last states of a layer as a list."""
+    """Return the last states of a layer as a list."""
     return list(final) if isinstance(final, tuple) else [final]

@@ -4,15 +4,15 @@
     GRU    reset after the product                        cells/gru.py
     LSTM   gates i, f, g, o                               cells/lstm.py
 
-Inputs (T, B, I), or (B, T, I) with batch_first, or a packed sequence; outputs and states as torch.nn gives them. Two
-things are more than torch.nn has. `reset`, booleans (T, B) (or (B, T), or (T,) unbatched), marks where a document
-begins: the state is zeroed before that step, backwards in time after it. `from_ids` reads rows of an embedding and
-multiplies none of them twice.
+Inputs (T, B, I), or (B, T, I) with batch_first, or a packed sequence; outputs and states as in torch.nn. Two things are
+more than torch.nn has. `reset`, booleans (T, B) (or (B, T), or (T,) unbatched), marks the first step of each document:
+the state is zeroed before that step; in the backward direction, after it. `from_ids` reads rows of an embedding and
+computes the product of each row only once.
 
 The kernels (kernels/) compute float32 and float64 on the CPU, in training and evaluation alike. torch.nn's own code
 runs instead: on other devices, in half precision and under autocast, with proj_size, while torch.compile, torch.export
 or torch.jit traces, under torch.func's transforms, and where no kernels are installed. Second derivatives
-(create_graph=True) go through torch.nn's code too, which is run again for them.
+(create_graph=True) go through torch.nn's code too, which then runs forward once more.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ from torch.nn.utils.rnn import PackedSequence
 
 from elman import kernels
 
-from .unrolled import Call, by_kernels, by_torch, unrolled
+from .call import Call
+from .kernel_function import can_use_kernels, run_by_kernels
+from .layout import reset_time_first, results_in_layout
+from .torch_function import run_by_torch
+from .torch_internals import layer_weights
 
 
 class RNN(torch.nn.RNN):
@@ -64,43 +68,62 @@ class LSTM(torch.nn.LSTM):
         return _from_ids(self, ids, embedding, hx, reset)
 
 
-def _forward(layer: Any, of_torch: Callable[..., Any], given: Any, hx: Any, reset: Tensor | None) -> Any:
-    packed = isinstance(given, PackedSequence)
-    x = given.data if packed else given
+def _forward(layer: Any, forward_of_torch: Callable[..., Any], inputs: Any, hx: Any, reset: Tensor | None) -> Any:
+    packed = isinstance(inputs, PackedSequence)
+    x = inputs.data if packed else inputs
     states = _as_states(layer, hx)
     if states is None or not _well_formed(layer, x, states, packed=packed):
-        return of_torch(given, hx)  # which says what is wrong
-    weights = _weights(layer)
-    compiled = not layer.proj_size and by_kernels((x, *states, *weights))
-    if reset is None and not compiled:
-        return of_torch(given, hx)
-    unbatched = x.dim() == 2 and not packed
-    if packed and reset is not None:
+        return forward_of_torch(inputs, hx)  # which raises the error
+    weights = layer_weights(layer)
+    use_kernels = not layer.proj_size and can_use_kernels((x, *states, *weights))
+    if reset is None and not use_kernels:
+        return forward_of_torch(inputs, hx)
+    if reset is not None:
+        _require_no_conflict(layer, packed=packed)
+    run = run_by_kernels if use_kernels else run_by_torch
+    if packed:
+        return _forward_packed(layer, inputs, states, weights, run)
+    unbatched = x.dim() == 2
+    if unbatched:
+        x, states = x.unsqueeze(0 if layer.batch_first else 1), [s.unsqueeze(1) for s in states]
+    _require_sizes(layer, x, states, None)
+    if layer.batch_first:
+        x = x.transpose(0, 1)
+    call = _call(layer, reset=reset_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
+    y, *final = _layer_by_layer(layer, call, x, states, weights, run)
+    return results_in_layout(layer, y, final, unbatched=unbatched)
+
+
+def _forward_packed(
+    layer: Any, inputs: PackedSequence, states: list[Tensor], weights: list[Tensor], run: Callable[..., Any]
+) -> tuple[PackedSequence, Any]:
+    data, batch_sizes, sorted_indices, unsorted_indices = inputs
+    if sorted_indices is not None:
+        states = [s.index_select(1, sorted_indices) for s in states]
+    _require_sizes(layer, data, states, batch_sizes)
+    y, *final = _layer_by_layer(layer, _call(layer, batch_sizes=batch_sizes), data, states, weights, run)
+    if unsorted_indices is not None:
+        final = [s.index_select(1, unsorted_indices) for s in final]
+    outputs = PackedSequence(y, batch_sizes, sorted_indices, unsorted_indices)
+    return outputs, final[0] if len(final) == 1 else tuple(final)
+
+
+def _require_no_conflict(layer: Any, *, packed: bool) -> None:
+    if packed:
         raise ValueError("reset: not with a packed sequence; pad its rows, or cut them into their documents")
     if layer.proj_size:
         raise ValueError("reset: not with proj_size")
-    batch_sizes = given.batch_sizes if packed else None
-    if unbatched:
-        x, states = x.unsqueeze(0 if layer.batch_first else 1), [s.unsqueeze(1) for s in states]
-    if packed and given.sorted_indices is not None:
-        states = [s.index_select(1, given.sorted_indices) for s in states]
+
+
+def _require_sizes(layer: Any, x: Tensor, states: list[Tensor], batch_sizes: Tensor | None) -> None:
+    """Raise torch.nn's own errors where the inputs or the states have a wrong size."""
     layer.check_input(x, batch_sizes)
     if states:
         layer.check_forward_args(x, states[0] if len(states) == 1 else tuple(states), batch_sizes)
-    if layer.batch_first and not packed:
-        x = x.transpose(0, 1)
-    call = _call(layer, batch_sizes=batch_sizes, reset=_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
-    y, *final = _layer_by_layer(layer, call, x, states, weights, unrolled if compiled else by_torch)
-    if packed:
-        outputs = PackedSequence(y, given.batch_sizes, given.sorted_indices, given.unsorted_indices)
-        if given.unsorted_indices is not None:
-            final = [s.index_select(1, given.unsorted_indices) for s in final]
-        return outputs, final[0] if len(final) == 1 else tuple(final)
-    return _as_torch(layer, y, final, unbatched=unbatched)
 
 
 def _well_formed(layer: Any, x: Any, states: list[Any], *, packed: bool) -> bool:
-    """Return whether these are tensors, in number and axes what a call takes; sizes are another matter."""
+    """Return whether these are tensors, in the number and with the axes that a call takes; sizes are checked later."""
     if not isinstance(x, Tensor):
         return False
     axes = x.dim() + packed
@@ -113,11 +136,11 @@ def _well_formed(layer: Any, x: Any, states: list[Any], *, packed: bool) -> bool
 
 
 def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor | None) -> Any:
-    states, weights = _as_states(layer, hx), _weights(layer)
+    states, weights = _as_states(layer, hx), layer_weights(layer)
     if (
         states is None
-        or not _can_be_gathered(layer, ids, embedding, states)
-        or not by_kernels((embedding, *states, *weights))
+        or not _table_fits(layer, ids, embedding, states)
+        or not can_use_kernels((embedding, *states, *weights))
     ):
         return layer(F.embedding(ids, embedding), hx, reset)
     unbatched = ids.dim() == 1
@@ -126,19 +149,19 @@ def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor
         ids, states = ids.unsqueeze(1), [s.unsqueeze(1) for s in states]
     elif layer.batch_first:
         ids = ids.t()
-    call = _call(layer, reset=_time_first(layer, reset, ids.shape, unbatched=unbatched), table=True)
+    call = _call(layer, reset=reset_time_first(layer, reset, ids.shape, unbatched=unbatched), table=True)
     n = 4 if layer.bias else 2
     for i in range(0, call.num_directions * n, n):
         weights[i] = F.linear(embedding, weights[i], weights[i + 2] if layer.bias else None)
-    y, *final = _layer_by_layer(layer, call, ids, states, weights, unrolled)
-    return _as_torch(layer, y, final, unbatched=unbatched)
+    y, *final = _layer_by_layer(layer, call, ids, states, weights, run_by_kernels)
+    return results_in_layout(layer, y, final, unbatched=unbatched)
 
 
-def _can_be_gathered(layer: Any, ids: Tensor, embedding: Tensor, states: list[Any]) -> bool:
-    """Return whether a table of the embedding's products serves; what is wrong is left to the way without one."""
+def _table_fits(layer: Any, ids: Tensor, embedding: Tensor, states: list[Any]) -> bool:
+    """Return whether to use a table of the embedding's products; without it, invalid arguments raise their errors."""
     if ids.dim() not in (1, 2) or ids.dtype not in (torch.int64, torch.int32) or not ids.is_cpu or not ids.numel():
         return False
-    if embedding.dim() != 2 or embedding.shape[1] != layer.input_size or len(embedding) > kernels.TABLE_ROWS:
+    if embedding.dim() != 2 or embedding.shape[1] != layer.input_size or len(embedding) > kernels.MAX_TABLE_ROWS:
         return False
     rows = () if ids.dim() == 1 else (ids.shape[0 if layer.batch_first else 1],)
     shape = (layer.num_layers * (2 if layer.bidirectional else 1), *rows, layer.hidden_size)
@@ -162,7 +185,7 @@ def _layer_by_layer(
         of_layer = slice(index * D, (index + 1) * D)
         x, *final = run(call, x, [s[of_layer] for s in states], weights[index * D * n : (index + 1) * D * n])
         finals.append(final)
-        call = _call(layer, batch_sizes=call.batch_sizes, reset=call.reset)  # above the bottom there are no ids
+        call = _call(layer, batch_sizes=call.batch_sizes, reset=call.reset)  # only the bottom layer reads ids
         if index + 1 < layer.num_layers:
             x = F.dropout(x, layer.dropout)
     return (x, *(torch.cat(parts) for parts in zip(*finals, strict=True)))
@@ -179,34 +202,10 @@ def _plain_call(mode: str, bidirectional: bool, bias: bool, table: bool) -> Call
     return Call(mode, 2 if bidirectional else 1, bias, table=table)
 
 
-def _weights(layer: Any) -> list[Tensor]:
-    """Return the weights in torch's order, as they are now: parametrizations and functional_call change them."""
-    own = layer._parameters  # a quicker getattr
-    return [own[name] if name in own else getattr(layer, name) for name in layer._flat_weights_names]
-
-
 def _as_states(layer: Any, hx: Any) -> list[Any] | None:
-    """Return the given states, h or h and c, or none; None where hx is not what torch takes."""
+    """Return hx as a list: h, or h and c, or nothing; None where hx is not what torch takes."""
     if hx is None:
         return []
     if layer.mode != "LSTM":
         return [hx] if isinstance(hx, Tensor) else None
     return list(hx) if isinstance(hx, tuple | list) and len(hx) == 2 else None
-
-
-def _time_first(layer: Any, reset: Tensor | None, shape: Sequence[int], *, unbatched: bool) -> Tensor | None:
-    """Return reset as (T, B) booleans."""
-    if reset is None:
-        return None
-    expected = tuple(shape[:1]) if unbatched else tuple(reversed(shape)) if layer.batch_first else tuple(shape)
-    if reset.dtype != torch.bool or tuple(reset.shape) != expected:
-        raise ValueError(f"reset: given {reset.dtype} {tuple(reset.shape)}, expected booleans {expected}")
-    return reset.unsqueeze(1) if unbatched else reset.t() if layer.batch_first else reset
-
-
-def _as_torch(layer: Any, y: Tensor, final: list[Tensor], *, unbatched: bool) -> Any:
-    if unbatched:
-        y, final = y.squeeze(1), [s.squeeze(1) for s in final]
-    elif layer.batch_first:
-        y = y.transpose(0, 1)
-    return y, final[0] if len(final) == 1 else tuple(final)

@@ -17,7 +17,10 @@ from torch import Tensor
 
 from elman import kernels
 
-from .unrolled import aliases, by_kernels, contiguous
+from .call import contiguous
+from .kernel_function import can_use_kernels
+from .torch_function import aliases
+from .torch_internals import backward_keeps_graph
 
 IGNORED = -100  # the target of what does not count, as torch has it
 
@@ -29,7 +32,7 @@ def cross_entropy(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tenso
     """
     given = (x, weight) if bias is None else (x, weight, bias)
     fits = x.dim() == 2 and x.shape[-1] == weight.shape[-1] and targets.dim() == 1 and not targets.is_floating_point()
-    if not fits or not by_kernels(given):
+    if not fits or not can_use_kernels(given):
         return _by_torch(x, weight, bias, targets)
     if torch.is_grad_enabled() and any(t.requires_grad for t in given):
         return torch.as_tensor(_CrossEntropy.apply(x, weight, bias, targets))  # type: ignore[no-untyped-call]
@@ -76,7 +79,7 @@ class _CrossEntropy(torch.autograd.Function):
             found = iter(torch.autograd.grad(_by_torch(x, weight, bias, targets), wanted, d_loss, create_graph=True))
             return (*(next(found) if need else None for need in needs), None)
         gradients = ctx.gradients
-        if torch._C._autograd._get_current_graph_task_keep_graph():
+        if backward_keeps_graph():
             return (*(None if g is None else g * d_loss for g in gradients), None)
         ctx.gradients = None
         return (*(None if g is None else g.mul_(d_loss) for g in gradients), None)

@@ -4,7 +4,7 @@
     h_1 .. h_T  = layers(x_1 .. x_T)
 
 Word dropout: a word that occurs n times in the training set is replaced by `<unk>` with probability w / (w + n)
-(Kiperwasser and Goldberg, 2016, section 4), so that a model learns to use the characters of words that it does not know.
+(Kiperwasser and Goldberg, 2016, section 4), so that a model learns to use the characters of unknown words.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class TaggingEncoder(nn.Module):
     def __init__(self, config: TokenEncoderConfig, words: int, characters: int) -> None:
         super().__init__()
         self.config = config
-        self.tokens = elman.nn.TokenReader(
+        self.tokens = elman.nn.TokenEncoder(
             config.cell,
             config.activation,
             words,
@@ -42,8 +42,8 @@ class TaggingEncoder(nn.Module):
             [config.hidden_size] * config.num_layers,
             bidirectional=config.bidirectional,
         )
-        self.tokens.start()
-        elman.nn.start_recurrent(self.layers)
+        self.tokens.initialize()
+        elman.nn.initialize_recurrent(self.layers)
 
     @property
     def dropout(self) -> float:
@@ -52,7 +52,7 @@ class TaggingEncoder(nn.Module):
 
     def encode(self, tokens: TokenBatch, rng: torch.Generator) -> tuple[PackedSequence, list[elman.nn.States]]:
         """Return the outputs, (D*H,) for each token, and the last states of each layer, (D, B, H)."""
-        return elman.nn.read_through(self.layers, self.tokens(tokens, self.dropout, rng), self.dropout, rng)
+        return elman.nn.run_layers(self.layers, self.tokens(tokens, self.dropout, rng), self.dropout, rng)
 
 
 class WordDropout:

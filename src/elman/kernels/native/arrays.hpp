@@ -1,53 +1,68 @@
-// Arrays that Python hands over: NumPy's, and torch's tensors, which are read through a table of C functions (DLPack's
-// exchange table) in a tenth of the time that a NumPy view of them takes to make.
+// Arrays of Python callers: NumPy's, and tensors of torch. Tensors are read through DLPack's table of C functions,
+// which takes a tenth of the time of creating a NumPy array from them.
 #pragma once
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
-#include "shape.hpp"
+#include <type_traits>
+
+#include "kernels.hpp"
 
 namespace elman {
 
-constexpr int kMostAxes = 8;
+constexpr int kMaxAxes = 8;
 
-// An array of a known dtype in memory of the CPU; strides count elements. It lives as long as the object it was read from.
-struct View {
-    void* data;
-    int axes;
-    Index shape[kMostAxes], stride[kMostAxes];
+// The shape of an array. Strides count elements.
+struct Shape {
+    int axes = 0;
+    Index size[kMaxAxes] = {};
+    Index stride[kMaxAxes] = {};
 
-    Index size() const {
+    Index num_elements() const {
         Index count = 1;
-        for (int i = 0; i < axes; ++i) count *= shape[i];
+        for (int i = 0; i < axes; ++i) count *= size[i];
         return count;
     }
-    bool contiguous() const;  // in C's order
+    bool is_contiguous() const;  // in C order
 };
 
-// Reads arrays of this Python type, and exactly this one, through its __dlpack_c_exchange_api__ from now on. Returns
-// whether it has one that we understand.
-bool read_through_exchange(nanobind::handle type);
+// An array in the memory of the CPU, which another object owns.
+template <class T>
+struct ArrayView : Shape {
+    T* data = nullptr;
+};
+
+// Reads arrays of exactly this Python type through its __dlpack_c_exchange_api__ from now on. Returns false if it has
+// none, or none of a version that we know.
+bool register_array_type(nanobind::handle type);
 
 namespace detail {
 
-enum class Found { view, another, not_exchanged };
-Found exchanged(nanobind::handle object, nanobind::dlpack::dtype dtype, View& view);
+enum class Exchange { success, unsuitable, unregistered_type };
+
+// Fills in the shape and the address of an array whose type is registered. The array is unsuitable if it is not on the
+// CPU or if its dtype is another one.
+Exchange read_by_exchange(nanobind::handle object, nanobind::dlpack::dtype dtype, Shape& shape, void*& data);
 
 }  // namespace detail
 
-// Returns whether the object is an array of T on the CPU, writable unless T is const.
+// Returns whether the object is a CPU array of T, writable unless T is const, and fills in the view.
 template <class T>
-bool read(nanobind::handle object, View& view) {
-    const detail::Found found = detail::exchanged(object, nanobind::dtype<std::remove_const_t<T>>(), view);
-    if (found != detail::Found::not_exchanged) return found == detail::Found::view;
+bool read_array(nanobind::handle object, ArrayView<T>& view) {
+    void* data = nullptr;
+    switch (detail::read_by_exchange(object, nanobind::dtype<std::remove_const_t<T>>(), view, data)) {
+        case detail::Exchange::success: view.data = static_cast<T*>(data); return true;
+        case detail::Exchange::unsuitable: return false;
+        case detail::Exchange::unregistered_type: break;
+    }
     nanobind::ndarray<T, nanobind::device::cpu> array;
     if (!nanobind::try_cast<nanobind::ndarray<T, nanobind::device::cpu>>(object, array, false)) return false;
-    if (array.ndim() > std::size_t(kMostAxes)) return false;
-    view.data = const_cast<std::remove_const_t<T>*>(array.data());
+    if (array.ndim() > std::size_t(kMaxAxes)) return false;
+    view.data = array.data();
     view.axes = int(array.ndim());
     for (int i = 0; i < view.axes; ++i) {
-        view.shape[i] = Index(array.shape(std::size_t(i)));
+        view.size[i] = Index(array.shape(std::size_t(i)));
         view.stride[i] = Index(array.stride(std::size_t(i)));
     }
     return true;

@@ -1,14 +1,27 @@
-// A linear readout with softmax cross-entropy over many tokens, whose logits never exist all at once.
+// A linear readout and its softmax cross-entropy for many tokens. The logits exist only for a chunk of tokens at a
+// time.
 #pragma once
 
-#include "shape.hpp"
+#include "kernels.hpp"
 
 namespace elman {
 
-// Writes the loss of each of `count` tokens, and the gradients of their sum. V (O, H), b (O,) or null, x (count, H) with
-// its rows `x_stride` apart, targets 0 .. O - 1, or negative for tokens that do not count. d_x, d_V, d_b may be null.
+// The arrays of a readout of H inputs and O classes.
 template <class T>
-void cross_entropy(const T* V, const T* b, Index O, Index H, const T* x, Index x_stride, const std::int64_t* targets,
-                   Index count, double* losses, T* d_x, T* d_V, T* d_b, Index threads);
+struct ReadoutArrays {
+    Index O = 0, H = 0, num_tokens = 0;
+    const T* V = nullptr;                   // (O, H)
+    const T* b = nullptr;                   // (O,), or null
+    const T* x = nullptr;                   // (num_tokens, H)
+    const std::int64_t* targets = nullptr;  // (num_tokens,): below O; negative targets do not count
+    double* losses = nullptr;               // (num_tokens,)
+    T* d_x = nullptr;                       // the gradients of the sum of the losses. A null gradient is not needed
+    T* d_V = nullptr;
+    T* d_b = nullptr;
+};
+
+// Computes the losses and the gradients.
+template <class T>
+void cross_entropy(const ReadoutArrays<T>& arrays, Index threads);
 
 }  // namespace elman

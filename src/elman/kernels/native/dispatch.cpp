@@ -4,10 +4,10 @@
 
 namespace elman {
 
-#define ELMAN_DECLARE(isa)                \
-    namespace isa {                       \
-    extern const Kernels<float> floats;   \
-    extern const Kernels<double> doubles; \
+#define ELMAN_DECLARE(isa)                       \
+    namespace isa {                              \
+    extern const Kernels<float> float_kernels;   \
+    extern const Kernels<double> double_kernels; \
     }
 #ifdef ELMAN_HAS_AVX512
 ELMAN_DECLARE(avx512)
@@ -22,35 +22,36 @@ ELMAN_DECLARE(plain)
 
 namespace {
 
-struct Set {
-    const Kernels<float>* floats;
-    const Kernels<double>* doubles;
+struct InstructionSet {
+    const Kernels<float>* float_kernels;
+    const Kernels<double>* double_kernels;
 };
 
-std::vector<Set> sets_of_this_machine() {
-    std::vector<Set> sets;
+std::vector<InstructionSet> detect_instruction_sets() {
+    std::vector<InstructionSet> sets;
 #ifdef ELMAN_HAS_AVX512
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))
-        sets.push_back({&avx512::floats, &avx512::doubles});
+        sets.push_back({&avx512::float_kernels, &avx512::double_kernels});
 #endif
 #ifdef ELMAN_HAS_AVX2
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) sets.push_back({&avx2::floats, &avx2::doubles});
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        sets.push_back({&avx2::float_kernels, &avx2::double_kernels});
 #endif
 #ifdef ELMAN_HAS_NEON
-    sets.push_back({&neon::floats, &neon::doubles});
+    sets.push_back({&neon::float_kernels, &neon::double_kernels});
 #endif
-    sets.push_back({&plain::floats, &plain::doubles});
+    sets.push_back({&plain::float_kernels, &plain::double_kernels});
     return sets;
 }
 
-const std::vector<Set>& sets() {
-    static const std::vector<Set> all = sets_of_this_machine();
-    return all;
+const std::vector<InstructionSet>& supported_sets() {
+    static const std::vector<InstructionSet> sets = detect_instruction_sets();
+    return sets;
 }
 
-Set& current() {
-    static Set set = sets().front();
+InstructionSet& current() {
+    static InstructionSet set = supported_sets().front();
     return set;
 }
 
@@ -58,23 +59,23 @@ Set& current() {
 
 template <>
 const Kernels<float>& kernels<float>() {
-    return *current().floats;
+    return *current().float_kernels;
 }
 
 template <>
 const Kernels<double>& kernels<double>() {
-    return *current().doubles;
+    return *current().double_kernels;
 }
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> names;
-    for (const Set& set : sets()) names.emplace_back(set.floats->name);
+    for (const InstructionSet& set : supported_sets()) names.emplace_back(set.float_kernels->name);
     return names;
 }
 
 void use_instruction_set(const std::string& name) {
-    for (const Set& set : sets())
-        if (name == set.floats->name) {
+    for (const InstructionSet& set : supported_sets())
+        if (name == set.float_kernels->name) {
             current() = set;
             return;
         }

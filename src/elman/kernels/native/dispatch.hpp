@@ -1,10 +1,10 @@
-// Which instruction set: the best of those compiled in that this machine has.
+// Chooses an instruction set: the best of those that are compiled into the module and that the processor has.
 #pragma once
 
 #include <string>
 #include <vector>
 
-#include "shape.hpp"
+#include "kernels.hpp"
 
 namespace elman {
 
@@ -12,10 +12,10 @@ namespace elman {
 template <class T>
 const Kernels<T>& kernels();
 
-// Names of the sets that are compiled in and run here, best first.
+// The names of the instruction sets that can be used, best first.
 std::vector<std::string> instruction_sets();
 
-// Uses another of them from now on; std::invalid_argument for an unknown one.
+// Uses another instruction set from now on. Throws std::invalid_argument if the name is unknown.
 void use_instruction_set(const std::string& name);
 
 }  // namespace elman

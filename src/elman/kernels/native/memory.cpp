@@ -10,100 +10,112 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 namespace elman {
 namespace {
 
-constexpr std::size_t kLine = 64, kHugePage = std::size_t{2} << 20, kMostIdle = std::size_t{1} << 30;
+constexpr std::size_t kCacheLine = 64, kPage = 4096, kHugePage = std::size_t{2} << 20;
+constexpr std::size_t kManyPages = 16 * kPage;               // blocks from here on have a multiple of a page
+constexpr std::size_t kMaxIdleBytes = std::size_t{1} << 30;  // of all idle blocks together
 
-struct Block {
-    void* data;
-    unsigned long since;
-};
-
-// Idle blocks by size. Never destroyed: tapes may outlive the end of the module.
-struct Idle {
-    std::mutex mutex;
-    std::multimap<std::size_t, Block> blocks;
-    std::size_t bytes = 0;
-    unsigned long time = 0;
-
-    void take(std::size_t size, void* data) {
-        blocks.emplace(size, Block{data, ++time});
-        bytes += size;
-        while (bytes > kMostIdle) {  // sizes that nobody asks for any more give way to those in use
-            const auto oldest = std::min_element(blocks.begin(), blocks.end(), [](const auto& a, const auto& b) {
-                return a.second.since < b.second.since;
-            });
-            bytes -= oldest->first;
-            std::free(oldest->second.data);
-            blocks.erase(oldest);
-        }
-    }
-};
-
-Idle& idle() {
-    static Idle* const all = new Idle;
-    return *all;
-}
-
-void* fresh(std::size_t bytes) {
+void* allocate(std::size_t bytes) {
     const bool large = bytes >= kHugePage;
-    void* data = std::aligned_alloc(large ? kHugePage : kLine, bytes);
+    void* data = std::aligned_alloc(large ? kHugePage : kCacheLine, bytes);
     if (!data) throw std::bad_alloc();
 #if defined(__linux__)
-    if (large) madvise(data, bytes, MADV_HUGEPAGE);  // a wish: refused where the system has no large pages
+    if (large) madvise(data, bytes, MADV_HUGEPAGE);  // may fail, then the block has small pages
 #endif
     return data;
 }
 
+// The blocks of destroyed Buffers.
+class IdleBlocks {
+public:
+    // Returns a block of `bytes` or up to a quarter more, or null. Sets `bytes` to its size.
+    void* take(std::size_t& bytes) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const auto block = blocks_.lower_bound(bytes);
+        if (block == blocks_.end() || block->first > bytes + bytes / 4) return nullptr;
+        void* data = block->second.data;
+        bytes = block->first;
+        total_bytes_ -= bytes;
+        blocks_.erase(block);
+        return data;
+    }
+
+    void put(std::size_t bytes, void* data) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        blocks_.emplace(bytes, Block{data, ++time_});
+        total_bytes_ += bytes;
+        while (total_bytes_ > kMaxIdleBytes) free_oldest();
+    }
+
+    void free_all() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        for (const auto& block : blocks_) std::free(block.second.data);
+        blocks_.clear();
+        total_bytes_ = 0;
+    }
+
+private:
+    struct Block {
+        void* data;
+        unsigned long idle_since;
+    };
+
+    void free_oldest() {
+        const auto oldest = std::min_element(blocks_.begin(), blocks_.end(), [](const auto& a, const auto& b) {
+            return a.second.idle_since < b.second.idle_since;
+        });
+        total_bytes_ -= oldest->first;
+        std::free(oldest->second.data);
+        blocks_.erase(oldest);
+    }
+
+    std::mutex mutex_;
+    std::multimap<std::size_t, Block> blocks_;  // by size
+    std::size_t total_bytes_ = 0;
+    unsigned long time_ = 0;
+};
+
+IdleBlocks& idle_blocks() {
+    static auto* const blocks = new IdleBlocks;  // never destroyed: a tape may be destroyed after the module
+    return *blocks;
+}
+
 }  // namespace
 
-Memory::Memory(std::size_t bytes) {
-    const std::size_t grain = bytes >= kHugePage ? kHugePage : bytes >= 65536 ? std::size_t{4096} : kLine;
-    bytes_ = std::max((bytes + grain - 1) / grain * grain, grain);
-    {
-        Idle& all = idle();
-        const std::lock_guard<std::mutex> lock(all.mutex);
-        const auto found = all.blocks.lower_bound(bytes_);
-        if (found != all.blocks.end() && found->first <= bytes_ + bytes_ / 4) {
-            bytes_ = found->first;
-            data_ = found->second.data;
-            all.bytes -= bytes_;
-            all.blocks.erase(found);
-            return;
-        }
-    }
-    data_ = fresh(bytes_);
+Buffer::Buffer(std::size_t bytes) {
+    const std::size_t unit = bytes >= kHugePage ? kHugePage : bytes >= kManyPages ? kPage : kCacheLine;
+    bytes_ = std::max((bytes + unit - 1) / unit * unit, unit);
+    data_ = idle_blocks().take(bytes_);
+    if (!data_) data_ = allocate(bytes_);
 }
 
-Memory::~Memory() {
-    if (!data_) return;
-    Idle& all = idle();
-    const std::lock_guard<std::mutex> lock(all.mutex);
-    all.take(bytes_, data_);
+Buffer::~Buffer() {
+    if (data_) idle_blocks().put(bytes_, data_);
 }
 
-Memory::Memory(Memory&& other) noexcept
+Buffer::Buffer(Buffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 
-Memory& Memory::operator=(Memory&& other) noexcept {
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
     return *this;
 }
 
-void release_idle_memory() {
-    Idle& all = idle();
-    const std::lock_guard<std::mutex> lock(all.mutex);
-    for (const auto& block : all.blocks) std::free(block.second.data);
-    all.blocks.clear();
-    all.bytes = 0;
-}
+void release_idle_memory() { idle_blocks().free_all(); }
 
 void keep_freed_memory() {
-    void* volatile large = std::malloc(std::size_t{31} << 20);  // volatile: or the compiler leaves both calls out
-    std::free(large);
+#if defined(__GLIBC__)
+    constexpr int kLargestInHeap = 31 << 20;  // larger arrays have pages of their own; 32 MB is glibc's limit
+    mallopt(M_MMAP_THRESHOLD, kLargestInHeap);
+    mallopt(M_TRIM_THRESHOLD, 2 * kLargestInHeap);
+#endif
 }
 
 }  // namespace elman

@@ -1,35 +1,50 @@
-// Blocks of memory that are used again: a tape is megabytes, and fresh pages cost more than the arithmetic on them.
+// Memory that is used again: a tape has megabytes, and new pages cost more time than the arithmetic on them.
 #pragma once
 
 #include <cstddef>
 
+#include "kernels.hpp"
+
 namespace elman {
 
-// A block of at least `bytes`, aligned to a cache line, its content undefined; given back when the object goes.
-class Memory {
+// A block of at least `bytes`, aligned to a cache line and not initialized. When the object is destroyed, the block is
+// kept for the next Buffer of about that size.
+class Buffer {
 public:
-    Memory() = default;
-    explicit Memory(std::size_t bytes);
-    ~Memory();
-    Memory(Memory&& other) noexcept;
-    Memory& operator=(Memory&& other) noexcept;
-    Memory(const Memory&) = delete;
-    Memory& operator=(const Memory&) = delete;
+    Buffer() = default;
+    explicit Buffer(std::size_t bytes);
+    ~Buffer();
+    Buffer(Buffer&& other) noexcept;
+    Buffer& operator=(Buffer&& other) noexcept;
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
 
-    template <class T>
-    T* as() const { return static_cast<T*>(data_); }
+    void* data() const { return data_; }
 
 private:
     void* data_ = nullptr;
     std::size_t bytes_ = 0;
 };
 
-// Gives idle blocks back to the system.
+// Scratch memory for each of several threads.
+class ThreadScratch {
+public:
+    ThreadScratch(Index bytes_per_thread, Index threads)
+        : bytes_(bytes_per_thread), buffer_(std::size_t(bytes_per_thread * threads)) {}
+
+    void* of(Index thread) const { return static_cast<char*>(buffer_.data()) + bytes_ * thread; }
+
+private:
+    Index bytes_;
+    Buffer buffer_;
+};
+
+// Returns the memory of destroyed Buffers to the system.
 void release_idle_memory();
 
-// Has malloc keep up to 64 MB of what is freed. glibc's gives the top of its heap back to the system whenever more is free
-// than twice the largest array freed so far: a program whose tensors are all small pays for the same pages at every
-// training step. Freeing one large array is how it learns.
+// Makes malloc keep up to 62 MB of freed memory. By default, glibc returns the top of its heap to the system whenever
+// twice the largest array that was freed so far is free. A program with small tensors then gets new pages in every
+// training step. Does nothing if the C library is not glibc.
 void keep_freed_memory();
 
 }  // namespace elman

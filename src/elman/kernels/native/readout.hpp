@@ -1,102 +1,137 @@
-// A linear readout and its softmax cross-entropy in one, forwards and backwards: cells/readout.py.
+// A linear readout and its softmax cross-entropy in one kernel, forward and backward: cells/readout.py.
 //
 //     l = V h + b                         the logits of one token; V (O, H)
 //     loss = log sum exp l - l[target]    in nats
 //     d_l = softmax(l) - onehot(target)
 //
-// V h + b is what an elman layer of O units makes of its inputs, so the panels and products of layer.hpp serve here too.
-// The logits of a stretch of tokens lie in panels, [panel][token][slots * lanes], and give way to d_l in place.
+// V h + b is the input product of an elman layer with O units, so the panels and products of the layers are used here,
+// too. The logits of a chunk of tokens are in panels, [panel][token][slots * lanes], and d_l overwrites them.
 #pragma once
 
-#include "layer.hpp"
+#include "layer_backward.hpp"
+#include "layer_forward.hpp"
 
 namespace elman::ELMAN_ISA {
 
+// Scratch memory of a readout, for kChunkEntries tokens.
 template <class T>
-using ReadoutCell = ElmanCell<T, Identity>;
+struct ReadoutScratch {
+    const T** x;
+    T** logits;
+    T** d_x;      // addresses of the products
+    T* d_x_rows;  // the products
+    BackwardProduct<T> to_x;
+
+    ReadoutScratch(Arena& arena, const Panels<T>& panels, Index panel_stride, const LayerWeights<T>& weights)
+        : x(arena.take<const T*>(kChunkEntries)),
+          logits(arena.take<T*>(kChunkEntries)),
+          d_x(arena.take<T*>(kChunkEntries)),
+          d_x_rows(arena.take<T>(kChunkEntries * ColumnPanels<T>{panels.spec.I}.padded_columns())),
+          to_x(arena, panels, false, panel_stride, weights) {}
+};
 
 template <class T>
-struct ReadoutOf {
-    using Layer = LayerOf<T, ReadoutCell>;
+class ReadoutPass {
+public:
+    ReadoutPass(const ReadoutChunk<T>& chunk, void* scratch)
+        : chunk_(chunk),
+          panels_(chunk.spec),
+          panel_stride_(chunk.num_tokens * panels_.layout.panel_width()),
+          arena_(scratch),
+          scratch_(arena_, panels_, panel_stride_, chunk.weights) {}
+
+    // Computes the losses of tokens begin to end and, if derivatives are needed, d_l in place of the logits.
+    void run(Index begin, Index end) {
+        for (Index first = begin; first < end; first += kChunkEntries) {
+            const Index count = smaller(kChunkEntries, end - first);
+            for (Index i = 0; i < count; ++i) {
+                scratch_.x[i] = chunk_.x + (first + i) * panels_.spec.I;
+                scratch_.logits[i] = chunk_.logits + (first - chunk_.first_token + i) * panels_.layout.panel_width();
+            }
+            multiply_inputs(chunk_.weights, panels_, {0, panels_.layout.panels}, scratch_.x,
+                            GateRows<T>{scratch_.logits, count, panel_stride_});
+            for (Index i = 0; i < count; ++i)
+                chunk_.losses[first + i] = cross_entropy(scratch_.logits[i], chunk_.targets[first + i]);
+            if (chunk_.d_x) compute_d_x(first, count);
+        }
+    }
+
+private:
     static constexpr Index L = kLanes<T>;
 
-    static Index scratch_bytes(const Kind& kind) {
-        const Panels<T> panels(kind);
-        const Index widest = larger(Columns<T>{kind.I}.width(), panels.layout.width());
-        const Index numbers = kChunk * Columns<T>{kind.I}.width() + kDepth * widest;
-        return numbers * Index(sizeof(T)) + panels.layout.blocks * Index(sizeof(Run)) +
-               3 * kChunk * Index(sizeof(void*)) + 4096;
-    }
+    // The logits of one token, block by block. A copy of what it needs stays in registers while the logits are written.
+    struct Logits {
+        T* data;
+        Index panel_stride, blocks, valid_lanes_of_last;
 
-    // Tokens begin to end of a stretch: losses; and where derivatives are asked for, d_l in the place of the logits.
-    static void tokens(const Readout<T>& r, Index begin, Index end, void* memory) {
-        const Panels<T> panels(r.kind);
-        const Index row = panels.layout.row(), stride = r.stretch * row;
-        Scratch scratch{static_cast<char*>(memory)};
-        const T** x = scratch.take<const T*>(kChunk);
-        T** logits = scratch.take<T*>(kChunk);
-        T** d_x = scratch.take<T*>(kChunk);
-        T* d_x_rows = scratch.take<T>(kChunk * Columns<T>{r.kind.I}.width());
-        const typename Layer::Products back(panels, false, stride, r.kind.I, r.packed.W_back, nullptr, scratch);
-        Forward<T> f{};
-        f.kind = r.kind;
-        f.packed = r.packed;
-        for (Index first = begin; first < end; first += kChunk) {
-            const Index count = smaller(kChunk, end - first);
-            for (Index i = 0; i < count; ++i) {
-                x[i] = r.x + (first + i) * r.x_stride;
-                logits[i] = r.logits + (first - r.first + i) * row;
-            }
-            Layer::input_products(f, panels, {0, panels.layout.panels}, x, logits, count, stride);
-            for (Index i = 0; i < count; ++i)
-                r.losses[first + i] = softmax(panels, logits[i], stride, r.targets[first + i], r.backward);
-            if (!r.d_x) continue;
-            const Index width = Columns<T>{r.kind.I}.width();
-            for (Index i = 0; i < count; ++i) d_x[i] = d_x_rows + i * width;
-            back.add(back.all(), count, logits, d_x, true);
-            for (Index i = 0; i < count; ++i)
-                std::memcpy(r.d_x + (first + i) * r.kind.I, d_x[i], sizeof(T) * r.kind.I);
+        T* block(Index b) const { return data + b / Layout::kMaxBlocks * panel_stride + b % Layout::kMaxBlocks * L; }
+
+        // Sets the lanes after the last class.
+        void set_padding(T value) const {
+            for (Index l = valid_lanes_of_last; l < L; ++l) block(blocks - 1)[l] = value;
         }
-    }
+    };
 
-    // Returns the loss of one token, 0 where the target is negative; logits become d_l if asked for.
-    static double softmax(const Panels<T>& panels, T* logits, Index stride, std::int64_t target, bool backward) {
-        const Index blocks = panels.layout.blocks;
-        const auto at = [&](Index block) {
-            return logits + block / Layout::kBlocks * stride + block % Layout::kBlocks * L;
-        };
+    // Returns the loss of one token, or 0 if the target is negative. Replaces the logits by d_l if derivatives are needed.
+    double cross_entropy(T* data, std::int64_t target) const {
+        const Index blocks = panels_.layout.blocks;
+        const Logits logits{data, panel_stride_, blocks, panels_.valid_lanes(blocks - 1)};
         if (target < 0) {
-            for (Index block = 0; block < blocks; ++block) store(at(block), Vector<T>{});
+            for (Index b = 0; b < blocks; ++b) store(logits.block(b), Vector<T>{});
             return 0.0;
         }
-        const Index tail = panels.valid(blocks - 1);
-        for (Index l = tail; l < L; ++l) at(blocks - 1)[l] = T(-1e30);  // no classes
-        Vector<T> most = load(at(0));
-        for (Index block = 1; block < blocks; ++block) {
-            const Vector<T> v = load(at(block));
-            most = v > most ? v : most;
-        }
-        T maximum = most[0];
-        for (int l = 1; l < L; ++l) maximum = most[l] > maximum ? most[l] : maximum;
-        const T picked = at(target / L)[target % L];
-        Vector<T> sums{};
-        for (Index block = 0; block < blocks; ++block) {
-            constexpr T bound = Exponential<T>::sigmoid_bound;
-            const Split<T> split = exponential<T>(clamp<T>(load(at(block)) - maximum, -bound, bound));
-            const Vector<T> e = fma(split.scale, split.q, split.scale);
-            store(at(block), e);
-            sums += e;
-        }
-        T sum = 0;
-        for (int l = 0; l < L; ++l) sum += sums[l];
-        const double loss = __builtin_log(double(sum)) + double(maximum) - double(picked);
-        if (!backward) return loss;
-        const T share = T(1) / sum;
-        for (Index block = 0; block < blocks; ++block) store(at(block), load(at(block)) * share);
-        at(target / L)[target % L] -= T(1);
-        for (Index l = tail; l < L; ++l) at(blocks - 1)[l] = T(0);
+        logits.set_padding(T(-1e30));
+        const T maximum = largest(logits);
+        const T target_logit = logits.block(target / L)[target % L];
+        const T sum = exponentiate(logits, maximum);
+        const double loss = __builtin_log(double(sum)) + double(maximum) - double(target_logit);
+        if (!chunk_.backward) return loss;
+        const T scale = T(1) / sum;
+        for (Index b = 0; b < blocks; ++b) store(logits.block(b), load(logits.block(b)) * scale);
+        logits.block(target / L)[target % L] -= T(1);
+        logits.set_padding(T(0));
         return loss;
     }
+
+    static T largest(const Logits& logits) {
+        Vector<T> by_lane = load(logits.block(0));
+        for (Index b = 1; b < logits.blocks; ++b) {
+            const Vector<T> v = load(logits.block(b));
+            by_lane = v > by_lane ? v : by_lane;
+        }
+        T maximum = by_lane[0];
+        for (int l = 1; l < L; ++l) maximum = by_lane[l] > maximum ? by_lane[l] : maximum;
+        return maximum;
+    }
+
+    // Replaces the logits by exp(logit - maximum), and returns their sum.
+    static T exponentiate(const Logits& logits, T maximum) {
+        constexpr T bound = Exponential<T>::sigmoid_bound;
+        Vector<T> by_lane{};
+        for (Index b = 0; b < logits.blocks; ++b) {
+            const Vector<T> x = clamp<T>(load(logits.block(b)) - maximum, -bound, bound);
+            const ScaledExponential<T> e = exponential<T>(x);
+            const Vector<T> value = fma(e.scale, e.q, e.scale);
+            store(logits.block(b), value);
+            by_lane += value;
+        }
+        T sum = 0;
+        for (int l = 0; l < L; ++l) sum += by_lane[l];
+        return sum;
+    }
+
+    void compute_d_x(Index first, Index count) {
+        const Index I = panels_.spec.I, padded = scratch_.to_x.columns().padded_columns();
+        for (Index i = 0; i < count; ++i) scratch_.d_x[i] = scratch_.d_x_rows + i * padded;
+        scratch_.to_x.run(scratch_.to_x.all_panels(), count, scratch_.logits, scratch_.d_x, true);
+        for (Index i = 0; i < count; ++i) std::memcpy(chunk_.d_x + (first + i) * I, scratch_.d_x[i], sizeof(T) * I);
+    }
+
+    const ReadoutChunk<T>& chunk_;
+    const Panels<T> panels_;
+    const Index panel_stride_;
+    Arena arena_;
+    const ReadoutScratch<T> scratch_;
 };
 
 }  // namespace elman::ELMAN_ISA

@@ -1,11 +1,11 @@
-// A vector register of the instruction set that this is compiled for, and the few things that the kernels do with it.
+// A vector register of the instruction set that this file is compiled for, and the operations on it.
 //
-// +, -, *, / and comparisons are the compiler's own (GCC and clang vector extensions). Multiplications and additions are
-// joined only where fma says so, never by the compiler (-ffp-contract=off): so every row gets the same bits, whatever
-// tile it is computed in.
+// +, -, *, / and comparisons are vector extensions of GCC and clang. A multiplication and an addition are fused only by
+// a call of fma, never by the compiler (-ffp-contract=off). So every row gets the same bits in every tile.
 //
-// Included by kernels.cpp alone, once an instruction set; everything lives in a namespace of that set's name. No standard
-// library in here: its inline functions would be compiled for one set and linked for all.
+// Only kernels.cpp includes this file, and it is compiled once for each instruction set. Everything is in a namespace
+// with the name of the instruction set. Do not include headers of the standard library here: their inline functions
+// would be compiled for one instruction set and used by the code of all of them.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC's own header warns of itself
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // GCC warns about its own header
 #endif
 #include <immintrin.h>
 #endif
@@ -24,40 +24,40 @@
 namespace elman::ELMAN_ISA {
 
 #if defined(__AVX512F__)
-constexpr int kBytes = 64, kRegisters = 32;
+constexpr int kVectorBytes = 64, kRegisters = 32;
 #elif defined(__AVX2__)
-constexpr int kBytes = 32, kRegisters = 16;
+constexpr int kVectorBytes = 32, kRegisters = 16;
 #elif defined(__aarch64__)
-constexpr int kBytes = 16, kRegisters = 32;
+constexpr int kVectorBytes = 16, kRegisters = 32;
 #else
-constexpr int kBytes = 16, kRegisters = 16;
+constexpr int kVectorBytes = 16, kRegisters = 16;
 #endif
 
-typedef float Floats __attribute__((vector_size(kBytes)));
-typedef double Doubles __attribute__((vector_size(kBytes)));
-typedef std::int32_t Ints32 __attribute__((vector_size(kBytes)));
-typedef std::int64_t Ints64 __attribute__((vector_size(kBytes)));
+typedef float Floats __attribute__((vector_size(kVectorBytes)));
+typedef double Doubles __attribute__((vector_size(kVectorBytes)));
+typedef std::int32_t Ints32 __attribute__((vector_size(kVectorBytes)));
+typedef std::int64_t Ints64 __attribute__((vector_size(kVectorBytes)));
 
 template <class T>
-struct Of;
+struct VectorTypes;
 template <>
-struct Of<float> {
+struct VectorTypes<float> {
     using Vector = Floats;
     using Integers = Ints32;
     using Integer = std::int32_t;
 };
 template <>
-struct Of<double> {
+struct VectorTypes<double> {
     using Vector = Doubles;
     using Integers = Ints64;
     using Integer = std::int64_t;
 };
 template <class T>
-using Vector = typename Of<T>::Vector;
+using Vector = typename VectorTypes<T>::Vector;
 template <class T>
-constexpr int kLanes = kBytes / int(sizeof(T));
+constexpr int kLanes = kVectorBytes / int(sizeof(T));
 
-// A tile of a product is at most so large; see most_rows in product.hpp.
+// The largest tile of a product; see max_rows in product.hpp.
 constexpr int kMaxRows = 8, kMaxVectors = 4;
 
 template <class T>
@@ -77,7 +77,7 @@ ELMAN_INLINE Vector<T> broadcast(T x) {
     return x - Vector<T>{};
 }
 
-// The first n lanes from memory, zeros in the rest; nothing past them is read.
+// Loads the first n lanes and sets the other lanes to zero. Memory after the n lanes is not read.
 template <class T>
 ELMAN_INLINE Vector<T> load_first(const T* p, int n) {
     if (n >= kLanes<T>) return load(p);
@@ -92,6 +92,7 @@ ELMAN_INLINE Vector<T> load_first(const T* p, int n) {
 #endif
 }
 
+// Stores the first n lanes.
 template <class T>
 ELMAN_INLINE void store_first(T* p, Vector<T> v, int n) {
     if (n >= kLanes<T>) return store(p, v);
@@ -104,9 +105,9 @@ ELMAN_INLINE void store_first(T* p, Vector<T> v, int n) {
 #endif
 }
 
-// Lanes of a and b by their numbers, b's after a's.
+// Lane l of the result is lane lanes[l] of a, or lane lanes[l] - L of b.
 template <class T>
-ELMAN_INLINE Vector<T> shuffle(Vector<T> a, Vector<T> b, typename Of<T>::Integers lanes) {
+ELMAN_INLINE Vector<T> shuffle(Vector<T> a, Vector<T> b, typename VectorTypes<T>::Integers lanes) {
 #if defined(__clang__)
     Vector<T> r;
     for (int l = 0; l < kLanes<T>; ++l) r[l] = lanes[l] < kLanes<T> ? a[lanes[l]] : b[lanes[l] - kLanes<T>];
@@ -116,24 +117,25 @@ ELMAN_INLINE Vector<T> shuffle(Vector<T> a, Vector<T> b, typename Of<T>::Integer
 #endif
 }
 
-// The square of L rows of L lanes with rows and lanes exchanged: column k is square[transposed_place<T>(k)] afterwards.
-// Each round moves one bit of the row's number into the lane's, by shuffles that cost one instruction: of neighbours within
-// 16 bytes first, of pieces of 16 bytes then. Bits pushed out of the lane's number become the row's, the first two of
-// four-byte lanes in reverse.
+// Transposes a square of L rows of L lanes in registers. Afterwards, column k is in square[transposed_index<T>(k)].
+//
+// Each round exchanges one bit of the row index with one bit of the lane index. It uses only shuffles that cost one
+// instruction: first of neighbours within 16 bytes, then of whole groups of 16 bytes. As a result, the first two bits
+// of the row index are exchanged for four-byte lanes; transposed_index accounts for that.
 template <class T, int Round = 0>
 ELMAN_INLINE void transpose_square(Vector<T>* square) {
-    constexpr int L = kLanes<T>, piece = 16 / int(sizeof(T)), rounds_within = piece / 2, row = 1 << Round;
+    constexpr int L = kLanes<T>, group = 16 / int(sizeof(T)), rounds_in_group = group / 2, row = 1 << Round;
     if constexpr (row < L) {
-        typename Of<T>::Integers low{}, high{};
+        typename VectorTypes<T>::Integers low{}, high{};
         for (int l = 0; l < L; ++l) {
-            if (Round < rounds_within) {  // runs of `row` lanes, of a and of b in turn
-                const int within = l % piece, from = l - within + within / (2 * row) * row + within % row;
-                low[l] = within & row ? L + from : from;
-                high[l] = low[l] + piece / 2;
-            } else {  // every other piece: of a, then of b
-                const int from = l % (L / 2) / piece * 2 * piece + l % piece;
+            if (Round < rounds_in_group) {  // alternate runs of `row` lanes of a and of b
+                const int in_group = l % group, from = l - in_group + in_group / (2 * row) * row + in_group % row;
+                low[l] = in_group & row ? L + from : from;
+                high[l] = low[l] + group / 2;
+            } else {  // every other group, first of a, then of b
+                const int from = l % (L / 2) / group * 2 * group + l % group;
                 low[l] = l < L / 2 ? from : L + from;
-                high[l] = low[l] + piece;
+                high[l] = low[l] + group;
             }
         }
 #pragma GCC unroll 16
@@ -148,11 +150,11 @@ ELMAN_INLINE void transpose_square(Vector<T>* square) {
 }
 
 template <class T>
-constexpr int transposed_place(int k) {
+constexpr int transposed_index(int k) {
     return sizeof(T) == 4 ? (k & ~3) | (k & 1) << 1 | (k & 2) >> 1 : k;
 }
 
-// a * b + c in one rounding, where the machine can.
+// a * b + c, rounded once if the processor has such an instruction.
 ELMAN_INLINE Floats fma(Floats a, Floats b, Floats c) {
 #if defined(__AVX512F__)
     return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
@@ -181,11 +183,11 @@ ELMAN_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
 #endif
 }
 
-// x between low and high; nan stays nan, so that a diverging network is seen to diverge.
+// Limits x to [low, high]. NaN stays NaN, so that divergence of a network is detected.
 template <class T>
 ELMAN_INLINE Vector<T> clamp(Vector<T> x, T low, T high) {
     const Vector<T> least = broadcast(low), most = broadcast(high);
-#if defined(__AVX512F__)  // one instruction each, which gives its second operand where either is nan
+#if defined(__AVX512F__)  // min and max return their second operand if either is NaN
     if constexpr (sizeof(T) == 4)
         return (Vector<T>)_mm512_min_ps((__m512)most, _mm512_max_ps((__m512)least, (__m512)x));
     else

@@ -1,0 +1,47 @@
+"""The language model: it predicts the next token of a text, and so continues a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elman.tasks.spec import TaskSpec
+
+    from .config import LanguageModelRun
+    from .corpus import LanguageModelCorpus
+    from .predictor import LanguageModelPredictor
+
+
+def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModelPredictor]:
+    """Return the table of the functions in this folder. An example is a block of text."""
+    from elman.tasks.spec import Evaluation, Report, TaskSpec
+
+    from . import config, corpus, defaults, evaluation, predictor, preparation, readers, report
+
+    return TaskSpec(
+        name="lm",
+        title="language model",
+        package=__name__,
+        data_help="Text files (.gz too), -, or the name of a data set.",
+        single_file=False,
+        parallel_files=False,
+        generates=True,
+        run_config=config.LanguageModelRun,
+        reader_config=config.LanguageModelReaderConfig,
+        resolve=defaults.resolve,
+        open_source=readers.open_source,
+        prepare=preparation.prepare,
+        open_corpus=corpus.LanguageModelCorpus.open,
+        load=predictor.LanguageModelPredictor.from_folder,
+        prediction=None,
+        evaluation=Evaluation(
+            config.EvaluateOptions, score_validation_set=evaluation.score_validation_set, score=evaluation.score
+        ),
+        report=Report(
+            describe_run=report.describe_run,
+            measure_speed=report.measure_speed,
+            model_card=report.model_card,
+            summary=report.summary,
+            next_commands=report.next_commands,
+        ),
+    )

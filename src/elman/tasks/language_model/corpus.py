@@ -1,10 +1,11 @@
-"""The corpus: a text as ids on disk in a training and a held-out part, read without being loaded.
+"""The corpus of a language model: training set and validation set as ids on disk, read without loading them.
 
-    corpus.json       what was read, and the hash of each file      vocabulary.json   the tokens
-    train.ids         the ids, in the smallest type that holds them
-    valid.ids
+    corpus.json             sources, and the checksum of each file
+    vocabulary.json         the tokens
+    train.ids, valid.ids    ids, in the smallest type that holds them
 
-preparation.py writes the folder. What was read is released again, so memory does not grow with the text.
+preparation.py writes the folder. Pages of a file that were read are released again, so memory does not grow with the
+text.
 """
 
 from __future__ import annotations
@@ -15,43 +16,26 @@ import mmap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import model_validator
 
-from elman.config import Config
+from elman.data.corpora.folder import damage_errors, source_records
 from elman.data.readers import SourceRecord
+from elman.data.sealed_record import file_sha256
 from elman.errors import ModelError
-from elman.text import TextCodec, Vocabulary
+from elman.text import Vocabulary
 
 Ids = npt.NDArray[np.int64]
 
 CHUNK_TOKENS = 1 << 20
-
-
-class TextConfig(Config):
-    """How text becomes ids: what a model needs to read and write text."""
-
-    level: Literal["char", "word", "byte"] = "char"
-    normalize: Literal["none", "nfc", "lower", "textbook"] = "none"
-    byte_fallback: bool = False  # char level: spell what the vocabulary lacks in bytes
-
-    def codec(self, vocabulary: Vocabulary) -> TextCodec:
-        """The codec of this text under a vocabulary."""
-        return TextCodec(vocabulary, level=self.level, normalize=self.normalize, byte_fallback=self.byte_fallback)
-
-    @model_validator(mode="after")
-    def _fallback_is_for_characters(self) -> Self:
-        if self.byte_fallback and self.level != "char":
-            raise ValueError(f"byte_fallback is for level 'char', given level {self.level!r}")
-        return self
+RECORD = "corpus.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One file of ids: its tokens, how many of them are `<unk>`, their type, and the SHA-256 of the file."""
+class TokenSet:
+    """A file of ids: its tokens, how many of them are `<unk>`, their type, and the SHA-256 of the file."""
 
     tokens: int
     unknown: int
@@ -60,41 +44,42 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
-    """A prepared folder: `train.ids`, `valid.ids`, `vocabulary.json`, and `corpus.json`, which is this record."""
+class LanguageModelCorpus:
+    """A corpus folder."""
 
     folder: Path
-    train: Part
-    valid: Part
+    train_set: TokenSet
+    valid_set: TokenSet
     sources: tuple[SourceRecord, ...]
     vocabulary: Vocabulary
 
     @classmethod
-    def open(cls, folder: Path) -> Corpus:
-        """Open a prepared folder; `ids` checks each part against its hash."""
-        try:
-            record: dict[str, Any] = json.loads((folder / "corpus.json").read_text("utf-8"))
-            listed = (folder / "vocabulary.json").read_bytes()
-            if hashlib.sha256(listed).hexdigest() != record["vocabulary"]:
+    def open(cls, folder: Path) -> LanguageModelCorpus:
+        """Open a corpus folder; `ids` checks each part against its hash."""
+        with damage_errors(folder):
+            record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
+            tokens = (folder / "vocabulary.json").read_bytes()
+            if hashlib.sha256(tokens).hexdigest() != record["vocabulary"]:
                 raise ValueError("vocabulary.json differs from what was written")
-            vocabulary = Vocabulary(json.loads(listed)["tokens"])
-            parts = {name: Part(**record[name]) for name in ("train", "valid")}
-            sources = tuple(SourceRecord(**source) for source in record["sources"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
-        return cls(folder, parts["train"], parts["valid"], sources, vocabulary)
+            return cls(
+                folder=folder,
+                train_set=TokenSet(**record["train"]),
+                valid_set=TokenSet(**record["valid"]),
+                sources=source_records(record),
+                vocabulary=Vocabulary(json.loads(tokens)["tokens"]),
+            )
 
-    def ids(self, name: str) -> TokenFile:
-        """The ids of the part `train` or `valid`, checked against their hash."""
-        part: Part = getattr(self, name)
+    def ids(self, name: Literal["train", "valid"]) -> TokenFile:
+        """Return the ids of the training or the validation set; the file is checked against its checksum."""
+        tokens = {"train": self.train_set, "valid": self.valid_set}[name]
         path = self.folder / f"{name}.ids"
-        if not path.is_file() or _sha256(path) != part.sha256:
-            raise ModelError("differs from what was written", hint="train again", where=str(path))
-        return TokenFile(path, np.dtype(part.dtype), part.tokens)
+        if not path.is_file() or file_sha256(path) != tokens.sha256:
+            raise ModelError("differs from what was written", hint="Train again", where=str(path))
+        return TokenFile(path, np.dtype(tokens.dtype), tokens.tokens)
 
 
 class TokenFile:
-    """Ids in a memory-mapped file. What was read is released again, so memory does not grow with what was seen."""
+    """Ids in a memory-mapped file. Pages that were read are released again, so memory does not grow."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any], tokens: int) -> None:
         self._tokens = tokens
@@ -130,8 +115,3 @@ class MemoryTokens:
     def rows(self, starts: Iterable[int], length: int) -> Ids:
         """Return (B, length) ids, one row from each start."""
         return np.stack([self._ids[start : start + length] for start in starts]).astype(np.int64)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from elman.errors import DataError
-from elman.runtime import LanguageModelPredictor
-from elman.tasks.estimator import Learner
+from elman.data.readers import MemoryText
+from elman.models.text_arguments import require_texts
+from elman.tasks.estimator import Estimator
 
-if TYPE_CHECKING:
-    from elman.data.readers import MemoryText
+from .predictor import LanguageModelPredictor
+from .readers import MemoryTexts
 
 
-class LanguageModel:
+class LanguageModel(Estimator):
     """A model that continues text.
 
     >>> lm = LanguageModel(cell="gru", hidden_size=128)
     >>> lm.fit("book.txt", minutes=5)
     >>> lm.generate("It was", max_tokens=200)
 
-    What is left None is chosen from the text and the budget, as `elman train lm` does.
+    Parameters that are None are chosen from the text and the budget, as `elman train lm` does.
     """
+
+    task = "lm"
 
     def __init__(
         self,
@@ -33,18 +35,26 @@ class LanguageModel:
         embedding_size: int | None = None,
         dropout: float | None = None,
         level: str | None = None,
+        minutes: float | None = None,
+        epochs: float | None = None,
+        steps: int | None = None,
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
+        verbose: bool = True,
     ) -> None:
-        """Take sizes by their config names; `config` holds any other key, nested as in a TOML file."""
-        model = {
-            "cell": cell,
-            "hidden_size": hidden_size,
-            "num_layers": num_layers,
-            "embedding_size": embedding_size,
-            "dropout": dropout,
-        }
-        self._learner = Learner("lm", config, {"model": model, "data": {"level": level}, "seed": seed})
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.embedding_size = embedding_size
+        self.dropout = dropout
+        self.level = level
+        self.minutes = minutes
+        self.epochs = epochs
+        self.steps = steps
+        self.config = config
+        self.seed = seed
+        self.verbose = verbose
 
     def fit(
         self,
@@ -56,17 +66,17 @@ class LanguageModel:
         valid: str | Path | Iterable[str] | None = None,
         run: str | Path | None = None,
         overwrite: bool = False,
-        verbose: bool = True,
+        verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return what training came to: steps, seconds, best_step, valid (metrics of the held-out part).
+        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
 
-        text is a path, the name of a data set, or the texts themselves: a list, or a column of a DataFrame. With run,
-        everything is kept in that folder, and `elman resume` can go on from it.
+        text is a path, the name of a data set, or texts: a list, or a column of a DataFrame. A budget replaces that of
+        the constructor. With `run`, everything is kept in that folder, and `elman resume` can continue from it.
         """
-        return self._learner.fit(
+        return self._fit(
             [_source(text)],
-            budget={"minutes": minutes, "epochs": epochs, "steps": steps},
             valid=[] if valid is None else [_source(valid)],
+            budget={"minutes": minutes, "epochs": epochs, "steps": steps},
             run=run,
             overwrite=overwrite,
             verbose=verbose,
@@ -75,7 +85,7 @@ class LanguageModel:
     @property
     def predictor(self) -> LanguageModelPredictor:
         """The trained model."""
-        predictor: LanguageModelPredictor = self._learner.predictor
+        predictor: LanguageModelPredictor = self._trained
         return predictor
 
     def generate(self, prompt: str = "", **options: Any) -> str:
@@ -87,29 +97,16 @@ class LanguageModel:
         return self.predictor.stream(prompt, **options)
 
     def suggest(self, prompt: str, k: int = 3) -> list[tuple[str, float]]:
-        """Return the k likeliest next words with their probabilities."""
+        """Return the k most probable next words with their probabilities."""
         return self.predictor.suggest(prompt, k)
 
     def evaluate(self, text: str | Path | Iterable[str]) -> dict[str, Any]:
-        """Return loss, perplexity and bits per character of a text: a path, or the texts themselves."""
-        from elman.data.readers import MemoryText, TextSource
-
-        source = _source(text)
-        blocks = source.blocks() if isinstance(source, MemoryText) else TextSource(source).blocks()
-        return self.predictor.evaluate(list(blocks))
-
-    def save(self, path: str | Path) -> None:
-        """Write the model folder, which elman.load reads without torch."""
-        self.predictor.save(path)
+        """Return loss, perplexity and bits per character of a text: a path, or texts. A path is read as by `fit`."""
+        return self.predictor.evaluate(self._examples(_source(text)))
 
 
-def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryText:
-    from elman.data.readers import MemoryText
-
+def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryTexts:
+    """Return an argument of `fit` as a source: a path, or texts in memory."""
     if isinstance(text, str | Path):
         return text
-    texts = tuple(text)
-    wrong = next((f"item {i} is {item!r}" for i, item in enumerate(texts) if not isinstance(item, str)), None)
-    if wrong:
-        raise DataError(f"{wrong}, expected text", hint="leave out what is missing")
-    return MemoryText(texts)
+    return MemoryTexts(MemoryText(tuple(require_texts(text))))

@@ -1,36 +1,35 @@
-"""The language model at work: scores, steps, generates and suggests, from a model folder alone.
+"""Predictions of a language model from its model folder, without torch: scores, steps, generation and suggestions.
 
-    x_t      = embedding[token_t]
-    h_t      = stack(x_t, h_(t-1))
-    logits_t = V h_t + b            of the token at t + 1; with tied weights V is the embedding
-
-By the kernels, or NumPy over the cells; dropout is training's (tasks/language_model.py) and absent here.
+x_t      = embedding[token_t]
+h_t      = stack(x_t, h_(t-1))
+logits_t = V h_t + b            for the token at t + 1; with tied weights V is the embedding
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from elman import kernels
-from elman.cells import CELLS, Cell, readout
+from elman.cells import readout
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.decoding import Sampler, WordTokens, generate, suggest
 from elman.errors import ConfigError, DataError
 from elman.metrics import Mean, bits_per_character, perplexity
-from elman.models.folder import config_of, damage_told, vocabulary_of, weight_count, write_predictor
+from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
-from elman.tasks.language_model.batches import HELD_OUT_STREAMS, Tokens, held_out
-from elman.tasks.language_model.corpus import MemoryTokens, TextConfig
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import is_word, starts_inside_word, word_tokens
+
+from .batches import HELD_OUT_STREAMS, Tokens, held_out
+from .config import LanguageModelConfig, LanguageModelTextConfig
+from .corpus import MemoryTokens
 
 Ids = npt.NDArray[np.int64]
 SCORED_LOGITS = 4_000_000  # at a time
@@ -41,42 +40,7 @@ def scored_steps(vocabulary_size: int) -> int:
     return max(1, min(128, SCORED_LOGITS // (HELD_OUT_STREAMS * vocabulary_size)))
 
 
-def _one_or_several(sizes: Any) -> Any:
-    return sizes if isinstance(sizes, list | tuple) else (sizes,)
-
-
-class LanguageModelConfig(Config):
-    """The sizes of a language model; what is marked (training) changes nothing at prediction."""
-
-    cell: Literal["elman", "gru", "lstm"] = "lstm"
-    activation: Literal["tanh", "relu"] = "tanh"  # of the elman cell
-    embedding_size: PositiveInt
-    hidden_size: Annotated[tuple[PositiveInt, ...], BeforeValidator(_one_or_several)]  # for all layers, or one each
-    num_layers: int = Field(1, ge=1, le=1000)
-    tie_weights: bool = False  # the readout is the embedding: embedding_size = the last hidden size
-    dropout: float = Field(0.0, ge=0.0, lt=1.0)  # (training) share of activations dropped
-    dropout_kind: Literal["standard", "variational"] = "standard"  # (training) variational: one mask a sequence
-
-    @model_validator(mode="after")
-    def _sizes_agree(self) -> Self:
-        if len(self.hidden_size) not in (1, self.num_layers):
-            raise ValueError(f"hidden_size gives {len(self.hidden_size)} layers, num_layers {self.num_layers}")
-        if self.tie_weights and self.embedding_size != self.hidden_sizes[-1]:
-            sizes = f"embedding_size {self.embedding_size}, last hidden size {self.hidden_sizes[-1]}"
-            raise ValueError(f"tie_weights needs equal sizes, given {sizes}")
-        return self
-
-    @property
-    def hidden_sizes(self) -> tuple[int, ...]:
-        """H of each layer."""
-        return self.hidden_size if len(self.hidden_size) > 1 else self.hidden_size * self.num_layers
-
-    def build_cell(self) -> Cell:
-        """The pointwise step."""
-        return CELLS[self.cell](self.activation) if self.cell == "elman" else CELLS[self.cell]()
-
-
-class LanguageModelPredictor:
+class LanguageModelPredictor(FolderPredictor):
     """A trained language model."""
 
     task = "lm"
@@ -84,7 +48,7 @@ class LanguageModelPredictor:
     def __init__(
         self,
         config: LanguageModelConfig,
-        text: TextConfig,
+        text: LanguageModelTextConfig,
         vocabulary: Vocabulary,
         tensors: Tensors,
         card: str = "",
@@ -105,33 +69,21 @@ class LanguageModelPredictor:
         self._b = take(tensors, "readout.bias", (V,))
 
     @classmethod
-    def from_folder(cls, model: ModelFolder, *, where: Path) -> LanguageModelPredictor:
-        """Build the predictor from what a model folder holds."""
-        config = config_of(model, "model", LanguageModelConfig, where=where)
-        text = config_of(model, "text", TextConfig, where=where)
-        vocabulary = vocabulary_of(model, "tokens", where=where)
-        with damage_told(where):
+    def from_folder(cls, model: ModelFolder, where: Path) -> LanguageModelPredictor:
+        """Return the predictor of a model folder."""
+        config = read_config(model, "model", LanguageModelConfig, where)
+        text = read_config(model, "text", LanguageModelTextConfig, where)
+        vocabulary = read_vocabulary(model, "tokens", where)
+        with damage_errors(where):
             return cls(config, text, vocabulary, model.tensors, model.card)
 
-    @property
-    def num_parameters(self) -> int:
-        """The number of weights."""
-        return weight_count(self.tensors)
+    def configs(self) -> Mapping[str, Config]:
+        """Return the parts of config.json by name."""
+        return {"model": self.config, "text": self.text}
 
-    def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
-        """Write a model folder, with a new card or the one that the model came with.
-
-        A folder that holds anything but a model is a ConfigError, unless replace says that it is known.
-        """
-        write_predictor(
-            path,
-            task=self.task,
-            parts={"model": self.config, "text": self.text},
-            tensors=self.tensors,
-            vocabularies={"tokens": self.vocabulary.tokens},
-            card=card or self.card,
-            replace=replace,
-        )
+    def vocabularies(self) -> Mapping[str, Sequence[str]]:
+        """Return the tokens of each vocabulary by name."""
+        return {"tokens": self.vocabulary.tokens}
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before any token."""

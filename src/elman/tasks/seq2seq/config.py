@@ -6,16 +6,16 @@ from typing import Any, Literal, Self
 
 from pydantic import PositiveFloat, PositiveInt, field_validator, model_validator
 
-from elman.cells import CELLS, Cell
+from elman.cells import Cell, create
 from elman.config import Config
 from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import Vocabulary
 from elman.text.sides import SideCodec, SideCutter
 from elman.training.config import TrainingConfig
 
-CellName = Literal["elman", "gru", "lstm"]
 Level = Literal["char", "word", "byte", "bpe"]
 Normalization = Literal["none", "nfc", "lower"]
 
@@ -115,7 +115,7 @@ class Seq2SeqTextConfig(Config):
 class Seq2SeqConfig(Config):
     """The sizes of an encoder-decoder. Options marked (training) do not change predictions."""
 
-    cell: CellName = option("lstm", flag="--cell", help="Recurrent cell")
+    cell: CellName = option("lstm", flag="--cell", help=CELL_HELP)
     decoder_cell: CellName | None = option(None, help="Recurrent cell of the decoder", automatic="that of the encoder")
     activation: Literal["tanh", "relu"] = option("tanh", help="Activation of the elman cell")
     embedding_size: PositiveInt = option(
@@ -238,7 +238,7 @@ class Seq2SeqConfig(Config):
     def build_cell(self, part: Literal["encoder", "decoder"]) -> Cell:
         """Return the cell of all layers of a part."""
         name = self.cell if part == "encoder" else self.decoder_cell_name
-        return CELLS[name](self.activation) if name == "elman" else CELLS[name]()
+        return create(name, self.activation)
 
 
 class Seq2SeqRun(RunConfig):

@@ -87,9 +87,9 @@ class Seq2SeqNetwork(nn.Module):
 
     @torch.no_grad()
     def _initialize(self) -> None:
-        self.encoder.start()
-        elman.nn.start_embedding(self.decoder.embedding)
-        elman.nn.start_recurrent(self.decoder.layers)
+        self.encoder.initialize()
+        elman.nn.initialize_embedding(self.decoder.embedding)
+        elman.nn.initialize_recurrent(self.decoder.layers)
         nn.init.zeros_(self.readout.bias)
 
     def forward(self, batch: Seq2SeqTensors, rng: torch.Generator, sampled_share: float = 0.0) -> Tensor:

@@ -1,0 +1,51 @@
+"""The tagger: a tag for each token of a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elman.tasks.spec import TaskSpec
+
+    from .config import TaggerRun
+    from .corpus import TaggerCorpus
+    from .predictor import TaggerPredictor
+    from .readers import TaggedSentence
+
+
+def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]:
+    """Return the table of the functions in this folder."""
+    from elman.tasks.spec import Evaluation, Prediction, Report, TaskSpec
+
+    from . import answers, config, corpus, defaults, evaluation, predictor, readers, report
+
+    return TaskSpec(
+        name="tag",
+        title="tagger",
+        package=__name__,
+        data_help="CoNLL-U, columns, TOKENS TAB TAGS on each line, JSON lines (.gz too), -, or the name of a data set.",
+        single_file=False,
+        parallel_files=False,
+        generates=False,
+        run_config=config.TaggerRun,
+        reader_config=config.TaggerReaderConfig,
+        resolve=defaults.resolve,
+        open_source=readers.open_source,
+        prepare=corpus.prepare,
+        open_corpus=corpus.TaggerCorpus.open,
+        load=predictor.TaggerPredictor.from_folder,
+        prediction=Prediction(config.PredictOptions, by_line=answers.TaggerAnswers),
+        evaluation=Evaluation(
+            config.EvaluateOptions,
+            score_validation_set=evaluation.score_validation_set,
+            score=evaluation.score,
+            tables=report.tables,
+        ),
+        report=Report(
+            describe_run=report.describe_run,
+            measure_speed=report.measure_speed,
+            model_card=report.model_card,
+            summary=report.summary,
+            next_commands=report.next_commands,
+        ),
+    )

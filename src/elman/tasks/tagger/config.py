@@ -1,13 +1,101 @@
-"""The sizes of a tagger: what is known of one without its weights."""
+"""The options of a tagger: how sentences are read and tokenized, its sizes, and what `predict` prints."""
 
 from __future__ import annotations
 
-from elman.models.token_encoder_config import ReaderConfig
+from typing import Literal
+
+from elman.config import Config
+from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.models.token_encoder_config import TokenEncoderConfig
+from elman.options import option
+from elman.tasks.spec import DataConfig, RunConfig
+from elman.text import NORMALIZERS
 from elman.text.spans import Scheme
+from elman.training.config import TrainingConfig
+
+Level = Literal["word", "char"]
+Normalization = Literal["none", "nfc", "lower"]
+LineFormat = Literal["lines", "jsonl", "conllu", "columns"]
 
 
-class TaggerConfig(ReaderConfig):
-    """The sizes of a tagger. Labels are smoothed where tags are not chosen together."""
+class TaggerReaderConfig(ReaderConfig):
+    """How tagged sentences are read from files."""
 
-    crf: bool = False  # a tag is chosen together with its neighbours
-    scheme: Scheme = "none"  # how spans are written in tags
+    format: Literal["auto", "conllu", "columns", "lines", "jsonl"] = option("auto", flag="--format", help="File format")
+    token_column: str | None = option(
+        None, flag="--words", help="Column of the tokens, by its name or number", automatic="form, tokens or 1"
+    )
+    tag_column: str | None = option(
+        None, flag="--column", help="Column of the tags, by its name or number", automatic="upos, tags or the last one"
+    )
+
+
+class TaggerDataConfig(TaggerReaderConfig, VocabularyConfig, DataConfig):
+    """How tagged sentences are read, tokenized and split."""
+
+    level: Level | None = option(
+        None, flag="--level", help="Tokens", automatic="char if every token is one character, else word"
+    )
+    normalize: Normalization = option("lower", flag="--normalize", help="Normalization of words in the vocabulary")
+    valid_fraction: float | None = option(
+        None,
+        flag="--valid-fraction",
+        metavar="F",
+        gt=0.0,
+        lt=1.0,
+        help="Share of the sentences in the validation set",
+        automatic="0.1, at most 5,000 sentences",
+    )
+
+
+class TaggerTextConfig(Config):
+    """How a sentence is tokenized. Words are looked up after normalization; their characters are read unchanged."""
+
+    level: Level = "word"
+    normalize: Normalization = "lower"
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the tokens of a sentence: its words between spaces, or its characters without spaces."""
+        words = text.split()
+        return words if self.level == "word" else list("".join(words))
+
+    def word(self, token: str) -> str:
+        """Return the vocabulary entry of a token."""
+        return NORMALIZERS[self.normalize].prompt(token)
+
+
+class TaggerConfig(TokenEncoderConfig):
+    """The sizes of a tagger. Label smoothing has no effect with a conditional random field."""
+
+    crf: bool = option(
+        False,
+        flag="--crf",
+        help="Predict all tags of a sentence together, by a conditional random field",
+        automatic="yes if the tags mark spans",
+    )
+    scheme: Scheme = option("none", help="How the tags mark spans", automatic="detected from the tags")
+
+
+class TaggerRun(RunConfig):
+    """What config.toml of a tagger's run folder holds."""
+
+    task: Literal["tag"] = "tag"
+    data: TaggerDataConfig
+    model: TaggerConfig
+    training: TrainingConfig
+
+
+class PredictOptions(ReaderConfig):
+    """The options of `elman predict` for a tagger."""
+
+    format: LineFormat | None = option(
+        None, flag="--format", help="File format", automatic="conllu or jsonl if detected, else lines"
+    )
+    token_column: str | None = option(
+        None, flag="--words", help="Column of the tokens, by its name or number", automatic="form, tokens or 1"
+    )
+    probabilities: bool = option(False, flag="--probabilities", help="Print the probability of each tag")
+
+
+class EvaluateOptions(Config):
+    """A tagger has no options of `elman evaluate` beside those of its reader."""

@@ -1,59 +1,66 @@
-"""The tagged corpus: sentences as tokens and tags on disk in a training and a held-out part.
+"""The corpus of a tagger: tagged sentences on disk, in a training set and a validation set.
 
-    tagged.json                 what was read and counted, how tokens are cut and their tags written, a hash a file
-    vocabulary.json             words (as the model looks them up), characters, labels in the order of the alphabet
-    train.jsonl, valid.jsonl    {"tokens": [...], "tags": [...]} a line; the held-out part in random order
+    corpus.json                 sources, counts, tokenization, the scheme of the tags, and the checksum of each file
+    vocabulary.json             words (vocabulary entries), characters, labels in alphabetical order
+    train.jsonl, valid.jsonl    {"tokens": [...], "tags": [...]} on each line; the validation set in random order
 
-tag_preparation.py writes the folder.
+The split is by sentence: sentences whose words are equal are in the same set, and every tag keeps a sentence in the
+training set. Vocabularies and labels are those of the training set.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from elman.config import Config
+from elman.config import Values
+from elman.data.corpora.folder import (
+    damage_errors,
+    read_examples,
+    source_names,
+    source_records,
+    write_examples,
+    write_record,
+)
+from elman.data.corpora.labels import LabelRules, label_set
+from elman.data.corpora.split import in_random_order, report_overlap, validation_size
+from elman.data.corpora.vocabularies import (
+    build_vocabulary,
+    read_vocabularies,
+    require_tokens,
+    write_vocabularies,
+)
+from elman.data.encodings import Notify
 from elman.data.padded import IdLists
 from elman.data.readers import SourceRecord
 from elman.data.sealed_record import read_record
+from elman.data.sources import ExampleSource
 from elman.data.spelled import TokenIds
-from elman.errors import ModelError
-from elman.text import NORMALIZERS, Vocabulary
-from elman.text.spans import Scheme
+from elman.errors import DataError
+from elman.text import Vocabulary
+from elman.text.spans import Scheme, first_break, scheme_of
 
-RECORD = "tagged.json"
+from .config import TaggerDataConfig, TaggerRun, TaggerTextConfig
+from .readers import TaggedSentence
 
-
-class TokenConfig(Config):
-    """What the tokens of a sentence are, and how a word is looked up; its characters are read as they stand."""
-
-    level: Literal["word", "char"] = "word"  # of a sentence as text: what stands between spaces, or characters
-    normalize: Literal["none", "nfc", "lower"] = "lower"  # of the word that is looked up
-
-    def cut(self, text: str) -> list[str]:
-        """Return the tokens of a sentence."""
-        return text.split() if self.level == "word" else [each for each in text if not each.isspace()]
-
-    def word(self, token: str) -> str:
-        """Return the word that a token is looked up as."""
-        return NORMALIZERS[self.normalize].prompt(token)
+RECORD = "corpus.json"
+FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
+TAG_RULES = LabelRules(
+    label="tag",
+    example="token",
+    many=50,
+    many_share=0.3,
+    other_column_hint="Check the column: --column names another one",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class TaggedSentence:
-    """The tokens of a sentence, and the tag of each."""
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TaggedPart:
-    """One part: its sentences, their tokens, how many of these are unknown words, and the most of one sentence."""
+class SentenceSet:
+    """The counts of a training or validation set: sentences, tokens, unknown words, tokens of the longest sentence."""
 
     count: int
     tokens: int
@@ -62,52 +69,180 @@ class TaggedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class TaggedCorpus:
-    """A prepared folder."""
+class TaggerCorpus:
+    """A corpus folder."""
 
     folder: Path
     sources: tuple[SourceRecord, ...]
-    text: TokenConfig
+    text: TaggerTextConfig
     scheme: Scheme
     words: Vocabulary
     characters: Vocabulary
     labels: tuple[str, ...]
-    train_part: TaggedPart
-    valid_part: TaggedPart
+    train_set: SentenceSet
+    valid_set: SentenceSet
 
     @classmethod
-    def open(cls, folder: Path) -> TaggedCorpus:
-        """Open a prepared folder; every file is checked against its hash."""
-        try:
-            record = read_record(folder, RECORD)
-            listed = json.loads((folder / "vocabulary.json").read_bytes())
+    def open(cls, folder: Path) -> TaggerCorpus:
+        """Open a corpus folder; every file is checked against its checksum."""
+        with damage_errors(folder):
+            record, vocabularies = read_record(folder, RECORD), read_vocabularies(folder)
             return cls(
                 folder=folder,
-                sources=tuple(SourceRecord(**source) for source in record["sources"]),
-                text=TokenConfig(**record["text"]),
+                sources=source_records(record),
+                text=TaggerTextConfig(**record["text"]),
                 scheme=record["scheme"],
-                words=Vocabulary(listed["words"]),
-                characters=Vocabulary(listed["characters"]),
-                labels=tuple(listed["labels"]),
-                train_part=TaggedPart(**record["train"]),
-                valid_part=TaggedPart(**record["valid"]),
+                words=Vocabulary(vocabularies["words"]),
+                characters=Vocabulary(vocabularies["characters"]),
+                labels=tuple(vocabularies["labels"]),
+                train_set=SentenceSet(**record["train"]),
+                valid_set=SentenceSet(**record["valid"]),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
 
-    def train(self, *, spelled: bool = True) -> tuple[TokenIds, IdLists]:
-        """The training part as ids: the sentences' tokens, spelled or not, and their labels."""
-        sentences = self._read("train.jsonl")
+    def train(self, *, with_characters: bool = True) -> tuple[TokenIds, IdLists]:
+        """Return the training set as ids: the tokens of the sentences, and their labels."""
         number = {label: i for i, label in enumerate(self.labels)}
-        characters = self.characters if spelled else None
-        tokens = TokenIds.of((each.tokens for each in sentences), self.text.word, self.words, characters)
-        return tokens, IdLists.of(np.array([number[tag] for tag in each.tags], np.int64) for each in sentences)
+        sentences = self._read("train.jsonl")
+        lists = (sentence.tokens for sentence in sentences)
+        tokens = TokenIds.of(lists, self.text.word, self.words, self.characters if with_characters else None)
+        labels = (np.array([number[tag] for tag in sentence.tags], np.int64) for sentence in sentences)
+        return tokens, IdLists.of(labels)
 
     def valid(self) -> list[TaggedSentence]:
-        """The held-out part, in random order."""
+        """Return the validation set, in random order."""
         return self._read("valid.jsonl")
 
     def _read(self, name: str) -> list[TaggedSentence]:
-        lines = (self.folder / name).read_text("utf-8").split("\n")[:-1]
-        objects = map(json.loads, lines)
-        return [TaggedSentence(tuple(each["tokens"]), tuple(each["tags"])) for each in objects]
+        examples = read_examples(self.folder / name)
+        return [TaggedSentence(tuple(fields["tokens"]), tuple(fields["tags"])) for fields in examples]
+
+
+def prepare(
+    folder: Path,
+    values: Values,
+    run: TaggerRun,
+    train_sources: Sequence[ExampleSource[TaggedSentence]],
+    valid_sources: Sequence[ExampleSource[TaggedSentence]],
+    notify: Notify,
+) -> TaggerCorpus:
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    config = run.data
+    train = [example for source in train_sources for example in source.examples()]
+    valid = [example for source in valid_sources for example in source.examples()]
+    sources = [source.record for source in (*train_sources, *valid_sources)]
+    where = source_names(sources)
+    if not train:
+        hint = "Give tokens and tags as CoNLL-U, columns, lines or JSON lines (see --format)"
+        raise DataError("has no sentences; expected some", hint=hint, where=where)
+    text = _text_config(config, train)
+    rng = np.random.default_rng([config.split_seed, 0x7A6])
+    if valid_sources:
+        valid = in_random_order(valid, rng)
+        report_overlap(_keys(train, text), _keys(valid, text), "sentences", notify)
+    else:
+        train, valid = _split(train, text, config.valid_fraction, rng)
+    labels = _labels(train, valid, where)
+    if not valid:
+        hint = "Name a --valid that has sentences" if valid_sources else "Give more sentences"
+        raise DataError("leaves no sentence for the validation set; expected at least 1", hint=hint, where=where)
+    words, characters = _vocabularies(train, text, config)
+    if text.level == "char":  # a word that is unknown still has its characters
+        require_tokens(words, where)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, examples in (("train.jsonl", train), ("valid.jsonl", valid)):
+        write_examples(folder / name, ({"tokens": example.tokens, "tags": example.tags} for example in examples))
+    write_vocabularies(folder, {"words": words.tokens, "characters": characters.tokens, "labels": labels})
+    record = {
+        "train": asdict(_counted(train, text, words)),
+        "valid": asdict(_counted(valid, text, words)),
+        "text": text.model_dump(mode="json"),
+        "scheme": _scheme([*train, *valid], labels, notify),
+    }
+    write_record(folder, RECORD, record, sources, FILES)
+    return TaggerCorpus.open(folder)
+
+
+def _text_config(config: TaggerDataConfig, examples: Sequence[TaggedSentence]) -> TaggerTextConfig:
+    """Return the tokenization: characters if every token is one, else words."""
+    only_characters = all(len(token) == 1 for example in examples for token in example.tokens)
+    level = config.level or ("char" if only_characters else "word")
+    return TaggerTextConfig(level=level, normalize=config.normalize)
+
+
+def _key(example: TaggedSentence, text: TaggerTextConfig) -> tuple[str, ...]:
+    """Return the words of a sentence as the model looks them up."""
+    return tuple(map(text.word, example.tokens))
+
+
+def _keys(examples: Iterable[TaggedSentence], text: TaggerTextConfig) -> list[tuple[str, ...]]:
+    return [_key(example, text) for example in examples]
+
+
+def _split(
+    examples: Sequence[TaggedSentence], text: TaggerTextConfig, fraction: float | None, rng: np.random.Generator
+) -> tuple[list[TaggedSentence], list[TaggedSentence]]:
+    """Return the training set, in order, and the validation set, in random order.
+
+    Sentences with equal words are chosen together, and stay in the training set if there are too many of them.
+    """
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, key in enumerate(_keys(examples, text)):
+        groups.setdefault(key, []).append(index)
+    remaining = Counter(tag for example in examples for tag in example.tags)  # in the training set
+    size = max(1, validation_size(len(examples), fraction))
+    candidates = list(groups.values())
+    chosen: list[int] = []
+    for number in rng.permutation(len(candidates)):
+        if len(chosen) >= size:
+            break
+        group = candidates[number]
+        tags = Counter(tag for index in group for tag in examples[index].tags)
+        if len(group) <= max(1, size - len(chosen)) and all(remaining[tag] > count for tag, count in tags.items()):
+            remaining -= tags
+            chosen += group
+    in_valid = set(chosen)
+    train = [example for index, example in enumerate(examples) if index not in in_valid]
+    return train, [examples[index] for index in chosen]
+
+
+def _labels(train: Sequence[TaggedSentence], valid: Sequence[TaggedSentence], where: str) -> tuple[str, ...]:
+    tags = [tag for example in train for tag in example.tags]
+    valid_tags = ((tag, example.where(index)) for example in valid for index, tag in enumerate(example.tags))
+    return label_set(tags, valid_tags, TAG_RULES, examples=len(tags), where=where)
+
+
+def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: Notify) -> Scheme:
+    """Return the scheme of the tags; if a sentence violates it, the one that forbids nothing."""
+    scheme = scheme_of(labels)
+    for example in examples:
+        index = first_break(example.tags, scheme)
+        if index is not None:
+            tag = repr(example.tags[index]) if index < len(example.tags) else "the end of the sentence"
+            after = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
+            where = example.where(min(index, len(example.tags) - 1))
+            notify(f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may follow every other tag")
+            return "loose"
+    return scheme
+
+
+def _vocabularies(
+    examples: Iterable[TaggedSentence], text: TaggerTextConfig, config: TaggerDataConfig
+) -> tuple[Vocabulary, Vocabulary]:
+    """Return the vocabularies of words and of characters."""
+    tokens = Counter(token for example in examples for token in example.tokens)
+    words: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for token, count in tokens.items():
+        words[text.word(token)] += count
+        for character in token:
+            characters[character] += count
+    # A rare word may be left out, since its characters remain; a character that is a token has nothing else.
+    least = config.min_frequency or (1 if text.level == "char" else None)
+    vocabulary = build_vocabulary(words, min_frequency=least, max_size=config.vocabulary_size)
+    return vocabulary, build_vocabulary(characters)
+
+
+def _counted(examples: Sequence[TaggedSentence], text: TaggerTextConfig, words: Vocabulary) -> SentenceSet:
+    lengths = [len(example.tokens) for example in examples]
+    unknown = sum(text.word(token) not in words for example in examples for token in example.tokens)
+    return SentenceSet(len(examples), sum(lengths), unknown, max(lengths))

@@ -7,31 +7,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
-from elman.runtime import TaggerPredictor
-from elman.tasks.estimator import Learner
-from elman.tasks.estimator_parameters import Parameters, budget_of, sequence_tags
+from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+
+from .predictor import TaggerPredictor
+from .readers import MemorySentences, Sentence
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from elman.tasks.tagger.readers import MemoryTagged
-
-Sentence = str | Sequence[str]
 Sentences = str | Path | Iterable[Any]
 Tags = Iterable[Sequence[str]]
 
 
-class Tagger(Parameters):
+class Tagger(Estimator):
     """A model that gives each token of a sentence its tag.
 
     >>> tagger = Tagger(minutes=5)
     >>> tagger.fit([["I", "saw", "her"], ...], [["PRON", "VERB", "PRON"], ...])
     >>> tagger.predict([["She", "saw", "me"]])
 
-    What is left None is chosen from the sentences and the budget, as `elman train tag` does. Parameters are those of
-    the constructor, as scikit-learn has them.
+    Parameters that are None are chosen from the sentences and the budget, as `elman train tag` does.
     """
+
+    task = "tag"
 
     def __init__(
         self,
@@ -52,7 +51,7 @@ class Tagger(Parameters):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        """Take sizes by their config names and the budget; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -68,7 +67,6 @@ class Tagger(Parameters):
         self.config = config
         self.seed = seed
         self.verbose = verbose
-        self._learner = Learner("tag", None, {})
 
     def fit(
         self,
@@ -83,42 +81,35 @@ class Tagger(Parameters):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return what training came to: steps, seconds, best_step, valid (metrics of the held-out part).
+        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
 
-        Sentences and tags are two lists, of lists of tokens and of their tags; or (tokens, tags) pairs, a DataFrame
-        with these two columns, or the path of a file. Text in the place of tokens is cut at spaces or, where that gives
-        as many characters as tags, into characters. A budget given here counts instead of the constructor's. With run,
-        everything is kept in that folder, and `elman resume` can go on from it.
+        Sentences and tags are two lists: of lists of tokens, and of lists of their tags; or (tokens, tags) pairs, a
+        DataFrame with these two columns, or the path of a file. A text in place of tokens is split at spaces or, if
+        only that gives as many characters as tags, into characters. A budget replaces that of the constructor. With
+        `run`, everything is kept in that folder, and `elman resume` can continue from it.
         """
-        names = ("cell", "hidden_size", "num_layers", "embedding_size", "character_size", "bidirectional", "crf")
-        model = {name: getattr(self, name) for name in (*names, "dropout")}
-        learner = Learner("tag", self.config, {"model": model, "data": {"level": self.level}, "seed": self.seed})
-        try:
-            return learner.fit(
-                [_source(sentences, tags)],
-                budget=budget_of(self, minutes=minutes, epochs=epochs, steps=steps),
-                valid=[] if valid is None else [_source(valid)],
-                run=run,
-                overwrite=overwrite,
-                verbose=self.verbose if verbose is None else verbose,
-            )
-        finally:
-            if learner.trained:  # after Ctrl-C, the best so far
-                self._learner = learner
+        return self._fit(
+            [_source(sentences, tags)],
+            valid=[] if valid is None else [_source(valid)],
+            budget={"minutes": minutes, "epochs": epochs, "steps": steps},
+            run=run,
+            overwrite=overwrite,
+            verbose=verbose,
+        )
 
     @property
     def predictor(self) -> TaggerPredictor:
         """The trained model."""
-        predictor: TaggerPredictor = self._learner.predictor
+        predictor: TaggerPredictor = self._trained
         return predictor
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The tags, in the order of predict_proba's columns."""
+        """The tags, in the order of the columns of `predict_proba`."""
         return self.predictor.labels
 
     def predict(self, sentences: Iterable[Sentence]) -> list[list[str]]:
-        """Return the tag of each token of each sentence: a list of tokens, or text that is cut."""
+        """Return the tag of each token of each sentence, which is a text or a list of tokens."""
         return self.predictor.predict(sentences)
 
     def predict_proba(self, sentences: Iterable[Sentence]) -> list[npt.NDArray[np.floating[Any]]]:
@@ -126,61 +117,28 @@ class Tagger(Parameters):
         return self.predictor.predict_proba(sentences)
 
     def score(self, sentences: Iterable[Sentence], tags: Tags) -> float:
-        """Return the share of tokens whose tag is right."""
+        """Return the accuracy."""
         return float(self.evaluate(sentences, tags)["accuracy"])
 
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
-        """Return loss, accuracy and, of spans, F1, of what fit takes."""
-        from elman.config import table, validated
-        from elman.tasks.tagger.corpus import TaggedSentence
-        from elman.tasks.tagger.defaults import TagDataConfig
-        from elman.tasks.tagger.readers import MemoryTagged, read_any
-
-        source = _source(sentences, tags)
-        if isinstance(source, MemoryTagged):
-            found = source.tagged()
-        else:
-            how = validated(TagDataConfig, table(self.config or {}, "data"))  # as fit reads a file
-            found = read_any(source, columns=how.where_they_stand(), format=how.format, encoding=how.encoding)
-        return self.predictor.evaluate(TaggedSentence(each.tokens, each.tags) for each in found)
-
-    def save(self, path: str | Path) -> None:
-        """Write the model folder, which elman.load reads without torch."""
-        self.predictor.save(path)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Tell scikit-learn whether there is a trained model."""
-        return self._learner.trained
+        """Return loss, accuracy, F1 of each tag and, for spans, F1 of spans; the arguments are those of `fit`."""
+        return self.predictor.evaluate(self._examples(_source(sentences, tags)))
 
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that this learns of sequences, with their tags."""
-        return sequence_tags()
+        """Return scikit-learn's tags of an estimator of sequences."""
+        return sequence_tags(None)
 
 
-def _source(sentences: Any, tags: Any = None) -> str | Path | MemoryTagged:
-    """What fit was given as what experiment takes: a path, or sentences in memory."""
-    from elman.tasks.tagger.readers import MemoryTagged
-
+def _source(sentences: Any, tags: Any = None) -> str | Path | MemorySentences:
+    """Return the arguments of `fit` as a source: a path, or pairs in memory."""
     if isinstance(sentences, str | Path):
         if tags is not None:
-            raise ConfigError("sentences and tags: given a path and tags, expected a path alone, or two lists")
+            hint = "Give a path alone, or two lists"
+            raise ConfigError("sentences and tags: given a path and tags; expected a path alone", hint=hint)
         return sentences
     if tags is None:
-        return MemoryTagged(_rows(sentences))
+        return MemorySentences(rows_of(sentences, ("tokens", "tags")))
     if hasattr(sentences, "columns"):
-        raise ConfigError("sentences: given a DataFrame and tags", hint='give one column of it: frame["tokens"]')
-    left, right = list(sentences), list(tags)
-    if len(left) != len(right):
-        raise ConfigError(f"sentences and tags: given {len(left):,} and {len(right):,}, expected as many of each")
-    return MemoryTagged(list(zip(left, right, strict=True)))
-
-
-def _rows(pairs: Any) -> list[Any]:
-    """The rows of a list of pairs, or of a DataFrame's columns `tokens` and `tags`."""
-    if not hasattr(pairs, "itertuples"):
-        return list(pairs)
-    names = list(pairs.columns)
-    if "tokens" not in names or "tags" not in names:
-        told = f"a DataFrame with the columns {', '.join(map(str, names))}, expected tokens and tags"
-        raise ConfigError(told, hint="a sentence a row, a list of tokens and one of tags in it")
-    return list(pairs[["tokens", "tags"]].itertuples(index=False, name=None))
+        hint = 'Give one column of it: frame["tokens"]'
+        raise ConfigError("sentences: given a DataFrame and tags; expected one column", hint=hint)
+    return MemorySentences(paired(sentences, tags, "sentences and tags"))

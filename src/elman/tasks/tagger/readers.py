@@ -1,31 +1,32 @@
-"""Tagged sentences: readers of tokens and a tag for each, what a tagger learns from.
+"""Readers of tagged sentences: files and Python objects to tokens with a tag for each.
 
     conllu    CoNLL-U (universaldependencies.org/format.html): ten columns, a blank line after each sentence; ranges of
               multiword tokens (3-4) and empty nodes (8.1) are skipped
-    columns   a token a line, its tag in another column, a blank line between sentences: CoNLL-2000, CoNLL-2003
-    lines     a sentence a line: TOKENS TAB TAGS, as many of one as of the other, with spaces between them; or
+    columns   one token on each line, its tag in another column, a blank line between sentences: CoNLL-2000, CoNLL-2003
+    lines     one sentence on each line: TOKENS TAB TAGS, as many tags as tokens, with spaces between them; or
               characters and their tags: `银行 TAB yín háng`
-    jsonl     {"tokens": [...], "tags": [...]} a line
+    jsonl     {"tokens": [...], "tags": [...]} on each line
 
-token_lines.py tells the formats apart and reads their lines.
+The format `auto` is detected from the first line that is neither blank nor a comment (data/token_lines.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from elman.data.encodings import Notify
-from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
+from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
 from elman.data.records import objects, shown
+from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.data.token_lines import (
     CONLLU,
-    Format,
     blocks,
     clean,
     column_words,
@@ -40,127 +41,140 @@ from elman.data.token_lines import (
 )
 from elman.errors import DataError
 
-_TAGS_OF_WORDS = ("upos", "xpos", "deprel")  # columns where `_` says that there is none
+from .config import TaggerReaderConfig as ReaderConfig
+
+Sentence = str | Sequence[str]  # a text, which is tokenized, or tokens
+_TAGS_OF_WORDS = ("upos", "xpos", "deprel")  # CoNLL-U columns in which `_` means that there is no tag
 
 
 @dataclass(frozen=True, slots=True)
-class Tagged:
-    """The tokens of a sentence, the tag of each, and the place of each, file:line, or of all of them."""
+class TaggedSentence:
+    """Tokens and a tag for each. `places` are those of the tokens, file:line, or a single one for all of them."""
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...]
-    places: tuple[str, ...]
+    places: tuple[str, ...] = field(default=(), compare=False)
 
     def where(self, index: int) -> str:
-        """The place of a token."""
-        return self.places[index if len(self.places) > 1 else 0]
+        """Return the place of a token; empty if it is unknown."""
+        return self.places[index if len(self.places) > 1 else 0] if self.places else ""
+
+
+def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[TaggedSentence]:
+    """Return the tagged sentences of a file, or of pairs in memory."""
+    if isinstance(source, MemorySentences):
+        return source
+    if not isinstance(source, str | Path):
+        raise unsupported_source(source, "a file, or sentences with their tags")
+    return FileExamples(open_text(source, reader.encoding, notify), partial(read_sentences, reader=reader))
 
 
 @dataclass(frozen=True, slots=True)
-class TagColumns:
-    """Where tokens and tags stand: names of CoNLL-U or of JSON keys, numbers of other columns, counted from 1."""
+class MemorySentences:
+    """Sentences and tags that a Python caller holds, as pairs. A text is split as the format `lines` does."""
 
-    token: str | None = None
-    tag: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryTagged:
-    """Sentences that a Python caller holds: (tokens, tags); tokens may be text, to be cut as `lines` are."""
-
-    items: Sequence[tuple[str | Sequence[str], Sequence[str]]]
+    items: Sequence[tuple[Sentence, Sequence[str]]]
     name: str = IN_MEMORY
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([each.tokens, each.tags]) + "\n" for each in self.tagged()).encode()
+        content = "".join(json.dumps([each.tokens, each.tags]) + "\n" for each in self.examples()).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
-    def tagged(self) -> Iterator[Tagged]:
-        """Yield them; what is no sentence with a tag a token is a DataError."""
+    def check(self) -> None:
+        """Leave the check to `examples`."""
+
+    def examples(self) -> Iterator[TaggedSentence]:
+        """Yield the sentences that have tokens; an item without a tag for each token is a DataError."""
         for number, item in enumerate(self.items):
-            where, given = f"item {number}", _as_tuple(item)
-            sentence, tags = (given[0], _as_tuple(given[1])) if given is not None and len(given) == 2 else ("", None)
-            tokens = tuple(cut(sentence, len(tags or ()))) if isinstance(sentence, str) else _as_tuple(sentence)
-            if tokens is None or tags is None or not all(isinstance(each, str) for each in (*tokens, *tags)):
-                hint = "a list of tokens, or text to be cut, and a list of tags; leave out what is missing"
-                raise DataError(f"{where} is {shown(repr(item))}, expected its tokens and their tags", hint=hint)
+            tokens, tags = _tokens_and_tags(item)
+            if tokens is None or tags is None or not all(isinstance(text, str) for text in (*tokens, *tags)):
+                what = f"item {number} is {shown(repr(item))}; expected tokens and their tags"
+                hint = "Give a list of tokens, or a text, and a list of tags; leave out missing values"
+                raise DataError(what, hint=hint)
             if tokens or tags:
-                yield _tagged(tokens, tags, (where,))
+                yield _tagged(tokens, tags, (f"item {number}",))
 
 
-def read_any(
-    path: str | Path,
-    *,
-    columns: TagColumns | None = None,
-    format: Format = "auto",  # noqa: A002 - as the flag is called
-    encoding: str | None = None,
-    notify: Notify = lambda message: None,
-) -> Iterator[Tagged]:
-    """Yield the tagged sentences of a file."""
-    return read_tagged(TextSource(path, encoding=encoding, notify=notify), columns=columns, format=format)
+def require_sentences(
+    sentences: Iterable[Sentence], tokenize: Callable[[str], list[str]], first: int = 0
+) -> list[list[str]]:
+    """Return the tokens of each sentence, numbered from `first` on; anything that is not a sentence is a DataError."""
+    if isinstance(sentences, str):
+        raise DataError(f"one text, {sentences[:40]!r}; expected several sentences", hint="Give a list: [sentence]")
+    lists = []
+    for number, sentence in enumerate(sentences, first):
+        plain: Any = sentence.tolist() if hasattr(sentence, "tolist") else sentence
+        tokens = tokenize(plain) if isinstance(plain, str) else list(plain) if isinstance(plain, list | tuple) else None
+        if tokens is None or not all(isinstance(token, str) for token in tokens):
+            what = f"sentence {number} is {sentence!r}; expected a text or a list of tokens"
+            raise DataError(what, hint="Leave out missing values")
+        lists.append(tokens)
+    return lists
 
 
-def read_tagged(source: Source, *, columns: TagColumns | None = None, format: Format = "auto") -> Iterator[Tagged]:  # noqa: A002
+def read_sentences(source: Source, reader: ReaderConfig) -> Iterator[TaggedSentence]:
     """Yield the tagged sentences of a file; a malformed line is a DataError."""
-    return _READERS[format](numbered_lines(source), columns or TagColumns())
+    return _READERS[reader.format](numbered_lines(source), reader)
 
 
-def _told_by_content(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
-    begun: list[Line] = []
+def _detected(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+    first_lines: list[Line] = []
     for where, line in lines:
-        begun.append((where, line))
+        first_lines.append((where, line))
         if not is_comment(line):
-            yield from _READERS[told_format(line)](chain(begun, lines), columns)
+            yield from _READERS[told_format(line)](chain(first_lines, lines), reader)
             return
-    if any(line.strip() for _, line in begun):  # nothing but comments, or tokens that look like them
-        yield from _READERS[told_format(next(line for _, line in begun if line.strip()))](iter(begun), columns)
+    text = next((line for _, line in first_lines if line.strip()), None)
+    if text is not None:  # all lines are comments, or begin with a token that looks like one
+        yield from _READERS[told_format(text)](iter(first_lines), reader)
 
 
-def _conllu(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
-    token, tag = (of_conllu(name) for name in (columns.token or "form", columns.tag or "upos"))
+def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+    token, tag = (of_conllu(name) for name in (reader.token_column or "form", reader.tag_column or "upos"))
     for block in blocks(lines):
         words = conllu_words(block)
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
-                told = f"has no {CONLLU[tag]} (`_`)"
-                raise DataError(told, hint="--column names another, such as xpos or deprel", where=where)
+                what = f"has no {CONLLU[tag]} (`_`); expected a tag"
+                raise DataError(what, hint="Name another column, such as --column xpos or deprel", where=where)
         if words:
-            yield _tagged([cells[token] for _, cells in words], [cells[tag] for _, cells in words], _places(words))
+            yield _from_words(words, token, tag)
 
 
-def _columns(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
-    token, tag = of_columns(columns.token, "--words", 1) - 1, of_columns(columns.tag, "--column", 0) - 1
+def _columns(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+    token = of_columns(reader.token_column, "--words", 1) - 1
+    tag = of_columns(reader.tag_column, "--column", 0) - 1  # -1 is the last column
     width = 0
     for block in blocks(lines):
         words = column_words(block)
         for where, cells in words:
             width = width or len(cells)
             if len(cells) != width or width < 2:
-                expected = f"expected {width} as in the lines before" if width > 1 else "expected a token and its tag"
-                hint = "is the blank line between two sentences missing, or another --format meant?"
-                raise DataError(f"has {counted(cells)}, {expected}", hint=hint, where=where)
+                expected = f"{width}, as in the lines before" if width > 1 else "a token and its tag"
+                hint = "Add the blank line between two sentences, or name another --format"
+                raise DataError(f"has {counted(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:
-                hint = f"--words and --column count from 1 to {width}"
-                raise DataError(f"has no column {max(token, tag) + 1}", hint=hint, where=where)
+                what = f"has {counted(cells)}; expected a column {max(token, tag) + 1}"
+                raise DataError(what, hint=f"Give --words and --column from 1 to {width}", where=where)
         if words:
-            yield _tagged([cells[token] for _, cells in words], [cells[tag] for _, cells in words], _places(words))
+            yield _from_words(words, token, tag)
 
 
-def _lines(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
+def _lines(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
     for where, line in lines:
         if not line.strip():
             continue
         cells = line.split("\t")
         if len(cells) != 2:
-            hint = "a sentence a line: its tokens, a tab, its tags, with spaces between them"
-            raise DataError(f"has {counted(cells)}, expected tokens TAB tags", hint=hint, where=where)
+            hint = "Write one sentence on each line: tokens, a tab, tags, with spaces between them"
+            raise DataError(f"has {counted(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
         tags = cells[1].split()
         yield _tagged(cut(cells[0], len(tags)), tags, (where,))
 
 
-def _objects(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
-    names = columns.token or "tokens", columns.tag or "tags"
+def _objects(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+    names = reader.token_column or "tokens", reader.tag_column or "tags"
     expected = f'expected {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
     for where, value in objects(lines, names, expected):
         tokens, tags = (text_list(value[name], name, where, expected) for name in names)
@@ -168,8 +182,8 @@ def _objects(lines: Iterator[Line], columns: TagColumns) -> Iterator[Tagged]:
             yield _tagged(tokens, tags, (where,))
 
 
-_READERS: dict[Format, Callable[[Iterator[Line], TagColumns], Iterator[Tagged]]] = {
-    "auto": _told_by_content,
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig], Iterator[TaggedSentence]]] = {
+    "auto": _detected,
     "conllu": _conllu,
     "columns": _columns,
     "lines": _lines,
@@ -177,28 +191,39 @@ _READERS: dict[Format, Callable[[Iterator[Line], TagColumns], Iterator[Tagged]]]
 }
 
 
-def _places(words: Sequence[tuple[str, list[str]]]) -> tuple[str, ...]:
-    return tuple(where for where, _ in words)
+def _from_words(words: Sequence[tuple[str, list[str]]], token: int, tag: int) -> TaggedSentence:
+    """Return the sentence of words, which have a place and columns, from two of their columns."""
+    places = tuple(where for where, _ in words)
+    return _tagged([cells[token] for _, cells in words], [cells[tag] for _, cells in words], places)
 
 
-def _as_tuple(given: Any) -> tuple[Any, ...] | None:
-    """A list, a tuple or an array as a tuple; None of anything else, such as a text."""
-    if hasattr(given, "tolist"):
-        given = given.tolist()
-    return tuple(given) if isinstance(given, list | tuple) else None
+def _tokens_and_tags(item: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
+    """Return tokens and tags of a pair; None for those that it does not have."""
+    pair = _as_tuple(item)
+    if pair is None or len(pair) != 2:
+        return None, None
+    sentence, tags = pair[0], _as_tuple(pair[1])
+    return (tuple(cut(sentence, len(tags or ()))) if isinstance(sentence, str) else _as_tuple(sentence)), tags
 
 
-def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...]) -> Tagged:
+def _as_tuple(value: Any) -> tuple[Any, ...] | None:
+    """Return a list, a tuple or an array as a tuple; None for anything else, such as a text."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    return tuple(plain) if isinstance(plain, list | tuple) else None
+
+
+def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...]) -> TaggedSentence:
     if len(tokens) != len(tags):
-        told = f"has {len(tokens):,} tokens and {len(tags):,} tags, expected as many of each"
-        raise DataError(told, hint="a tag for each token", where=places[0])
-    sentence = Tagged(tuple(map(clean, tokens)), tuple(map(clean, tags)), places)
+        what = f"has {len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
+        raise DataError(what, hint="Give each token a tag", where=places[0])
+    sentence = TaggedSentence(tuple(map(clean, tokens)), tuple(map(clean, tags)), places)
     for noun, values in (("token", sentence.tokens), ("tag", sentence.tags)):
         for index, value in enumerate(values):
             if not value:
-                raise DataError(f"has an empty {noun}", hint="fill it in", where=sentence.where(index))
-    strange = next((i for i, tag in enumerate(sentence.tags) if len(tag.split()) > 1), None)
-    if strange is not None:
-        told = f"has the tag {shown(sentence.tags[strange])!r}, expected no space in it"
-        raise DataError(told, hint="is it a sentence a line? --format lines", where=sentence.where(strange))
+                raise DataError(f"has an empty {noun}", hint="Fill it in", where=sentence.where(index))
+    for index, tag in enumerate(sentence.tags):
+        if len(tag.split()) > 1:
+            what = f"has the tag {shown(tag)!r}; expected a tag without spaces"
+            hint = "If each line is a whole sentence, use --format lines"
+            raise DataError(what, hint=hint, where=sentence.where(index))
     return sentence

@@ -1,10 +1,7 @@
-"""The tagger in training: a label for each token.
+"""Training a tagger.
 
-    e      = readout(layers(x))                           x_t: the word of token t and its characters
-    loss   = - sum over t of log softmax(e_t)[y_t]        nats, a token counted one; or
-           = - log p(y_1 .. y_T)                          by the conditional random field, its tokens counted
-
-runtime/tagger.py says what each part is.
+loss = - sum over t of log softmax(e_t)[y_t]          nats, each tag independently; or
+     = - log p(y_1 .. y_T)                            by the conditional random field
 """
 
 from __future__ import annotations
@@ -16,110 +13,103 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-import elman.nn
 from elman.data.padded import IGNORED, Ids, Position, batches_per_epoch, endless_buckets, pad_ids
 from elman.data.spelled import TokenBatch
-from elman.nn.tagging_encoder import Reading, UnknownWords
-from elman.tasks.tagger.config import TaggerConfig
-from elman.tasks.tagger.corpus import TaggedCorpus
-from elman.tasks.tagger.predictor import TaggerPredictor
-from elman.text.spans import follow
+from elman.nn.tagging_encoder import WordDropout
+from elman.training.snapshot import float32_weights, mixed_precision, seeded
+
+from .config import TaggerRun
+from .corpus import TaggerCorpus
+from .defaults import operations_per_token
+from .network import TaggerNetwork
+from .predictor import TaggerPredictor
 
 START_POSITION: Position = {"epoch": 0, "batch": 0}
 PREVIEW_TOKENS = 15
 
 
-class TaggedBatch(NamedTuple):
-    """Sentences that fall in length, and the labels (B, T) of their tokens, IGNORED after a sentence."""
+class TaggerBatch(NamedTuple):
+    """Sentences in order of falling length, and the ids of their labels (B, T), IGNORED after the end."""
 
     tokens: TokenBatch
     labels: Ids
 
 
-class TaggerNetwork(Reading):
-    """What reads, readout, and the scores of what follows what."""
+def build_task(config: TaggerRun, corpus: TaggerCorpus) -> TaggerTask:
+    """Return the Task of the training loop."""
+    return TaggerTask(config, corpus)
 
-    config: TaggerConfig
 
-    def __init__(self, config: TaggerConfig, words: int, characters: int, labels: tuple[str, ...]) -> None:
-        super().__init__(config, words, characters)
-        self.readout = nn.Linear(config.output_size, len(labels))
-        nn.init.zeros_(self.readout.bias)
-        if config.crf:
-            self.crf = elman.nn.ConditionalRandomField(follow(labels, config.scheme))
-
-    def forward(self, tokens: TokenBatch, rng: torch.Generator) -> PackedSequence:
-        """Return emissions, (C,) a token."""
-        outputs, _ = self.read(tokens, rng)
-        return outputs._replace(data=self.readout(outputs.data))
+def count_operations(config: TaggerRun, corpus: TaggerCorpus, batch: TaggerBatch, count: int) -> float:
+    """Return the floating-point operations of training on a batch."""
+    return operations_per_token(config.model.model_dump(exclude_none=True), len(corpus.labels)) * count
 
 
 class TaggerTask:
-    """The Task of training/: batches of sentences, the loss, validation by what ships, a tagged sentence to look at."""
+    """The Task of the training loop. Validation uses the predictor without torch, so it measures the saved model."""
 
     objective: tuple[str, Literal["min", "max"]]
     unit = "tokens"
 
-    def __init__(self, corpus: TaggedCorpus, model: TaggerConfig, *, batch_size: int, seed: int = 0) -> None:
-        """Take a corpus and the sizes."""
-        self._corpus, self._model = corpus, model
-        self.objective = ("accuracy" if model.scheme == "none" else "span_f1", "max")
-        self._batch_size, self._seed = batch_size, seed
-        self._tokens, self._labels = corpus.train(spelled=model.character_size > 0)
+    def __init__(self, config: TaggerRun, corpus: TaggerCorpus) -> None:
+        self._config, self._model, self._corpus = config, config.model, corpus
+        self.objective = ("accuracy" if config.model.scheme == "none" else "span_f1", "max")
+        self._tokens, self._labels = corpus.train(with_characters=config.model.character_size > 0)
         self._valid = corpus.valid()
-        self.batches_per_epoch = batches_per_epoch(len(self._tokens), batch_size)
-        self._unknown = UnknownWords(self._tokens.words, len(corpus.words), model.word_dropout)
+        self.batches_per_epoch = batches_per_epoch(len(self._tokens), config.training.batch_size)
+        self._word_dropout = WordDropout(self._tokens.words, len(corpus.words), config.model.word_dropout)
 
     def build(self) -> TaggerNetwork:
-        """Return a new network; the same seed, the same weights."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
-            corpus = self._corpus
+        """Return a new network; the same seed gives the same weights."""
+        corpus = self._corpus
+        with seeded(self._config.seed):
             return TaggerNetwork(self._model, len(corpus.words), len(corpus.characters), corpus.labels)
 
     def start(self) -> Position:
         return dict(START_POSITION)
 
-    def batches(self, position: Position) -> Iterator[tuple[TaggedBatch, Position]]:
-        for rows, after in endless_buckets([self._tokens.words.lengths], self._batch_size, self._seed, position):
+    def batches(self, position: Position) -> Iterator[tuple[TaggerBatch, Position]]:
+        size, seed = self._config.training.batch_size, self._config.seed
+        for rows, after in endless_buckets([self._tokens.words.lengths], size, seed, position):
             yield self._batch(rows), after
 
     def loss(
-        self, model: nn.Module, batch: TaggedBatch, carry: Any, progress: float, rng: torch.Generator
+        self, model: nn.Module, batch: TaggerBatch, carry: Any, progress: float, rng: torch.Generator
     ) -> tuple[Tensor, int, None]:
         device = next(model.parameters()).device
-        tokens = self._unknown.among(batch.tokens, rng) if model.training else batch.tokens
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        tokens = self._word_dropout(batch.tokens, rng) if model.training else batch.tokens
+        with mixed_precision(device):
             packed = model(tokens, rng)
-        emissions = packed.data.float() if packed.data.dtype == torch.bfloat16 else packed.data
-        labels = torch.from_numpy(batch.labels).T.to(device)
-        lengths = torch.from_numpy(tokens.lengths)
+        if packed.data.dtype == torch.bfloat16:
+            packed = packed._replace(data=packed.data.float())
+        labels, lengths = torch.from_numpy(batch.labels).T.to(device), torch.from_numpy(tokens.lengths)
         count = int(tokens.lengths.sum())
-        if self._model.crf:
-            padded = pad_packed_sequence(packed._replace(data=emissions))[0]
-            return -model.crf(padded, lengths.to(device), labels[: len(padded)]).sum(), count, None  # type: ignore[operator]
+        if isinstance(model.crf, nn.Module):
+            emissions = pad_packed_sequence(packed)[0]
+            return -model.crf(emissions, lengths.to(device), labels[: len(emissions)]).sum(), count, None
         smoothing = self._model.label_smoothing if model.training else 0.0
         expected = pack_padded_sequence(labels, lengths).data
-        return F.cross_entropy(emissions, expected, reduction="sum", label_smoothing=smoothing), count, None
+        return F.cross_entropy(packed.data, expected, reduction="sum", label_smoothing=smoothing), count, None
 
     def predictor(self, model: nn.Module) -> TaggerPredictor:
-        weights = {name: p.detach().float().cpu().numpy().copy() for name, p in model.named_parameters()}
         corpus = self._corpus
-        return TaggerPredictor(self._model, corpus.text, corpus.words, corpus.characters, corpus.labels, weights)
+        return TaggerPredictor(
+            self._model, corpus.text, corpus.words, corpus.characters, corpus.labels, float32_weights(model)
+        )
 
     def validate(self, model: nn.Module, predictor: TaggerPredictor) -> dict[str, float]:
-        """Return loss, accuracy and F1 of spans by runtime/: what ships is what is measured."""
+        """Return loss, accuracy and, for spans, F1 of spans on the validation set."""
         return predictor.measure(self._valid)
 
     def preview(self, predictor: TaggerPredictor) -> str | None:
         tokens = self._valid[0].tokens
         (tags,) = predictor.predict([tokens])
-        shown = " ".join(f"{token}/{tag}" for token, tag in zip(tokens[:PREVIEW_TOKENS], tags, strict=False))
-        return shown + " ..." * (len(tokens) > PREVIEW_TOKENS)
+        beginning = " ".join(f"{token}/{tag}" for token, tag in zip(tokens[:PREVIEW_TOKENS], tags, strict=False))
+        return beginning + " ..." * (len(tokens) > PREVIEW_TOKENS)
 
-    def _batch(self, rows: Ids) -> TaggedBatch:
+    def _batch(self, rows: Ids) -> TaggerBatch:
         labels, lengths = pad_ids(self._labels, rows)
         labels[np.arange(labels.shape[1]) >= lengths[:, None]] = IGNORED
-        return TaggedBatch(self._tokens.batch(rows), labels)
+        return TaggerBatch(self._tokens.batch(rows), labels)

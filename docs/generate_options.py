@@ -1,0 +1,57 @@
+"""Write docs/en/options.md and docs/zh/options.md: all options of all tasks, from the fields of their configs.
+
+    make docs-options
+
+A test compares the pages with the configs, so an option is documented where it is declared, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from elman.options import Option, fields_of
+from elman.tasks.spec import TASKS, task_spec
+
+DOCS = Path(__file__).parent
+HEADINGS = {
+    "en": """# Options
+
+All options of all tasks. An option with a flag is set by `elman train TASK --flag VALUE`; every option can be set by
+`--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). A constructor parameter of an estimator has the last part of
+the key as its name; any other key is set by `config={...}`. This page is generated from the configs of the tasks.
+""",
+    "zh": """# 选项一览：训练、数据与模型的全部参数
+
+各任务的全部选项。带标志的选项用 `elman train 任务 --标志 值` 设置；任何选项都可以用 `--set 键=值` 或 TOML 文件
+（`--config 文件.toml`）设置。估计器的构造参数以键的最后一段为名，其余的键通过 `config={...}` 传入。
+本页由各任务的配置类生成，说明文字与命令行的 `--help` 相同。
+""",
+}
+COLUMNS = {"en": ("key", "flag", "default", "meaning"), "zh": ("键", "标志", "默认值", "说明")}
+
+
+def page(language: str) -> str:
+    """Return the page in a language."""
+    parts = [HEADINGS[language]]
+    for task in TASKS:
+        rows = "\n".join(_row(field) for field in fields_of(task_spec(task).run_config))
+        columns = " | ".join(COLUMNS[language])
+        parts.append(f"## elman train {task}\n\n| {columns} |\n|---|---|---|---|\n{rows}\n")
+    return "\n".join(parts)
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yield the path and the text of each page."""
+    for language in HEADINGS:
+        yield DOCS / language / "options.md", page(language)
+
+
+def _row(field: Option) -> str:
+    cells = [f"`{field.key}`", f"`{field.flag}`" if field.flag else "", field.default, f"{field.meaning}."]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    for path, text in pages():
+        path.write_text(text, "utf-8")

@@ -1,0 +1,14 @@
+// The Python classes Weights32 and Weights64, and Tape32 and Tape64.
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+namespace elman {
+
+template <class T>
+void bind_stack(nanobind::module_& module, const char* weights_name, const char* tape_name);
+
+// The names of the compiled cells, with their numbers of gates.
+nanobind::dict compiled_cells();
+
+}  // namespace elman
