@@ -15,8 +15,8 @@ from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
 from elman.tasks.seq2seq.preparation import prepare_pairs
 from elman.tasks.seq2seq.readers import read_pairs
 
-from .. import pair_models, series_models
-from ..models import tiny_predictor
+from .. import pair_models
+from tests.tasks.language_model.models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
 
