@@ -74,7 +74,7 @@ def one_hot_problem(name: str, ids, rows: int, *, hidden_sizes=((11, 5), (4, 6))
 
 
 def table_answer(problem: Problem, ids, *, threads: int = 1) -> Answer:
-    """Return the answer to a one-hot problem from its table: without x, and with the transposed gradient of the table."""
+    """Return the answer to a one-hot problem from its table: without x, with the transposed gradient of the table."""
     p = problem
     bottom = [LayerParameters(np.ascontiguousarray(w.W.T), w.U, None, w.b_hh) for w in p.params[0]]
     stack = kernels.Stack(p.cell, [bottom, *p.params[1:]], table=True)
