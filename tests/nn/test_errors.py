@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from ..pairwise import pairwise
 from .layer_pairs import (
     CELLS,
     SEQUENCES,
@@ -113,9 +114,7 @@ WRONG_STATES: dict[str, Callable[[list[Tensor]], Any]] = {
 }
 
 
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("wrong", WRONG_STATES)
-@pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
+@pytest.mark.parametrize(("cell", "wrong", "form"), pairwise(["tanh", "gru", "lstm"], list(WRONG_STATES), SEQUENCES))
 def test_wrong_states_are_refused_in_torchs_words(cell: str, wrong: str, form: str) -> None:
     answers = []
     for layer in layer_pair(cell, num_layers=2):

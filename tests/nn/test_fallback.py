@@ -13,7 +13,9 @@ from torch.func import functional_call
 
 import elman.nn.torch_function
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     SEQUENCES,
     B,
@@ -176,9 +178,9 @@ def test_vmap_says_what_torch_says(cell: str, by_kernels: list[str]) -> None:
     assert by_kernels == []
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "form", "dtype"), pairwise(CELL_NAMES, SEQUENCES, [torch.bfloat16, torch.float16]), ids=str
+)
 def test_half_precision_is_torchs(
     cell: str, form: str, dtype: torch.dtype, by_kernels: list[str], by_torch: dict[str, list[str]]
 ) -> None:

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from elman import kernels
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     INPUTS,
     STACKS,
@@ -64,9 +66,7 @@ def outcome_of_ids(run: Callable[..., Any], layer: Any, ids: Tensor, rows: int, 
     return [*(t.detach() for t in tensors(result)), *gradients]  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("form", ["batch", "batch_first", "one"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "form", "stack"), pairwise(CELL_NAMES, ["batch", "batch_first", "one"], list(STACKS)))
 def test_ids_give_the_values_and_gradients_of_their_embeddings(cell: str, form: str, stack: str) -> None:
     layer, theirs = layer_pair(cell, batch_first=form == "batch_first", **STACKS[stack])
     shape = (T,) if form == "one" else (T, B)

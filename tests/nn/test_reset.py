@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     INPUTS,
     PAIRS_OF_OPTIONS,
@@ -67,9 +69,7 @@ def read_one_by_one(layer: Any, x: Tensor, given: list[Tensor], reset: Tensor) -
     return [torch.stack(outputs, 1), *(torch.stack(parts, 1) for parts in zip(*finals, strict=True))]
 
 
-@pytest.mark.parametrize("marks", RESETS)
-@pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "stack", "marks"), pairwise(CELL_NAMES, PAIRS_OF_OPTIONS, list(RESETS)))
 def test_documents_are_read_as_if_each_were_alone(cell: str, stack: str, marks: str) -> None:
     ours, theirs = layer_pair(cell, **STACKS[stack])
     reset = RESETS[marks]
@@ -86,10 +86,11 @@ def test_documents_are_read_as_if_each_were_alone(cell: str, stack: str, marks: 
 
 
 @needs_kernels
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
-@pytest.mark.parametrize("batch_first", [False, True], ids=["time_first", "batch_first"])
-@pytest.mark.parametrize("form", ["batch", "one"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "form", "batch_first", "dtype"),
+    pairwise(CELL_NAMES, ["batch", "one"], [False, True], [torch.float64, torch.float32]),
+    ids=str,
+)
 def test_with_and_without_kernels_it_is_the_same(
     cell: str, form: str, batch_first: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:

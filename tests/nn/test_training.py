@@ -16,7 +16,9 @@ from torch.nn.utils import parametrizations, parametrize
 
 import elman.nn
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     INPUTS,
     SEQUENCES,
@@ -37,9 +39,9 @@ from .layer_pairs import (
 # Dropout
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "form", "dtype"), pairwise(CELL_NAMES, SEQUENCES, [torch.float64, torch.float32]), ids=str
+)
 def test_the_same_seed_drops_what_torch_drops(cell: str, form: str, dtype: torch.dtype) -> None:
     results = []
     for layer in layer_pair(cell, dtype, num_layers=3, dropout=0.4, bidirectional=True, batch_first=True):

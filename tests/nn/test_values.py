@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-
 import pytest
 import torch
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     SEQUENCES,
     STACKS,
@@ -28,22 +28,22 @@ from .layer_pairs import (
 )
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
-def test_values_and_every_gradient_are_torchs(cell: str, form: str, stack: str) -> None:
-    for batch_first, has_states in itertools.product((False, True), (False, True)):
-        results = []
-        for layer in layer_pair(cell, batch_first=batch_first, **STACKS[stack]):
-            x = batch(layer, shape=(T,) if form == "one" else (T, B))
-            given = states(layer, rows=() if form == "one" else (B,)) if has_states else []
-            results.append(outcome(layer, form, given, x))
-        assert_same(*results)
+@pytest.mark.parametrize(
+    ("cell", "form", "stack", "batch_first", "has_states"),
+    pairwise(CELL_NAMES, SEQUENCES, list(STACKS), [False, True], [False, True]),
+)
+def test_values_and_every_gradient_are_torchs(
+    cell: str, form: str, stack: str, batch_first: bool, has_states: bool
+) -> None:
+    results = []
+    for layer in layer_pair(cell, batch_first=batch_first, **STACKS[stack]):
+        x = batch(layer, shape=(T,) if form == "one" else (T, B))
+        initial = states(layer, rows=() if form == "one" else (B,)) if has_states else []
+        results.append(outcome(layer, form, initial, x))
+    assert_same(*results)
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "form", "stack"), pairwise(CELL_NAMES, SEQUENCES, list(STACKS)))
 def test_so_are_they_in_float32(cell: str, form: str, stack: str) -> None:
     results = []
     for layer in layer_pair(cell, torch.float32, **STACKS[stack]):
@@ -65,10 +65,9 @@ def test_so_are_they_for_other_sizes(cell: str, sizes: tuple[int, int, int, int]
     assert_same(*results)
 
 
-@pytest.mark.parametrize("form", SEQUENCES)
 @pytest.mark.parametrize(
-    ("cell", "result"),
-    [*itertools.product(CELLS, (0, 1)), ("lstm", 2)],
+    ("cell", "result", "form"),
+    [*pairwise(CELL_NAMES, (0, 1), SEQUENCES), *(("lstm", 2, form) for form in SEQUENCES)],
     ids=lambda value: value if isinstance(value, str) else ("outputs", "h_n", "c_n")[value],
 )
 def test_the_gradient_of_one_result_alone_is_torchs(cell: str, result: int, form: str) -> None:
