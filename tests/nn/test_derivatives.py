@@ -43,11 +43,11 @@ def case(cell: str, stack: str, way: str) -> tuple[Callable[..., list[Tensor]], 
     x = batch(layer, shape=(STEPS,) if one else (STEPS, ROWS), width=2)
     if way.startswith("ids"):
         x = batch(layer, shape=(VOCABULARY,), width=2)
-    given = [] if way == "no_states" else states(layer, rows=() if one else (ROWS,))
+    initial = [] if way == "no_states" else states(layer, rows=() if one else (ROWS,))
     names = [name for name, _ in layer.named_parameters()]
 
     def compute(x: Tensor, *others: Tensor) -> list[Tensor]:
-        hx, weights = as_hx(others[: len(given)]), dict(zip(names, others[len(given) :], strict=True))
+        hx, weights = as_hx(others[: len(initial)]), dict(zip(names, others[len(initial) :], strict=True))
         reset = RESET if "reset" in way else None
         if way.startswith("ids"):
             with swapped(layer, weights):
@@ -60,7 +60,7 @@ def case(cell: str, stack: str, way: str) -> tuple[Callable[..., list[Tensor]], 
             )
         )
 
-    return compute, leaves([x, *given, *layer.parameters()])
+    return compute, leaves([x, *initial, *layer.parameters()])
 
 
 def swapped(layer: Any, weights: dict[str, Tensor]) -> Any:

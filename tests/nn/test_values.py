@@ -1,4 +1,4 @@
-"""The kernels in torch's clothes: every value and every gradient of elman.nn's layers is torch.nn's."""
+"""Every value and every gradient of elman.nn's layers is torch.nn's."""
 
 from __future__ import annotations
 
@@ -74,15 +74,15 @@ def test_the_gradient_of_one_result_alone_is_torchs(cell: str, result: int, form
     results = []
     for layer in layer_pair(cell, num_layers=2, bidirectional=True):
         one = form == "one"
-        x, *given = leaves([batch(layer, shape=(T,) if one else (T, B)), *states(layer, rows=() if one else (B,))])
-        found = tensors(layer(sequence(layer, form, x), as_hx(given)))[result]
-        results.append(torch.autograd.grad(loss(found), [x, *given, *layer.parameters()], allow_unused=True))
-    mine, theirs = ([torch.zeros(()) if d is None else d for d in found] for found in results)
+        x, *initial = leaves([batch(layer, shape=(T,) if one else (T, B)), *states(layer, rows=() if one else (B,))])
+        computed = tensors(layer(sequence(layer, form, x), as_hx(initial)))[result]
+        results.append(torch.autograd.grad(loss(computed), [x, *initial, *layer.parameters()], allow_unused=True))
+    mine, theirs = ([torch.zeros(()) if d is None else d for d in computed] for computed in results)
     # what a result does not depend on is None with torch, zeros with us: both add nothing
     assert_same(mine, [t.expand_as(m).to(m) for m, t in zip(mine, theirs, strict=True)])
 
 
-WANTED = {
+REQUIRES_GRAD = {
     "x": lambda name: name == "x",
     "h": lambda name: name == "h",
     "x_and_states": lambda name: name in ("x", "h", "c"),
@@ -94,19 +94,20 @@ WANTED = {
 }
 
 
-@pytest.mark.parametrize("wanted", WANTED)
+@pytest.mark.parametrize("requiring", REQUIRES_GRAD)
 @pytest.mark.parametrize("cell", CELLS)
-def test_only_what_asks_for_a_gradient_gets_one(cell: str, wanted: str) -> None:
+def test_only_what_asks_for_a_gradient_gets_one(cell: str, requiring: str) -> None:
     results = []
     for layer in layer_pair(cell, num_layers=2, bidirectional=True):
-        x, *given = leaves([batch(layer), *states(layer)])
-        named = {"x": x, **dict(zip("hc", given, strict=False)), **dict(layer.named_parameters())}
-        for name, tensor in named.items():
-            tensor.requires_grad_(WANTED[wanted](name))
-        result = layer(x, as_hx(given))
+        x, *initial = leaves([batch(layer), *states(layer)])
+        by_name = {"x": x, **dict(zip("hc", initial, strict=False)), **dict(layer.named_parameters())}
+        for name, tensor in by_name.items():
+            tensor.requires_grad_(REQUIRES_GRAD[requiring](name))
+        result = layer(x, as_hx(initial))
         loss(result).backward()
-        assert [name for name, t in named.items() if t.grad is not None] == [*filter(WANTED[wanted], named)]
-        results.append([*tensors(result), *(t.grad for t in named.values())])
+        with_gradients = [name for name, t in by_name.items() if t.grad is not None]
+        assert with_gradients == [*filter(REQUIRES_GRAD[requiring], by_name)]
+        results.append([*tensors(result), *(t.grad for t in by_name.values())])
     assert_same(*results)
 
 
@@ -124,13 +125,13 @@ def test_where_nothing_asks_for_a_gradient_there_is_no_graph(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_and_evaluation_give_the_same_to_the_last_bit(cell: str, form: str) -> None:
     layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
-    given = sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B)))
-    trained = tensors(layer(given))
+    inputs = sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B)))
+    trained = tensors(layer(inputs))
     layer.eval()
-    assert_equal(tensors(layer(given)), trained)
+    assert_equal(tensors(layer(inputs)), trained)
     for without_graph in (torch.no_grad(), torch.inference_mode()):
         with without_graph:
-            evaluated = tensors(layer(given))
+            evaluated = tensors(layer(inputs))
         assert not any(t.requires_grad for t in evaluated)
         assert_equal(evaluated, trained)
 
@@ -161,10 +162,10 @@ LAYOUTS = {
 def test_inputs_and_states_may_lie_in_memory_in_any_way(cell: str, batch_first: bool, layout: str) -> None:
     results = []
     for layer in layer_pair(cell, bidirectional=True, batch_first=batch_first):
-        x, *given = leaves([batch(layer), *states(layer)])
-        result = layer(LAYOUTS[layout](x), as_hx([LAYOUTS[layout](s) for s in given]))
+        x, *initial = leaves([batch(layer), *states(layer)])
+        result = layer(LAYOUTS[layout](x), as_hx([LAYOUTS[layout](s) for s in initial]))
         loss(result).backward()
-        results.append([*tensors(result), *(t.grad for t in (x, *given, *layer.parameters()))])
+        results.append([*tensors(result), *(t.grad for t in (x, *initial, *layer.parameters()))])
     assert_same(*results)
 
 
@@ -174,9 +175,9 @@ def test_so_may_the_gradients_of_the_results(cell: str, layout: str) -> None:
     results = []
     for layer in layer_pair(cell, bidirectional=True):
         inputs = leaves([batch(layer), *states(layer)])
-        found = tensors(layer(inputs[0], as_hx(inputs[1:])))
-        given = [LAYOUTS[layout](t.detach().sin()) for t in found]
-        results.append(torch.autograd.grad(found, [*inputs, *layer.parameters()], given))
+        computed = tensors(layer(inputs[0], as_hx(inputs[1:])))
+        initial = [LAYOUTS[layout](t.detach().sin()) for t in computed]
+        results.append(torch.autograd.grad(computed, [*inputs, *layer.parameters()], initial))
     assert_same(*results)
 
 
@@ -197,7 +198,7 @@ def test_another_default_device_changes_nothing(cell: str) -> None:
     expected = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
     torch.set_default_device("meta")
     try:
-        given = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
+        initial = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
     finally:
         torch.set_default_device(None)
-    assert_equal(given, expected)
+    assert_equal(initial, expected)
