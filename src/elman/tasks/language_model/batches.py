@@ -1,14 +1,14 @@
-"""Streams: a corpus cut into batches of (inputs, targets), targets one token later; in the textbook's two ways.
+"""Streams: a corpus cut into batches of inputs, and of targets, which are one token later. There are two orders:
 
-    sequential   B readers start evenly spaced in the text and read on side by side; the state is carried from batch to
-                 batch and zeroed when an epoch begins
+    sequential   B streams start evenly spaced in the text, and every batch holds the next T tokens of each; the state
+                 is carried from batch to batch and set to zero when an epoch begins
     random       windows of T tokens in random order; every window starts from a zero state
 
 Each epoch begins at a random offset, so that the cuts fall elsewhere (Zhang et al., Dive into Deep Learning, 9.3).
 A position is JSON: {"epoch", "batch"} of the next batch; the same seed and position give the same batches.
 
-`held_out` cuts a text for scoring: 32 fixed readers (fewer for a short text), every token but the first is a target
-exactly once.
+`validation_batches` cuts a text for scoring: 32 fixed streams (fewer for a short text), in which every token but the
+first is a target exactly once.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 Position = dict[str, int]
 
-HELD_OUT_STREAMS = 32
-MIN_STREAM_TOKENS = 64  # a held-out text is cut into fewer streams rather than into shorter ones
+VALIDATION_STREAMS = 32
+MIN_STREAM_TOKENS = 64  # a short text is cut into fewer streams, not into shorter ones
 
 
 class Tokens(Protocol):
@@ -43,8 +43,8 @@ class Batch(NamedTuple):
     fresh: bool
 
 
-class Scored(NamedTuple):
-    """Inputs and targets (B, T) of held-out text, and how many steps of each row count (B,)."""
+class ValidationBatch(NamedTuple):
+    """Inputs and targets (B, T) of a text that is scored, and how many steps of each row count (B,)."""
 
     inputs: Ids
     targets: Ids
@@ -57,8 +57,8 @@ START: Position = {"epoch": 0, "batch": 0}
 def sequential(tokens: Tokens, batch_size: int, steps: int, seed: int, position: Position) -> Iterator[Batch]:
     """Yield the batches of the position's epoch from the position on, state carried."""
     offset = _offset(len(tokens), steps, seed, position["epoch"])
-    batch_size = min(batch_size, len(tokens) - 1 - offset)  # no reader without a target
-    length = (len(tokens) - 1 - offset) // batch_size  # of each reader
+    batch_size = min(batch_size, len(tokens) - 1 - offset)  # every stream has a target
+    length = (len(tokens) - 1 - offset) // batch_size  # of each stream
     starts = offset + length * np.arange(batch_size)
     for batch in range(position["batch"], max(1, length // steps)):
         T = min(steps, length)
@@ -101,13 +101,13 @@ def batches_per_epoch(tokens: int, batch_size: int, steps: int) -> int:
     return max(1, (tokens - 1) // (batch_size * steps))
 
 
-def held_out(tokens: Tokens, steps: int, *, limit: int | None = None) -> Iterator[Scored]:
+def validation_batches(tokens: Tokens, steps: int, *, limit: int | None = None) -> Iterator[ValidationBatch]:
     """Yield a text in fixed streams, `steps` at a time, the state carried from one to the next.
 
     With a limit, only the beginning of each stream, about `limit` targets in all: a sample of the whole text.
     """
     targets = len(tokens) - 1
-    streams = max(1, min(HELD_OUT_STREAMS, targets // MIN_STREAM_TOKENS))
+    streams = max(1, min(VALIDATION_STREAMS, targets // MIN_STREAM_TOKENS))
     bounds = np.linspace(0, targets, streams + 1).astype(np.int64)
     starts, lengths = bounds[:-1], np.diff(bounds)
     if limit is not None:
@@ -120,7 +120,7 @@ def held_out(tokens: Tokens, steps: int, *, limit: int | None = None) -> Iterato
         shift = starts + done - np.minimum(starts + done, last)
         index = np.minimum(np.arange(T + 1) + shift[:, None], T)
         rows = np.take_along_axis(rows, index, axis=1)
-        yield Scored(rows[:, :-1], rows[:, 1:], here)
+        yield ValidationBatch(rows[:, :-1], rows[:, 1:], here)
 
 
 def _offset(tokens: int, steps: int, seed: int, epoch: int) -> int:
