@@ -21,7 +21,7 @@ from elman.tasks.tagger.preparation import prepare_tagged
 from elman.tasks.tagger.readers import MemoryTagged
 
 from .. import classifier_models, pair_models, series_models, tagger_models
-from ..models import tiny_predictor
+from tests.tasks.language_model.models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
 

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
+from elman.experiment.config import LanguageModelRun, resolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.cells import CELLS
 from elman.errors import ConfigError
-from elman.experiment.config import LanguageModelRun, resolve
 from elman.tasks.language_model.defaults import operations_per_token
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from elman.runtime import LanguageModelPredictor
 from torch import Tensor
 
 import elman.nn
 from elman.cells import CELLS, LayerParameters, readout, unroll
-from elman.runtime import LanguageModelPredictor
 from elman.tasks.language_model import predictor as runtime_module
 from elman.tasks.language_model.batches import Batch
 from elman.tasks.language_model.corpus import Corpus, TextConfig

@@ -8,9 +8,8 @@ import pytest
 from elman.cells import CELLS
 from elman.errors import ModelError
 from elman.models.stack import Stack, state_from_bytes, state_to_bytes, take
-from elman.tasks.language_model.predictor import LanguageModelConfig
-
-from ..models import ARCHITECTURES, random_tensors
+from elman.tasks.language_model.config import LanguageModelConfig
+from tests.tasks.language_model.models import ARCHITECTURES, random_tensors
 
 # float32, products summed in another order.
 FLOAT32 = 1e-5

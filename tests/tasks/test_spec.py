@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from elman.runtime import LanguageModelPredictor, load
 
 import elman
 from elman.checkpoint import read_model, write_model
 from elman.checkpoint.sealed import json_bytes, parse_json, tensor_bytes, write_sealed
 from elman.errors import ModelError
 from elman.models.stack import state_to_bytes
-from elman.runtime import LanguageModelPredictor, load
-
-from ..models import ARCHITECTURES, tiny_predictor
+from tests.tasks.language_model.models import ARCHITECTURES, tiny_predictor
 
 FILES = ("config.json", "manifest.json", "model.safetensors", "vocabulary.json")
 DAMAGED = "the folder is damaged"

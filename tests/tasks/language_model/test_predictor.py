@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from elman.runtime import LanguageModelPredictor, load
 
 from elman.decoding import Sampler, generate
 from elman.errors import ConfigError, DataError
 from elman.models.stack import state_from_bytes, state_to_bytes
-from elman.runtime import LanguageModelPredictor, load
 from elman.tasks.language_model import predictor as language_model
 from elman.tasks.language_model.corpus import MemoryTokens
 from elman.tasks.language_model.predictor import scored_steps

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 
 from elman.checkpoint import Tensors
-from elman.runtime import LanguageModelPredictor
-from elman.tasks.language_model.corpus import TextConfig
-from elman.tasks.language_model.predictor import LanguageModelConfig
-from elman.tasks.language_model.training import LanguageModelNetwork
+from elman.tasks.language_model.config import LanguageModelConfig, LanguageModelTextConfig
+from elman.tasks.language_model.network import LanguageModelNetwork
+from elman.tasks.language_model.predictor import LanguageModelPredictor
 from elman.text import UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 
@@ -70,7 +69,7 @@ def tiny_predictor(
     config = LanguageModelConfig(**ARCHITECTURES[architecture])
     vocabulary = Vocabulary(tokens or TOKENS[level])
     tensors = random_tensors(config, len(vocabulary), seed, scale)
-    return LanguageModelPredictor(config, TextConfig(level=level, **text), vocabulary, tensors)  # type: ignore[arg-type]
+    return LanguageModelPredictor(config, LanguageModelTextConfig(level=level, **text), vocabulary, tensors)  # type: ignore[arg-type]
 
 
 def network_of(predictor: LanguageModelPredictor) -> LanguageModelNetwork:
