@@ -32,6 +32,8 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "attention": {"cell": "lstm", "pooling": "attention", "num_layers": 2},
     "attention_one_way": {"cell": "elman", "activation": "relu", "pooling": "attention", "bidirectional": False},
     "words": {"cell": "lstm", "character_size": 4, "character_embedding_size": 3},
+    "layer_norm_words": {"cell": "layer_norm_lstm", "character_size": 3},
+    "min_gru": {"cell": "min_gru", "num_layers": 2},
     "words_one_way": {"cell": "gru", "character_size": 3, "bidirectional": False, "pooling": "mean"},
 }
 

@@ -20,6 +20,8 @@ SMALL = {"delays": 3, "hidden_size": 5, "horizon": 4}
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "elman": {"cell": "elman", "activation": "relu"},
     "lstm": {"cell": "lstm", "num_layers": 2, "season": 3, "reference": "season"},
+    "layer_norm_lstm": {"cell": "layer_norm_lstm", "num_layers": 2},
+    "min_gru": {"cell": "min_gru"},
     "gru": {"cell": "gru", "levels": False, "logarithm": True, "season": 6, "quantiles": (0.5,)},
     "tdnn": {"memory": "tdnn", "season": 6, "reference": "season", "logarithm": True},
     "tdnn_deep": {"memory": "tdnn", "activation": "relu", "num_layers": 2, "delays": 1},

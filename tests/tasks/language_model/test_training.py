@@ -12,7 +12,8 @@ from elman.runtime import LanguageModelPredictor
 from torch import Tensor
 
 import elman.nn
-from elman.cells import CELLS, LayerParameters, readout, unroll
+from elman.cells import CELLS, LayerParameters, create, readout, unroll
+from elman.cells.cell import parameter_shapes, stored_name, weight_names
 from elman.tasks.language_model import predictor as runtime_module
 from elman.tasks.language_model.batches import Batch
 from elman.tasks.language_model.corpus import Corpus, TextConfig
@@ -63,11 +64,11 @@ def by_hand(network: LanguageModelNetwork, batch: Batch) -> tuple[float, int, di
     config = network.config
     E = weights["embedding.weight"]
     V = E if config.tie_weights else weights["readout.weight"]
-    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    stack = [
-        [LayerParameters(*(weights[f"layers.{layer}.{name}"] for name in names))]
-        for layer in range(len(config.hidden_sizes))
-    ]
+    names = parameter_shapes(config.build_cell(), 1, 1)
+    stack = []
+    for layer, H in enumerate(config.hidden_sizes):
+        arrays = {name: weights[f"layers.{layer}.{stored_name(name)}"] for name in names}
+        stack.append([LayerParameters.from_arrays(arrays, H)])
     outputs, _, tape = unroll.forward(config.build_cell(), stack, E[batch.inputs])
     loss, count, d_logits = readout.softmax_cross_entropy(
         readout.forward(outputs, V, weights["readout.bias"]), batch.targets
@@ -80,8 +81,8 @@ def by_hand(network: LanguageModelNetwork, batch: Batch) -> tuple[float, int, di
     if not config.tie_weights:
         found["readout.weight"] = d_V
     for layer, (p,) in enumerate(gradients.params):
-        for name, gradient in zip(names, (p.W, p.U, p.b_ih, p.b_hh), strict=True):
-            found[f"layers.{layer}.{name}"] = gradient
+        for name, gradient in p.arrays().items():
+            found[f"layers.{layer}.{stored_name(name)}"] = gradient
     return loss, count, found
 
 
@@ -374,22 +375,28 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus: Co
         assert "bias" in name or not torch.equal(tensor, other[name])
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def architectures_with(weight: str) -> list[str]:
+    """Return the architectures whose cell has W, U, b_ih or b_hh."""
+    return [name for name, sizes in ARCHITECTURES.items() if weight in weight_names(create(sizes["cell"]))]
+
+
+@pytest.mark.parametrize("architecture", architectures_with("U"))
 def test_recurrent_matrices_start_orthogonal_gate_by_gate(corpus: Corpus, architecture: str) -> None:
     network = make_task(corpus, architecture).build()
     for layer, H in zip(network.layers, network.config.hidden_sizes, strict=True):
         gates = torch.split(layer.weight_hh_l0.detach(), H)
-        assert len(gates) == {"elman": 1, "gru": 3, "lstm": 4}[network.config.cell]
+        assert len(gates) == network.config.build_cell().gates
         for gate in gates:
             torch.testing.assert_close(gate @ gate.T, torch.eye(H), rtol=0, atol=FLOAT32)
         assert len({tuple(gate.flatten().tolist()) for gate in gates}) == len(gates)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", architectures_with("b_ih"))
 def test_biases_start_at_zero_but_for_an_open_forget_gate(corpus: Corpus, architecture: str) -> None:
     network = make_task(corpus, architecture).build()
     for layer, H in zip(network.layers, network.config.hidden_sizes, strict=True):
-        total = (layer.bias_ih_l0 + layer.bias_hh_l0).detach()
+        biases = [getattr(layer, name) for name in ("bias_ih_l0", "bias_hh_l0") if hasattr(layer, name)]
+        total = torch.stack(biases).sum(0).detach()
         expected = torch.zeros_like(total)
         if network.config.cell == "lstm":
             expected[H : 2 * H] = 1.0  # i, f, g, o: once, not in both biases

@@ -1,4 +1,4 @@
-"""A tagger from the command line: from a user's file to tags, and plain words where it cannot be."""
+"""A tagger from the command line: from a user's file to tags, and clear messages for mistakes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Command
-from .test_cli import only_json
+from tests.cli.conftest import Command, Done, run_command
 
 TINY = ("--steps", "60", "--hidden", "12", "--characters", "6", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
 TAGS = {"the": "DET", "a": "DET", "cat": "NOUN", "dog": "NOUN", "sees": "VERB", "hears": "VERB"}
@@ -24,11 +23,16 @@ KEYS = {"task", "count", "sentences", "loss", "accuracy", "unknown_words", "unkn
 
 
 def conllu(sentences: list[list[str]]) -> str:
-    """Sentences as CoNLL-U, a number a NUM."""
+    """Return sentences as CoNLL-U; the tag of a number is NUM."""
     lines = []
     for tokens in sentences:
         lines += [f"{i}\t{token}\t_\t{TAGS.get(token, 'NUM')}" + 6 * "\t_" for i, token in enumerate(tokens, 1)] + [""]
     return "\n".join(["# newdoc", *lines]) + "\n"
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -45,9 +49,10 @@ def run(command: Command, treebank: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def told(done: Any) -> dict[str, Any]:
-    result: dict[str, Any] = only_json(done.out)
-    return result
+def only_json(done: Done) -> dict[str, Any]:
+    """Return the JSON object on stdout, which holds nothing else."""
+    assert done.out.count("\n") == 1
+    return done.json
 
 
 def test_from_a_file_to_tags(command: Command, run: Path, treebank: Path, tmp_path: Path) -> None:
@@ -61,53 +66,57 @@ def test_from_a_file_to_tags(command: Command, run: Path, treebank: Path, tmp_pa
     assert [line.split("\t") for line in blocks[0].splitlines()] == [[w, TAGS[w]] for w in ("the", "dog", "sees")]
     assert blocks[1].splitlines() == ["", "a\tDET", "cat\tNOUN"]
     assert done.code == 3
-    assert f"{tmp_path / 'new.txt'}:2: empty, expected a sentence" in done.err
-    measured = told(command("evaluate", run, treebank, "--json"))
-    assert set(measured) == KEYS
-    assert (measured["count"], measured["sentences"]) == (6 * len(SENTENCES), len(SENTENCES))
-    assert measured["accuracy"] > 0.9
+    assert f"{tmp_path / 'new.txt'}:2: empty; expected a sentence" in done.err
+    metrics = only_json(command("evaluate", run, treebank, "--json"))
+    assert set(metrics) == KEYS
+    assert (metrics["count"], metrics["sentences"]) == (6 * len(SENTENCES), len(SENTENCES))
+    assert metrics["accuracy"] > 0.9
     shown = command("evaluate", run, treebank).out
-    assert f"accuracy            {measured['accuracy']:.4f}" in shown
-    assert f"VERB   {measured['f1']['VERB']:.4f}" in shown
+    assert f"accuracy            {metrics['accuracy']:.4f}" in shown
+    assert f"VERB   {metrics['f1']['VERB']:.4f}" in shown
 
 
-def test_training_tells_what_it_came_to(command: Command, treebank: Path, tmp_path: Path) -> None:
+def test_training_reports_its_result(command: Command, treebank: Path, tmp_path: Path) -> None:
     done = command("train", "tag", treebank, "-o", tmp_path / "run", *TINY, "--json")
-    result = told(done)
+    result = only_json(done)
     assert set(result) == {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
     assert set(result["valid"]) == KEYS
-    assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
-    assert "29 sentences of 174 tokens to train on, 3 held out; 11 different words, 4 tags" in done.err
-    assert "1 x lstm 12, both ways, of 96 numbers a token and 12 of its characters" in done.err
-    assert "tags right" in command("resume", tmp_path / "run").err
+    assert only_json(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
+    expected = "training set: 28 sentences, 168 tokens; validation set: 4 sentences; 11 different words, 4 tags"
+    assert expected in done.err
+    inputs = "96 numbers for a token and 12 numbers for its characters"
+    assert f"1 x lstm 12, both directions; inputs: {inputs}; dropout 0.5" in done.err
+    assert "tags correct" in command("resume", tmp_path / "run").err
 
 
-def test_every_form_of_sentences_is_tagged_alike(command: Command, run: Path, tmp_path: Path) -> None:
+def test_every_format_of_sentences_gives_the_same_tags(command: Command, run: Path, tmp_path: Path) -> None:
     sentences = [["the", "dog"], ["a", "cat", "hears"]]
-    forms = {
+    formats = {
         "lines": "the dog\na cat hears\n",
         "tagged": "the dog\tDET NOUN\na cat hears\tDET NOUN VERB\n",
         "jsonl": "".join(json.dumps({"tokens": tokens}) + "\n" for tokens in sentences),
         "conllu": conllu(sentences),
         "columns": "the\tx\ndog\tx\n\n\na\tx\ncat\tx\nhears\tx",
     }
-    found = {}
-    for name, content in forms.items():
+    outputs = {}
+    for name, content in formats.items():
         (tmp_path / name).write_text(content)
         words = ["--format", "columns"] if name == "columns" else []
         done = command("predict", run, tmp_path / name, "--probabilities", *words)
         assert done.code == 0, done.err
-        found[name] = done.out
-        as_json = told(command("predict", run, tmp_path / name, "--probabilities", "--json", *words))
+        outputs[name] = done.out
+        as_json = only_json(command("predict", run, tmp_path / name, "--probabilities", "--json", *words))
         assert [each["tokens"] for each in as_json["predictions"]] == sentences
         rows = [line.split("\t") for line in done.out.splitlines() if line]
         assert [tag for _, tag, _ in rows] == [tag for each in as_json["predictions"] for tag in each["tags"]]
-        shares = [p for each in as_json["predictions"] for p in each["probabilities"]]
-        assert [float(p) for _, _, p in rows] == pytest.approx(shares, abs=1e-4)
-    assert len(set(found.values())) == 1
+        probabilities = [p for each in as_json["predictions"] for p in each["probabilities"]]
+        assert [float(p) for _, _, p in rows] == pytest.approx(probabilities, abs=1e-4)
+    assert len(set(outputs.values())) == 1
 
 
-def test_a_broken_sentence_is_told_and_the_rest_is_done(command: Command, run: Path, tmp_path: Path) -> None:
+def test_a_malformed_sentence_is_reported_and_the_others_are_tagged(
+    command: Command, run: Path, tmp_path: Path
+) -> None:
     good = conllu([["the", "dog"]])
     broken = good.replace("# newdoc\n", "").replace("\n\n", "\n3\tcat\n\n")
     (tmp_path / "some.conllu").write_text(good + broken + good)
@@ -117,21 +126,21 @@ def test_a_broken_sentence_is_told_and_the_rest_is_done(command: Command, run: P
     assert done.out == "the\tDET\ndog\tNOUN\n\n\nthe\tDET\ndog\tNOUN\n\n"
     (tmp_path / "some.jsonl").write_text('{"tokens": ["the"]}\n{"tokens": "the"}\nno\n')
     done = command("predict", run, tmp_path / "some.jsonl", "--json")
-    assert [each.get("tags") for each in told(done)["predictions"]] == [["DET"], None, None]
+    assert [each.get("tags") for each in only_json(done)["predictions"]] == [["DET"], None, None]
     assert 'some.jsonl:2: "tokens" is "the", expected a list of text; expected {"tokens": ["..."]}' in done.err
     assert "some.jsonl:3: is not JSON" in done.err
 
 
-def test_what_training_skips_is_skipped_here_too(command: Command, run: Path, tmp_path: Path) -> None:
+def test_predict_skips_the_lines_that_training_skips(command: Command, run: Path, tmp_path: Path) -> None:
     expected = "the\tDET\ndog\tNOUN\n\n"
-    blocks = {
+    files = {
         "comments.conllu": ("# newdoc\n\n" + conllu([["the", "dog"]]), []),
         "start.txt": ("-DOCSTART- x\n\nthe x\ndog x\n", ["--format", "columns"]),
         "second.txt": ("x\tthe\ny\tdog\n", ["--format", "columns", "--words", "2"]),
         "heading.txt": ("# 1 in sales\nthe dog\n", []),
         "brace.txt": ("{sic} dog\nthe dog\n", []),
     }
-    for name, (content, words) in blocks.items():
+    for name, (content, words) in files.items():
         (tmp_path / name).write_text(content)
         done = command("predict", run, tmp_path / name, *words)
         assert (done.code, done.out[-len(expected) :]) == (0, expected), name
@@ -144,25 +153,25 @@ def test_what_training_skips_is_skipped_here_too(command: Command, run: Path, tm
         assert "has an empty token; fill it in" in done.err
 
 
-def test_a_sentence_may_go_over_chunks(command: Command, run: Path, tmp_path: Path) -> None:
+def test_a_sentence_may_begin_in_one_chunk_and_end_in_the_next(command: Command, run: Path, tmp_path: Path) -> None:
     sentences = [["the", "dog", "sees"]] * 1500  # 6,000 lines: more than are answered together
     (tmp_path / "many.conllu").write_text(conllu(sentences))
     done = command("predict", run, tmp_path / "many.conllu")
     assert done.out == "the\tDET\ndog\tNOUN\nsees\tVERB\n\n" * 1500
 
 
-def test_tags_that_break_the_scheme_are_told(command: Command, tmp_path: Path) -> None:
+def test_sentences_that_violate_the_scheme_are_reported(command: Command, tmp_path: Path) -> None:
     sentence = "Ann B-PER\nLee I-PER\nleft{} O\n\n"
     (tmp_path / "people.txt").write_text("".join(sentence.format(n) for n in range(20)))
     assert command("train", "tag", tmp_path / "people.txt", "-o", tmp_path / "run", *TINY).code == 0
     (tmp_path / "other.txt").write_text("left O\nLee I-PER\n\n" + sentence.format(""))
     done = command("evaluate", tmp_path / "run", tmp_path / "other.txt")
     assert done.code == 0
-    assert "1 of 2 sentences have tags that are not BIO" in done.err
+    assert "the tags of 1 of 2 sentences violate BIO" in done.err
     assert "span_f1" in done.out
 
 
-def test_chinese_characters_just_work(command: Command, tmp_path: Path) -> None:
+def test_chinese_characters_need_no_options(command: Command, tmp_path: Path) -> None:
     readings = [("银行", "yín háng"), ("行走", "xíng zǒu"), ("走银", "zǒu yín"), ("行行", "háng xíng")] * 8
     lines = [f"{phrase}{'了' * (i % 3)}\t{tags}{' le' * (i % 3)}" for i, (phrase, tags) in enumerate(readings)]
     (tmp_path / "pinyin.tsv").write_text("\n".join(lines), "utf-8")
@@ -179,10 +188,10 @@ def test_chinese_characters_just_work(command: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words", "code", "expected"),
     [
-        ("a X\nb\n", [], 3, "bad.txt:2: has one column, expected 2 as in the lines before"),
+        ("a X\nb\n", [], 3, "bad.txt:2: has one column; expected 2, as in the lines before"),
         ("# x\n1\ta" + 8 * "\t_" + "\n2\ta\n", [], 3, "bad.txt:3: has 2 columns, expected ten"),
-        ("a X\nb X\n\nc X\n", [], 3, "bad.txt: all tokens have the tag 'X', expected two tags or more"),
-        ("\n\n", [], 3, "bad.txt: holds no sentences"),
+        ("a X\nb X\n\nc X\n", [], 3, "bad.txt: all tokens have the tag 'X'; expected two tags or more"),
+        ("\n\n", [], 3, "bad.txt: has no sentences; expected some"),
         ("a\0b", [], 3, "bad.txt: is not text"),
         ("a X\n", ["--column", "pos"], 2, "--column: given 'pos', expected the number of a column, from 1"),
         ("a X\n", ["--level", "byte"], 2, "data.level (--level): given 'byte', expected word or char"),
@@ -190,7 +199,7 @@ def test_chinese_characters_just_work(command: Command, tmp_path: Path) -> None:
         ("a X\n", ["--characters", "-1"], 2, "model.character_size (--characters)"),
     ],
 )
-def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
+def test_data_that_cannot_be_used_is_an_error_and_leaves_no_files(
     command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.txt").write_text(content)
@@ -200,29 +209,30 @@ def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.txt"]
 
 
-def test_a_tag_that_training_never_saw_is_told_with_its_place(
+def test_a_tag_that_is_not_in_the_training_set_is_an_error_with_its_place(
     command: Command, run: Path, treebank: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "valid.conllu").write_text(conllu([["the", "cat"]]).replace("NOUN", "INTJ"))
     words = ["-o", tmp_path / "other", "--valid", tmp_path / "valid.conllu", *TINY]
     done = command("train", "tag", treebank, *words)
     assert done.code == 3
-    assert "valid.conllu:3: the tag 'INTJ' is never seen in training; expected one of DET, NOUN, NUM, VERB" in done.err
+    assert "valid.conllu:3: the tag 'INTJ' is not in the training set; Expected one of DET, NOUN, NUM, VERB" in done.err
     assert not (tmp_path / "other").exists()
     done = command("evaluate", run, tmp_path / "valid.conllu")
     assert done.code == 3
-    assert "valid.conllu:3: the model knows no tag 'INTJ'; expected one of DET, NOUN, NUM, VERB" in done.err
+    assert "valid.conllu:3: the model does not know the tag 'INTJ'; Expected one of DET, NOUN, NUM, VERB" in done.err
 
 
-def test_a_tagger_is_asked_for_what_it_can_do(command: Command, run: Path, tmp_path: Path) -> None:
-    (tmp_path / "new.txt").write_text("cat\n")
+def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.txt"
+    new.write_text("cat\n")
     for words, expected in (
-        (["predict", run, tmp_path / "new.txt", "--beam", "2"], "--beam is for seq2seq, given a model of tag"),
-        (["predict", run, tmp_path / "new.txt", "--explain"], "--explain is for classify"),
-        (["predict", run, tmp_path / "new.txt", "--format", "xml"], "--format: given 'xml', expected lines, jsonl"),
-        (["evaluate", run, "--column", "xpos"], "--column says how DATA is read, and none is given"),
-        (["evaluate", run, tmp_path / "new.txt", "--label", "a"], "--label is for classify, given a model of tag"),
-        (["generate", run], "a model of tag continues nothing; elman predict"),
+        (["predict", run, new, "--beam", "2"], "--beam: the model is a tagger; expected a model of seq2seq"),
+        (["predict", run, new, "--explain"], "--explain: the model is a tagger; expected a model of classify"),
+        (["predict", run, new, "--format", "xml"], "--format: given 'xml', expected lines, jsonl, conllu or columns"),
+        (["evaluate", run, "--column", "xpos"], "--column: given without DATA; expected DATA, which it describes"),
+        (["evaluate", run, new, "--label", "a"], "--label: the model is a tagger; expected a model of classify"),
+        (["generate", run], "RUN is a tagger; 'generate' needs a language model"),
     ):
         done = command(*words)
         assert done.code == 2, words

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     SEQUENCES,
     STACKS,
@@ -17,6 +17,7 @@ from .twins import (
     assert_equal,
     assert_same,
     batch,
+    layer_pair,
     leaves,
     loss,
     needs_kernels,
@@ -24,7 +25,6 @@ from .twins import (
     sequence,
     states,
     tensors,
-    twins,
 )
 
 
@@ -34,7 +34,7 @@ from .twins import (
 def test_values_and_every_gradient_are_torchs(cell: str, form: str, stack: str) -> None:
     for batch_first, has_states in itertools.product((False, True), (False, True)):
         results = []
-        for layer in twins(cell, batch_first=batch_first, **STACKS[stack]):
+        for layer in layer_pair(cell, batch_first=batch_first, **STACKS[stack]):
             x = batch(layer, shape=(T,) if form == "one" else (T, B))
             given = states(layer, rows=() if form == "one" else (B,)) if has_states else []
             results.append(outcome(layer, form, given, x))
@@ -46,7 +46,7 @@ def test_values_and_every_gradient_are_torchs(cell: str, form: str, stack: str) 
 @pytest.mark.parametrize("cell", CELLS)
 def test_so_are_they_in_float32(cell: str, form: str, stack: str) -> None:
     results = []
-    for layer in twins(cell, torch.float32, **STACKS[stack]):
+    for layer in layer_pair(cell, torch.float32, **STACKS[stack]):
         x = batch(layer, shape=(T,) if form == "one" else (T, B))
         results.append(outcome(layer, form, states(layer, rows=() if form == "one" else (B,)), x))
     assert_same(*results)
@@ -59,7 +59,7 @@ def test_so_are_they_in_float32(cell: str, form: str, stack: str) -> None:
 def test_so_are_they_for_other_sizes(cell: str, sizes: tuple[int, int, int, int]) -> None:
     steps, rows, inputs, units = sizes
     results = []
-    for layer in twins(cell, sizes=(inputs, units), num_layers=2, bidirectional=True):
+    for layer in layer_pair(cell, sizes=(inputs, units), num_layers=2, bidirectional=True):
         x = batch(layer, shape=(steps, rows), width=inputs)
         results.append(outcome(layer, "batch", states(layer, rows=(rows,)), x))
     assert_same(*results)
@@ -73,7 +73,7 @@ def test_so_are_they_for_other_sizes(cell: str, sizes: tuple[int, int, int, int]
 )
 def test_the_gradient_of_one_result_alone_is_torchs(cell: str, result: int, form: str) -> None:
     results = []
-    for layer in twins(cell, num_layers=2, bidirectional=True):
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True):
         one = form == "one"
         x, *given = leaves([batch(layer, shape=(T,) if one else (T, B)), *states(layer, rows=() if one else (B,))])
         found = tensors(layer(sequence(layer, form, x), as_hx(given)))[result]
@@ -99,7 +99,7 @@ WANTED = {
 @pytest.mark.parametrize("cell", CELLS)
 def test_only_what_asks_for_a_gradient_gets_one(cell: str, wanted: str) -> None:
     results = []
-    for layer in twins(cell, num_layers=2, bidirectional=True):
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True):
         x, *given = leaves([batch(layer), *states(layer)])
         named = {"x": x, **dict(zip("hc", given, strict=False)), **dict(layer.named_parameters())}
         for name, tensor in named.items():
@@ -113,7 +113,7 @@ def test_only_what_asks_for_a_gradient_gets_one(cell: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_where_nothing_asks_for_a_gradient_there_is_no_graph(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     assert all(t.requires_grad for t in tensors(layer(batch(layer))))
     for parameter in layer.parameters():
         parameter.requires_grad_(False)
@@ -124,7 +124,7 @@ def test_where_nothing_asks_for_a_gradient_there_is_no_graph(cell: str) -> None:
 @pytest.mark.parametrize("form", SEQUENCES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_and_evaluation_give_the_same_to_the_last_bit(cell: str, form: str) -> None:
-    layer, _ = twins(cell, num_layers=2, bidirectional=True)
+    layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
     given = sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B)))
     trained = tensors(layer(given))
     layer.eval()
@@ -141,7 +141,7 @@ def test_training_and_evaluation_give_the_same_to_the_last_bit(cell: str, form: 
 @pytest.mark.parametrize("cell", CELLS)
 def test_results_lie_in_memory_as_torchs_do(cell: str, form: str, batch_first: bool) -> None:
     layouts = []
-    for layer in twins(cell, num_layers=2, bidirectional=True, batch_first=batch_first):
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True, batch_first=batch_first):
         result = layer(sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B))))
         layouts.append([(t.shape, t.stride(), t.is_contiguous()) for t in tensors(result)])
     assert layouts[0] == layouts[1]
@@ -161,7 +161,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("cell", CELLS)
 def test_inputs_and_states_may_lie_in_memory_in_any_way(cell: str, batch_first: bool, layout: str) -> None:
     results = []
-    for layer in twins(cell, bidirectional=True, batch_first=batch_first):
+    for layer in layer_pair(cell, bidirectional=True, batch_first=batch_first):
         x, *given = leaves([batch(layer), *states(layer)])
         result = layer(LAYOUTS[layout](x), as_hx([LAYOUTS[layout](s) for s in given]))
         loss(result).backward()
@@ -173,7 +173,7 @@ def test_inputs_and_states_may_lie_in_memory_in_any_way(cell: str, batch_first: 
 @pytest.mark.parametrize("cell", CELLS)
 def test_so_may_the_gradients_of_the_results(cell: str, layout: str) -> None:
     results = []
-    for layer in twins(cell, bidirectional=True):
+    for layer in layer_pair(cell, bidirectional=True):
         inputs = leaves([batch(layer), *states(layer)])
         found = tensors(layer(inputs[0], as_hx(inputs[1:])))
         given = [LAYOUTS[layout](t.detach().sin()) for t in found]
@@ -183,7 +183,7 @@ def test_so_may_the_gradients_of_the_results(cell: str, layout: str) -> None:
 
 def test_weights_may_lie_in_memory_in_any_way() -> None:
     results = []
-    for layer in twins("lstm"):
+    for layer in layer_pair("lstm"):
         for name, parameter in list(layer.named_parameters()):
             if parameter.dim() == 2:
                 setattr(layer, name, torch.nn.Parameter(parameter.detach().t().contiguous().t()))
@@ -193,7 +193,7 @@ def test_weights_may_lie_in_memory_in_any_way() -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_another_default_device_changes_nothing(cell: str) -> None:
-    layer, _ = twins(cell, bidirectional=True)
+    layer, _ = layer_pair(cell, bidirectional=True)
     x = batch(layer).requires_grad_()
     expected = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
     torch.set_default_device("meta")

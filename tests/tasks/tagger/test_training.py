@@ -1,4 +1,4 @@
-"""The tagger in training: one loss, whatever is padded and in whatever order, and the one that ships measures."""
+"""Training a tagger: the loss depends on the sentences alone, and validation measures the saved model."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from elman.tasks.tagger.corpus import TaggedCorpus
-from elman.tasks.tagger.preparation import prepare_tagged
-from elman.tasks.tagger.readers import MemoryTagged
-from elman.tasks.tagger.training import TaggedBatch, TaggerNetwork, TaggerTask
+from elman.tasks.tagger.corpus import TaggerCorpus
+from elman.tasks.tagger.network import TaggerNetwork
+from elman.tasks.tagger.training import TaggerBatch, TaggerTask, build_task
 
-from ..tagger_models import ARCHITECTURES, EXAMPLES, batch_of, predictor_of, tiny_config, tiny_network
+from .models import ARCHITECTURES, EXAMPLES, batch_of, corpus_of, predictor_of, run_config, tiny_config, tiny_network
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 RNG = torch.Generator()
@@ -23,25 +22,24 @@ WORDS, TAGS = ("Ann", "Lee", "left", "Rome"), ("B-X", "I-X", "O", "B-X")
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> TaggedCorpus:
-    """Sentences of 1 to 4 words, each with a number that makes it another."""
+def corpus(tmp_path: Path) -> TaggerCorpus:
+    """Different sentences of 1 to 4 words and a number."""
     items = [((*WORDS[: 1 + i % 4], f"{i}"), (*TAGS[: 1 + i % 4], "O")) for i in range(40)]
-    held = MemoryTagged(items)
-    return prepare_tagged(tmp_path / "data", held.tagged(), records=lambda: [held.record])
+    return corpus_of(tmp_path / "data", items)
 
 
-def task_of(corpus: TaggedCorpus, architecture: str = "plain", batch_size: int = 8, **model: Any) -> TaggerTask:
-    return TaggerTask(corpus, tiny_config(architecture, **model), batch_size=batch_size)
+def task_of(corpus: TaggerCorpus, architecture: str = "plain", batch_size: int = 8, **model: Any) -> TaggerTask:
+    return build_task(run_config(tiny_config(architecture, **model), batch_size), corpus)
 
 
-def loss_of(network: TaggerNetwork, batch: TaggedBatch, corpus: TaggedCorpus) -> tuple[torch.Tensor, int]:
-    task = TaggerTask(corpus, network.config, batch_size=4)
+def loss_of(network: TaggerNetwork, batch: TaggerBatch, corpus: TaggerCorpus) -> tuple[torch.Tensor, int]:
+    task = build_task(run_config(network.config), corpus)
     loss, count, _ = task.loss(network, batch, None, 0.0, RNG)
     return loss, count
 
 
 @every_architecture
-def test_the_loss_at_work_is_the_loss_in_training(architecture: str, corpus: TaggedCorpus) -> None:
+def test_the_predictor_computes_the_loss_of_training(architecture: str, corpus: TaggerCorpus) -> None:
     network = tiny_network(architecture)
     with torch.no_grad():
         loss, count = loss_of(network, batch_of(EXAMPLES), corpus)
@@ -51,27 +49,27 @@ def test_the_loss_at_work_is_the_loss_in_training(architecture: str, corpus: Tag
 
 
 @every_architecture
-def test_neither_padding_nor_order_nor_company_changes_the_loss(architecture: str, corpus: TaggedCorpus) -> None:
+def test_neither_padding_nor_order_nor_other_sentences_change_the_loss(architecture: str, corpus: TaggerCorpus) -> None:
     network = tiny_network(architecture)
     with torch.no_grad():
         expected, _ = loss_of(network, batch_of(EXAMPLES), corpus)
         padded, _ = loss_of(network, batch_of(EXAMPLES, padding=3), corpus)
-        backwards, _ = loss_of(network, batch_of(EXAMPLES[::-1]), corpus)
+        reverse, _ = loss_of(network, batch_of(EXAMPLES[::-1]), corpus)
         alone = [loss_of(network, batch_of([example]), corpus)[0] for example in EXAMPLES]
     assert float(padded) == pytest.approx(float(expected), rel=1e-6)
-    assert float(backwards) == pytest.approx(float(expected), rel=1e-6)
+    assert float(reverse) == pytest.approx(float(expected), rel=1e-6)
     assert float(sum(alone)) == pytest.approx(float(expected), rel=1e-6)
 
 
 @every_architecture
-def test_one_batch_is_learned_by_heart(architecture: str, corpus: TaggedCorpus) -> None:
+def test_the_network_overfits_one_batch(architecture: str, corpus: TaggerCorpus) -> None:
     network = tiny_network(architecture, hidden_size=16, num_layers=1).train()
     batch = batch_of(EXAMPLES)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.02)
     for _ in range(200):
         optimizer.zero_grad()
         loss, count = loss_of(network, batch, corpus)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert float(loss.detach()) / count < 0.05
     measured = predictor_of(network).evaluate(EXAMPLES)
@@ -80,10 +78,10 @@ def test_one_batch_is_learned_by_heart(architecture: str, corpus: TaggedCorpus) 
 
 
 @pytest.mark.parametrize("architecture", ["plain", "crf", "words"])
-def test_gradients_are_those_of_finite_differences(architecture: str, corpus: TaggedCorpus) -> None:
+def test_gradients_equal_finite_differences(architecture: str, corpus: TaggerCorpus) -> None:
     network = tiny_network(architecture).double()
     batch = batch_of(EXAMPLES)
-    loss_of(network, batch, corpus)[0].backward()
+    loss_of(network, batch, corpus)[0].backward()  # type: ignore[no-untyped-call]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         place = int(parameter.grad.abs().argmax())
@@ -99,9 +97,9 @@ def test_gradients_are_those_of_finite_differences(architecture: str, corpus: Ta
         assert (above - below) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-8), name
 
 
-def test_batches_say_what_the_corpus_holds(corpus: TaggedCorpus) -> None:
-    """Every token of a batch has its word, its label and its spelling, and an epoch every sentence once."""
-    task, seen = task_of(corpus), []
+def test_batches_hold_the_sentences_of_the_corpus(corpus: TaggerCorpus) -> None:
+    """Every token of a batch has its word, label and characters, and an epoch has every sentence once."""
+    task, sentences = task_of(corpus), []
     stream = task.batches(task.start())
     for _ in range(task.batches_per_epoch):
         (words, lengths, spelling), labels = next(stream)[0]
@@ -110,15 +108,15 @@ def test_batches_say_what_the_corpus_holds(corpus: TaggedCorpus) -> None:
         assert (np.diff(spelling.lengths) <= 0).all()
         assert len({tuple(row) for row in spelling.characters.tolist()}) == len(spelling.characters)
         for row, length in enumerate(lengths):
-            spelled = [spelling.characters[p][: spelling.lengths[p]] for p in spelling.places[row, :length]]
-            tokens = ["".join(corpus.characters.decode(each)) for each in spelled]
+            characters = [spelling.characters[p][: spelling.lengths[p]] for p in spelling.places[row, :length]]
+            tokens = ["".join(corpus.characters.decode(ids)) for ids in characters]
             assert corpus.words.decode(words[row, :length]) == [token.lower() for token in tokens]
             assert (labels[row, length:] == -100).all()
-            seen.append((tuple(tokens), tuple(corpus.labels[i] for i in labels[row, :length])))
-    assert sorted(seen) == sorted((each.tokens, each.tags) for each in corpus._read("train.jsonl"))
+            sentences.append((tuple(tokens), tuple(corpus.labels[i] for i in labels[row, :length])))
+    assert sorted(sentences) == sorted((each.tokens, each.tags) for each in corpus._read("train.jsonl"))
 
 
-def test_batches_resume(corpus: TaggedCorpus) -> None:
+def test_batches_resume_from_a_position(corpus: TaggerCorpus) -> None:
     task = task_of(corpus)
     batches = list(zip(task.batches(task.start()), range(8), strict=False))
     ((_, position), _), ((expected, _), _) = batches[5], batches[6]
@@ -126,11 +124,12 @@ def test_batches_resume(corpus: TaggedCorpus) -> None:
     np.testing.assert_array_equal(resumed.labels, expected.labels)
     np.testing.assert_array_equal(resumed.tokens.words, expected.tokens.words)
     assert resumed.tokens.spelling is not None
-    for given, wanted in zip(resumed.tokens.spelling, expected.tokens.spelling, strict=True):
-        np.testing.assert_array_equal(given, wanted)
+    assert expected.tokens.spelling is not None
+    for resumed_array, expected_array in zip(resumed.tokens.spelling, expected.tokens.spelling, strict=True):
+        np.testing.assert_array_equal(resumed_array, expected_array)
 
 
-def test_words_are_dropped_in_training_alone(corpus: TaggedCorpus) -> None:
+def test_word_dropout_applies_in_training_only(corpus: TaggerCorpus) -> None:
     task = task_of(corpus, word_dropout=1e9, character_size=0)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
@@ -143,7 +142,7 @@ def test_words_are_dropped_in_training_alone(corpus: TaggedCorpus) -> None:
     assert trained != pytest.approx(plain, rel=1e-3)
 
 
-def test_smoothing_spreads_a_share_of_each_tag_in_training_alone(corpus: TaggedCorpus) -> None:
+def test_label_smoothing_applies_in_training_only(corpus: TaggerCorpus) -> None:
     task = task_of(corpus, label_smoothing=0.3)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
@@ -155,24 +154,24 @@ def test_smoothing_spreads_a_share_of_each_tag_in_training_alone(corpus: TaggedC
     assert float(smoothed) == pytest.approx(expected, rel=1e-5)
 
 
-def test_validation_is_by_what_ships(corpus: TaggedCorpus) -> None:
+def test_validation_uses_the_predictor(corpus: TaggerCorpus) -> None:
     task = task_of(corpus)
     assert task.objective == ("span_f1", "max")
     assert task_of(corpus, scheme="none").objective == ("accuracy", "max")
     network = task.build()
     predictor = task.predictor(network)
-    told = task.validate(network, predictor)
-    assert told == {name: predictor.evaluate(corpus.valid())[name] for name in ("loss", "accuracy", "span_f1")}
-    assert math.isfinite(told["loss"])
+    metrics = task.validate(network, predictor)
+    assert metrics == {name: predictor.evaluate(corpus.valid())[name] for name in ("loss", "accuracy", "span_f1")}
+    assert math.isfinite(metrics["loss"])
     first = corpus.valid()[0].tokens
     (tags,) = predictor.predict([first])
     assert task.preview(predictor) == " ".join(f"{a}/{b}" for a, b in zip(first, tags, strict=True))
 
 
-def test_the_same_seed_gives_the_same_weights(corpus: TaggedCorpus) -> None:
+def test_the_same_seed_gives_the_same_weights(corpus: TaggerCorpus) -> None:
     config = tiny_config("crf")
-    one, same, other = (
-        TaggerTask(corpus, config, batch_size=8, seed=seed).build().tokens.words.weight for seed in (0, 0, 1)
+    first, same, other = (
+        build_task(run_config(config, seed=seed), corpus).build().tokens.words.weight for seed in (0, 0, 1)
     )
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)

@@ -1,7 +1,7 @@
-"""Twins: one layer of elman.nn and one of torch.nn with the same weights; what both are given, and what comes back.
+"""A layer of elman.nn and one of torch.nn with the same weights, their arguments, and what they return.
 
-twins       the two layers                     sequence    a batch, one sequence, or packed sequences
-states      initial states                     outcome     results and gradients, as one list
+layer_pair    the two layers                     sequence    a batch, one sequence, or packed sequences
+states        initial states                     outcome     results and gradients, as one list
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def twins(
+def layer_pair(
     cell: str, dtype: torch.dtype = torch.float64, sizes: tuple[int, int] = (INPUTS, UNITS), **options: Any
 ) -> list[Any]:
     """Return ours and torch's, with torch's weights in both."""
@@ -83,9 +83,9 @@ def states(layer: Any, seed: int = 1, rows: tuple[int, ...] = (B,)) -> list[Tens
     return [torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for _ in range(count)]
 
 
-def as_hx(given: Sequence[Tensor]) -> Any:
+def as_hx(states: Sequence[Tensor]) -> Any:
     """Return states as a layer takes them: None, h, or (h, c)."""
-    return None if not given else given[0] if len(given) == 1 else tuple(given)
+    return None if not states else states[0] if len(states) == 1 else tuple(states)
 
 
 def leaves(tensors: Iterable[Tensor]) -> list[Tensor]:
@@ -93,7 +93,7 @@ def leaves(tensors: Iterable[Tensor]) -> list[Tensor]:
 
 
 def tensors(result: Any) -> list[Tensor]:
-    """Return every tensor of numbers in what a layer returns."""
+    """Return every tensor of numbers in the result of a layer."""
     if isinstance(result, Tensor):
         return [result]
     if isinstance(result, PackedSequence):
@@ -102,7 +102,7 @@ def tensors(result: Any) -> list[Tensor]:
 
 
 def loss(result: Any) -> Tensor:
-    """Return a sum of all that a layer returns in which every number has its own weight."""
+    """Return a weighted sum of all results of a layer, in which every number has a weight of its own."""
     parts = [(t * torch.arange(1, t.numel() + 1, dtype=t.dtype).cos().view(t.shape)).sum() for t in tensors(result)]
     return torch.stack(parts).sum()
 
@@ -110,19 +110,19 @@ def loss(result: Any) -> Tensor:
 def outcome(
     layer: Any,
     form: str,
-    given_states: Sequence[Tensor] = (),
+    initial_states: Sequence[Tensor] = (),
     x: Tensor | None = None,
     run: Callable[..., Any] | None = None,
 ) -> list[Tensor]:
-    """Return the results, and the gradients of their loss by x, the states and every weight.
+    """Return the results, and the gradients of their loss with respect to x, the states and every weight.
 
-    run: what computes the results from the sequence and the states; the layer unless given.
+    run(sequence, states) computes the results; by default it is the layer.
     """
     layer.zero_grad()
-    x, *given = leaves([batch(layer) if x is None else x, *given_states])
-    result = (run or layer)(sequence(layer, form, x), as_hx(given))
+    x, *hx = leaves([batch(layer) if x is None else x, *initial_states])
+    result = (run or layer)(sequence(layer, form, x), as_hx(hx))
     loss(result).backward()
-    gradients = [t.grad for t in (x, *given, *layer.parameters())]
+    gradients = [t.grad for t in (x, *hx, *layer.parameters())]
     return [*(t.detach() for t in tensors(result)), *gradients]  # type: ignore[list-item]
 
 
