@@ -56,7 +56,7 @@ def random_tensors(config: LanguageModelConfig, vocabulary_size: int, seed: int 
     tensors = {name: (scale * rng.standard_normal(shape)).astype(np.float32) for name, shape in shapes.items()}
     for name in tensors:
         if "weight_hh" in name:
-            tensors[name] /= np.float32(tensors[name].shape[1] ** 0.5)  # else relu grows without end
+            tensors[name] /= np.float32(tensors[name].shape[1] ** 0.5)  # else the states of relu grow without limit
     return tensors
 
 
@@ -69,11 +69,12 @@ def tiny_predictor(
     scale: float = 0.6,
     **text: Any,
 ) -> LanguageModelPredictor:
-    """Return a predictor; a larger scale makes it surer of itself."""
+    """Return a predictor; a larger scale makes its distributions sharper."""
     config = LanguageModelConfig(**ARCHITECTURES[architecture])
     vocabulary = Vocabulary(tokens or TOKENS[level])
     tensors = random_tensors(config, len(vocabulary), seed, scale)
-    return LanguageModelPredictor(config, LanguageModelTextConfig(level=level, **text), vocabulary, tensors)  # type: ignore[arg-type]
+    text_config = LanguageModelTextConfig.model_validate({"level": level, **text})
+    return LanguageModelPredictor(config, text_config, vocabulary, tensors)
 
 
 def network_of(predictor: LanguageModelPredictor) -> LanguageModelNetwork:

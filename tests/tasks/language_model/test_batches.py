@@ -1,4 +1,4 @@
-"""Streams over a text whose ids are their own positions, so that every batch says what it has read."""
+"""Mini-batches of a text whose ids are their own positions, so that every batch shows which tokens it holds."""
 
 import math
 from itertools import chain, islice, pairwise
@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.tasks.language_model import batches as streams
-from elman.tasks.language_model.batches import START, STREAMS, Batch, batches_per_epoch, endless, held_out
+from elman.tasks.language_model.batches import (
+    MIN_STREAM_TOKENS,
+    SCORING_STREAMS,
+    START,
+    STREAMS,
+    Batch,
+    batches_per_epoch,
+    endless,
+    scoring_batches,
+)
 from elman.tasks.language_model.corpus import MemoryTokens
 
 few = settings(deadline=None, max_examples=60)
@@ -28,7 +36,8 @@ def epoch_of(kind: str, length: int, batch_size: int, steps: int, epoch: int = 0
 
 
 def targets_of(batches: list[Batch]) -> list[int]:
-    return np.concatenate([batch.targets.ravel() for batch in batches]).tolist()
+    targets: list[int] = np.concatenate([batch.targets.ravel() for batch in batches]).tolist()
+    return targets
 
 
 @pytest.fixture(params=STREAMS)
@@ -61,7 +70,7 @@ def test_no_token_is_a_target_twice_in_an_epoch(length: int, size: int, steps: i
 
 @few
 @given(lengths, batch_sizes, steps_of_a_batch, epochs)
-def test_rows_are_carried_from_batch_to_batch(length: int, size: int, steps: int, epoch: int) -> None:
+def test_sequential_streams_continue_from_batch_to_batch(length: int, size: int, steps: int, epoch: int) -> None:
     batches = epoch_of("sequential", length, size, steps, epoch)
     assert [batch.fresh for batch in batches] == [True] + [False] * (len(batches) - 1)
     for before, after in pairwise(batches):
@@ -70,16 +79,16 @@ def test_rows_are_carried_from_batch_to_batch(length: int, size: int, steps: int
 
 @few
 @given(lengths, batch_sizes, steps_of_a_batch, epochs)
-def test_sequential_readers_leave_out_less_than_a_batch_and_an_offset(
+def test_sequential_streams_leave_out_less_than_a_batch_and_an_offset(
     length: int, size: int, steps: int, epoch: int
 ) -> None:
     seen = targets_of(epoch_of("sequential", length, size, steps, epoch))
-    # The offset, less than `steps`; the last steps of each reader; what is left when the text is dealt to readers.
+    # The offset, less than `steps`; the last steps of each stream; the rest of the division of the text into streams.
     left_out = (steps - 1) + size * (steps - 1) + (size - 1)
     assert len(seen) >= length - 1 - left_out
 
 
-def test_sequential_readers_start_evenly_spaced() -> None:
+def test_sequential_streams_start_evenly_spaced() -> None:
     starts = epoch_of("sequential", 1000, 8, 10)[0].inputs[:, 0]
     assert len(set(np.diff(starts).tolist())) == 1
     assert np.diff(starts)[0] >= (1000 - 1 - 10) // 8
@@ -87,7 +96,7 @@ def test_sequential_readers_start_evenly_spaced() -> None:
 
 @few
 @given(lengths, batch_sizes, steps_of_a_batch, epochs)
-def test_random_windows_cover_all_but_the_offset_and_a_last_window(
+def test_random_segments_cover_all_but_the_offset_and_a_last_segment(
     length: int, size: int, steps: int, epoch: int
 ) -> None:
     batches = epoch_of("random", length, size, steps, epoch)
@@ -100,7 +109,7 @@ def test_random_windows_cover_all_but_the_offset_and_a_last_window(
     assert min(steps, length - seen[0]) == T
 
 
-def test_random_windows_come_in_another_order_every_epoch() -> None:
+def test_random_segments_come_in_another_order_every_epoch() -> None:
     orders = [np.concatenate([b.inputs[:, 0] for b in epoch_of("random", 2000, 4, 10, epoch)]) for epoch in range(3)]
     for order in orders:
         assert order.tolist() != sorted(order)
@@ -119,14 +128,14 @@ def test_epochs_and_seeds_start_at_different_offsets(kind: str) -> None:
         assert len(offsets) > 8  # of 20 draws from 50
 
 
-def test_over_some_epochs_every_token_but_the_first_is_a_target(kind: str) -> None:
+def test_over_several_epochs_every_token_but_the_first_is_a_target(kind: str) -> None:
     seen = {target for epoch in range(40) for target in targets_of(epoch_of(kind, 500, 4, 10, epoch))}
     assert len(seen) >= 490
 
 
 @few
 @given(lengths, batch_sizes, steps_of_a_batch, st.integers(0, 9))
-def test_the_batches_from_any_saved_position_are_those_of_an_uninterrupted_run(
+def test_the_batches_after_a_saved_position_are_those_of_an_uninterrupted_run(
     length: int, size: int, steps: int, stop: int
 ) -> None:
     for kind in STREAMS:
@@ -149,17 +158,17 @@ def test_positions_count_batches_and_then_epochs(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("length", "batch_size", "steps"), [(10_000, 8, 20), (500, 4, 10), (17, 32, 35), (2, 1, 1)])
-def test_the_batches_of_an_epoch_are_foretold_up_to_one(kind: str, length: int, batch_size: int, steps: int) -> None:
-    told = batches_per_epoch(length, batch_size, steps)
+def test_batches_per_epoch_is_exact_up_to_one(kind: str, length: int, batch_size: int, steps: int) -> None:
+    expected = batches_per_epoch(length, batch_size, steps)
     for epoch in range(5):
-        assert abs(len(epoch_of(kind, length, batch_size, steps, epoch)) - told) <= 1
+        assert abs(len(epoch_of(kind, length, batch_size, steps, epoch)) - expected) <= 1
 
 
 def scored_targets(length: int, steps: int, limit: int | None = None) -> tuple[list[list[int]], int]:
-    """What each stream has as its targets that count, in order; and the most steps of one batch."""
+    """Return the targets that count of each stream, in order, and the largest number of steps of a batch."""
     rows: list[list[int]] = []
     longest = 0
-    for inputs, targets, counts in held_out(positions(length), steps, limit=limit):
+    for inputs, targets, counts in scoring_batches(positions(length), steps, limit=limit):
         rows = rows or [[] for _ in counts]
         longest = max(longest, inputs.shape[1])
         assert inputs.shape == targets.shape == (len(rows), inputs.shape[1])
@@ -173,7 +182,7 @@ LENGTHS = [*range(2, 70), 127, 128, 129, 130, 200, 1000, 2047, 2048, 2049, 2050,
 
 
 @pytest.mark.parametrize("steps", [1, 7, 64, 200, 10_000])
-def test_every_held_out_token_but_the_first_is_a_target_exactly_once(steps: int) -> None:
+def test_every_scored_token_but_the_first_is_a_target_exactly_once(steps: int) -> None:
     for length in LENGTHS if steps > 1 else LENGTHS[::9]:
         rows, longest = scored_targets(length, steps)
         assert list(chain(*rows)) == list(range(1, length)), length
@@ -184,30 +193,30 @@ def test_every_held_out_token_but_the_first_is_a_target_exactly_once(steps: int)
 
 @few
 @given(st.integers(2, 5000), st.integers(3, 300))
-def test_held_out_streams_go_on_where_they_stopped_whatever_the_length(length: int, steps: int) -> None:
+def test_scored_streams_cover_the_text_in_order_for_every_length(length: int, steps: int) -> None:
     rows, _ = scored_targets(length, steps)
     assert list(chain(*rows)) == list(range(1, length))
 
 
-def test_a_long_text_is_held_out_in_32_streams_and_a_short_one_in_fewer() -> None:
+def test_a_long_text_is_scored_in_32_streams_and_a_short_one_in_fewer() -> None:
     counts = {length: len(scored_targets(length, 100)[0]) for length in (2, 64, 128, 129, 2048, 2049, 5000, 20_000)}
     assert counts == {2: 1, 64: 1, 128: 1, 129: 2, 2048: 31, 2049: 32, 5000: 32, 20_000: 32}
-    assert (streams.HELD_OUT_STREAMS, streams.MIN_STREAM_TOKENS) == (32, 64)
+    assert (SCORING_STREAMS, MIN_STREAM_TOKENS) == (32, 64)
 
 
 @pytest.mark.parametrize("limit", [1, 10, 500, 3000, 4999, 5000, 10**9])
 def test_a_limit_scores_the_beginning_of_every_stream(limit: int) -> None:
     rows, _ = scored_targets(5000, 50, limit)
     whole, _ = scored_targets(5000, 50)
-    most = math.ceil(limit / 32)
-    assert rows == [row[:most] for row in whole]
+    length = math.ceil(limit / 32)
+    assert rows == [row[:length] for row in whole]
     assert min(limit, 4999) <= sum(map(len, rows)) <= limit + 31
 
 
-def test_the_step_size_changes_no_stream() -> None:
+def test_the_number_of_steps_does_not_change_the_streams() -> None:
     assert scored_targets(3001, 7)[0] == scored_targets(3001, 64)[0] == scored_targets(3001, 10_000)[0]
 
 
 def test_one_token_has_nothing_to_score() -> None:
-    assert list(held_out(positions(1), 10)) == []
-    assert list(held_out(positions(100), 10, limit=0)) == []
+    assert list(scoring_batches(positions(1), 10)) == []
+    assert list(scoring_batches(positions(100), 10, limit=0)) == []

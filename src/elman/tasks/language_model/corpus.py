@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -55,7 +55,7 @@ class LanguageModelCorpus:
 
     @classmethod
     def open(cls, folder: Path) -> LanguageModelCorpus:
-        """Open a corpus folder; the files of ids are checked by `ids`."""
+        """Open a corpus folder; `ids` checks each part against its hash."""
         with damage_errors(folder):
             record: dict[str, Any] = json.loads((folder / RECORD).read_text("utf-8"))
             tokens = (folder / "vocabulary.json").read_bytes()
@@ -96,6 +96,11 @@ class TokenFile:
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)  # a row of 100 bytes may have mapped a megabyte
         return rows
+
+    def chunks(self, size: int = CHUNK_TOKENS) -> Iterator[Ids]:
+        """Yield all ids in order."""
+        for start in range(0, self._tokens, size):
+            yield self.rows([start], min(size, self._tokens - start))[0]
 
 
 class MemoryTokens:

@@ -1,10 +1,10 @@
-"""Predictions of a language model from its model folder, without torch: steps, generation, suggestions and scores.
+"""Predictions of a language model from its model folder, without torch: scores, steps, generation and suggestions.
 
 x_t      = embedding[token_t]
 h_t      = stack(x_t, h_(t-1))
 logits_t = V h_t + b            for the token at t + 1; with tied weights V is the embedding
 
-Scoring is in evaluation.py, suggestion of words in suggestion.py.
+The weights have the names of the torch module (network.py).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import numpy.typing as npt
 from elman.cells import readout
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.decoding import Sampler, generate
+from elman.decoding import Sampler, WordTokens, generate, suggest
 from elman.errors import ConfigError
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
-from elman.text import UNKNOWN, Vocabulary
+from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
+from elman.text.words import is_word, starts_inside_word, word_tokens
 
 from . import evaluation
-from .batches import Tokens, ValidationBatch
+from .batches import Tokens
 from .config import LanguageModelConfig, LanguageModelTextConfig
-from .suggestion import search_words, suggest_words
 
 Ids = npt.NDArray[np.int64]
 
@@ -62,6 +62,7 @@ class LanguageModelPredictor(FolderPredictor):
         tied = config.tie_weights
         self._V = self._embedding if tied else take(tensors, "readout.weight", (V, config.hidden_sizes[-1]))
         self._b = take(tensors, "readout.bias", (V,))
+        self._scorer = evaluation.Scorer(self._stack, self._V, self._b)
 
     @classmethod
     def from_folder(cls, model: ModelFolder, where: Path) -> LanguageModelPredictor:
@@ -95,23 +96,18 @@ class LanguageModelPredictor(FolderPredictor):
         return readout.forward(outputs[0, -1], self._V, self._b), state
 
     def score(self, tokens: Tokens, *, limit: int | None = None) -> Mean:
-        """Return the loss in nats of all tokens of a text but the first, or of about `limit` tokens."""
-        return evaluation.mean_loss(tokens, len(self.vocabulary), self._batch_loss, limit=limit)
+        """Return the cross-entropy in nats of all tokens but the first; `limit` scores a sample of about that many."""
+        return self._scorer.cross_entropy(tokens, limit=limit)
 
     def evaluate(self, examples: str | Iterable[str] | Tokens) -> dict[str, Any]:
-        """Return loss (nats per token), perplexity, bits per character and counts.
+        """Return loss (nats per token), perplexity, bits per character and counts of a text.
 
-        examples is a text, several, which are read as one, or token ids on disk.
+        examples is a text, several texts (scored as one), or token ids.
         """
-        return evaluation.evaluate(evaluation.encoded(examples, self.codec), self.codec, self.score)
-
-    def _batch_loss(self, batch: ValidationBatch, state: State | None) -> tuple[float, State]:
-        state = self.initial_state(len(batch.inputs)) if state is None else state
-        outputs, state = self._stack.run(batch.inputs, state, batch.lengths)
-        return evaluation.summed_loss(outputs, self._V, self._b, batch), state
+        return evaluation.evaluate(examples, self.codec, self._scorer)
 
     def prompt_ids(self, prompt: str) -> Ids:
-        """Return the ids of a prompt; an empty one is a line end, or the most frequent token if there is none."""
+        """Return the ids of a prompt; an empty one is a line end, or else the most frequent token."""
         ids = self.codec.encode_prompt(prompt)
         if len(ids):
             return ids
@@ -129,7 +125,7 @@ class LanguageModelPredictor(FolderPredictor):
         top_p: float | None = None,
         seed: int | None = None,
     ) -> Iterator[str]:
-        """Yield the continuation of a prompt in pieces, each as soon as it is generated, and each valid Unicode."""
+        """Yield the continuation of a prompt in pieces, as they are generated; each piece is valid Unicode."""
         try:
             sampler = Sampler(temperature, top_k, top_p, forbidden=(self.vocabulary[UNKNOWN],))
         except ValueError as error:
@@ -143,10 +139,10 @@ class LanguageModelPredictor(FolderPredictor):
             decoder.push(token)
         logits, state = self.read(ids, self.initial_state())
         first = True
-        for chosen in generate(self.step, logits, state, sampler, rng, max_tokens):
-            piece = decoder.push(self.vocabulary.tokens[chosen])
+        for token_id in generate(self.step, logits, state, sampler, rng, max_tokens):
+            piece = decoder.push(self.vocabulary.tokens[token_id])
             if first and self.text.level == "word" and prompt[-1:].isspace():
-                piece = piece.lstrip(" ")  # the prompt has that space already
+                piece = piece.lstrip(" ")  # the prompt ends with that space already
             first = False
             yield piece
         yield decoder.flush()
@@ -168,16 +164,30 @@ class LanguageModelPredictor(FolderPredictor):
         return prompt + "".join(pieces)
 
     def suggest(self, prompt: str, k: int = 3) -> list[tuple[str, float]]:
-        """Return the k most probable next words after a prompt with their probabilities.
+        """Return the k most probable next words after a prompt with their probabilities, as a keyboard shows them.
 
-        A prompt that ends inside a word has that word completed.
+        If the prompt ends inside a word, the words are completions of it.
         """
         if k < 1:
-            raise ConfigError(f"suggest: given {k}; expected 1 or more")
+            raise ConfigError(f"suggest: given {k}, expected 1 or more")
         if self.text.level == "word":
-            return suggest_words(prompt, k, self.codec, self._after)
-        return search_words(prompt, k, self.codec, self._after, self.step)
+            return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
+        words = word_tokens(self.vocabulary.tokens)
+        stem = prompt[starts_inside_word(prompt) :]
+        logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
+        tokens = WordTokens(inside=words.inside, whole=words.whole)
+        suggestions = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
+        return [(stem + self.codec.decode(ids), probability) for ids, probability in suggestions]
 
-    def _after(self, prompt: str) -> tuple[npt.NDArray[Any], State]:
-        """Return the logits (V,) of the token after a prompt, and the state there."""
-        return self.read(self.prompt_ids(prompt), self.initial_state())
+    def _suggest_words(self, prompt: str, k: int) -> list[tuple[str, float]]:
+        """Return the most probable words that begin as the last word of the prompt does; a word is a token here."""
+        start = starts_inside_word(prompt)
+        stem = prompt[start:]
+        logits, _ = self.read(self.prompt_ids(prompt[:start]), self.initial_state())
+        possible = np.array([is_word(token) and token.startswith(stem) for token in self.vocabulary.tokens])
+        if not possible.any():
+            return []
+        z = logits.astype(np.float64)
+        p = np.where(possible, readout.softmax(np.where(possible, z, -np.inf) if stem else z), 0.0)
+        order = np.argsort(-p, kind="stable")[:k]
+        return [(self.vocabulary.tokens[token], float(p[token])) for token in order if p[token] > 0.0]

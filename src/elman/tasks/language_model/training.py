@@ -17,15 +17,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from elman.metrics import perplexity
+from elman.metrics import Mean, perplexity
 from elman.nn.readout import IGNORED
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
-from .batches import START, Batch, Position, ValidationBatch, batches_per_epoch, endless
+from .batches import START, Batch, Position, batches_per_epoch, endless, scoring_batches
 from .config import LanguageModelRun
 from .corpus import LanguageModelCorpus
 from .defaults import operations_per_token
-from .evaluation import mean_loss, targets_or
+from .evaluation import scoring_steps
 from .network import LanguageModelNetwork
 from .predictor import LanguageModelPredictor
 
@@ -90,18 +90,16 @@ class LanguageModelTask:
 
     def validate(self, model: nn.Module, predictor: LanguageModelPredictor) -> dict[str, float]:
         """Return loss and perplexity by torch, over the same streams that the predictor scores."""
+        total, state, rng = Mean(), None, torch.Generator(next(model.parameters()).device)
         device = next(model.parameters()).device
-        rng = torch.Generator(device)
-
-        def batch_loss(batch: ValidationBatch, state: Carry) -> tuple[float, Carry]:
-            targets = _time_first(targets_or(batch, IGNORED), device)
-            loss, state = model(_time_first(batch.inputs, device), targets, state, rng)
-            return float(loss), state
-
         limit = self._config.training.validate_tokens or None
         with torch.inference_mode():
-            loss = mean_loss(self._valid, len(self._vocabulary), batch_loss, limit=limit)
-        return {"loss": loss.value, "perplexity": perplexity(loss.value)}
+            for batch in scoring_batches(self._valid, scoring_steps(len(self._vocabulary)), limit=limit):
+                mask = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
+                targets = _time_first(np.where(mask, batch.targets, IGNORED), device)
+                loss, state = model(_time_first(batch.inputs, device), targets, state, rng)
+                total += Mean(float(loss), int(mask.sum()))
+        return {"loss": total.value, "perplexity": perplexity(total.value)}
 
     def preview(self, predictor: LanguageModelPredictor) -> str | None:
         with np.errstate(all="ignore"):  # the loop reports weights that diverge

@@ -270,7 +270,11 @@ class PredictOptions(ReaderConfig):
         None, flag="--attention", metavar="FILE.json", help="Write the attention weights of RUN for each target token"
     )
     ensemble: tuple[str, ...] | None = option(
-        None, flag="--ensemble", metavar="RUN", repeatable=True, help="Average the probabilities with those of RUN too"
+        None,
+        flag="--ensemble",
+        metavar="RUN",
+        repeatable=True,
+        help="Average the probabilities with those of RUN too; repeatable",
     )
 
     @property
@@ -290,5 +294,9 @@ class EvaluateOptions(Config):
 
     beam: PositiveInt = option(1, flag="--beam", help="Hypotheses of the beam search; 1 means greedy search")
     ensemble: tuple[str, ...] | None = option(
-        None, flag="--ensemble", metavar="RUN", repeatable=True, help="Average the probabilities with those of RUN too"
+        None,
+        flag="--ensemble",
+        metavar="RUN",
+        repeatable=True,
+        help="Average the probabilities with those of RUN too; repeatable",
     )

@@ -1,4 +1,4 @@
-"""The classifier as a Python class: what it is given in every form, and what scikit-learn asks of it."""
+"""The classifier as a Python class: every form of texts and labels, and the interface of scikit-learn."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def fitted() -> elman.Classifier:
     return model
 
 
-def test_it_learns_decides_and_tells_how_sure_it_is(fitted: elman.Classifier, tmp_path: Path) -> None:
+def test_it_learns_labels_and_gives_probabilities(fitted: elman.Classifier, tmp_path: Path) -> None:
     assert fitted.score(TEXTS, LABELS) > 0.9
-    found = fitted.predict(["a cat", "an oak"])
-    assert isinstance(found, np.ndarray)
+    labels = fitted.predict(["a cat", "an oak"])
+    assert isinstance(labels, np.ndarray)
     assert fitted.classes_.tolist() == ["animal", "plant"]
     p = fitted.predict_proba(["a cat", "an oak"])
     np.testing.assert_allclose(p.sum(1), 1.0, rtol=1e-5)
-    assert fitted.classes_[p.argmax(1)].tolist() == found.tolist()
-    told = fitted.explain("a cat")
-    assert (told.label, len(told.tokens)) == (found[0], 5)
-    measured = fitted.evaluate(TEXTS, LABELS)
-    assert measured["accuracy"] == fitted.score(TEXTS, LABELS)
+    assert fitted.classes_[p.argmax(1)].tolist() == labels.tolist()
+    explanation = fitted.explain("a cat")
+    assert (explanation.label, len(explanation.tokens)) == (labels[0], 5)
+    metrics = fitted.evaluate(TEXTS, LABELS)
+    assert metrics["accuracy"] == fitted.score(TEXTS, LABELS)
     fitted.save(tmp_path / "model")
     np.testing.assert_array_equal(elman.load(tmp_path / "model").predict_proba(["a cat", "an oak"]), p)
 
@@ -53,18 +53,18 @@ def test_texts_come_in_every_form(tmp_path: Path) -> None:
     path = tmp_path / "kinds.csv"
     path.write_text("label,text\n" + "".join(f"{b},{a}\n" for a, b in zip(TEXTS, LABELS, strict=True)))
     pairs = list(zip(TEXTS, LABELS, strict=True))
-    found = []
-    for given in ((TEXTS, LABELS), (np.array(TEXTS), np.array(LABELS)), (pairs,), (path,), (str(path),)):
+    probabilities = []
+    for arguments in ((TEXTS, LABELS), (np.array(TEXTS), np.array(LABELS)), (pairs,), (path,), (str(path),)):
         model = elman.Classifier(**{**TINY, "steps": 3})
-        result = model.fit(*given)
+        result = model.fit(*arguments)
         assert set(result) == {"task", "steps", "seconds", "texts_per_second", "best_step", "valid"}
-        found.append(model.predict_proba(["a cat"]))
-        assert model.evaluate(*given)["count"] == len(TEXTS)
-    for each in found[1:]:
-        np.testing.assert_array_equal(each, found[0])
+        probabilities.append(model.predict_proba(["a cat"]))
+        assert model.evaluate(*arguments)["count"] == len(TEXTS)
+    for p in probabilities[1:]:
+        np.testing.assert_array_equal(p, probabilities[0])
 
 
-def test_what_is_given_and_what_is_not_goes_together(fitted: elman.Classifier) -> None:
+def test_arguments_that_do_not_fit_together_are_errors() -> None:
     model = elman.Classifier(**TINY)
     with pytest.raises(ConfigError, match="given 48 and 3, expected as many of each"):
         model.fit(TEXTS, LABELS[:3])
@@ -89,7 +89,7 @@ def test_parameters_are_those_of_the_constructor() -> None:
     assert is_classifier(model)
 
 
-def test_scikit_learn_cross_validates_searches_and_pipes_it() -> None:
+def test_scikit_learn_can_cross_validate_search_and_pipe_it() -> None:
     model = elman.Classifier(**{**TINY, "steps": 12})
     scores = cross_val_score(model, TEXTS, LABELS, cv=2)
     assert scores.shape == (2,)
@@ -97,37 +97,37 @@ def test_scikit_learn_cross_validates_searches_and_pipes_it() -> None:
     assert set(cross_val_predict(model, TEXTS, LABELS, cv=2)) <= {"animal", "plant"}
     search = GridSearchCV(model, {"pooling": ["max", "last"]}, cv=2, refit=False).fit(TEXTS, LABELS)
     assert len(search.cv_results_["params"]) == 2
-    piped = make_pipeline(model)
-    piped.fit(TEXTS, LABELS)
-    assert piped.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
+    pipeline = make_pipeline(model)
+    pipeline.fit(TEXTS, LABELS)
+    assert pipeline.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
 
 
-def test_a_budget_of_fit_counts_instead_of_the_constructor_s(tmp_path: Path) -> None:
+def test_a_budget_of_fit_replaces_that_of_the_constructor(tmp_path: Path) -> None:
     model = elman.Classifier(**TINY)
     assert model.fit(TEXTS, LABELS, steps=2, run=tmp_path / "run")["steps"] == 2
     assert (tmp_path / "run" / "model").is_dir()
     assert model.fit(TEXTS, LABELS)["steps"] <= 40
 
 
-def test_labels_come_back_as_they_were_given() -> None:
+def test_labels_keep_their_types() -> None:
     model = elman.Classifier(**{**TINY, "steps": 12})
     numbers = np.array([0, 0, 7, 7] * 12)
     model.fit(TEXTS, numbers)
     assert model.classes_.tolist() == [0, 7]
-    found = model.predict(TEXTS)
-    assert np.mean(found == numbers) == model.score(TEXTS, numbers) == accuracy_score(numbers, found)
+    predicted = model.predict(TEXTS)
+    accuracy = np.mean(predicted == numbers)
+    assert accuracy == model.score(TEXTS, numbers) == accuracy_score(numbers, predicted)
     assert cross_val_score(model, TEXTS, numbers, cv=2, scoring="f1_macro").shape == (2,)
-    assert fitted_on_spaces().score(["cat", "oak"], [" animal", "plant "]) == 1.0
 
 
-def fitted_on_spaces() -> elman.Classifier:
+def test_spaces_around_a_label_do_not_matter() -> None:
     model = elman.Classifier(**TINY)
     model.fit(TEXTS, [f" {label}" for label in LABELS])
-    return model
+    assert model.score(["cat", "oak"], [" animal", "plant "]) == 1.0
 
 
 class Frame:
-    """What a DataFrame answers to."""
+    """The part of a DataFrame that the estimator uses."""
 
     def __init__(self, **columns: list[Any]) -> None:
         self._columns = columns
@@ -141,18 +141,19 @@ class Frame:
         return zip(*self._columns.values(), strict=True)
 
 
-def test_the_columns_of_a_frame_are_told_by_name(fitted: elman.Classifier) -> None:
-    frame = Frame(label=LABELS, more=LABELS, text=TEXTS)
+def test_the_columns_of_a_frame_have_names(fitted: elman.Classifier) -> None:
+    frame: Any = Frame(label=LABELS, more=LABELS, text=TEXTS)
+    other: Any = Frame(kind=LABELS, message=TEXTS)
     assert fitted.evaluate(frame)["accuracy"] == fitted.score(TEXTS, LABELS)
     with pytest.raises(ConfigError, match="a DataFrame with the columns kind, message, expected text and label"):
-        fitted.evaluate(Frame(kind=LABELS, message=TEXTS))
+        fitted.evaluate(other)
     with pytest.raises(ConfigError, match="given a DataFrame and labels; give one column of it"):
         fitted.evaluate(frame, LABELS)
     rows = np.array(list(zip(TEXTS, LABELS, strict=True)), object)
     assert fitted.evaluate(rows)["count"] == len(TEXTS)
 
 
-def test_a_file_is_scored_as_it_is_learned(tmp_path: Path) -> None:
+def test_evaluate_reads_a_file_as_fit_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "kinds.csv"
     path.write_text("kind,message\n" + "".join(f"{b},{a}\n" for a, b in zip(TEXTS, LABELS, strict=True)))
     data = {"text_column": "message", "label_column": "kind"}
@@ -161,25 +162,31 @@ def test_a_file_is_scored_as_it_is_learned(tmp_path: Path) -> None:
     assert model.evaluate(path)["count"] == len(TEXTS)
 
 
-def test_what_was_best_when_training_was_stopped_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.tasks.estimator import Learner
+@pytest.mark.parametrize("with_run", [True, False])
+def test_after_an_interruption_the_best_model_so_far_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, with_run: bool
+) -> None:
+    import elman.experiment
 
-    kept = fitted_on_spaces().predictor
+    trained = elman.Classifier(**{**TINY, "steps": 2})
+    trained.fit(TEXTS, LABELS)
 
-    def stopped(self: Learner, *given: Any, **named: Any) -> None:
-        self._predictor = kept
+    def interrupted(sources: Any, out: Path, *arguments: Any, **more: Any) -> None:
+        trained.save(out / "model")
         raise Interrupted(2, "stopped")
 
-    monkeypatch.setattr(Learner, "fit", stopped)
+    monkeypatch.setattr(elman.experiment, "train", interrupted)
+    monkeypatch.setattr("elman.tasks.estimator.load", lambda out: elman.load(out / "model"))
     model = elman.Classifier(**TINY)
-    with pytest.raises(Interrupted):
-        model.fit(TEXTS, LABELS)
-    assert model.predictor is kept
+    with pytest.raises(Interrupted, match="stopped"):
+        model.fit(TEXTS, LABELS, run=tmp_path / "run" if with_run else None)
+    np.testing.assert_array_equal(model.predict_proba(TEXTS), trained.predict_proba(TEXTS))
+    assert model.predict(["cat"])[0] in LABELS
 
 
-def test_sizes_of_the_constructor_are_those_of_the_model() -> None:
+def test_the_model_has_the_sizes_of_the_constructor() -> None:
     texts = [f"{word} is the word number {i}" for i in range(8) for word in ("cat", "dog")]
-    sizes = {"hidden_size": 6, "embedding_size": 5, "character_size": 3, "num_layers": 2}
+    sizes: dict[str, Any] = {"hidden_size": 6, "embedding_size": 5, "character_size": 3, "num_layers": 2}
     model = elman.Classifier(**sizes, steps=2, verbose=False)
     model.fit(texts, ["a", "b"] * 8)
     assert {name: getattr(model.predictor.config, name) for name in sizes} == sizes

@@ -11,20 +11,20 @@ from elman.tasks.forecaster.batches import (
     endless_windows,
     futures,
     references,
-    standing_still,
     windows_per_epoch,
-    without_gaps,
+    with_lead,
+    without_missing,
 )
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 Z = np.arange(20.0).reshape(10, 2) ** 2
 
 
-def test_a_gap_is_read_as_the_last_value_before_it() -> None:
+def test_a_missing_value_is_replaced_by_the_last_value_before_it() -> None:
     nan = np.nan
     values = np.array([[nan, 1.0], [2.0, nan], [nan, nan], [3.0, 4.0]])
-    assert without_gaps(values, [9.0, 8.0]).tolist() == [[9.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]]
-    assert without_gaps(np.full((2, 1), nan), [7.0]).tolist() == [[7.0], [7.0]]
+    assert without_missing(values, [9.0, 8.0]).tolist() == [[9.0, 1.0], [2.0, 1.0], [2.0, 1.0], [3.0, 4.0]]
+    assert without_missing(np.full((2, 1), nan), [7.0]).tolist() == [[7.0], [7.0]]
 
 
 @pytest.mark.parametrize("season", [1, 2, 3, 5])
@@ -50,7 +50,7 @@ def test_futures_are_what_came() -> None:
 
 
 def test_before_its_first_row_a_series_stood_still() -> None:
-    led = standing_still(Z, 3)
+    led = with_lead(Z, 3)
     assert (led[:3] == Z[0]).all()
     assert (led[3:] == Z).all()
 

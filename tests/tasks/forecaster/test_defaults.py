@@ -1,6 +1,9 @@
-"""What is chosen for a series: valid for all of them and every budget, never against what is told."""
+"""The choices for a series: valid for all series and budgets, and never against the values given."""
+
+from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,28 +12,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.errors import ConfigError
-from elman.experiment.config import ForecasterRun, resolve_forecaster
 from elman.tasks.forecaster.calendar import Step
-from elman.tasks.forecaster.config import Scales
+from elman.tasks.forecaster.config import ForecasterRun
+from elman.tasks.forecaster.corpus import ForecasterCorpus
 from elman.tasks.forecaster.defaults import (
-    SeriesDataConfig,
+    changes_in_proportion,
     default_minutes,
     drifts,
-    moves_in_proportion,
     operations_per_row,
+    resolve,
 )
-from elman.tasks.forecaster.readers import Columns, Dates, Series
-from elman.tasks.forecaster.training import ForecasterNetwork
+from elman.tasks.forecaster.network import ForecasterNetwork
+from elman.tasks.forecaster.scales import Scales
+from elman.tasks.forecaster.series import Dates, Series
 
 exhaustive = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
-BUDGETS = st.one_of(
+BUDGETS: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.floats(0.01, 1e5).map(lambda minutes: {"minutes": minutes}),
     st.floats(0.01, 1e4).map(lambda epochs: {"epochs": epochs}),
     st.integers(1, 10**7).map(lambda steps: {"steps": steps}),
 )
-MEMORIES = st.sampled_from(["recurrent", "tdnn", "narx"])
+ENCODERS = st.sampled_from(["recurrent", "tdnn", "narx"])
 MONTH = Step("months", 1)
 
 
@@ -47,12 +51,14 @@ def series(rows: int, *, columns: int = 1, kind: str = "walk", step: Step | None
     return Series(tuple(f"y{k}" for k in range(columns)), (), kinds[kind].T, dates)
 
 
-def chosen(given_: dict[str, Any], train: Series | None = None, **more: Any) -> ForecasterRun:
-    return resolve_forecaster(given_, train=train if train is not None else series(1000), **more)
+def chosen(values: dict[str, Any], train: Series | None = None, flops: float = 1e11) -> ForecasterRun:
+    """Return the config for a training set."""
+    rows = train if train is not None else series(1000)
+    return resolve(values, ForecasterCorpus(Path(), (), rows, len(rows)), flops)
 
 
 @exhaustive
-@given(st.integers(24, 20_000), st.integers(1, 3), MEMORIES, BUDGETS, st.floats(8, 14), st.booleans())
+@given(st.integers(24, 20_000), st.integers(1, 3), ENCODERS, BUDGETS, st.floats(8, 14), st.booleans())
 def test_whatever_the_series_and_the_budget_the_choices_are_valid(
     rows: int, columns: int, memory: str, budget: dict[str, Any], speed: float, monthly: bool
 ) -> None:
@@ -62,10 +68,10 @@ def test_whatever_the_series_and_the_budget_the_choices_are_valid(
     assert model.memory == memory
     assert 16 <= model.hidden_size <= 128
     assert 1 <= model.delays <= rows // 4
-    assert 2 <= config.window <= rows
+    assert 2 <= config.training.bptt_steps <= rows
     assert 1e-4 < training.learning_rate < 1e-2
     assert [name for name in ("steps", "epochs", "minutes") if getattr(training, name)] == list(budget or ["minutes"])
-    scales = Scales.of(train, model)
+    scales = Scales.measure(train, model)
     assert len(scales.spread) == model.horizon
 
 
@@ -73,8 +79,8 @@ def test_the_season_is_the_calendar_s_and_the_horizon_a_season() -> None:
     for step, season, horizon in ((MONTH, 12, 12), (Step("seconds", 3600), 24, 24), (None, 1, 12)):
         model = chosen({}, series(300, step=step)).model
         assert (model.season, model.horizon) == (season, horizon)
-    told = chosen({"model": {"season": 6, "horizon": 3}}, series(300, step=MONTH)).model
-    assert (told.season, told.horizon) == (6, 3)
+    given_model = chosen({"model": {"season": 6, "horizon": 3}}, series(300, step=MONTH)).model
+    assert (given_model.season, given_model.horizon) == (6, 3)
 
 
 def test_the_reference_is_the_better_naive_forecast_and_growth_is_by_logarithms() -> None:
@@ -82,11 +88,13 @@ def test_the_reference_is_the_better_naive_forecast_and_growth_is_by_logarithms(
     assert (growth.logarithm, growth.reference) == (True, "season")
     assert (swing.logarithm, swing.reference) == (False, "season")
     assert (walk.logarithm, walk.reference) == (False, "last")
-    told = chosen({"model": {"logarithm": False, "reference": "last"}}, series(240, kind="growth", step=MONTH)).model
-    assert (told.logarithm, told.reference) == (False, "last")
+    given_model = chosen(
+        {"model": {"logarithm": False, "reference": "last"}}, series(240, kind="growth", step=MONTH)
+    ).model
+    assert (given_model.logarithm, given_model.reference) == (False, "last")
 
 
-def test_levels_are_not_read_of_what_drifts() -> None:
+def test_the_levels_of_a_drifting_series_are_not_features() -> None:
     growth, swing = (chosen({}, series(240, kind=kind, step=MONTH)).model for kind in ("growth", "swing"))
     assert (growth.levels, swing.levels) == (False, True)
     assert chosen({"model": {"levels": True}}, series(240, kind="growth", step=MONTH)).model.levels
@@ -96,10 +104,10 @@ def test_levels_are_not_read_of_what_drifts() -> None:
     assert drifts(np.concatenate([np.sin(t), t], 1))
 
 
-def test_what_moves_in_proportion_to_its_level() -> None:
-    assert moves_in_proportion(series(240, kind="growth").values, 12)
-    assert not moves_in_proportion(series(240, kind="swing").values, 12)
-    assert not moves_in_proportion(np.ones((30, 1)), 1)
+def test_series_that_change_in_proportion_to_their_level() -> None:
+    assert changes_in_proportion(series(240, kind="growth").values, 12)
+    assert not changes_in_proportion(series(240, kind="swing").values, 12)
+    assert not changes_in_proportion(np.ones((30, 1)), 1)
 
 
 def test_more_of_the_same_budget_never_chooses_a_smaller_model() -> None:
@@ -109,10 +117,15 @@ def test_more_of_the_same_budget_never_chooses_a_smaller_model() -> None:
     assert sizes[0] == 16 < sizes[-1] <= 128
 
 
-def test_what_is_told_is_kept() -> None:
-    given_ = {"model": {"hidden_size": 7, "delays": 9}, "training": {"batch_size": 3, "bptt_steps": 50, "epochs": 2.0}}
-    config = chosen(given_)
-    assert (config.model.hidden_size, config.model.delays, config.training.batch_size, config.window) == (7, 9, 3, 50)
+def test_given_values_are_used() -> None:
+    values = {"model": {"hidden_size": 7, "delays": 9}, "training": {"batch_size": 3, "bptt_steps": 50, "epochs": 2.0}}
+    config = chosen(values)
+    assert (config.model.hidden_size, config.model.delays, config.training.batch_size, config.training.bptt_steps) == (
+        7,
+        9,
+        3,
+        50,
+    )
     assert chosen({"training": {"optimizer": "sgd"}}).training.learning_rate == 0.1
     assert [default_minutes(rows) for rows in (100, 10_000, 10**6)] == [0.5, 1.0, 5.0]
 
@@ -123,7 +136,7 @@ def test_what_is_told_is_kept() -> None:
 def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
     train = series(300, step=MONTH)
     model = chosen({"model": more}, train).model
-    network = ForecasterNetwork(model, Scales.of(train, model))
+    network = ForecasterNetwork(model, Scales.measure(train, model))
     weights = sum(p.numel() for name, p in network.named_parameters() if p.dim() > 1)
     assert operations_per_row(model.model_dump(exclude_none=True), 1) == pytest.approx(6 * weights)
     assert operations_per_row({"num_layers": "two", "hidden_size": -1, "cell": 3}, 1) > 0.0
@@ -132,44 +145,41 @@ def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any])
 def test_a_closed_loop_costs_its_rows_ahead() -> None:
     train = series(300, step=MONTH)
     model = chosen({"model": {"memory": "narx"}}, train).model
-    network = ForecasterNetwork(model, Scales.of(train, model))
+    network = ForecasterNetwork(model, Scales.measure(train, model))
     weights = sum(p.numel() for name, p in network.named_parameters() if name.endswith("weight"))
     assert operations_per_row(model.model_dump(exclude_none=True), 1) == pytest.approx(6 * 12 * weights)
 
 
-def test_a_season_that_the_rows_do_not_hold_twice_is_none_and_long_ones_are_no_horizon() -> None:
+def test_a_season_needs_two_of_it_and_a_long_one_is_not_the_horizon() -> None:
     assert chosen({}, series(23, step=MONTH)).model.season == 1
     assert chosen({}, series(24, step=MONTH)).model.season == 12
     model = chosen({}, series(4000, step=Step("seconds", 60))).model
     assert (model.season, model.horizon) == (1440, 12)
 
 
-def test_no_logarithm_where_a_value_has_none() -> None:
+def test_no_logarithm_if_a_value_has_none() -> None:
     growth = series(240, kind="growth", step=MONTH)
-    assert not chosen({}, growth, positive_values=False).model.logarithm
+    below = series(300, kind="growth", step=MONTH)
+    below.values[280] = -1.0  # in the validation set
+    assert chosen({}, growth).model.logarithm
+    assert not resolve({}, ForecasterCorpus(Path(), (), below, 240)).model.logarithm
     assert chosen({"model": {"logarithm": True}}, series(240, kind="swing")).model.logarithm
 
 
-def test_odd_seasons_and_horizons_are_left_to_validation_or_taken_as_numbers() -> None:
+def test_wrong_seasons_and_horizons_are_refused_and_numbers_of_any_type_are_accepted() -> None:
     for wrong in ({"season": "monthly"}, {"horizon": "soon"}, {"season": 1.5}, {"horizon": 0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             chosen({"model": wrong}, series(240, step=MONTH))
     for right in ({"season": np.int64(6), "horizon": 3}, {"season": 6, "horizon": 3.0}):
         model = chosen({"model": right}, series(240, kind="swing", step=MONTH)).model
         assert (model.season, model.horizon) == (6, 3)
-    assert resolve_forecaster({"model": {"reference": "season"}}).model.reference == "season"
+    assert resolve({"model": {"reference": "season"}}).model.reference == "season"
     assert chosen({"model": {"reference": "season"}}, series(240, step=MONTH)).model.season == 12
 
 
-def test_mistakes_are_told_together() -> None:
+def test_mistakes_are_reported_together() -> None:
     with pytest.raises(ConfigError) as raised:
-        resolve_forecaster({"model": {"memory": "long", "hidden_size": 0}, "data": {"inputs": 3}})
+        resolve({"model": {"memory": "long", "hidden_size": 0}, "data": {"inputs": 3}})
     assert len(raised.value.message.splitlines()) == 3
     with pytest.raises(ConfigError, match="quantiles: given"):
-        resolve_forecaster({"model": {"quantiles": [0.1, 0.9]}})
-
-
-def test_columns_are_read_as_they_are_named() -> None:
-    assert SeriesDataConfig().columns() == Columns()
-    named = SeriesDataConfig(targets=("a",), inputs=("b",), date="c")
-    assert named.columns() == Columns(("a",), ("b",), "c")
+        resolve({"model": {"quantiles": [0.1, 0.9]}})

@@ -1,4 +1,4 @@
-"""Series: what a table says, where rows are missing, and what is wrong told with its place."""
+"""Readers of series: columns, missing rows, and errors with their place."""
 
 from __future__ import annotations
 
@@ -9,32 +9,48 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.data.readers import TextSource
 from elman.errors import DataError
-from elman.tasks.forecaster.readers import Columns, MemorySeries, Series, read_series
+from elman.tasks.forecaster.config import ForecasterReaderConfig
+from elman.tasks.forecaster.readers import MemorySeries, open_source
+from elman.tasks.forecaster.series import Series
 
 TABLE = 'Month,Sales,Rain\n"1949-01",112,1.5\n1949-02,,2\n1949-03, 132 ,NA\n'
 
 
-def read(path: Path, content: str, columns: Columns | None = None, said: list[str] | None = None) -> Series:
+def columns(
+    targets: tuple[str, ...] | None = None, inputs: tuple[str, ...] = (), date: str | None = None, **more: Any
+) -> ForecasterReaderConfig:
+    return ForecasterReaderConfig(targets=targets, inputs=inputs, date=date, **more)
+
+
+def read(
+    path: Path, content: str, reader: ForecasterReaderConfig | None = None, messages: list[str] | None = None
+) -> Series:
     path.write_text(content, "utf-8")
-    return read_series(TextSource(path), columns, (said if said is not None else []).append)
+    notify = (messages if messages is not None else []).append
+    (series,) = open_source(path, reader or columns(), notify).examples()
+    return series
 
 
-def told(path: Path, content: str, columns: Columns | None = None) -> str:
+def read_memory(items: Any, reader: ForecasterReaderConfig | None = None) -> Series:
+    (series,) = open_source(MemorySeries(items), reader or columns(), print).examples()
+    return series
+
+
+def error(path: Path, content: str, reader: ForecasterReaderConfig | None = None) -> str:
     with pytest.raises(DataError) as raised:
-        read(path, content, columns)
+        read(path, content, reader)
     return str(raised.value).replace(str(path), "FILE")
 
 
-def test_targets_and_inputs_are_columns_and_gaps_are_told_apart(tmp_path: Path) -> None:
-    series = read(tmp_path / "data", TABLE, Columns(("Sales",), ("Rain",)))
+def test_targets_and_inputs_are_columns_with_missing_values(tmp_path: Path) -> None:
+    series = read(tmp_path / "data", TABLE, columns(("Sales",), ("Rain",)))
     np.testing.assert_array_equal(series.values, [[112, 1.5], [np.nan, 2], [132, np.nan]])
     assert (series.targets, series.inputs) == (("Sales",), ("Rain",))
     assert series.dates is not None
     assert (series.dates.name, str(series.dates.step)) == ("Month", "month")
     assert series.dates.following(2) == ["1949-04", "1949-05"]
-    assert read(tmp_path / "data", TABLE, Columns(("Rain",))).values[:, 0].tolist()[:2] == [1.5, 2.0]
+    assert read(tmp_path / "data", TABLE, columns(("Rain",))).values[:, 0].tolist()[:2] == [1.5, 2.0]
     assert len(series.rows(1, 3)) == 2
     assert series.rows(1, 3).dates.text(0) == "1949-02"  # type: ignore[union-attr]
 
@@ -48,78 +64,85 @@ def test_the_only_column_of_numbers_is_the_target(separator: str, tmp_path: Path
     assert read(tmp_path / "bare", "value\n1\n2\n3\n").dates is None
 
 
-def test_rows_that_are_missing_by_the_dates_are_put_in_as_gaps(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_rows_that_are_missing_according_to_the_dates_are_inserted(tmp_path: Path) -> None:
+    messages: list[str] = []
     rows = [f"2020-{month:02d},{month}" for month in range(1, 13) if month not in (4, 9)]
-    series = read(tmp_path / "data", "month,y\n" + "\n".join(rows), said=said)
+    series = read(tmp_path / "data", "month,y\n" + "\n".join(rows), messages=messages)
     assert len(series) == 12
     assert np.flatnonzero(np.isnan(series.values[:, 0])).tolist() == [3, 8]
-    assert said == [f"{tmp_path / 'data'}: 2 rows are missing by the dates, the first at 2020-04: put in as gaps"]
-    assert [date.month for date in series.dates.each] == list(range(1, 13))  # type: ignore[union-attr]
+    expected = "2 rows are missing according to the dates, the first at 2020-04; inserted"
+    assert messages == [f"{tmp_path / 'data'}: {expected}"]
+    assert [date.month for date in series.dates.dates] == list(range(1, 13))  # type: ignore[union-attr]
 
 
-def test_rows_without_a_common_step_are_taken_as_they_come(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> None:
+    messages: list[str] = []
     days = [1, 2, 3, 7, 12, 13, 22]
-    series = read(tmp_path / "data", "day,y\n" + "".join(f"2020-01-{day:02d},{day}\n" for day in days), said=said)
+    series = read(
+        tmp_path / "data", "day,y\n" + "".join(f"2020-01-{day:02d},{day}\n" for day in days), messages=messages
+    )
     assert len(series) == len(days)
     assert series.dates is not None
     assert series.dates.step is None
     assert series.dates.following(2) == ["+1", "+2"]
-    assert said == [f"{tmp_path / 'data'}: dates have no common step: rows are taken as they come"]
+    assert messages == [f"{tmp_path / 'data'}: the dates have no common step; the rows are used in their order"]
 
 
 @pytest.mark.parametrize(
-    ("content", "columns", "expected"),
+    ("content", "reader", "expected"),
     [
         ("", None, "FILE: is empty, expected a header and rows"),
-        ("a,b\n", None, "FILE:1: holds no rows under its header"),
-        ("1,2\n3,4\n", None, "FILE:1: has numbers in the place of a header; name the columns"),
+        ("a,b\n", None, "FILE:1: has no rows under its header"),
+        ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header; Name the columns"),
         ("a,b\n1,2\n3\n", None, "FILE:3: has one cell, expected 2 as in the header"),
         ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers; --target names what to forecast, of a, b"),
         ("a,b\nx,y\n", None, "FILE:1: has no column of numbers; --target names what to forecast, of a, b"),
-        ("a,b\n1,2\n", Columns(("c",)), "FILE:1: has no column 'c' in its header; --target: choose of a, b"),
-        ("a,b\n1,2\n", Columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header; --inputs: choose of a, b"),
-        ("a,b\n1,2\n", Columns(("a",), ("a",)), "FILE:1: the column 'a' is named twice"),
-        ("a,b\n1,2\n", Columns(("a",), date="d"), "FILE:1: has no column 'd' in its header; --date: choose of a, b"),
-        ("a,b\n1,2\n2,high\n", Columns(("b",)), "FILE:3: 'b' is 'high', expected a number; a gap is an empty cell"),
-        ("a,b,a\n1,2,3\n", Columns(("a",)), "FILE:1: has two columns 'a' in its header; rename one"),
+        ("a,b\n1,2\n", columns(("c",)), "FILE:1: has no column 'c' in its header; --target: choose of a, b"),
+        ("a,b\n1,2\n", columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header; --inputs: choose of a, b"),
+        ("a,b\n1,2\n", columns(("a",), ("a",)), "FILE:1: the column 'a' is named twice"),
+        ("a,b\n1,2\n", columns(("a",), date="d"), "FILE:1: has no column 'd' in its header; --date: choose of a, b"),
+        (
+            "a,b\n1,2\n2,high\n",
+            columns(("b",)),
+            "FILE:3: 'b' is 'high', expected a number; A missing",
+        ),
+        ("a,b,a\n1,2,3\n", columns(("a",)), "FILE:1: has two columns 'a' in its header; Rename one"),
         ("a\n1\ninf\n", None, "FILE:3: 'a' is 'inf', expected a number"),
         ("d,a\n2020-01,1\nsoon,2\n", None, "FILE:3: 'd' is 'soon', expected a date; expected 1949-01"),
-        ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02; rows rise in time"),
-        ("d,a\n2020-01,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes a second time; rows rise in time"),
+        ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02; Sort the rows by time"),
+        ("d,a\n2020-01,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes a second time; Sort the rows by time"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(
-    content: str, columns: Columns | None, expected: str, tmp_path: Path
+def test_errors_have_their_place(
+    content: str, reader: ForecasterReaderConfig | None, expected: str, tmp_path: Path
 ) -> None:
-    assert told(tmp_path / "data", content, columns).startswith(expected)
+    assert error(tmp_path / "data", content, reader).startswith(expected)
 
 
-def test_numbers_are_no_dates_and_text_is_no_number(tmp_path: Path) -> None:
+def test_numbers_are_not_dates_and_text_is_not_a_number(tmp_path: Path) -> None:
     path = tmp_path / "data"
     assert read(path, "price\n1234.5\n1240.25\n").targets == ("price",)
-    assert "has 2 columns of numbers" in told(path, "load,temp\n1500.10,20.1\n1600.11,19.5\n")
+    assert "has 2 columns of numbers" in error(path, "load,temp\n1500.10,20.1\n1600.11,19.5\n")
     assert read(path, "d,note,y\n2020-01-01,,1\n2020-01-02,sold out,2\n").targets == ("y",)
-    late = read(path, "d,y\n,1\n", Columns(("y",)))
+    late = read(path, "d,y\n,1\n", columns(("y",)))
     assert late.dates is None
-    with_gap = read(path, "y,d\n1,2020-01-01\n2,2020-01-02\n")
-    assert with_gap.dates is not None
+    dated = read(path, "y,d\n1,2020-01-01\n2,2020-01-02\n")
+    assert dated.dates is not None
 
 
-def test_rows_of_empty_cells_are_gaps_and_blank_lines_are_none(tmp_path: Path) -> None:
+def test_empty_cells_are_missing_values_and_blank_lines_of_wide_tables_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "data"
     np.testing.assert_array_equal(read(path, "y\n1\n\n3\n\n\n").values[:, 0], [1, np.nan, 3])
-    wide = read(path, "a,b\n1,2\n\n,\n3,4\n", Columns(("a",)))
+    wide = read(path, "a,b\n1,2\n\n,\n3,4\n", columns(("a",)))
     np.testing.assert_array_equal(wide.values[:, 0], [1, np.nan, 3])
 
 
-def test_the_usual_column_of_dates_is_taken_where_it_is(tmp_path: Path) -> None:
+def test_a_date_column_that_is_not_required_is_used_if_it_is_there(tmp_path: Path) -> None:
     content = "created,when,y\n2020-01-05,2020-01-01,1\n2020-01-05,2020-01-02,2\n"
-    usual = Columns(("y",), usual_date="when")
+    reader = columns(("y",), date="when", date_required=False)
     other = content.replace("when", "then").replace("2020-01-05", "-")
     for table, expected in ((content, "when"), (other, "then")):
-        dates = read(tmp_path / "data", table, usual).dates
+        dates = read(tmp_path / "data", table, reader).dates
         assert dates is not None
         assert dates.name == expected
 
@@ -152,20 +175,20 @@ def test_a_series_in_memory_is_an_array_columns_or_a_frame(tmp_path: Path) -> No
             {"day": [datetime(2020, 1, 1), np.datetime64("2020-01-02"), "2020-01-03"], "y": values, "rain": rain},
         ),
     ]
-    for held in forms:
-        series = read_series(MemorySeries(held), Columns(("y",), ("rain",)))
+    for items in forms:
+        series = read_memory(items, columns(("y",), ("rain",)))
         np.testing.assert_array_equal(series.values, [[1, 4], [np.nan, 5], [3, np.nan]])
         assert series.dates is not None
         assert str(series.dates.step) == "day"
-    one = read_series(MemorySeries(values))
+    one = read_memory(values)
     assert (one.targets, one.dates) == (("value",), None)
     np.testing.assert_array_equal(one.values[:, 0], values)
-    two = read_series(MemorySeries(np.ones((4, 2))), Columns(("value1",)))
+    two = read_memory(np.ones((4, 2)), columns(("value1",)))
     assert two.values.shape == (4, 1)
     assert MemorySeries(values).record != MemorySeries([1.0, 2.0, 3.0]).record
     with pytest.raises(DataError, match=r"columns of different lengths \(a: 1, b: 2\)"):
-        read_series(MemorySeries({"a": [1], "b": [1, 2]}), Columns(("a",)))
+        read_memory({"a": [1], "b": [1, 2]}, columns(("a",)))
     with pytest.raises(DataError, match="an array of 3 dimensions"):
-        read_series(MemorySeries(np.ones((1, 1, 1))))
+        read_memory(np.ones((1, 1, 1)))
     with pytest.raises(DataError, match="row 1: 'a' is 'x', expected a number"):
-        read_series(MemorySeries({"a": [1, "x"]}))
+        read_memory({"a": [1, "x"]})

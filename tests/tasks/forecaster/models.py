@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from elman.runtime import ForecasterPredictor
-from elman.tasks.forecaster.config import ForecasterConfig, Scales
-from elman.tasks.forecaster.readers import Series
-from elman.tasks.forecaster.training import ForecasterNetwork
+from elman.data.readers import SourceRecord
+from elman.tasks.forecaster.config import ForecasterConfig, ForecasterRun
+from elman.tasks.forecaster.corpus import ForecasterCorpus, prepare
+from elman.tasks.forecaster.defaults import resolve
+from elman.tasks.forecaster.network import ForecasterNetwork
+from elman.tasks.forecaster.predictor import ForecasterPredictor
+from elman.tasks.forecaster.scales import Scales
+from elman.tasks.forecaster.series import Series
 
 ROWS = 60
 TARGETS, INPUTS = ("a", "b"), ("c",)
 
 SMALL = {"delays": 3, "hidden_size": 5, "horizon": 4}
-# Every memory, one layer and more, both references, logarithms, a season longer and shorter than the horizon.
+# Every history encoder, one layer and more, both references, logarithms, a season longer and shorter than the horizon.
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "elman": {"cell": "elman", "activation": "relu"},
     "lstm": {"cell": "lstm", "num_layers": 2, "season": 3, "reference": "season"},
@@ -30,12 +37,12 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def series_of(rows: int = ROWS, *, gaps: bool = True, seed: int = 0) -> Series:
-    """Return two targets and an input that rise and swing, with gaps here and there."""
+def series_of(rows: int = ROWS, *, missing: bool = True, seed: int = 0) -> Series:
+    """Return two targets and an input that rise and swing, with missing values."""
     rng, t = np.random.default_rng(seed), np.arange(rows)
     values = np.stack([20 + t / 5 + 3 * np.sin(t), 9 + 2 * np.cos(t / 2), np.sin(t / 3)], 1)
     values += 0.3 * rng.normal(size=values.shape)
-    if gaps:
+    if missing:
         values[rng.random(values.shape) < 0.1] = np.nan
         values[:3] = [[20.0, 9.0, 0.0], [21.0, np.nan, 0.5], [22.0, 9.5, np.nan]]
     return Series(TARGETS, INPUTS, values)
@@ -48,7 +55,7 @@ def tiny_config(architecture: str = "lstm", **more: Any) -> ForecasterConfig:
 
 def scales_of(config: ForecasterConfig) -> Scales:
     """Return the scales of the first two thirds of the series."""
-    return Scales.of(series_of().rows(0, 40), config)
+    return Scales.measure(series_of().rows(0, 40), config)
 
 
 def tiny_network(architecture: str = "lstm", *, seed: int = 0, **more: Any) -> ForecasterNetwork:
@@ -71,3 +78,46 @@ def predictor_of(network: ForecasterNetwork) -> ForecasterPredictor:
 def tiny_predictor(architecture: str = "lstm", *, seed: int = 0, **more: Any) -> ForecasterPredictor:
     """Return a predictor with random weights."""
     return predictor_of(tiny_network(architecture, seed=seed, **more))
+
+
+@dataclass(frozen=True)
+class SeriesSource:
+    """A source that yields a series which is there already."""
+
+    series: Series
+    name: str = "sales.csv"
+
+    @property
+    def record(self) -> SourceRecord:
+        return SourceRecord(self.name, 3, "abc")
+
+    def check(self) -> None:
+        """Check nothing."""
+
+    def examples(self) -> Iterator[Series]:
+        """Yield the series."""
+        yield self.series
+
+
+def prepared(
+    folder: Path,
+    train: Series,
+    *,
+    valid: Series | None = None,
+    valid_fraction: float | None = None,
+    horizon: int = 5,
+    notify: Callable[[str], None] = lambda message: None,
+) -> ForecasterCorpus:
+    """Return the corpus of a series."""
+    values: dict[str, Any] = {"model": {"horizon": horizon}, "data": {}}
+    if valid_fraction is not None:
+        values["data"]["valid_fraction"] = valid_fraction
+    sources = [] if valid is None else [SeriesSource(valid)]
+    return prepare(folder, values, resolve(values), [SeriesSource(train)], sources, notify)
+
+
+def run_of(model: ForecasterConfig, *, window: int = 12, batch_size: int = 2, seed: int = 0) -> ForecasterRun:
+    """Return the config of a run with this model."""
+    training = {"batch_size": batch_size, "bptt_steps": window, "learning_rate": 0.01, "steps": 1, "threads": 1}
+    values = {"seed": seed, "data": {}, "model": model.model_dump(exclude_none=True), "training": training}
+    return ForecasterRun.model_validate(values)

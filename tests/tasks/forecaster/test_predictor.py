@@ -1,4 +1,4 @@
-"""The forecaster at work: forecasts that rest on the rows before them alone, row by row and from a folder alike."""
+"""Predictions of a forecaster: they depend only on earlier rows, and are the same row by row and from a folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ import numpy.typing as npt
 import pytest
 
 from elman.errors import DataError, ModelError
-from elman.runtime import ForecasterPredictor, load, state_from_bytes, state_to_bytes
-from elman.tasks.forecaster.batches import without_gaps
+from elman.models.stack import state_from_bytes, state_to_bytes
+from elman.tasks.forecaster.batches import without_missing
 from elman.tasks.forecaster.calendar import Step
-from elman.tasks.forecaster.config import ForecasterConfig, modelled
+from elman.tasks.forecaster.config import ForecasterConfig
 from elman.tasks.forecaster.history_encoders import monotone
-from elman.tasks.forecaster.readers import Dates, Series
+from elman.tasks.forecaster.predictor import ForecasterPredictor
+from elman.tasks.forecaster.scales import modelled
+from elman.tasks.forecaster.series import Dates, Series
+from elman.tasks.spec import load
 
-from ..series_models import ARCHITECTURES, INPUTS, ROWS, TARGETS, scales_of, series_of, tiny_config, tiny_predictor
+from .models import ARCHITECTURES, INPUTS, ROWS, TARGETS, scales_of, series_of, tiny_config, tiny_predictor
 
 Array = npt.NDArray[Any]
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -45,7 +48,7 @@ def test_quantiles_are_steps_away_from_the_median() -> None:
 
 
 @every_architecture
-def test_what_comes_later_changes_no_forecast(architecture: str) -> None:
+def test_later_rows_do_not_change_a_forecast(architecture: str) -> None:
     predictor, series = tiny_predictor(architecture), series_of()
     later = series_of(seed=1).values[40:]
     other = Series(TARGETS, INPUTS, np.concatenate([series.values[:40], np.abs(later) + 1.0]))
@@ -71,7 +74,7 @@ def test_row_by_row_is_the_same_as_all_at_once(architecture: str) -> None:
 
 
 def features_by_hand(predictor: ForecasterPredictor, z: Array, t: int) -> Array:
-    """x_t from its definition; before its first row, the series stood still."""
+    """x_t from its definition; rows before the first one equal it."""
     scales, season = predictor.scales, predictor.config.season
     row, K = lambda n: z[max(n, 0)], len(TARGETS)
     first = 0 if predictor.config.levels else K
@@ -83,11 +86,11 @@ def features_by_hand(predictor: ForecasterPredictor, z: Array, t: int) -> Array:
 
 @pytest.mark.parametrize("architecture", [name for name, sizes in ARCHITECTURES.items() if "cell" not in sizes])
 def test_delays_by_hand(architecture: str) -> None:
-    """The last rows through the layers; a closed loop takes what it said for the next row."""
+    """The last rows through the layers; a closed loop appends its own forecasts."""
     predictor, t = tiny_predictor(architecture), 11
     config, weights, scales = predictor.config, predictor.tensors, predictor.scales
     K, H, Q, D = 2, config.horizon, len(config.quantiles), config.delays
-    z = without_gaps(modelled(series_of().values, K, logarithm=config.logarithm), scales.mean)[: t + 1]
+    z = without_missing(modelled(series_of().values, K, logarithm=config.logarithm), scales.mean)[: t + 1]
     spread, lag = np.array(scales.spread), config.season if config.reference == "season" else 1
 
     def hidden(rows: Array, now: int) -> Array:
@@ -119,12 +122,12 @@ def test_delays_by_hand(architecture: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["elman", "lstm"])
-def test_a_state_by_hand(architecture: str) -> None:
+def test_the_recurrent_encoder_by_hand(architecture: str) -> None:
     predictor, t = tiny_predictor(architecture), 11
     config = predictor.config
-    z = without_gaps(series_of().values[: t + 1], predictor.scales.mean)
+    z = without_missing(series_of().values[: t + 1], predictor.scales.mean)
     x = np.array([features_by_hand(predictor, z, n) for n in range(t + 1)], np.float32)
-    stack = predictor._memory._stack  # type: ignore[attr-defined]
+    stack = predictor._encoder._stack  # type: ignore[attr-defined]
     h, _ = stack.run(x[None], stack.initial_state(1))
     a = predictor.tensors["readout.weight"] @ h[0, -1] + predictor.tensors["readout.bias"]
     o = monotone(a.reshape(config.horizon, 2, -1).astype(np.float64), config.median)
@@ -140,7 +143,7 @@ def test_errors_are_those_of_the_definitions(architecture: str) -> None:
     told = predictor.evaluate(series, begin)
     made = predictor.backtest(series, begin)
     season = predictor.config.season
-    filled = without_gaps(series.values, np.full(3, np.nan))  # rows before the first value are not scored
+    filled = without_missing(series.values, np.full(3, np.nan))  # rows before the first value are not scored
     each: dict[str, dict[str, list[float]]] = {name: {} for name in TARGETS}
     for n, quantiles in enumerate(made):
         for h in range(4):
@@ -176,7 +179,7 @@ def test_errors_are_those_of_the_definitions(architecture: str) -> None:
         assert told[key] == pytest.approx(np.mean([told["targets"][name][key] for name in TARGETS]))
 
 
-def test_scales_are_of_the_training_part() -> None:
+def test_scales_are_those_of_the_training_set() -> None:
     config, series = tiny_config("narx"), series_of().rows(0, 40)
     scales, values = scales_of(config), series.values
     np.testing.assert_allclose(scales.mean, np.nanmean(values, 0))
@@ -186,14 +189,14 @@ def test_scales_are_of_the_training_part() -> None:
     seasonal = values[3:, :2] - values[:-3, :2]
     np.testing.assert_allclose(scales.seasonal, np.sqrt(np.nanmean(seasonal**2, 0)))
     np.testing.assert_allclose(scales.naive_mae, np.nanmean(np.abs(seasonal), 0))
-    filled = without_gaps(values, scales.mean)
+    filled = without_missing(values, scales.mean)
     errors = [values[t + 4, :2] - filled[t + 4 - 6, :2] for t in range(2, 36)]
     errors += [values[t + 4, :2] - filled[0, :2] for t in range(2)]
     np.testing.assert_allclose(scales.spread[3], np.sqrt(np.nanmean(np.square(errors), 0)))
 
 
 @every_architecture
-def test_a_saved_model_says_the_same(architecture: str, tmp_path: Path) -> None:
+def test_a_saved_model_gives_the_same_forecasts(architecture: str, tmp_path: Path) -> None:
     predictor = tiny_predictor(architecture)
     predictor.save(tmp_path / "model", card="# Mine\n")
     loaded = load(tmp_path / "model")
@@ -219,13 +222,13 @@ def test_a_history_is_a_series_an_array_or_columns() -> None:
     np.testing.assert_array_equal(found.median, found.quantiles[..., 1])
 
 
-def test_what_is_too_short_or_lacks_something_is_told() -> None:
+def test_a_history_that_is_too_short_or_lacks_a_column_is_refused() -> None:
     predictor, series = tiny_predictor(), series_of()
-    with pytest.raises(DataError, match="a history of 2 rows, expected at least 3"):
+    with pytest.raises(DataError, match="a history of 2 rows; expected at least 3"):
         predictor.predict(series.rows(0, 2))
-    with pytest.raises(DataError, match="holds 60 rows, expected 58 of history and 4 ahead"):
+    with pytest.raises(DataError, match="has 60 rows; expected 58 of history and 4 to forecast"):
         predictor.evaluate(series, 58)
-    with pytest.raises(DataError, match="a history of 1 rows, expected at least 3"):
+    with pytest.raises(DataError, match="a history of 1 rows; expected at least 3"):
         predictor.backtest(series, 1)
     with pytest.raises(DataError, match="an array of 2 columns, expected 3: a, b, c"):
         predictor.predict(series.values[:, :2])
@@ -235,15 +238,15 @@ def test_what_is_too_short_or_lacks_something_is_told() -> None:
         predictor.predict(Series(("b", "a"), INPUTS, series.values))
     empty = series_of()
     empty.values[:30, 1] = np.nan
-    with pytest.raises(DataError, match="'b' holds no number among its first 20 rows"):
+    with pytest.raises(DataError, match="'b' has no number among its first 20 rows"):
         predictor.evaluate(empty, 20)
     below = series_of()
     below.values[5, 0] = 0.0
-    with pytest.raises(DataError, match=r"'a' is 0 in row 5, expected numbers above 0; the model knows its logarithms"):
+    with pytest.raises(DataError, match=r"'a' is 0 in row 5; expected numbers above 0; The model uses logarithms"):
         tiny_predictor("gru").predict(below)
 
 
-def test_what_does_not_fit_together_is_a_damaged_model_or_config() -> None:
+def test_parts_that_do_not_fit_together_are_refused() -> None:
     tensors = tiny_predictor().tensors
     with pytest.raises(ModelError, match=r"lacks the weights 'hidden\.0\.weight'"):
         ForecasterPredictor(tiny_config("tdnn"), scales_of(tiny_config("tdnn")), tensors)
@@ -251,26 +254,26 @@ def test_what_does_not_fit_together_is_a_damaged_model_or_config() -> None:
     with pytest.raises(ModelError, match=r"'readout\.weight' has shape"):
         ForecasterPredictor(longer, scales_of(longer), tensors)
     for wrong, expected in (
-        ({"quantiles": (0.9, 0.5)}, "expected rising shares of one with 0.5 in them"),
-        ({"quantiles": (0.1, 0.9)}, "expected rising shares of one with 0.5 in them"),
-        ({"quantiles": (0.0, 0.5)}, "expected rising shares of one with 0.5 in them"),
+        ({"quantiles": (0.9, 0.5)}, "expected rising numbers between 0 and 1 with 0.5 among them"),
+        ({"quantiles": (0.1, 0.9)}, "expected rising numbers between 0 and 1 with 0.5 among them"),
+        ({"quantiles": (0.0, 0.5)}, "expected rising numbers between 0 and 1 with 0.5 among them"),
         ({"reference": "season", "season": 1}, "given season, expected last where season is 1"),
     ):
         with pytest.raises(ValueError, match=expected):
             ForecasterConfig(**{"delays": 1, "hidden_size": 1, "horizon": 1, **wrong})  # type: ignore[arg-type]
     scales = scales_of(tiny_config())
     for change in ({"mean": (1.0,)}, {"spread": scales.spread[:3]}, {"naive_mae": (1.0,)}, {"targets": ("a",)}):
-        with pytest.raises(ModelError, match="the scales of the series are not those of its"):
+        with pytest.raises(ModelError, match="has scales that do not fit"):
             ForecasterPredictor(tiny_config(), scales.model_copy(update=change), tensors)
 
 
-def test_a_column_that_begins_with_gaps_is_read_and_scored_from_its_first_value_on() -> None:
+def test_a_column_that_begins_with_missing_values_is_scored_from_its_first_value_on() -> None:
     predictor, series = tiny_predictor(), series_of()
     series.values[:30, 2] = np.nan
     assert np.isfinite(predictor.predict(series).quantiles).all()
     told = predictor.evaluate(series)
     assert told["forecasts"] == ROWS - 31 - 4 + 1
-    with pytest.raises(DataError, match="'c' holds no number among its first 20 rows"):
+    with pytest.raises(DataError, match="'c' has no number among its first 20 rows"):
         predictor.evaluate(series, 20)
 
 
@@ -281,14 +284,14 @@ def test_a_target_without_values_is_left_out_of_the_means_and_no_value_is_an_err
     assert list(told["targets"]) == ["a"]
     assert told["mae"] == told["targets"]["a"]["mae"]
     series.values[30:, 0] = np.nan
-    with pytest.raises(DataError, match="holds no value to score: all are missing"):
+    with pytest.raises(DataError, match="has no value to score; all are missing"):
         predictor.evaluate(series, 30)
 
 
-def test_what_is_infinite_or_has_no_logarithm_is_refused_in_a_stream_too() -> None:
+def test_infinite_values_and_values_without_a_logarithm_are_refused_also_in_a_stream() -> None:
     predictor = tiny_predictor("gru")
     for row in ([[np.inf, 1.0, 0.0]], [[0.0, 1.0, 0.0]], [[1.0, -2.0, 0.0]]):
-        with pytest.raises(DataError, match=r"a row .*, expected numbers above 0, or NaN where there is a gap"):
+        with pytest.raises(DataError, match=r"a row .*, expected numbers above 0, or NaN for a missing value"):
             predictor.step(np.array(row), predictor.initial_state())
     values = series_of().values
     values[7, 1] = np.inf
@@ -299,7 +302,7 @@ def test_what_is_infinite_or_has_no_logarithm_is_refused_in_a_stream_too() -> No
 
 
 def test_a_series_that_the_naive_forecast_knows_has_finite_errors() -> None:
-    predictor, series = tiny_predictor(), series_of(gaps=False)
+    predictor, series = tiny_predictor(), series_of(missing=False)
     series.values[20:, 0] = series.values[19, 0]
     told = predictor.evaluate(series, 25)
     assert told["targets"]["a"]["mae_last_value"] == 0.0

@@ -1,4 +1,4 @@
-"""The forecaster in training: one loss, whatever the windows, and the one that ships measures."""
+"""Training a forecaster: one loss, whatever the windows, which is the loss of the predictor too."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from elman.data.readers import SourceRecord
 from elman.errors import DataError
 from elman.tasks.forecaster.batches import futures, references
-from elman.tasks.forecaster.corpus import SeriesCorpus, prepare_series
-from elman.tasks.forecaster.training import ForecasterTask, Windows, quantile_loss
+from elman.tasks.forecaster.config import ForecasterConfig
+from elman.tasks.forecaster.corpus import ForecasterCorpus
+from elman.tasks.forecaster.network import Windows
+from elman.tasks.forecaster.training import ForecasterTask, quantile_loss
 
-from ..series_models import ARCHITECTURES, predictor_of, series_of, tiny_config, tiny_network
+from .models import ARCHITECTURES, predictor_of, prepared, run_of, series_of, tiny_config, tiny_network
 
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 RNG = torch.Generator()
@@ -24,17 +25,19 @@ TRAIN = 40
 
 
 @pytest.fixture
-def corpus(tmp_path: Path) -> SeriesCorpus:
-    record = SourceRecord("sales.csv", 3, "abc")
-    series = series_of()
-    return prepare_series(tmp_path / "data", series, valid_fraction=1 / 3, horizon=4, records=lambda: [record])
+def corpus(tmp_path: Path) -> ForecasterCorpus:
+    return prepared(tmp_path / "data", series_of(), valid_fraction=1 / 3, horizon=4)
 
 
-def task_of(corpus: SeriesCorpus, architecture: str = "lstm", window: int = 12, **model: Any) -> ForecasterTask:
-    return ForecasterTask(corpus, tiny_config(architecture, **model), window=window, batch_size=2)
+def make_task(corpus: ForecasterCorpus, model: ForecasterConfig, **run: int) -> ForecasterTask:
+    return ForecasterTask(run_of(model, **run), corpus)
 
 
-def whole(corpus: SeriesCorpus, architecture: str, **model: Any) -> tuple[ForecasterTask, Windows]:
+def task_of(corpus: ForecasterCorpus, architecture: str = "lstm", window: int = 12, **model: Any) -> ForecasterTask:
+    return make_task(corpus, tiny_config(architecture, **model), window=window)
+
+
+def whole(corpus: ForecasterCorpus, architecture: str, **model: Any) -> tuple[ForecasterTask, Windows]:
     """The task whose one window is all of the training part."""
     task = task_of(corpus, architecture, window=TRAIN, **model)
     batch, _ = next(task.batches(task.start()))
@@ -42,7 +45,7 @@ def whole(corpus: SeriesCorpus, architecture: str, **model: Any) -> tuple[Foreca
 
 
 @every_architecture
-def test_the_loss_at_work_is_the_loss_in_training(architecture: str, corpus: SeriesCorpus) -> None:
+def test_the_loss_of_the_predictor_is_the_loss_in_training(architecture: str, corpus: ForecasterCorpus) -> None:
     assert corpus.train_rows == TRAIN
     task, batch = whole(corpus, architecture)
     network = tiny_network(architecture)
@@ -67,24 +70,24 @@ def test_the_loss_at_work_is_the_loss_in_training(architecture: str, corpus: Ser
 
 
 @every_architecture
-def test_what_is_to_be_said_is_what_came(architecture: str, corpus: SeriesCorpus) -> None:
-    """r is such that, said exactly, the forecast is the value that came."""
+def test_the_expected_output_gives_the_actual_value(architecture: str, corpus: ForecasterCorpus) -> None:
+    """A forecast whose output is r is the actual value."""
     task, batch = whole(corpus, architecture)
     predictor = predictor_of(tiny_network(architecture))
     series = corpus.series.rows(0, TRAIN)
-    came = futures(series.values, 4)[:, :, :2]
+    actual = futures(series.values, 4)[:, :, :2]
     r = batch.r[0].numpy().astype(np.float64)
-    np.testing.assert_array_equal(np.isnan(r), np.isnan(came))
+    np.testing.assert_array_equal(np.isnan(r), np.isnan(actual))
     z, _ = predictor._outputs(series, slice(None))
     config = predictor.config
-    said = predictor._values(r[..., None], references(z, 2, 4, config.lag))[..., 0]
-    np.testing.assert_allclose(said, came, rtol=1e-5)
+    forecast = predictor._values(r[..., None], references(z, 2, 4, config.lag))[..., 0]
+    np.testing.assert_allclose(forecast, actual, rtol=1e-5)
     assert task.scales == predictor.scales
 
 
 @every_architecture
-def test_a_window_is_a_piece_of_the_whole(architecture: str, corpus: SeriesCorpus) -> None:
-    """Delays reach back beyond a window's first row; a state begins there."""
+def test_a_window_gives_what_the_whole_series_gives(architecture: str, corpus: ForecasterCorpus) -> None:
+    """Delays use rows before the window; a recurrent state starts at the first row of the window."""
     task, everything = whole(corpus, architecture)
     network = tiny_network(architecture)
     small = task_of(corpus, architecture)
@@ -100,10 +103,10 @@ def test_a_window_is_a_piece_of_the_whole(architecture: str, corpus: SeriesCorpu
 
 
 @every_architecture
-def test_one_window_is_learned_by_heart(architecture: str, corpus: SeriesCorpus) -> None:
+def test_one_window_is_overfitted(architecture: str, corpus: ForecasterCorpus) -> None:
     task = task_of(corpus, architecture, window=16)
     config = tiny_config(architecture, hidden_size=24, num_layers=1)
-    task = ForecasterTask(corpus, config, window=16, batch_size=1)
+    task = make_task(corpus, config, window=16, batch_size=1)
     network = tiny_network(architecture, hidden_size=24, num_layers=1).train()
     batch, _ = next(task.batches(task.start()))
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
@@ -111,17 +114,17 @@ def test_one_window_is_learned_by_heart(architecture: str, corpus: SeriesCorpus)
     for _ in range(400):
         optimizer.zero_grad()
         loss, count, _ = task.loss(network, batch, None, 0.0, RNG)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         losses.append(float(loss.detach()) / count)
     assert losses[-1] < 0.3 * losses[0]
 
 
 @pytest.mark.parametrize("architecture", ["lstm", "tdnn", "narx"])
-def test_gradients_are_those_of_finite_differences(architecture: str, corpus: SeriesCorpus) -> None:
+def test_gradients_are_those_of_finite_differences(architecture: str, corpus: ForecasterCorpus) -> None:
     task, batch = whole(corpus, architecture)
     network = tiny_network(architecture).double()
-    task.loss(network, batch, None, 0.0, RNG)[0].backward()
+    task.loss(network, batch, None, 0.0, RNG)[0].backward()  # type: ignore[no-untyped-call]
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         place = int(parameter.grad.abs().argmax())
@@ -137,9 +140,9 @@ def test_gradients_are_those_of_finite_differences(architecture: str, corpus: Se
         assert (above - below) / (2 * step) == pytest.approx(expected, rel=1e-4, abs=1e-6), name
 
 
-def test_the_quantile_loss_is_smallest_at_the_quantiles(corpus: SeriesCorpus) -> None:
+def test_the_quantile_loss_is_smallest_at_the_quantiles(corpus: ForecasterCorpus) -> None:
     config = tiny_config(horizon=1)
-    task = ForecasterTask(corpus, config, window=12, batch_size=2)
+    task = make_task(corpus, config)
     drawn = torch.randn(20_001, 1, 2, generator=torch.Generator().manual_seed(0))
     exact = torch.quantile(drawn, torch.tensor(config.quantiles), dim=0).permute(1, 2, 0)
     best, count, _ = quantile_loss(exact.expand(len(drawn), 1, 2, 3), drawn, config, task.scales)
@@ -151,36 +154,35 @@ def test_the_quantile_loss_is_smallest_at_the_quantiles(corpus: SeriesCorpus) ->
             assert quantile_loss(moved.expand(len(drawn), 1, 2, 3), drawn, config, task.scales)[0] > best
 
 
-def test_gaps_are_not_learned(corpus: SeriesCorpus) -> None:
+def test_missing_values_do_not_count(corpus: ForecasterCorpus) -> None:
     task, batch = whole(corpus, "tdnn")
     network = tiny_network("tdnn")
     known = int((~torch.isnan(batch.r[:, network.config.delays :])).sum())
     with torch.no_grad():
         _, count, _ = task.loss(network, batch, None, 0.0, RNG)
-        all_gaps = batch._replace(r=torch.full_like(batch.r, torch.nan))
-        nothing, none, _ = task.loss(network, all_gaps, None, 0.0, RNG)
+        all_missing = batch._replace(r=torch.full_like(batch.r, torch.nan))
+        nothing, none, _ = task.loss(network, all_missing, None, 0.0, RNG)
     assert count == known < batch.r[:, network.config.delays :].numel()
     assert (float(nothing), none) == (0.0, 0)
 
 
-def test_windows_of_gaps_alone_are_left_out(tmp_path: Path) -> None:
-    series = series_of(200, gaps=False)
+def test_windows_without_values_are_left_out(tmp_path: Path) -> None:
+    series = series_of(200, missing=False)
     series.values[40:120, :2] = np.nan
-    record = SourceRecord("sales.csv", 3, "abc")
-    gappy = prepare_series(tmp_path / "gappy", series, valid_fraction=0.2, horizon=4, records=lambda: [record])
-    task = ForecasterTask(gappy, tiny_config("tdnn"), window=12, batch_size=1)
+    corpus = prepared(tmp_path / "data", series, valid_fraction=0.2, horizon=4)
+    task = make_task(corpus, tiny_config("tdnn"), batch_size=1)
     network = task.build()
     stream = task.batches(task.start())
     counts = [task.loss(network, next(stream)[0], None, 0.0, RNG)[1] for _ in range(3 * task.batches_per_epoch)]
     assert min(counts) > 0
-    short = series_of(30, gaps=False)
-    few = prepare_series(tmp_path / "few", short, valid_fraction=0.2, horizon=4, records=lambda: [record])
+    short = series_of(30, missing=False)
+    few = prepared(tmp_path / "few", short, valid_fraction=0.2, horizon=4)
     few.series.values[5:24, :2] = np.nan
-    with pytest.raises(DataError, match="holds no values to learn from after the rows that warm a memory up"):
-        ForecasterTask(few, tiny_config("tdnn", delays=20), window=24, batch_size=1)
+    with pytest.raises(DataError, match="has no target value after the rows that warm up the history encoder"):
+        make_task(few, tiny_config("tdnn", delays=20), window=24, batch_size=1)
 
 
-def test_batches_resume_and_validation_is_by_what_ships(corpus: SeriesCorpus) -> None:
+def test_batches_resume_and_validation_uses_the_predictor(corpus: ForecasterCorpus) -> None:
     task = task_of(corpus)
     batches = list(zip(task.batches(task.start()), range(9), strict=False))
     ((_, position), _), ((expected, _), _) = batches[4], batches[5]
@@ -189,13 +191,11 @@ def test_batches_resume_and_validation_is_by_what_ships(corpus: SeriesCorpus) ->
         torch.testing.assert_close(given, wanted, rtol=0, atol=0, equal_nan=True)
     network = task.build()
     predictor = task.predictor(network)
-    told = task.validate(network, predictor)
-    fitted = predictor.calibrated(
-        corpus.series, corpus.train_rows
-    )  # of a band that held-out rows have set, nothing changes
-    assert predictor.scales.stretch == fitted.scales.stretch != ()
+    metrics = task.validate(network, predictor)
+    again = predictor.calibrated(corpus.series, corpus.train_rows)  # calibrated on the same rows, nothing changes
+    assert predictor.scales.calibration == again.scales.calibration != ()
     measured = predictor.evaluate(corpus.series, corpus.train_rows)
-    assert told == {name: measured[name] for name in ("loss", "mae", "relative_mae", "mase")}
+    assert metrics == {name: measured[name] for name in ("loss", "mae", "relative_mae", "mase")}
     shown = (task.preview(predictor) or "").splitlines()
     assert len(shown) == 2
     first = predictor.predict(corpus.series.rows(0, TRAIN)).median[0, 0]
@@ -203,18 +203,15 @@ def test_batches_resume_and_validation_is_by_what_ships(corpus: SeriesCorpus) ->
     assert shown[1].split()[1] == f"{corpus.series.values[TRAIN, 0]:.6g},"
 
 
-def test_training_begins_with_the_naive_forecast(corpus: SeriesCorpus) -> None:
+def test_training_begins_with_the_naive_forecast(corpus: ForecasterCorpus) -> None:
     for architecture in ARCHITECTURES:
         task = task_of(corpus, architecture)
-        told = task.predictor(task.build()).evaluate(corpus.series, corpus.train_rows)
+        metrics = task.predictor(task.build()).evaluate(corpus.series, corpus.train_rows)
         naive = {"last": "mae_last_value", "season": "mae_seasonal_naive"}[task._model.reference]
-        assert told["mae"] == pytest.approx(told[naive], rel=0.25), architecture  # a tenth of a first network's guess
+        assert metrics["mae"] == pytest.approx(metrics[naive], rel=0.25), architecture
 
 
-def test_the_same_seed_gives_the_same_weights(corpus: SeriesCorpus) -> None:
-    one, same, other = (
-        ForecasterTask(corpus, tiny_config(), window=12, batch_size=2, seed=seed).build().readout.weight
-        for seed in (0, 0, 1)
-    )
+def test_the_same_seed_gives_the_same_weights(corpus: ForecasterCorpus) -> None:
+    one, same, other = (make_task(corpus, tiny_config(), seed=seed).build().readout.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)

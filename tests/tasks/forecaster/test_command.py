@@ -1,4 +1,4 @@
-"""A forecaster from the command line: from a user's file to what comes next, and plain words where it cannot be."""
+"""A forecaster from the command line: from a user's file to forecasts, and clear messages for mistakes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from .conftest import Command
-from .test_cli import only_json
+from tests.cli.conftest import Command, run_command
+from tests.cli.test_cli import only_json
 
 TINY = ("--steps", "150", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
 KEYS = {
@@ -27,6 +27,11 @@ ROWS = "sales\n" + "1\n2\n" * 30
 
 def sales(n: int) -> float:
     return round(100 + 30 * math.sin(2 * math.pi * n / 12) + n / 3 + (n * 7919 % 13) / 10, 2)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -51,21 +56,24 @@ def told(done: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("memory", ["recurrent", "tdnn", "narx"])
-def test_from_a_file_to_what_comes_next(command: Command, memory: str, table: Path, tmp_path: Path) -> None:
+def test_from_a_file_to_a_forecast(command: Command, memory: str, table: Path, tmp_path: Path) -> None:
     words = ["--target", "sales", "--inputs", "day", "--memory", memory, "--delays", "13"]
     done = command("train", "forecast", table, *words, "-o", tmp_path / "run", *TINY, "--json")
     result = told(done)
     assert set(result) == {"run", "model", "task", "steps", "seconds", "values_per_second", "best_step", "valid"}
     assert set(result["valid"]) == KEYS
     assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
-    assert "96 rows to train on, 24 held out, a row a month; sales, 12 ahead with the help of day" in done.err
+    assert (
+        "training set: 96 rows; validation set: 24 rows, one row every month; forecast of sales, 12 rows ahead"
+        in done.err
+    )
     found = list(csv.reader(io.StringIO(command("predict", tmp_path / "run", table).out)))
     assert found[0] == ["month", "sales", "sales_0.1", "sales_0.9"]
     assert [row[0] for row in found[1:]] == [f"2000-{month:02d}" for month in range(1, 13)]
     for row in found[1:]:
         median, low, high = map(float, row[1:])
         assert low < median < high
-    assert result["valid"]["relative_mae"] < 0.8  # it has learned something that the naive forecast does not know
+    assert result["valid"]["relative_mae"] < 0.8  # better than the naive forecasts
 
 
 def test_history_is_not_scored(command: Command, run: Path, table: Path) -> None:
@@ -92,14 +100,16 @@ def test_quantiles_and_json(command: Command, table: Path, tmp_path: Path) -> No
     assert "target" in command("evaluate", tmp_path / "run", table).out
 
 
-def test_a_band_is_told_of_where_there_is_one(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
-    assert ", a band for 80% set on these rows" in command("resume", run).err
-    assert "have set the band" in command("evaluate", run).err
-    assert "have set the band" not in command("evaluate", run, table).err
+def test_calibration_is_reported_if_there_are_intervals(
+    command: Command, run: Path, table: Path, tmp_path: Path
+) -> None:
+    assert "80% prediction intervals, calibrated on these rows" in command("resume", run).err
+    assert "intervals were calibrated on these rows" in command("evaluate", run).err
+    assert "calibrated" not in command("evaluate", run, table).err
     words = ["--target", "sales", "--quantiles", "0.5", "-o", tmp_path / "median"]
     assert command("train", "forecast", table, *words, *TINY).code == 0
-    assert "set on these rows" not in command("resume", tmp_path / "median").err
-    assert "have set the band" not in command("evaluate", tmp_path / "median").err
+    assert "calibrated" not in command("resume", tmp_path / "median").err
+    assert "calibrated" not in command("evaluate", tmp_path / "median").err
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the extra plot")
@@ -108,7 +118,7 @@ def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path:
     assert done.code == 0, done.err
     assert "forecast" in (tmp_path / "sales.svg").read_text()
     assert command("predict", run, table, "--plot", tmp_path / "sales.doc").code == 2
-    assert "lies in no folder" in command("predict", run, table, "--plot", tmp_path / "no" / "sales.svg").err
+    assert "the folder does not exist" in command("predict", run, table, "--plot", tmp_path / "no" / "sales.svg").err
 
 
 @pytest.mark.parametrize(
@@ -118,23 +128,23 @@ def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path:
         ("month,sales\n1990-02,1\n1990-01,2\n", [], 3, "bad.csv:3: the date 1990-01 comes after 1990-02"),
         ("month,sales\n1990-01,1\n1990-02,much\n", [], 3, "bad.csv:3: 'sales' is 'much', expected a number"),
         ("month,sales\n1990-01,1\n", ["--target", "price"], 3, "bad.csv:1: has no column 'price' in its header"),
-        ("sales\n" + "1\n" * 60, [], 3, "'sales' is always 1 in the rows to learn from"),
-        ("sales\n" + "1\n2\n" * 10, ["--horizon", "30"], 3, "holds 20 rows, 0 to learn from and 60 held out"),
+        ("sales\n" + "1\n" * 60, [], 3, "'sales' is always 1 in the training set"),
+        ("sales\n" + "1\n2\n" * 10, ["--horizon", "30"], 3, "has 0 training rows and 20 validation rows"),
         (
             ROWS,
             ["--season", "40", "--horizon", "3"],
             2,
-            "model.season (--season): given 40, expected at most half of 54 rows",
+            "model.season (--season): given 40, expected at most half of 54 training rows",
         ),
-        (ROWS, ["--delays", "50"], 3, "bad.csv: a forecast rests on 50 rows, and there are 36 to learn from"),
-        (ROWS + "0\n", ["--set", "model.logarithm=true"], 3, "'sales' is 0 in row 60, expected numbers above 0"),
+        (ROWS, ["--delays", "50"], 3, "bad.csv: has 36 training rows; expected at least 50"),
+        (ROWS + "0\n", ["--set", "model.logarithm=true"], 3, "'sales' is 0 in row 60; expected numbers above 0"),
         ("", [], 3, "bad.csv: is empty, expected a header and rows"),
         ("sales\n1\n", ["--memory", "long"], 2, "model.memory (--memory): given 'long', expected recurrent, tdnn or"),
-        ("sales\n1\n", ["--quantiles", "0.1,0.9"], 2, "expected rising shares of one with 0.5 in them"),
+        ("sales\n1\n", ["--quantiles", "0.1,0.9"], 2, "expected rising numbers between 0 and 1 with 0.5 among them"),
         ("sales\n1\n", ["--quantiles", "low"], 2, "model.quantiles"),
     ],
 )
-def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
+def test_data_that_cannot_be_used_is_refused_and_leaves_nothing(
     command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.csv").write_text(content)
@@ -144,7 +154,7 @@ def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv"]
 
 
-def test_gaps_are_told_and_read_over(command: Command, table: Path, tmp_path: Path) -> None:
+def test_missing_values_are_reported_and_replaced(command: Command, table: Path, tmp_path: Path) -> None:
     lines = table.read_text().splitlines(keepends=True)
     del lines[50:52]
     lines[20] = lines[20].replace(lines[20].split(",")[1], "")
@@ -152,8 +162,8 @@ def test_gaps_are_told_and_read_over(command: Command, table: Path, tmp_path: Pa
     words = ["--target", "sales", "-o", tmp_path / "run", *TINY]
     done = command("train", "forecast", tmp_path / "gaps.csv", *words)
     assert done.code == 0
-    assert "2 rows are missing by the dates, the first at 1994-02: put in as gaps" in done.err
-    assert "3 of 120 values are missing: the last one before each is read in its place" in done.err
+    assert "2 rows are missing according to the dates, the first at 1994-02; inserted" in done.err
+    assert "3 of 120 values are missing; each is replaced by the last value before it" in done.err
 
 
 def test_dates_are_those_of_the_column_and_the_step_of_training(command: Command, table: Path, tmp_path: Path) -> None:
@@ -167,25 +177,35 @@ def test_dates_are_those_of_the_column_and_the_step_of_training(command: Command
     yearly = "".join(f"{1900 + n}-01,{sales(n)}\n" for n in range(60))
     (tmp_path / "yearly.csv").write_text("month,sales\n" + yearly)
     done = command("predict", tmp_path / "run", tmp_path / "yearly.csv")
-    assert "yearly.csv: a row a year, and the model has learned a row a month" in done.err
+    assert "the data has one row every year; the model was trained on one row every month" in done.err
 
 
-def test_a_forecaster_is_asked_for_what_it_can_do(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
+def test_options_of_other_tasks_and_wrong_options_are_refused(
+    command: Command, run: Path, table: Path, tmp_path: Path
+) -> None:
     (tmp_path / "short.csv").write_text("month,sales\n1990-01,3\n1990-02,4\n")
     (tmp_path / "bare.csv").write_text("sales\n" + "1\n2\n" * 40)
     for words, code, expected in (
-        (["predict", run, table, "--beam", "2"], 2, "--beam is for seq2seq, given a model of forecast"),
-        (["evaluate", run, table, "--label", "a"], 2, "--label is for classify, given a model of forecast"),
-        (["train", "forecast", table, table, "-o", tmp_path / "no"], 2, "DATA: given 2 files, expected one series"),
-        (["evaluate", run, table, table], 2, "DATA: given 2 files, expected one series"),
-        (["evaluate", run, "--context", "3"], 2, "--context says how DATA is read, and none is given"),
+        (["predict", run, table, "--beam", "2"], 2, "--beam: the model is a forecaster; expected a model of seq2seq"),
+        (
+            ["evaluate", run, table, "--label", "a"],
+            2,
+            "--label: the model is a forecaster; expected a model of classify",
+        ),
+        (["train", "forecast", table, table, "-o", tmp_path / "no"], 2, "DATA: given 2 files; expected one series"),
+        (["evaluate", run, table, table], 2, "DATA: given 2 files; expected one series"),
+        (["evaluate", run, "--context", "3"], 2, "--context: given without DATA"),
         (["evaluate", run, table, "--context", "9", "--from", "1991-01"], 2, "--context and --from: given both"),
-        (["evaluate", run, table, "--from", "soon"], 2, "--from: given 'soon', expected a date"),
+        (["evaluate", run, table, "--from", "soon"], 2, "--from: given 'soon'; expected a date"),
         (["evaluate", run, table, "--from", "2030-01"], 3, "ends at 1999-12, before 2030-01"),
-        (["evaluate", run, tmp_path / "bare.csv", "--from", "1991"], 3, "holds no column of dates; --context N"),
-        (["evaluate", run, table, "--context", "118"], 3, "holds 120 rows, expected 118 of history and 12 ahead"),
-        (["predict", run, tmp_path / "short.csv"], 3, "short.csv: a history of 2 rows, expected at least"),
-        (["generate", run], 2, "a model of forecast continues nothing; elman predict"),
+        (
+            ["evaluate", run, tmp_path / "bare.csv", "--from", "1991"],
+            3,
+            "has no column of dates; --from needs one",
+        ),
+        (["evaluate", run, table, "--context", "118"], 3, "has 120 rows; expected 118 of history and 12 to forecast"),
+        (["predict", run, tmp_path / "short.csv"], 3, "short.csv: a history of 2 rows; expected at least"),
+        (["generate", run], 2, "RUN is a forecaster; 'generate' needs a language model"),
     ):
         done = command(*words)
         assert expected in done.err, words

@@ -1,4 +1,4 @@
-"""The forecaster as a Python class: what it is given in every form."""
+"""The forecaster as a Python class: histories in every form."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def fitted() -> elman.Forecaster:
     return model
 
 
-def test_it_learns_says_what_comes_and_how_sure_it_is(fitted: elman.Forecaster, tmp_path: Path) -> None:
+def test_it_learns_and_forecasts_with_intervals(fitted: elman.Forecaster, tmp_path: Path) -> None:
     found = fitted.predict(VALUES)
     assert found.median.shape == (6, 1)
     assert (np.diff(found.quantiles[:, 0]) > 0).all()
     told = fitted.evaluate(VALUES, 100)
-    assert told["relative_mae"] < 0.8  # it has learned something that the naive forecast does not know
+    assert told["relative_mae"] < 0.8  # better than the naive forecasts
     assert told["forecasts"] == 120 - 100 - 6 + 1
     assert fitted.score(VALUES) == pytest.approx(1.0 - fitted.evaluate(VALUES)["relative_mae"])
     fitted.save(tmp_path / "model")
@@ -68,7 +68,7 @@ def test_targets_and_inputs_are_columns(tmp_path: Path) -> None:
         elman.Forecaster(**TINY).fit(columns)
 
 
-def test_what_is_given_and_what_is_not_goes_together() -> None:
+def test_wrong_arguments_are_refused() -> None:
     model = elman.Forecaster(**TINY)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(VALUES)
@@ -76,7 +76,7 @@ def test_what_is_given_and_what_is_not_goes_together() -> None:
         model.set_params(depth=2)
     with pytest.raises(ConfigError, match=r"model\.memory"):
         elman.Forecaster(memory="long", **TINY).fit(VALUES)
-    with pytest.raises(DataError, match="holds 10 rows"):
+    with pytest.raises(DataError, match="has 0 training rows and 10 validation rows"):
         model.fit(VALUES[:10])
 
 
@@ -87,3 +87,13 @@ def test_parameters_are_those_of_the_constructor(tmp_path: Path) -> None:
     assert (model.hidden_size, model.get_params()["memory"]) == (5, "tdnn")
     assert model.fit(VALUES, steps=2, run=tmp_path / "run")["steps"] == 2
     assert (tmp_path / "run" / "model").is_dir()
+
+
+def test_fit_predict_and_evaluate_read_a_file_with_the_same_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "values.csv"
+    path.write_bytes(("verkäufe\n" + "".join(f"{value}\n" for value in VALUES)).encode("latin-1"))
+    config = {**TINY["config"], "data": {"encoding": "latin-1"}}
+    model = elman.Forecaster(**{**TINY, "steps": 3, "config": config})
+    model.fit(path)
+    assert model.predict(path).targets == ("verkäufe",)
+    assert model.evaluate(path, 100)["count"] == 15 * 6

@@ -1,4 +1,4 @@
-"""A classifier from the command line: from a user's file to decisions, and plain words where it cannot be."""
+"""A classifier from the command line: from a user's file to labels, and clear messages for mistakes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.cells import cell_len
 
-from elman.tasks.classifier.evaluate_command import print_tables
-
-from .conftest import Command
-from .test_cli import only_json
+from tests.cli.conftest import Command, Done, run_command
 
 TINY = ("--steps", "40", "--hidden", "12", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
 ROWS = [
@@ -21,6 +17,11 @@ ROWS = [
     for word, label in (("cat", "animal"), ("dog", "animal"), ("oak", "plant"), ("elm", "plant"))
 ]
 KEYS = {"task", "count", "loss", "accuracy", "macro_f1", "f1", "confusion"}
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +38,13 @@ def run(command: Command, table: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def told(done: Any) -> dict[str, Any]:
-    result: dict[str, Any] = only_json(done.out)
-    return result
+def only_json(done: Done) -> dict[str, Any]:
+    """Return the JSON object on stdout, which holds nothing else."""
+    assert done.out.count("\n") == 1
+    return done.json
 
 
-def test_from_a_file_to_decisions(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
+def test_from_a_file_to_labels(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
     config = (run / "config.toml").read_text()
     assert 'task = "classify"' in config
     (tmp_path / "new.txt").write_text("the cat\n\noak tree\n", "utf-8")
@@ -50,35 +52,25 @@ def test_from_a_file_to_decisions(command: Command, run: Path, table: Path, tmp_
     assert done.out.splitlines()[0] in ("animal", "plant")
     assert done.out.splitlines()[1] == ""
     assert done.code == 3
-    assert f"{tmp_path / 'new.txt'}:2: empty, expected a text" in done.err
-    assert "1 line without a prediction, told above; the rest is done" in done.err
-    measured = told(command("evaluate", run, table, "--json"))
-    assert set(measured) == KEYS
-    assert measured["count"] == len(ROWS)
-    assert measured["accuracy"] > 0.9
+    assert f"{tmp_path / 'new.txt'}:2: empty; expected a text" in done.err
+    assert "1 line without a prediction, listed above; all other lines have one" in done.err
+    metrics = only_json(command("evaluate", run, table, "--json"))
+    assert set(metrics) == KEYS
+    assert metrics["count"] == len(ROWS)
+    assert metrics["accuracy"] > 0.9
     shown = command("evaluate", run, table).out
-    assert f"accuracy            {measured['accuracy']:.4f}" in shown
+    assert f"accuracy            {metrics['accuracy']:.4f}" in shown
     assert "animal" in shown.split("label")[1]
 
 
-def test_tables_stand_straight_under_chinese_labels(capsys: pytest.CaptureFixture[str]) -> None:
-    labels = ["好", "nothing at all", "坏坏坏坏"]
-    metrics = {"f1": {"好": 1.0, "nothing at all": None, "坏坏坏坏": 0.5}}
-    print_tables({**metrics, "confusion": {"labels": labels, "counts": [[3, 0, 0], [0, 0, 1], [20, 0, 7]]}})
-    lines = capsys.readouterr().out.splitlines()[1:]
-    assert {cell_len(line) for line in lines} == {len("nothing at all") + 2 + 4 * 7}
-    assert lines[0].split() == ["label", "f1", "好", "nothin", "坏坏坏"]
-    assert lines[3].split() == ["坏坏坏坏", "0.5000", "20", "0", "7"]
-
-
-def test_training_tells_what_it_came_to(command: Command, table: Path, tmp_path: Path) -> None:
+def test_training_reports_its_result(command: Command, table: Path, tmp_path: Path) -> None:
     done = command("train", "classify", table, "-o", tmp_path / "run", *TINY, "--json")
-    result = told(done)
+    result = only_json(done)
     assert set(result) == {"run", "model", "task", "steps", "seconds", "texts_per_second", "best_step", "valid"}
     assert set(result["valid"]) == KEYS
-    assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
-    assert "44 texts of 227 characters to train on, 4 held out" in done.err
-    assert "1 x lstm 12, both ways, pooling max" in done.err
+    assert only_json(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
+    assert "training set: 44 texts, 227 characters; validation set: 4 texts" in done.err
+    assert "1 x lstm 12, both directions, max pooling" in done.err
 
 
 def test_probabilities_and_explanations(command: Command, run: Path, tmp_path: Path) -> None:
@@ -94,45 +86,51 @@ def test_probabilities_and_explanations(command: Command, run: Path, tmp_path: P
     label, *tokens = explained[0].splitlines()
     assert [line.split("\t")[1] for line in tokens] == list("cat")
     assert tokens[-1].split("\t")[2] == label
-    result = told(command("predict", run, tmp_path / "new.txt", "--explain", "--json"))
+    result = only_json(command("predict", run, tmp_path / "new.txt", "--explain", "--json"))
     assert [each["label"] for each in result["predictions"]] == [line.split("\t")[0] for line in lines]
     assert [token["token"] for token in result["predictions"][1]["tokens"]] == list("elm")
 
 
-def test_a_folder_a_header_less_table_and_json_lines_train_alike(command: Command, tmp_path: Path) -> None:
+def test_a_folder_a_table_without_a_header_and_json_lines_train_the_same(command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "classes"
     folder.mkdir()
     for label in ("animal", "plant"):
         (folder / f"{label}.txt").write_text("".join(f"{text}\n" for text, own in ROWS if own == label))
     (tmp_path / "bare.csv").write_text("".join(f"{label},{text}\n" for text, label in ROWS))
     (tmp_path / "lines.jsonl").write_text("".join(json.dumps({"t": text, "l": label}) + "\n" for text, label in ROWS))
-    given = {
+    arguments_of: dict[str, list[Any]] = {
         "folder": [folder],
         "bare": [tmp_path / "bare.csv", "--no-header", "--columns", "label,text"],
         "lines": [tmp_path / "lines.jsonl", "--text", "t", "--label", "l"],
     }
-    for name, words in given.items():
+    for name, words in arguments_of.items():
         done = command("train", "classify", *words, "-o", tmp_path / name, *TINY, "--json")
         assert done.code == 0, done.err
-        assert told(done)["valid"]["count"] == 4
+        assert only_json(done)["valid"]["count"] == 4
         again = [word for word in words if word != "--no-header"]
-        assert told(command("evaluate", tmp_path / name, *again, "--json"))["count"] == len(ROWS)
+        assert only_json(command("evaluate", tmp_path / name, *again, "--json"))["count"] == len(ROWS)
 
 
 @pytest.mark.parametrize(
     ("content", "words", "code", "expected"),
     [
         ("ham\tGo\n", [], 3, "bad.tsv:1: has no column 'text' in its header, given 'ham', 'Go'"),
-        ("text\tlabel\na\tx\nb\tx\n", [], 3, "all texts have the label 'x', expected two labels or more"),
+        ("text\tlabel\na\tx\nb\tx\n", [], 3, "all texts have the label 'x'; expected two labels or more"),
         ("text\tlabel\na\tx\n\tx\n", [], 3, "bad.tsv:3: has an empty text"),
         ("text\tlabel\na\tx\nb\n", [], 3, "bad.tsv:3: has one column, expected at least 2"),
         ("a\0b", [], 3, "bad.tsv: is not text"),
-        ("text\tlabel\na\tx\n", ["--no-header"], 2, "--no-header needs --columns"),
-        ("text\tlabel\na\tx\n", ["--columns", "a,b"], 2, "--columns is for --no-header"),
+        (
+            "text\tlabel\na\tx\n",
+            ["--no-header"],
+            2,
+            "--no-header: given without --columns; expected the names of all columns",
+        ),
+        ("text\tlabel\na\tx\n", ["--header", "--columns", "a,b"], 2, "--columns: given with --header; expected one"),
+        ("text\tlabel\na\tx\n", ["--columns", "a,b"], 3, "bad.tsv:1: --columns names no 'text', given 'a', 'b'"),
         ("text\tlabel\na\tx\n", ["--pooling", "sum"], 2, "model.pooling (--pooling)"),
     ],
 )
-def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
+def test_data_that_cannot_be_used_is_an_error_and_leaves_no_files(
     command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.tsv").write_text(content)
@@ -142,22 +140,28 @@ def test_what_cannot_be_trained_on_is_told_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tsv"]
 
 
-def test_a_label_that_training_never_saw_is_told_with_its_place(command: Command, table: Path, tmp_path: Path) -> None:
+def test_a_label_that_is_not_in_the_training_set_is_an_error_with_its_place(
+    command: Command, table: Path, tmp_path: Path
+) -> None:
     (tmp_path / "valid.csv").write_text("text,label\na cat,animal\na rock,stone\n")
     words = ["-o", tmp_path / "run", "--valid", tmp_path / "valid.csv", *TINY]
     done = command("train", "classify", table, *words)
     assert done.code == 3
-    assert "valid.csv:3: the label 'stone' is never seen in training; expected one of animal, plant" in done.err
+    assert "valid.csv:3: the label 'stone' is not in the training set; Expected one of animal, plant" in done.err
 
 
-def test_a_classifier_is_asked_for_what_it_can_do(command: Command, run: Path, tmp_path: Path) -> None:
-    (tmp_path / "new.txt").write_text("cat\n")
+def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.txt"
+    new.write_text("cat\n")
     for words, expected in (
-        (["predict", run, tmp_path / "new.txt", "--beam", "2"], "--beam is for seq2seq, given a model of classify"),
-        (["predict", run, tmp_path / "new.txt", "--ensemble", run], "--ensemble is for seq2seq"),
-        (["evaluate", run, tmp_path / "new.txt", "--beam", "2"], "--beam is for seq2seq, given a model of classify"),
-        (["evaluate", run, "--text", "a"], "--text says how DATA is read, and none is given"),
-        (["generate", run], "a model of classify continues nothing; elman predict"),
+        (["predict", run, new, "--beam", "2"], "--beam: the model is a classifier; expected a model of seq2seq"),
+        (
+            ["predict", run, new, "--ensemble", run],
+            "--ensemble: the model is a classifier; expected a model of seq2seq",
+        ),
+        (["evaluate", run, new, "--beam", "2"], "--beam: the model is a classifier; expected a model of seq2seq"),
+        (["evaluate", run, "--text", "a"], "--text: given without DATA; expected DATA, which it describes"),
+        (["generate", run], "RUN is a classifier; 'generate' needs a language model"),
     ):
         done = command(*words)
         assert done.code == 2, words
