@@ -1,19 +1,21 @@
-# Three commands, each whole on a machine with Python 3.11 or newer, g++ or clang++, and make: it makes .venv and installs
-# what it needs. With ELMAN_WITHOUT_KERNELS=1 nothing is compiled, and no compiler is needed.
+# Three commands for a machine with Python 3.11 or newer, g++ or clang++, and make. Each creates .venv and installs what it
+# needs. With ELMAN_WITHOUT_KERNELS=1, nothing is compiled and no compiler is needed.
 #   make demo    train a small language model for about a minute, and use it
 #   make test    the fast suite
-#   make check   formatting, lint and types
-# And for who changes the C++:
-#   make kernels               compile what has changed; ELMAN_SANITIZE=address,undefined make kernels looks for errors
-#   make test-without-kernels  the fast suite on a second installation, made where there is no compiler
-#   make test-sanitized        the kernels' tests on a third, where g++'s sanitizers watch every access to memory (Linux)
-# Versions are those of constraints.txt, for what is installed and for what builds it.
+#   make check   formatting, lint and types, of Python and C++
+# For changes of the C++:
+#   make kernels               compile what has changed
+#   make test-without-kernels  the fast suite in an installation without a compiler
+#   make test-sanitized        the tests of the kernels with g++'s sanitizers, which check every memory access (Linux)
+# constraints.txt has the versions of all packages and build tools.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PURE := .venv-without-kernels
 SANITIZED := .venv-sanitized
 NATIVE := CMakeLists.txt $(wildcard src/elman/kernels/native/*)
+CXX_SOURCES := $(filter %.cpp,$(NATIVE))
+CXX_COMPILER := $(if $(ELMAN_WITHOUT_KERNELS),,$(shell for name in c++ g++ clang++; do command -v $$name && break; done))
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
@@ -21,7 +23,7 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-slow test-without-kernels test-sanitized check format docs-options develop kernels clean
+.PHONY: demo test test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs-options develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -37,10 +39,27 @@ check: $(VENV)/develop.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/clang-format --dry-run --Werror $(filter %.cpp %.hpp,$(NATIVE))
+	@$(MAKE) --no-print-directory $(if $(CXX_COMPILER),check-cxx,check-cxx-skipped)
+
+# clang-tidy needs to know how each source is compiled, so it needs a compiler and nanobind's headers. 20 seconds on two
+# cores.
+check-cxx: build/tidy/compile_commands.json
+	@printf '%s\n' $(CXX_SOURCES) | xargs -P 2 -n 1 $(BIN)/clang-tidy -p build/tidy --quiet
+
+check-cxx-skipped:
+	@echo "no C++ compiler, or ELMAN_WITHOUT_KERNELS is set: clang-tidy is not run"
+
+build/tidy/compile_commands.json: CMakeLists.txt constraints.txt
+	@$(PIP) cmake nanobind ninja
+	@$(BIN)/cmake -S . -B build/tidy -G Ninja -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja \
+		-DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python -Dnanobind_DIR="$$($(BIN)/python -m nanobind --cmake_dir)" >/dev/null
+	@touch $@
 
 format: $(VENV)/develop.installed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+	@$(BIN)/clang-format -i $(filter %.cpp %.hpp,$(NATIVE))
 
 # Without isolation the build tools keep their place, so that ninja knows what it has compiled; with it they move each time.
 kernels: | $(BIN)/python

@@ -38,6 +38,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "one_way": {"cell": "lstm", "attention": "dot", "bidirectional": False},
     "wide_encoder": {"cell": "lstm", "attention": "general", "encoder_hidden_size": 7},
     "unlike": {"cell": "gru", "decoder_cell": "lstm", "num_layers": 1, "decoder_layers": 2},
+    "unlike_numpy": {"cell": "min_gru", "decoder_cell": "layer_norm_lstm", "num_layers": 2},
     "shallower": {"cell": "lstm", "decoder_cell": "elman", "num_layers": 2, "decoder_layers": 1},
     "attends_first": {
         "cell": "lstm",

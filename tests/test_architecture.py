@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -61,6 +62,7 @@ EXTRAS = {
     "text": {"tokenizers"},
 }
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "pydantic_core", "typer", "rich", "pooch", "tomli_w"}
+HIDDEN = {"__pycache__", "py.typed", "__main__.py", "__init__.py"}  # not in the tree of the README
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -162,7 +164,7 @@ def test_every_task_folder_has_the_same_files() -> None:
 def test_the_readme_shows_the_tree_as_it_is() -> None:
     for page in ("README.md", "README.zh-CN.md"):
         shown = tree_of((ROOT / page).read_text("utf-8"))
-        entries = [path for path in SOURCE.iterdir() if path.name not in ("__pycache__", "py.typed", "__main__.py")]
+        entries = [path for path in SOURCE.iterdir() if path.name not in HIDDEN]
         top = {f"{path.name}/" if path.is_dir() else path.name for path in entries if not path.name.endswith(".so")}
         assert {name for name in shown if name.count("/") < 2 and (name[-1:] == "/" or "/" not in name)} == top, page
         tasks = {f"tasks/{path.parent.name}/" for path in SOURCE.glob("tasks/*/__init__.py")}
@@ -260,9 +262,25 @@ def test_the_installed_torch_is_the_pinned_one() -> None:
     assert f"torch=={torch.__version__.split('+')[0]}" in pins
 
 
-def test_every_declared_dependency_is_pinned() -> None:
-    import tomllib
+def test_the_pinned_torch_is_within_the_declared_bounds() -> None:
+    from packaging.requirements import Requirement
 
+    extras = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    (declared,) = extras["optional-dependencies"]["train"]
+    pins = (SOURCE.parent.parent / "constraints.txt").read_text("utf-8").splitlines()
+    (pinned,) = (line.removeprefix("torch==") for line in pins if line.startswith("torch=="))
+    assert Requirement(declared).specifier.contains(pinned)
+    assert any(bound.operator == "<" for bound in Requirement(declared).specifier)
+
+
+def test_what_is_private_in_torch_is_used_in_one_file() -> None:
+    # torch's documentation has pages for torch._foreach_...
+    private = re.compile(r"torch\.(\w+\.)*_(?!_|foreach_)\w+|\bforward_ad\._|\._parameters\b|\._flat_weights")
+    users = [path for path in FILES if private.search(path.read_text("utf-8"))]
+    assert users == [SOURCE / "nn" / "torch_internals.py"]
+
+
+def test_every_declared_dependency_is_pinned() -> None:
     project = tomllib.loads((SOURCE.parent.parent / "pyproject.toml").read_text("utf-8"))
     extras = project["project"]["optional-dependencies"].values()
     fetched = ["cmake", "ninja", "packaging", "pathspec"]  # by the build, where the machine has none

@@ -77,6 +77,7 @@ CASES: dict[str, dict[str, Any]] = {
         "task": "seq2seq",
         "model": {
             "cell": "gru",
+            "decoder_cell": "layer_norm_lstm",
             "hidden_size": 10,
             "embedding_size": 6,
             "dropout": 0.3,
@@ -93,7 +94,14 @@ CASES: dict[str, dict[str, Any]] = {
     "texts and labels, words and characters": {
         "task": "classify",
         "data": {"level": "word"},
-        "model": {"hidden_size": 10, "embedding_size": 6, "character_size": 4, "dropout": 0.3, "word_dropout": 0.5},
+        "model": {
+            "cell": "min_gru",
+            "hidden_size": 10,
+            "embedding_size": 6,
+            "character_size": 4,
+            "dropout": 0.3,
+            "word_dropout": 0.5,
+        },
         "training": {key: value for key, value in TRAINING.items() if key != "bptt_steps"},
     },
     "tags, characters, word dropout, a random field": {

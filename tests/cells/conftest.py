@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from elman.cells import CELLS
+
 from ..pairwise import pairwise
 from .problems import CELL_NAMES, RAGGED, RESET, Problem, random_problem
 
@@ -29,6 +31,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def registered_cells_are_forgotten() -> Iterator[None]:
+    """After the test CELLS is what it was before."""
+    before = dict(CELLS)
+    yield
+    CELLS.clear()
+    CELLS.update(before)
 
 
 @pytest.fixture(params=CELL_NAMES)

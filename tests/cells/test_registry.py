@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,34 +13,10 @@ from elman.cells import BUILT_IN, CELLS, GRU, Elman, create, register, require_c
 from elman.cells.cell import LayerParameters, initial_parameters, parameter_shapes, stored_name
 from elman.cells.unroll import zero_state
 
+from .outside_cell import Decay
 from .problems import make_cell
 
-
-class Decay:
-    """h' = r h + (1 - r) tanh(W x + b), where r, of the cell's own, is the share that a unit keeps."""
-
-    states = ("h",)
-    gates = 1
-    weights = ("W", "b_ih")
-
-    def parameters(self, hidden_size: int) -> Any:
-        return {"r": ((hidden_size,), 0.5)}
-
-    def forward(self, a: Any, u: Any, state: Any, parameters: Any) -> Any:
-        (h,), r, y = state, parameters["r"], np.tanh(a)
-        return (r * h + (1 - r) * y,), (h, r, y, u)
-
-    def backward(self, d_state_next: Any, tape: Any) -> Any:
-        (d_h,), (h, r, y, u) = d_state_next, tape
-        return d_h * (1 - r) * (1 - y * y), u, (d_h * r,), {"r": (d_h * (h - y)).sum(axis=0)}
-
-
-@pytest.fixture(autouse=True)
-def only_for_a_test() -> Iterator[None]:
-    before = dict(CELLS)
-    yield
-    CELLS.clear()
-    CELLS.update(before)
+pytestmark = pytest.mark.usefixtures("registered_cells_are_forgotten")
 
 
 def test_the_first_cells_have_these_states_and_gates() -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     SEQUENCES,
     B,
@@ -20,13 +20,13 @@ from .twins import (
     assert_equal,
     assert_same,
     batch,
+    layer_pair,
     leaves,
     loss,
     needs_kernels,
     sequence,
     states,
     tensors,
-    twins,
 )
 
 CHANGED = "one of the variables needed for gradient computation has been modified by an inplace operation"
@@ -47,7 +47,7 @@ def differentiated(layer: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_backward_reads_must_not_change_before_it(cell: str, changed: str) -> None:
     for batch_first in (False, True):
-        layer, _ = twins(cell, batch_first=batch_first)
+        layer, _ = layer_pair(cell, batch_first=batch_first)
         inputs, (y, *final) = differentiated(layer)
         if changed == "c" and cell != "lstm":
             assert "c" not in inputs
@@ -62,7 +62,7 @@ def test_what_backward_reads_must_not_change_before_it(cell: str, changed: str) 
 @pytest.mark.parametrize("name", ["weight_ih_l0", "weight_hh_l0"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_nor_must_weights(cell: str, name: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     _, results = differentiated(layer)
     with torch.no_grad():
         getattr(layer, name).mul_(2)
@@ -73,7 +73,7 @@ def test_nor_must_weights(cell: str, name: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_final_states_are_the_callers_to_change(cell: str) -> None:
     results = []
-    for layer in twins(cell, num_layers=2, bidirectional=True):
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True):
         layer.zero_grad()
         x = batch(layer).requires_grad_()
         y, *final = tensors(layer(x))
@@ -87,7 +87,7 @@ def test_final_states_are_the_callers_to_change(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_results_that_share_no_memory_with_inputs_or_each_other(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     x, given = batch(layer), states(layer)
     with torch.no_grad():
         results = tensors(layer(x, as_hx(given)))
@@ -101,7 +101,7 @@ def test_results_that_share_no_memory_with_inputs_or_each_other(cell: str) -> No
 @pytest.mark.parametrize("cell", CELLS)
 def test_backward_twice_is_refused_as_torch_does(cell: str) -> None:
     texts = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         total = loss(layer(batch(layer)))
         total.backward()
         with pytest.raises(RuntimeError, match=TWICE) as refused:
@@ -113,7 +113,7 @@ def test_backward_twice_is_refused_as_torch_does(cell: str) -> None:
 @pytest.mark.parametrize("form", SEQUENCES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_kept_graph_gives_the_same_gradients_again(cell: str, form: str) -> None:
-    layer, _ = twins(cell, num_layers=2, bidirectional=True)
+    layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
     x = batch(layer, shape=(T,) if form == "one" else (T, B)).requires_grad_()
     total = loss(layer(sequence(layer, form, x)))
     inputs = [x, *layer.parameters()]
@@ -126,7 +126,7 @@ def test_a_kept_graph_gives_the_same_gradients_again(cell: str, form: str) -> No
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_add_up_over_parts_and_calls(cell: str) -> None:
     results = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         x = batch(layer).requires_grad_()
         y, *final = tensors(layer(x))
         loss(y[:2]).backward(retain_graph=True)
@@ -140,7 +140,7 @@ def test_gradients_add_up_over_parts_and_calls(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_one_layer_may_be_called_many_times_in_one_graph(cell: str) -> None:
     results = []
-    for layer in twins(cell, sizes=(4, 4)):
+    for layer in layer_pair(cell, sizes=(4, 4)):
         x = batch(layer, width=4).requires_grad_()
         result = layer(x)
         for _ in range(2):
@@ -153,7 +153,7 @@ def test_one_layer_may_be_called_many_times_in_one_graph(cell: str) -> None:
 @pytest.mark.parametrize("reentrant", [True, False], ids=["reentrant", "not_reentrant"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_checkpoints_give_the_same_gradients(cell: str, reentrant: bool) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     results = []
     for run in (lambda x: tensors(layer(x)), lambda x: checkpoint(lambda x: layer(x)[0], x, use_reentrant=reentrant)):
         layer.zero_grad()
@@ -166,7 +166,7 @@ def test_checkpoints_give_the_same_gradients(cell: str, reentrant: bool) -> None
 @pytest.mark.parametrize("cell", CELLS)
 def test_hooks_see_and_change_gradients(cell: str) -> None:
     results = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         x = batch(layer).requires_grad_()
         y, _ = layer(x)
         y.register_hook(lambda d: d * 2)
@@ -179,7 +179,7 @@ def test_hooks_see_and_change_gradients(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_saved_tensors_may_be_kept_elsewhere(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     results = []
     for keep in (lambda t: t, lambda t: t.clone()):
         layer.zero_grad()
@@ -191,7 +191,7 @@ def test_saved_tensors_may_be_kept_elsewhere(cell: str) -> None:
 
 
 def test_anomaly_detection_finds_nothing() -> None:
-    layer, _ = twins("gru")
+    layer, _ = layer_pair("gru")
     with pytest.warns(UserWarning, match="Anomaly Detection"), torch.autograd.detect_anomaly():
         loss(layer(batch(layer))).backward()
 
@@ -208,7 +208,7 @@ def storage(t: Tensor) -> Callable[[], bool]:
 @needs_kernels
 @pytest.mark.parametrize("cell", CELLS)
 def test_backward_lets_go_of_the_tape_though_the_loss_lives(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     x = batch(layer).requires_grad_() * 1
     held = storage(x)
     y, _ = layer(x)
@@ -228,7 +228,7 @@ def test_backward_lets_go_of_the_tape_though_the_loss_lives(cell: str) -> None:
 @needs_kernels
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_graph_that_is_dropped_takes_its_tape_along(cell: str) -> None:
-    layer, _ = twins(cell, num_layers=2)
+    layer, _ = layer_pair(cell, num_layers=2)
     x = batch(layer).requires_grad_() * 1
     result = layer(x)
     held = [storage(t) for t in (x, *tensors(result))]
@@ -243,7 +243,7 @@ def test_a_graph_that_is_dropped_takes_its_tape_along(cell: str) -> None:
 @needs_kernels
 @pytest.mark.parametrize("cell", CELLS)
 def test_without_a_gradient_nothing_is_kept(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     x = batch(layer)
     held = storage(x)
     with torch.no_grad():
@@ -255,7 +255,7 @@ def test_without_a_gradient_nothing_is_kept(cell: str) -> None:
 
 def test_inputs_of_inference_mode_are_refused_in_training_as_torch_does() -> None:
     texts = []
-    for layer in twins("gru"):
+    for layer in layer_pair("gru"):
         with torch.inference_mode():
             x = batch(layer)
         with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward") as refused:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from .twins import CELLS, B, T, as_hx, assert_equal, assert_same, batch, seeded, states, tensors, twins
+from .layer_pairs import CELLS, B, T, as_hx, assert_equal, assert_same, batch, layer_pair, seeded, states, tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, of its compiler's insides
 
@@ -22,7 +22,7 @@ def fresh_compiler() -> Iterator[None]:
 @pytest.mark.parametrize("cell", CELLS)
 def test_torch_compile_has_the_whole_layer_in_one_graph(cell: str, by_kernels: list[str]) -> None:
     results = []
-    for layer in twins(cell, num_layers=2, bidirectional=True):
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True):
         torch.compiler.reset()  # the two layers' code is partly the same
         x, hx = batch(layer).requires_grad_(), as_hx(states(layer))
         with torch._dynamo.config.patch(allow_rnn=True):  # without it torch compiles around such layers, its own too
@@ -35,7 +35,7 @@ def test_torch_compile_has_the_whole_layer_in_one_graph(cell: str, by_kernels: l
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     ids, rows = torch.arange(T * B).view(T, B) % 5, batch(layer, shape=(5,))
     with torch._dynamo.config.patch(allow_rnn=True):
         result = torch.compile(layer.from_ids, backend="eager", fullgraph=True)(ids, rows)
@@ -45,7 +45,7 @@ def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_torch_compile_as_it_comes_gives_the_same(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     reset = torch.rand(T, B, generator=seeded()) < 0.3
     compiled = torch.compile(layer, backend="eager")
     x, hx = batch(layer), as_hx(states(layer))
@@ -54,7 +54,7 @@ def test_torch_compile_as_it_comes_gives_the_same(cell: str) -> None:
 
 
 def test_torch_export_takes_the_layer(by_kernels: list[str]) -> None:
-    layer, theirs = twins("lstm", num_layers=2)
+    layer, theirs = layer_pair("lstm", num_layers=2)
     exported = torch.export.export(layer, (batch(layer),)).module()
     assert by_kernels == []
     x = batch(layer, seed=9)

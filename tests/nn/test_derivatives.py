@@ -12,20 +12,20 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.utils.rnn import pack_sequence
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     PAIRS_OF_OPTIONS,
     STACKS,
     as_hx,
     assert_same,
     batch,
+    layer_pair,
     leaves,
     loss,
     seeded,
     sequence,
     states,
     tensors,
-    twins,
 )
 
 STEPS, ROWS, VOCABULARY = 4, 2, 3
@@ -35,7 +35,7 @@ WAYS = ("batch", "one", "packed", "reset", "ids", "ids_and_reset", "no_states")
 
 def case(cell: str, stack: str, way: str) -> tuple[Callable[..., list[Tensor]], list[Tensor]]:
     """Return a function of tensors alone, and tensors for it: the inputs or an embedding, states, weights."""
-    layer, _ = twins(cell, sizes=(2, 2), **STACKS[stack])
+    layer, _ = layer_pair(cell, sizes=(2, 2), **STACKS[stack])
     one = way == "one"
     ids = torch.randint(VOCABULARY, (STEPS, ROWS), generator=seeded(5))
     x = batch(layer, shape=(STEPS,) if one else (STEPS, ROWS), width=2)
@@ -93,7 +93,7 @@ def test_second_derivatives_are_those_of_finite_differences(cell: str, way: str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_first_and_second_derivatives_are_torchs(cell: str, stack: str, form: str) -> None:
     results = []
-    for layer in twins(cell, **STACKS[stack]):
+    for layer in layer_pair(cell, **STACKS[stack]):
         one = form == "one"
         inputs = leaves([batch(layer, shape=(6,) if one else (6, 3)), *states(layer, rows=() if one else (3,))])
         result = layer(sequence(layer, form, inputs[0]), as_hx(inputs[1:]))
@@ -106,7 +106,7 @@ def test_first_and_second_derivatives_are_torchs(cell: str, stack: str, form: st
 
 def test_float32_too_has_second_derivatives() -> None:
     seconds = []
-    layer, _ = twins("lstm", torch.float32)
+    layer, _ = layer_pair("lstm", torch.float32)
     for dtype in (torch.float32, torch.float64):
         x = batch(layer).to(dtype).requires_grad_()
         (first,) = torch.autograd.grad(loss(layer.to(dtype)(x)), x, create_graph=True)
@@ -132,7 +132,7 @@ def states_from_another_call(layer: Any, x: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("cell", CELLS)
 def test_inputs_may_depend_on_each_other_with_create_graph(cell: str, make: Callable[..., list[Tensor]]) -> None:
     results = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         x = batch(layer).requires_grad_()
         inputs = [x, *layer.parameters()]
         result = layer(x, as_hx(make(layer, x)))
@@ -144,7 +144,7 @@ def test_inputs_may_depend_on_each_other_with_create_graph(cell: str, make: Call
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_ids_have_the_second_derivatives_of_their_embeddings(cell: str) -> None:
-    layer, _ = twins(cell, num_layers=2, bidirectional=True)
+    layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
     ids = torch.randint(VOCABULARY, (6, 3), generator=seeded(5))
     results = []
     for run in (layer.from_ids, lambda ids, embedding: layer(F.embedding(ids, embedding))):
@@ -158,7 +158,7 @@ def test_ids_have_the_second_derivatives_of_their_embeddings(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_gradient_penalty_trains_as_with_torch(cell: str) -> None:
     results = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         x = batch(layer).requires_grad_()
         (d_x,) = torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
         d_x.square().sum().backward()
@@ -172,7 +172,7 @@ def test_a_gradient_penalty_trains_as_with_torch(cell: str) -> None:
 def test_derivatives_forward_in_mode_are_torchs(cell: str, frozen: bool) -> None:
     forward_ad = torch.autograd.forward_ad
     tangents = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         layer.requires_grad_(not frozen)
         x = batch(layer)
         with forward_ad.dual_level():

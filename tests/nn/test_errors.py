@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     SEQUENCES,
     B,
@@ -23,12 +23,12 @@ from .twins import (
     assert_equal,
     assert_same,
     batch,
+    layer_pair,
     leaves,
     loss,
     sequence,
     states,
     tensors,
-    twins,
 )
 
 
@@ -85,7 +85,7 @@ def test_wrong_inputs_are_refused_in_torchs_words(cell: str, wrong: str) -> None
         x = WRONG_INPUTS[wrong]
         if batch_first and wrong == "no steps":
             x = zeros(B, 0, 3)
-        mine, theirs = (answer(layer, x) for layer in twins(cell, batch_first=batch_first))
+        mine, theirs = (answer(layer, x) for layer in layer_pair(cell, batch_first=batch_first))
         assert isinstance(theirs, tuple)
         assert_same_answer(mine, theirs, by_shape=cell == "lstm" and wrong.startswith("packed"))
 
@@ -118,7 +118,7 @@ WRONG_STATES: dict[str, Callable[[list[Tensor]], Any]] = {
 @pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
 def test_wrong_states_are_refused_in_torchs_words(cell: str, wrong: str, form: str) -> None:
     answers = []
-    for layer in twins(cell, num_layers=2):
+    for layer in layer_pair(cell, num_layers=2):
         x = batch(layer, shape=(T,) if form == "one" else (T, B))
         answers.append(answer(layer, sequence(layer, form, x), WRONG_STATES[wrong](states(layer))))
     assert_same_answer(*answers, by_shape=cell == "lstm" and form.startswith("packed"))
@@ -128,7 +128,7 @@ def test_wrong_states_are_refused_in_torchs_words(cell: str, wrong: str, form: s
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_list_of_states_is_taken_where_torch_takes_it(cell: str) -> None:
-    mine, theirs = (answer(layer, batch(layer), states(layer)) for layer in twins(cell))
+    mine, theirs = (answer(layer, batch(layer), states(layer)) for layer in layer_pair(cell))
     assert isinstance(theirs, list) == (cell == "lstm")
     assert_same_answer(mine, theirs, by_shape=False)
 
@@ -137,7 +137,7 @@ def test_a_list_of_states_is_taken_where_torch_takes_it(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_batch_without_rows_gives_results_without_rows(cell: str, batch_first: bool) -> None:
     results = []
-    for layer in twins(cell, num_layers=2, bidirectional=True, batch_first=batch_first):
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True, batch_first=batch_first):
         x, *given = leaves([batch(layer, shape=(T, 0)), *states(layer, rows=(0,))])
         found = [*tensors(layer(x)), *tensors(layer(x, as_hx(given)))]
         loss(found).backward()
@@ -148,7 +148,7 @@ def test_a_batch_without_rows_gives_results_without_rows(cell: str, batch_first:
 @pytest.mark.parametrize("cell", CELLS)
 def test_weights_of_another_precision_are_refused_in_torchs_words(cell: str) -> None:
     answers = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         layer.weight_hh_l0.data = layer.weight_hh_l0.data.float()
         answers.append(answer(layer, batch(layer)))
     assert isinstance(answers[0], tuple)
@@ -159,7 +159,7 @@ def test_weights_of_another_precision_are_refused_in_torchs_words(cell: str) -> 
 def test_numbers_that_are_none_go_the_way_they_go_in_torch(cell: str) -> None:
     for bad in (float("nan"), float("inf"), -float("inf"), 1e300):
         results = []
-        for layer in twins(cell):
+        for layer in layer_pair(cell):
             x = batch(layer)
             x[2, 1, 0] = bad
             results.append(tensors(layer(x)))

@@ -13,7 +13,7 @@ from torch.func import functional_call
 
 import elman.nn.torch_function
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     SEQUENCES,
     B,
@@ -21,11 +21,11 @@ from .twins import (
     as_hx,
     assert_equal,
     batch,
+    layer_pair,
     needs_kernels,
     sequence,
     states,
     tensors,
-    twins,
 )
 
 # By the kernels
@@ -47,7 +47,7 @@ MODES: dict[str, Callable[[Any, Any, Any], Any]] = {
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_kernels_compute(cell: str, mode: str, by_kernels: list[str], by_torch: Any) -> None:
     for dtype in (torch.float32, torch.float64):
-        layer, _ = twins(cell, dtype, num_layers=2, bidirectional=True)
+        layer, _ = layer_pair(cell, dtype, num_layers=2, bidirectional=True)
         MODES[mode](layer, batch(layer), as_hx(states(layer)))
     assert by_kernels == ["run_by_kernels", "run_by_kernels"]
     assert not any(by_torch.values())
@@ -57,7 +57,7 @@ def test_the_kernels_compute(cell: str, mode: str, by_kernels: list[str], by_tor
 @pytest.mark.parametrize("form", SEQUENCES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_kernels_compute_all_kinds_of_sequences(cell: str, form: str, by_kernels: list[str], by_torch: Any) -> None:
-    layer, _ = twins(cell, batch_first=True)
+    layer, _ = layer_pair(cell, batch_first=True)
     layer(sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B))))
     assert by_kernels == ["run_by_kernels"]
     assert not any(by_torch.values())
@@ -70,7 +70,7 @@ def test_backward_is_the_kernels_too(by_kernels: list[str], monkeypatch: pytest.
     monkeypatch.setattr(
         elman.nn.torch_function, "run_by_torch", lambda *given: again.append("by_torch") or original(*given)
     )
-    layer, _ = twins("lstm")
+    layer, _ = layer_pair("lstm")
     layer(batch(layer))[0].sum().backward()
     assert again == []
     torch.autograd.grad(layer(batch(layer))[0].sum(), layer.weight_hh_l0, create_graph=True)
@@ -80,7 +80,7 @@ def test_backward_is_the_kernels_too(by_kernels: list[str], monkeypatch: pytest.
 @needs_kernels
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 def test_dropout_leaves_the_layers_to_the_kernels(training: bool, by_kernels: list[str], by_torch: Any) -> None:
-    layer, _ = twins("gru", num_layers=3, dropout=0.5)
+    layer, _ = layer_pair("gru", num_layers=3, dropout=0.5)
     layer.train(training)(batch(layer))
     assert by_kernels == ["run_by_kernels"] * (3 if training else 1)
     assert not any(by_torch.values())
@@ -156,7 +156,7 @@ LEFT_TO_TORCH = {
 def test_torch_computes_what_it_traces_and_transforms(
     cell: str, way: str, by_kernels: list[str], by_torch: dict[str, list[str]]
 ) -> None:
-    ours, theirs = twins(cell, num_layers=2)
+    ours, theirs = layer_pair(cell, num_layers=2)
     given = as_hx(states(ours))
     mine = tensors(LEFT_TO_TORCH[way](ours, batch(ours), given))
     assert by_kernels == []
@@ -167,7 +167,7 @@ def test_torch_computes_what_it_traces_and_transforms(
 @pytest.mark.parametrize("cell", CELLS)
 def test_vmap_says_what_torch_says(cell: str, by_kernels: list[str]) -> None:
     refusals = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         x = torch.stack([batch(layer), batch(layer)])
         with pytest.raises(RuntimeError, match="Batching rule not implemented") as refused:
             torch.func.vmap(lambda x, layer=layer: tuple(tensors(layer(x))))(x)
@@ -183,7 +183,7 @@ def test_half_precision_is_torchs(
     cell: str, form: str, dtype: torch.dtype, by_kernels: list[str], by_torch: dict[str, list[str]]
 ) -> None:
     results = []
-    for layer in twins(cell, dtype):
+    for layer in layer_pair(cell, dtype):
         x = batch(layer, shape=(T,) if form == "one" else (T, B)).requires_grad_()
         result = layer(sequence(layer, form, x))
         tensors(result)[0].float().sum().backward()
@@ -196,7 +196,7 @@ def test_half_precision_is_torchs(
 @pytest.mark.parametrize("form", SEQUENCES)
 def test_a_projection_is_torchs(form: str, by_kernels: list[str], by_torch: dict[str, list[str]]) -> None:
     results = []
-    for layer in twins("lstm", proj_size=2, num_layers=2, bidirectional=True):
+    for layer in layer_pair("lstm", proj_size=2, num_layers=2, bidirectional=True):
         x = batch(layer, shape=(T,) if form == "one" else (T, B)).requires_grad_()
         result = layer(sequence(layer, form, x))
         tensors(result)[0].sum().backward()
@@ -209,7 +209,7 @@ def test_a_projection_is_torchs(form: str, by_kernels: list[str], by_torch: dict
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_meta_device_is_torchs(cell: str, by_kernels: list[str], by_torch: dict[str, list[str]]) -> None:
     shapes = []
-    for layer in twins(cell, batch_first=True):
+    for layer in layer_pair(cell, batch_first=True):
         found = tensors(layer.to("meta")(batch(layer).to("meta")))
         shapes.append([(t.shape, t.device) for t in found])
     assert by_kernels == []
@@ -230,7 +230,7 @@ class Marked(Tensor):
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_other_kinds_of_tensors_are_torchs(cell: str, by_kernels: list[str]) -> None:
-    ours, theirs = twins(cell)
+    ours, theirs = layer_pair(cell)
     x = batch(ours)
     result = tensors(ours(x.as_subclass(Marked)))
     assert by_kernels == []
@@ -243,10 +243,10 @@ def test_without_kernels_everything_is_torchs(
     cell: str, by_kernels: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("elman.nn.kernel_function._ready", False)
-    results = [tensors(layer(batch(layer), as_hx(states(layer)))) for layer in twins(cell, num_layers=2)]
+    results = [tensors(layer(batch(layer), as_hx(states(layer)))) for layer in layer_pair(cell, num_layers=2)]
     assert by_kernels == []
     assert_equal(*results)
-    ours, _ = twins(cell)
+    ours, _ = layer_pair(cell)
     ids, rows = torch.zeros(T, B, dtype=torch.long), batch(ours, shape=(3,))
     assert_equal(tensors(ours.from_ids(ids, rows)), tensors(ours(rows[ids])))
     assert by_kernels == []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from elman import kernels
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     INPUTS,
     STACKS,
@@ -23,13 +23,13 @@ from .twins import (
     assert_equal,
     assert_same,
     batch,
+    layer_pair,
     leaves,
     loss,
     needs_kernels,
     seeded,
     states,
     tensors,
-    twins,
 )
 
 VOCABULARY = 7
@@ -68,7 +68,7 @@ def outcome_of_ids(run: Callable[..., Any], layer: Any, ids: Tensor, rows: int, 
 @pytest.mark.parametrize("form", ["batch", "batch_first", "one"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_ids_give_the_values_and_gradients_of_their_embeddings(cell: str, form: str, stack: str) -> None:
-    layer, theirs = twins(cell, batch_first=form == "batch_first", **STACKS[stack])
+    layer, theirs = layer_pair(cell, batch_first=form == "batch_first", **STACKS[stack])
     shape = (T,) if form == "one" else (T, B)
     ids = some_ids(layer, shape=shape)
     for given in ([], states(layer, rows=shape[1:])):
@@ -80,7 +80,7 @@ def test_ids_give_the_values_and_gradients_of_their_embeddings(cell: str, form: 
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time_first", "batch_first"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_float32_ids_and_resets_too(cell: str, batch_first: bool) -> None:
-    layer, _ = twins(cell, torch.float32, num_layers=2, bidirectional=True, batch_first=batch_first)
+    layer, _ = layer_pair(cell, torch.float32, num_layers=2, bidirectional=True, batch_first=batch_first)
     ids = some_ids(layer)
     reset = torch.rand(ids.shape, generator=seeded(6)) < 0.4
     results = [
@@ -94,7 +94,7 @@ def test_float32_ids_and_resets_too(cell: str, batch_first: bool) -> None:
 @pytest.mark.parametrize("rows", [kernels.MAX_TABLE_ROWS, kernels.MAX_TABLE_ROWS + 1])
 @pytest.mark.parametrize("cell", CELLS)
 def test_small_and_large_embeddings_give_the_same(cell: str, rows: int) -> None:
-    layer, _ = twins(cell, bidirectional=True)
+    layer, _ = layer_pair(cell, bidirectional=True)
     ids = some_ids(layer, rows)
     assert_same(*(outcome_of_ids(run, layer, ids, rows, states(layer)) for run in both_ways(layer)))
 
@@ -102,7 +102,7 @@ def test_small_and_large_embeddings_give_the_same(cell: str, rows: int) -> None:
 @needs_kernels
 @pytest.mark.parametrize(("rows", "table"), [(kernels.MAX_TABLE_ROWS, True), (kernels.MAX_TABLE_ROWS + 1, False)])
 def test_a_table_is_made_of_small_embeddings_alone(rows: int, table: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    layer, _ = twins("gru")
+    layer, _ = layer_pair("gru")
     calls = []
     run = kernels_run()
     monkeypatch.setattr(
@@ -120,7 +120,7 @@ def kernels_run() -> Callable[..., Any]:
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_dropout_between_layers_is_that_of_the_embedded(dropout: float) -> None:
-    layer, _ = twins("lstm", num_layers=3, dropout=dropout, batch_first=True)
+    layer, _ = layer_pair("lstm", num_layers=3, dropout=dropout, batch_first=True)
     results = []
     for run in both_ways(layer):
         torch.manual_seed(11)
@@ -131,14 +131,14 @@ def test_dropout_between_layers_is_that_of_the_embedded(dropout: float) -> None:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("cell", CELLS)
 def test_ids_of_32_bits_are_taken_as_well(cell: str, dtype: torch.dtype) -> None:
-    layer, _ = twins(cell, dtype)
+    layer, _ = layer_pair(cell, dtype)
     ids, embedding = some_ids(layer), embeddings(layer)
     assert_equal(tensors(layer.from_ids(ids.int(), embedding)), tensors(layer.from_ids(ids, embedding)))
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_ids_may_lie_in_memory_in_any_way(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     ids, embedding = some_ids(layer), embeddings(layer)
     expected = tensors(layer.from_ids(ids, embedding))
     apart = torch.stack([ids, ids + 1], -1)[..., 0]
@@ -153,7 +153,7 @@ def test_ids_may_lie_in_memory_in_any_way(cell: str) -> None:
 @pytest.mark.parametrize("frozen", ["embedding", "weights", "everything"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_only_what_asks_for_a_gradient_gets_one(cell: str, frozen: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     layer.requires_grad_(frozen == "embedding")
     results = []
     for run in both_ways(layer):
@@ -171,7 +171,7 @@ def test_only_what_asks_for_a_gradient_gets_one(cell: str, frozen: str) -> None:
 @needs_kernels
 @pytest.mark.parametrize("wrong", [VOCABULARY, -1])
 def test_ids_outside_of_the_embedding_are_refused(wrong: int) -> None:
-    layer, _ = twins("gru")
+    layer, _ = layer_pair("gru")
     ids = some_ids(layer)
     ids[3, 1] = wrong
     with pytest.raises(ValueError) as refused:
@@ -181,7 +181,7 @@ def test_ids_outside_of_the_embedding_are_refused(wrong: int) -> None:
 
 @pytest.mark.parametrize("wrong", [VOCABULARY, -1])
 def test_torchs_code_refuses_them_too(wrong: int) -> None:
-    layer, _ = twins("gru", torch.bfloat16)
+    layer, _ = layer_pair("gru", torch.bfloat16)
     with pytest.raises(IndexError, match="index out of range in self"):
         layer.from_ids(torch.full((T, B), wrong), embeddings(layer))
 
@@ -194,7 +194,7 @@ def refusal(run: Callable[..., Any], *arguments: Any) -> tuple[type[BaseExceptio
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_the_embedded_are_refused_for_the_ids_are_too(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     ids, embedding, given = some_ids(layer), embeddings(layer), states(layer)
     wrong = {
         "ids are floats": (ids.double(), embedding),
@@ -214,20 +214,20 @@ def test_what_the_embedded_are_refused_for_the_ids_are_too(cell: str) -> None:
 
 def test_no_rows_give_none() -> None:
     for cell in CELLS:
-        layer, _ = twins(cell)
+        layer, _ = layer_pair(cell)
         assert_equal(
             *(tensors(run(torch.zeros(T, 0, dtype=torch.long), embeddings(layer))) for run in both_ways(layer))
         )
 
 
 def test_a_projection_reads_ids_too() -> None:
-    layer, _ = twins("lstm", proj_size=2)
+    layer, _ = layer_pair("lstm", proj_size=2)
     assert_equal(*(tensors(run(some_ids(layer), embeddings(layer))) for run in both_ways(layer)))
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_tied_embedding_gets_both_its_gradients(cell: str) -> None:
-    layer, _ = twins(cell, sizes=(INPUTS, INPUTS))
+    layer, _ = layer_pair(cell, sizes=(INPUTS, INPUTS))
     results = []
     for run in both_ways(layer):
         layer.zero_grad()

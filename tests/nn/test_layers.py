@@ -26,7 +26,7 @@ FORMS = {
 CASES = [(name, form) for name in PAIRS for form in FORMS if form != "relu" or name == "RNN"]
 
 
-def twins(name: str, form: str) -> tuple[nn.RNNBase, nn.RNNBase]:
+def layer_pair(name: str, form: str) -> tuple[nn.RNNBase, nn.RNNBase]:
     """Ours and torch's, with torch's weights in both."""
     ours, theirs = (kind(3, 4, **FORMS[form]) for kind in PAIRS[name])
     ours.load_state_dict(theirs.state_dict())
@@ -60,7 +60,7 @@ def test_the_constructor_and_forward_are_torchs(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "form"), CASES)
 def test_it_passes_for_torchs_and_says_what_it_is(name: str, form: str) -> None:
-    ours, theirs = twins(name, form)
+    ours, theirs = layer_pair(name, form)
     assert isinstance(ours, type(theirs))
     assert ours.extra_repr() == theirs.extra_repr()
     assert type(ours).__name__ == name
@@ -88,7 +88,7 @@ def test_the_same_seed_gives_torchs_starting_weights(name: str, form: str) -> No
 def test_the_same_weights_give_the_same_outputs_states_and_gradients(name: str, form: str, unbatched: bool) -> None:
     x = torch.randn((5, 3) if unbatched else (2, 5, 3), generator=torch.Generator().manual_seed(0))
     results = []
-    for layer in twins(name, form):
+    for layer in layer_pair(name, form):
         leaf = x.clone().requires_grad_()
         result = layer(leaf)
         sum((tensor * (index + 1)).sum() for index, tensor in enumerate(tensors(result))).backward()
@@ -98,7 +98,7 @@ def test_the_same_weights_give_the_same_outputs_states_and_gradients(name: str, 
 
 @pytest.mark.parametrize(("name", "form"), CASES)
 def test_a_packed_sequence_and_a_given_state_give_torchs_result(name: str, form: str) -> None:
-    ours, theirs = twins(name, form)
+    ours, theirs = layer_pair(name, form)
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(3, 5, 3, generator=generator)
     packed = pack_padded_sequence(x, torch.tensor([2, 5, 1]), batch_first=True, enforce_sorted=False)

@@ -17,7 +17,18 @@ import torch.multiprocessing
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
-from .twins import CELLS, assert_equal, assert_same, batch, loss, needs_kernels, outcome, states, tensors, twins
+from .layer_pairs import (
+    CELLS,
+    assert_equal,
+    assert_same,
+    batch,
+    layer_pair,
+    loss,
+    needs_kernels,
+    outcome,
+    states,
+    tensors,
+)
 
 PROCESSES = 2
 TIMEOUT = timedelta(seconds=60)  # of what takes four
@@ -33,7 +44,7 @@ def threads() -> Iterator[Callable[[int], None]]:
 
 def large(cell: str, dtype: torch.dtype = torch.float32) -> tuple[Any, Tensor]:
     """Return a layer and a batch that are worth more than one thread."""
-    layer, _ = twins(cell, dtype, sizes=SIZES, num_layers=2, bidirectional=True)
+    layer, _ = layer_pair(cell, dtype, sizes=SIZES, num_layers=2, bidirectional=True)
     return layer, batch(layer, shape=(20, 70), width=SIZES[0])
 
 
@@ -121,7 +132,7 @@ def share_of(rank: int, folder: Path, all_done: Any) -> None:
 
 
 def training_problem(cell: str) -> tuple[Any, Tensor]:
-    layer, _ = twins(cell, num_layers=2, bidirectional=True)
+    layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
     return layer, batch(layer, shape=(5, 6))
 
 

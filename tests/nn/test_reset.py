@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     INPUTS,
     PAIRS_OF_OPTIONS,
@@ -20,6 +20,7 @@ from .twins import (
     assert_same,
     batch,
     directions,
+    layer_pair,
     leaves,
     loss,
     needs_kernels,
@@ -28,7 +29,6 @@ from .twins import (
     sequence,
     states,
     tensors,
-    twins,
 )
 
 RESETS = {
@@ -71,7 +71,7 @@ def read_one_by_one(layer: Any, x: Tensor, given: list[Tensor], reset: Tensor) -
 @pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_documents_are_read_as_if_each_were_alone(cell: str, stack: str, marks: str) -> None:
-    ours, theirs = twins(cell, **STACKS[stack])
+    ours, theirs = layer_pair(cell, **STACKS[stack])
     reset = RESETS[marks]
     results = []
     for layer, run in ((ours, functools.partial(ours, reset=reset)), (theirs, None)):
@@ -93,7 +93,7 @@ def test_documents_are_read_as_if_each_were_alone(cell: str, stack: str, marks: 
 def test_with_and_without_kernels_it_is_the_same(
     cell: str, form: str, batch_first: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layer, _ = twins(cell, dtype, num_layers=2, bidirectional=True, batch_first=batch_first)
+    layer, _ = layer_pair(cell, dtype, num_layers=2, bidirectional=True, batch_first=batch_first)
     reset = RESETS["some"]
     if form == "one":
         reset = reset[:, 1]
@@ -110,7 +110,7 @@ def test_with_and_without_kernels_it_is_the_same(
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_batch_first_has_its_marks_batch_first(cell: str) -> None:
-    layer, _ = twins(cell, bidirectional=True)
+    layer, _ = layer_pair(cell, bidirectional=True)
     x, hx = batch(layer), as_hx(states(layer))
     y, *final = tensors(layer(x, hx, RESETS["some"]))
     layer.batch_first = True
@@ -123,13 +123,13 @@ def test_batch_first_has_its_marks_batch_first(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_mark_at_all_changes_nothing(cell: str) -> None:
-    layer, _ = twins(cell, num_layers=2, bidirectional=True)
+    layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
     assert_same(tensors(layer(batch(layer), reset=RESETS["none"])), tensors(layer(batch(layer))))
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_batch_of_rows_is_each_row_by_itself(cell: str) -> None:
-    layer, _ = twins(cell, bidirectional=True)
+    layer, _ = layer_pair(cell, bidirectional=True)
     x, given, reset = batch(layer), states(layer), RESETS["some"]
     y, *final = tensors(layer(x, as_hx(given), reset))
     for row in range(B):
@@ -140,7 +140,7 @@ def test_a_batch_of_rows_is_each_row_by_itself(cell: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("cell", CELLS)
 def test_half_precision_resets_too(cell: str, dtype: torch.dtype) -> None:
-    layer, _ = twins(cell, bidirectional=True)
+    layer, _ = layer_pair(cell, bidirectional=True)
     whole = tensors(layer(batch(layer), reset=RESETS["some"]))
     half = layer.to(dtype)
     for a, b in zip(tensors(half(batch(half), reset=RESETS["some"])), whole, strict=True):
@@ -151,7 +151,7 @@ def test_half_precision_resets_too(cell: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time_first", "batch_first"])
 @pytest.mark.parametrize("one", [False, True], ids=["batch", "one"])
 def test_marks_of_another_shape_or_kind_are_refused(one: bool, batch_first: bool) -> None:
-    layer, _ = twins("gru", batch_first=batch_first)
+    layer, _ = layer_pair("gru", batch_first=batch_first)
     x = batch(layer, shape=(T,) if one else (T, B))
     expected = tuple(x.shape[:-1])
     right = torch.zeros(expected, dtype=torch.bool)
@@ -166,7 +166,7 @@ def test_marks_of_another_shape_or_kind_are_refused(one: bool, batch_first: bool
 @pytest.mark.parametrize(("one", "axes"), [(False, 0), (False, 1), (False, 3), (True, 0), (True, 2)])
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time_first", "batch_first"])
 def test_marks_with_other_axes_are_refused(one: bool, axes: int, batch_first: bool) -> None:
-    layer, _ = twins("gru", batch_first=batch_first)
+    layer, _ = layer_pair("gru", batch_first=batch_first)
     x = batch(layer, shape=(T,) if one else (T, B))
     reset = torch.zeros((2,) * axes, dtype=torch.bool)
     with pytest.raises(ValueError) as refused:
@@ -177,14 +177,14 @@ def test_marks_with_other_axes_are_refused(one: bool, axes: int, batch_first: bo
 
 @pytest.mark.parametrize("form", ["packed", "packed_sorted"])
 def test_packed_sequences_are_refused(form: str) -> None:
-    layer, _ = twins("gru")
+    layer, _ = layer_pair("gru")
     with pytest.raises(ValueError) as refused:
         layer(sequence(layer, form, batch(layer)), reset=RESETS["some"])
     assert str(refused.value) == "reset: not with a packed sequence; pad its rows, or cut them into their documents"
 
 
 def test_a_projection_is_refused() -> None:
-    layer, _ = twins("lstm", proj_size=2)
+    layer, _ = layer_pair("lstm", proj_size=2)
     with pytest.raises(ValueError) as refused:
         layer(batch(layer), reset=RESETS["some"])
     assert str(refused.value) == "reset: not with proj_size"
@@ -192,7 +192,7 @@ def test_a_projection_is_refused() -> None:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_torch_refuses_is_refused_with_marks_too(cell: str) -> None:
-    ours, theirs = twins(cell)
+    ours, theirs = layer_pair(cell)
     wrong = [s[..., :2] for s in states(ours)]
     for arguments in ((torch.zeros(T, B, INPUTS + 1, dtype=torch.float64),), (batch(ours), as_hx(wrong))):
         refusals = []

@@ -16,7 +16,7 @@ from torch.nn.utils import parametrizations, parametrize
 
 import elman.nn
 
-from .twins import (
+from .layer_pairs import (
     CELLS,
     INPUTS,
     SEQUENCES,
@@ -26,12 +26,12 @@ from .twins import (
     assert_equal,
     assert_same,
     batch,
+    layer_pair,
     loss,
     outcome,
     seeded,
     states,
     tensors,
-    twins,
 )
 
 # Dropout
@@ -42,7 +42,7 @@ from .twins import (
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_same_seed_drops_what_torch_drops(cell: str, form: str, dtype: torch.dtype) -> None:
     results = []
-    for layer in twins(cell, dtype, num_layers=3, dropout=0.4, bidirectional=True, batch_first=True):
+    for layer in layer_pair(cell, dtype, num_layers=3, dropout=0.4, bidirectional=True, batch_first=True):
         torch.manual_seed(21)
         one = form == "one"
         x = batch(layer, shape=(T,) if one else (T, B))
@@ -53,7 +53,7 @@ def test_the_same_seed_drops_what_torch_drops(cell: str, form: str, dtype: torch
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_dropout_is_between_layers_and_in_training_alone(cell: str) -> None:
-    ours, theirs = twins(cell, num_layers=2, dropout=0.5)
+    ours, theirs = layer_pair(cell, num_layers=2, dropout=0.5)
     x = batch(ours)
     assert not torch.equal(ours(x)[0], ours(x)[0])
     ours.eval()
@@ -64,7 +64,7 @@ def test_dropout_is_between_layers_and_in_training_alone(cell: str) -> None:
 
 
 def test_everything_may_be_dropped() -> None:
-    assert_same(*(outcome(layer, "batch", states(layer)) for layer in twins("gru", num_layers=2, dropout=1.0)))
+    assert_same(*(outcome(layer, "batch", states(layer)) for layer in layer_pair("gru", num_layers=2, dropout=1.0)))
 
 
 # Weights that change
@@ -128,7 +128,7 @@ CHANGES = (
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_next_call_sees_weights_that_were_changed(cell: str, change: Callable[[Any], None]) -> None:
     results, before = [], []
-    for layer in twins(cell, num_layers=2):
+    for layer in layer_pair(cell, num_layers=2):
         before.append(outcome(layer, "batch"))
         change(layer)
         results.append(outcome(layer, "batch"))
@@ -139,7 +139,7 @@ def test_the_next_call_sees_weights_that_were_changed(cell: str, change: Callabl
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_functional_call_uses_the_weights_it_is_given(cell: str) -> None:
     results = []
-    for layer in twins(cell, num_layers=2):
+    for layer in layer_pair(cell, num_layers=2):
         given = {name: (p.detach() * 0.5).requires_grad_() for name, p in layer.named_parameters()}
         result = functional_call(layer, given, (batch(layer), as_hx(states(layer))))
         loss(result).backward()
@@ -156,7 +156,7 @@ PARAMETRIZATIONS = {"weight_norm": parametrizations.weight_norm, "orthogonal": p
 @pytest.mark.parametrize("cell", CELLS)
 def test_weights_that_are_computed_are_trained_through(cell: str, name: str) -> None:
     runs = []
-    for layer in twins(cell):
+    for layer in layer_pair(cell):
         torch.manual_seed(8)  # orthogonal draws what a matrix that is not square lacks
         PARAMETRIZATIONS[name](layer, "weight_hh_l0")
         optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
@@ -171,7 +171,7 @@ def test_weights_that_are_computed_are_trained_through(cell: str, name: str) -> 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_from_ids_sees_weights_that_are_computed(cell: str) -> None:
-    layer, _ = twins(cell)
+    layer, _ = layer_pair(cell)
     parametrizations.weight_norm(layer, "weight_hh_l0")
     parametrizations.weight_norm(layer, "weight_ih_l0")
     ids, rows = torch.arange(T * B).view(T, B) % 2, batch(layer, shape=(2,))
@@ -219,7 +219,7 @@ STORED: dict[str, Callable[[Any], Any]] = {
 @pytest.mark.parametrize("way", STORED)
 @pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
 def test_a_stored_layer_is_the_same_and_another(cell: str, way: str) -> None:
-    layer, _ = twins(cell, num_layers=2)
+    layer, _ = layer_pair(cell, num_layers=2)
     expected = outcome(layer, "batch", states(layer))
     again = STORED[way](layer)
     assert type(again) is type(layer)
@@ -254,7 +254,7 @@ def losses(layer: Any, steps: int = 30) -> list[float]:
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "dropout": 0.3}], ids=["plain", "dropout"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_training_run_has_torchs_losses(cell: str, options: dict[str, Any]) -> None:
-    mine, theirs = (losses(layer) for layer in twins(cell, sizes=(INPUTS, 16), **options))
+    mine, theirs = (losses(layer) for layer in layer_pair(cell, sizes=(INPUTS, 16), **options))
     # thirty steps of Adam, which divides by small numbers, on differences of 1e-16
     assert mine == pytest.approx(theirs, rel=0, abs=1e-8)
     assert mine[-1] < 0.9 * mine[0]
@@ -278,7 +278,7 @@ def test_a_layer_inside_of_a_module_is_moved_and_trained_with_it() -> None:
             return self.readout(self.layer(x)[0])  # type: ignore[no-any-return]
 
     results = []
-    for layer in twins("gru", torch.float32):
+    for layer in layer_pair("gru", torch.float32):
         torch.manual_seed(1)
         reader = Reader(layer).double()
         y = reader(batch(layer))

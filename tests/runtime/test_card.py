@@ -1,6 +1,5 @@
 """The model card: what it says is true of the model and its data, and says nothing else."""
 
-import dataclasses
 import sys
 from pathlib import Path
 
@@ -8,19 +7,15 @@ import pytest
 
 from elman.data.readers import SourceRecord, TextSource
 from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
-from elman.tasks.card import classifier_card, forecaster_card, language_model_card, seq2seq_card, tagger_card
-from elman.tasks.classifier.preparation import prepare_labelled
-from elman.tasks.classifier.readers import MemoryLabelled
+from elman.tasks.card import forecaster_card, language_model_card, seq2seq_card
 from elman.tasks.forecaster.corpus import prepare_series
 from elman.tasks.language_model.corpus import Corpus, TextConfig
 from elman.tasks.language_model.preparation import prepare
 from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
 from elman.tasks.seq2seq.preparation import prepare_pairs
 from elman.tasks.seq2seq.readers import read_pairs
-from elman.tasks.tagger.preparation import prepare_tagged
-from elman.tasks.tagger.readers import MemoryTagged
 
-from .. import classifier_models, pair_models, series_models, tagger_models
+from .. import pair_models
 from tests.tasks.language_model.models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
@@ -145,81 +140,6 @@ def test_the_python_and_the_commands_that_the_card_of_pairs_shows_run(
     for line in text.split("```\n")[1].splitlines():
         monkeypatch.setattr(sys, "argv", line.replace("FOLDER", "model").split())
         assert main() == 0, line
-
-
-# Classifier
-
-
-def test_the_card_of_a_classifier_tells_its_labels_and_its_commands_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from elman.cli import main
-
-    labels = classifier_models.LABELS
-    held = MemoryLabelled([(f"abc{'d' * n}", labels[n % 3]) for n in range(27)])
-    corpus = prepare_labelled(tmp_path / "data", held.labelled(), records=lambda: [held.record], valid_fraction=0.3)
-    predictor = classifier_models.tiny_predictor("attention")
-    valid = predictor.evaluate([("abc", "hot"), ("fed", "中")])
-    valid["f1"] = {"cold": None, "hot": 0.5, "中": 1.0}
-    text = classifier_card(predictor, valid, corpus, SPEED)
-    told = rows(text)
-    assert told["cell"] == "2 x lstm 6, both ways, of 5 numbers a token, pooling attention"
-    assert (told["speed"], told["trained on"]) == (SPEED, f"{corpus.train_part.count} texts")
-    assert told["held out"].startswith(f"2 texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, ")
-    for label, count, f1 in zip(labels, corpus.label_counts, ("", "0.5000", "1.0000"), strict=True):
-        assert f"| {label} | {count} | {f1} |\n" in text
-    piped = dataclasses.replace(corpus, labels=("a|b", *labels[1:]))
-    assert f"| a\\|b | {corpus.label_counts[0]} |  |\n" in classifier_card(
-        predictor, {**valid, "f1": {**valid["f1"], "a|b": None}}, piped, SPEED
-    )
-    predictor.save(tmp_path / "FOLDER", card=text)
-    monkeypatch.chdir(tmp_path)
-    exec(text.split("```python\n")[1].split("```")[0])
-    assert capsys.readouterr().out.count("\n") >= 2
-    (tmp_path / "texts.txt").write_text("abc\n")
-    (tmp_path / "labelled.tsv").write_text("text\tlabel\nabc\thot\n")
-    commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
-    assert len(commands) == 3
-    for words in commands:
-        monkeypatch.setattr(sys, "argv", words)
-        assert main() == 0, words
-
-
-# Tagger
-
-
-def test_the_card_of_a_tagger_tells_its_tags_and_its_commands_run(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from elman.cli import main
-
-    held = MemoryTagged([(("Ann", "left", f"{n}"), ("B-X", "O", "O")) for n in range(20)])
-    corpus = prepare_tagged(tmp_path / "data", held.tagged(), records=lambda: [held.record])
-    predictor = tagger_models.tiny_predictor("crf")
-    valid = predictor.evaluate(tagger_models.EXAMPLES)
-    valid["f1"] = {"B-X": 0.25, "I-X": None, "a|b": 1.0}
-    text = tagger_card(predictor, valid, corpus, SPEED)
-    told = rows(text)
-    assert told["cell"] == "2 x lstm 6, both ways, of 5 numbers a token and 8 of its characters"
-    assert told["tags"] == "chosen all of a sentence together (conditional random field)"
-    assert (told["speed"], told["trained on"]) == (SPEED, "18 sentences of 54 tokens")
-    assert told["held out"].startswith(f"4 sentences of 12 tokens: accuracy {valid['accuracy']:.4f}, F1 of spans ")
-    assert told["words not in the vocabulary"] == f"accuracy {valid['unknown_accuracy']:.4f} of 2"
-    assert "| B-X | 0.2500 |\n| I-X |  |\n| a\\|b | 1.0000 |\n" in text
-    known = {**valid, "unknown_words": 0, "unknown_accuracy": None}
-    apart = rows(tagger_card(tagger_models.tiny_predictor("words"), known, corpus, SPEED))
-    assert (apart["tags"], apart["words not in the vocabulary"]) == ("chosen each by itself", "accuracy none")
-    predictor.save(tmp_path / "FOLDER", card=text)
-    monkeypatch.chdir(tmp_path)
-    exec(text.split("```python\n")[1].split("```")[0])
-    assert capsys.readouterr().out.count("\n") == 1
-    (tmp_path / "sentences.txt").write_text("Ann left\n")
-    (tmp_path / "tagged.conllu").write_text("1\tAnn\t_\tO" + 6 * "\t_" + "\n")
-    commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
-    assert len(commands) == 2
-    for words in commands:
-        monkeypatch.setattr(sys, "argv", words)
-        assert main() == 0, words
 
 
 # Forecaster

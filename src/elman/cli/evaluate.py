@@ -71,7 +71,7 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
             what = f"{flags[0]}: given without DATA; expected DATA, which it describes"
             raise ConfigError(what, hint=f"elman evaluate {scored.run} DATA")
         return spec.evaluation.score_validation_set(scored, validation_corpus(scored.run, spec), values)
-    reader = config_from(spec.reader_config, arguments)
+    reader = config_from(spec.reader_config, arguments, spec.reader_defaults(scored.predictor))
     if spec.single_file and len(data) > 1:
         raise ConfigError(f"DATA: given {len(data)} files; expected one series")
     sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")

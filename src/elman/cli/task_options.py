@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from elman.config import Config, Values, validated
+from elman.config import Config, Values, merged, validated
 from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
 from elman.tasks.spec import TASKS, AnyTask, task_spec
@@ -52,10 +52,10 @@ class TaskOptions:
                     raise ConfigError(what, hint=f"Leave out {option.flag}" if task else None)
 
 
-def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any]) -> AnyConfig:
+def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any], defaults: Values | None = None) -> AnyConfig:
     """Return the config whose fields are options, with the values that are given; errors name the flags."""
     options = list(options_of(kind))
-    values = values_of(options, arguments)
+    values = merged(defaults or {}, values_of(options, arguments))
     try:
         return validated(kind, values)
     except ConfigError as error:

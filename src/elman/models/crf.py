@@ -1,4 +1,4 @@
-"""The linear-chain conditional random field: tags that are chosen together, each with the one before it.
+"""The linear-chain conditional random field at prediction: the tags of a sentence are chosen together.
 
     s(y)    = start_(y_1) + sum over t of e_(t, y_t) + sum over t > 1 of A_(y_(t-1), y_t) + end_(y_T)
     p(y)    = exp(s(y)) / Z                     Z = sum over all paths of exp(s(y))
@@ -7,9 +7,10 @@
     log Z   = log sum over j of exp(a_Tj + end_j)
     p(y_t)  = exp(a_t + b_t - log Z)
 
-Lafferty, McCallum and Pereira (2001); for recurrent taggers, Huang, Xu and Yu (2015). What a scheme forbids scores
-FORBIDDEN, which no path recovers from. A sum over what comes before is a matrix product of exponentials, taken off
-their largest: what is 80 nats below it is lost. decoding/viterbi.py has the best path, nn/crf.py the derivatives.
+Lafferty, McCallum and Pereira (2001); for recurrent taggers, Huang, Xu and Yu (2015). A transition that the scheme of
+the tags does not allow has the score FORBIDDEN, which excludes its paths. The sum over i is a matrix product of
+exponentials. The largest exponent is subtracted from all of them first, so terms that are 80 nats smaller are lost.
+decoding/viterbi.py computes the best path; nn/crf.py has the derivatives.
 """
 
 from __future__ import annotations
@@ -29,90 +30,94 @@ Ids = npt.NDArray[np.int64]
 
 
 class ConditionalRandomField:
-    """Scores of what follows what, its weights named `crf.*`."""
+    """Scores of transitions, and of first and last tags; weights are named `crf.*`."""
 
-    def __init__(self, tensors: Tensors, labels: int, allowed: Follow) -> None:
-        """Take the weights for so many labels."""
-        self._A = _only(allowed.after, take(tensors, "crf.transitions", (labels, labels)))
-        self._start = _only(allowed.first, take(tensors, "crf.start", (labels,)))
-        self._end = _only(allowed.last, take(tensors, "crf.end", (labels,)))
-        self._highest = self._A.max()
-        self._exp_A = np.exp(self._A - self._highest)
+    def __init__(self, tensors: Tensors, num_labels: int, allowed: Follow) -> None:
+        """Take weights by name, and the transitions that are allowed."""
+        self._A = _allowed_scores(allowed.after, take(tensors, "crf.transitions", (num_labels, num_labels)))
+        self._start = _allowed_scores(allowed.first, take(tensors, "crf.start", (num_labels,)))
+        self._end = _allowed_scores(allowed.last, take(tensors, "crf.end", (num_labels,)))
+        self._max_A = self._A.max()
+        self._exp_A = np.exp(self._A - self._max_A)
 
     def best_paths(self, emissions: Array, lengths: Ids) -> list[Ids]:
-        """Return the likeliest tags of each row of emissions (B, T, C)."""
+        """Return the most probable labels of each row of emissions (B, T, C)."""
         return viterbi(emissions, lengths, self._A, self._start, self._end)
 
     def log_probability(self, emissions: Array, lengths: Ids, labels: Ids) -> Array:
-        """Return log p (B,) of labels (B, T), whatever they are after the lengths (B,)."""
+        """Return log p (B,) of labels (B, T); those after the lengths (B,) do not count."""
         inside = np.arange(emissions.shape[1]) < lengths[:, None]
         labels = np.where(inside, labels, 0)
-        of_tokens = np.take_along_axis(emissions, labels[:, :, None], 2)[:, :, 0]
-        of_pairs = self._A[labels[:, :-1], labels[:, 1:]]
+        token_scores = np.take_along_axis(emissions, labels[:, :, None], 2)[:, :, 0]
+        transition_scores = self._A[labels[:, :-1], labels[:, 1:]]
         last = np.take_along_axis(labels, lengths[:, None] - 1, 1)[:, 0]
-        score = np.where(inside, of_tokens, 0.0).sum(1) + np.where(inside[:, 1:], of_pairs, 0.0).sum(1)
-        found: Array = score + self._start[labels[:, 0]] + self._end[last] - self.log_partition(emissions, lengths)
-        return found
+        score = np.where(inside, token_scores, 0.0).sum(1) + np.where(inside[:, 1:], transition_scores, 0.0).sum(1)
+        score = score + self._start[labels[:, 0]] + self._end[last]
+        log_p: Array = score - self.log_partition(emissions, lengths)
+        return log_p
 
     def log_partition(self, emissions: Array, lengths: Ids) -> Array:
         """Return log Z (B,)."""
         return _log_sum(self._forward(emissions, lengths)[-1] + self._end)
 
     def marginals(self, emissions: Array, lengths: Ids) -> Array:
-        """Return p(y_t) (B, T, C), given the whole sentence; what is after the lengths (B,) means nothing."""
+        """Return p(y_t) (B, T, C) given the whole sentence; values after the lengths (B,) have no meaning."""
         T = emissions.shape[1]
         a = self._forward(emissions, lengths)
         log_Z = _log_sum(a[-1] + self._end)
         b = np.broadcast_to(self._end, a[-1].shape)
-        found = np.empty_like(emissions)
+        p = np.empty_like(emissions)
         for t in range(T - 1, -1, -1):
-            found[:, t] = np.exp(a[t] + b - log_Z[:, None])
+            p[:, t] = np.exp(a[t] + b - log_Z[:, None])
             inside = (t < lengths)[:, None]
-            b = np.where(inside, self._back(emissions[:, t] + b), self._end)
-        return found
+            b = np.where(inside, self._sum_over_next(emissions[:, t] + b), self._end)
+        return p
 
     def start(self, emissions: Array) -> Array:
-        """Return log p(y_1 | x_1) (B, C) as far as the first token tells, of emissions (B, C)."""
+        """Return log p(y_1 | x_1) (B, C) from the emissions (B, C) of the first token."""
         return _normalized(self._start + emissions)
 
     def step(self, log_p: Array, emissions: Array) -> Array:
-        """Return log p(y_t | x_1 .. x_t) (B, C) of emissions (B, C) and the same of the token before."""
-        return _normalized(self._through(log_p) + emissions)
+        """Return log p(y_t | x_1 .. x_t) (B, C) from the emissions (B, C) of token t and log_p of the token before."""
+        return _normalized(self._sum_over_previous(log_p) + emissions)
 
     def _forward(self, emissions: Array, lengths: Ids) -> list[Array]:
-        """a_1 .. a_T, each (B, C); a row that has ended stays as it is."""
+        """Return a_1 .. a_T, each (B, C); after the end of a row, its a stays the same."""
         a = [self._start + emissions[:, 0]]
         for t in range(1, emissions.shape[1]):
             inside = (t < lengths)[:, None]
-            a.append(np.where(inside, self._through(a[-1]) + emissions[:, t], a[-1]))
+            a.append(np.where(inside, self._sum_over_previous(a[-1]) + emissions[:, t], a[-1]))
         return a
 
-    def _through(self, a: Array) -> Array:
-        """Log sum over i of exp(a_i + A_ij), (B, C)."""
-        return _log_product(a, self._exp_A, self._highest)
+    def _sum_over_previous(self, a: Array) -> Array:
+        """Return log sum over i of exp(a_i + A_ij), (B, C)."""
+        return _log_product(a, self._exp_A, self._max_A)
 
-    def _back(self, b: Array) -> Array:
-        """Log sum over j of exp(A_ij + b_j), (B, C)."""
-        return _log_product(b, self._exp_A.T, self._highest)
+    def _sum_over_next(self, b: Array) -> Array:
+        """Return log sum over j of exp(A_ij + b_j), (B, C)."""
+        return _log_product(b, self._exp_A.T, self._max_A)
 
 
-def _only(allowed: Mask, scores: Array) -> Array:
+def _allowed_scores(allowed: Mask, scores: Array) -> Array:
+    """Return scores with FORBIDDEN in place of those that are not allowed."""
     return np.where(allowed, scores, scores.dtype.type(FORBIDDEN))
 
 
-def _log_product(a: Array, exp_A: Array, highest_A: Any) -> Array:
-    highest = a.max(1, keepdims=True)
+def _log_product(a: Array, exp_A: Array, max_A: Any) -> Array:
+    """Return log (exp(a) exp(A)), where exp_A is exp(A - max_A)."""
+    largest = a.max(1, keepdims=True)
     with np.errstate(divide="ignore"):
-        found: Array = np.log(np.exp(a - highest) @ exp_A) + (highest + highest_A)
-    return found
+        log_sum: Array = np.log(np.exp(a - largest) @ exp_A) + (largest + max_A)
+    return log_sum
 
 
 def _log_sum(a: Array) -> Array:
-    """Log sum over the last axis of exp(a)."""
-    highest = a.max(-1, keepdims=True)
-    found: Array = np.log(np.exp(a - highest).sum(-1)) + highest[..., 0]
-    return found
+    """Return log sum over the last axis of exp(a)."""
+    largest = a.max(-1, keepdims=True)
+    log_sum: Array = np.log(np.exp(a - largest).sum(-1)) + largest[..., 0]
+    return log_sum
 
 
 def _normalized(a: Array) -> Array:
+    """Return log probabilities from scores (B, C)."""
     return a - _log_sum(a)[:, None]

@@ -1,12 +1,12 @@
-"""Pooling at prediction: the outputs of all tokens as one vector.
+"""Pooling at prediction: the outputs for all tokens become one vector.
 
-    last        each direction's output where it has read everything
-    mean, max   over the tokens, element by element
+    last        the output of each direction after its last token
+    mean, max   over the tokens, for each unit
     attention   sum over t of a_t h_t     a = softmax over t of v . tanh(W h_t + b)     Yang et al. (2016), section 2.2
 
-What is padded has no share, and nothing of nothing is zero. Token by token, a state holds what has been read: the sum
-and the count, the maximum, or the shares' numerators and denominator relative to the highest e so far (Milakov and
-Gimelshein, 2018). nn/pooling.py is the same for torch, with derivatives.
+Padding has no weight, and the result for no tokens is zero. For a stream, the state holds the sum and the count, or the
+maximum, or for attention the numerator and the denominator of the softmax relative to the largest score so far
+(Milakov and Gimelshein, 2018). nn/pooling.py is the same for torch, with derivatives.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Ids = npt.NDArray[np.int64]
 
 
 class Pooling:
-    """One kind of pooling, its weights named `pooling.*`."""
+    """One kind of pooling; its weights are named `pooling.*`."""
 
     def __init__(self, kind: str, tensors: Tensors, size: int) -> None:
-        """Take the weights that the kind has, for outputs of a size."""
+        """Take the weights of this kind of pooling, for outputs of this size."""
         self._pool, self._push, self._size = _POOLINGS[kind], _PUSHES[kind], size
         self._tensors: Tensors = {}
         if kind == "attention":
@@ -36,12 +36,12 @@ class Pooling:
             self._tensors = {name: take(tensors, f"pooling.{name}", shape) for name, shape in shapes.items()}
 
     def __call__(self, outputs: Array, last: Array, lengths: Ids) -> Array:
-        """Return (B, N) of outputs (B, T, N), the first lengths (B,) of them, and of the last ones (B, N)."""
+        """Return (B, N) from outputs (B, T, N) up to the lengths (B,), and from the last outputs (B, N)."""
         inside = (np.arange(outputs.shape[1]) < lengths[:, None])[:, :, None]
         return self._pool(outputs, last, inside, self._tensors)
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the state before any token."""
+        """Return the state before the first token."""
         B, N = batch_size, self._size
         return {
             "pooling.count": np.zeros(B, np.float32),
@@ -50,7 +50,7 @@ class Pooling:
         }
 
     def push(self, output: Array, state: State) -> tuple[Array, State]:
-        """Return what the outputs up to this one (B, N) are pooled to, and the state after it."""
+        """Return the pooled outputs (B, N) up to and including this output (B, N), and the next state."""
         return self._push(output, state, self._tensors)
 
 
@@ -87,7 +87,7 @@ _POOLINGS: dict[str, Callable[[Array, Array, Array, Tensors], Array]] = {
 
 
 def _scores(outputs: Array, tensors: Tensors) -> Array:
-    """Return e (M,) of outputs (M, N)."""
+    """Return the scores e (M,) of outputs (M, N)."""
     e: Array = np.tanh(outputs @ tensors["key.weight"].T + tensors["key.bias"]) @ tensors["score"]
     return e
 
@@ -109,9 +109,9 @@ def _push_max(output: Array, state: State, tensors: Tensors) -> tuple[Array, Sta
 def _push_attention(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
     e = _scores(output, tensors)[:, None]
     highest = np.maximum(state["pooling.highest"], e)
-    kept, share = np.exp(state["pooling.highest"] - highest), np.exp(e - highest)
-    count = state["pooling.count"] * kept[:, 0] + share[:, 0]
-    total = state["pooling.sum"] * kept + share * output
+    rescale, weight = np.exp(state["pooling.highest"] - highest), np.exp(e - highest)
+    count = state["pooling.count"] * rescale[:, 0] + weight[:, 0]
+    total = state["pooling.sum"] * rescale + weight * output
     return total / count[:, None], {"pooling.count": count, "pooling.sum": total, "pooling.highest": highest}
 
 

@@ -1,10 +1,10 @@
-"""Tokens to the outputs of layers, which read each one's word, looked up, and its characters, read both ways.
+"""The token encoder and the recurrent layers above it, at prediction: tokens to the outputs of the layers.
 
-    x_t        = [ words[w_t] ; last outputs of the characters of token t, forwards and backwards ]
+    x_t        = [ words[w_t] ; last outputs of the layer over the characters of token t, in both directions ]
     h_1 .. h_T = layers(x_1 .. x_T)
 
-Tokens that are spelled alike are read once. Where characters are not read, x_t is the row of an embedding, and the
-layers are given its number. tasks/reading.py and nn/token_reader.py are the same for torch, with derivatives.
+Equal tokens are encoded once. Without a layer over the characters, x_t is a row of the embedding, and the layers get
+its number. nn/tagging_encoder.py is the same for torch, with derivatives.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from elman.text import Vocabulary
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 
-BATCH_CHARACTERS = 1 << 14  # read together, padding counted
-SPELLER = "tokens.characters."  # of the names of the weights
+BATCH_CHARACTERS = 1 << 14  # of a batch, with padding
+CHARACTER_ENCODER = "tokens.characters."  # the prefix of the names of the weights
+ENDINGS = ("", "_reverse")  # of the names of the states: forward and backward direction
 
 
 class TokenEncoder:
@@ -39,86 +40,96 @@ class TokenEncoder:
         characters: Vocabulary,
         word: Callable[[str], str],
     ) -> None:
-        """Take weights by name, and the word that a token is looked up as; a wrong shape is a ModelError."""
+        """Take weights by name, and the function that returns the vocabulary entry of a token.
+
+        A weight of a wrong shape is a ModelError.
+        """
         self._words, self._characters, self._word = words, characters, word
-        E, sizes = config.embedding_size, [config.hidden_size] * config.num_layers
-        self._embedding = take(tensors, "tokens.words.weight", (len(words), E))
+        self._embedding = take(tensors, "tokens.words.weight", (len(words), config.embedding_size))
         self._output_size, self._character_size = config.output_size, config.character_size
-        self._speller: Stack | None = None
-        if config.character_size:
-            of_characters = take(
-                tensors, f"{SPELLER}embedding.weight", (len(characters), config.character_embedding_size)
-            )
-            self._speller = Stack(
-                config.build_cell(),
-                tensors,
-                config.character_embedding_size,
-                [config.character_size],
-                of_characters,
-                prefix=SPELLER,
-                bidirectional=True,
-            )
-        looked_up = None if self._speller else self._embedding
+        self._character_layer = _character_layer(config, tensors, characters) if config.character_size else None
         self._layers = Stack(
-            config.build_cell(), tensors, config.input_size, sizes, looked_up, bidirectional=config.bidirectional
+            config.build_cell(),
+            tensors,
+            config.input_size,
+            [config.hidden_size] * config.num_layers,
+            None if self._character_layer else self._embedding,
+            bidirectional=config.bidirectional,
         )
-        endings = ("", "_reverse") if config.bidirectional else ("",)
-        self._last = [f"layers.{config.num_layers - 1}.h{ending}" for ending in endings]
+        endings = ENDINGS if config.bidirectional else ENDINGS[:1]
+        self._last_states = [f"layers.{config.num_layers - 1}.h{ending}" for ending in endings]
 
     def knows(self, token: str) -> bool:
-        """Whether a token's word is in the vocabulary."""
+        """Return whether the word of a token is in the vocabulary."""
         return self._word(token) in self._words
 
     def unknown(self, tokens: Iterable[str]) -> list[str]:
-        """Return the tokens that are not known; where characters are read, what is not known of their characters."""
-        strange = [each for each in dict.fromkeys(tokens) if not self.knows(each)]
-        if self._speller:
-            return [each for each in dict.fromkeys("".join(strange)) if each not in self._characters]
-        return strange
+        """Return the tokens that are not known, or, if there is a layer over the characters, their unknown characters.
+
+        None is repeated.
+        """
+        unknown = [token for token in dict.fromkeys(tokens) if not self.knows(token)]
+        if self._character_layer:
+            return [character for character in dict.fromkeys("".join(unknown)) if character not in self._characters]
+        return unknown
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the state of the layers before any token."""
+        """Return the state of the layers before the first token."""
         return self._layers.initial_state(batch_size)
 
     def run(self, lists: Sequence[Sequence[str]]) -> tuple[Array, Array, Ids]:
-        """Return the outputs (B, T, D*H) of lists of tokens, the last ones (B, D*H), and the lengths (B,)."""
+        """Return the outputs (B, T, D*H) for lists of tokens, the last outputs (B, D*H), and the lengths (B,)."""
         lengths = np.array([len(tokens) for tokens in lists], np.int64)
         inside = np.arange(lengths.max(initial=0)) < lengths[:, None]
-        if not inside.shape[1]:  # nothing to read
-            nothing = np.zeros((len(lists), 0, self._output_size), self._embedding.dtype)
-            return nothing, nothing.sum(1), lengths
-        read = self._read([token for tokens in lists for token in tokens])
-        x = np.zeros((*inside.shape, *read.shape[1:]), read.dtype)
-        x[inside] = read
-        outputs, last = self._layers.run(x, self.initial_state(len(lists)), lengths)
-        return outputs, np.concatenate([last[name] for name in self._last], axis=1), lengths
+        if not inside.shape[1]:  # all lists are empty
+            outputs = np.zeros((len(lists), 0, self._output_size), self._embedding.dtype)
+            return outputs, outputs.sum(1), lengths
+        inputs = self._inputs([token for tokens in lists for token in tokens])
+        x = np.zeros((*inside.shape, *inputs.shape[1:]), inputs.dtype)
+        x[inside] = inputs
+        outputs, state = self._layers.run(x, self.initial_state(len(lists)), lengths)
+        return outputs, np.concatenate([state[name] for name in self._last_states], axis=1), lengths
 
     def step(self, tokens: Sequence[str], state: State) -> tuple[Array, State]:
         """Return the output (B, H) after a token for each row, and the next state of the layers."""
-        outputs, after = self._layers.run(self._read(tokens)[:, None], state)
-        return outputs[:, 0], after
+        outputs, state_next = self._layers.run(self._inputs(tokens)[:, None], state)
+        return outputs[:, 0], state_next
 
-    def _read(self, tokens: Sequence[str]) -> Array:
-        """Return what the layers read of tokens: x (N, I), or the rows (N,) of the embedding."""
-        if not self._speller:
-            row = {token: self._words[self._word(token)] for token in set(tokens)}
-            return np.array([row[token] for token in tokens], np.int64)
-        number: dict[str, int] = {}
-        forms = np.array([number.setdefault(token, len(number)) for token in tokens], np.int64)
-        x = self._embedding[self._words.encode(map(self._word, number))]
-        x = np.concatenate([x, self._spelled(self._speller, list(number))], axis=1)
-        found: Array = x[forms]
-        return found
+    def _inputs(self, tokens: Sequence[str]) -> Array:
+        """Return the inputs of the layers for tokens: x (N, I), or rows (N,) of the embedding."""
+        if not self._character_layer:
+            row_of = {token: self._words[self._word(token)] for token in set(tokens)}
+            return np.array([row_of[token] for token in tokens], np.int64)
+        number_of: dict[str, int] = {}  # of different tokens
+        numbers = np.array([number_of.setdefault(token, len(number_of)) for token in tokens], np.int64)
+        words = self._embedding[self._words.encode(map(self._word, number_of))]
+        x: Array = np.concatenate([words, self._encode_characters(self._character_layer, list(number_of))], axis=1)
+        return x[numbers]
 
-    def _spelled(self, speller: Stack, forms: Sequence[str]) -> Array:
-        """The last outputs (N, 2 H) of the characters of tokens, forwards and backwards."""
-        found = np.zeros((len(forms), 2 * self._character_size), self._embedding.dtype)
-        for rows in buckets([len(form) for form in forms], BATCH_CHARACTERS):
-            lists = IdLists.of(self._characters.encode(forms[row]) for row in rows)
+    def _encode_characters(self, layer: Stack, tokens: Sequence[str]) -> Array:
+        """Return the last outputs (N, 2 H) of the layer over the characters, for tokens."""
+        encoded = np.zeros((len(tokens), 2 * self._character_size), self._embedding.dtype)
+        for rows in buckets([len(token) for token in tokens], BATCH_CHARACTERS):
+            lists = IdLists.of(self._characters.encode(tokens[row]) for row in rows)
             ids, lengths = pad_ids(lists, np.arange(len(rows)))
             if not ids.shape[1]:
-                continue  # tokens of nothing
-            _, last = speller.run(ids, speller.initial_state(len(rows)), lengths)
-            ends = [last[f"{SPELLER}layers.0.h{ending}"] for ending in ("", "_reverse")]
-            found[rows] = np.concatenate(ends, axis=1)
-        return found
+                continue  # tokens without characters
+            _, state = layer.run(ids, layer.initial_state(len(rows)), lengths)
+            last = [state[f"{CHARACTER_ENCODER}layers.0.h{ending}"] for ending in ENDINGS]
+            encoded[rows] = np.concatenate(last, axis=1)
+        return encoded
+
+
+def _character_layer(config: TokenEncoderConfig, tensors: Tensors, characters: Vocabulary) -> Stack:
+    """Return the layer over the characters, which reads them in both directions."""
+    size = config.character_embedding_size
+    embedding = take(tensors, f"{CHARACTER_ENCODER}embedding.weight", (len(characters), size))
+    return Stack(
+        config.build_cell(),
+        tensors,
+        size,
+        [config.character_size],
+        embedding,
+        prefix=CHARACTER_ENCODER,
+        bidirectional=True,
+    )

@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from elman.cells import Cell, LayerParameters, unroll
 
@@ -67,8 +66,10 @@ class _NumpyFunction(torch.autograd.Function):
         return torch.from_numpy(outputs), *_torch_states(final)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # create_graph=True
+            cell = type(ctx.call.cell).__name__
+            raise RuntimeError(f"create_graph=True: {cell} runs by NumPy; expected first derivatives only.")
         _ = ctx.saved_tensors  # raises an error if one of them was changed, or freed by an earlier backward
         call, tape = ctx.call, ctx.tape
         if not backward_keeps_graph():

@@ -70,9 +70,9 @@ def two_digits(value: float) -> float:
     return float(f"{value:.2g}")
 
 
-def averaged_updates(updates: float) -> int:
-    """Return over how many of the last updates the weights are averaged."""
-    return int(min(MAX_AVERAGED_UPDATES, AVERAGED_SHARE * updates))
+def averaged_updates(updates: float, share: float = AVERAGED_SHARE) -> int:
+    """Return over how many of the last updates the weights are averaged: this share of all updates, at most 1000."""
+    return int(min(MAX_AVERAGED_UPDATES, share * updates))
 
 
 def token_encoder_operations(model: Values) -> float:

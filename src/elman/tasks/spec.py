@@ -139,6 +139,11 @@ class Report(Generic[R, C, P]):
     next_commands: Callable[[str], str]  # what a user may do next with a run
 
 
+def no_reader_defaults(predictor: FolderPredictor) -> Values:
+    """Return no reader options: files are read with the defaults of the task."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class TaskSpec(Generic[R, C, E, P]):
     """A task. The type parameters are its run config, its corpus, its examples and its predictor.
@@ -167,6 +172,7 @@ class TaskSpec(Generic[R, C, E, P]):
     prediction: Prediction[P] | None  # None: the model has no `elman predict`
     evaluation: Evaluation[C, E]
     report: Report[R, C, P]
+    reader_defaults: Callable[[P], Values] = no_reader_defaults  # reader options of a model, such as its columns
 
 
 AnyTask = TaskSpec[Any, Any, Any, Any]

@@ -9,7 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from elman.cells import CELLS
+from elman.cells.cell import parameter_shapes, stored_name
 from elman.checkpoint import Tensors
+from elman.nn import LAYERS
 from elman.tasks.language_model.config import LanguageModelConfig, LanguageModelTextConfig
 from elman.tasks.language_model.network import LanguageModelNetwork
 from elman.tasks.language_model.predictor import LanguageModelPredictor
@@ -21,7 +24,6 @@ TOKENS = {
     "word": (UNKNOWN, "\n", "the", "time", ",", "traveller", "these", "you", "your", ".", "don't", "你", "好"),
     "byte": (UNKNOWN, *BYTE_TOKENS),
 }
-GATES = {"elman": 1, "gru": 3, "lstm": 4}
 
 # Every kind of stack: cells, activations, one and two layers, sizes that all differ, tied and not.
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -33,6 +35,11 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "lstm_two_layers": {"cell": "lstm", "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 3},
     "lstm_two_equal_layers": {"cell": "lstm", "hidden_size": 4, "num_layers": 2, "embedding_size": 3},
     "lstm_tied": {"cell": "lstm", "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 4, "tie_weights": True},
+    **{
+        name: {"cell": name, "hidden_size": (5, 4), "num_layers": 2, "embedding_size": 3}
+        for name in CELLS
+        if name not in LAYERS
+    },
 }
 
 
@@ -42,11 +49,8 @@ def random_tensors(config: LanguageModelConfig, vocabulary_size: int, seed: int 
     shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary_size, config.embedding_size)}
     inputs = config.embedding_size
     for index, H in enumerate(config.hidden_sizes):
-        rows = GATES[config.cell] * H
-        shapes[f"layers.{index}.weight_ih_l0"] = (rows, inputs)
-        shapes[f"layers.{index}.weight_hh_l0"] = (rows, H)
-        shapes[f"layers.{index}.bias_ih_l0"] = (rows,)
-        shapes[f"layers.{index}.bias_hh_l0"] = (rows,)
+        for name, shape in parameter_shapes(config.build_cell(), inputs, H).items():
+            shapes[f"layers.{index}.{stored_name(name)}"] = shape
         inputs = H
     if not config.tie_weights:
         shapes["readout.weight"] = (vocabulary_size, inputs)

@@ -1,4 +1,4 @@
-"""elman.LanguageModel: fit, generate, evaluate, save; and elman.load, which needs no torch."""
+"""elman.LanguageModel: fit, generate, evaluate and save; elman.load, which needs no torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ import pytest
 
 import elman
 from elman.checkpoint import is_run_folder
-from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError, DataError, Interrupted
-from elman.experiment import resume, train
 from elman.tasks import estimator
 from elman.training.progress import Silence
 
@@ -37,7 +35,7 @@ def trained() -> tuple[elman.LanguageModel, dict[str, Any]]:
     return model, model.fit(LINES, steps=4, verbose=False)
 
 
-def test_a_list_a_path_and_a_generator_give_the_same_model(tmp_path: Path) -> None:
+def test_a_list_a_path_and_a_generator_train_the_same_model(tmp_path: Path) -> None:
     (tmp_path / "book.txt").write_text("\n".join(LINES) + "\n")
     texts: list[Any] = [LINES, tmp_path / "book.txt", str(tmp_path / "book.txt"), (line for line in LINES)]
     results = []
@@ -47,7 +45,7 @@ def test_a_list_a_path_and_a_generator_give_the_same_model(tmp_path: Path) -> No
     assert all(result == results[0] for result in results)
 
 
-def test_a_data_set_can_be_given_by_name() -> None:
+def test_fit_takes_the_name_of_a_data_set() -> None:
     model = tiny()
     result = model.fit("python-docs", steps=2, verbose=False)
     assert result["steps"] == 2
@@ -62,7 +60,7 @@ def test_fit_returns_the_metrics_of_the_trained_model(trained: Any) -> None:
     assert model.predictor.evaluate(text[cut:]) == result["valid"]
 
 
-def test_a_validation_text_can_be_given(tmp_path: Path) -> None:
+def test_fit_takes_a_validation_set(tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("the lamp went out and then the time machine stood there\n" * 5)
     model = tiny()
     by_path = model.fit(LINES, steps=2, valid=tmp_path / "other.txt", verbose=False)["valid"]
@@ -87,7 +85,7 @@ def test_generate_stream_and_suggest_are_those_of_the_predictor(trained: Any) ->
     assert model.suggest("the t", 2) == model.predictor.suggest("the t", 2)
 
 
-def test_a_saved_model_loads_and_generates_the_same_text(trained: Any, tmp_path: Path) -> None:
+def test_a_saved_model_is_loaded_and_generates_the_same(trained: Any, tmp_path: Path) -> None:
     model, _ = trained
     model.save(tmp_path / "deep" / "model")
     loaded = elman.load(tmp_path / "deep" / "model")
@@ -133,7 +131,7 @@ def test_loading_and_generating_need_no_torch(trained: Any, tmp_path: Path) -> N
         lambda model: model.predictor,
     ],
 )
-def test_using_an_untrained_model_is_an_error(use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_untrained_model_raises_an_error(use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         use(tiny())
@@ -141,7 +139,7 @@ def test_using_an_untrained_model_is_an_error(use: Any, tmp_path: Path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_is_printed_on_stderr_unless_verbose_is_false(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_writes_to_stderr_unless_verbose_is_false(capsys: pytest.CaptureFixture[str]) -> None:
     tiny().fit(LINES, steps=1, verbose=False)
     assert capsys.readouterr() == ("", "")
     tiny().fit(LINES, steps=1)
@@ -150,7 +148,7 @@ def test_progress_is_printed_on_stderr_unless_verbose_is_false(capsys: pytest.Ca
     assert "held out: loss" in err
 
 
-def test_only_a_run_folder_that_is_named_remains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_keeps_the_run_folder_if_run_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = tiny().fit(LINES, steps=2, run=tmp_path / "run", verbose=False)
     assert is_run_folder(tmp_path / "run")
     assert (result["run"], result["model"]) == (str(tmp_path / "run"), str(tmp_path / "run" / "model"))
@@ -159,7 +157,7 @@ def test_only_a_run_folder_that_is_named_remains(tmp_path: Path, monkeypatch: py
     assert tiny().fit(LINES, steps=1, run=tmp_path / "run", overwrite=True, verbose=False)["steps"] == 1
     monkeypatch.chdir(tmp_path)
     tiny().fit(LINES, steps=1, verbose=False)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["run"], "without run=, no file remains"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["run"], "without run, no files stay"
 
 
 def test_a_wrong_size_is_an_error_of_fit_before_anything_is_read(tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ def test_a_wrong_size_is_an_error_of_fit_before_anything_is_read(tmp_path: Path)
 
 
 def test_two_budgets_are_an_error() -> None:
-    with pytest.raises(ConfigError, match="given steps and minutes; expected one budget"):
+    with pytest.raises(ConfigError, match="training: given steps and minutes; expected one budget"):
         tiny().fit(LINES, steps=1, minutes=1.0, verbose=False)
 
 
@@ -189,20 +187,23 @@ def test_a_failed_fit_does_not_change_the_model(trained: Any) -> None:
     assert model.generate("the ", max_tokens=10, seed=1) == before
 
 
-def test_level_and_hidden_sizes_are_parameters() -> None:
+def test_level_and_several_sizes_are_parameters() -> None:
     model = elman.LanguageModel(level="word", hidden_size=(8, 6), cell="elman", config=TINY["config"])
     model.fit(LINES, steps=2, verbose=False)
     assert model.predictor.config.hidden_sizes == (8, 6)
     assert model.predictor.text.level == "word"
 
 
-def test_the_config_of_the_caller_is_not_changed() -> None:
+def test_fit_does_not_change_the_config_of_the_caller() -> None:
     config = {"training": {"batch_size": 4, "bptt_steps": 8, "threads": 1}}
     elman.LanguageModel(hidden_size=8, config=config, seed=4).fit(LINES, steps=1, verbose=False)
     assert config == {"training": {"batch_size": 4, "bptt_steps": 8, "threads": 1}}
 
 
-def test_save_does_not_replace_a_folder_with_other_files(trained: Any, tmp_path: Path) -> None:
+# Saving
+
+
+def test_saving_does_not_replace_a_folder_of_other_files(trained: Any, tmp_path: Path) -> None:
     model, _ = trained
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
@@ -228,8 +229,11 @@ def test_saving_twice_to_a_relative_path_writes_the_same_files(
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
-class InterruptingDisplay(Silence):
-    """Sends SIGINT, as Ctrl-C does, at a step or at the first validation."""
+# Ctrl-C
+
+
+class Interrupter(Silence):
+    """A display that presses Ctrl-C at a step, or at the first validation."""
 
     def __init__(self, at: str) -> None:
         self.at = at
@@ -244,7 +248,7 @@ class InterruptingDisplay(Silence):
 
 
 def interrupted(patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, **options: Any) -> Interrupted:
-    patch.setattr(estimator, "display_for", lambda *, verbose: InterruptingDisplay(at))
+    patch.setattr(estimator, "display_for", lambda *, verbose: Interrupter(at))
     with pytest.raises(Interrupted) as caught:
         model.fit(LINES, steps=200, **options)
     assert caught.value.exit_code == 130
@@ -254,7 +258,7 @@ def interrupted(patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, 
 EVERY_TWO = {"training": {**TINY["config"]["training"], "validate_every_steps": 2}}
 
 
-def test_after_an_interrupted_fit_the_best_model_so_far_can_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fit_keeps_the_best_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny(config=EVERY_TWO)
     error = interrupted(monkeypatch, model, "validation")
     assert str(error) == "stopped; the best model so far is kept; give run= to go on later"
@@ -262,7 +266,7 @@ def test_after_an_interrupted_fit_the_best_model_so_far_can_be_used(monkeypatch:
     assert model.evaluate(LINES)["loss"] > 0.0
 
 
-def test_after_a_fit_interrupted_before_the_first_validation_there_is_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_interrupted_before_the_first_validation_keeps_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny(config=EVERY_TWO)
     error = interrupted(monkeypatch, model, "step")
     assert str(error) == "stopped; nothing was validated yet; give run= to go on later"
@@ -271,12 +275,16 @@ def test_after_a_fit_interrupted_before_the_first_validation_there_is_no_model(m
 
 
 def test_a_fit_interrupted_in_a_run_folder_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.experiment import resume
+
     model = tiny(config={"training": {**EVERY_TWO["training"], "patience": 1}})
     error = interrupted(monkeypatch, model, "validation", run=tmp_path / "run")
     assert f"elman resume {tmp_path / 'run'}" in str(error)
     assert "give run=" not in str(error)
     assert resume(tmp_path / "run", Silence())["steps"] >= 3
 
+
+# Without torch, and wrong arguments
 
 FIT_WITHOUT_TORCH = """
 import sys
@@ -289,13 +297,13 @@ except elman.ElmanError as error:
 """
 
 
-def test_the_error_of_fit_without_torch_names_the_package_to_install() -> None:
+def test_fit_without_torch_names_the_package_to_install() -> None:
     command = [sys.executable, "-W", "error", "-c", FIT_WITHOUT_TORCH]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == ('ElmanError 1 training needs PyTorch, which is not installed; pip install "elman[train]"\n')
 
 
-def test_a_text_in_place_of_a_path_is_an_error() -> None:
+def test_a_text_instead_of_a_path_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         tiny().fit("It was a dark and stormy night. " * 200, steps=1, verbose=False)
     assert str(caught.value) == (
@@ -305,7 +313,7 @@ def test_a_text_in_place_of_a_path_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 3.5, b"bytes"])
-def test_an_item_that_is_not_a_text_is_an_error_with_its_number(trained: Any, wrong: Any) -> None:
+def test_an_item_that_is_not_a_text_is_an_error(trained: Any, wrong: Any) -> None:
     message = f"item 2 is {wrong!r}, expected text; leave out missing values"
     model, _ = trained
     for use in (lambda texts: tiny().fit(texts, steps=1, verbose=False), model.evaluate):
@@ -319,43 +327,78 @@ def test_a_budget_of_fit_replaces_that_of_the_config() -> None:
     assert model.fit(LINES, steps=2, verbose=False)["steps"] == 2
 
 
-def test_a_wrong_option_is_an_error_at_the_call_of_stream(trained: Any) -> None:
+def test_stream_raises_the_error_of_a_wrong_option_at_the_call(trained: Any) -> None:
     model, _ = trained
     with pytest.raises(ConfigError, match=r"top_p: given 2\.0, expected more than 0 and at most 1"):
         model.stream("the ", top_p=2.0)
 
 
-# One path reads every source
-
-# In GB18030 these characters are bytes that are valid UTF-8 as well, of other characters: detection alone takes UTF-8.
-AMBIGUOUS = ["魔墨默沫", "末莫漠墨", "默默魔摩"] * 30
+# Parameters
 
 
-def test_fit_and_evaluate_read_a_file_with_the_encoding_of_the_config(tmp_path: Path) -> None:
-    path = tmp_path / "book.txt"
-    path.write_bytes("".join(line + "\n" for line in AMBIGUOUS).encode("gb18030"))
-    assert not set(path.read_text("utf-8")) & set("".join(AMBIGUOUS))
+def test_parameters_are_read_and_set_as_in_scikit_learn() -> None:
+    model = tiny(cell="gru", steps=3)
+    parameters = model.get_params()
+    given = {"cell": "gru", "hidden_size": 16, "embedding_size": 8, "steps": 3, "config": TINY["config"]}
+    names = ("cell", "hidden_size", "num_layers", "embedding_size", "dropout", "level", "minutes", "epochs", "steps")
+    defaults = {**dict.fromkeys(names), "seed": 0, "verbose": True}
+    assert parameters == {**defaults, **given}
+    assert elman.LanguageModel(**parameters).get_params() == parameters
+    assert model.set_params(steps=1, verbose=False) is model
+    assert model.fit(LINES)["steps"] == 1
+    with pytest.raises(ConfigError, match="unknown parameter 'stepz'; choose of cell, hidden_size"):
+        model.set_params(stepz=1)
+
+
+def test_a_budget_of_the_constructor_is_used_and_one_of_fit_replaces_it() -> None:
+    model = tiny(epochs=100.0, verbose=False)
+    assert model.fit(LINES, steps=2)["steps"] == 2
+    assert tiny(steps=3, verbose=False).fit(LINES)["steps"] == 3
+
+
+# Encodings
+
+
+POEM = "床前明月光，疑是地上霜。举头望明月，低头思故乡。\n"
+
+
+def test_fit_and_evaluate_read_a_path_with_the_encoding_of_the_config(tmp_path: Path) -> None:
+    """UTF-16 without a byte order mark: no encoding is detected, so only the config can name it."""
+    (tmp_path / "utf8.txt").write_text(POEM * 20, "utf-8")
+    (tmp_path / "other.txt").write_bytes((POEM * 20).encode("utf-16-le"))
+    config = {**TINY["config"], "data": {"encoding": "utf-16-le"}}
+    expected, model = tiny(), tiny(config=config)
+    result = expected.fit(tmp_path / "utf8.txt", steps=2, verbose=False)
+    assert model.fit(tmp_path / "other.txt", steps=2, verbose=False)["valid"] == result["valid"]
+    assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
+    with pytest.raises(DataError, match=r"other\.txt: is not text"):
+        expected.evaluate(tmp_path / "other.txt")
+
+
+def test_gb18030_named_by_the_config_is_read_by_fit_and_evaluate(tmp_path: Path) -> None:
+    """A file that begins with a page of ASCII, so that GB18030 is not detected."""
+    begin = "a line of ASCII\n" * 70_000
+    (tmp_path / "utf8.txt").write_text(begin + POEM, "utf-8")
+    (tmp_path / "other.txt").write_bytes((begin + POEM).encode("gb18030"))
     config = {**TINY["config"], "data": {"encoding": "gb18030"}}
-    by_path, by_lines = tiny(config=config), tiny()
-    result = by_path.fit(path, steps=2, valid=path, verbose=False)
-    assert result["valid"] == by_lines.fit(AMBIGUOUS, steps=2, valid=AMBIGUOUS, verbose=False)["valid"]
-    assert by_path.evaluate(path) == by_path.evaluate(AMBIGUOUS) == result["valid"]
-    assert result["valid"]["unknown"] == 0
-
-
-@pytest.mark.parametrize("part", ["train", "valid"])
-def test_a_target_file_is_an_error_and_not_ignored(tmp_path: Path, part: str) -> None:
-    for name in ("sources.txt", "targets.txt"):
-        (tmp_path / name).write_text("".join(line + "\n" for line in LINES))
-    before = sorted(tmp_path.iterdir())
-    pair = ParallelFiles(tmp_path / "sources.txt", tmp_path / "targets.txt")
-    sources: dict[str, list[Any]] = {"train": [tmp_path / "sources.txt"], "valid": [], part: [pair]}
-    with pytest.raises(ConfigError) as caught:
-        train(
-            sources["train"], tmp_path / "run", {"training": {"steps": 1}}, Silence(), task="lm", valid=sources["valid"]
-        )
-    assert str(caught.value) == (
-        f"given a target file beside {tmp_path / 'sources.txt'}; expected a text file, or texts; "
-        "Leave out --target-file, which is for sequence to sequence"
+    model, expected = tiny(config=config), tiny()
+    assert (
+        model.fit(tmp_path / "other.txt", steps=1, verbose=False)["valid"]
+        == expected.fit(tmp_path / "utf8.txt", steps=1, verbose=False)["valid"]
     )
-    assert sorted(tmp_path.iterdir()) == before
+    assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
+    with pytest.raises(DataError, match="not UTF-8 at byte 1 of the line; try --encoding gb18030"):
+        expected.evaluate(tmp_path / "other.txt")
+
+
+def test_an_encoding_of_the_config_is_used_where_detection_would_choose_another(tmp_path: Path) -> None:
+    """In GB18030 these characters are bytes that are valid UTF-8 as well, of other characters."""
+    lines = ["魔墨默沫", "末莫漠墨", "默默魔摩"] * 30
+    path = tmp_path / "book.txt"
+    path.write_bytes("".join(line + "\n" for line in lines).encode("gb18030"))
+    assert not set(path.read_text("utf-8")) & set("".join(lines))
+    model = tiny(config={**TINY["config"], "data": {"encoding": "gb18030"}})
+    result = model.fit(path, steps=2, valid=path, verbose=False)
+    assert result["valid"] == tiny().fit(lines, steps=2, valid=lines, verbose=False)["valid"]
+    assert model.evaluate(path) == model.evaluate(lines) == result["valid"]
+    assert result["valid"]["unknown"] == 0

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 import elman.nn
-from elman.cells import CELLS, LayerParameters, readout, unroll
+from elman.cells import CELLS, LayerParameters, create, readout, unroll
+from elman.cells.cell import parameter_shapes, stored_name, weight_names
 from elman.config import merged
 from elman.tasks.language_model import evaluation
 from elman.tasks.language_model.batches import Batch
@@ -69,11 +70,11 @@ def by_hand(network: LanguageModelNetwork, batch: Batch) -> tuple[float, int, di
     config = network.config
     E = weights["embedding.weight"]
     V = E if config.tie_weights else weights["readout.weight"]
-    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    names = parameter_shapes(config.build_cell(), 1, 1)
     stack = []
-    for layer in range(len(config.hidden_sizes)):
-        W, U, b_ih, b_hh = (weights[f"layers.{layer}.{name}"] for name in names)
-        stack.append([LayerParameters(W, U, b_ih, b_hh)])
+    for layer, H in enumerate(config.hidden_sizes):
+        arrays = {name: weights[f"layers.{layer}.{stored_name(name)}"] for name in names}
+        stack.append([LayerParameters.from_arrays(arrays, H)])
     outputs, _, tape = unroll.forward(config.build_cell(), stack, E[batch.inputs])
     loss, count, d_logits = readout.softmax_cross_entropy(
         readout.forward(outputs, V, weights["readout.bias"]), batch.targets
@@ -89,9 +90,8 @@ def by_hand(network: LanguageModelNetwork, batch: Batch) -> tuple[float, int, di
     if not config.tie_weights:
         d_weights["readout.weight"] = d_V
     for layer, (p,) in enumerate(gradients.params):
-        for name, gradient in zip(names, (p.W, p.U, p.b_ih, p.b_hh), strict=True):
-            assert gradient is not None
-            d_weights[f"layers.{layer}.{name}"] = gradient
+        for name, gradient in p.arrays().items():
+            d_weights[f"layers.{layer}.{stored_name(name)}"] = gradient
     return loss, count, d_weights
 
 

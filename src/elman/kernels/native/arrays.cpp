@@ -60,7 +60,7 @@ bool register_array_type(nb::handle type) {
 detail::Exchange detail::read_by_exchange(nb::handle object, nb::dlpack::dtype dtype, Shape& shape, void*& data) {
     for (const RegisteredType& registered : registered_types()) {
         if (Py_TYPE(object.ptr()) != registered.type) continue;
-        DLTensor tensor{};
+        DLTensor tensor;
         if (registered.api->dltensor_from_py_object_no_sync(object.ptr(), &tensor) != 0) throw nb::python_error();
         if (tensor.device.device_type != kDLCPU || tensor.ndim > kMaxAxes || !has_dtype(tensor, dtype))
             return Exchange::unsuitable;

@@ -17,8 +17,9 @@ namespace elman {
 namespace {
 
 template <class T>
-void compute_losses(const ArrayView<const T>& V, nb::object b, nb::object x, nb::object targets, nb::object losses,
-                    nb::object d_x, nb::object d_V, nb::object d_b, Index threads) {
+void compute_losses(const ArrayView<const T>& V, const nb::object& b, const nb::object& x, const nb::object& targets,
+                    const nb::object& losses, const nb::object& d_x, const nb::object& d_V, const nb::object& d_b,
+                    Index threads) {
     const Shape target_shape = require_view<const std::int64_t>("targets", targets);
     if (V.axes != 2 || V.size[0] < 1 || V.size[1] < 1)
         fail("V", "expected two axes, with at least one row and one column");
@@ -46,8 +47,9 @@ void compute_losses(const ArrayView<const T>& V, nb::object b, nb::object x, nb:
     cross_entropy(arrays, threads);
 }
 
-void compute_losses_of_any_dtype(nb::object V, nb::object b, nb::object x, nb::object targets, nb::object losses,
-                                 nb::object d_x, nb::object d_V, nb::object d_b, Index threads) {
+void compute_losses_of_any_dtype(const nb::object& V, const nb::object& b, const nb::object& x,
+                                 const nb::object& targets, const nb::object& losses, const nb::object& d_x,
+                                 const nb::object& d_V, const nb::object& d_b, Index threads) {
     ArrayView<const float> floats;
     ArrayView<const double> doubles;
     if (read_array(V, floats)) return compute_losses(floats, b, x, targets, losses, d_x, d_V, d_b, threads);

@@ -59,43 +59,44 @@ public:
 private:
     static constexpr Index L = kLanes<T>;
 
-    // Returns the loss of one token, or 0 if the target is negative. Replaces the logits by d_l if derivatives are
-    // needed.
-    double cross_entropy(T* logits, std::int64_t target) const {
+    // The logits of one token, block by block. A copy of what it needs stays in registers while the logits are written.
+    struct Logits {
+        T* data;
+        Index panel_stride, blocks, valid_lanes_of_last;
+
+        T* block(Index b) const { return data + b / Layout::kMaxBlocks * panel_stride + b % Layout::kMaxBlocks * L; }
+
+        // Sets the lanes after the last class.
+        void set_padding(T value) const {
+            for (Index l = valid_lanes_of_last; l < L; ++l) block(blocks - 1)[l] = value;
+        }
+    };
+
+    // Returns the loss of one token, or 0 if the target is negative. Replaces the logits by d_l if derivatives are needed.
+    double cross_entropy(T* data, std::int64_t target) const {
         const Index blocks = panels_.layout.blocks;
+        const Logits logits{data, panel_stride_, blocks, panels_.valid_lanes(blocks - 1)};
         if (target < 0) {
-            for (Index block = 0; block < blocks; ++block) store(block_of(logits, block), Vector<T>{});
+            for (Index b = 0; b < blocks; ++b) store(logits.block(b), Vector<T>{});
             return 0.0;
         }
-        set_padding(logits, T(-1e30));
+        logits.set_padding(T(-1e30));
         const T maximum = largest(logits);
-        T& target_logit = block_of(logits, target / L)[target % L];
-        const T value = target_logit;
+        const T target_logit = logits.block(target / L)[target % L];
         const T sum = exponentiate(logits, maximum);
-        const double loss = __builtin_log(double(sum)) + double(maximum) - double(value);
+        const double loss = __builtin_log(double(sum)) + double(maximum) - double(target_logit);
         if (!chunk_.backward) return loss;
         const T scale = T(1) / sum;
-        for (Index block = 0; block < blocks; ++block)
-            store(block_of(logits, block), load(block_of(logits, block)) * scale);
-        target_logit -= T(1);
-        set_padding(logits, T(0));
+        for (Index b = 0; b < blocks; ++b) store(logits.block(b), load(logits.block(b)) * scale);
+        logits.block(target / L)[target % L] -= T(1);
+        logits.set_padding(T(0));
         return loss;
     }
 
-    T* block_of(T* logits, Index block) const {
-        return logits + block / Layout::kMaxBlocks * panel_stride_ + block % Layout::kMaxBlocks * L;
-    }
-
-    // Sets the lanes after the last class.
-    void set_padding(T* logits, T value) const {
-        const Index last = panels_.layout.blocks - 1;
-        for (Index l = panels_.valid_lanes(last); l < L; ++l) block_of(logits, last)[l] = value;
-    }
-
-    T largest(T* logits) const {
-        Vector<T> by_lane = load(block_of(logits, 0));
-        for (Index block = 1; block < panels_.layout.blocks; ++block) {
-            const Vector<T> v = load(block_of(logits, block));
+    static T largest(const Logits& logits) {
+        Vector<T> by_lane = load(logits.block(0));
+        for (Index b = 1; b < logits.blocks; ++b) {
+            const Vector<T> v = load(logits.block(b));
             by_lane = v > by_lane ? v : by_lane;
         }
         T maximum = by_lane[0];
@@ -104,14 +105,14 @@ private:
     }
 
     // Replaces the logits by exp(logit - maximum), and returns their sum.
-    T exponentiate(T* logits, T maximum) const {
+    static T exponentiate(const Logits& logits, T maximum) {
+        constexpr T bound = Exponential<T>::sigmoid_bound;
         Vector<T> by_lane{};
-        for (Index block = 0; block < panels_.layout.blocks; ++block) {
-            constexpr T bound = Exponential<T>::sigmoid_bound;
-            const Vector<T> x = clamp<T>(load(block_of(logits, block)) - maximum, -bound, bound);
+        for (Index b = 0; b < logits.blocks; ++b) {
+            const Vector<T> x = clamp<T>(load(logits.block(b)) - maximum, -bound, bound);
             const ScaledExponential<T> e = exponential<T>(x);
             const Vector<T> value = fma(e.scale, e.q, e.scale);
-            store(block_of(logits, block), value);
+            store(logits.block(b), value);
             by_lane += value;
         }
         T sum = 0;

@@ -139,9 +139,10 @@ std::unique_ptr<StackHandle<T>> pack(const std::string& cell, const std::string&
 }
 
 template <class T>
-std::unique_ptr<TapeHandle<T>> run(const StackHandle<T>& stack, nb::object inputs, nb::object outputs,
-                                   nb::object initial, nb::object final_states, std::optional<Lengths> lengths,
-                                   std::optional<Resets> reset, bool time_first, bool keep_tape, Index threads) {
+std::unique_ptr<TapeHandle<T>> run(const StackHandle<T>& stack, const nb::object& inputs, const nb::object& outputs,
+                                   const nb::object& initial, const nb::object& final_states,
+                                   std::optional<Lengths> lengths, std::optional<Resets> reset, bool time_first,
+                                   bool keep_tape, Index threads) {
     const StackWeights<T>& weights = stack.weights;
     const Index table_rows = weights.table_rows();
     const Shape input_shape =
@@ -177,7 +178,7 @@ std::unique_ptr<TapeHandle<T>> run(const StackHandle<T>& stack, nb::object input
 
 // Does not release the interpreter: a step takes microseconds, and the stepper is not for several threads at once.
 template <class T>
-void step(StackHandle<T>& stack, nb::object inputs, nb::object outputs, const nb::list& initial,
+void step(StackHandle<T>& stack, const nb::object& inputs, const nb::object& outputs, const nb::list& initial,
           const nb::list& final_states) {
     const StackWeights<T>& weights = stack.weights;
     const Index table_rows = weights.table_rows();
@@ -196,8 +197,9 @@ void step(StackHandle<T>& stack, nb::object inputs, nb::object outputs, const nb
 }
 
 template <class T>
-void run_backward(TapeHandle<T>& handle, const nb::list& parameters, nb::object d_outputs, nb::object d_final,
-                  nb::object d_x, nb::object d_initial, const nb::list& gradients, bool keep_tape, Index threads) {
+void run_backward(TapeHandle<T>& handle, const nb::list& parameters, const nb::object& d_outputs,
+                  const nb::object& d_final, const nb::object& d_x, const nb::object& d_initial,
+                  const nb::list& gradients, bool keep_tape, Index threads) {
     const std::vector<LayerSpec>& specs = handle.specs;
     const Index D = handle.tape.directions, B = handle.batch.B;
     Index output_size = 0;

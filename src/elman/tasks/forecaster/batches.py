@@ -1,12 +1,13 @@
-"""Windows of a series: what a forecaster reads at each row, what it is to say there, and batches of both.
+"""Windows of a series: the inputs and the expected outputs of a forecaster at each row, and mini-batches of both.
 
-    z_t       the row as it is modelled: the logarithm of its targets, or its targets; its inputs as they are
-    x_t       [ (z_t - mean) / scale ; (z_t - z_(t-1)) / scale_1 ; (z_t - z_(t-s)) / scale_s ]   the last two of targets
-    ref_t,h   z_t, the last value; or z of the newest row in season with t + h: t + h - s ceil(h / s)
-    r_t,h     (z_(t+h) - ref_t,h) / spread_h                                                   what is to be forecast
+    z_t       the row as it is modelled: the logarithms of its targets, or its targets; its inputs unchanged
+    x_t       [ (z_t - mean) / scale ; (z_t - z_(t-1)) / scale_1 ; (z_t - z_(t-s)) / scale_s ]   differences of targets
+    ref_t,h   z_t, the last value; or z of the latest row at the same place in the season, t + h - s ceil(h / s)
+    r_t,h     (z_(t+h) - ref_t,h) / spread_h                                                     the expected output
 
-Before its first row a series stood still there. A gap is read as the last value before it, at the beginning as the mean
-of the training rows, never learned and never scored. So everything at row t is known at row t.
+The rows before the first one are taken to be equal to it. A missing value is read as the last value before it, and at
+the beginning as the mean of the training set; it is never a training target and never scored. So everything at row t is
+known at row t.
 """
 
 from __future__ import annotations
@@ -21,45 +22,45 @@ Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 Position = dict[str, int]
 
-EVERY = slice(None)
+ALL_ROWS = slice(None)
 
 
-def without_gaps(values: Array, beginning: npt.ArrayLike) -> Array:
-    """Return values (T, C) with the last value in the place of each gap, at the beginning that of `beginning` (C,)."""
+def without_missing(values: Array, initial: npt.ArrayLike) -> Array:
+    """Return values (T, C) with missing ones replaced by the last value before them, or by `initial` (C,)."""
     newest = np.where(np.isnan(values), -1, np.arange(len(values))[:, None])
     newest = np.maximum.accumulate(newest, axis=0)
-    found: Array = np.where(newest < 0, beginning, np.take_along_axis(values, np.maximum(newest, 0), 0))
-    return found
+    filled: Array = np.where(newest < 0, initial, np.take_along_axis(values, np.maximum(newest, 0), 0))
+    return filled
 
 
-def standing_still(z: Array, rows: int) -> Array:
-    """Return z (T, C) with so many rows before it that equal its first."""
+def with_lead(z: Array, rows: int) -> Array:
+    """Return z (T, C) after `rows` copies of its first row."""
     return np.concatenate([np.repeat(z[:1], rows, 0), z])
 
 
-def references(z: Array, targets: int, horizon: int, lag: int, rows: slice = EVERY) -> Array:
+def references(z: Array, targets: int, horizon: int, lag: int, rows: slice = ALL_ROWS) -> Array:
     """Return ref (N, H, K) at rows of z (T, C), whose first K columns are targets; a lag of 1 is the last value.
 
-    h - s ceil(h / s) is (h - 1) mod s + 1 - s, and what stood still goes s - 1 rows before.
+    h - s ceil(h / s) is (h - 1) mod s + 1 - s, so the lead has s - 1 rows.
     """
-    before = standing_still(z[:, :targets], lag - 1)
-    found: Array = before[np.arange(len(z))[rows, None] + np.arange(horizon) % lag]
-    return found
+    before = with_lead(z[:, :targets], lag - 1)
+    reference: Array = before[np.arange(len(z))[rows, None] + np.arange(horizon) % lag]
+    return reference
 
 
-def futures(z: Array, horizon: int, rows: slice = EVERY) -> Array:
+def futures(z: Array, horizon: int, rows: slice = ALL_ROWS) -> Array:
     """Return z_(t+h) (N, H, C) at rows of z (T, C); NaN after the end."""
     after = np.concatenate([z, np.full((horizon, z.shape[1]), np.nan)])
-    found: Array = after[np.arange(len(z))[rows, None] + 1 + np.arange(horizon)]
-    return found
+    future: Array = after[np.arange(len(z))[rows, None] + 1 + np.arange(horizon)]
+    return future
 
 
 def endless_windows(
     rows: int, length: int, stride: int, batch_size: int, seed: int, position: Position
 ) -> Iterator[tuple[Ids, Position]]:
-    """Yield (the first rows of a batch of windows, position after it), epoch after epoch, from a position on.
+    """Yield (first rows of a batch of windows, position after it), epoch after epoch, from a position on.
 
-    Windows of `length` rows lie inside `rows`, `stride` apart; where they begin and their order differ by epoch.
+    Windows have `length` rows and start `stride` rows apart. Their offset and their order differ from epoch to epoch.
     """
     while True:
         rng = np.random.default_rng([seed, position["epoch"]])

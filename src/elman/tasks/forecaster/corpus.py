@@ -1,34 +1,42 @@
-"""The series of a run: rows on disk, the training part first, the held-out part after it.
+"""The corpus of a forecaster: the rows of a series on disk, first the training set, then the validation set.
 
-series.json   what was read, the columns, the dates and how they are written, the training rows, a hash a file
-values.npy    (T, C) float64, the targets' columns first; NaN is a gap
+corpus.json   sources, columns, dates and their format, the number of training rows, and the checksum of the file
+values.npy    (T, C) float64, the columns of the targets first; NaN is a missing value
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from elman.checkpoint.sealed import write_synced
+from elman.config import Values, table
+from elman.data.corpora.folder import damage_errors, source_names, source_records, write_record
+from elman.data.corpora.split import AUTOMATIC_VALID_SHARE
 from elman.data.encodings import Notify
 from elman.data.readers import SourceRecord
-from elman.data.sealed_record import file_sha256, read_record, sealed
-from elman.errors import DataError, ModelError
-from elman.tasks.forecaster.calendar import Step
-from elman.tasks.forecaster.readers import Dates, Series
+from elman.data.sealed_record import read_record
+from elman.data.sources import ExampleSource
+from elman.errors import ConfigError, DataError
 
-RECORD, VALUES = "series.json", "values.npy"
-AUTOMATIC_VALID_SHARE, FEWEST_VALID_HORIZONS = 0.1, 2
+from .calendar import Step
+from .config import ForecasterRun
+from .season import season_and_horizon
+from .series import Dates, Series
+
+RECORD, VALUES = "corpus.json", "values.npy"
+MIN_VALID_HORIZONS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesCorpus:
-    """A prepared folder."""
+class ForecasterCorpus:
+    """A corpus folder."""
 
     folder: Path
     sources: tuple[SourceRecord, ...]
@@ -36,108 +44,128 @@ class SeriesCorpus:
     train_rows: int
 
     @classmethod
-    def open(cls, folder: Path) -> SeriesCorpus:
-        """Open a prepared folder; every file is checked against its hash."""
-        try:
+    def open(cls, folder: Path) -> ForecasterCorpus:
+        """Open a corpus folder; the file is checked against its checksum."""
+        with damage_errors(folder):
             record = read_record(folder, RECORD)
-            dates = record["dates"]
-            if dates is not None:
-                each = tuple(map(datetime.fromisoformat, dates["each"]))
-                step = Step(**dates["step"]) if dates["step"] else None
-                dates = Dates(dates["name"], each, dates["format"], step)
             values = np.load(folder / VALUES, allow_pickle=False)
+            dates = _dates(record["dates"]) if record["dates"] is not None else None
             series = Series(tuple(record["targets"]), tuple(record["inputs"]), values, dates)
-            sources = tuple(SourceRecord(**source) for source in record["sources"])
-            return cls(folder, sources, series, record["train_rows"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
+            return cls(folder, source_records(record), series, record["train_rows"])
+
+    @property
+    def train_series(self) -> Series:
+        """The training set."""
+        return self.series.rows(0, self.train_rows)
 
 
-def prepare_series(
+def prepare(
     folder: Path,
-    train: Series,
-    *,
-    valid: Series | None = None,
-    valid_fraction: float | None = None,
-    horizon: int,
-    records: Callable[[], Sequence[SourceRecord]],
-    notify: Notify = lambda message: None,
-) -> SeriesCorpus:
-    """Write the series of a run, and open it.
+    values: Values,
+    run: ForecasterRun,
+    train_sources: Sequence[ExampleSource[Series]],
+    valid_sources: Sequence[ExampleSource[Series]],
+    notify: Notify,
+) -> ForecasterCorpus:
+    """Read the series, write the corpus folder, and open it.
 
-    The held-out part is `valid`, which goes on where the other ends, or the last valid_fraction of the rows; None is a
-    tenth of them, and two horizons at least.
+    The validation set is the series of valid_sources, which continues the other one, or the last rows.
     """
-    sources = records()
-    where = ", ".join(record.name for record in sources)
+    train = _only_series(train_sources, "DATA")
+    valid = _only_series(valid_sources, "--valid") if valid_sources else None
+    sources = [source.record for source in (*train_sources, *valid_sources)]
+    where = source_names(sources)
+    horizon = season_and_horizon(table(values, "model"), train)[1]
     whole = train if valid is None else _joined(train, valid, sources[-1].name)
-    rows = len(train) if valid is not None else _train_rows(len(train), valid_fraction, horizon)
+    rows = len(train) if valid is not None else _train_rows(len(train), run.data.valid_fraction, horizon)
     _check(whole, rows, horizon, where)
-    if gaps := int(np.isnan(whole.values).sum()):
-        notify(f"{gaps:,} of {whole.values.size:,} values are missing: the last one before each is read in its place")
+    if missing := int(np.isnan(whole.values).sum()):
+        notify(f"{missing:,} of {whole.values.size:,} values are missing; each is replaced by the last value before it")
     folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.save(content, whole.values, allow_pickle=False)
     write_synced(folder / VALUES, content.getvalue())
-    dates = whole.dates
-    told = dates and {
+    record = {
+        "targets": list(whole.targets),
+        "inputs": list(whole.inputs),
+        "dates": _dates_record(whole.dates) if whole.dates else None,
+        "train_rows": rows,
+    }
+    write_record(folder, RECORD, record, sources, [VALUES])
+    return ForecasterCorpus.open(folder)
+
+
+def _only_series(sources: Sequence[ExampleSource[Series]], name: str) -> Series:
+    if len(sources) != 1:
+        raise ConfigError(f"{name}: given {len(sources)} files; expected one series", hint="Join the rows in one file")
+    (series,) = sources[0].examples()
+    return series
+
+
+def _dates_record(dates: Dates) -> dict[str, Any]:
+    return {
         "name": dates.name,
-        "each": [date.isoformat() for date in dates.each],
+        "dates": [date.isoformat() for date in dates.dates],
         "format": dates.format,
         "step": asdict(dates.step) if dates.step else None,
     }
-    record = {
-        "sources": [asdict(each) for each in sources],
-        "targets": list(whole.targets),
-        "inputs": list(whole.inputs),
-        "dates": told,
-        "train_rows": rows,
-        "files": {VALUES: file_sha256(folder / VALUES)},
-    }
-    write_synced(folder / RECORD, sealed(record))
-    return SeriesCorpus.open(folder)
+
+
+def _dates(record: dict[str, Any]) -> Dates:
+    step = Step(**record["step"]) if record["step"] else None
+    return Dates(record["name"], tuple(map(datetime.fromisoformat, record["dates"])), record["format"], step)
 
 
 def _train_rows(rows: int, fraction: float | None, horizon: int) -> int:
     if fraction is not None:
         return rows - round(fraction * rows)
-    return rows - max(round(AUTOMATIC_VALID_SHARE * rows), FEWEST_VALID_HORIZONS * horizon)
+    return max(0, rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon))
 
 
 def _joined(train: Series, valid: Series, where: str) -> Series:
-    """The held-out rows after the training rows."""
+    """Return the rows of the validation set after those of the training set."""
+    if (train.targets, train.inputs) != (valid.targets, valid.inputs):
+        columns = ", ".join((*valid.targets, *valid.inputs))
+        expected = ", ".join((*train.targets, *train.inputs))
+        raise DataError(f"has the columns {columns}; expected {expected}, as in the training set", where=where)
     values = np.concatenate([train.values, valid.values])
     if train.dates is None and valid.dates is None:
         return replace(train, values=values)
     if train.dates is None or valid.dates is None:
-        told = "has no dates, and the rows before it have" if valid.dates is None else "has dates, the rows before none"
-        raise DataError(told, hint="both have a column of dates, or none has", where=where)
-    if valid.dates.each[0] <= train.dates.each[-1]:
-        told = f"begins at {valid.dates.text(0)}, expected rows after {train.dates.text(-1)}"
-        raise DataError(told, hint="held-out rows come after those that are learned from", where=where)
-    step = train.dates.step
+        one = (
+            "has no dates, but the training set has"
+            if valid.dates is None
+            else "has dates, but the training set has none"
+        )
+        raise DataError(one, hint="Give both a column of dates, or none", where=where)
+    first, last, step = valid.dates.dates[0], train.dates.dates[-1], train.dates.step
+    if first <= last:
+        what = f"begins at {valid.dates.text(0)}; expected rows after {train.dates.text(-1)}"
+        raise DataError(what, hint="The validation set comes after the training set", where=where)
     if valid.dates.step not in (step, None):
-        told = f"has a row a {valid.dates.step}, the rows before it a row a {step}"
-        raise DataError(told, hint="held-out rows go on as the others do", where=where)
-    if step is not None and step.after(train.dates.each[-1], 1) != valid.dates.each[0]:
-        told = f"begins at {valid.dates.text(0)}, a {step} after {train.dates.text(-1)} was expected"
-        raise DataError(told, hint="held-out rows go on where the others end", where=where)
-    return replace(train, values=values, dates=replace(train.dates, each=train.dates.each + valid.dates.each))
+        what = f"has one row every {valid.dates.step}; expected one row every {step}, as in the training set"
+        raise DataError(what, where=where)
+    if step is not None and step.after(last, 1) != first:
+        what = f"begins at {valid.dates.text(0)}; expected one {step} after {train.dates.text(-1)}"
+        raise DataError(what, hint="The validation set continues the training set", where=where)
+    return replace(train, values=values, dates=replace(train.dates, dates=train.dates.dates + valid.dates.dates))
 
 
 def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
-    """Refuse what nothing can be learned from, or nothing scored."""
-    held_out = len(series) - train_rows
-    if train_rows < 2 * horizon or held_out < horizon:
-        told = f"holds {len(series):,} rows, {max(train_rows, 0):,} to learn from and {held_out:,} held out"
-        needed = f"a horizon of {horizon} needs {2 * horizon} and {horizon}"
-        hint = f"{needed}: give more rows, a smaller horizon or valid_fraction"
-        raise DataError(told, hint=hint, where=where)
+    """Raise a DataError if there is too little to learn from or to score."""
+    valid_rows = len(series) - train_rows
+    if train_rows < 2 * horizon or valid_rows < horizon:
+        what = f"has {train_rows:,} training rows and {valid_rows:,} validation rows"
+        expected = f"expected at least {2 * horizon} and {horizon} for a horizon of {horizon}"
+        hint = "Give more rows, or a smaller --horizon or --valid-fraction"
+        raise DataError(f"{what}; {expected}", hint=hint, where=where)
     for number, name in enumerate((*series.targets, *series.inputs)):
         column = series.values[:train_rows, number]
         known = column[~np.isnan(column)]
-        if known.size < 2 or (np.isnan(series.values[train_rows:, number]).all() and number < len(series.targets)):
-            raise DataError(f"{name!r} holds too few numbers: nearly all are missing", where=where)
+        is_target = number < len(series.targets)
+        if known.size < 2 or (is_target and np.isnan(series.values[train_rows:, number]).all()):
+            raise DataError(f"{name!r} has too few numbers; nearly all are missing", where=where)
         if known.min() == known.max():
-            told = f"{name!r} is always {known[0]:g} in the rows to learn from"
-            raise DataError(told, hint="expected a series that moves; --target and --inputs name others", where=where)
+            hint = "--target and --inputs name other columns"
+            what = f"{name!r} is always {known[0]:g} in the training set; expected a series that changes"
+            raise DataError(what, hint=hint, where=where)

@@ -1,10 +1,10 @@
-"""What a forecaster's training can be told, and what it chooses where it is told nothing.
+"""The values that a forecaster chooses where the user gives none.
 
-- the season is the calendar's: 12 of monthly rows, 24 of hourly ones, 7 of daily ones;
-- the logarithm: where all values are above 0 and a series moves in proportion to its level;
-- levels: not read of a series that drifts, whose differences are then all that is known from before;
-- the reference: the last value or that of a season before, whichever forecast the training part better;
-- size: the largest hidden size with which the budget reads the rows EPOCHS times, and no larger than they can fill.
+- Season: that of the calendar: 12 for monthly rows, 24 for hourly rows, 7 for daily rows.
+- Logarithm: if all values are above 0 and the series changes in proportion to its level.
+- Levels: not a feature of a series whose level drifts; only its differences are.
+- Reference: the last value, or the value one season before, whichever predicts the training set better.
+- Hidden size: the largest one with which the budget allows MIN_PASSES passes over the rows, and which the rows fill.
 """
 
 from __future__ import annotations
@@ -13,140 +13,145 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from elman.cells import CELLS
-from elman.config import Config, Values, positive, table
-from elman.tasks.forecaster.batches import futures, references, without_gaps
-from elman.tasks.forecaster.readers import Columns, Series
-from elman.tasks.sizing import given_budget, readings
+from elman.config import Values, merged, positive, table, validated
+from elman.errors import ConfigError, DataError
+from elman.tasks.sizing import (
+    averaged_updates,
+    budget_of,
+    known_cell,
+    largest_size,
+    learning_rate,
+    number_of,
+    passes_over_data,
+    size_for_tokens,
+)
+
+from .batches import futures, references, without_missing
+from .config import ForecasterRun
+from .corpus import ForecasterCorpus
+from .scales import first_not_positive
+from .season import season_and_horizon, whole_number
+from .series import Series
 
 Array = npt.NDArray[Any]
 
-CELL = "gru"  # of three series, on each the best or beside it
+ASSUMED_FLOPS = 1e11
+CELL = "gru"  # of three series, the best on each or close to it
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.1
-EPOCHS = 100
-HIDDEN_SIZES: tuple[int, ...] = (16, 32, 64, 96, 128)
-FULL_SIZE_ROWS, FULL_SIZE = 1e4, 64  # rows that can fill so many units; more fill their fourth root more
-DEFAULT_HORIZON, LONGEST_HORIZON, DEFAULT_DELAYS, MOST_DELAYS = 12, 60, 16, 64
-AVERAGED_SHARE, MOST_AVERAGED = 0.05, 1000  # of the updates
-BATCH = 16  # windows
-WINDOWS_LONG = 4  # a window is so many times what warms the memory up
-DRIFT = 0.5  # of standard deviations, between the means of both halves
-PROPORTIONAL = 1.5  # how much farther a series moves above its median than below it, for its logarithm
+MIN_PASSES = 100
+HIDDEN_SIZES = (16, 32, 64, 96, 128)
+REFERENCE_ROWS, REFERENCE_SIZE = 1e4, 64
+DEFAULT_DELAYS, MAX_DELAYS = 16, 64
+BATCH_SIZE = 16  # windows
+WINDOW_LENGTH = 4  # rows of a window for each row that warms up the history encoder
+DROPOUT = 0.1
+DRIFT = 0.5  # standard deviations between the means of both halves
+PROPORTIONAL = 1.5  # ratio of the changes above the median to those below it, for the logarithm
 
 
-class SeriesDataConfig(Config):
-    """How a series is read and split."""
+def resolve(values: Values, corpus: ForecasterCorpus | None = None, flops: float = ASSUMED_FLOPS) -> ForecasterRun:
+    """Return the whole config; mistakes among the values are one ConfigError.
 
-    encoding: str | None = None  # None: UTF-8, or GB18030 where the text is clearly that
-    targets: tuple[str, ...] | None = None  # None: the only column of numbers
-    inputs: tuple[str, ...] = ()  # columns that help to forecast
-    date: str | None = None  # None: the first column whose first cell is a date
-    valid_fraction: float | None = Field(None, gt=0.0, lt=1.0)  # None: the last tenth, two horizons at least
-
-    def columns(self) -> Columns:
-        """The columns to read."""
-        return Columns(self.targets, self.inputs, self.date)
-
-
-def choices(given: Values, *, train: Series | None, positive_values: bool, flops: float) -> Values:
-    """Return config values for what `given` leaves open, for the training part of a series; None: not known yet.
-
-    positive_values: whether all values of the targets, held-out ones too, have a logarithm. flops is the rate at which
-    this machine trains; a budget in minutes is worth that many operations.
+    corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
+    that many operations. A series that is too short for its config, or has no logarithm, is a DataError.
     """
-    model, training = table(given, "model"), table(given, "training")
+    train = corpus.train_series if corpus is not None else None
+    wrong = first_not_positive(corpus.series) if corpus is not None else None
+    choices = _choices(values, train, positive_values=wrong is None, flops=flops)
+    config = validated(ForecasterRun, merged({"data": {}}, choices, values))
+    if corpus is not None:
+        _check_fits(config, corpus, wrong)
+    return config
+
+
+def _choices(values: Values, train: Series | None, *, positive_values: bool, flops: float) -> Values:
+    model, training = table(values, "model"), table(values, "training")
     rows = len(train) if train is not None else 1000
-    season, horizon = season_and_horizon(model, train)
-    shape = _shape(model, train, season, horizon, positive_values=positive_values)
-    delays = _count(model.get("delays"), min(MOST_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4)))
-    sizes = {"memory": "recurrent", "cell": CELL, "delays": delays, "horizon": horizon, **model}
-    cell = sizes["cell"] if isinstance(sizes["cell"], str) and sizes["cell"] in CELLS else CELL
-    budget = given_budget(training, default_minutes(rows))
-    window = training.get("bptt_steps", min(rows, WINDOWS_LONG * max(delays, season, horizon)))
-    batch = training.get("batch_size", BATCH)
     columns = len(train.targets) + len(train.inputs) if train is not None else 1
+    season, horizon = season_and_horizon(model, train)
+    automatic_delays = min(MAX_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4))
+    delays = whole_number(model.get("delays"), automatic_delays)
+    budget = budget_of(training, default_minutes(rows))
+    window = training.get("bptt_steps", min(rows, WINDOW_LENGTH * max(delays, season, horizon)))
+    batch = training.get("batch_size", BATCH_SIZE)
+    updates_in_pass = updates_per_pass(rows, positive(window) or 1.0, delays, positive(batch) or 1.0)
+    sizes = {"memory": "recurrent", "cell": CELL, "delays": delays, "horizon": horizon, **model}
 
-    epoch = updates_per_epoch(rows, positive(window) or 1.0, delays, positive(batch) or 1.0)
+    def passes(hidden_size: int) -> float:
+        operations = operations_per_row({**sizes, "hidden_size": hidden_size}, columns)
+        operations *= WINDOW_LENGTH / (WINDOW_LENGTH - 1)
+        return passes_over_data(budget, per_minute=60.0 * flops / operations / rows, per_step=1.0 / updates_in_pass)
 
-    def times_read(hidden: int) -> float:
-        operations = operations_per_row({**sizes, "hidden_size": hidden}, columns) * WINDOWS_LONG / (WINDOWS_LONG - 1)
-        return readings(budget, a_minute=60.0 * flops / operations / rows, a_step=1.0 / epoch)
-
-    room = FULL_SIZE * (rows / FULL_SIZE_ROWS) ** 0.25
-    fitting = [hidden for hidden in HIDDEN_SIZES if hidden <= room and times_read(hidden) >= EPOCHS]
-    hidden = model.get("hidden_size", max(fitting, default=HIDDEN_SIZES[0]))
-    size = max(1, int(positive(hidden) or 1))
-    rate = (
-        SGD_RATE
-        if training.get("optimizer") == "sgd"
-        else RATES.get(cell, RATES["gru"]) * min(2.0, (128.0 / size) ** 0.5)
-    )
+    limit = size_for_tokens(rows, reference_tokens=REFERENCE_ROWS, reference_size=REFERENCE_SIZE)
+    automatic_size = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
+    hidden_size = model.get("hidden_size", automatic_size)
+    size = max(1, int(positive(hidden_size) or 1))
+    cell = known_cell(sizes, CELL)
     return {
         "model": {
             "season": season,
             "horizon": horizon,
             "delays": delays,
-            "hidden_size": hidden,
-            **shape,
-            "dropout": 0.1,
+            "hidden_size": hidden_size,
+            **_transformation(model, train, season, horizon, positive_values=positive_values),
+            "dropout": DROPOUT,
         },
         "training": {
             **budget,
             "batch_size": batch,
             "bptt_steps": window,
-            "learning_rate": float(f"{rate:.2g}"),
-            "average_steps": int(min(MOST_AVERAGED, AVERAGED_SHARE * times_read(size) * epoch)),
+            "learning_rate": learning_rate(training, RATES, cell, size, reference_size=128.0, sgd=SGD_RATE),
+            "average_steps": averaged_updates(passes(size) * updates_in_pass),
         },
     }
 
 
-def season_and_horizon(model: Values, train: Series | None) -> tuple[int, int]:
-    """Return the season and the horizon: those given, the calendar's where the rows hold two of it, or a dozen rows."""
-    step = train.dates.step if train is not None and train.dates is not None else None
-    usual = step.season if step is not None and train is not None and 2 * step.season <= len(train) else 1
-    if train is None and model.get("reference") == "season":
-        usual = 2  # which it is, the rows will tell
-    season = _count(model.get("season"), usual)
-    return season, _count(model.get("horizon"), season if 1 < season <= LONGEST_HORIZON else DEFAULT_HORIZON)
-
-
-def _count(value: Any, otherwise: int) -> int:
-    """A whole number above 0, NumPy's too; what is none is left to validation to refuse."""
-    number = positive(value.item() if hasattr(value, "item") else value)
-    return int(number) if number is not None and number == int(number) else otherwise
-
-
-def _shape(model: Values, train: Series | None, season: int, horizon: int, *, positive_values: bool) -> Values:
-    """The logarithm and the reference, by the training part."""
+def _transformation(model: Values, train: Series | None, season: int, horizon: int, *, positive_values: bool) -> Values:
+    """Return logarithm, reference and levels, from the training set."""
     if train is None:
         return {"logarithm": False, "reference": "last", "levels": True}
     K = len(train.targets)
     y = train.values[:, :K]
-    filled = without_gaps(y, np.nanmean(y, axis=0))
+    filled = without_missing(y, np.nanmean(y, axis=0))
     lag = season if 2 * season <= len(filled) else 1
     logarithm = (
-        positive_values and filled.min() > 0.0 and model.get("logarithm", moves_in_proportion(filled, lag)) is True
+        positive_values and filled.min() > 0.0 and model.get("logarithm", changes_in_proportion(filled, lag)) is True
     )
     z = np.log(filled) if logarithm else filled
     errors: dict[str, float] = {}
-    for kind, back in (("last", 1), ("season", lag)):
+    for name, back in (("last", 1), ("season", lag)):
         error = np.abs(futures(z, horizon) - references(z, K, horizon, back))[lag:-horizon]
-        errors[kind] = float((error / np.maximum(z.std(0), 1e-300)).mean()) if error.size else 0.0
+        errors[name] = float((error / np.maximum(z.std(0), 1e-300)).mean()) if error.size else 0.0
     return {"logarithm": logarithm, "reference": min(errors, key=errors.__getitem__), "levels": not drifts(z)}
 
 
+def _check_fits(config: ForecasterRun, corpus: ForecasterCorpus, not_positive: str | None) -> None:
+    """Raise an error if the training set is too short for the config, or has no logarithm."""
+    model, where = config.model, ", ".join(source.name for source in corpus.sources)
+    rows = corpus.train_rows
+    if 2 * model.season > rows and model.season > 1:
+        what = f"model.season: given {model.season}, expected at most half of {rows:,} training rows"
+        raise ConfigError(what, hint="--season 1 means no season")
+    if model.history_rows > rows:
+        what = f"has {rows:,} training rows; expected at least {model.history_rows:,}, which a forecast needs before it"
+        raise DataError(what, hint="Give more rows, or fewer --delays", where=where)
+    if model.logarithm and not_positive:
+        hint = "--set model.logarithm=false"
+        raise DataError(f"{not_positive}; expected numbers above 0 for their logarithms", hint=hint, where=where)
+
+
 def drifts(z: Array) -> bool:
-    """Whether a series (T, K) has moved away from where it was: what comes next may lie where it has never been."""
+    """Return whether the level of a series (T, K) has moved: its future may be outside of the range of its past."""
     halves = z[: len(z) // 2], z[len(z) // 2 :]
     moved = np.abs(halves[1].mean(0) - halves[0].mean(0))
     return bool((moved > DRIFT * np.maximum(z.std(0), 1e-300)).any())
 
 
-def moves_in_proportion(values: Array, lag: int) -> bool:
-    """Whether a series (T, K) moves farther, row by row and season by season, the higher it is."""
+def changes_in_proportion(values: Array, lag: int) -> bool:
+    """Return whether a series (T, K) changes more, by row and by season, the higher it is."""
     level = (values[lag:] + values[:-lag]) / 2.0
     moves = np.abs(values[lag:] - values[:-lag])
     high = level > np.median(level, 0)
@@ -158,30 +163,26 @@ def moves_in_proportion(values: Array, lag: int) -> bool:
     return bool(ratios and min(ratios) > PROPORTIONAL)
 
 
-def updates_per_epoch(rows: int, window: float, warm: float, batch: float) -> float:
-    """Return how many updates read all rows once, about: what warms a memory up is read again by the next window."""
+def updates_per_pass(rows: int, window: float, warm: float, batch: float) -> float:
+    """Return about how many updates make one pass; the rows that warm up the history encoder are read twice."""
     window = min(window, rows)
     return max(1.0, (rows - window) / max(1.0, window - warm) / batch)
 
 
 def operations_per_row(model: Values, columns: int) -> float:
-    """Return the floating-point operations of training on one row; what is no number in `model` counts as one."""
-
-    def number(name: str, otherwise: float) -> float:
-        return positive(model.get(name)) or otherwise
-
-    layers, hidden, horizon = number("num_layers", 1.0), number("hidden_size", 1.0), number("horizon", 1.0)
+    """Return the floating-point operations of training on one row."""
+    layers, hidden = number_of(model, "num_layers", 1.0), number_of(model, "hidden_size", 1.0)
+    horizon, delays = number_of(model, "horizon", 1.0), number_of(model, "delays", 1.0)
     features = (2.0 + (model.get("levels") is not False)) * columns
-    said = hidden * horizon * 3.0
+    readout = hidden * horizon * 3.0
     if model.get("memory") == "tdnn":
-        return 6.0 * (number("delays", 1.0) * features * hidden + (layers - 1.0) * hidden**2 + said)
+        return 6.0 * (delays * features * hidden + (layers - 1.0) * hidden**2 + readout)
     if model.get("memory") == "narx":
-        return 6.0 * horizon * (number("delays", 1.0) * features * hidden + (layers - 1.0) * hidden**2 + 3.0 * hidden)
-    cell = model.get("cell")
-    gates = CELLS[cell if isinstance(cell, str) and cell in CELLS else CELL]().gates
-    return 6.0 * (gates * hidden * (layers * hidden + features + (layers - 1.0) * hidden) + said)
+        return 6.0 * horizon * (delays * features * hidden + (layers - 1.0) * hidden**2 + 3.0 * hidden)
+    gates = CELLS[known_cell(model, CELL)]().gates
+    return 6.0 * (gates * hidden * (layers * hidden + features + (layers - 1.0) * hidden) + readout)
 
 
 def default_minutes(rows: int) -> float:
-    """Half a minute for a short series, five for fifty thousand rows."""
+    """Return half a minute for a short series, five for fifty thousand rows."""
     return round(min(5.0, max(0.5, rows / 1e4)), 1)

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from elman.runtime import Forecast, ForecasterPredictor
-from elman.tasks.estimator import Learner
-from elman.tasks.estimator_parameters import Parameters, budget_of, sequence_tags
+from elman.tasks.estimator import Estimator, sequence_tags
 
-if TYPE_CHECKING:
-    from elman.tasks.forecaster.readers import MemorySeries, Series
+from .predictor import Forecast, ForecasterPredictor
+from .readers import MemorySeries
+from .series import Series
 
 History = Any  # a path, an array (T,) or (T, C), a DataFrame or a Series of pandas, columns by name
 
 
-class Forecaster(Parameters):
-    """A model that says what comes next in a series of numbers.
+class Forecaster(Estimator):
+    """A model that forecasts the next rows of a series of numbers.
 
     >>> passengers = Forecaster(horizon=12, season=12, minutes=1)
     >>> passengers.fit([112, 118, 132, 129, ...])
     >>> passengers.predict([..., 508, 461, 390, 432]).median
 
-    What is left None is chosen from the series and the budget, as `elman train forecast` does. Parameters are those of
-    the constructor, as scikit-learn has them.
+    Parameters that are None are chosen from the series and the budget, as `elman train forecast` does.
     """
+
+    task = "forecast"
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Forecaster(Parameters):
         seed: int = 0,
         verbose: bool = True,
     ) -> None:
-        """Take sizes by their config names and the budget; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
         self.memory = memory
         self.cell = cell
         self.hidden_size = hidden_size
@@ -68,7 +68,6 @@ class Forecaster(Parameters):
         self.config = config
         self.seed = seed
         self.verbose = verbose
-        self._learner = Learner("forecast", None, {})
 
     def fit(
         self,
@@ -83,71 +82,53 @@ class Forecaster(Parameters):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return what training came to: steps, seconds, best_step, valid (metrics of the held-out rows).
+        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
 
-        The history is a path, an array (T,) or (T, C), a DataFrame, or columns by name, oldest row first; y is there
-        for scikit-learn, and left alone. A budget given here counts instead of the constructor's. With run, everything
-        is kept in that folder, and `elman resume` can go on from it.
+        The history is a path, an array (T,) or (T, C), a DataFrame, or columns by name, oldest row first; y is ignored
+        (scikit-learn passes it). A budget replaces that of the constructor. With `run`, everything is kept in that
+        folder, and `elman resume` can continue from it.
         """
-        names = ("memory", "cell", "hidden_size", "num_layers", "horizon", "season", "delays", "quantiles", "dropout")
-        model = {name: getattr(self, name) for name in names}
-        data = {"targets": self.targets, "inputs": self.inputs, "date": self.date}
-        learner = Learner("forecast", self.config, {"model": model, "data": data, "seed": self.seed})
-        try:
-            return learner.fit(
-                [_source(history)],
-                budget=budget_of(self, minutes=minutes, epochs=epochs, steps=steps),
-                valid=[] if valid is None else [_source(valid)],
-                run=run,
-                overwrite=overwrite,
-                verbose=self.verbose if verbose is None else verbose,
-            )
-        finally:
-            if learner.trained:  # after Ctrl-C, the best so far
-                self._learner = learner
+        return self._fit(
+            [_source(history)],
+            valid=[] if valid is None else [_source(valid)],
+            budget={"minutes": minutes, "epochs": epochs, "steps": steps},
+            run=run,
+            overwrite=overwrite,
+            verbose=verbose,
+        )
 
     @property
     def predictor(self) -> ForecasterPredictor:
         """The trained model."""
-        predictor: ForecasterPredictor = self._learner.predictor
+        predictor: ForecasterPredictor = self._trained
         return predictor
 
     def predict(self, history: History) -> Forecast:
-        """Return what comes after a history: medians (H, K) and quantiles (H, K, Q) of the targets."""
+        """Return the rows after a history: medians (H, K) and quantiles (H, K, Q) of the targets."""
         return self.predictor.predict(self._read(history))
 
     def evaluate(self, history: History, begin: int | None = None) -> dict[str, Any]:
-        """Return the errors of the forecasts for the rows from `begin` on, beside those of the naive ones."""
+        """Return the errors of the forecasts for the rows from `begin` on, beside those of the naive forecasts."""
         return self.predictor.evaluate(self._read(history), begin)
 
     def score(self, history: History, y: None = None) -> float:
-        """Return one minus the error over that of the better naive forecast: 0 is no better than it, 1 is perfect."""
+        """Return 1 minus the relative MAE: 0 is as good as the better naive forecast, 1 is perfect."""
         return 1.0 - float(self.evaluate(history)["relative_mae"])
 
-    def save(self, path: str | Path) -> None:
-        """Write the model folder, which elman.load reads without torch."""
-        self.predictor.save(path)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        """Tell scikit-learn whether there is a trained model."""
-        return self._learner.trained
-
     def __sklearn_tags__(self) -> Any:
-        """Tell scikit-learn that this learns of sequences."""
-        return sequence_tags(required=False)
+        """Return scikit-learn's tags of an estimator of sequences."""
+        return sequence_tags(None, targets_required=False)
 
     def _read(self, history: History) -> Series:
-        from elman.data.readers import TextSource
-        from elman.tasks.forecaster.readers import read_series
-
+        """Return a history as a series with the columns of the model; a path is read with the encoding of `fit`."""
         predictor = self.predictor
         if not isinstance(history, str | Path):
             return predictor.series(history)
-        return read_series(TextSource(history), predictor.columns)
+        reader = self._reader().model_copy(update=predictor.reader_values())
+        (series,) = self._spec.open_source(history, reader, lambda message: None).examples()
+        return series  # type: ignore[no-any-return]
 
 
 def _source(history: Any) -> str | Path | MemorySeries:
-    """What fit was given as what experiment takes: a path, or a series in memory."""
-    from elman.tasks.forecaster.readers import MemorySeries
-
+    """Return the argument of `fit` as a source: a path, or a series in memory."""
     return history if isinstance(history, str | Path) else MemorySeries(history)

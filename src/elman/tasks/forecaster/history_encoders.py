@@ -1,13 +1,13 @@
-"""What a forecaster keeps of the past, three ways, each with the same interface; the textbook's kinds of memory.
+"""History encoders: three ways to represent the past of a series, with one interface.
 
     tdnn        the last D rows, side by side:      h = tanh(W [x_t .. x_(t-D+1)] + b)        Waibel et al. (1989)
-    narx        the last D rows, its own outputs among them: it says one row ahead, takes that for the next row and
-                goes on to the horizon, inputs as they last were              Lin, Horne, Tino and Giles (1996)
+    narx        the last D rows, which include its own outputs: it forecasts one row, appends that row, and continues to
+                the horizon, with inputs as they last were                    Lin, Horne, Tino and Giles (1996)
     recurrent   the state of a stack of layers:     h = layers(x_1 .. x_t)                    Elman (1990)
 
-All say o (H, K, Q) at each row, what is to be forecast in units of its spread (data/windows.py): the median by V h + b,
-then the quantiles above and below it, each farther by a softplus, so that they cannot cross. A state is a dict of
-arrays (B, ...): rows come one by one or many at once with the same result.
+All return o (H, K, Q) for each row, the expected output in units of its spread (batches.py): the median by V h + b, and
+each other quantile a softplus away from its neighbour, so that quantiles cannot cross. A state is a dict of arrays
+(B, ...): rows may come one by one or many at once, with the same result.
 """
 
 from __future__ import annotations
@@ -20,33 +20,35 @@ import numpy.typing as npt
 
 from elman.checkpoint import Tensors
 from elman.models.stack import Stack, State, take
-from elman.tasks.forecaster.batches import EVERY
-from elman.tasks.forecaster.config import ForecasterConfig, Scales
+
+from .batches import ALL_ROWS
+from .config import ForecasterConfig
+from .scales import Scales
 
 Array = npt.NDArray[Any]
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"tanh": np.tanh, "relu": lambda a: np.maximum(a, 0.0)}
 
 
-class Memory(Protocol):
-    """Rows in, forecasts out."""
+class HistoryEncoder(Protocol):
+    """Rows in, outputs for the horizon out."""
 
     def initial_state(self, batch_size: int) -> State:
-        """Return the state before any row."""
+        """Return the state before the first row."""
 
-    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
-        """Return o (B, N, H, K, Q) at rows of those whose features x (B, T, F) are made of z, and the next state.
+    def run(self, z: Array, x: Array, state: State, rows: slice = ALL_ROWS) -> tuple[Array, State]:
+        """Return o (B, N, H, K, Q) for `rows` of the features x (B, T, F), and the next state.
 
-        z (B, lead + T, C) begins with the rows that the first differences reach back to.
+        z (B, lead + T, C) are the values that x is computed from; the first `lead` rows are needed for differences.
         """
 
 
 class Features:
-    """What is read at each row: levels (of inputs alone, if so told), and differences of targets, each by its scale."""
+    """The features of a row: levels (only those of inputs if config.levels is False) and differences, each scaled."""
 
     def __init__(self, config: ForecasterConfig, scales: Scales) -> None:
         self.lead = config.lead
-        self.first = 0 if config.levels else len(scales.targets)  # of the columns whose level is read
+        self.first = 0 if config.levels else len(scales.targets)  # first column whose level is a feature
         self.mean, self.scale = np.array(scales.mean)[self.first :], np.array(scales.scale)[self.first :]
         self.lags = [(1, np.array(scales.differences))]  # rows back, and the scale of the differences
         if config.season > 1:
@@ -54,18 +56,18 @@ class Features:
         self.size = len(self.mean) + len(scales.targets) * len(self.lags)
 
     def __call__(self, z: Array) -> Array:
-        """Return x (..., T, F) of z (..., lead + T, C)."""
+        """Return x (..., T, F) from z (..., lead + T, C)."""
         now, rows = z[..., self.lead :, :], z.shape[-2]
         parts = [(now[..., self.first :] - self.mean) / self.scale]
         for lag, scale in self.lags:
             K = len(scale)
             parts.append((now[..., :K] - z[..., self.lead - lag : rows - lag, :K]) / scale)
-        found: Array = np.concatenate(parts, axis=-1).astype(np.float32)
-        return found
+        features: Array = np.concatenate(parts, axis=-1).astype(np.float32)
+        return features
 
 
 class Recurrent:
-    """A stack of layers that reads row by row."""
+    """Recurrent layers over the rows."""
 
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
         sizes = [config.hidden_size] * config.num_layers
@@ -75,13 +77,13 @@ class Recurrent:
     def initial_state(self, batch_size: int) -> State:
         return self._stack.initial_state(batch_size)
 
-    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+    def run(self, z: Array, x: Array, state: State, rows: slice = ALL_ROWS) -> tuple[Array, State]:
         outputs, after = self._stack.run(x, state)
         return self._readout(outputs[:, rows]), after
 
 
 class TimeDelay:
-    """The last D rows, side by side, and layers over them."""
+    """Hidden layers over the last D rows."""
 
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
         self._delays, self._features = config.delays, features
@@ -91,7 +93,7 @@ class TimeDelay:
     def initial_state(self, batch_size: int) -> State:
         return {"delays.x": np.full((batch_size, self._delays - 1, self._features), np.nan, np.float32)}
 
-    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+    def run(self, z: Array, x: Array, state: State, rows: slice = ALL_ROWS) -> tuple[Array, State]:
         before = np.where(np.isnan(state["delays.x"]), x[:, :1], state["delays.x"])
         line = np.concatenate([before, x], axis=1)
         windows = _windows(line, self._delays, rows)
@@ -100,7 +102,7 @@ class TimeDelay:
 
 
 class ClosedLoop:
-    """The last D rows, to which it adds what it says itself."""
+    """Hidden layers over the last D rows, to which the network appends its own forecasts."""
 
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
         self._config, self._features = config, Features(config, scales)
@@ -115,7 +117,7 @@ class ClosedLoop:
     def initial_state(self, batch_size: int) -> State:
         return {"delays.z": np.full((batch_size, self._rows - 1, self._columns), np.nan)}
 
-    def run(self, z: Array, x: Array, state: State, rows: slice = EVERY) -> tuple[Array, State]:
+    def run(self, z: Array, x: Array, state: State, rows: slice = ALL_ROWS) -> tuple[Array, State]:
         now = z[:, z.shape[1] - x.shape[1] :]
         before = np.where(np.isnan(state["delays.z"]), now[:, :1], state["delays.z"])
         line = np.concatenate([before, now], axis=1)
@@ -125,22 +127,22 @@ class ClosedLoop:
         return o.reshape(B, N, *o.shape[1:]), {"delays.z": line[:, line.shape[1] - self._rows + 1 :]}
 
     def _to_the_horizon(self, window: Array) -> Array:
-        """Return o (N, H, K, Q) after the last rows (N, D + lead, C)."""
+        """Return o (N, H, K, Q) after the rows (N, D + lead, C)."""
         K, median, lag = self._targets, self._config.median, self._lag
-        newest, found = window[:, window.shape[1] - lag :, :K], []
+        newest, outputs = window[:, window.shape[1] - lag :, :K], []
         for h in range(self._config.horizon):
             x = self._features(window)
             a = self._readout.parts(self._hidden(x.reshape(len(x), -1)))[:, 0].astype(np.float64)
-            said = window[:, -lag, :K] + self._spread[0] * a[..., median]
+            forecast = window[:, -lag, :K] + self._spread[0] * a[..., median]
             a += self._later[h]
-            a[..., median] = (said - newest[:, h % lag]) / self._spread[h]
-            found.append(a)
-            row = np.concatenate([said, window[:, -1, K:]], axis=1)
+            a[..., median] = (forecast - newest[:, h % lag]) / self._spread[h]
+            outputs.append(a)
+            row = np.concatenate([forecast, window[:, -1, K:]], axis=1)
             window = np.concatenate([window[:, 1:], row[:, None]], axis=1)
-        return monotone(np.stack(found, axis=1), median).astype(np.float32)
+        return monotone(np.stack(outputs, axis=1), median).astype(np.float32)
 
 
-MEMORIES: dict[str, Callable[[ForecasterConfig, Scales, Tensors, int], Memory]] = {
+HISTORY_ENCODERS: dict[str, Callable[[ForecasterConfig, Scales, Tensors, int], HistoryEncoder]] = {
     "recurrent": Recurrent,
     "tdnn": TimeDelay,
     "narx": ClosedLoop,
@@ -148,13 +150,13 @@ MEMORIES: dict[str, Callable[[ForecasterConfig, Scales, Tensors, int], Memory]] 
 
 
 def _windows(line: Array, length: int, rows: slice) -> Array:
-    """The windows (B, N, length, C) of a line (B, ..., C) that end at rows, of those that end at any."""
+    """Return the windows (B, N, length, C) of a delay line (B, ..., C) that end at `rows`."""
     windows = np.lib.stride_tricks.sliding_window_view(line, length, axis=1)[:, rows]
     return np.ascontiguousarray(windows.transpose(0, 1, 3, 2))
 
 
 class _Hidden:
-    """Layers over the rows that are kept."""
+    """Hidden layers over the values of a delay line."""
 
     def __init__(self, config: ForecasterConfig, tensors: Tensors, inputs: int) -> None:
         self._activation = ACTIVATIONS[config.activation]
@@ -171,7 +173,7 @@ class _Hidden:
 
 
 class _Readout:
-    """What is said of the hidden units, for all rows ahead or for one."""
+    """Hidden units to outputs, for all rows of the horizon or for one."""
 
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, *, one_row: bool = False) -> None:
         self._shape = (1 if one_row else config.horizon, len(scales.targets), len(config.quantiles))
@@ -184,13 +186,13 @@ class _Readout:
         return monotone(self.parts(h), self._median)
 
     def parts(self, h: Array) -> Array:
-        """Return (..., H, K, Q), of which `monotone` makes quantiles."""
-        found: Array = h @ self._V.T + self._b
-        return found.reshape(*h.shape[:-1], *self._shape)
+        """Return (..., H, K, Q), which `monotone` turns into quantiles."""
+        parts: Array = h @ self._V.T + self._b
+        return parts.reshape(*h.shape[:-1], *self._shape)
 
 
 def monotone(a: Array, median: int) -> Array:
-    """Return o (..., Q) of a: the median as it is, the others by softplus away from their neighbour."""
+    """Return o (..., Q) from a: the median unchanged, each other quantile a softplus away from its neighbour."""
     o = np.logaddexp(0.0, a).astype(a.dtype)
     o[..., :median] *= -1.0
     o[..., median] = a[..., median]

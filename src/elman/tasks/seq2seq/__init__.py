@@ -1,0 +1,50 @@
+"""Sequence to sequence: an encoder-decoder, which turns one sequence into another of any length."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from elman.tasks.spec import TaskSpec
+
+    from .config import Seq2SeqRun
+    from .corpus import Seq2SeqCorpus
+    from .predictor import Seq2SeqPredictor
+    from .readers import Pair
+
+
+def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
+    """Return the table of the functions in this folder."""
+    from elman.tasks.spec import Evaluation, Prediction, Report, TaskSpec
+
+    from . import answers, config, corpus, defaults, evaluation, predictor, preparation, readers, report
+
+    return TaskSpec(
+        name="seq2seq",
+        title="sequence-to-sequence model",
+        package=__name__,
+        data_help="Files of SOURCE TAB TARGET (.gz too), JSON lines, -, or the name of a data set.",
+        single_file=False,
+        parallel_files=True,
+        generates=False,
+        run_config=config.Seq2SeqRun,
+        reader_config=config.Seq2SeqReaderConfig,
+        resolve=defaults.resolve,
+        open_source=readers.open_source,
+        prepare=preparation.prepare,
+        open_corpus=corpus.Seq2SeqCorpus.open,
+        load=predictor.Seq2SeqPredictor.from_folder,
+        prediction=Prediction(config.PredictOptions, by_line=answers.Seq2SeqAnswers),
+        evaluation=Evaluation(
+            config.EvaluateOptions,
+            score_validation_set=evaluation.score_validation_set,
+            score=evaluation.score,
+        ),
+        report=Report(
+            describe_run=report.describe_run,
+            measure_speed=report.measure_speed,
+            model_card=report.model_card,
+            summary=report.summary,
+            next_commands=report.next_commands,
+        ),
+    )

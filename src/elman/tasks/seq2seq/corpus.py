@@ -1,65 +1,39 @@
-"""The pair corpus: pairs as ids on disk in a training part, and as text in a held-out part.
+"""The corpus of an encoder-decoder: pairs on disk, as ids in the training set and as text in the validation set.
 
-    pairs.json                              what was read and counted, and the hash of each file
+    corpus.json                             sources, counts, tokenization, and the checksum of each file
     vocabulary.json                         the tokens of source and target
-    train.source.ids, train.target.ids      ids, one pair after the other, in the smallest type that holds them
-    train.source.ends, train.target.ends    where each pair's ids end
-    valid.jsonl                             examples: a source and all its targets
+    train.source.ids, train.target.ids      ids, one pair after another, in the smallest type that holds them
+    train.source.ends, train.target.ends    the position where the ids of each pair end
+    valid.jsonl                             {"source": ..., "targets": [...]} on each line, in random order
 
-pair_preparation.py writes the folder.
+preparation.py writes the folder.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from elman.config import Config
+from elman.data.corpora.folder import damage_errors, read_examples, source_records
+from elman.data.corpora.vocabularies import read_vocabularies
 from elman.data.padded import IdLists, PairIds
 from elman.data.readers import SourceRecord
 from elman.data.sealed_record import read_record
-from elman.errors import ModelError
-from elman.tasks.seq2seq.readers import Pair
 from elman.text import Vocabulary
-from elman.text.sides import SideCodec, SideCutter
 
-Ids = npt.NDArray[np.int64]
-Texts = Sequence[tuple[str, str]]  # source and target
+from .config import Seq2SeqTextConfig, SideConfig
+from .readers import Pair
 
-
-class SideConfig(Config):
-    """How one side of a pair becomes ids."""
-
-    level: Literal["char", "word", "byte", "bpe"] = "char"  # word: what stands between spaces
-    normalize: Literal["none", "nfc", "lower"] = "none"
-    merges: tuple[str, ...] = ()  # of bpe: `left right`, in the order in which they were learned
-
-    def codec(self, vocabulary: Vocabulary) -> SideCodec:
-        """The codec of this side under a vocabulary."""
-        return SideCodec(vocabulary, level=self.level, normalize=self.normalize, merges=self.merges)
-
-    def cutter(self) -> SideCutter:
-        """What cuts texts of this side."""
-        return SideCutter(level=self.level, normalize=self.normalize, merges=self.merges)
+RECORD = "corpus.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
-    """A held-out source and its references, any of which is right."""
-
-    source: str
-    targets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SidePart:
-    """One side of a part, all targets counted: tokens, how many of them are `<unk>`, and the most of one text."""
+class SideCounts:
+    """The counts of one side of a set, over all targets: tokens, unknown tokens, and tokens of the longest text."""
 
     tokens: int
     unknown: int
@@ -67,88 +41,76 @@ class SidePart:
 
 
 @dataclass(frozen=True, slots=True)
-class PairPart:
-    """One part: its pairs in training, its examples held out."""
+class PairSet:
+    """The counts of a set: pairs of the training set, or sources of the validation set."""
 
     count: int
-    source: SidePart
-    target: SidePart
+    source: SideCounts
+    target: SideCounts
 
 
 @dataclass(frozen=True, slots=True)
-class PairCorpus:
-    """A prepared folder. `longest_ratio` is the largest (target tokens + 1) / (source tokens + 1) of training."""
+class Seq2SeqCorpus:
+    """A corpus folder. `dtypes` are the types of the ids of source and target."""
 
     folder: Path
     sources: tuple[SourceRecord, ...]
-    source_side: SideConfig
-    target_side: SideConfig
+    text: Seq2SeqTextConfig
     source_vocabulary: Vocabulary
     target_vocabulary: Vocabulary
-    train_part: PairPart
-    valid_part: PairPart
-    dtypes: Mapping[str, str]  # of the ids of source and target
-    longest_ratio: float
+    train_set: PairSet
+    valid_set: PairSet
+    dtypes: Mapping[str, str]
 
     @classmethod
-    def open(cls, folder: Path) -> PairCorpus:
-        """Open a prepared folder; every file is checked against its hash."""
-        try:
-            record = read_record(folder, "pairs.json")
-            listed = json.loads((folder / "vocabulary.json").read_bytes())
+    def open(cls, folder: Path) -> Seq2SeqCorpus:
+        """Open a corpus folder; every file is checked against its checksum."""
+        with damage_errors(folder):
+            record, vocabularies = read_record(folder, RECORD), read_vocabularies(folder)
             return cls(
                 folder=folder,
-                sources=tuple(SourceRecord(**source) for source in record["sources"]),
-                source_side=SideConfig(**record["sides"]["source"]),
-                target_side=SideConfig(**record["sides"]["target"]),
-                source_vocabulary=Vocabulary(listed["source"]),
-                target_vocabulary=Vocabulary(listed["target"]),
-                train_part=_part(record["train"]),
-                valid_part=_part(record["valid"]),
+                sources=source_records(record),
+                text=Seq2SeqTextConfig(**record["text"]),
+                source_vocabulary=Vocabulary(vocabularies["source"]),
+                target_vocabulary=Vocabulary(vocabularies["target"]),
+                train_set=_pair_set(record["train"]),
+                valid_set=_pair_set(record["valid"]),
                 dtypes=record["dtypes"],
-                longest_ratio=record["longest_ratio"],
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(f"damaged training data ({error})", hint="train again", where=str(folder)) from None
 
     def train(self) -> PairIds:
-        """The training part; its ids stay on disk until they are used."""
+        """Return the training set; its ids stay on disk until they are used."""
         return PairIds(self._lists("source"), self._lists("target"))
 
-    def valid(self) -> list[Example]:
-        """The held-out part as text, in random order."""
-        lines = (self.folder / "valid.jsonl").read_text("utf-8").split("\n")[:-1]
-        examples = map(json.loads, lines)
-        return [Example(example["source"], tuple(example["targets"])) for example in examples]
+    def valid(self) -> list[Pair]:
+        """Return the validation set as text, in random order."""
+        examples = read_examples(self.folder / "valid.jsonl")
+        return [Pair(fields["source"], tuple(fields["targets"])) for fields in examples]
 
     def _lists(self, side: str) -> IdLists:
         ids = np.memmap(self.folder / f"train.{side}.ids", np.dtype(self.dtypes[side]), "r")
         return IdLists(np.asarray(ids), np.fromfile(self.folder / f"train.{side}.ends", np.int64))
 
 
-def grouped(pairs: Iterable[Pair], side: SideConfig | None = None) -> Iterator[Example]:
-    """Yield each source once, in the order of appearance, with all its different targets.
+def group_by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Pair]:
+    """Return one pair for each different source with all its targets, repeated ones too, in the order of appearance.
 
-    Sources are told by the tokens that they have on a side, or by their text.
+    Sources with the same tokens are the same source; the keys are the tokens with spaces between them.
     """
-    for example in by_source(pairs, side or SideConfig()).values():
-        yield references_of(example)
-
-
-def by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Example]:
-    """Return the sources by what a model sees of them, each with all its targets, repeated ones too."""
-    groups: dict[str, tuple[str, list[str]]] = {}
+    sources: dict[str, Pair] = {}
+    targets: dict[str, list[str]] = {}
     cutter = side.cutter()
     for pair in pairs:
-        seen = " ".join(cutter.tokens(pair.source))  # no two lists of tokens of one level look the same
-        groups.setdefault(seen, (pair.source, []))[1].extend(pair.targets)
-    return {seen: Example(source, tuple(targets)) for seen, (source, targets) in groups.items()}
+        key = " ".join(cutter.tokens(pair.source))  # different lists of tokens of one level give different keys
+        sources.setdefault(key, pair)
+        targets.setdefault(key, []).extend(pair.targets)
+    return {key: Pair(pair.source, tuple(targets[key]), pair.where) for key, pair in sources.items()}
 
 
-def references_of(example: Example) -> Example:
-    """Return the example with each of its targets once."""
-    return Example(example.source, tuple(dict.fromkeys(example.targets)))
+def without_repeated_targets(pair: Pair) -> Pair:
+    """Return the pair with each of its targets once."""
+    return Pair(pair.source, tuple(dict.fromkeys(pair.targets)), pair.where)
 
 
-def _part(record: Mapping[str, Any]) -> PairPart:
-    return PairPart(record["count"], SidePart(**record["source"]), SidePart(**record["target"]))
+def _pair_set(record: Mapping[str, Any]) -> PairSet:
+    return PairSet(record["count"], SideCounts(**record["source"]), SideCounts(**record["target"]))

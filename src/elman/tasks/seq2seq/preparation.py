@@ -1,196 +1,217 @@
-"""Preparation of pairs: pairs to a pair corpus.
+"""Preparation of the corpus of an encoder-decoder: pairs to a corpus folder.
 
-Whole sources are held out, so that none of them is in the training part: a source is told by its tokens, and a target
-of a source seen before is one more pair in training, one more reference in the held-out part. The vocabularies know
-nothing of the held-out part. Its examples are in random order, so that the first ones are a sample of it. The text of
-the pairs is held in memory while the folder is written.
+The split is by source: a source and all its targets are either in the training set or in the validation set. Sources
+with the same tokens are the same source. A source with several targets makes several pairs in the training set, and one
+example with several references in the validation set. Levels, subwords and vocabularies come from the training data
+alone. The text of the pairs is in memory while the folder is written.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from elman.checkpoint.sealed import json_bytes, sync_file, write_synced
+from elman.checkpoint.sealed import sync_file, write_synced
+from elman.config import Values
+from elman.data.corpora.folder import source_names, write_examples, write_record
+from elman.data.corpora.split import AUTOMATIC_VALID_EXAMPLES, in_random_order, report_overlap, validation_size
+from elman.data.corpora.vocabularies import VOCABULARIES, build_vocabulary, write_vocabularies
 from elman.data.encodings import Notify
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import file_sha256, sealed
+from elman.data.sources import ExampleSource
 from elman.errors import DataError
-from elman.tasks.language_model.preparation import AUTOMATIC_VALID_SHARE, RARE_FROM_KINDS
-from elman.tasks.seq2seq.corpus import Example, PairCorpus, PairPart, SideConfig, SidePart, by_source, references_of
-from elman.tasks.seq2seq.readers import Pair
 from elman.text import NORMALIZERS, Vocabulary
 from elman.text.sides import RESERVED, SideCodec
 from elman.text.subwords import learn_merges
 from elman.text.tokenizers import BYTE_TOKENS
 
+from .config import Level, Seq2SeqDataConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
+from .corpus import RECORD, PairSet, Seq2SeqCorpus, SideCounts, group_by_source, without_repeated_targets
+from .readers import Pair, records_of, require_single_targets
+
 Ids = npt.NDArray[np.int64]
-Texts = Sequence[tuple[str, str]]  # source and target
 
-AUTOMATIC_VALID_SOURCES = 5_000
-SUBWORDS = 4_000  # of a side, where nothing is said
-MIN_TARGET_TOKENS = 2  # different ones: of a single one there is nothing to choose
-FILES = (
-    "train.source.ids",
-    "train.source.ends",
-    "train.target.ids",
-    "train.target.ends",
-    "valid.jsonl",
-    "vocabulary.json",
-)
+SIDES = ("source", "target")
+FILES = (*(f"train.{side}.{kind}" for side in SIDES for kind in ("ids", "ends")), "valid.jsonl", VOCABULARIES)
+SUBWORDS = 4_000  # of a side, if the user gives no number
+LEAST_TOKENS = {"source": 1, "target": 2}  # of a vocabulary: with one target token there is nothing to learn
+MAX_SYMBOLS, SYMBOL_REPEATS = 1000, 20  # a side of at most so many different words, each so often, is read by words
 
 
-def prepare_pairs(
+class TextPair(NamedTuple):
+    """A source and one target, as the training set has them."""
+
+    source: str
+    target: str
+
+
+def prepare(
     folder: Path,
-    train: Iterable[Pair],
-    source: SideConfig,
-    target: SideConfig,
-    *,
-    valid: Iterable[Pair] | None = None,
-    valid_fraction: float | None = None,
-    min_frequency: int | None = None,
-    vocabulary_size: int | None = None,
-    seed: int = 0,
-    records: Callable[[], Sequence[SourceRecord]],
-    notify: Notify = lambda message: None,
-) -> PairCorpus:
-    """Read the pairs, write the folder, and open it.
-
-    The held-out part is `valid`, or valid_fraction of the different sources, chosen by the seed; None is a tenth, at
-    most 5,000. min_frequency None keeps every token of a small vocabulary, and of a large one those seen twice.
-    `records` is asked once everything is read.
-    """
-    groups = by_source(train, source)
-    given = None if valid is None else by_source(valid, source)
-    sources = records()
-    where = ", ".join(record.name for record in sources)
-    learned, held_out = _parts(groups, given, valid_fraction, seed, where)
-    if given is not None and (shared := len(groups.keys() & given.keys())):
-        notify(f"{shared:,} of the {len(given):,} held-out sources are in the training data too")
-    pairs = [(example.source, text) for example in learned for text in example.targets]
-    source = _learned(source, (text for text, _ in pairs), vocabulary_size)
-    target = _learned(target, (text for _, text in pairs), vocabulary_size)
-    limits = _Limits(min_frequency, vocabulary_size, where)
-    codecs = {
-        "source": source.codec(limits.vocabulary(source, (text for text, _ in pairs), "sources", least=1)),
-        "target": target.codec(
-            limits.vocabulary(target, (text for _, text in pairs), "targets", least=MIN_TARGET_TOKENS)
-        ),
-    }
+    values: Values,
+    run: Seq2SeqRun,
+    train_sources: Sequence[ExampleSource[Pair]],
+    valid_sources: Sequence[ExampleSource[Pair]],
+    notify: Notify,
+) -> Seq2SeqCorpus:
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    config = run.data
+    pairs: Iterable[Pair] = (pair for source in train_sources for pair in source.examples())
+    train = list(pairs if config.extra_targets else require_single_targets(pairs))
+    valid = [pair for source in valid_sources for pair in source.examples()] if valid_sources else None
+    sources = [record for source in (*train_sources, *valid_sources) for record in records_of(source)]
+    where = source_names(sources)
+    text = _text_config(config, train)
+    train, examples = _sets(train, valid, text.source, config, where, notify)
+    text_pairs = [TextPair(pair.source, target) for pair in train for target in pair.targets]
+    sides, codecs = _codecs(text, text_pairs, config, where)
     folder.mkdir(parents=True, exist_ok=True)
-    record = _write(folder, pairs, held_out, codecs)
-    record["sources"] = [asdict(each) for each in sources]
-    record["sides"] = {"source": source.model_dump(mode="json"), "target": target.model_dump(mode="json")}
-    write_synced(folder / "pairs.json", sealed(record))
-    return PairCorpus.open(folder)
+    record = _write_sets(folder, text_pairs, [without_repeated_targets(pair) for pair in examples], codecs)
+    record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=record.pop("longest_ratio")).model_dump(mode="json")
+    write_record(folder, RECORD, record, sources, FILES)
+    return Seq2SeqCorpus.open(folder)
 
 
-def _learned(side: SideConfig, texts: Iterable[str], size: int | None) -> SideConfig:
-    """The side with merges for so many subwords, learned from these texts; a side of another level as it is."""
-    if side.level != "bpe" or side.merges:
+def _text_config(config: Seq2SeqDataConfig, pairs: Sequence[Pair]) -> Seq2SeqTextConfig:
+    """Return the tokenization of both sides, still without subwords."""
+    return Seq2SeqTextConfig(
+        source=SideConfig(
+            level=config.source_level or choose_level(pair.source for pair in pairs), normalize=config.normalize
+        ),
+        target=SideConfig(
+            level=config.target_level or choose_level(pair.targets[0] for pair in pairs), normalize=config.normalize
+        ),
+    )
+
+
+def choose_level(texts: Iterable[str]) -> Level:
+    """Return the level for one side: words if the side consists of a few words that repeat, else characters."""
+    counts: dict[str, int] = {}
+    num_texts = 0
+    for text in texts:
+        num_texts += 1
+        for word in text.split():
+            counts[word] = counts.get(word, 0) + 1
+        if len(counts) > MAX_SYMBOLS:
+            return "char"
+    words = sum(counts.values())
+    return "word" if words >= 2 * num_texts and words >= SYMBOL_REPEATS * len(counts) else "char"
+
+
+def _sets(
+    train: Sequence[Pair],
+    valid: Sequence[Pair] | None,
+    side: SideConfig,
+    config: Seq2SeqDataConfig,
+    where: str,
+    notify: Notify,
+) -> tuple[list[Pair], list[Pair]]:
+    """Return training set and validation set, a pair for each source; too few sources are a DataError.
+
+    valid is None if the validation set is to be split off.
+    """
+    groups = group_by_source(train, side)
+    if not groups:
+        raise DataError("has no pairs, expected some", hint="Write SOURCE TAB TARGET on each line", where=where)
+    if len(groups) < 2:
+        hint = "Check that the first column is the source; --columns names other columns"
+        raise DataError("all pairs have the same source, expected different sources", hint=hint, where=where)
+    rng = np.random.default_rng([config.split_seed, 0x9A125])
+    if valid is None:
+        train_set, valid_set = _split(list(groups.values()), config.valid_fraction, rng)
+    else:
+        valid_groups = group_by_source(valid, side)
+        report_overlap(groups.keys(), list(valid_groups), "sources", notify)
+        train_set, valid_set = list(groups.values()), in_random_order(list(valid_groups.values()), rng)
+    if not train_set or not valid_set:
+        what = f"{len(train_set):,} sources in the training set and {len(valid_set):,} in the validation set"
+        hint = "Choose another --valid-fraction" if valid is None else "Name a --valid that has pairs"
+        raise DataError(f"{what}, expected at least 1 in each", hint=hint, where=where)
+    return train_set, valid_set
+
+
+def _split(pairs: Sequence[Pair], fraction: float | None, rng: np.random.Generator) -> tuple[list[Pair], list[Pair]]:
+    """Return the training set in order, and the validation set in random order."""
+    size = validation_size(len(pairs), fraction, at_most=AUTOMATIC_VALID_EXAMPLES)
+    chosen = in_random_order(range(len(pairs)), rng)[:size]
+    outside = set(chosen)
+    return [pair for i, pair in enumerate(pairs) if i not in outside], [pairs[i] for i in chosen]
+
+
+def _codecs(
+    text: Seq2SeqTextConfig, pairs: Sequence[TextPair], config: Seq2SeqDataConfig, where: str
+) -> tuple[dict[str, SideConfig], dict[str, SideCodec]]:
+    """Return both sides with their subwords, and their codecs, learned from the training set."""
+    sides, codecs = {}, {}
+    for number, (name, side) in enumerate((("source", text.source), ("target", text.target))):
+        texts = [pair[number] for pair in pairs]
+        sides[name] = _with_merges(side, texts, config.vocabulary_size)
+        codecs[name] = sides[name].codec(_vocabulary(name, sides[name], texts, config, where))
+    return sides, codecs
+
+
+def _with_merges(side: SideConfig, texts: Iterable[str], size: int | None) -> SideConfig:
+    """Return the side with subwords that are learned from these texts; a side of another level as it is."""
+    if side.level != "bpe":
         return side
     normalized = map(NORMALIZERS[side.normalize].prompt, texts)
     return side.model_copy(update={"merges": learn_merges(normalized, size or SUBWORDS)})
 
 
-def _parts(
-    groups: Mapping[str, Example],
-    given: Mapping[str, Example] | None,
-    fraction: float | None,
-    seed: int,
-    where: str,
-) -> tuple[list[Example], list[Example]]:
-    """What is learned, with repeated targets, and what is held out, in random order, without."""
-    learned = list(groups.values())
-    if not learned:
-        raise DataError("holds no pairs, expected some", hint="write SOURCE TAB TARGET, a pair a line", where=where)
-    if len(learned) < 2:
-        hint = "is the first column the source? --columns picks others"
-        raise DataError("all pairs have one source, expected different ones", hint=hint, where=where)
-    rng = np.random.default_rng([seed, 0x9A125])
-    if given is not None:
-        examples = list(given.values())
-        held_out = [examples[i] for i in rng.permutation(len(examples))]
-    else:
-        chosen = rng.permutation(len(learned))[: _held_out_sources(len(learned), fraction)].tolist()
-        held_out = [learned[i] for i in chosen]
-        outside = set(chosen)
-        learned = [example for i, example in enumerate(learned) if i not in outside]
-    if not learned or not held_out:
-        what = f"{len(learned):,} sources to train on and {len(held_out):,} held out, expected at least 1 and 1"
-        hint = "name another --valid-fraction" if given is None else "name a --valid that holds pairs"
+def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2SeqDataConfig, where: str) -> Vocabulary:
+    """Return the vocabulary of one side; too few tokens are a DataError."""
+    if side.level == "byte":
+        return Vocabulary((*RESERVED, *BYTE_TOKENS))
+    cutter = side.cutter()
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(cutter.tokens(text))
+    min_frequency = 1 if config.min_frequency is None and side.level == "bpe" else config.min_frequency
+    vocabulary = build_vocabulary(
+        counts, min_frequency=min_frequency, max_size=config.vocabulary_size, reserved=RESERVED
+    )
+    size, least = max(len(vocabulary) - len(RESERVED), 0), LEAST_TOKENS[name]
+    if size < least:
+        has_enough = len(counts) >= least
+        hint = "Lower min_frequency or raise vocabulary_size" if has_enough else "Check the columns; see --columns"
+        what = f"the {name}s have {size} different tokens in the vocabulary, expected at least {least}"
         raise DataError(what, hint=hint, where=where)
-    return learned, [references_of(example) for example in held_out]
+    return vocabulary
 
 
-def _held_out_sources(total: int, fraction: float | None) -> int:
-    share = AUTOMATIC_VALID_SHARE if fraction is None else fraction
-    held_out = min(max(total - int(total * (1.0 - share)), 0), total)
-    return held_out if fraction is not None else min(held_out, AUTOMATIC_VALID_SOURCES)
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """What a vocabulary may hold, and where to say that it holds too little."""
-
-    min_frequency: int | None
-    max_size: int | None
-    where: str
-
-    def vocabulary(self, side: SideConfig, texts: Iterable[str], noun: str, *, least: int) -> Vocabulary:
-        if side.level == "byte":
-            return Vocabulary((*RESERVED, *BYTE_TOKENS))
-        counts: Counter[str] = Counter()
-        cutter = side.cutter()
-        for text in texts:
-            counts.update(cutter.tokens(text))
-        min_frequency = self.min_frequency
-        if min_frequency is None:
-            min_frequency = 1 if len(counts) < RARE_FROM_KINDS or side.level == "bpe" else 2
-        vocabulary = Vocabulary.from_counts(
-            counts, min_frequency=min_frequency, max_size=self.max_size, reserved=RESERVED
-        )
-        known = max(len(vocabulary) - len(RESERVED), 0)
-        if known < least:
-            enough = len(counts) >= least
-            hint = "lower min_frequency or raise vocabulary_size" if enough else "are the columns right? see --columns"
-            what = f"the {noun} have a vocabulary of {known}, expected at least {least} different tokens"
-            raise DataError(what, hint=hint, where=self.where)
-        return vocabulary
-
-
-def _write(folder: Path, pairs: Texts, held_out: Sequence[Example], codecs: Mapping[str, SideCodec]) -> dict[str, Any]:
-    """Write all files but pairs.json, and return what it says of them."""
+def _write_sets(
+    folder: Path,
+    pairs: Sequence[TextPair],
+    examples: Sequence[Pair],
+    codecs: Mapping[str, SideCodec],
+) -> dict[str, Any]:
+    """Write all files but the record, and return counts, types of the ids and longest_ratio."""
     train, lengths, dtypes = {}, {}, {}
     for number, (side, codec) in enumerate(codecs.items()):
         dtype = np.min_scalar_type(len(codec.vocabulary) - 1)
-        lists = (codec.encode(pair[number]) for pair in pairs)
-        train[side], lengths[side] = _write_ids(folder / f"train.{side}.ids", lists, dtype)
+        ids = (codec.encode(pair[number]) for pair in pairs)
+        train[side], lengths[side] = _write_ids(folder / f"train.{side}.ids", ids, dtype)
         dtypes[side] = dtype.name
-    lines = (json.dumps(asdict(example), ensure_ascii=False) + "\n" for example in held_out)
-    write_synced(folder / "valid.jsonl", "".join(lines).encode())
-    source, _ = _counted(codecs["source"].encode(example.source) for example in held_out)
-    target, _ = _counted(codecs["target"].encode(text) for example in held_out for text in example.targets)
-    listed = {side: list(codec.vocabulary.tokens) for side, codec in codecs.items()}
-    write_synced(folder / "vocabulary.json", json_bytes(listed))
+    write_examples(
+        folder / "valid.jsonl", ({"source": example.source, "targets": example.targets} for example in examples)
+    )
+    write_vocabularies(folder, {side: codec.vocabulary.tokens for side, codec in codecs.items()})
+    source, _ = _counted(codecs["source"].encode(example.source) for example in examples)
+    target, _ = _counted(codecs["target"].encode(text) for example in examples for text in example.targets)
     return {
-        "train": asdict(PairPart(len(pairs), train["source"], train["target"])),
-        "valid": asdict(PairPart(len(held_out), source, target)),
+        "train": asdict(PairSet(len(pairs), train["source"], train["target"])),
+        "valid": asdict(PairSet(len(examples), source, target)),
         "dtypes": dtypes,
         "longest_ratio": float(((lengths["target"] + 1) / (lengths["source"] + 1)).max()),
-        "files": {name: file_sha256(folder / name) for name in FILES},
     }
 
 
-def _write_ids(path: Path, lists: Iterable[Ids], dtype: np.dtype[Any]) -> tuple[SidePart, Ids]:
-    """Write the ids, and beside them where each list ends."""
+def _write_ids(path: Path, lists: Iterable[Ids], dtype: np.dtype[Any]) -> tuple[SideCounts, Ids]:
+    """Write the ids of all lists and the position where each list ends; return the counts and the lengths."""
     with path.open("wb") as stream:
 
         def written() -> Iterator[Ids]:
@@ -198,14 +219,14 @@ def _write_ids(path: Path, lists: Iterable[Ids], dtype: np.dtype[Any]) -> tuple[
                 stream.write(ids.astype(dtype).tobytes())
                 yield ids
 
-        part, lengths = _counted(written())
+        counts, lengths = _counted(written())
     sync_file(path)
     write_synced(path.with_suffix(".ends"), np.cumsum(lengths).tobytes())
-    return part, lengths
+    return counts, lengths
 
 
-def _counted(lists: Iterable[Ids]) -> tuple[SidePart, Ids]:
-    """The counts of lists of ids, and the length of each."""
+def _counted(lists: Iterable[Ids]) -> tuple[SideCounts, Ids]:
+    """Return the counts of lists of ids, and the length of each list."""
     counts = np.array([(len(ids), np.count_nonzero(ids == 0)) for ids in lists], np.int64)
     tokens, unknown = counts.sum(0).tolist()
-    return SidePart(tokens, unknown, int(counts[:, 0].max())), counts[:, 0]
+    return SideCounts(tokens, unknown, int(counts[:, 0].max())), counts[:, 0]

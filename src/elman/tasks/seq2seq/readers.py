@@ -1,12 +1,12 @@
-"""Pairs: readers of source and target, what sequence to sequence learns from.
+"""Readers of pairs: files and Python objects to pairs of a source and its targets.
 
-    tsv        SOURCE TAB TARGET [TAB FURTHER TARGETS ...] a line, no header; `columns` picks two others, counted from 1
-    jsonl      {"source": "...", "target": "..."} a line; the target may be a list of targets
-    parallel   two files: line n of one belongs to line n of the other
+    tsv        SOURCE TAB TARGET [TAB FURTHER TARGETS ...] on each line, no header; --columns names two other columns
+    jsonl      {"source": "...", "target": "..."} on each line; the target may be a list of targets
+    parallel   two files: line n of the target file belongs to line n of the source file
 
-The format is told by the first line that is not blank: a JSON object makes it jsonl. There are no quotes and no escapes
-in tsv. Spaces around a cell are no part of it; what is between stays as it is. Blank lines are skipped, but not in
-parallel files, where they would have to belong to something.
+The first line that is not blank decides the format `auto`: a JSON object means jsonl, anything else tsv. TSV has no
+quotes and no escapes. Spaces around a source or a target are removed. Blank lines are skipped; in parallel files, where
+every line has a counterpart, they are errors.
 """
 
 from __future__ import annotations
@@ -14,16 +14,26 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, zip_longest
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
-from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
+from elman.data.encodings import Notify
+from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
 from elman.data.records import objects, shown, shown_json, stripped
+from elman.data.sources import (
+    ExampleSource,
+    FileExamples,
+    ParallelFiles,
+    SourceArgument,
+    open_text,
+    unsupported_source,
+)
 from elman.errors import ConfigError, DataError
 
-Format = Literal["auto", "tsv", "jsonl"]
-Columns = tuple[int, int]
+from .config import Seq2SeqReaderConfig as ReaderConfig
 
 SOURCE, TARGET = "source", "target"
 EXPECTED_OBJECT = 'expected {"source": ..., "target": ...}'
@@ -31,12 +41,28 @@ EXPECTED_OBJECT = 'expected {"source": ..., "target": ...}'
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A source and one or more targets, any of which is right. `where` is its place: file:line, or item N."""
+    """A source and its targets, any of which is right. `where` is its place: file:line, or item N."""
 
     source: str
     targets: tuple[str, ...]
-    where: str
-    columns: int | None = None  # of its line, where it stands in a table
+    where: str = field(default="", compare=False)
+    columns: int | None = field(default=None, compare=False)  # of its line, if it comes from a table
+
+
+def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[Pair]:
+    """Return the pairs of a file, of two parallel files, or of a list in memory."""
+    if isinstance(source, MemoryPairs):
+        return source
+    if isinstance(source, ParallelFiles):
+        if reader.columns is not None or reader.format != "auto":
+            given = "--columns" if reader.columns is not None else "--format"
+            what = f"{given}: given with a target file; expected one file with both sides"
+            raise ConfigError(what, hint=f"Leave out {given}, or the target file")
+        files = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
+        return ParallelPairs(*files)
+    if isinstance(source, str | Path):
+        return FileExamples(open_text(source, reader.encoding, notify), partial(read_pairs, reader=reader))
+    raise unsupported_source(source, "a file, two parallel files, or pairs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,66 +74,95 @@ class MemoryPairs:
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(self.blocks()).encode()
+        lines = (
+            json.dumps({SOURCE: pair.source, TARGET: pair.targets}, ensure_ascii=False) + "\n"
+            for pair in self.examples()
+        )
+        content = "".join(lines).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
-    def blocks(self) -> Iterator[str]:
-        """Yield them as lines of jsonl."""
-        for pair in self.pairs():
-            yield json.dumps({SOURCE: pair.source, TARGET: pair.targets}, ensure_ascii=False) + "\n"
+    def check(self) -> None:
+        """Leave the check to `examples`."""
 
-    def pairs(self) -> Iterator[Pair]:
-        """Yield them; what is no pair is a DataError."""
+    def examples(self) -> Iterator[Pair]:
+        """Yield the pairs; an item that is not a pair is a DataError."""
+        item: Any  # a caller may have ignored the types
         for number, item in enumerate(self.items):
-            given: Any = item  # a caller need not have read the types
-            is_pair = isinstance(given, tuple | list) and len(given) == 2 and isinstance(given[0], str)
-            targets = _texts(given[1]) if is_pair else None
+            is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
+            targets = _texts(item[1]) if is_pair else None
             if targets is None:
-                what = f"item {number} is {shown(repr(given))}, expected (source, target)"
-                raise DataError(what, hint="a target is text, or a list of texts of which any is right")
-            yield _pair(given[0], targets, f"item {number}")
+                what = f"item {number} is {shown(repr(item))}, expected (source, target)"
+                raise DataError(what, hint="A target is a text, or a list of texts, any of which is right")
+            yield _pair(item[0], targets, f"item {number}")
 
 
-def read_pairs(
-    source: Source,
-    *,
-    columns: Columns | None = None,
-    format: Format = "auto",  # noqa: A002 - as the flag is called
-    target: Source | None = None,
-) -> Iterator[Pair]:
-    """Return the pairs of a file, or of two parallel ones, as they are read; a malformed line is a DataError.
+@dataclass(frozen=True, slots=True)
+class ParallelPairs:
+    """The pairs of two files: line n of the target file belongs to line n of the source file."""
 
-    Choices that exclude each other are a ConfigError, at once.
-    """
-    if target is not None:
-        if columns is not None or format != "auto":
-            hint = "leave out --columns and --format, or name one file that holds both sides"
-            raise ConfigError("columns and formats are of one file, given a target file too", hint=hint)
-        return _parallel(source, target)
-    if columns is not None:
-        if min(columns) < 1:
-            raise ConfigError(
-                f"columns: given {columns[0]},{columns[1]}, expected numbers from 1", hint="--columns 1,2"
-            )
-        if format == "jsonl":
-            raise ConfigError("columns: given for JSON lines, which have none", hint="leave out --columns")
-        return _picked(numbered_lines(source), columns)
-    return _READERS[format](numbered_lines(source))
+    source: TextSource
+    target: TextSource
+
+    @property
+    def name(self) -> str:
+        return self.source.name
+
+    @property
+    def record(self) -> SourceRecord:
+        """What was read of the source file; `records_of` returns that of both files."""
+        return self.source.record
+
+    def check(self) -> None:
+        """Look at the beginnings of both files."""
+        self.source.check()
+        self.target.check()
+
+    def examples(self) -> Iterator[Pair]:
+        """Yield the pairs; files of different lengths are a DataError."""
+        return read_parallel(self.source, self.target)
 
 
-def refuse_extra_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """Yield pairs of one target; another is a DataError, for its third column may be no target at all."""
+def records_of(source: ExampleSource[Pair]) -> list[SourceRecord]:
+    """Return what was read of each file of a source."""
+    return [source.source.record, source.target.record] if isinstance(source, ParallelPairs) else [source.record]
+
+
+def read_pairs(source: Source, reader: ReaderConfig) -> Iterator[Pair]:
+    """Yield the pairs of a file; a malformed line is a DataError."""
+    lines = numbered_lines(source)
+    return _READERS[reader.format](lines) if reader.columns is None else _two_columns(lines, reader.columns)
+
+
+def read_parallel(source: Source, target: Source) -> Iterator[Pair]:
+    """Yield the pairs of two files; an empty line, and files of different lengths, are DataErrors."""
+    counts = [0, 0]
+    for line, counterpart in zip_longest(numbered_lines(source), numbered_lines(target)):
+        counts[0] += line is not None
+        counts[1] += counterpart is not None
+        if line and counterpart:
+            yield _pair(line[1], [counterpart[1]], line[0], target_where=counterpart[0])
+    if counts[0] != counts[1]:
+        longer = source if counts[0] > counts[1] else target
+        raise DataError(
+            f"has no counterpart: {source.name} has {counts[0]:,} lines, {target.name} has {counts[1]:,}",
+            hint="Line n of the target file must belong to line n of the source file",
+            where=f"{longer.name}:{min(counts) + 1}",
+        )
+
+
+def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield pairs with one target; several targets are a DataError, because a third column may not be a target."""
     for pair in pairs:
         if len(pair.targets) > 1:
-            takes = "--extra-targets takes them as further targets"
+            hint = "Use --extra-targets to train on all of them"
             if pair.columns is None:
-                raise DataError(f"has {len(pair.targets)} targets, expected 1", hint=takes, where=pair.where)
-            hint = f"{takes}; --columns 1,2 leaves them out"
+                raise DataError(f"has {len(pair.targets)} targets, expected 1", hint=hint, where=pair.where)
+            hint += ", or --columns 1,2 to ignore the others"
             raise DataError(f"has {pair.columns} columns, expected 2", hint=hint, where=pair.where)
         yield pair
 
 
-def _told_by_content(lines: Iterator[Line]) -> Iterator[Pair]:
+def _by_first_line(lines: Iterator[Line]) -> Iterator[Pair]:
     for where, line in lines:
         if not _is_blank(line):
             read = _objects if _is_object(line) else _table
@@ -133,22 +188,22 @@ def _table(lines: Iterable[Line]) -> Iterator[Pair]:
             continue
         source, *targets = line.split("\t")
         if not targets:
-            hint = "are the columns separated by spaces? write a tab; --columns picks other columns than 1,2"
+            hint = "Separate the columns by tabs; --columns names other columns than 1,2"
             if source.lstrip().startswith("{"):
-                hint = "is it JSON? --format jsonl says so"
+                hint = "For JSON lines, use --format jsonl"
             raise DataError("has one column, expected SOURCE TAB TARGET", hint=hint, where=where)
-        further = [target for target in targets[1:] if target.strip()]  # spreadsheets fill short rows up with tabs
+        further = [target for target in targets[1:] if target.strip()]  # spreadsheets end short rows with tabs
         yield _pair(source, [targets[0], *further], where, columns=1 + len(targets))
 
 
-def _picked(lines: Iterable[Line], columns: Columns) -> Iterator[Pair]:
+def _two_columns(lines: Iterable[Line], columns: tuple[int, int]) -> Iterator[Pair]:
     for where, line in lines:
         if _is_blank(line):
             continue
         cells = line.split("\t")
         if len(cells) < max(columns):
             has = "one column" if len(cells) == 1 else f"{len(cells)} columns"
-            hint = f"--columns {columns[0]},{columns[1]} asks for them, counted from 1 and separated by tabs"
+            hint = f"Separate the columns by tabs; --columns {columns[0]},{columns[1]} counts them from 1"
             raise DataError(f"has {has}, expected at least {max(columns)}", hint=hint, where=where)
         source, target = (cells[column - 1] for column in columns)
         yield _pair(source, [target], where, columns=len(cells))
@@ -165,44 +220,26 @@ def _objects(lines: Iterable[Line]) -> Iterator[Pair]:
         yield _pair(source, targets, where)
 
 
-def _parallel(source: Source, target: Source) -> Iterator[Pair]:
-    counts = [0, 0]
-    for line, counterpart in zip_longest(numbered_lines(source), numbered_lines(target)):
-        counts[0] += line is not None
-        counts[1] += counterpart is not None
-        if line and counterpart:
-            yield _pair(line[1], [counterpart[1]], line[0], where_target=counterpart[0])
-    if counts[0] != counts[1]:
-        longer = source if counts[0] > counts[1] else target
-        raise DataError(
-            f"has no counterpart: {source.name} has {counts[0]:,} lines, {target.name} has {counts[1]:,}",
-            hint="line n of one file belongs to line n of the other",
-            where=f"{longer.name}:{min(counts) + 1}",
-        )
-
-
-_READERS: dict[Format, Callable[[Iterator[Line]], Iterator[Pair]]] = {
-    "auto": _told_by_content,
+_READERS: dict[str, Callable[[Iterator[Line]], Iterator[Pair]]] = {
+    "auto": _by_first_line,
     "tsv": _table,
     "jsonl": _objects,
 }
 
 
 def _pair(
-    source: str, targets: Sequence[str], where: str, *, columns: int | None = None, where_target: str | None = None
+    source: str, targets: Sequence[str], where: str, *, columns: int | None = None, target_where: str | None = None
 ) -> Pair:
-    """The pair of stripped texts, none of which is empty."""
     source, targets = stripped(source), tuple(map(stripped, targets))
-    for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, where_target or where)):
+    for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, target_where or where)):
         if not all(texts):
-            raise DataError(
-                f"has an empty {side}, expected text", hint="fill it in, or leave the pair out", where=place
-            )
+            what = f"has an empty {side}, expected text"
+            raise DataError(what, hint="Fill it in, or leave the pair out", where=place)
     return Pair(source, targets, where, columns)
 
 
 def _texts(value: Any) -> list[str] | None:
-    """The texts of a text or a list of texts; None of anything else."""
+    """Return a text or a list of texts as a list; None for anything else."""
     texts = [value] if isinstance(value, str) else value
-    listed = isinstance(texts, tuple | list) and len(texts) > 0 and all(isinstance(text, str) for text in texts)
-    return list(texts) if listed else None
+    is_list = isinstance(texts, tuple | list) and len(texts) > 0 and all(isinstance(text, str) for text in texts)
+    return list(texts) if is_list else None

@@ -1,0 +1,115 @@
+"""What a forecaster writes for people: descriptions of a run, the table of `evaluate`, and the model card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from elman.tasks.descriptions import describe_size, describe_training, items_per_second, table_cell
+from elman.tasks.descriptions import model_card as card_of
+
+from .config import ForecasterConfig, ForecasterRun
+from .corpus import ForecasterCorpus
+from .predictor import ForecasterPredictor
+
+
+def describe_run(config: ForecasterRun, corpus: ForecasterCorpus) -> Iterator[str]:
+    """Yield the data, the model and the training in one line each."""
+    model, series = config.model, corpus.series
+    step = f", one row every {series.step}" if series.step is not None else ""
+    inputs = f", with the inputs {', '.join(series.inputs)}" if series.inputs else ""
+    yield (
+        f"training set: {corpus.train_rows:,} rows; validation set: {len(series) - corpus.train_rows:,} rows{step}; "
+        f"forecast of {', '.join(series.targets)}, {model.horizon} rows ahead{inputs}"
+    )
+    logarithms = ", of logarithms" if model.logarithm else ""
+    yield (
+        f"{_describe_encoder(model)}; differences from {_describe_reference(model)}{logarithms}; "
+        f"dropout {model.dropout:g}"
+    )
+    yield describe_training(config.training, f"windows of {config.training.bptt_steps} rows")
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """Return the metrics on one line."""
+    expected = metrics["coverage_expected"]
+    interval = f"; {expected:.0%} prediction intervals, calibrated on these rows" if expected else ""
+    return f"MAE {metrics['mae']:.6g}, {metrics['relative_mae']:.3f} of that of the better naive forecast{interval}"
+
+
+def next_commands(run: str) -> str:
+    """Return what a user may do next with a run."""
+    return f"elman predict {run} history.csv   or   elman evaluate {run} series.csv --from DATE"
+
+
+def measure_speed(predictor: ForecasterPredictor, corpus: ForecasterCorpus) -> str:
+    """Return how many forecasts a second are made here."""
+    rate = items_per_second(lambda: len(predictor.backtest(corpus.series, corpus.train_rows)))
+    return f"{rate:,.0f} forecasts a second in a backtest, where it was trained"
+
+
+def tables(metrics: dict[str, Any]) -> list[str]:
+    """Return the errors of each target, if there are several."""
+    targets = metrics["targets"]
+    if len(targets) < 2:
+        return []
+    names = list(next(iter(targets.values())))
+    width = max(map(len, targets)) + 2
+    lines = ["", f"{'target':<{width}}" + "".join(f"{name:>20}" for name in names)]
+    for target, errors in targets.items():
+        lines.append(f"{target:<{width}}" + "".join(f"{errors[name]:>20,.4f}" for name in names))
+    return lines
+
+
+def model_card(predictor: ForecasterPredictor, valid: dict[str, Any], corpus: ForecasterCorpus, speed: str) -> str:
+    """Return the text of the model folder's README.md."""
+    config, scales = predictor.config, predictor.scales
+    step = f", one row every {corpus.series.step}" if corpus.series.step is not None else ""
+    quantiles = ", ".join(f"{q:g}" for q in config.quantiles)
+    errors = "".join(
+        f"| {table_cell(name)} | {target['mae']:.6g} | {target['mae_last_value']:.6g} | "
+        f"{target['mae_seasonal_naive']:.6g} | {target['relative_mae']:.3f} | {target['mase']:.3f} | "
+        f"{target['coverage']:.3f} |\n"
+        for name, target in valid["targets"].items()
+    )
+    logarithms = ", as logarithms" * config.logarithm
+    return card_of(
+        title="Forecaster",
+        summary=f"Forecasts the next {config.horizon} rows of a series.",
+        rows=[
+            ("history encoder", _describe_encoder(config)),
+            ("targets", f"{', '.join(map(table_cell, scales.targets))}{logarithms}"),
+            ("inputs", ", ".join(map(table_cell, scales.inputs)) or "none"),
+            ("outputs", f"differences from {_describe_reference(config)}; quantiles {quantiles}"),
+            ("size", describe_size(predictor.num_parameters)),
+            ("speed", speed),
+            ("training set", f"{corpus.train_rows:,} rows{step}"),
+            (
+                "validation set",
+                f"{valid['forecasts']:,} forecasts, one from each row: relative MAE {valid['relative_mae']:.4f}",
+            ),
+        ],
+        tables=f"""
+| target | MAE, validation set | last value | seasonal naive | relative MAE | MASE | coverage |
+|---|---|---|---|---|---|---|
+{errors}
+Relative MAE is the MAE divided by that of the better naive forecast. Coverage is the share of values inside the
+prediction interval; {valid["coverage_expected"]:.2f} is expected, and the intervals were calibrated on these rows.
+""",
+        sources=corpus.sources,
+        commands=[
+            "elman predict FOLDER history.csv",
+            f"elman evaluate FOLDER series.csv --context {config.history_rows}",
+        ],
+        code="print(model.predict(history).median)  # history: rows in order of time, the newest last",
+        limits="It knows only this series, and continues it as it was before.",
+    )
+
+
+def _describe_encoder(config: ForecasterConfig) -> str:
+    kind = config.cell if config.memory == "recurrent" else f"{config.delays} rows,"
+    return f"{config.memory}: {kind} {config.num_layers} x {config.hidden_size}"
+
+
+def _describe_reference(config: ForecasterConfig) -> str:
+    return "the last value" if config.reference == "last" else f"the value one season ({config.season} rows) before"

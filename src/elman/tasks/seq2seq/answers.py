@@ -1,0 +1,100 @@
+"""What `elman predict` prints for each line by an encoder-decoder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from elman.checkpoint import disk_errors_told
+from elman.errors import ConfigError
+from elman.tasks.descriptions import on_one_line
+from elman.tasks.spec import Answer, Line, load
+
+from .config import PredictOptions
+from .ensemble import Prediction
+from .predictor import Seq2SeqPredictor
+
+WEIGHT_DIGITS = 5  # of an attention weight in the file of --attention
+
+
+class Seq2SeqAnswers:
+    """A LinePredictor: each line is a source, and its answer is a target. After a tab, a line is ignored."""
+
+    def __init__(self, predictor: Seq2SeqPredictor, options: PredictOptions) -> None:
+        self._predictor, self._options = predictor, options
+        self._attention_file = None if options.attention is None else Path(options.attention)
+        if self._attention_file is not None:
+            _check_attention(predictor, self._attention_file)
+        self._ensemble = predictor.ensemble_with([load(path) for path in options.ensemble or ()])
+        self._alignments: list[dict[str, Any]] = []
+        self.unknown: dict[str, None] = {}
+
+    def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
+        """Yield an answer for each line."""
+        sources = {line.number: line.text.split("\t")[0].strip() for line in chunk if line.error is None}
+        sources = {number: source for number, source in sources.items() if source}
+        for source in sources.values():
+            self.unknown |= dict.fromkeys(self._predictor.source_codec.unknown_tokens(source))
+        options = self._options
+        n_best = self._ensemble.predict(sources.values(), beam=options.beam_size, length_penalty=options.length_penalty)
+        predictions = dict(zip(sources, n_best, strict=True))
+        for line in chunk:
+            best = predictions.get(line.number, [])[: options.n_best or 1]
+            if best and self._attention_file is not None:
+                self._align(line.number, sources[line.number], best[0].text)
+            error = None if line.number in sources else line.error or "empty, expected a source"
+            as_json: dict[str, Any] = {
+                "line": line.number,
+                "source": sources.get(line.number, line.text),
+                "predictions": [_as_json(prediction) for prediction in best],
+                **({} if error is None else {"error": error}),
+            }
+            yield Answer(line.number, self._lines(line.number, best), as_json, error)
+
+    def finish(self) -> Iterator[Answer]:
+        """Write the file of --attention; every line has been answered."""
+        if self._attention_file is not None:
+            with disk_errors_told(self._attention_file):
+                self._attention_file.write_text(json.dumps(self._alignments, ensure_ascii=False), "utf-8")
+        yield from ()
+
+    def _align(self, number: int, source: str, target: str) -> None:
+        alignment = self._predictor.align(source, target)
+        self._alignments.append(
+            {
+                "line": number,
+                "source": alignment.source,
+                "target": alignment.target,
+                "attention": [[round(float(a), WEIGHT_DIGITS) for a in row] for row in alignment.attention_weights],
+            }
+        )
+
+    def _lines(self, number: int, best: Sequence[Prediction]) -> list[str]:
+        if self._options.n_best is None:
+            return [on_one_line(best[0].text) if best else ""]
+        lines = [f"{number}\t{on_one_line(prediction.text)}\t{prediction.score:.4f}" for prediction in best]
+        return lines or [f"{number}\t\t"]
+
+
+def _as_json(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "text": prediction.text,
+        "score": prediction.score,
+        "log_probability": prediction.log_probability,
+    }
+
+
+def _check_attention(predictor: Seq2SeqPredictor, path: Path) -> None:
+    """Raise a ConfigError, before the predictions, if the file of --attention cannot be written."""
+    if predictor.config.attention == "none":
+        hint = "Train with --attention dot, general or additive"
+        raise ConfigError("--attention: the model has no attention; expected one with attention", hint=hint)
+    if path.is_dir():
+        raise ConfigError("--attention: is a folder, expected a file to write", where=str(path))
+    if not path.parent.is_dir():
+        raise ConfigError("--attention: the folder of the file does not exist", hint="Make it first", where=str(path))
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError("--attention: the file cannot be written", hint="Check its permissions", where=str(path))

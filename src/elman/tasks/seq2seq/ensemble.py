@@ -1,0 +1,163 @@
+"""An ensemble: the targets that one or several encoder-decoders predict together.
+
+At every step, the probabilities of the members are averaged: p(y) = 1/n sum over members m of p_m(y). The members must
+have the same target vocabulary; each tokenizes the sources by itself. A single model is an ensemble of one member.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.data.padded import pad_sources
+from elman.decoding import Hypothesis, search
+from elman.errors import ConfigError
+from elman.metrics import Mean
+from elman.models.stack import State
+from elman.models.text_arguments import require_texts
+from elman.text import END, START, UNKNOWN, Vocabulary
+from elman.text.sides import SideCodec
+
+from . import evaluation
+from .config import Seq2SeqTextConfig
+from .evaluation import PairItem
+from .readers import Pair
+
+ROWS = 512  # hypotheses in one batch of the search
+
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A predicted target. score is the log probability in nats, divided by (tokens + 1) ** length_penalty."""
+
+    text: str
+    score: float
+    log_probability: float
+    finished: bool  # False if the target was cut, much longer than any target in the training set
+
+
+class EncoderDecoder(Protocol):
+    """What an ensemble needs of a member."""
+
+    task: ClassVar[str]
+    text: Seq2SeqTextConfig
+    target_vocabulary: Vocabulary
+    source_codec: SideCodec
+    target_codec: SideCodec
+
+    def encode(self, ids: Ids, lengths: Ids) -> tuple[State, State]:
+        """Return the first state of the decoder and the context of sources (B, S) of these lengths (B,)."""
+
+    def step(self, tokens: Ids, state: State, context: State) -> tuple[Array, State]:
+        """Return the log probabilities (N, V) of the next tokens after tokens (N,), and the next state."""
+
+    def score(self, pairs: Sequence[tuple[str, str]]) -> Mean:
+        """Return the loss of targets."""
+
+
+class Ensemble:
+    """Models that predict together."""
+
+    def __init__(self, members: Sequence[EncoderDecoder]) -> None:
+        """Take one or more models; a member with other target tokens than the first is a ConfigError."""
+        self._members = list(members)
+        first = self._members[0]
+        for number, other in enumerate(self._members[1:], start=2):
+            if other.task != first.task:
+                hint = "Name runs of `elman train seq2seq`"
+                raise ConfigError(f"member {number} of the ensemble is a model of another task", hint=hint)
+            same_tokens = other.target_vocabulary.tokens == first.target_vocabulary.tokens
+            if not same_tokens or other.text.target != first.text.target:
+                hint = "Train all members on the same file with the same --target-level; vary --seed"
+                raise ConfigError(f"member {number} of the ensemble has other target tokens than the first", hint=hint)
+
+    def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[list[Prediction]]:
+        """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
+        if beam < 1:
+            raise ConfigError(f"beam: given {beam}, expected 1 or more")
+        if not 0.0 <= length_penalty < math.inf:
+            raise ConfigError(f"length_penalty: given {length_penalty}, expected 0 or more")
+        sources = require_texts(sources)
+        order = sorted(range(len(sources)), key=lambda row: len(sources[row]))  # sources of similar length together
+        predictions: list[list[Prediction]] = [[]] * len(sources)
+        size = max(1, ROWS // beam)
+        for first in range(0, len(order), size):
+            rows = order[first : first + size]
+            hypotheses = self._search([sources[row] for row in rows], beam, length_penalty)
+            for row, best in zip(rows, hypotheses, strict=True):
+                predictions[row] = [self._prediction(hypothesis) for hypothesis in best]
+        return predictions
+
+    def measure(self, pairs: Sequence[Pair], *, beam: int = 1) -> dict[str, float]:
+        """Return exact match and error rates, and the loss of a single model."""
+        return evaluation.measure(pairs, self._model(beam))
+
+    def evaluate(self, examples: Iterable[Pair] | Iterable[PairItem], *, beam: int = 1) -> dict[str, Any]:
+        """Return exact match, error rates, and the loss of a single model; BLEU and chrF if sacrebleu is installed."""
+        return evaluation.evaluate(examples, self._model(beam))
+
+    def _model(self, beam: int) -> evaluation.Model:
+        first = self._members[0]
+        return evaluation.Model(
+            source_side=first.text.source,
+            target_tokens=first.target_codec.tokens,
+            predict=lambda sources: [best.text for best, *_ in self.predict(sources, beam=beam)],
+            score=first.score if len(self._members) == 1 else None,
+        )
+
+    def _search(self, sources: list[str], beam: int, length_penalty: float) -> list[list[Hypothesis]]:
+        state: State = {}
+        context: State = {}
+        max_lengths = np.zeros(len(sources), np.int64)
+        for number, member in enumerate(self._members):
+            ids, lengths = pad_sources([member.source_codec.encode(source) for source in sources])
+            own_state, own_context = member.encode(ids, lengths)
+            state |= _prefixed(number, own_state)
+            context |= _prefixed(number, own_context)
+            longest = [member.text.longest_target(int(length) - 1) for length in lengths]  # without the end token
+            max_lengths = np.maximum(max_lengths, longest)
+        vocabulary = self._members[0].target_vocabulary
+        return search(
+            self._step,
+            state,
+            context,
+            start=vocabulary[START],
+            end=vocabulary[END],
+            max_lengths=max_lengths,
+            beam=beam,
+            length_penalty=length_penalty,
+            forbidden=(vocabulary[UNKNOWN], vocabulary[START]),
+        )
+
+    def _step(self, tokens: Ids, state: State, context: State) -> tuple[Array, State]:
+        """Return the log of the mean of the members' probabilities (N, V), and the next states of all members."""
+        state_next: State = {}
+        log_ps = []
+        for number, member in enumerate(self._members):
+            log_p, own_state = member.step(tokens, _of_member(number, state), _of_member(number, context))
+            log_ps.append(log_p)
+            state_next |= _prefixed(number, own_state)
+        if len(log_ps) == 1:
+            return log_ps[0], state_next
+        return np.logaddexp.reduce(log_ps) - np.log(len(log_ps)), state_next
+
+    def _prediction(self, hypothesis: Hypothesis) -> Prediction:
+        text = self._members[0].target_codec.decode(hypothesis.ids)
+        return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.finished)
+
+
+def _prefixed(number: int, arrays: State) -> State:
+    return {f"{number}.{name}": array for name, array in arrays.items()}
+
+
+def _of_member(number: int, arrays: State) -> State:
+    prefix = f"{number}."
+    return {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,163 @@
+"""The corpus of a tagger: no sentence is in both sets, every tag is trained, and the folder holds what was read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.errors import DataError, ModelError
+from elman.tasks.tagger.config import TaggerTextConfig
+from elman.tasks.tagger.corpus import TaggerCorpus
+
+from .models import Items, corpus_of
+
+ITEMS = [([f"The{i % 40}", "cat", f"{i}"], ["DET", "NOUN", "NUM"]) for i in range(100)]
+SPANS = [(["Ann", "Lee", "left", f"{i}"], ["B-PER", "I-PER", "O", "O"]) for i in range(20)]
+
+
+def training_sentences(corpus: TaggerCorpus) -> list[tuple[str, ...]]:
+    return [sentence.tokens for sentence in corpus._read("train.jsonl")]
+
+
+def test_no_sentence_is_in_both_sets_even_if_it_is_repeated(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS * 3, valid_fraction=0.2)
+    valid = [sentence.tokens for sentence in corpus.valid()]
+    assert not set(training_sentences(corpus)) & set(valid)
+    assert len(training_sentences(corpus)) + len(valid) == 300
+    assert 60 <= len(valid) <= 62
+    assert corpus.valid_set.tokens == 3 * len(valid)
+
+
+def test_every_tag_keeps_a_sentence_in_the_training_set(tmp_path: Path) -> None:
+    rare = [([f"w{i}"], [f"T{i}"]) for i in range(30)]
+    corpus = corpus_of(tmp_path / "data", [*ITEMS, *rare], valid_fraction=0.9)
+    assert set(corpus.labels) == {"DET", "NOUN", "NUM", *(f"T{i}" for i in range(30))}
+    single_words = {tokens[0] for tokens in training_sentences(corpus) if len(tokens) == 1}
+    assert single_words == {f"w{i}" for i in range(30)}
+
+
+def test_the_split_depends_on_its_seed_alone(tmp_path: Path) -> None:
+    first, same, other = (
+        corpus_of(tmp_path / str(number), ITEMS, split_seed=seed).valid() for number, seed in enumerate((0, 0, 1))
+    )
+    assert first == same != other
+
+
+def test_ids_stand_for_the_tokens_that_were_read(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    ids, labels = corpus.train()
+    assert ids.forms is not None
+    assert ids.characters is not None
+    for i, tokens in enumerate(training_sentences(corpus)):
+        assert corpus.words.decode(ids.words[i]) == [token.lower() for token in tokens]
+        assert ["".join(corpus.characters.decode(ids.characters[form])) for form in ids.forms[i]] == list(tokens)
+        assert [corpus.labels[label] for label in labels[i]] == ["DET", "NOUN", "NUM"]
+    assert len(ids.characters) == len({token for tokens in training_sentences(corpus) for token in tokens})
+    assert np.array_equal(ids.words.lengths, ids.forms.lengths)
+    assert corpus.train(with_characters=False)[0].characters is None
+
+
+def test_rare_words_of_a_large_vocabulary_are_left_out(tmp_path: Path) -> None:
+    many = [([f"word{i}", "twice"], ["X", "Y"]) for i in range(1200)]
+    assert set(corpus_of(tmp_path / "many", many).words.tokens) == {"<unk>", "twice"}
+    assert len(corpus_of(tmp_path / "all", many, min_frequency=1).words) == 1082
+    characters = [([chr(0x4E00 + i), "的"], ["X", "Y"]) for i in range(1200)]
+    assert len(corpus_of(tmp_path / "characters", characters).words) == 1082
+    assert len(corpus_of(tmp_path / "some", many, min_frequency=1, vocabulary_size=10).words) == 10
+
+
+def test_a_character_level_vocabulary_without_characters_is_an_error(tmp_path: Path) -> None:
+    characters = [([chr(0x4E00 + i), chr(0x5E00 + i)], ["X", "Y"]) for i in range(20)]
+    with pytest.raises(DataError, match="the vocabulary has no token but `<unk>`; expected at least one"):
+        corpus_of(tmp_path / "data", characters, min_frequency=9)
+    assert len(corpus_of(tmp_path / "words", ITEMS, min_frequency=999).words) == 1  # their characters remain
+
+
+def test_the_level_is_char_if_every_token_is_a_character(tmp_path: Path) -> None:
+    phrases = [(["银", "行"], ["yín", "háng"]), (["行", "银"], ["háng", "yín"]), (["行"], ["háng"])]
+    assert corpus_of(tmp_path / "char", phrases).text == TaggerTextConfig(level="char")
+    assert corpus_of(tmp_path / "word", ITEMS).text == TaggerTextConfig(level="word")
+    assert corpus_of(tmp_path / "given", phrases, level="word").text.level == "word"
+
+
+def test_the_scheme_is_detected_and_one_that_is_violated_forbids_nothing(tmp_path: Path) -> None:
+    messages: list[str] = []
+    assert corpus_of(tmp_path / "bio", SPANS).scheme == "bio"
+    assert corpus_of(tmp_path / "none", ITEMS).scheme == "none"
+    broken = [*SPANS, (["x", "y"], ["O", "I-PER"])]
+    assert corpus_of(tmp_path / "loose", broken * 2, SPANS, notify=messages.append).scheme == "loose"
+    assert any("'I-PER' after 'O' violates BIO" in message for message in messages)
+    ends = [(["a", "b"], ["B-X", "E-X"]), (["a"], ["B-X"]), (["c"], ["S-X"])]
+    assert corpus_of(tmp_path / "ends", ends * 2, ends, notify=messages.append).scheme == "loose"
+    expected = "item 1: the end of the sentence after 'B-X' violates BIOES, so every tag may follow every other tag"
+    assert expected in messages
+
+
+def test_a_violation_in_the_validation_set_forbids_nothing_either(tmp_path: Path) -> None:
+    messages: list[str] = []
+    broken = [(["x", "y"], ["O", "I-PER"])]
+    assert corpus_of(tmp_path / "data", SPANS, broken, notify=messages.append).scheme == "loose"
+    assert "item 0: 'I-PER' after 'O' violates BIO, so every tag may follow every other tag" in messages
+
+
+def test_a_frequent_sentence_stays_in_the_training_set(tmp_path: Path) -> None:
+    frequent = [*ITEMS, *[(["Yes", "."], ["NOUN", "NUM"])] * 400]
+    for seed in range(5):
+        corpus = corpus_of(tmp_path / str(seed), frequent, valid_fraction=0.1, split_seed=seed)
+        assert len(corpus.valid()) == 50
+        assert ("Yes", ".") in training_sentences(corpus)
+
+
+def test_sentences_whose_words_are_equal_are_in_the_same_set(tmp_path: Path) -> None:
+    cased = [([word, f"{i}"], ["NOUN", "NUM"]) for i in range(30) for word in ("Cat", "cat")]
+    corpus = corpus_of(tmp_path / "cased", cased, valid_fraction=0.2)
+    train, valid = (
+        {tuple(token.lower() for token in tokens) for tokens in sentences}
+        for sentences in (training_sentences(corpus), [sentence.tokens for sentence in corpus.valid()])
+    )
+    assert not train & valid
+
+
+NO_VALID = "leaves no sentence for the validation set; expected at least 1"
+
+
+@pytest.mark.parametrize(
+    ("items", "valid", "expected"),
+    [
+        ([], None, "has no sentences; expected some"),
+        ([(["a", "b"], ["X", "X"])] * 5, None, "all tokens have the tag 'X'; expected two tags or more"),
+        ([(["a"], ["X"])], [(["a"], ["X"])], "all tokens have the tag 'X'"),
+        (ITEMS, [(["a", "b"], ["NOUN", "VERB"])], "item 0: the tag 'VERB' is not in the training set; Expected one of"),
+        (ITEMS, [], NO_VALID),
+        ([([str(i % 7)], [f"t{i % 3}"]) for i in range(50)], None, NO_VALID),
+        (
+            [([str(i)], [f"t{i}"]) for i in range(200)],
+            [],
+            "200 different tags for 200 tokens; expected tags that repeat",
+        ),
+        ([(["a", "b"], ["X", "Y"])], None, f"{NO_VALID}; Give more"),
+    ],
+)
+def test_data_that_a_tagger_cannot_learn_is_an_error(
+    items: Items, valid: Items | None, expected: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError) as raised:
+        corpus_of(tmp_path / "data", items, valid)
+    assert expected in str(raised.value)
+    assert not (tmp_path / "data").exists()
+
+
+def test_sentences_of_both_files_are_counted(tmp_path: Path) -> None:
+    messages: list[str] = []
+    corpus_of(tmp_path / "data", ITEMS, [*ITEMS[:2], (["new"], ["NOUN"])], notify=messages.append)
+    assert messages == ["2 of the 3 sentences of the validation set are in the training set too"]
+
+
+def test_a_changed_folder_is_damaged(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    path = corpus.folder / "valid.jsonl"
+    path.write_text(path.read_text().replace("NOUN", "DET "))
+    with pytest.raises(ModelError, match=r"damaged training data \(valid.jsonl differs"):
+        TaggerCorpus.open(corpus.folder)
