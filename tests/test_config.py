@@ -1,4 +1,4 @@
-"""Configuration: layers, assignments, TOML both ways, and errors that tell everything at once."""
+"""Configuration: layers, assignments, reading and writing TOML, and errors that report every mistake at once."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, PositiveInt, model_validator
 
-from elman.config import Config, merged, nested, parse_assignments, read_toml, to_toml, validated
+from elman.config import BUDGETS, Config, layered, merged, nested, parse_assignments, read_toml, to_toml, validated
 from elman.errors import ConfigError
 
 
@@ -56,7 +56,7 @@ def leaves(tree: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
 
 @settings(deadline=None, derandomize=True, database=None)
 @given(trees, trees)
-def test_of_two_layers_the_later_wins_and_the_earlier_fills_the_rest(below: Any, above: Any) -> None:
+def test_the_later_of_two_layers_wins_and_the_earlier_one_fills_the_rest(below: Any, above: Any) -> None:
     both = leaves(merged(below, above))
     assert leaves(above).items() <= both.items()
     for path, leaf in leaves(below).items():
@@ -72,7 +72,7 @@ def test_tables_are_merged_key_by_key_and_anything_else_is_replaced() -> None:
     assert merged() == {}
 
 
-def test_merging_leaves_the_layers_as_they_were() -> None:
+def test_merging_does_not_change_the_layers() -> None:
     below, above = {"a": {"x": 1}}, {"a": {"y": 2}}
     merged(below, above)
     assert (below, above) == ({"a": {"x": 1}}, {"a": {"y": 2}})
@@ -81,6 +81,32 @@ def test_merging_leaves_the_layers_as_they_were() -> None:
 def test_a_dotted_key_is_nested() -> None:
     assert nested("a.b.c", 1) == {"a": {"b": {"c": 1}}}
     assert nested("a", {"b": 2}) == {"a": {"b": 2}}
+
+
+# Layers of a config, in which a training budget replaces others
+
+
+def with_training(**values: Any) -> dict[str, Any]:
+    return {"training": values}
+
+
+@pytest.mark.parametrize("first", sorted(BUDGETS))
+@pytest.mark.parametrize("second", sorted(BUDGETS))
+def test_a_budget_replaces_any_budget_of_earlier_layers(first: str, second: str) -> None:
+    below = {"training": {first: 3, "batch_size": 4}, "seed": 1}
+    values = layered(below, with_training(), with_training(**{second: 5}))
+    assert values == {"training": {second: 5, "batch_size": 4}, "seed": 1}
+    assert below == {"training": {first: 3, "batch_size": 4}, "seed": 1}, "the layers do not change"
+
+
+def test_a_layer_without_a_budget_keeps_the_budget_of_earlier_layers() -> None:
+    values = layered(with_training(steps=3), with_training(batch_size=8), {"seed": 2})
+    assert values == {"training": {"steps": 3, "batch_size": 8}, "seed": 2}
+
+
+def test_the_last_of_three_budgets_is_used() -> None:
+    values = layered(with_training(steps=3), with_training(minutes=1.0), with_training(epochs=2))
+    assert values == with_training(epochs=2)
 
 
 # Assignments
@@ -110,14 +136,14 @@ def test_the_right_side_of_an_assignment_is_toml_or_else_a_string(text: str, val
     assert (found, type(found)) == (value, type(value))
 
 
-def test_assignments_meet_in_one_table_and_the_last_of_two_wins() -> None:
-    given_ = ["a.x=1", "b=2", "a.y=3", "a.x=4", " a.z =5"]
-    assert parse_assignments(given_) == {"a": {"x": 4, "y": 3, "z": 5}, "b": 2}
+def test_assignments_are_merged_and_the_last_of_two_wins() -> None:
+    assignments = ["a.x=1", "b=2", "a.y=3", "a.x=4", " a.z =5"]
+    assert parse_assignments(assignments) == {"a": {"x": 4, "y": 3, "z": 5}, "b": 2}
     assert parse_assignments([]) == {}
 
 
 @pytest.mark.parametrize("bad", ["training.batch_size", "=3", " =3", ""])
-def test_what_assigns_nothing_is_refused_with_an_example(bad: str) -> None:
+def test_an_assignment_without_a_key_or_a_value_is_an_error_with_an_example(bad: str) -> None:
     with pytest.raises(ConfigError) as raised:
         parse_assignments([bad])
     assert str(raised.value) == f"--set {bad!r}: expected KEY=VALUE; for example training.batch_size=64"
@@ -126,7 +152,7 @@ def test_what_assigns_nothing_is_refused_with_an_example(bad: str) -> None:
 # TOML
 
 
-def test_a_written_config_is_read_back_as_it_was(tmp_path: Path) -> None:
+def test_a_written_config_is_read_as_the_same_config(tmp_path: Path) -> None:
     path = tmp_path / "car.toml"
     car = Car(
         seats=2, engine=Engine(cylinders=6, fuel="diesel", share=0.1, sizes=(3,), turbo=True, name='a "quoted" 名')
@@ -136,12 +162,12 @@ def test_a_written_config_is_read_back_as_it_was(tmp_path: Path) -> None:
         assert validated(Car, read_toml(path)) == config
 
 
-def test_what_is_none_is_left_out(tmp_path: Path) -> None:
+def test_none_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "car.toml").write_text(to_toml(Car(seats=1)), "utf-8")
     assert "name" not in (tmp_path / "car.toml").read_text("utf-8")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_key(tmp_path: Path) -> None:
     path = tmp_path / "car.toml"
     path.write_bytes(b"\xef\xbb\xbfseats = 3\n")
     assert read_toml(path) == {"seats": 3}
@@ -151,7 +177,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     ("content", "message"),
     [(b"seats = \n", "not a TOML file: "), (b"seats = '\xff'\n", "not a TOML file: "), (None, "no such config file")],
 )
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_the_error_names_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "car.toml"
     if content is not None:
         path.write_bytes(content)
@@ -160,7 +186,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | No
     assert str(raised.value).startswith(f"{path}: {message}")
 
 
-def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         read_toml(tmp_path)
     assert str(raised.value).startswith(f"{tmp_path}: not a TOML file: ")
@@ -169,22 +195,22 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path) -> None:
 # Mistakes
 
 
-def test_a_right_config_holds_what_was_given_and_the_defaults() -> None:
+def test_a_valid_config_has_the_given_values_and_the_defaults() -> None:
     car = validated(Car, {"seats": 5, "engine": {"fuel": "diesel"}})
     assert car == Car(seats=5, engine=Engine(cylinders=4, fuel="diesel"))
 
 
-def test_a_misspelled_key_is_told_with_the_nearest_one_and_all_there_are() -> None:
+def test_the_error_for_a_misspelled_key_has_the_nearest_key_and_all_keys() -> None:
     (message,) = mistakes({"seats": 1, "engine": {"cylinder": 3}})
     known = "cylinders, fuel, share, sizes, turbo, name"
     assert message == f"engine.cylinder: unknown key (did you mean 'cylinders'?): choose {known}"
 
 
-def test_a_key_like_no_other_is_told_without_a_guess() -> None:
+def test_the_error_for_a_key_unlike_any_other_has_no_guess() -> None:
     assert mistakes({"seats": 1, "qqq": 3}) == ["qqq: unknown key: choose seats, engine"]
 
 
-def test_a_wrong_choice_is_told_with_the_choices_and_the_nearest_one() -> None:
+def test_the_error_for_a_wrong_choice_has_the_choices_and_the_nearest_one() -> None:
     (message,) = mistakes({"seats": 1, "engine": {"fuel": "desel"}})
     assert message == "engine.fuel: given 'desel', expected petrol, diesel or steam (did you mean 'diesel'?)"
     (message,) = mistakes({"seats": 1, "engine": {"fuel": 7}})
@@ -202,26 +228,26 @@ def test_a_wrong_choice_is_told_with_the_choices_and_the_nearest_one() -> None:
         ({"seats": 1, "engine": {"turbo": "perhaps"}}, "engine.turbo: given 'perhaps', expected"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_key_and_what_was_given(values: Any, beginning: str) -> None:
+def test_the_error_for_a_wrong_value_has_the_key_and_the_value(values: Any, beginning: str) -> None:
     (message,) = mistakes(values)
     assert message.startswith(beginning)
-    assert len(message) > len(beginning) + 3  # and something is expected
+    assert len(message) > len(beginning) + 3  # and it tells what is expected
 
 
-def test_a_missing_key_is_told() -> None:
+def test_a_missing_key_is_an_error() -> None:
     assert mistakes({}) == ["seats: missing"]
 
 
-def test_a_value_in_the_place_of_a_table_is_told() -> None:
+def test_a_value_in_place_of_a_table_is_an_error() -> None:
     assert mistakes({"seats": 1, "engine": 3}) == ["engine: given 3, expected a table of keys"]
 
 
-def test_keys_that_disagree_are_told_with_their_table() -> None:
+def test_the_error_for_keys_that_contradict_each_other_names_their_table() -> None:
     (message,) = mistakes({"seats": 1, "engine": {"fuel": "steam"}})
     assert message == "engine: steam has one cylinder, given 4"
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     messages = mistakes({"engine": {"fuel": "desel", "cylinder": 3, "share": -1}})
     assert [message.split(":")[0] for message in messages] == [
         "seats",

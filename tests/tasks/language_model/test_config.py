@@ -67,19 +67,19 @@ def test_two_budgets_are_an_error(budgets: dict[str, Any], names: str) -> None:
     [
         (
             {"model": {"hidden_size": [5, 4], "num_layers": 3}},
-            "model: hidden_size gives 2 layers, num_layers 3",
+            "model: hidden_size: given 2 sizes for 3 layers; expected one size, or one for each layer",
         ),
         (
             {"model": {"hidden_size": 5, "embedding_size": 4, "tie_weights": True}},
-            "model: tie_weights needs equal sizes, given embedding_size 4, last hidden size 5",
+            "model: tie_weights: given embedding_size 4 and last hidden size 5; expected equal sizes",
         ),
         (
             {"data": {"byte_fallback": True, "vocabulary_size": 256}},
-            "data: vocabulary_size: given 256, expected 257 or more with byte_fallback",
+            "data: vocabulary_size: given 256; expected 257 or more with byte_fallback",
         ),
         (
             {"data": {"level": "word", "byte_fallback": True}},
-            "data: byte_fallback is for level 'char', given level 'word'",
+            "data: byte_fallback: given with level 'word'; expected level 'char'",
         ),
     ],
 )
@@ -129,5 +129,5 @@ def test_a_value_in_place_of_a_table_is_an_error(table: str, value: Any) -> None
 
 @pytest.mark.parametrize("level", ["word", "byte"])
 def test_byte_fallback_is_for_characters(level: Any) -> None:
-    with pytest.raises(ValidationError, match=f"byte_fallback is for level 'char', given level '{level}'"):
+    with pytest.raises(ValidationError, match=f"byte_fallback: given with level '{level}'; expected level 'char'"):
         LanguageModelTextConfig(level=level, byte_fallback=True)
