@@ -10,7 +10,7 @@ import pytest
 from elman.config import BUDGETS, layered, to_toml
 from elman.errors import ConfigError
 from elman.tasks.spec import TASKS, AnyTask, RunConfig, task_spec
-from elman.training.machine import ASSUMED_FLOPS
+from elman.training.throughput import ASSUMED_CPU_FLOPS
 
 ZEROS = ["clip_norm", "patience", "validate_tokens"]
 
@@ -21,7 +21,7 @@ def spec(request: pytest.FixtureRequest) -> AnyTask:
 
 
 def resolve(spec: AnyTask, values: dict[str, Any]) -> RunConfig:
-    config: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)
+    config: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)
     return config
 
 
