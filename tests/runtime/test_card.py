@@ -7,20 +7,17 @@ from pathlib import Path
 import pytest
 
 from elman.data.readers import SourceRecord, TextSource
-from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
-from elman.tasks.card import classifier_card, forecaster_card, language_model_card, seq2seq_card, tagger_card
+from elman.runtime import LanguageModelPredictor
+from elman.tasks.card import classifier_card, forecaster_card, language_model_card, tagger_card
 from elman.tasks.classifier.preparation import prepare_labelled
 from elman.tasks.classifier.readers import MemoryLabelled
 from elman.tasks.forecaster.corpus import prepare_series
 from elman.tasks.language_model.corpus import Corpus, TextConfig
 from elman.tasks.language_model.preparation import prepare
-from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
-from elman.tasks.seq2seq.preparation import prepare_pairs
-from elman.tasks.seq2seq.readers import read_pairs
 from elman.tasks.tagger.preparation import prepare_tagged
 from elman.tasks.tagger.readers import MemoryTagged
 
-from .. import classifier_models, pair_models, series_models, tagger_models
+from .. import classifier_models, series_models, tagger_models
 from ..models import tiny_predictor
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
@@ -79,72 +76,6 @@ def test_the_python_that_it_shows_runs(corpus: Corpus, tmp_path: Path, capsys: p
     shown = text.split("```python\n")[1].split("```")[0]
     exec(shown.replace("FOLDER", str(tmp_path / "model")))
     assert capsys.readouterr().out.startswith("...")
-
-
-# Sequence to sequence
-
-SCORES = {"task": "seq2seq", "count": 4321, "loss": 0.123456, "exact_match": 0.75, "sequence_error_rate": 0.25}
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> PairCorpus:
-    path = tmp_path / "secret place" / "对.tsv"
-    path.parent.mkdir()
-    path.write_text("".join(f"{source}\t{target}\n" for source, target in pair_models.PAIRS * 2), "utf-8")
-    text, side = TextSource(path), SideConfig()
-    return prepare_pairs(tmp_path / "data", read_pairs(text), side, side, records=lambda: [text.record])
-
-
-def pair_card(predictor: Seq2SeqPredictor, corpus: PairCorpus, **more: float) -> str:
-    return seq2seq_card(predictor, {**SCORES, **more}, corpus, SPEED)
-
-
-def test_the_table_tells_both_sides_of_an_encoder_decoder(pairs: PairCorpus) -> None:
-    predictor = pair_models.tiny_predictor("unlike")
-    weights = sum(tensor.size for tensor in predictor.tensors.values())
-    assert rows(pair_card(predictor, pairs, bleu=0.5)) == {
-        "encoder": "1 x gru 6, both ways",
-        "decoder": "2 x lstm 6, attention dot",
-        "size": f"{weights:,} weights, 0.0 MB",
-        "speed": "12 a second",
-        "source": "char level, 7 tokens",
-        "target": "word level, 5 tokens",
-        "trained on": f"{pairs.train_part.count:,} pairs",
-        "held out": "4,321 sources, greedy",
-        "loss": "0.1235 nats per token",
-        "exact match": "0.7500",
-        "sequence error rate": "0.2500",
-        "bleu": "0.5000",
-    }
-    assert "Turns one sequence into another: characters in, words out." in pair_card(predictor, pairs)
-    assert rows(pair_card(pair_models.tiny_predictor("one_way"), pairs))["encoder"] == "1 x lstm 6, one way"
-    aligned = rows(pair_card(pair_models.tiny_predictor("aligned"), pairs))["decoder"]
-    assert aligned == "1 x lstm 6, attention dot, aligned input"
-
-
-def test_a_source_of_pairs_is_told_without_the_folder_it_lay_in(pairs: PairCorpus) -> None:
-    text = pair_card(pair_models.tiny_predictor(), pairs)
-    assert f"- 对.tsv, {pairs.sources[0].bytes:,} bytes, SHA-256 {pairs.sources[0].sha256}\n" in text
-    assert "secret" not in text
-    assert text == pair_card(pair_models.tiny_predictor(), pairs)
-
-
-def test_the_python_and_the_commands_that_the_card_of_pairs_shows_run(
-    pairs: PairCorpus, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from elman.cli import main
-
-    predictor = pair_models.tiny_predictor()
-    text = pair_card(predictor, pairs)
-    predictor.save(tmp_path / "model", card=text)
-    exec(text.split("```python\n")[1].split("```")[0].replace("FOLDER", str(tmp_path / "model")))
-    assert capsys.readouterr().out.count("\n") == 2
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "sources.txt").write_text("abc\n")
-    (tmp_path / "pairs.tsv").write_text("abc\tAA B K\n")
-    for line in text.split("```\n")[1].splitlines():
-        monkeypatch.setattr(sys, "argv", line.replace("FOLDER", "model").split())
-        assert main() == 0, line
 
 
 # Classifier

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from elman.runtime import Ensemble, load
+
 from elman.tasks.seq2seq.corpus import Example, PairCorpus
 
 from ..pair_models import predictor_of, tiny_network
