@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from elman.experiment.config import BUDGETS, layer_values, resolve
 
 from elman.config import to_toml
 from elman.errors import ConfigError
-from elman.experiment.config import BUDGETS, layered, resolve
 
 
 def training(**values: Any) -> dict[str, Any]:
@@ -19,24 +19,24 @@ def training(**values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("second", sorted(BUDGETS))
 def test_a_budget_replaces_any_other_of_the_layers_before(first: str, second: str) -> None:
     below = {"training": {first: 3, "batch_size": 4}, "seed": 1}
-    found = layered(below, training(), training(**{second: 5}))
+    found = layer_values(below, training(), training(**{second: 5}))
     assert found == {"training": {second: 5, "batch_size": 4}, "seed": 1}
     assert below == {"training": {first: 3, "batch_size": 4}, "seed": 1}, "the layers stay as they were"
 
 
 def test_without_a_new_budget_the_old_one_stays() -> None:
-    assert layered(training(steps=3), training(batch_size=8), {"seed": 2}) == {
+    assert layer_values(training(steps=3), training(batch_size=8), {"seed": 2}) == {
         "training": {"steps": 3, "batch_size": 8},
         "seed": 2,
     }
 
 
 def test_the_last_of_three_budgets_wins() -> None:
-    assert layered(training(steps=3), training(minutes=1.0), training(epochs=2)) == training(epochs=2)
+    assert layer_values(training(steps=3), training(minutes=1.0), training(epochs=2)) == training(epochs=2)
 
 
 def test_two_budgets_in_one_layer_are_still_a_mistake() -> None:
-    given = layered(training(epochs=1), training(steps=3, minutes=1.0))
+    given = layer_values(training(epochs=1), training(steps=3, minutes=1.0))
     assert given == training(steps=3, minutes=1.0)
     with pytest.raises(ConfigError, match="one budget only, given steps and minutes"):
         resolve(given)
@@ -44,8 +44,8 @@ def test_two_budgets_in_one_layer_are_still_a_mistake() -> None:
 
 @pytest.mark.parametrize("wrong", [3, "steps = 3", None])
 def test_a_layer_whose_training_is_no_table_is_left_for_the_config_to_refuse(wrong: Any) -> None:
-    assert layered({"training": wrong}, training(steps=3))["training"] == {"steps": 3}
-    given = layered(training(steps=3), {"training": wrong})
+    assert layer_values({"training": wrong}, training(steps=3))["training"] == {"steps": 3}
+    given = layer_values(training(steps=3), {"training": wrong})
     with pytest.raises(ConfigError, match="training: given "):
         resolve(given)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from elman.config import Values
-from elman.data.readers import MemoryText
+from elman.data.readers.text import MemoryText
 from elman.data.sources import ExampleSource
 from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.defaults import resolve

@@ -19,7 +19,7 @@ from elman.tasks.language_model import predictor as language_model
 from elman.tasks.language_model.corpus import MemoryTokens
 from elman.tasks.language_model.predictor import scored_steps
 from elman.text.tokenizers import BYTE_TOKENS
-from elman.text.words import word_tokens
+from elman.text.words import classify_tokens
 
 from ..models import ARCHITECTURES, network_of, tiny_predictor
 
@@ -349,7 +349,7 @@ def test_impossible_options_are_usage_errors(options: dict[str, float], message:
 
 def words_by_character(predictor: LanguageModelPredictor, prompt: str, stem: str, longest: int) -> dict[str, float]:
     """P of every word up to so many further characters: its characters, then anything that is not in words."""
-    tokens, parts = predictor.vocabulary.tokens, word_tokens(predictor.vocabulary.tokens)
+    tokens, parts = predictor.vocabulary.tokens, classify_tokens(predictor.vocabulary.tokens)
     logits, state = predictor.read(predictor.prompt_ids(prompt), predictor.initial_state())
     level, words = [(stem, 1.0, logits, state)], {}
     for length in range(longest + 1):

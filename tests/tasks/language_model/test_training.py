@@ -14,7 +14,7 @@ from torch import Tensor
 import elman.nn
 from elman.cells import CELLS, LayerParameters, create, readout, unroll
 from elman.cells.cell import parameter_shapes, stored_name, weight_names
-from elman.config import merged
+from elman.config import merge_values
 from elman.tasks.language_model import evaluation
 from elman.tasks.language_model.batches import Batch
 from elman.tasks.language_model.corpus import LanguageModelCorpus as Corpus
@@ -45,7 +45,7 @@ def make_task(
         "model": {"dropout": 0.0, **ARCHITECTURES[architecture], **model},
         "training": {"steps": 1, "batch_size": 3, "bptt_steps": 10, "validate_tokens": 0},
     }
-    return build_task(resolve(merged(base, values or {}), corpus), corpus)
+    return build_task(resolve(merge_values(base, values or {}), corpus), corpus)
 
 
 def first_batch(task: LanguageModelTask) -> Batch:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.corpora.vocabularies import MANY_TOKENS
-from elman.data.readers import SourceRecord
+from elman.data.readers.text import SourceRecord
 from elman.errors import DataError, ModelError
 from elman.tasks.seq2seq import preparation
 from elman.tasks.seq2seq.config import SideConfig
