@@ -392,7 +392,12 @@ def test_exhausted_memory_in_torch_is_reported(
 
     monkeypatch.setattr(timing if where == "fastest_thread_count" else experiment, where, fails)
     with pytest.raises(ResourceError) as caught:
-        train([book], tmp_path / "run", with_training(threads=0 if where == "fastest_thread_count" else 1), SilentDisplay())
+        train(
+            [book],
+            tmp_path / "run",
+            with_training(threads=0 if where == "fastest_thread_count" else 1),
+            SilentDisplay(),
+        )
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size or --hidden, or shorter texts; "
         "a run that had begun goes on with `elman resume`"
@@ -412,7 +417,12 @@ def test_other_errors_of_torch_are_not_taken_for_exhausted_memory(
 
     monkeypatch.setattr(timing if where == "fastest_thread_count" else experiment, where, fails)
     with pytest.raises(RuntimeError) as caught:
-        train([book], tmp_path / "run", with_training(threads=0 if where == "fastest_thread_count" else 1), SilentDisplay())
+        train(
+            [book],
+            tmp_path / "run",
+            with_training(threads=0 if where == "fastest_thread_count" else 1),
+            SilentDisplay(),
+        )
     assert caught.value is error
 
 
