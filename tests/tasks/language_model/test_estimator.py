@@ -389,3 +389,16 @@ def test_gb18030_named_by_the_config_is_read_by_fit_and_evaluate(tmp_path: Path)
     assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
     with pytest.raises(DataError, match="not UTF-8 at byte 1 of the line; try --encoding gb18030"):
         expected.evaluate(tmp_path / "other.txt")
+
+
+def test_an_encoding_of_the_config_is_used_where_detection_would_choose_another(tmp_path: Path) -> None:
+    """In GB18030 these characters are bytes that are valid UTF-8 as well, of other characters."""
+    lines = ["魔墨默沫", "末莫漠墨", "默默魔摩"] * 30
+    path = tmp_path / "book.txt"
+    path.write_bytes("".join(line + "\n" for line in lines).encode("gb18030"))
+    assert not set(path.read_text("utf-8")) & set("".join(lines))
+    model = tiny(config={**TINY["config"], "data": {"encoding": "gb18030"}})
+    result = model.fit(path, steps=2, valid=path, verbose=False)
+    assert result["valid"] == tiny().fit(lines, steps=2, valid=lines, verbose=False)["valid"]
+    assert model.evaluate(path) == model.evaluate(lines) == result["valid"]
+    assert result["valid"]["unknown"] == 0
