@@ -19,7 +19,7 @@ import torch
 
 from elman import experiment
 from elman.cells import CELLS
-from elman.checkpoint import RunFolder, sealed
+from elman.checkpoint import RunFolder, durable_files
 from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.experiment import resume, timing, train
@@ -356,7 +356,7 @@ def test_a_run_killed_while_its_config_is_written_starts_over(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     train([book], tmp_path / "whole", TINY, SilentDisplay())
-    real = sealed.write_synced
+    real = durable_files.write_synced
 
     def cut(path: Path, content: bytes) -> None:
         if path.name.startswith(name):
@@ -365,7 +365,7 @@ def test_a_run_killed_while_its_config_is_written_starts_over(
         real(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sealed, "write_synced", cut)
+        patch.setattr(durable_files, "write_synced", cut)
         with pytest.raises(Killed):
             train([book], tmp_path / "run", TINY, SilentDisplay())
     assert not (tmp_path / "run" / "config.toml").exists()
@@ -382,7 +382,7 @@ TORCH_MESSAGE = (
 )
 
 
-@pytest.mark.parametrize("where", ["fit", "fastest"])
+@pytest.mark.parametrize("where", ["fit", "fastest_thread_count"])
 @pytest.mark.parametrize("message", [TORCH_MESSAGE, "CUDA out of memory. Tried to allocate 20.00 GiB"])
 def test_exhausted_memory_in_torch_is_reported(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, message: str
@@ -390,9 +390,14 @@ def test_exhausted_memory_in_torch_is_reported(
     def fails(*arguments: Any, **keywords: Any) -> Any:
         raise RuntimeError(message)
 
-    monkeypatch.setattr(timing if where == "fastest" else experiment, where, fails)
+    monkeypatch.setattr(timing if where == "fastest_thread_count" else experiment, where, fails)
     with pytest.raises(ResourceError) as caught:
-        train([book], tmp_path / "run", with_training(threads=0 if where == "fastest" else 1), SilentDisplay())
+        train(
+            [book],
+            tmp_path / "run",
+            with_training(threads=0 if where == "fastest_thread_count" else 1),
+            SilentDisplay(),
+        )
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size or --hidden, or shorter texts; "
         "a run that had begun goes on with `elman resume`"
@@ -401,7 +406,7 @@ def test_exhausted_memory_in_torch_is_reported(
     assert (tmp_path / "run").exists() == (where == "fit"), "a run that was not prepared leaves no folder"
 
 
-@pytest.mark.parametrize("where", ["fit", "fastest"])
+@pytest.mark.parametrize("where", ["fit", "fastest_thread_count"])
 def test_other_errors_of_torch_are_not_taken_for_exhausted_memory(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
@@ -410,9 +415,14 @@ def test_other_errors_of_torch_are_not_taken_for_exhausted_memory(
     def fails(*arguments: Any, **keywords: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(timing if where == "fastest" else experiment, where, fails)
+    monkeypatch.setattr(timing if where == "fastest_thread_count" else experiment, where, fails)
     with pytest.raises(RuntimeError) as caught:
-        train([book], tmp_path / "run", with_training(threads=0 if where == "fastest" else 1), SilentDisplay())
+        train(
+            [book],
+            tmp_path / "run",
+            with_training(threads=0 if where == "fastest_thread_count" else 1),
+            SilentDisplay(),
+        )
     assert caught.value is error
 
 
