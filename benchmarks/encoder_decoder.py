@@ -30,12 +30,12 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from elman.checkpoint import RunFolder
 from elman.config import Values
 from elman.data.padded import IGNORED, PairBatch
-from elman.data.readers import TextSource
-from elman.tasks.seq2seq.corpus import PairCorpus
-from elman.tasks.seq2seq.readers import MemoryPairs
-from elman.tasks.seq2seq.recipe import Seq2SeqRecipe
-from elman.tasks.seq2seq.training import Seq2SeqNetwork
-from elman.tasks.spec import Sources
+from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
+from elman.tasks.seq2seq.defaults import resolve
+from elman.tasks.seq2seq.network import Seq2SeqNetwork
+from elman.tasks.seq2seq.preparation import prepare
+from elman.tasks.seq2seq.readers import MemoryPairs, open_source
+from elman.tasks.seq2seq.training import build_task
 from elman.training.config import TrainingConfig
 from elman.training.loop import update
 from elman.training.schedules import learning_rate
@@ -143,25 +143,21 @@ def main() -> None:
         "model": {**MODEL, "hidden_size": arguments.hidden, "embedding_size": arguments.embedding},
         "training": {"batch_size": arguments.batch_size, "steps": arguments.rounds * arguments.steps},
     }
-    recipe = Seq2SeqRecipe()
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.pairs:
-            sources = Sources([TextSource(arguments.pairs)])
-        else:
-            sources = Sources([MemoryPairs(random_pairs(np.random.default_rng(0)))])
+        pairs = arguments.pairs or MemoryPairs(random_pairs(np.random.default_rng(0)))
         run = RunFolder.create(Path(folder) / "run", {})
         try:
-            measure(recipe, recipe.prepare(run / "data", settings, sources, print), settings, run, arguments)
+            config = resolve(settings)
+            source = open_source(pairs, config.data, print)
+            measure(prepare(run / "data", settings, config, [source], [], print), settings, run, arguments)
         finally:
             run.unlock()
 
 
-def measure(
-    recipe: Seq2SeqRecipe, corpus: PairCorpus, settings: Values, run: RunFolder, arguments: argparse.Namespace
-) -> None:
+def measure(corpus: Seq2SeqCorpus, settings: Values, run: RunFolder, arguments: argparse.Namespace) -> None:
     """Time both sides in alternating rounds, and print the result."""
-    config = recipe.resolve(settings, corpus, 1e11)
-    task = recipe.build(config, corpus)
+    config = resolve(settings, corpus)
+    task = build_task(config, corpus)
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)
