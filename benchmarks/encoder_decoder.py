@@ -35,7 +35,11 @@ from elman.tasks.seq2seq.defaults import resolve
 from elman.tasks.seq2seq.network import Seq2SeqNetwork
 from elman.tasks.seq2seq.preparation import prepare
 from elman.tasks.seq2seq.readers import MemoryPairs, open_source
+<<<<<<< HEAD
 from elman.tasks.seq2seq.training import build_task
+=======
+from elman.tasks.seq2seq.training import Seq2SeqTask
+>>>>>>> e9a692e34a443ce88bda09f35ca5e24c096db5d1
 from elman.training.config import TrainingConfig
 from elman.training.loop import update
 from elman.training.schedules import learning_rate
@@ -143,6 +147,7 @@ def main() -> None:
         "model": {**MODEL, "hidden_size": arguments.hidden, "embedding_size": arguments.embedding},
         "training": {"batch_size": arguments.batch_size, "steps": arguments.rounds * arguments.steps},
     }
+<<<<<<< HEAD
     with tempfile.TemporaryDirectory() as folder:
         pairs = arguments.pairs or MemoryPairs(random_pairs(np.random.default_rng(0)))
         run = RunFolder.create(Path(folder) / "run", {})
@@ -150,6 +155,15 @@ def main() -> None:
             config = resolve(settings)
             source = open_source(pairs, config.data, print)
             measure(prepare(run / "data", settings, config, [source], [], print), settings, run, arguments)
+=======
+    config = resolve(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        source = arguments.pairs or MemoryPairs(random_pairs(np.random.default_rng(0)))
+        pairs = open_source(source, config.data, print)
+        run = RunFolder.create(Path(folder) / "run", {})
+        try:
+            measure(prepare(run / "data", settings, config, [pairs], [], print), settings, run, arguments)
+>>>>>>> e9a692e34a443ce88bda09f35ca5e24c096db5d1
         finally:
             run.unlock()
 
@@ -157,7 +171,11 @@ def main() -> None:
 def measure(corpus: Seq2SeqCorpus, settings: Values, run: RunFolder, arguments: argparse.Namespace) -> None:
     """Time both sides in alternating rounds, and print the result."""
     config = resolve(settings, corpus)
+<<<<<<< HEAD
     task = build_task(config, corpus)
+=======
+    task = Seq2SeqTask(config, corpus)
+>>>>>>> e9a692e34a443ce88bda09f35ca5e24c096db5d1
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)

@@ -118,7 +118,9 @@ def main() -> None:
             run.unlock()
 
 
-def measure(corpus: LanguageModelCorpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
+def measure(
+    corpus: LanguageModelCorpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace
+) -> None:
     """Time both sides in alternating rounds, and print the result."""
     task = LanguageModelTask(config, corpus)
     network = task.build()

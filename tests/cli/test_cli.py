@@ -20,7 +20,8 @@ import typer
 from elman.cli import app
 from elman.cli.console import printable, run_app
 from elman.errors import DataError, DivergedError, Interrupted, ModelError, ResourceError
-from elman.runtime import LanguageModelPredictor, load
+from elman.tasks.language_model.predictor import LanguageModelPredictor
+from elman.tasks.spec import load
 
 from ..cards import without_speed
 from .conftest import TINY, Command

@@ -119,7 +119,7 @@ def _dates(record: dict[str, Any]) -> Dates:
 def _train_rows(rows: int, fraction: float | None, horizon: int) -> int:
     if fraction is not None:
         return rows - round(fraction * rows)
-    return rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon)
+    return max(0, rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon))
 
 
 def _joined(train: Series, valid: Series, where: str) -> Series:
@@ -155,7 +155,7 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
     """Raise a DataError if there is too little to learn from or to score."""
     valid_rows = len(series) - train_rows
     if train_rows < 2 * horizon or valid_rows < horizon:
-        what = f"has {max(train_rows, 0):,} training rows and {valid_rows:,} validation rows"
+        what = f"has {train_rows:,} training rows and {valid_rows:,} validation rows"
         expected = f"expected at least {2 * horizon} and {horizon} for a horizon of {horizon}"
         hint = "Give more rows, or a smaller --horizon or --valid-fraction"
         raise DataError(f"{what}; {expected}", hint=hint, where=where)
