@@ -126,11 +126,12 @@ def test_what_backward_reads_must_not_change_before_it(changed: str) -> None:
         total.backward()
 
 
-@pytest.mark.parametrize("cell", NUMPY_CELLS)
-def test_results_are_the_callers_to_change(cell: str) -> None:
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_results_are_the_callers_to_change(cell: str, bidirectional: bool) -> None:
     gradients = []
     for change in (False, True):
-        layer = recurrent(cell, num_layers=2, bidirectional=True)
+        layer = recurrent(cell, num_layers=2, bidirectional=bidirectional)
         results = tensors(layer(inputs(layer)))
         total = loss(results)
         for t in results:
