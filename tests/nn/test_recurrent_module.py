@@ -180,9 +180,9 @@ def test_what_it_cannot_compute_is_refused_with_what_to_do() -> None:
     half = recurrent("min_gru").bfloat16()
     with pytest.raises(TypeError, match=r"^cell 'min_gru' runs by NumPy: input torch.bfloat16; expected"):
         half(torch.zeros(T, B, INPUTS, dtype=torch.bfloat16))
+    double = recurrent("min_gru")
     with pytest.raises(TypeError, match=r"^input: torch.float32; expected torch.float64, the type of the weights.$"):
-        layer_of_double = recurrent("min_gru")
-        layer_of_double(torch.zeros(T, B, INPUTS))
+        double(torch.zeros(T, B, INPUTS))
     with pytest.raises(ValueError, match=r"^unknown cell 'min_gur'; choose .* \(did you mean 'min_gru'\?\)$"):
         elman.nn.Recurrent("min_gur", INPUTS, UNITS)
 
