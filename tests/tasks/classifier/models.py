@@ -108,7 +108,7 @@ def batch_of(config: ClassifierConfig, examples: Items, *, padding: int = 0) -> 
     """Return the examples as a batch, in order of falling length, with additional columns of padding."""
     text, examples = text_of(config), in_order(config, examples)
     characters = CHARACTERS if config.character_size else None
-    tokens = TokenIds.of((text.tokenize(each) for each, _ in examples), text.word, VOCABULARY, characters)
+    tokens = TokenIds.of((text.tokenize(content) for content, _ in examples), text.word, VOCABULARY, characters)
     batch = tokens.batch(np.arange(len(examples)))
     columns = ((0, 0), (0, padding))
     spelling = batch.spelling

@@ -58,9 +58,9 @@ def test_from_a_file_to_labels(command: Command, run: Path, table: Path, tmp_pat
     assert set(metrics) == KEYS
     assert metrics["count"] == len(ROWS)
     assert metrics["accuracy"] > 0.9
-    shown = command("evaluate", run, table).out
-    assert f"accuracy            {metrics['accuracy']:.4f}" in shown
-    assert "animal" in shown.split("label")[1]
+    output = command("evaluate", run, table).out
+    assert f"accuracy            {metrics['accuracy']:.4f}" in output
+    assert "animal" in output.split("label")[1]
 
 
 def test_training_reports_its_result(command: Command, table: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_probabilities_and_explanations(command: Command, run: Path, tmp_path: P
     assert [line.split("\t")[1] for line in tokens] == list("cat")
     assert tokens[-1].split("\t")[2] == label
     result = only_json(command("predict", run, tmp_path / "new.txt", "--explain", "--json"))
-    assert [each["label"] for each in result["predictions"]] == [line.split("\t")[0] for line in lines]
+    assert [prediction["label"] for prediction in result["predictions"]] == [line.split("\t")[0] for line in lines]
     assert [token["token"] for token in result["predictions"][1]["tokens"]] == list("elm")
 
 

@@ -53,9 +53,9 @@ def test_every_format_is_detected_and_gives_the_same_texts(name: str, tmp_path: 
 
 def test_columns_have_names_and_a_table_without_a_header_gets_them(tmp_path: Path) -> None:
     path, expected = tmp_path / "data", [("a b", "x"), ("c", "y")]
-    named = {"text_column": "message", "label_column": "kind"}
-    assert pairs(read(path, "kind,message\nx,a b\ny,c\n", **named)) == expected
-    assert pairs(read(path, '{"message": "a b", "kind": "x"}\n{"message": "c", "kind": "y"}\n', **named)) == expected
+    columns = {"text_column": "message", "label_column": "kind"}
+    assert pairs(read(path, "kind,message\nx,a b\ny,c\n", **columns)) == expected
+    assert pairs(read(path, '{"message": "a b", "kind": "x"}\n{"message": "c", "kind": "y"}\n', **columns)) == expected
     bare = {"columns": ("label", "text")}
     assert pairs(read(path, "x\ta b\ny\tc\n", **bare)) == expected
     assert pairs(read(path, "x,a b\ny,c\n", **bare)) == expected

@@ -71,9 +71,9 @@ def test_from_a_file_to_tags(command: Command, run: Path, treebank: Path, tmp_pa
     assert set(metrics) == KEYS
     assert (metrics["count"], metrics["sentences"]) == (6 * len(SENTENCES), len(SENTENCES))
     assert metrics["accuracy"] > 0.9
-    shown = command("evaluate", run, treebank).out
-    assert f"accuracy            {metrics['accuracy']:.4f}" in shown
-    assert f"VERB   {metrics['f1']['VERB']:.4f}" in shown
+    output = command("evaluate", run, treebank).out
+    assert f"accuracy            {metrics['accuracy']:.4f}" in output
+    assert f"VERB   {metrics['f1']['VERB']:.4f}" in output
 
 
 def test_training_reports_its_result(command: Command, treebank: Path, tmp_path: Path) -> None:
@@ -106,10 +106,12 @@ def test_every_format_of_sentences_gives_the_same_tags(command: Command, run: Pa
         assert done.code == 0, done.err
         outputs[name] = done.out
         as_json = only_json(command("predict", run, tmp_path / name, "--probabilities", "--json", *words))
-        assert [each["tokens"] for each in as_json["predictions"]] == sentences
+        assert [prediction["tokens"] for prediction in as_json["predictions"]] == sentences
         rows = [line.split("\t") for line in done.out.splitlines() if line]
-        assert [tag for _, tag, _ in rows] == [tag for each in as_json["predictions"] for tag in each["tags"]]
-        probabilities = [p for each in as_json["predictions"] for p in each["probabilities"]]
+        assert [tag for _, tag, _ in rows] == [
+            tag for prediction in as_json["predictions"] for tag in prediction["tags"]
+        ]
+        probabilities = [p for prediction in as_json["predictions"] for p in prediction["probabilities"]]
         assert [float(p) for _, _, p in rows] == pytest.approx(probabilities, abs=1e-4)
     assert len(set(outputs.values())) == 1
 
@@ -126,7 +128,7 @@ def test_a_malformed_sentence_is_reported_and_the_others_are_tagged(
     assert done.out == "the\tDET\ndog\tNOUN\n\n\nthe\tDET\ndog\tNOUN\n\n"
     (tmp_path / "some.jsonl").write_text('{"tokens": ["the"]}\n{"tokens": "the"}\nno\n')
     done = command("predict", run, tmp_path / "some.jsonl", "--json")
-    assert [each.get("tags") for each in only_json(done)["predictions"]] == [["DET"], None, None]
+    assert [prediction.get("tags") for prediction in only_json(done)["predictions"]] == [["DET"], None, None]
     assert 'some.jsonl:2: "tokens" is "the", expected a list of text; expected {"tokens": ["..."]}' in done.err
     assert "some.jsonl:3: is not JSON" in done.err
 
@@ -172,8 +174,8 @@ def test_sentences_that_violate_the_scheme_are_reported(command: Command, tmp_pa
 
 
 def test_chinese_characters_need_no_options(command: Command, tmp_path: Path) -> None:
-    readings = [("银行", "yín háng"), ("行走", "xíng zǒu"), ("走银", "zǒu yín"), ("行行", "háng xíng")] * 8
-    lines = [f"{phrase}{'了' * (i % 3)}\t{tags}{' le' * (i % 3)}" for i, (phrase, tags) in enumerate(readings)]
+    phrases = [("银行", "yín háng"), ("行走", "xíng zǒu"), ("走银", "zǒu yín"), ("行行", "háng xíng")] * 8
+    lines = [f"{phrase}{'了' * (i % 3)}\t{tags}{' le' * (i % 3)}" for i, (phrase, tags) in enumerate(phrases)]
     (tmp_path / "pinyin.tsv").write_text("\n".join(lines), "utf-8")
     done = command("train", "tag", tmp_path / "pinyin.tsv", "-o", tmp_path / "run", *TINY)
     assert done.code == 0, done.err

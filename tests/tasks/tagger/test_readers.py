@@ -154,8 +154,8 @@ def test_sentences_in_memory_are_lists_arrays_or_text() -> None:
 
 
 def test_sentences_to_tag_are_texts_or_lists_of_tokens() -> None:
-    given: Any = ["a b", ["c"], ("d",), np.array(["e"]), []]
-    assert require_sentences(given, str.split) == [["a", "b"], ["c"], ["d"], ["e"], []]
+    sentences: Any = ["a b", ["c"], ("d",), np.array(["e"]), []]
+    assert require_sentences(sentences, str.split) == [["a", "b"], ["c"], ["d"], ["e"], []]
     with pytest.raises(DataError, match="sentence 7 is None; expected a text or a list of tokens"):
         require_sentences([None], str.split, 7)  # type: ignore[list-item]
 

@@ -218,9 +218,9 @@ def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: N
         index = first_break(example.tags, scheme)
         if index is not None:
             tag = repr(example.tags[index]) if index < len(example.tags) else "the end of the sentence"
-            after = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
+            position = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
             where = example.where(min(index, len(example.tags) - 1))
-            notify(f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may follow every other tag")
+            notify(f"{where}: {tag} {position} violates {scheme.upper()}, so every tag may follow every other tag")
             return "loose"
     return scheme
 

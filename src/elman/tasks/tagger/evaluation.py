@@ -120,8 +120,8 @@ def _checked(examples: Iterable[Example], model: Model) -> list[TaggedSentence]:
         places = example.places if isinstance(example, TaggedSentence) else ()
         (tokens,) = require_sentences([sentence], model.text.tokenize, number)
         if len(tokens) != len(tags):
-            what = f"sentence {number} has {len(tokens)} tokens and {len(tags)} tags; expected as many of each"
-            raise DataError(what, hint="Give each token a tag")
+            problem = f"sentence {number} has {len(tokens)} tokens and {len(tags)} tags; expected as many of each"
+            raise DataError(problem, hint="Give each token a tag")
         item = TaggedSentence(tuple(tokens), tuple(tags), places)
         for index, tag in enumerate(tags):
             if tag not in known:

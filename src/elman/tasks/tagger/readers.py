@@ -78,7 +78,7 @@ class MemorySentences:
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([each.tokens, each.tags]) + "\n" for each in self.examples()).encode()
+        content = "".join(json.dumps([example.tokens, example.tags]) + "\n" for example in self.examples()).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
     def check(self) -> None:
@@ -89,9 +89,9 @@ class MemorySentences:
         for number, item in enumerate(self.items):
             tokens, tags = _tokens_and_tags(item)
             if tokens is None or tags is None or not all(isinstance(text, str) for text in (*tokens, *tags)):
-                what = f"item {number} is {shown(repr(item))}; expected tokens and their tags"
+                problem = f"item {number} is {shown(repr(item))}; expected tokens and their tags"
                 hint = "Give a list of tokens, or a text, and a list of tags; leave out missing values"
-                raise DataError(what, hint=hint)
+                raise DataError(problem, hint=hint)
             if tokens or tags:
                 yield _tagged(tokens, tags, (f"item {number}",))
 
@@ -107,8 +107,8 @@ def require_sentences(
         plain: Any = sentence.tolist() if hasattr(sentence, "tolist") else sentence
         tokens = tokenize(plain) if isinstance(plain, str) else list(plain) if isinstance(plain, list | tuple) else None
         if tokens is None or not all(isinstance(token, str) for token in tokens):
-            what = f"sentence {number} is {sentence!r}; expected a text or a list of tokens"
-            raise DataError(what, hint="Leave out missing values")
+            problem = f"sentence {number} is {sentence!r}; expected a text or a list of tokens"
+            raise DataError(problem, hint="Leave out missing values")
         lists.append(tokens)
     return lists
 
@@ -136,8 +136,8 @@ def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSente
         words = conllu_words(block)
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
-                what = f"has no {CONLLU[tag]} (`_`); expected a tag"
-                raise DataError(what, hint="Name another column, such as --column xpos or deprel", where=where)
+                problem = f"has no {CONLLU[tag]} (`_`); expected a tag"
+                raise DataError(problem, hint="Name another column, such as --column xpos or deprel", where=where)
         if words:
             yield _from_words(words, token, tag)
 
@@ -155,8 +155,8 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSent
                 hint = "Add the blank line between two sentences, or name another --format"
                 raise DataError(f"has {counted(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:
-                what = f"has {counted(cells)}; expected a column {max(token, tag) + 1}"
-                raise DataError(what, hint=f"Give --words and --column from 1 to {width}", where=where)
+                problem = f"has {counted(cells)}; expected a column {max(token, tag) + 1}"
+                raise DataError(problem, hint=f"Give --words and --column from 1 to {width}", where=where)
         if words:
             yield _from_words(words, token, tag)
 
@@ -214,8 +214,8 @@ def _as_tuple(value: Any) -> tuple[Any, ...] | None:
 
 def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...]) -> TaggedSentence:
     if len(tokens) != len(tags):
-        what = f"has {len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
-        raise DataError(what, hint="Give each token a tag", where=places[0])
+        problem = f"has {len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
+        raise DataError(problem, hint="Give each token a tag", where=places[0])
     sentence = TaggedSentence(tuple(map(clean, tokens)), tuple(map(clean, tags)), places)
     for noun, values in (("token", sentence.tokens), ("tag", sentence.tags)):
         for index, value in enumerate(values):
@@ -223,7 +223,7 @@ def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...])
                 raise DataError(f"has an empty {noun}", hint="Fill it in", where=sentence.where(index))
     for index, tag in enumerate(sentence.tags):
         if len(tag.split()) > 1:
-            what = f"has the tag {shown(tag)!r}; expected a tag without spaces"
+            problem = f"has the tag {shown(tag)!r}; expected a tag without spaces"
             hint = "If each line is a whole sentence, use --format lines"
-            raise DataError(what, hint=hint, where=sentence.where(index))
+            raise DataError(problem, hint=hint, where=sentence.where(index))
     return sentence
