@@ -16,20 +16,20 @@ from typing import Any
 
 import pytest
 import torch
+from elman.experiment.config import resolve_seq2seq
+from elman.runtime import load
 
 from elman import experiment
 from elman.cells import CELLS
 from elman.checkpoint import RunFolder, sealed
-from elman.data.readers import MemoryText
+from elman.data.readers.text import MemoryText
 from elman.errors import ConfigError, DataError, ModelError, ResourceError
 from elman.experiment import resume, train
-from elman.experiment.config import resolve_seq2seq
-from elman.runtime import load
 from elman.tasks.language_model import recipe as language_model
 from elman.tasks.language_model.corpus import Corpus
 from elman.tasks.seq2seq.corpus import PairCorpus
 from elman.tasks.seq2seq.readers import MemoryPairs
-from elman.training.progress import Silence
+from elman.training.progress import SilentDisplay
 
 from .cards import without_speed
 
@@ -39,7 +39,7 @@ TINY: dict[str, Any] = {
 }
 
 
-class Told(Silence):
+class Told(SilentDisplay):
     """A display that remembers what was said."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ def entries(folder: Path) -> list[str]:
 
 
 def test_train_s_figures_are_those_of_the_model_on_disk_exactly(book: Path, tmp_path: Path) -> None:
-    result = train([book], tmp_path / "run", TINY, Silence())
+    result = train([book], tmp_path / "run", TINY, SilentDisplay())
     held_out = Corpus.open(tmp_path / "run" / "data").ids("valid")
     assert load(tmp_path / "run").evaluate(held_out) == result["valid"]
     assert load(tmp_path / "run" / "model").evaluate(held_out) == result["valid"]
@@ -78,7 +78,7 @@ def test_train_s_figures_are_those_of_the_model_on_disk_exactly(book: Path, tmp_
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_loss_of_the_runtime_is_torch_s(book: Path, tmp_path: Path, cell: str) -> None:
     settings = {**TINY, "model": {**TINY["model"], "cell": cell, "dropout": 0.3}}
-    result = train([book], tmp_path / "run", settings, Silence())
+    result = train([book], tmp_path / "run", settings, SilentDisplay())
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     scored = {line["step"]: line["valid"] for line in lines if "valid" in line}
     best = scored[result["best_step"]]
@@ -89,13 +89,13 @@ def test_the_loss_of_the_runtime_is_torch_s(book: Path, tmp_path: Path, cell: st
 def test_the_same_seed_trains_the_same_model_and_another_does_not(book: Path, tmp_path: Path) -> None:
     weights = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        train([book], tmp_path / name, {**TINY, "seed": seed}, Silence())
+        train([book], tmp_path / name, {**TINY, "seed": seed}, SilentDisplay())
         weights.append((tmp_path / name / "model" / "model.safetensors").read_bytes())
     assert weights[0] == weights[1] != weights[2]
 
 
 def test_the_config_on_disk_is_everything_resolved(book: Path, tmp_path: Path) -> None:
-    train([book], tmp_path / "run", given(threads=0), Silence())
+    train([book], tmp_path / "run", given(threads=0), SilentDisplay())
     config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
     assert config["model"]["hidden_size"] == [16]
     assert config["training"]["steps"] == 4
@@ -107,8 +107,8 @@ def test_the_config_on_disk_is_everything_resolved(book: Path, tmp_path: Path) -
 
 
 def test_the_config_on_disk_trains_the_same_model(book: Path, tmp_path: Path) -> None:
-    train([book], tmp_path / "a", TINY, Silence())
-    train([book], tmp_path / "b", tomllib.loads((tmp_path / "a" / "config.toml").read_text()), Silence())
+    train([book], tmp_path / "a", TINY, SilentDisplay())
+    train([book], tmp_path / "b", tomllib.loads((tmp_path / "a" / "config.toml").read_text()), SilentDisplay())
     files = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in "ab"]
     assert files[0] == files[1]
 
@@ -117,7 +117,7 @@ def test_torch_s_threads_are_given_back(book: Path, tmp_path: Path) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        train([book], tmp_path / "run", TINY, Silence())
+        train([book], tmp_path / "run", TINY, SilentDisplay())
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -129,7 +129,7 @@ def test_training_neither_reads_nor_moves_the_global_generator(book: Path, tmp_p
     for seed in (1, 2):
         torch.manual_seed(seed)
         before = torch.get_rng_state()
-        train([book], tmp_path / str(seed), settings, Silence())
+        train([book], tmp_path / str(seed), settings, SilentDisplay())
         assert torch.equal(torch.get_rng_state(), before)
         files.append((tmp_path / str(seed) / "model" / "model.safetensors").read_bytes())
     assert files[0] == files[1]
@@ -137,7 +137,7 @@ def test_training_neither_reads_nor_moves_the_global_generator(book: Path, tmp_p
 
 def test_a_held_out_file_is_what_is_scored(book: Path, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("delta gamma beta alpha " * 20)
-    result = train([book], tmp_path / "run", TINY, Silence(), valid=[tmp_path / "other.txt"])
+    result = train([book], tmp_path / "run", TINY, SilentDisplay(), valid=[tmp_path / "other.txt"])
     assert result["valid"]["tokens"] == 23 * 20
     assert load(tmp_path / "run").evaluate((tmp_path / "other.txt").read_text()) == result["valid"]
 
@@ -152,7 +152,7 @@ def test_several_texts_are_one_and_a_text_in_memory_is_no_different(book: Path, 
         [MemoryText((text[:cut], text[cut:]))],
     ]
     for number, source in enumerate(sources):
-        train(source, tmp_path / str(number), TINY, Silence())
+        train(source, tmp_path / str(number), TINY, SilentDisplay())
     files = [(tmp_path / str(n) / "model" / "model.safetensors").read_bytes() for n in range(2)]
     assert files[0] == files[1]
 
@@ -164,7 +164,7 @@ def speed(card: str) -> float:
 
 
 def test_the_card_tells_the_figures_and_the_source(book: Path, tmp_path: Path) -> None:
-    result = train([book], tmp_path / "run", TINY, Silence())
+    result = train([book], tmp_path / "run", TINY, SilentDisplay())
     card = (tmp_path / "run" / "model" / "README.md").read_text()
     assert f"loss {result['valid']['loss']:.4f} nats per token" in card
     assert speed(card) > 0.0
@@ -194,7 +194,7 @@ def test_a_mistake_in_the_config_is_told_before_a_byte_is_read(
     tmp_path: Path, settings: dict[str, Any], key: str, value: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        train([tmp_path / "never-read.txt"], tmp_path / "run", settings, Silence())
+        train([tmp_path / "never-read.txt"], tmp_path / "run", settings, SilentDisplay())
     assert key in str(caught.value)
     assert value in str(caught.value)
     assert entries(tmp_path) == []
@@ -203,7 +203,7 @@ def test_a_mistake_in_the_config_is_told_before_a_byte_is_read(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_told(book: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="given cuda, but torch finds no GPU here; use --device auto or cpu"):
-        train([book], tmp_path / "run", given(device="cuda"), Silence())
+        train([book], tmp_path / "run", given(device="cuda"), SilentDisplay())
     assert entries(tmp_path) == ["book.txt"]
 
 
@@ -214,10 +214,10 @@ def test_a_text_that_turns_out_bad_leaves_nothing_and_the_old_run_as_it_was(
     bad = tmp_path / "bad.txt"
     bad.write_bytes(b"good line\n" * 200_000 + b"\xff\xfe bad\n")  # beyond what is looked at beforehand
     if overwrite:
-        train([book], tmp_path / "run", TINY, Silence())
+        train([book], tmp_path / "run", TINY, SilentDisplay())
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     with pytest.raises(DataError, match=r"bad\.txt:200001: not UTF-8 at byte 1 of the line"):
-        train([bad], tmp_path / "run", TINY, Silence(), overwrite=overwrite)
+        train([bad], tmp_path / "run", TINY, SilentDisplay(), overwrite=overwrite)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     assert not [name for name in entries(tmp_path) if name.startswith(".")]
 
@@ -226,7 +226,7 @@ def test_a_text_that_turns_out_bad_leaves_nothing_and_the_old_run_as_it_was(
 def test_whatever_ends_the_reading_the_old_run_is_put_back(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
 ) -> None:
-    train([book], tmp_path / "run", TINY, Silence())
+    train([book], tmp_path / "run", TINY, SilentDisplay())
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
 
     def fails(*arguments: Any, **keywords: Any) -> None:
@@ -234,7 +234,7 @@ def test_whatever_ends_the_reading_the_old_run_is_put_back(
 
     monkeypatch.setattr(language_model, "prepare", fails)
     with pytest.raises(ResourceError if error is MemoryError else error):
-        train([book], tmp_path / "run", TINY, Silence(), overwrite=True)
+        train([book], tmp_path / "run", TINY, SilentDisplay(), overwrite=True)
     assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
     assert entries(tmp_path) == ["book.txt", "run"]
 
@@ -249,25 +249,25 @@ def test_out_of_memory_is_told_and_the_run_can_go_on(
 
     monkeypatch.setattr(experiment, "fit", fails)
     with pytest.raises(ResourceError) as caught:
-        train([book], tmp_path / "run", TINY, Silence())
+        train([book], tmp_path / "run", TINY, SilentDisplay())
     assert str(caught.value).startswith(f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size")
     assert caught.value.exit_code == 6
     monkeypatch.setattr(experiment, "fit", real)
-    assert resume(tmp_path / "run", Silence())["steps"] == 4
+    assert resume(tmp_path / "run", SilentDisplay())["steps"] == 4
 
 
 def test_a_run_is_let_go_of_when_it_ends_and_when_it_fails(book: Path, tmp_path: Path) -> None:
-    train([book], tmp_path / "run", TINY, Silence())
+    train([book], tmp_path / "run", TINY, SilentDisplay())
     RunFolder.open(tmp_path / "run").unlock()
     (tmp_path / "run" / "data" / "train.ids").write_bytes(b"x")
     with pytest.raises(ModelError):
-        resume(tmp_path / "run", Silence())
+        resume(tmp_path / "run", SilentDisplay())
     RunFolder.open(tmp_path / "run").unlock()
 
 
 def test_a_misspelled_data_set_is_guessed(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"python-doc: no such file; did you mean the data set 'python-docs'\?"):
-        train(["python-doc"], tmp_path / "run", TINY, Silence())
+        train(["python-doc"], tmp_path / "run", TINY, SilentDisplay())
     assert entries(tmp_path) == []
 
 
@@ -275,7 +275,7 @@ def test_a_relative_path_is_remembered_as_an_absolute_one(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    train(["book.txt"], Path("run"), TINY, Silence())
+    train(["book.txt"], Path("run"), TINY, SilentDisplay())
     assert json.loads((tmp_path / "run" / "request.json").read_bytes())["sources"]["train"] == [str(book)]
 
 
@@ -293,16 +293,16 @@ def timeless(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_run_outlives_two_overwrites_that_never_began(book: Path, tmp_path: Path) -> None:
-    train([book], tmp_path / "run", TINY, Silence())
+    train([book], tmp_path / "run", TINY, SilentDisplay())
     before = files_of(tmp_path / "run")
     request = {"given": TINY, "sources": [str(book)], "task": "lm", "valid": []}
     RunFolder.create(tmp_path / "run", request, overwrite=True).unlock()  # killed while it read its text
     (tmp_path / "bad.txt").write_bytes(b"good line\n" * 200_000 + b"\xff\xfe bad\n")
     with pytest.raises(DataError, match="not UTF-8"):
-        train([tmp_path / "bad.txt"], tmp_path / "run", TINY, Silence(), overwrite=True)
+        train([tmp_path / "bad.txt"], tmp_path / "run", TINY, SilentDisplay(), overwrite=True)
     assert files_of(tmp_path / "run") == before
     RunFolder.create(tmp_path / "run", request, overwrite=True).unlock()
-    train([book], tmp_path / "run", given(steps=2), Silence(), overwrite=True)
+    train([book], tmp_path / "run", given(steps=2), SilentDisplay(), overwrite=True)
     assert files_of(tmp_path / "run") != before
     assert entries(tmp_path) == ["bad.txt", "book.txt", "run"]
 
@@ -320,7 +320,7 @@ def test_a_pipe_is_read_once_and_whole(book: Path, tmp_path: Path) -> None:
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     try:
-        train([tmp_path / "pipe"], tmp_path / "run", TINY, Silence())
+        train([tmp_path / "pipe"], tmp_path / "run", TINY, SilentDisplay())
     finally:
         done.set()
         writer.join(10)
@@ -336,7 +336,7 @@ class Killed(BaseException):
 def test_a_run_killed_while_its_config_is_written_starts_over(
     book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    train([book], tmp_path / "whole", TINY, Silence())
+    train([book], tmp_path / "whole", TINY, SilentDisplay())
     real = sealed.write_synced
 
     def cut(path: Path, content: bytes) -> None:
@@ -348,7 +348,7 @@ def test_a_run_killed_while_its_config_is_written_starts_over(
     with monkeypatch.context() as patch:
         patch.setattr(sealed, "write_synced", cut)
         with pytest.raises(Killed):
-            train([book], tmp_path / "run", TINY, Silence())
+            train([book], tmp_path / "run", TINY, SilentDisplay())
     assert not (tmp_path / "run" / "config.toml").exists()
     told = Told()
     assert resume(tmp_path / "run", told)["steps"] == 4
@@ -373,7 +373,7 @@ def test_memory_that_torch_found_too_small_is_told(
 
     monkeypatch.setattr(experiment, where, fails)
     with pytest.raises(ResourceError) as caught:
-        train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), Silence())
+        train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), SilentDisplay())
     assert str(caught.value) == (
         f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size or --hidden, or shorter texts; "
         "a run that had begun goes on with `elman resume`"
@@ -393,7 +393,7 @@ def test_another_error_of_torch_is_not_taken_for_memory(
 
     monkeypatch.setattr(experiment, where, fails)
     with pytest.raises(RuntimeError) as caught:
-        train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), Silence())
+        train([book], tmp_path / "run", given(threads=0 if where == "fastest" else 1), SilentDisplay())
     assert caught.value is error
 
 
@@ -405,7 +405,7 @@ def test_a_disk_that_is_full_while_the_text_is_read_is_told(
 
     monkeypatch.setattr(language_model, "prepare", full)
     with pytest.raises(ResourceError, match="run: the disk is full") as caught:
-        train([book], tmp_path / "run", TINY, Silence())
+        train([book], tmp_path / "run", TINY, SilentDisplay())
     assert caught.value.exit_code == 6
     assert entries(tmp_path) == ["book.txt"]
 
@@ -419,7 +419,7 @@ def test_torch_s_threads_are_given_back_by_the_timing_too(
     torch.set_num_threads(2)
     try:
         with pytest.raises(Killed):
-            train([book], tmp_path / "run", given(steps=None, minutes=1.0), Silence())
+            train([book], tmp_path / "run", given(steps=None, minutes=1.0), SilentDisplay())
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -427,21 +427,21 @@ def test_torch_s_threads_are_given_back_by_the_timing_too(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_run_of_another_machine_s_gpu_is_told_when_it_is_resumed(book: Path, tmp_path: Path) -> None:
-    train([book], tmp_path / "run", TINY, Silence())
+    train([book], tmp_path / "run", TINY, SilentDisplay())
     path = tmp_path / "run" / "config.toml"
     assert path.read_text().count('device = "cpu"') == 1
     path.write_text(path.read_text().replace('device = "cpu"', 'device = "cuda"'))
     with pytest.raises(ConfigError) as caught:
-        resume(tmp_path / "run", Silence())
+        resume(tmp_path / "run", SilentDisplay())
     assert str(caught.value) == ("training.device: given cuda, but torch finds no GPU here; use --device auto or cpu")
     assert caught.value.exit_code == 2
 
 
 def test_resuming_a_finished_run_leaves_an_edited_card_alone(book: Path, tmp_path: Path) -> None:
-    result = train([book], tmp_path / "run", TINY, Silence())
+    result = train([book], tmp_path / "run", TINY, SilentDisplay())
     (tmp_path / "run" / "model" / "README.md").write_text("# my own words\n")
     before = files_of(tmp_path / "run" / "model")
-    assert resume(tmp_path / "run", Silence())["valid"] == result["valid"]
+    assert resume(tmp_path / "run", SilentDisplay())["valid"] == result["valid"]
     assert files_of(tmp_path / "run" / "model") == before
 
 
@@ -449,7 +449,7 @@ def test_resuming_a_finished_run_leaves_an_edited_card_alone(book: Path, tmp_pat
 def test_resuming_a_finished_run_writes_its_model_again_where_it_is_not_the_best(
     book: Path, tmp_path: Path, what: str
 ) -> None:
-    result = train([book], tmp_path / "run", TINY, Silence())
+    result = train([book], tmp_path / "run", TINY, SilentDisplay())
     folder = tmp_path / "run" / "model"
     before = timeless(folder)
     if what == "gone":
@@ -459,7 +459,7 @@ def test_resuming_a_finished_run_writes_its_model_again_where_it_is_not_the_best
         predictor.tensors["readout.bias"] = predictor.tensors["readout.bias"] + 1
         predictor.save(folder, card=predictor.card)
         assert timeless(folder) != before
-    assert resume(tmp_path / "run", Silence())["valid"] == result["valid"]
+    assert resume(tmp_path / "run", SilentDisplay())["valid"] == result["valid"]
     assert timeless(folder) == before
 
 
@@ -467,7 +467,7 @@ def test_validate_tokens_of_zero_scores_all_of_the_held_out_part(book: Path, tmp
     differ = {}
     for tokens in (0, 40):
         settings = given(validate_tokens=tokens, validate_every_steps=4)
-        result = train([book], tmp_path / str(tokens), settings, Silence())
+        result = train([book], tmp_path / str(tokens), settings, SilentDisplay())
         lines = [json.loads(line) for line in (tmp_path / str(tokens) / "metrics.jsonl").read_text().splitlines()]
         (scored,) = (line["valid"]["loss"] for line in lines if "valid" in line)
         differ[tokens] = abs(scored - result["valid"]["loss"])
@@ -489,7 +489,7 @@ def test_how_much_unk_stands_for_is_told(book: Path, tmp_path: Path) -> None:
 
 def test_a_long_text_in_the_place_of_a_path_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        train(["It was a dark and stormy night. " * 200], tmp_path / "run", TINY, Silence())
+        train(["It was a dark and stormy night. " * 200], tmp_path / "run", TINY, SilentDisplay())
     assert str(caught.value) == (
         "'It was a dark and stormy night. It was a'... is no path; "
         "a str is a path; give the texts themselves as a list: [text]"
@@ -502,20 +502,20 @@ def test_a_relative_run_is_overwritten_from_where_it_stands(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for steps in (2, 3):
-        assert train([book], Path("run"), given(steps=steps), Silence(), overwrite=True)["steps"] == steps
+        assert train([book], Path("run"), given(steps=steps), SilentDisplay(), overwrite=True)["steps"] == steps
     assert entries(tmp_path) == ["book.txt", "run"]
 
 
 def test_a_run_may_be_the_current_folder(book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
-    assert train([book], Path(), given(steps=2), Silence())["steps"] == 2
+    assert train([book], Path(), given(steps=2), SilentDisplay())["steps"] == 2
     assert load(tmp_path / "empty").generate("a", max_tokens=3, seed=1).startswith("a")
 
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
 def test_the_smallest_and_the_largest_seed_train(book: Path, tmp_path: Path, seed: int) -> None:
-    assert train([book], tmp_path / "run", {**given(steps=1), "seed": seed}, Silence())["steps"] == 1
+    assert train([book], tmp_path / "run", {**given(steps=1), "seed": seed}, SilentDisplay())["steps"] == 1
 
 
 # Sequence to sequence
@@ -558,7 +558,7 @@ def test_the_config_of_pairs_is_everything_resolved_levels_too(pairs: Path, tmp_
     assert config == chosen
     assert config["training"]["threads"] >= 1, "measured, then settled"
     assert any("sources by characters, 3 different; targets by words, 3 different" in line for line in told.said)
-    train([pairs], tmp_path / "again", config, Silence(), task="seq2seq")
+    train([pairs], tmp_path / "again", config, SilentDisplay(), task="seq2seq")
     weights = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("run", "again")]
     assert weights[0] == weights[1], "what the file holds trains the same model"
 
@@ -572,7 +572,7 @@ def test_the_request_names_every_file_by_a_path_that_holds_from_anywhere(
         (tmp_path / f"valid-{name}").write_text("".join(f"{line[column]}\n" for line in lines[:9]))
     monkeypatch.chdir(tmp_path)
     files: dict[str, Any] = {"targets": ["targets"], "valid": ["valid-sources"], "valid_targets": ["valid-targets"]}
-    train(["sources"], Path("run"), TINY_PAIRS, Silence(), task="seq2seq", **files)
+    train(["sources"], Path("run"), TINY_PAIRS, SilentDisplay(), task="seq2seq", **files)
     assert json.loads((tmp_path / "run" / "request.json").read_bytes()) == {
         "given": TINY_PAIRS,
         "sources": {
@@ -590,7 +590,7 @@ def test_the_request_names_every_file_by_a_path_that_holds_from_anywhere(
 def test_pairs_killed_while_their_config_is_written_start_over(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train([pairs], tmp_path / "whole", TINY_PAIRS, Silence(), task="seq2seq")
+    train([pairs], tmp_path / "whole", TINY_PAIRS, SilentDisplay(), task="seq2seq")
 
     def killed(path: Path, content: bytes) -> None:
         raise Killed
@@ -598,15 +598,15 @@ def test_pairs_killed_while_their_config_is_written_start_over(
     with monkeypatch.context() as patch:
         patch.setattr(experiment, "replace_file", killed)
         with pytest.raises(Killed):
-            train([pairs], tmp_path / "run", TINY_PAIRS, Silence(), task="seq2seq")
+            train([pairs], tmp_path / "run", TINY_PAIRS, SilentDisplay(), task="seq2seq")
     assert not (tmp_path / "run" / "config.toml").exists()
-    assert resume(tmp_path / "run", Silence())["task"] == "seq2seq"
+    assert resume(tmp_path / "run", SilentDisplay())["task"] == "seq2seq"
     weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("run", "whole")]
     assert weights[0] == weights[1]
 
 
 def test_figures_of_pairs_are_those_of_the_model_on_disk_and_on_its_card(pairs: Path, tmp_path: Path) -> None:
-    result = train([pairs], tmp_path / "run", TINY_PAIRS, Silence(), task="seq2seq")
+    result = train([pairs], tmp_path / "run", TINY_PAIRS, SilentDisplay(), task="seq2seq")
     held_out = PairCorpus.open(tmp_path / "run" / "data").valid()
     assert load(tmp_path / "run" / "model").evaluate(held_out) == result["valid"]
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -624,10 +624,10 @@ def test_pairs_in_memory_are_no_different_and_cannot_be_read_again(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = MemoryPairs([tuple(line.split("\t")) for line in pairs.read_text().splitlines()])  # type: ignore[misc]
-    train([pairs], tmp_path / "file", TINY_PAIRS, Silence(), task="seq2seq")
-    train([held], tmp_path / "memory", TINY_PAIRS, Silence(), task="seq2seq")
+    train([pairs], tmp_path / "file", TINY_PAIRS, SilentDisplay(), task="seq2seq")
+    train([held], tmp_path / "memory", TINY_PAIRS, SilentDisplay(), task="seq2seq")
     weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("file", "memory")]
     assert weights[0] == weights[1]
     (tmp_path / "memory" / "config.toml").unlink()
     with pytest.raises(DataError, match="was stopped before its text was read, and the text is gone"):
-        resume(tmp_path / "memory", Silence())
+        resume(tmp_path / "memory", SilentDisplay())

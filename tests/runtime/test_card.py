@@ -4,19 +4,19 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from elman.data.readers import SourceRecord, TextSource
 from elman.runtime import LanguageModelPredictor, Seq2SeqPredictor
 from elman.tasks.card import forecaster_card, language_model_card, seq2seq_card
+
+from elman.data.readers.text import SourceRecord, TextSource
 from elman.tasks.forecaster.corpus import prepare_series
 from elman.tasks.language_model.corpus import Corpus, TextConfig
 from elman.tasks.language_model.preparation import prepare
 from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
 from elman.tasks.seq2seq.preparation import prepare_pairs
 from elman.tasks.seq2seq.readers import read_pairs
+from tests.tasks.language_model.models import tiny_predictor
 
-from .. import pair_models, series_models
-from ..models import tiny_predictor
+from .. import pair_models
 
 VALID = {"count": 12345, "loss": 1.23456, "perplexity": 3.43691, "bits_per_character": 1.78109}
 

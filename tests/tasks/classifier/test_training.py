@@ -171,11 +171,11 @@ def test_words_have_their_characters_and_word_dropout_applies_in_training_only(t
     task = build_task(run_config(tiny_config("words", word_dropout=1e9)), corpus)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
-    spelling = batch.tokens.spelling
-    assert spelling is not None
+    characters = batch.tokens.characters
+    assert characters is not None
     for row, length in enumerate(batch.tokens.lengths):
-        places = spelling.places[row, :length]
-        tokens = ["".join(corpus.characters.decode(spelling.characters[p][: spelling.lengths[p]])) for p in places]
+        character_ids = [characters.ids[i, : characters.lengths[i]] for i in characters.token_index[row, :length]]
+        tokens = ["".join(corpus.characters.decode(ids)) for ids in character_ids]
         assert corpus.vocabulary.decode(batch.tokens.words[row, :length]) == [token.lower() for token in tokens]
         assert tokens[1] == corpus.labels[batch.labels[row]]
     unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))

@@ -124,13 +124,13 @@ def test_a_malformed_sentence_is_reported_and_the_others_are_tagged(
     (tmp_path / "some.conllu").write_text(good + broken + good)
     done = command("predict", run, tmp_path / "some.conllu")
     assert done.code == 3
-    assert f"{tmp_path / 'some.conllu'}:7: has 2 columns, expected ten, separated by tabs" in done.err
+    assert f"{tmp_path / 'some.conllu'}:7: 2 columns; expected ten columns, separated by tabs" in done.err
     assert done.out == "the\tDET\ndog\tNOUN\n\n\nthe\tDET\ndog\tNOUN\n\n"
     (tmp_path / "some.jsonl").write_text('{"tokens": ["the"]}\n{"tokens": "the"}\nno\n')
     done = command("predict", run, tmp_path / "some.jsonl", "--json")
     assert [prediction.get("tags") for prediction in only_json(done)["predictions"]] == [["DET"], None, None]
-    assert 'some.jsonl:2: "tokens" is "the", expected a list of text; expected {"tokens": ["..."]}' in done.err
-    assert "some.jsonl:3: is not JSON" in done.err
+    assert 'some.jsonl:2: "tokens" is "the"; expected a list of text' in done.err
+    assert "some.jsonl:3: not JSON" in done.err
 
 
 def test_predict_skips_the_lines_that_training_skips(command: Command, run: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_predict_skips_the_lines_that_training_skips(command: Command, run: Path
         words = ["--format", "columns"] if name == "empty.txt" else []
         done = command("predict", run, tmp_path / name, *words)
         assert done.code == 3
-        assert "has an empty token; fill it in" in done.err
+        assert "empty token; expected text" in done.err
 
 
 def test_a_sentence_may_begin_in_one_chunk_and_end_in_the_next(command: Command, run: Path, tmp_path: Path) -> None:
@@ -190,13 +190,13 @@ def test_chinese_characters_need_no_options(command: Command, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("content", "words", "code", "expected"),
     [
-        ("a X\nb\n", [], 3, "bad.txt:2: has one column; expected 2, as in the lines before"),
-        ("# x\n1\ta" + 8 * "\t_" + "\n2\ta\n", [], 3, "bad.txt:3: has 2 columns, expected ten"),
+        ("a X\nb\n", [], 3, "bad.txt:2: one column; expected 2, as in the lines before"),
+        ("# x\n1\ta" + 8 * "\t_" + "\n2\ta\n", [], 3, "bad.txt:3: 2 columns; expected ten"),
         ("a X\nb X\n\nc X\n", [], 3, "bad.txt: all tokens have the tag 'X'; expected two tags or more"),
-        ("\n\n", [], 3, "bad.txt: has no sentences; expected some"),
-        ("a\0b", [], 3, "bad.txt: is not text"),
-        ("a X\n", ["--column", "pos"], 2, "--column: given 'pos', expected the number of a column, from 1"),
-        ("a X\n", ["--level", "byte"], 2, "data.level (--level): given 'byte', expected word or char"),
+        ("\n\n", [], 3, "bad.txt: no sentences; expected at least one"),
+        ("a\0b", [], 3, "bad.txt: the file contains zero bytes, so it is not text"),
+        ("a X\n", ["--column", "pos"], 2, "--column is 'pos'; expected the number of a column, from 1"),
+        ("a X\n", ["--level", "byte"], 2, "data.level (--level): given 'byte'; expected word or char"),
         ("a X\n", ["--format", "xml"], 2, "data.format (--format)"),
         ("a X\n", ["--characters", "-1"], 2, "model.character_size (--characters)"),
     ],
@@ -218,11 +218,11 @@ def test_a_tag_that_is_not_in_the_training_set_is_an_error_with_its_place(
     words = ["-o", tmp_path / "other", "--valid", tmp_path / "valid.conllu", *TINY]
     done = command("train", "tag", treebank, *words)
     assert done.code == 3
-    assert "valid.conllu:3: the tag 'INTJ' is not in the training set; Expected one of DET, NOUN, NUM, VERB" in done.err
+    assert "valid.conllu:3: the tag 'INTJ' is not in the training set; expected one of DET, NOUN, NUM, VERB" in done.err
     assert not (tmp_path / "other").exists()
     done = command("evaluate", run, tmp_path / "valid.conllu")
     assert done.code == 3
-    assert "valid.conllu:3: the model does not know the tag 'INTJ'; Expected one of DET, NOUN, NUM, VERB" in done.err
+    assert "valid.conllu:3: the model does not know the tag 'INTJ'; expected one of DET, NOUN, NUM, VERB" in done.err
 
 
 def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path
     for words, expected in (
         (["predict", run, new, "--beam", "2"], "--beam: the model is a tagger; expected a model of seq2seq"),
         (["predict", run, new, "--explain"], "--explain: the model is a tagger; expected a model of classify"),
-        (["predict", run, new, "--format", "xml"], "--format: given 'xml', expected lines, jsonl, conllu or columns"),
+        (["predict", run, new, "--format", "xml"], "--format: given 'xml'; expected lines, jsonl, conllu or columns"),
         (["evaluate", run, "--column", "xpos"], "--column: given without DATA; expected DATA, which it describes"),
         (["evaluate", run, new, "--label", "a"], "--label: the model is a tagger; expected a model of classify"),
         (["generate", run], "RUN is a tagger; 'generate' needs a language model"),

@@ -102,14 +102,14 @@ def test_batches_hold_the_sentences_of_the_corpus(corpus: TaggerCorpus) -> None:
     task, sentences = task_of(corpus), []
     stream = task.batches(task.start())
     for _ in range(task.batches_per_epoch):
-        (words, lengths, spelling), labels = next(stream)[0]
-        assert spelling is not None
+        (words, lengths, characters), labels = next(stream)[0]
+        assert characters is not None
         assert (np.diff(lengths) <= 0).all()
-        assert (np.diff(spelling.lengths) <= 0).all()
-        assert len({tuple(row) for row in spelling.characters.tolist()}) == len(spelling.characters)
+        assert (np.diff(characters.lengths) <= 0).all()
+        assert len({tuple(row) for row in characters.ids.tolist()}) == len(characters.ids)
         for row, length in enumerate(lengths):
-            characters = [spelling.characters[p][: spelling.lengths[p]] for p in spelling.places[row, :length]]
-            tokens = ["".join(corpus.characters.decode(ids)) for ids in characters]
+            character_ids = [characters.ids[i, : characters.lengths[i]] for i in characters.token_index[row, :length]]
+            tokens = ["".join(corpus.characters.decode(ids)) for ids in character_ids]
             assert corpus.words.decode(words[row, :length]) == [token.lower() for token in tokens]
             assert (labels[row, length:] == -100).all()
             sentences.append((tuple(tokens), tuple(corpus.labels[i] for i in labels[row, :length])))
@@ -123,9 +123,9 @@ def test_batches_resume_from_a_position(corpus: TaggerCorpus) -> None:
     resumed, _ = next(task.batches(position))
     np.testing.assert_array_equal(resumed.labels, expected.labels)
     np.testing.assert_array_equal(resumed.tokens.words, expected.tokens.words)
-    assert resumed.tokens.spelling is not None
-    assert expected.tokens.spelling is not None
-    for resumed_array, expected_array in zip(resumed.tokens.spelling, expected.tokens.spelling, strict=True):
+    assert resumed.tokens.characters is not None
+    assert expected.tokens.characters is not None
+    for resumed_array, expected_array in zip(resumed.tokens.characters, expected.tokens.characters, strict=True):
         np.testing.assert_array_equal(resumed_array, expected_array)
 
 
@@ -133,7 +133,7 @@ def test_word_dropout_applies_in_training_only(corpus: TaggerCorpus) -> None:
     task = task_of(corpus, word_dropout=1e9, character_size=0)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
-    assert batch.tokens.spelling is None
+    assert batch.tokens.characters is None
     unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))
     with torch.no_grad():
         plain, all_unknown = (

@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.config import Values
+from elman.data.batches.token_characters import TokenIds
+from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import (
     damage_errors,
     read_examples,
@@ -38,11 +40,9 @@ from elman.data.corpora.vocabularies import (
     require_tokens,
     write_vocabularies,
 )
-from elman.data.encodings import Notify
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import read_record
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
-from elman.data.spelled import TokenIds
 from elman.errors import DataError
 from elman.text import Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
@@ -111,7 +111,9 @@ class ClassifierCorpus:
         number = {label: i for i, label in enumerate(self.labels)}
         examples = self._read("train.jsonl")
         lists = (self.text.tokenize(example.text) for example in examples)
-        tokens = TokenIds.of(lists, self.text.word, self.vocabulary, self.characters if with_characters else None)
+        tokens = TokenIds.from_tokens(
+            lists, self.text.word, self.vocabulary, self.characters if with_characters else None
+        )
         return tokens, np.array([number[example.label] for example in examples], np.int64)
 
     def valid(self) -> list[LabelledText]:
@@ -139,7 +141,7 @@ def prepare(
     sources = [source.record for source in (*train_sources, *valid_sources)]
     where = source_names(sources)
     if not train:
-        raise DataError("has no texts; expected some", hint="Write a text and its label on each line", where=where)
+        raise DataError("no texts; expected at least one", hint="Write a text and its label on each line", where=where)
     rng = np.random.default_rng([config.split_seed, 0x1ABE1])
     if valid_sources:
         valid = in_random_order(valid, rng)
@@ -151,7 +153,7 @@ def prepare(
     labels = label_set(counts, valid_labels, LABEL_RULES, examples=len(train), where=where)
     if not valid:
         hint = "Name a --valid that has texts" if valid_sources else "Give more texts"
-        raise DataError("leaves no text for the validation set; expected at least 1", hint=hint, where=where)
+        raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
     vocabulary, characters = _vocabularies(train, text, config, where)
     folder.mkdir(parents=True, exist_ok=True)
     for name, examples in (("train.jsonl", train), ("valid.jsonl", valid)):

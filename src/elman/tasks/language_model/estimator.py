@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from elman.data.readers import MemoryText
+from elman.data.readers.text import MemoryText
 from elman.models.text_arguments import require_texts
 from elman.tasks.estimator import Estimator
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.checkpoint import is_run_folder
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.metrics import Mean, sequence_scores, translation_scores
 from elman.tasks.spec import Scored, load
@@ -100,4 +100,4 @@ def _report_other_validation_sets(sources: set[str], others: Iterable[str], noti
         run = Path(other)
         same = is_run_folder(run) and {pair.source for pair in Seq2SeqCorpus.open(run / "data").valid()} == sources
         if not same:
-            notify(f"{other} may have been trained on examples of this validation set, because its own is another one")
+            notify(f"{other} may have been trained on examples of this validation set: its own differs or is not known")
