@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, PositiveInt, model_validator
 
-from elman.config import Config, merge_values, nest_value, parse_assignments, read_toml, to_toml, validate_config
+from elman.config import (
+    BUDGETS,
+    Config,
+    layer_values,
+    merge_values,
+    nest_value,
+    parse_assignments,
+    read_toml,
+    to_toml,
+    validate_config,
+)
 from elman.errors import ConfigError
 
 
@@ -85,6 +95,32 @@ def test_merging_does_not_change_the_layers() -> None:
 def test_a_key_with_dots_is_nested() -> None:
     assert nest_value("a.b.c", 1) == {"a": {"b": {"c": 1}}}
     assert nest_value("a", {"b": 2}) == {"a": {"b": 2}}
+
+
+# Layers of a config, in which a training budget replaces others
+
+
+def with_training(**values: Any) -> dict[str, Any]:
+    return {"training": values}
+
+
+@pytest.mark.parametrize("first", sorted(BUDGETS))
+@pytest.mark.parametrize("second", sorted(BUDGETS))
+def test_a_budget_replaces_any_budget_of_earlier_layers(first: str, second: str) -> None:
+    below = {"training": {first: 3, "batch_size": 4}, "seed": 1}
+    values = layer_values(below, with_training(), with_training(**{second: 5}))
+    assert values == {"training": {second: 5, "batch_size": 4}, "seed": 1}
+    assert below == {"training": {first: 3, "batch_size": 4}, "seed": 1}, "the layers do not change"
+
+
+def test_a_layer_without_a_budget_keeps_the_budget_of_earlier_layers() -> None:
+    values = layer_values(with_training(steps=3), with_training(batch_size=8), {"seed": 2})
+    assert values == {"training": {"steps": 3, "batch_size": 8}, "seed": 2}
+
+
+def test_the_last_of_three_budgets_is_used() -> None:
+    values = layer_values(with_training(steps=3), with_training(minutes=1.0), with_training(epochs=2))
+    assert values == with_training(epochs=2)
 
 
 # Assignments

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from elman.cells import CELLS
 from elman.errors import ModelError
 from elman.models.stack import Stack, state_from_bytes, state_to_bytes, take
 from elman.tasks.language_model.config import LanguageModelConfig
@@ -42,7 +41,7 @@ def test_the_state_is_named_by_layer_with_the_batch_first(architecture: str, nam
     outputs, state = stack.run(random_inputs(3, 6), first)
     assert {name: array.shape for name, array in state.items()} == names
     np.testing.assert_array_equal(outputs[:, -1], state["layers.1.h"])
-    assert all(not array.any() for array in first.values())  # the state that went in is as it was
+    assert all(not array.any() for array in first.values())  # the first state is not changed
 
 
 @pytest.mark.parametrize("architecture", ["tanh", "gru_two_layers", "lstm_two_layers"])
@@ -58,7 +57,7 @@ def test_a_row_ends_at_its_length(architecture: str) -> None:
         np.testing.assert_allclose(array[2], alone_state[name][0], rtol=0, atol=FLOAT32)
 
 
-def test_two_stretches_with_the_state_between_are_one() -> None:
+def test_a_sequence_in_two_parts_with_the_state_carried_is_the_whole_sequence() -> None:
     stack, x = random_stack("lstm_two_layers"), random_inputs(2, 9)
     whole, end = stack.run(x, stack.initial_state(2))
     first, between = stack.run(x[:, :4], stack.initial_state(2))
@@ -79,15 +78,16 @@ def test_a_state_goes_to_bytes_and_back_bit_for_bit() -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda b: b"", lambda b: b"state", lambda b: b[:-1], lambda b: b + b"\0", lambda b: b[:9] + b"!" + b[10:]]
+    "damage",
+    [lambda b: b"", lambda b: b"state", lambda b: b[:-1], lambda b: b + b"\0", lambda b: b[:9] + b"!" + b[10:]],
 )
-def test_bytes_that_are_no_state_are_refused(spoil: Callable[[bytes], bytes]) -> None:
+def test_bytes_of_another_format_are_an_error(damage: Callable[[bytes], bytes]) -> None:
     content = state_to_bytes(random_stack("gru").initial_state(1))
     with pytest.raises(ModelError, match=r"^state: is not a safetensors file \(.+\); the folder is damaged"):
-        state_from_bytes(spoil(content))
+        state_from_bytes(damage(content))
 
 
-def test_weights_are_taken_by_name_and_shape_or_what_is_wrong_is_told() -> None:
+def test_take_returns_weights_by_name_or_raises_an_error_with_their_name_and_shape() -> None:
     tensors = {"a": np.zeros((2, 3), np.float32)}
     assert take(tensors, "a", (2, 3)) is tensors["a"]
     with pytest.raises(ModelError) as lacking:
@@ -99,11 +99,11 @@ def test_weights_are_taken_by_name_and_shape_or_what_is_wrong_is_told() -> None:
 
 
 @pytest.mark.parametrize("architecture", ["tanh", "gru_two_layers", "lstm_two_layers"])
-def test_every_weight_is_asked_for_and_held_to_its_shape(architecture: str) -> None:
+def test_a_missing_weight_and_one_of_another_shape_are_errors(architecture: str) -> None:
     config = LanguageModelConfig(**ARCHITECTURES[architecture])
     tensors = {name: t for name, t in random_tensors(config, 7).items() if name.startswith("layers.")}
     assert len(tensors) == 4 * len(config.hidden_sizes)
     for name, tensor in tensors.items():
-        for spoiled in ({n: t for n, t in tensors.items() if n != name}, {**tensors, name: tensor[1:]}):
+        for damaged in ({n: t for n, t in tensors.items() if n != name}, {**tensors, name: tensor[1:]}):
             with pytest.raises(ModelError, match=name):
-                Stack(CELLS[config.cell](), spoiled, config.embedding_size, config.hidden_sizes)
+                Stack(config.build_cell(), damaged, config.embedding_size, config.hidden_sizes)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from elman.config import Values
-from elman.data.readers.text import MemoryText
 from elman.data.sources import ExampleSource
 from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.defaults import resolve
@@ -21,7 +20,7 @@ WORDS = ("ab", "cad", "beef", "deaf", "face", "a", "你好")
 
 def memory(*texts: str, name: str = "memory") -> MemoryTexts:
     """Return texts as a source."""
-    return MemoryTexts(MemoryText(texts, name=name))
+    return MemoryTexts(texts, name)
 
 
 def prepared(

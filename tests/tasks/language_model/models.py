@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from elman.cells import CELLS
@@ -85,3 +87,17 @@ def network_of(predictor: LanguageModelPredictor) -> LanguageModelNetwork:
         weights["readout.weight"] = weights["embedding.weight"]
     network.load_state_dict(weights)
     return network.eval()
+
+
+def random_ids(predictor: LanguageModelPredictor, n: int, seed: int = 0) -> npt.NDArray[np.int64]:
+    """Return n random token ids."""
+    return np.random.default_rng(seed).integers(0, len(predictor.vocabulary), n)
+
+
+def stepped(predictor: LanguageModelPredictor, ids: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the logits (T, V) after each token, one step at a time, in float64."""
+    state, rows = predictor.initial_state(), []
+    for token in ids:
+        logits, state = predictor.step(np.array([token]), state)
+        rows.append(logits[0].astype(np.float64))
+    return np.array(rows)

@@ -169,7 +169,7 @@ class LanguageModelPredictor(FolderPredictor):
         If the prompt ends inside a word, the words are completions of it.
         """
         if k < 1:
-            raise ConfigError(f"suggest: given {k}, expected 1 or more")
+            raise ConfigError(f"suggest: given {k}; expected 1 or more")
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
         masks = classify_tokens(self.vocabulary.tokens)
