@@ -21,7 +21,7 @@ WEIGHT_DIGITS = 5  # of an attention weight in the file of --attention
 
 
 class Seq2SeqAnswers:
-    """A LinePredictor: each line is a source, and its answer is a target. After a tab, a line is ignored."""
+    """A LinePredictor: each line is a source, and its answer is a target. Text after a tab is ignored."""
 
     def __init__(self, predictor: Seq2SeqPredictor, options: PredictOptions) -> None:
         self._predictor, self._options = predictor, options

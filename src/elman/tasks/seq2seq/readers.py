@@ -55,9 +55,9 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
         return source
     if isinstance(source, ParallelFiles):
         if reader.columns is not None or reader.format != "auto":
-            given = "--columns" if reader.columns is not None else "--format"
-            what = f"{given}: given with a target file; expected one file with both sides"
-            raise ConfigError(what, hint=f"Leave out {given}, or the target file")
+            option = "--columns" if reader.columns is not None else "--format"
+            what = f"{option}: given with a target file; expected one file with both sides"
+            raise ConfigError(what, hint=f"Leave out {option}, or the target file")
         files = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
         return ParallelPairs(*files)
     if isinstance(source, str | Path):
