@@ -29,13 +29,13 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from elman.checkpoint import RunFolder
 from elman.config import Values
-from elman.data.padded import IGNORED, PairBatch
+from elman.data.batches.padded import IGNORE_INDEX, PairBatch
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
 from elman.tasks.seq2seq.defaults import resolve
 from elman.tasks.seq2seq.network import Seq2SeqNetwork
 from elman.tasks.seq2seq.preparation import prepare
 from elman.tasks.seq2seq.readers import MemoryPairs, open_source
-from elman.tasks.seq2seq.training import build_task
+from elman.tasks.seq2seq.training import Seq2SeqTask
 from elman.training.config import TrainingConfig
 from elman.training.loop import update
 from elman.training.schedules import learning_rate
@@ -99,7 +99,7 @@ class PlainModel(nn.Module):
         padded = torch.arange(memory.shape[1]) >= lengths[:, None]
         context = torch.bmm(torch.softmax(scores.masked_fill(padded[:, None], -torch.inf), -1), memory)
         logits = self.readout(torch.tanh(self.combine(torch.cat([context, s], -1))))
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX)
 
 
 def plain_steps(model: PlainModel, batches: Iterator[PairBatch], config: TrainingConfig) -> Iterator[float]:
@@ -143,13 +143,13 @@ def main() -> None:
         "model": {**MODEL, "hidden_size": arguments.hidden, "embedding_size": arguments.embedding},
         "training": {"batch_size": arguments.batch_size, "steps": arguments.rounds * arguments.steps},
     }
+    config = resolve(settings)
     with tempfile.TemporaryDirectory() as folder:
-        pairs = arguments.pairs or MemoryPairs(random_pairs(np.random.default_rng(0)))
+        source = arguments.pairs or MemoryPairs(random_pairs(np.random.default_rng(0)))
+        pairs = open_source(source, config.data, print)
         run = RunFolder.create(Path(folder) / "run", {})
         try:
-            config = resolve(settings)
-            source = open_source(pairs, config.data, print)
-            measure(prepare(run / "data", settings, config, [source], [], print), settings, run, arguments)
+            measure(prepare(run / "data", settings, config, [pairs], [], print), settings, run, arguments)
         finally:
             run.unlock()
 
@@ -157,7 +157,7 @@ def main() -> None:
 def measure(corpus: Seq2SeqCorpus, settings: Values, run: RunFolder, arguments: argparse.Namespace) -> None:
     """Time both sides in alternating rounds, and print the result."""
     config = resolve(settings, corpus)
-    task = build_task(config, corpus)
+    task = Seq2SeqTask(config, corpus)
     network = task.build()
     plain = PlainModel(network)
     session = Session.new(task, network, config.training, run, seed=0)

@@ -20,15 +20,16 @@ from typing import Any
 
 import elman
 from elman.config import parse_assignments
-from elman.data.readers import TextSource
-from elman.tasks.forecaster.readers import Columns, Series, read_series
+from elman.tasks.forecaster.config import ForecasterReaderConfig
+from elman.tasks.forecaster.readers import open_source
+from elman.tasks.forecaster.series import Series
 
 
 @dataclass(frozen=True)
 class Dataset:
     """The columns of a series, its split, and the parameters of the models."""
 
-    columns: Columns
+    targets: tuple[str, ...] | None  # None: the only column of numbers
     num_unused: int  # rows at the end that are ignored
     num_test: int  # rows of the test set
     parameters: dict[str, Any]
@@ -36,9 +37,9 @@ class Dataset:
 
 
 DATASETS = {
-    "airline": Dataset(Columns(), 0, 36, {"horizon": 12, "season": 12}),
-    "sunspots": Dataset(Columns(), 0, 120, {"horizon": 12, "season": 12}),
-    "etth1": Dataset(Columns(("OT",)), 17_420 - 14_400, 2880, {"horizon": 24, "season": 24}, num_valid=2880),
+    "airline": Dataset(None, 0, 36, {"horizon": 12, "season": 12}),
+    "sunspots": Dataset(None, 0, 120, {"horizon": 12, "season": 12}),
+    "etth1": Dataset(("OT",), 17_420 - 14_400, 2880, {"horizon": 24, "season": 24}, num_valid=2880),
 }
 MODELS = {
     "tdnn": {"memory": "tdnn"},
@@ -55,7 +56,7 @@ def columns_by_name(series: Series, begin: int, end: int) -> dict[str, Any]:
     part = series.rows(begin, end)
     names = (*part.targets, *part.inputs)
     columns: dict[str, Any] = {name: part.values[:, k].tolist() for k, name in enumerate(names)}
-    return {"date": list(part.dates.each), **columns} if part.dates else columns
+    return {"date": list(part.dates.dates), **columns} if part.dates else columns
 
 
 def main() -> None:
@@ -63,7 +64,8 @@ def main() -> None:
     arguments = parse_arguments()
     dataset = DATASETS[arguments.data]
     inputs = tuple(arguments.inputs.split(",")) if arguments.inputs else ()
-    series = read_series(TextSource(arguments.path), Columns(dataset.columns.targets, inputs))
+    reader = ForecasterReaderConfig(targets=dataset.targets, inputs=inputs)
+    (series,) = open_source(arguments.path, reader, print).examples()
     series = series.rows(0, len(series) - dataset.num_unused)
     test_begin = len(series) - dataset.num_test
     train_end = test_begin - dataset.num_valid

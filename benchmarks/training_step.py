@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from elman.checkpoint import RunFolder
-from elman.data.readers import MemoryText
+from elman.data.readers.text import MemoryText
 from elman.tasks.language_model.config import LanguageModelRun
 from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.defaults import resolve
@@ -118,7 +118,9 @@ def main() -> None:
             run.unlock()
 
 
-def measure(corpus: LanguageModelCorpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace) -> None:
+def measure(
+    corpus: LanguageModelCorpus, run: RunFolder, config: LanguageModelRun, arguments: argparse.Namespace
+) -> None:
     """Time both sides in alternating rounds, and print the result."""
     task = LanguageModelTask(config, corpus)
     network = task.build()

@@ -62,6 +62,7 @@ EXTRAS = {
     "text": {"tokenizers"},
 }
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "pydantic_core", "typer", "rich", "pooch", "tomli_w"}
+HIDDEN = {"__pycache__", "py.typed", "__main__.py", "__init__.py"}  # not in the tree of the README
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -163,7 +164,7 @@ def test_every_task_folder_has_the_same_files() -> None:
 def test_the_readme_shows_the_tree_as_it_is() -> None:
     for page in ("README.md", "README.zh-CN.md"):
         shown = tree_of((ROOT / page).read_text("utf-8"))
-        entries = [path for path in SOURCE.iterdir() if path.name not in ("__pycache__", "py.typed", "__main__.py")]
+        entries = [path for path in SOURCE.iterdir() if path.name not in HIDDEN]
         top = {f"{path.name}/" if path.is_dir() else path.name for path in entries if not path.name.endswith(".so")}
         assert {name for name in shown if name.count("/") < 2 and (name[-1:] == "/" or "/" not in name)} == top, page
         tasks = {f"tasks/{path.parent.name}/" for path in SOURCE.glob("tasks/*/__init__.py")}

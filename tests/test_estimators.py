@@ -15,7 +15,7 @@ import elman
 from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator as learner
-from elman.training.progress import Silence
+from elman.training.progress import SilentDisplay
 
 LINES = ["the time traveller smiled", "the time machine stood there", "and then the lamp went out"] * 20
 TINY: dict[str, Any] = {
@@ -236,7 +236,7 @@ def test_saving_to_a_relative_path_twice_is_saving_once(
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
 
 
-class Impatient(Silence):
+class Impatient(SilentDisplay):
     """Presses Ctrl-C at a step, or at the first validation."""
 
     def __init__(self, at: str) -> None:
@@ -285,7 +285,7 @@ def test_a_fit_interrupted_in_a_run_folder_tells_how_to_go_on(tmp_path: Path, mo
     error = interrupted(monkeypatch, model, "validation", run=tmp_path / "run")
     assert f"elman resume {tmp_path / 'run'}" in str(error)
     assert "give run=" not in str(error)
-    assert resume(tmp_path / "run", Silence())["steps"] >= 3
+    assert resume(tmp_path / "run", SilentDisplay())["steps"] >= 3
 
 
 FIT_WITHOUT_TORCH = """

@@ -20,7 +20,8 @@ import typer
 from elman.cli import app
 from elman.cli.console import printable, run_app
 from elman.errors import DataError, DivergedError, Interrupted, ModelError, ResourceError
-from elman.runtime import LanguageModelPredictor, load
+from elman.tasks.language_model.predictor import LanguageModelPredictor
+from elman.tasks.spec import load
 
 from ..cards import without_speed
 from .conftest import TINY, Command
@@ -234,7 +235,7 @@ def test_a_prompt_of_bytes_that_are_no_text_is_survived(command: Command, traine
 
 
 def test_data_list_names_every_data_set(command: Command) -> None:
-    from elman.data.named import DATA_SETS
+    from elman.data.datasets import DATA_SETS
 
     done = command("data", "list")
     assert done.code == 0
@@ -644,9 +645,9 @@ def test_a_wrong_option_of_generate_is_told_before_the_prompt_is_written(
 
 
 def test_data_list_survives_a_damaged_file(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.data.named import DATA_SETS
+    from elman.data.datasets import DATA_SETS
 
-    damaged = [name for name, data_set in DATA_SETS.items() if data_set.how == "download"]
+    damaged = [name for name, data_set in DATA_SETS.items() if data_set.origin == "download"]
     assert damaged
     for name in damaged:
         (tmp_path / name).mkdir()

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.encodings import Notify
-from elman.data.padded import IdLists, PairBatch, PairIds, pad
+from elman.data.batches.padded import IdLists, PairBatch, PairIds, pad_pairs
+from elman.data.readers.encodings import Notify
 from elman.tasks.seq2seq.config import Seq2SeqConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
 from elman.tasks.seq2seq.defaults import resolve
@@ -145,8 +145,10 @@ def batch_of(pairs: Sequence[tuple[str, str]]) -> PairBatch:
     """Return the pairs as a batch, in order of falling length of the sources."""
     source, target = TEXT.source.codec(SOURCE), TEXT.target.codec(TARGET)
     pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
-    ids = PairIds(IdLists.of(source.encode(s) for s, _ in pairs), IdLists.of(target.encode(t) for _, t in pairs))
-    return pad(ids, np.arange(len(pairs)))
+    ids = PairIds(
+        IdLists.from_arrays(source.encode(s) for s, _ in pairs), IdLists.from_arrays(target.encode(t) for _, t in pairs)
+    )
+    return pad_pairs(ids, np.arange(len(pairs)))
 
 
 def tensors_of(pairs: Sequence[tuple[str, str]]) -> Seq2SeqTensors:

@@ -1,4 +1,4 @@
-"""The options of an encoder-decoder: mistakes are reported with their keys, and sizes follow from the options."""
+"""The options of an encoder-decoder: mistakes are reported with their keys, and sizes transition_mask from the options."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from elman.config import validated
+from elman.config import validate_config
 from elman.errors import ConfigError
 from elman.tasks.seq2seq.config import PredictOptions, Seq2SeqConfig, Seq2SeqDataConfig, Seq2SeqTextConfig
 from elman.tasks.seq2seq.defaults import resolve
@@ -48,7 +48,7 @@ def test_columns_are_two_different_numbers_from_one(value: Any) -> None:
     expected = "two different numbers from 1: of the source and of the target"
     assert mistakes({"data": {"columns": value}}) == [f"data.columns: given {value!r}, expected {expected}"]
     for columns in ([2, 1], (1, 3), None):
-        assert validated(Seq2SeqDataConfig, {"columns": columns}).columns == (tuple(columns) if columns else None)
+        assert validate_config(Seq2SeqDataConfig, {"columns": columns}).columns == (tuple(columns) if columns else None)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_attention_of_the_first_layer_needs_layers_above_it(wrong: dict[str, Any
     sizes = {"embedding_size": 3, "hidden_size": 4, "num_layers": 2, "attention_layer": "first"}
     expected = "given attention_layer first; expected attention, two decoder layers or more, and no input_feeding"
     with pytest.raises(ConfigError, match=expected):
-        validated(Seq2SeqConfig, {**sizes, **wrong})
+        validate_config(Seq2SeqConfig, {**sizes, **wrong})
 
 
 def test_states_that_the_encoder_lacks_start_from_its_state_h() -> None:
@@ -148,6 +148,6 @@ def test_the_beam_has_at_least_n_best_hypotheses() -> None:
     options: list[tuple[dict[str, Any], int]] = [({}, 1), ({"beam": 3}, 3), ({"n_best": 4}, 4)]
     options.append(({"beam": 5, "n_best": 2}, 5))
     for values, beam in options:
-        assert validated(PredictOptions, values).beam_size == beam
+        assert validate_config(PredictOptions, values).beam_size == beam
     with pytest.raises(ConfigError, match="--n-best: given 5, expected at most --beam, 2"):
-        validated(PredictOptions, {"beam": 2, "n_best": 5})
+        validate_config(PredictOptions, {"beam": 2, "n_best": 5})

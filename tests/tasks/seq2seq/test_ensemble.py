@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from elman.data.padded import pad_sources
+from elman.data.batches.padded import pad_sources
 from elman.errors import ConfigError
 from elman.tasks.seq2seq.config import SideConfig
 from elman.tasks.seq2seq.ensemble import Ensemble

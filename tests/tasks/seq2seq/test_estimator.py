@@ -20,7 +20,7 @@ from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
 from elman.tasks.seq2seq.readers import Pair
-from elman.training.progress import Silence
+from elman.training.progress import SilentDisplay
 
 TINY: dict[str, Any] = {
     "hidden_size": 8,
@@ -278,7 +278,7 @@ def test_several_targets_of_a_source_in_memory_need_extra_targets() -> None:
     assert model.fit(several, steps=1, verbose=False)["steps"] == 1
 
 
-class Interrupting(Silence):
+class Interrupting(SilentDisplay):
     """Sends SIGINT at the first step, or at the first validation."""
 
     def __init__(self, at: str) -> None:
@@ -322,7 +322,7 @@ def test_an_interrupted_fit_in_a_run_folder_is_resumed(tmp_path: Path, monkeypat
         with pytest.raises(Interrupted, match="elman resume"):
             tiny(config=EVERY_TWO).fit(table, steps=6, run=tmp_path / "run")
     assert is_run_folder(tmp_path / "run")
-    resumed = resume(tmp_path / "run", Silence())
+    resumed = resume(tmp_path / "run", SilentDisplay())
     whole = tiny(config=EVERY_TWO).fit(table, steps=6, verbose=False)
     assert (resumed["steps"], resumed["valid"]) == (6, whole["valid"])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data.padded import IGNORED, pad_sources, pad_targets
+from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, DataError, ModelError
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
 from elman.tasks.spec import load
@@ -30,7 +30,7 @@ def test_single_steps_give_the_loss_of_the_whole_sequence(architecture: str) -> 
     for tokens, expected in zip(inputs.T, targets.T, strict=True):
         log_p, state = predictor.step(tokens, state, context)
         np.testing.assert_allclose(np.exp(log_p).sum(-1), 1.0, rtol=1e-5)
-        rows = np.flatnonzero(expected != IGNORED)
+        rows = np.flatnonzero(expected != IGNORE_INDEX)
         total -= float(log_p[rows, expected[rows]].sum())
     assert predictor.score(PAIRS).sum == pytest.approx(total, rel=FLOAT32)
 

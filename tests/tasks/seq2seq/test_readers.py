@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.config import validated
+from elman.config import validate_config
 from elman.data import readers
-from elman.data.readers import MemoryText, SourceRecord, TextSource
+from elman.data.readers.text import MemoryText, SourceRecord, TextSource
 from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError, DataError
 from elman.tasks.seq2seq.config import Seq2SeqReaderConfig
@@ -43,7 +43,7 @@ OBJECT = 'expected {"source": ..., "target": ...}'
 
 
 def reader_of(**values: Any) -> Seq2SeqReaderConfig:
-    return validated(Seq2SeqReaderConfig, values)
+    return validate_config(Seq2SeqReaderConfig, values)
 
 
 def read(text: str, **values: Any) -> list[Pair]:

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from elman.checkpoint.sealed import write_synced
-from elman.config import Values, table
+from elman.checkpoint.durable_files import write_synced
+from elman.config import Values, get_table
+from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import damage_errors, source_names, source_records, write_record
 from elman.data.corpora.split import AUTOMATIC_VALID_SHARE
-from elman.data.encodings import Notify
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import read_record
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
 from elman.errors import ConfigError, DataError
 
@@ -75,7 +75,7 @@ def prepare(
     valid = _only_series(valid_sources, "--valid") if valid_sources else None
     sources = [source.record for source in (*train_sources, *valid_sources)]
     where = source_names(sources)
-    horizon = season_and_horizon(table(values, "model"), train)[1]
+    horizon = season_and_horizon(get_table(values, "model"), train)[1]
     whole = train if valid is None else _joined(train, valid, sources[-1].name)
     rows = len(train) if valid is not None else _train_rows(len(train), run.data.valid_fraction, horizon)
     _check(whole, rows, horizon, where)
@@ -119,7 +119,7 @@ def _dates(record: dict[str, Any]) -> Dates:
 def _train_rows(rows: int, fraction: float | None, horizon: int) -> int:
     if fraction is not None:
         return rows - round(fraction * rows)
-    return rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon)
+    return max(0, rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon))
 
 
 def _joined(train: Series, valid: Series, where: str) -> Series:
@@ -155,7 +155,7 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
     """Raise a DataError if there is too little to learn from or to score."""
     valid_rows = len(series) - train_rows
     if train_rows < 2 * horizon or valid_rows < horizon:
-        what = f"has {max(train_rows, 0):,} training rows and {valid_rows:,} validation rows"
+        what = f"has {train_rows:,} training rows and {valid_rows:,} validation rows"
         expected = f"expected at least {2 * horizon} and {horizon} for a horizon of {horizon}"
         hint = "Give more rows, or a smaller --horizon or --valid-fraction"
         raise DataError(f"{what}; {expected}", hint=hint, where=where)

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elman.config import Config
 from elman.errors import ConfigError, DataError
-from elman.metrics import FORECAST_ERRORS, ForecastScores
+from elman.metrics import FORECAST_METRICS, ForecastScores
 from elman.tasks.spec import Scored
 
 from .calendar import parse_date
@@ -22,8 +21,11 @@ from .series import Series
 Array = npt.NDArray[Any]
 
 
-def score_validation_set(scored: Scored, corpus: ForecasterCorpus, options: Config) -> dict[str, Any]:
+def score_validation_set(scored: Scored, corpus: ForecasterCorpus, options: EvaluateOptions) -> dict[str, Any]:
     """Return the metrics on the validation set of a run."""
+    for flag, value in (("--context", options.context), ("--from", options.from_date)):
+        if value is not None:
+            raise ConfigError(f"{flag}: given without DATA; expected DATA", hint=f"elman evaluate {scored.run} DATA")
     predictor = scored.predictor
     if predictor.scales.calibration and len(predictor.config.quantiles) > 1:
         scored.notify("the prediction intervals were calibrated on these rows: the coverage is no evidence for others")
@@ -51,7 +53,7 @@ def summarize(scores: ForecastScores, loss: float, config: ForecasterConfig, sca
     if not known:
         raise DataError("has no value to score; all are missing", hint="Give rows with values after the history")
     targets = {scales.targets[k]: scores.of_target(k, scales.naive_mae[k]) for k in known}
-    means = {key: float(np.mean([errors[key] for errors in targets.values()])) for key in FORECAST_ERRORS}
+    means = {key: float(np.mean([errors[key] for errors in targets.values()])) for key in FORECAST_METRICS}
     return {
         "task": "forecast",
         "count": scores.count,

@@ -39,7 +39,7 @@ class LanguageModelTextConfig(Config):
     @model_validator(mode="after")
     def _fallback_needs_characters(self) -> Self:
         if self.byte_fallback and self.level != "char":
-            raise ValueError(f"byte_fallback is for level 'char', given level {self.level!r}")
+            raise ValueError(f"byte_fallback: given with level {self.level!r}; expected level 'char'")
         return self
 
 
@@ -69,7 +69,7 @@ class LanguageModelDataConfig(LanguageModelTextConfig, LanguageModelReaderConfig
         least = len(BYTE_TOKENS) + 1
         if self.byte_fallback and self.vocabulary_size is not None and self.vocabulary_size < least:
             raise ValueError(
-                f"vocabulary_size: given {self.vocabulary_size}, expected {least} or more with byte_fallback"
+                f"vocabulary_size: given {self.vocabulary_size}; expected {least} or more with byte_fallback"
             )
         return self
 
@@ -109,10 +109,11 @@ class LanguageModelConfig(Config):
     @model_validator(mode="after")
     def _sizes_agree(self) -> Self:
         if len(self.hidden_size) not in (1, self.num_layers):
-            raise ValueError(f"hidden_size gives {len(self.hidden_size)} layers, num_layers {self.num_layers}")
+            sizes = f"{len(self.hidden_size)} sizes for {self.num_layers} layer{'s' * (self.num_layers > 1)}"
+            raise ValueError(f"hidden_size: given {sizes}; expected one size, or one for each layer")
         if self.tie_weights and self.embedding_size != self.hidden_sizes[-1]:
-            sizes = f"embedding_size {self.embedding_size}, last hidden size {self.hidden_sizes[-1]}"
-            raise ValueError(f"tie_weights needs equal sizes, given {sizes}")
+            sizes = f"embedding_size {self.embedding_size} and last hidden size {self.hidden_sizes[-1]}"
+            raise ValueError(f"tie_weights: given {sizes}; expected equal sizes")
         return self
 
     @property

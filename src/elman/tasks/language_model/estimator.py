@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from elman.data.readers import MemoryText
 from elman.models.text_arguments import require_texts
 from elman.tasks.estimator import Estimator
 
@@ -93,7 +92,7 @@ class LanguageModel(Estimator):
         return self.predictor.generate(prompt, **options)
 
     def stream(self, prompt: str = "", **options: Any) -> Iterator[str]:
-        """Yield the continuation as it is made."""
+        """Yield the continuation in pieces, each as soon as it is generated."""
         return self.predictor.stream(prompt, **options)
 
     def suggest(self, prompt: str, k: int = 3) -> list[tuple[str, float]]:
@@ -109,4 +108,4 @@ def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryTexts:
     """Return an argument of `fit` as a source: a path, or texts in memory."""
     if isinstance(text, str | Path):
         return text
-    return MemoryTexts(MemoryText(tuple(require_texts(text))))
+    return MemoryTexts(require_texts(text))

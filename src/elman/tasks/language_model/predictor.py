@@ -3,6 +3,8 @@
 x_t      = embedding[token_t]
 h_t      = stack(x_t, h_(t-1))
 logits_t = V h_t + b            for the token at t + 1; with tied weights V is the embedding
+
+The weights have the names of the torch module (network.py).
 """
 
 from __future__ import annotations
@@ -14,30 +16,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elman import kernels
 from elman.cells import readout
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.decoding import Sampler, WordTokens, generate, suggest
-from elman.errors import ConfigError, DataError
-from elman.metrics import Mean, bits_per_character, perplexity
+from elman.decoding import Sampler, WordMasks, generate, suggest
+from elman.errors import ConfigError
+from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
-from elman.text.words import is_word, starts_inside_word, word_tokens
+from elman.text.words import classify_tokens, is_word, last_word_start
 
-from .batches import HELD_OUT_STREAMS, Tokens, held_out
+from . import evaluation
+from .batches import Tokens
 from .config import LanguageModelConfig, LanguageModelTextConfig
-from .corpus import MemoryTokens
 
 Ids = npt.NDArray[np.int64]
-SCORED_LOGITS = 4_000_000  # at a time
-
-
-def scored_steps(vocabulary_size: int) -> int:
-    """Return how many tokens of each held-out stream to score at a time: fewer where the logits would fill memory."""
-    return max(1, min(128, SCORED_LOGITS // (HELD_OUT_STREAMS * vocabulary_size)))
 
 
 class LanguageModelPredictor(FolderPredictor):
@@ -67,6 +62,7 @@ class LanguageModelPredictor(FolderPredictor):
         tied = config.tie_weights
         self._V = self._embedding if tied else take(tensors, "readout.weight", (V, config.hidden_sizes[-1]))
         self._b = take(tensors, "readout.bias", (V,))
+        self._scorer = evaluation.Scorer(self._stack, self._V, self._b)
 
     @classmethod
     def from_folder(cls, model: ModelFolder, where: Path) -> LanguageModelPredictor:
@@ -99,69 +95,24 @@ class LanguageModelPredictor(FolderPredictor):
         outputs, state = self._stack.run(ids[None], state)
         return readout.forward(outputs[0, -1], self._V, self._b), state
 
-    # Scoring
-
     def score(self, tokens: Tokens, *, limit: int | None = None) -> Mean:
-        """Return the cross-entropy in nats of a text's tokens but the first, read in 32 fixed streams."""
-        total, state = Mean(), self.initial_state(0)
-        for batch in held_out(tokens, scored_steps(len(self.vocabulary)), limit=limit):
-            B, T = batch.inputs.shape
-            state = state if len(next(iter(state.values()))) == B else self.initial_state(B)
-            outputs, state = self._stack.run(batch.inputs, state, batch.lengths)
-            mask = np.arange(T) < batch.lengths[:, None]
-            total += Mean(self._loss(outputs, batch.targets, mask), int(mask.sum()))
-        return total
-
-    def _loss(self, outputs: npt.NDArray[Any], targets: npt.NDArray[Any], mask: npt.NDArray[np.bool_]) -> float:
-        """Return the sum of the losses in nats of the targets (B, T) that the mask keeps."""
-        if not kernels.available():
-            log_p = readout.log_softmax(readout.forward(outputs, self._V, self._b))
-            return -float(np.take_along_axis(log_p, targets[..., None], -1)[..., 0][mask].sum(dtype=np.float64))
-        counted = np.where(mask, targets, -1).astype(np.int64)
-        V, b = np.ascontiguousarray(self._V), np.ascontiguousarray(self._b)
-        return float(kernels.cross_entropy(outputs.reshape(-1, V.shape[1]), V, b, counted.ravel()).sum())
+        """Return the cross-entropy in nats of all tokens but the first; `limit` scores a sample of about that many."""
+        return self._scorer.cross_entropy(tokens, limit=limit)
 
     def evaluate(self, examples: str | Iterable[str] | Tokens) -> dict[str, Any]:
         """Return loss (nats per token), perplexity, bits per character and counts of a text.
 
-        examples is a text, several (read as one), or token ids on disk.
+        examples is a text, several texts (scored as one), or token ids.
         """
-        tokens = self._tokens(examples)
-        if len(tokens) < 2:
-            raise DataError(f"{len(tokens)} tokens to score, expected at least 2", hint="give more text")
-        scored = self.score(tokens)
-        unknown, characters = 0, 0
-        for chunk in _chunks(tokens, first=1):
-            unknown += int(np.count_nonzero(chunk == self.vocabulary[UNKNOWN]))
-            characters += len(self.codec.decode(chunk))
-        return {
-            "task": self.task,
-            "count": scored.count,
-            "loss": scored.value,
-            "perplexity": perplexity(scored.value),
-            "bits_per_character": bits_per_character(scored.sum, characters),
-            "tokens": len(tokens),
-            "unknown": unknown,
-        }
-
-    def _tokens(self, examples: str | Iterable[str] | Tokens) -> Tokens:
-        if not isinstance(examples, str | Iterable):
-            return examples
-        texts = [examples] if isinstance(examples, str) else examples
-        smallest = np.min_scalar_type(len(self.vocabulary) - 1)
-        return MemoryTokens(
-            np.concatenate([np.empty(0, smallest), *(self.codec.encode(t).astype(smallest) for t in texts)])
-        )
-
-    # Writing
+        return evaluation.evaluate(examples, self.codec, self._scorer)
 
     def prompt_ids(self, prompt: str) -> Ids:
-        """Return the ids of a prompt; an empty one is a line end, or the commonest token where there is none."""
+        """Return the ids of a prompt; an empty one is a line end, or else the most frequent token."""
         ids = self.codec.encode_prompt(prompt)
         if len(ids):
             return ids
-        commonest = self.vocabulary.tokens[:2][-1]  # after `<unk>`
-        start = next((token for token in ("\n", BYTE_TOKENS[10], " ") if token in self.vocabulary), commonest)
+        most_frequent = self.vocabulary.tokens[:2][-1]  # after `<unk>`
+        start = next((token for token in ("\n", BYTE_TOKENS[10], " ") if token in self.vocabulary), most_frequent)
         return self.vocabulary.encode([start])
 
     def stream(
@@ -174,7 +125,7 @@ class LanguageModelPredictor(FolderPredictor):
         top_p: float | None = None,
         seed: int | None = None,
     ) -> Iterator[str]:
-        """Yield the continuation of a prompt piece by piece as it is made; what is yielded is always valid Unicode."""
+        """Yield the continuation of a prompt in pieces, as they are generated; each piece is valid Unicode."""
         try:
             sampler = Sampler(temperature, top_k, top_p, forbidden=(self.vocabulary[UNKNOWN],))
         except ValueError as error:
@@ -188,10 +139,10 @@ class LanguageModelPredictor(FolderPredictor):
             decoder.push(token)
         logits, state = self.read(ids, self.initial_state())
         first = True
-        for chosen in generate(self.step, logits, state, sampler, rng, max_tokens):
-            piece = decoder.push(self.vocabulary.tokens[chosen])
+        for token_id in generate(self.step, logits, state, sampler, rng, max_tokens):
+            piece = decoder.push(self.vocabulary.tokens[token_id])
             if first and self.text.level == "word" and prompt[-1:].isspace():
-                piece = piece.lstrip(" ")  # the prompt has typed that space already
+                piece = piece.lstrip(" ")  # the prompt ends with that space already
             first = False
             yield piece
         yield decoder.flush()
@@ -213,26 +164,26 @@ class LanguageModelPredictor(FolderPredictor):
         return prompt + "".join(pieces)
 
     def suggest(self, prompt: str, k: int = 3) -> list[tuple[str, float]]:
-        """Return the k likeliest next words after a prompt with their probabilities, what a keyboard shows.
+        """Return the k most probable next words after a prompt with their probabilities, as a keyboard shows them.
 
-        A prompt that ends inside a word has that word completed.
+        If the prompt ends inside a word, the words are completions of it.
         """
         if k < 1:
-            raise ConfigError(f"suggest: given {k}, expected 1 or more")
+            raise ConfigError(f"suggest: given {k}; expected 1 or more")
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
-        words = word_tokens(self.vocabulary.tokens)
-        stem = prompt[starts_inside_word(prompt) :]
+        words = classify_tokens(self.vocabulary.tokens)
+        stem = prompt[last_word_start(prompt) :]
         logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
-        tokens = WordTokens(inside=words.inside, whole=words.whole)
-        found = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
-        return [(stem + self.codec.decode(ids), probability) for ids, probability in found]
+        tokens = WordMasks(inside=words.inside, whole=words.whole)
+        suggestions = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
+        return [(stem + self.codec.decode(ids), probability) for ids, probability in suggestions]
 
     def _suggest_words(self, prompt: str, k: int) -> list[tuple[str, float]]:
-        """Words are tokens here: the likeliest that begin with the stem, among all that do."""
-        begun = starts_inside_word(prompt)
-        stem = prompt[begun:]
-        logits, _ = self.read(self.prompt_ids(prompt[:begun]), self.initial_state())
+        """Return the most probable words that begin as the last word of the prompt does; a word is a token here."""
+        start = last_word_start(prompt)
+        stem = prompt[start:]
+        logits, _ = self.read(self.prompt_ids(prompt[:start]), self.initial_state())
         possible = np.array([is_word(token) and token.startswith(stem) for token in self.vocabulary.tokens])
         if not possible.any():
             return []
@@ -240,9 +191,3 @@ class LanguageModelPredictor(FolderPredictor):
         p = np.where(possible, readout.softmax(np.where(possible, z, -np.inf) if stem else z), 0.0)
         order = np.argsort(-p, kind="stable")[:k]
         return [(self.vocabulary.tokens[token], float(p[token])) for token in order if p[token] > 0.0]
-
-
-def _chunks(tokens: Tokens, *, first: int) -> Iterator[Ids]:
-    size = 1 << 20
-    for start in range(first, len(tokens), size):
-        yield tokens.rows([start], min(size, len(tokens) - start))[0]

@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from elman.checkpoint.sealed import json_bytes, sync_file, write_synced
+from elman.checkpoint.durable_files import sync_file, write_synced
+from elman.checkpoint.serialization import json_bytes
 from elman.config import Values
 from elman.data.corpora.folder import source_names
 from elman.data.corpora.split import validation_size
 from elman.data.corpora.vocabularies import build_vocabulary, require_tokens
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
 from elman.errors import DataError
 from elman.tasks.descriptions import LEVEL_NOUNS
@@ -83,11 +84,11 @@ def prepare(
 
 def _check_sizes(train: int, valid: int, noun: str, where: str) -> None:
     if train + valid == 0:
-        raise DataError("is empty, expected text", hint="name a file with some pages of text", where=where)
+        raise DataError("is empty; expected text", hint="Name a file with some pages of text", where=where)
     if train < MIN_TRAIN_TOKENS or valid < MIN_VALID_TOKENS:
         least = f"expected at least {MIN_TRAIN_TOKENS} and {MIN_VALID_TOKENS}"
-        what = f"{train:,} {noun} for the training set and {valid:,} for the validation set, {least}"
-        raise DataError(what, hint="name more text, or another --valid-fraction", where=where)
+        what = f"{train:,} {noun} for the training set and {valid:,} for the validation set; {least}"
+        raise DataError(what, hint="Name more text, or another --valid-fraction", where=where)
 
 
 class _NumberFile:

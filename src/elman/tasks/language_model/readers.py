@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.data.encodings import Notify
-from elman.data.readers import MemoryText, SourceRecord, TextSource
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import IN_MEMORY, MemoryText, SourceRecord, TextSource
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 
 from .config import LanguageModelReaderConfig as ReaderConfig
@@ -17,22 +17,19 @@ from .config import LanguageModelReaderConfig as ReaderConfig
 class MemoryTexts:
     """Texts that a Python caller holds."""
 
-    texts: MemoryText
-
-    @property
-    def name(self) -> str:
-        return self.texts.name
+    texts: Sequence[str]
+    name: str = IN_MEMORY
 
     @property
     def record(self) -> SourceRecord:
-        return self.texts.record
+        return MemoryText(self.texts, self.name).record
 
     def check(self) -> None:
         """Check nothing: the texts are strings."""
 
     def examples(self) -> Iterator[str]:
         """Yield the texts, each with a line end."""
-        return self.texts.blocks()
+        return MemoryText(self.texts, self.name).blocks()
 
 
 def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[str]:

@@ -18,15 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from elman.metrics import Mean, perplexity
-from elman.nn.readout import IGNORED
+from elman.nn.readout import IGNORE_INDEX
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
-from .batches import START, Batch, Position, batches_per_epoch, endless, held_out
+from .batches import START, Batch, Position, batches_per_epoch, endless, scoring_batches
 from .config import LanguageModelRun
 from .corpus import LanguageModelCorpus
 from .defaults import operations_per_token
+from .evaluation import scoring_steps
 from .network import LanguageModelNetwork
-from .predictor import LanguageModelPredictor, scored_steps
+from .predictor import LanguageModelPredictor
 
 Carry = dict[str, Tensor] | None  # by name, each (B, H)
 
@@ -93,9 +94,9 @@ class LanguageModelTask:
         device = next(model.parameters()).device
         limit = self._config.training.validate_tokens or None
         with torch.inference_mode():
-            for batch in held_out(self._valid, scored_steps(len(self._vocabulary)), limit=limit):
+            for batch in scoring_batches(self._valid, scoring_steps(len(self._vocabulary)), limit=limit):
                 mask = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
-                targets = _time_first(np.where(mask, batch.targets, IGNORED), device)
+                targets = _time_first(np.where(mask, batch.targets, IGNORE_INDEX), device)
                 loss, state = model(_time_first(batch.inputs, device), targets, state, rng)
                 total += Mean(float(loss), int(mask.sum()))
         return {"loss": total.value, "perplexity": perplexity(total.value)}

@@ -1,0 +1,40 @@
+"""The JSON record of a prepared folder: it contains its own SHA-256 and those of the files next to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from elman.checkpoint.serialization import json_bytes
+
+
+def checksummed_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return the record as JSON with its own SHA-256 under the key `sha256`."""
+    return json_bytes({**record, "sha256": hashlib.sha256(json_bytes(record)).hexdigest()})
+
+
+def _parse_checksummed(content: bytes) -> dict[str, Any]:
+    """Return the record without its SHA-256; a record that was changed is a ValueError."""
+    record: dict[str, Any] = json.loads(content)
+    del record["sha256"]
+    if checksummed_bytes(record) != content:
+        raise ValueError("the record differs from what was written")
+    return record
+
+
+def read_record(folder: Path, name: str) -> dict[str, Any]:
+    """Return a folder's record; a ValueError if the record or one of the files that it lists was changed."""
+    record = _parse_checksummed((folder / name).read_bytes())
+    for file, digest in record["files"].items():
+        if file_sha256(folder / file) != digest:
+            raise ValueError(f"{file} differs from what was written")
+    return record
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

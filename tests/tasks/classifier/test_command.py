@@ -1,0 +1,169 @@
+"""A classifier from the command line: from a user's file to labels, and clear messages for mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command, Done, run_command
+
+TINY = ("--steps", "40", "--hidden", "12", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
+ROWS = [
+    (f"{word} {i}", label)
+    for i in range(12)
+    for word, label in (("cat", "animal"), ("dog", "animal"), ("oak", "plant"), ("elm", "plant"))
+]
+KEYS = {"task", "count", "loss", "accuracy", "macro_f1", "f1", "confusion"}
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("labelled") / "kinds.tsv"
+    path.write_text("label\ttext\n" + "".join(f"{label}\t{text}\n" for text, label in ROWS), "utf-8")
+    return path
+
+
+@pytest.fixture
+def run(command: Command, table: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    assert command("train", "classify", table, "-o", folder, *TINY).code == 0
+    return folder
+
+
+def only_json(done: Done) -> dict[str, Any]:
+    """Return the JSON object on stdout, which holds nothing else."""
+    assert done.out.count("\n") == 1
+    return done.json
+
+
+def test_from_a_file_to_labels(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
+    config = (run / "config.toml").read_text()
+    assert 'task = "classify"' in config
+    (tmp_path / "new.txt").write_text("the cat\n\noak tree\n", "utf-8")
+    done = command("predict", run, tmp_path / "new.txt")
+    assert done.out.splitlines()[0] in ("animal", "plant")
+    assert done.out.splitlines()[1] == ""
+    assert done.code == 3
+    assert f"{tmp_path / 'new.txt'}:2: empty; expected a text" in done.err
+    assert "1 line without a prediction, listed above; all other lines have one" in done.err
+    metrics = only_json(command("evaluate", run, table, "--json"))
+    assert set(metrics) == KEYS
+    assert metrics["count"] == len(ROWS)
+    assert metrics["accuracy"] > 0.9
+    shown = command("evaluate", run, table).out
+    assert f"accuracy            {metrics['accuracy']:.4f}" in shown
+    assert "animal" in shown.split("label")[1]
+
+
+def test_training_reports_its_result(command: Command, table: Path, tmp_path: Path) -> None:
+    done = command("train", "classify", table, "-o", tmp_path / "run", *TINY, "--json")
+    result = only_json(done)
+    assert set(result) == {"run", "model", "task", "steps", "seconds", "texts_per_second", "best_step", "valid"}
+    assert set(result["valid"]) == KEYS
+    assert only_json(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
+    assert "training set: 44 texts, 227 characters; validation set: 4 texts" in done.err
+    assert "1 x lstm 12, both directions, max pooling" in done.err
+
+
+def test_probabilities_and_explanations(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_text("cat\nelm\n", "utf-8")
+    lines = command("predict", run, tmp_path / "new.txt", "--probabilities").out.splitlines()
+    for line in lines:
+        first, p, second, q = line.split("\t")
+        assert {first, second} == {"animal", "plant"}
+        assert float(p) >= float(q)
+        assert float(p) + float(q) == pytest.approx(1.0, abs=2e-4)
+    explained = command("predict", run, tmp_path / "new.txt", "--explain").out.split("\n\n")
+    assert len(explained) == 3  # the last is what follows the last empty line
+    label, *tokens = explained[0].splitlines()
+    assert [line.split("\t")[1] for line in tokens] == list("cat")
+    assert tokens[-1].split("\t")[2] == label
+    result = only_json(command("predict", run, tmp_path / "new.txt", "--explain", "--json"))
+    assert [each["label"] for each in result["predictions"]] == [line.split("\t")[0] for line in lines]
+    assert [token["token"] for token in result["predictions"][1]["tokens"]] == list("elm")
+
+
+def test_a_folder_a_table_without_a_header_and_json_lines_train_the_same(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "classes"
+    folder.mkdir()
+    for label in ("animal", "plant"):
+        (folder / f"{label}.txt").write_text("".join(f"{text}\n" for text, own in ROWS if own == label))
+    (tmp_path / "bare.csv").write_text("".join(f"{label},{text}\n" for text, label in ROWS))
+    (tmp_path / "lines.jsonl").write_text("".join(json.dumps({"t": text, "l": label}) + "\n" for text, label in ROWS))
+    arguments_of: dict[str, list[Any]] = {
+        "folder": [folder],
+        "bare": [tmp_path / "bare.csv", "--no-header", "--columns", "label,text"],
+        "lines": [tmp_path / "lines.jsonl", "--text", "t", "--label", "l"],
+    }
+    for name, words in arguments_of.items():
+        done = command("train", "classify", *words, "-o", tmp_path / name, *TINY, "--json")
+        assert done.code == 0, done.err
+        assert only_json(done)["valid"]["count"] == 4
+        again = [word for word in words if word != "--no-header"]
+        assert only_json(command("evaluate", tmp_path / name, *again, "--json"))["count"] == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "code", "expected"),
+    [
+        ("ham\tGo\n", [], 3, "bad.tsv:1: has no column 'text' in its header, given 'ham', 'Go'"),
+        ("text\tlabel\na\tx\nb\tx\n", [], 3, "all texts have the label 'x'; expected two labels or more"),
+        ("text\tlabel\na\tx\n\tx\n", [], 3, "bad.tsv:3: has an empty text"),
+        ("text\tlabel\na\tx\nb\n", [], 3, "bad.tsv:3: has one column, expected at least 2"),
+        ("a\0b", [], 3, "bad.tsv: is not text"),
+        (
+            "text\tlabel\na\tx\n",
+            ["--no-header"],
+            2,
+            "--no-header: given without --columns; expected the names of all columns",
+        ),
+        ("text\tlabel\na\tx\n", ["--header", "--columns", "a,b"], 2, "--columns: given with --header; expected one"),
+        ("text\tlabel\na\tx\n", ["--columns", "a,b"], 3, "bad.tsv:1: --columns names no 'text', given 'a', 'b'"),
+        ("text\tlabel\na\tx\n", ["--pooling", "sum"], 2, "model.pooling (--pooling)"),
+    ],
+)
+def test_data_that_cannot_be_used_is_an_error_and_leaves_no_files(
+    command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.tsv").write_text(content)
+    done = command("train", "classify", tmp_path / "bad.tsv", "-o", tmp_path / "run", *TINY, *words)
+    assert done.code == code
+    assert expected in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.tsv"]
+
+
+def test_a_label_that_is_not_in_the_training_set_is_an_error_with_its_place(
+    command: Command, table: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "valid.csv").write_text("text,label\na cat,animal\na rock,stone\n")
+    words = ["-o", tmp_path / "run", "--valid", tmp_path / "valid.csv", *TINY]
+    done = command("train", "classify", table, *words)
+    assert done.code == 3
+    assert "valid.csv:3: the label 'stone' is not in the training set; Expected one of animal, plant" in done.err
+
+
+def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path: Path) -> None:
+    new = tmp_path / "new.txt"
+    new.write_text("cat\n")
+    for words, expected in (
+        (["predict", run, new, "--beam", "2"], "--beam: the model is a classifier; expected a model of seq2seq"),
+        (
+            ["predict", run, new, "--ensemble", run],
+            "--ensemble: the model is a classifier; expected a model of seq2seq",
+        ),
+        (["evaluate", run, new, "--beam", "2"], "--beam: the model is a classifier; expected a model of seq2seq"),
+        (["evaluate", run, "--text", "a"], "--text: given without DATA; expected DATA, which it describes"),
+        (["generate", run], "RUN is a classifier; 'generate' needs a language model"),
+    ):
+        done = command(*words)
+        assert done.code == 2, words
+        assert expected in done.err
+    assert command("evaluate", run / "model").code == 2

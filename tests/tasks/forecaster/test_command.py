@@ -1,0 +1,212 @@
+"""A forecaster from the command line: from a user's file to forecasts, and clear messages for mistakes."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Command, run_command
+from tests.cli.test_cli import only_json
+
+TINY = ("--steps", "150", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
+KEYS = {
+    *("task", "count", "forecasts", "loss", "mae", "rmse", "smape", "mase", "relative_mae", "coverage"),
+    *("coverage_expected", "mae_last_value", "mae_seasonal_naive", "targets"),
+}
+MONTHS = [f"{1990 + n // 12}-{n % 12 + 1:02d}" for n in range(120)]
+
+
+ROWS = "sales\n" + "1\n2\n" * 30
+
+
+def sales(n: int) -> float:
+    return round(100 + 30 * math.sin(2 * math.pi * n / 12) + n / 3 + (n * 7919 % 13) / 10, 2)
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture(scope="session")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("series") / "sales.csv"
+    rows = "".join(f"{month},{sales(n)},{n % 7}\n" for n, month in enumerate(MONTHS))
+    path.write_text("month,sales,day\n" + rows, "utf-8")
+    return path
+
+
+@pytest.fixture
+def run(command: Command, table: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    done = command("train", "forecast", table, "--target", "sales", "-o", folder, *TINY)
+    assert done.code == 0, done.err
+    return folder
+
+
+def told(done: Any) -> dict[str, Any]:
+    result: dict[str, Any] = only_json(done.out)
+    return result
+
+
+@pytest.mark.parametrize("memory", ["recurrent", "tdnn", "narx"])
+def test_from_a_file_to_a_forecast(command: Command, memory: str, table: Path, tmp_path: Path) -> None:
+    words = ["--target", "sales", "--inputs", "day", "--memory", memory, "--delays", "13"]
+    done = command("train", "forecast", table, *words, "-o", tmp_path / "run", *TINY, "--json")
+    result = told(done)
+    assert set(result) == {"run", "model", "task", "steps", "seconds", "values_per_second", "best_step", "valid"}
+    assert set(result["valid"]) == KEYS
+    assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
+    assert (
+        "training set: 96 rows; validation set: 24 rows, one row every month; forecast of sales, 12 rows ahead"
+        in done.err
+    )
+    found = list(csv.reader(io.StringIO(command("predict", tmp_path / "run", table).out)))
+    assert found[0] == ["month", "sales", "sales_0.1", "sales_0.9"]
+    assert [row[0] for row in found[1:]] == [f"2000-{month:02d}" for month in range(1, 13)]
+    for row in found[1:]:
+        median, low, high = map(float, row[1:])
+        assert low < median < high
+    assert result["valid"]["relative_mae"] < 0.8  # better than the naive forecasts
+
+
+def test_history_is_not_scored(command: Command, run: Path, table: Path) -> None:
+    whole = told(command("evaluate", run, table, "--json"))
+    by_rows = told(command("evaluate", run, table, "--context", "96", "--json"))
+    by_date = told(command("evaluate", run, table, "--from", "1998-01", "--json"))
+    assert by_rows == by_date == told(command("evaluate", run, "--json"))
+    assert (by_rows["forecasts"], by_rows["count"]) == (13, 13 * 12)
+    assert whole["forecasts"] > by_rows["forecasts"]
+    shown = command("evaluate", run, table, "--context", "96").out
+    assert f"relative_mae        {by_rows['relative_mae']:.4f}" in shown
+    assert told(command("evaluate", run, table, "--from", "1998-01-15", "--json"))["forecasts"] == 12
+
+
+def test_quantiles_and_json(command: Command, table: Path, tmp_path: Path) -> None:
+    words = ["--target", "sales,day", "--quantiles", "0.25,0.5,0.75", "--horizon", "3", "-o", tmp_path / "run"]
+    assert command("train", "forecast", table, *words, *TINY).code == 0
+    found = told(command("predict", tmp_path / "run", table, "--json"))
+    assert found["count"] == 3
+    assert [row["date"] for row in found["predictions"]] == ["2000-01", "2000-02", "2000-03"]
+    first = found["predictions"][0]
+    assert first["quantiles"]["sales"]["0.5"] == first["values"]["sales"]
+    assert list(first["quantiles"]["day"]) == ["0.25", "0.5", "0.75"]
+    assert "target" in command("evaluate", tmp_path / "run", table).out
+
+
+def test_calibration_is_reported_if_there_are_intervals(
+    command: Command, run: Path, table: Path, tmp_path: Path
+) -> None:
+    assert "80% prediction intervals, calibrated on these rows" in command("resume", run).err
+    assert "intervals were calibrated on these rows" in command("evaluate", run).err
+    assert "calibrated" not in command("evaluate", run, table).err
+    words = ["--target", "sales", "--quantiles", "0.5", "-o", tmp_path / "median"]
+    assert command("train", "forecast", table, *words, *TINY).code == 0
+    assert "calibrated" not in command("resume", tmp_path / "median").err
+    assert "calibrated" not in command("evaluate", tmp_path / "median").err
+
+
+@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the extra plot")
+def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
+    done = command("predict", run, table, "--plot", tmp_path / "sales.svg")
+    assert done.code == 0, done.err
+    assert "forecast" in (tmp_path / "sales.svg").read_text()
+    assert command("predict", run, table, "--plot", tmp_path / "sales.doc").code == 2
+    assert "the folder does not exist" in command("predict", run, table, "--plot", tmp_path / "no" / "sales.svg").err
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "code", "expected"),
+    [
+        ("month,sales\n1990-01,1\n1990-01,2\n", [], 3, "bad.csv:3: the date 1990-01 comes a second time"),
+        ("month,sales\n1990-02,1\n1990-01,2\n", [], 3, "bad.csv:3: the date 1990-01 comes after 1990-02"),
+        ("month,sales\n1990-01,1\n1990-02,much\n", [], 3, "bad.csv:3: 'sales' is 'much', expected a number"),
+        ("month,sales\n1990-01,1\n", ["--target", "price"], 3, "bad.csv:1: has no column 'price' in its header"),
+        ("sales\n" + "1\n" * 60, [], 3, "'sales' is always 1 in the training set"),
+        ("sales\n" + "1\n2\n" * 10, ["--horizon", "30"], 3, "has 0 training rows and 20 validation rows"),
+        (
+            ROWS,
+            ["--season", "40", "--horizon", "3"],
+            2,
+            "model.season (--season): given 40, expected at most half of 54 training rows",
+        ),
+        (ROWS, ["--delays", "50"], 3, "bad.csv: has 36 training rows; expected at least 50"),
+        (ROWS + "0\n", ["--set", "model.logarithm=true"], 3, "'sales' is 0 in row 60; expected numbers above 0"),
+        ("", [], 3, "bad.csv: is empty, expected a header and rows"),
+        ("sales\n1\n", ["--memory", "long"], 2, "model.memory (--memory): given 'long', expected recurrent, tdnn or"),
+        ("sales\n1\n", ["--quantiles", "0.1,0.9"], 2, "expected rising numbers between 0 and 1 with 0.5 among them"),
+        ("sales\n1\n", ["--quantiles", "low"], 2, "model.quantiles"),
+    ],
+)
+def test_data_that_cannot_be_used_is_refused_and_leaves_nothing(
+    command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.csv").write_text(content)
+    done = command("train", "forecast", tmp_path / "bad.csv", "-o", tmp_path / "run", *TINY, *words)
+    assert expected in done.err
+    assert done.code == code
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv"]
+
+
+def test_missing_values_are_reported_and_replaced(command: Command, table: Path, tmp_path: Path) -> None:
+    lines = table.read_text().splitlines(keepends=True)
+    del lines[50:52]
+    lines[20] = lines[20].replace(lines[20].split(",")[1], "")
+    (tmp_path / "gaps.csv").write_text("".join(lines))
+    words = ["--target", "sales", "-o", tmp_path / "run", *TINY]
+    done = command("train", "forecast", tmp_path / "gaps.csv", *words)
+    assert done.code == 0
+    assert "2 rows are missing according to the dates, the first at 1994-02; inserted" in done.err
+    assert "3 of 120 values are missing; each is replaced by the last value before it" in done.err
+
+
+def test_dates_are_those_of_the_column_and_the_step_of_training(command: Command, table: Path, tmp_path: Path) -> None:
+    lines = [line.split(",") for line in table.read_text().splitlines()]
+    rows = "".join(f"{'made' if n == 0 else '2001-01-01'},{','.join(row)}\n" for n, row in enumerate(lines))
+    (tmp_path / "two.csv").write_text(rows)
+    words = ["--target", "sales", "--date", "month", "-o", tmp_path / "run", *TINY]
+    assert command("train", "forecast", tmp_path / "two.csv", *words).code == 0
+    found = command("predict", tmp_path / "run", tmp_path / "two.csv")
+    assert found.out.splitlines()[1].startswith("2000-01,")
+    yearly = "".join(f"{1900 + n}-01,{sales(n)}\n" for n in range(60))
+    (tmp_path / "yearly.csv").write_text("month,sales\n" + yearly)
+    done = command("predict", tmp_path / "run", tmp_path / "yearly.csv")
+    assert "the data has one row every year; the model was trained on one row every month" in done.err
+
+
+def test_options_of_other_tasks_and_wrong_options_are_refused(
+    command: Command, run: Path, table: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "short.csv").write_text("month,sales\n1990-01,3\n1990-02,4\n")
+    (tmp_path / "bare.csv").write_text("sales\n" + "1\n2\n" * 40)
+    for words, code, expected in (
+        (["predict", run, table, "--beam", "2"], 2, "--beam: the model is a forecaster; expected a model of seq2seq"),
+        (
+            ["evaluate", run, table, "--label", "a"],
+            2,
+            "--label: the model is a forecaster; expected a model of classify",
+        ),
+        (["train", "forecast", table, table, "-o", tmp_path / "no"], 2, "DATA: given 2 files; expected one series"),
+        (["evaluate", run, table, table], 2, "DATA: given 2 files; expected one series"),
+        (["evaluate", run, "--context", "3"], 2, "--context: given without DATA"),
+        (["evaluate", run, table, "--context", "9", "--from", "1991-01"], 2, "--context and --from: given both"),
+        (["evaluate", run, table, "--from", "soon"], 2, "--from: given 'soon'; expected a date"),
+        (["evaluate", run, table, "--from", "2030-01"], 3, "ends at 1999-12, before 2030-01"),
+        (
+            ["evaluate", run, tmp_path / "bare.csv", "--from", "1991"],
+            3,
+            "has no column of dates; --from needs one",
+        ),
+        (["evaluate", run, table, "--context", "118"], 3, "has 120 rows; expected 118 of history and 12 to forecast"),
+        (["predict", run, tmp_path / "short.csv"], 3, "short.csv: a history of 2 rows; expected at least"),
+        (["generate", run], 2, "RUN is a forecaster; 'generate' needs a language model"),
+    ):
+        done = command(*words)
+        assert expected in done.err, words
+        assert done.code == code, words
