@@ -1,4 +1,4 @@
-"""The options of an encoder-decoder: mistakes are reported with their keys, and sizes transition_mask from the options."""
+"""The options of an encoder-decoder: mistakes are reported with their keys, and sizes follow from the options."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "model.hiden_size",
         "training.steps",
     ]
-    assert messages[2].startswith("model.hiden_size: unknown key (did you mean 'hidden_size'?): choose cell, ")
+    assert messages[2].startswith("model.hiden_size: unknown key (did you mean 'hidden_size'?); expected cell, ")
 
 
 @pytest.mark.parametrize("second", [{"minutes": 1.0}, {"epochs": 1.0}])

@@ -69,7 +69,7 @@ def test_sources_with_the_same_tokens_are_one_source_in_the_split(tmp_path: Path
     assert len(corpus.valid()) == 3  # of 8
     seen = {source for source, _ in training_pairs(corpus)}
     assert len(seen) == 5
-    assert not seen & {" ".join(lower.cutter().tokens(example.source)) for example in corpus.valid()}
+    assert not seen & {" ".join(lower.tokenizer().split(example.source)) for example in corpus.valid()}
 
 
 def test_a_tenth_of_the_sources_is_the_validation_set_up_to_a_limit(
