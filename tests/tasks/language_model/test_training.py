@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 import elman.nn
-from elman.cells import CELLS, LayerParameters, readout, unroll
-from elman.cells.cell import parameter_shapes, stored_name
+from elman.cells import CELLS, LayerParameters, create, readout, unroll
+from elman.cells.cell import parameter_shapes, stored_name, weight_names
 from elman.config import merge_values
 from elman.tasks.language_model import evaluation
 from elman.tasks.language_model.batches import Batch
