@@ -305,8 +305,8 @@ def test_a_source_is_a_path_two_paths_or_pairs_in_memory(tmp_path: Path) -> None
 
 def test_both_parallel_files_are_checked_before_reading(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("a\n")
-    for files in (("there", "missing"), ("missing", "there")):
-        source = open_source(ParallelFiles(*(tmp_path / name for name in files)), reader_of(), print)
+    for names in (("there", "missing"), ("missing", "there")):
+        source = open_source(ParallelFiles(*(tmp_path / name for name in names)), reader_of(), print)
         with pytest.raises(DataError, match="missing: no such file"):
             source.check()
 
