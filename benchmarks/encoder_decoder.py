@@ -29,7 +29,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from elman.checkpoint import RunFolder
 from elman.config import Values
-from elman.data.padded import IGNORED, PairBatch
+from elman.data.batches.padded import IGNORE_INDEX, PairBatch
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
 from elman.tasks.seq2seq.defaults import resolve
 from elman.tasks.seq2seq.network import Seq2SeqNetwork
@@ -99,7 +99,7 @@ class PlainModel(nn.Module):
         padded = torch.arange(memory.shape[1]) >= lengths[:, None]
         context = torch.bmm(torch.softmax(scores.masked_fill(padded[:, None], -torch.inf), -1), memory)
         logits = self.readout(torch.tanh(self.combine(torch.cat([context, s], -1))))
-        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORE_INDEX)
 
 
 def plain_steps(model: PlainModel, batches: Iterator[PairBatch], config: TrainingConfig) -> Iterator[float]:

@@ -22,7 +22,7 @@ from pypinyin.constants import PINYIN_DICT
 
 import elman
 from elman.config import parse_assignments
-from elman.data import named
+from elman.data import datasets
 from elman.tasks.tagger.config import TaggerReaderConfig
 from elman.tasks.tagger.readers import open_source
 
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="save the run folder here")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of Tagger")
     arguments = parser.parse_args()
-    phrases = list(open_source(named.path("pinyin"), TaggerReaderConfig(), print).examples())
+    phrases = list(open_source(datasets.local_path("pinyin"), TaggerReaderConfig(), print).examples())
     order = np.random.default_rng(arguments.seed).permutation(len(phrases))[: arguments.phrases]
     num_test = round(arguments.test * len(order))
     test, train = ([phrases[i] for i in indices] for indices in (order[:num_test], order[num_test:]))

@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from elman.checkpoint import RunFolder
-from elman.data.readers import MemoryText
+from elman.data.readers.text import MemoryText
 from elman.tasks.language_model.config import LanguageModelRun
 from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.defaults import resolve

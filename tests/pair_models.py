@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from elman.data.padded import PairBatch, pad
 from elman.runtime import Seq2SeqPredictor
+
+from elman.data.batches.padded import PairBatch, pad_pairs
 from elman.tasks.seq2seq.config import Seq2SeqConfig, SidesConfig
 from elman.tasks.seq2seq.corpus import IdLists, PairIds, SideConfig
 from elman.tasks.seq2seq.training import Batch, Seq2SeqNetwork
@@ -93,8 +93,10 @@ def batch_of(pairs: list[tuple[str, str]]) -> PairBatch:
     """Return the pairs as a batch, sources falling in length as training has them."""
     source, target = SIDES.source.codec(SOURCE), SIDES.target.codec(TARGET)
     pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
-    ids = PairIds(IdLists.of(source.encode(s) for s, _ in pairs), IdLists.of(target.encode(t) for _, t in pairs))
-    return pad(ids, np.arange(len(pairs)))
+    ids = PairIds(
+        IdLists.from_arrays(source.encode(s) for s, _ in pairs), IdLists.from_arrays(target.encode(t) for _, t in pairs)
+    )
+    return pad_pairs(ids, np.arange(len(pairs)))
 
 
 def tensors_of(pairs: list[tuple[str, str]]) -> Batch:

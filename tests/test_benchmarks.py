@@ -204,11 +204,11 @@ def test_classification_prints_the_scores_of_both_models(run: Run, data: str, tm
 
 def test_tagging_prints_the_accuracy_of_each_method(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pypinyin", reason="pypinyin is not installed")
-    from elman.data import named
+    from elman.data import datasets
 
     lines = [f"银行{'了' * n}\tyín háng{' le' * n}\n" for n in range(20)]
     (tmp_path / "pinyin.tsv").write_text("".join(lines), "utf-8")
-    monkeypatch.setattr(named, "path", lambda name: tmp_path / "pinyin.tsv")
+    monkeypatch.setattr(datasets, "local_path", lambda name: tmp_path / "pinyin.tsv")
     options = ["--minutes", 0.002, "--phrases", 16, "--test", 0.25, "--set", "config.training.threads=1"]
     output = run("tagging", *options)
     assert output.startswith("16 phrases, 4 of them to test; ")

@@ -21,8 +21,8 @@ import pytest
 import typer
 
 from elman.cli import app, main
-from elman.data import generated
-from elman.training import loop, machine
+from elman.data import generated_datasets
+from elman.training import loop, throughput
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -118,10 +118,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("".join(lines), "utf-8")
     for name in ("reverse", "addition"):
-        lines = generated.MAKERS[name]().splitlines(keepends=True)[:200]
+        lines = generated_datasets.BUILDERS[name]().splitlines(keepends=True)[:200]
         (tmp_path / name).write_bytes(b"".join(lines))  # a file goes before the data set of its name
     monkeypatch.setattr(loop, "VALIDATIONS", 1)
-    monkeypatch.setattr(machine, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
+    monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("ELMAN_DATA", raising=False)

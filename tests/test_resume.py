@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.checkpoint.sealed import MANIFEST, parse_tensors
+from elman.checkpoint.checksummed_folder import MANIFEST
+from elman.checkpoint.serialization import parse_tensors
 from elman.errors import ConfigError, DataError, ModelError
 
 from .cards import without_speed
@@ -200,16 +201,16 @@ def _go(run: Path, text: Path, given: dict[str, Any], at: int | None, overwrite:
     """Train, or go on with what is there; be killed at the event number `at`."""
     from elman.checkpoint import is_run_folder
     from elman.experiment import resume, train
-    from elman.training.progress import Silence
+    from elman.training.progress import SilentDisplay
 
     cuts = Cuts(at, _kill)
     cuts.install()
     if is_run_folder(run) and not overwrite:
-        resume(run, Silence())
+        resume(run, SilentDisplay())
     else:
         task = given.get("task", "lm")
         source = text.with_name(SOURCES.get(task, text.name))
-        train([source], run, given, Silence(), task=task, overwrite=overwrite)
+        train([source], run, given, SilentDisplay(), task=task, overwrite=overwrite)
     if counted is not None:
         counted.write_bytes(json.dumps(cuts.names).encode())
 
@@ -569,9 +570,9 @@ class Terminal:
 
 @pytest.fixture
 def display() -> Any:
-    from elman.training.progress import Silence
+    from elman.training.progress import SilentDisplay
 
-    return Silence()
+    return SilentDisplay()
 
 
 def test_text_from_a_pipe_that_was_never_read_is_gone(

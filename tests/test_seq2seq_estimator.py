@@ -18,7 +18,7 @@ from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator as learner
 from elman.tasks.seq2seq.corpus import Example
-from elman.training.progress import Silence
+from elman.training.progress import SilentDisplay
 
 TINY: dict[str, Any] = {
     "hidden_size": 8,
@@ -275,7 +275,7 @@ def test_several_targets_of_a_source_in_memory_need_to_be_meant() -> None:
     assert model.fit(several, steps=1, verbose=False)["steps"] == 1
 
 
-class Impatient(Silence):
+class Impatient(SilentDisplay):
     """Presses Ctrl-C at the first step, or at the first validation."""
 
     def __init__(self, at: str) -> None:
@@ -319,6 +319,6 @@ def test_an_interrupted_fit_in_a_run_folder_goes_on(tmp_path: Path, monkeypatch:
         with pytest.raises(Interrupted, match="elman resume"):
             tiny(config=EVERY_TWO).fit(table, steps=6, run=tmp_path / "run")
     assert is_run_folder(tmp_path / "run")
-    resumed = resume(tmp_path / "run", Silence())
+    resumed = resume(tmp_path / "run", SilentDisplay())
     whole = tiny(config=EVERY_TWO).fit(table, steps=6, verbose=False)
     assert (resumed["steps"], resumed["valid"]) == (6, whole["valid"])

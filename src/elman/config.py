@@ -1,7 +1,7 @@
-"""Configuration: TOML files, --set key=value and flags, merged into frozen pydantic models that say what is wrong.
+"""Configuration: values from a TOML file, --set KEY=VALUE and flags, merged and validated as frozen pydantic models.
 
-Later wins: automatic choices < the file < --set < flags. Every mistake is reported at once, with the key, what was
-given, what is expected, and the nearest key where one was misspelled. The models stand beside what they configure.
+Later sources win: automatic choices < the file < --set < flags. Validation reports all mistakes at once, each with its
+key, the value, what is expected, and the nearest known key for a misspelled one. A model is next to what it configures.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from elman.errors import ConfigError
 
 Values = dict[str, Any]
-
-BUDGETS = frozenset({"minutes", "epochs", "steps"})
+BUDGETS = frozenset({"minutes", "epochs", "steps"})  # of which a training has one
+_MAX_NUMBER = 1e18
 
 
 class Config(BaseModel):
-    """A frozen model that refuses keys it does not know."""
+    """A frozen model that rejects unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -41,28 +41,29 @@ def read_toml(path: Path) -> Values:
 
 
 def to_toml(config: Config) -> str:
-    """Return a config as TOML; keys that are None, which is always their default, are left out."""
+    """Return a config as TOML without the keys whose value is None, which is always their default."""
     import tomli_w
 
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))
 
 
 def parse_assignments(assignments: Iterable[str]) -> Values:
-    """Return nested values from `training.batch_size=64`; the right side is TOML, or else a plain string."""
+    """Return nested values from `training.batch_size=64`; a right side that is not TOML is a plain string."""
     values: Values = {}
     for assignment in assignments:
         key, separator, text = assignment.partition("=")
         if not separator or not key.strip():
-            raise ConfigError(f"--set {assignment!r}: expected KEY=VALUE", hint="for example training.batch_size=64")
+            hint = "For example: --set training.batch_size=64"
+            raise ConfigError(f"--set {assignment!r}; expected KEY=VALUE", hint=hint)
         try:
             value = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             value = text
-        values = merged(values, nested(key.strip(), value))
+        values = merge_values(values, nest_value(key.strip(), value))
     return values
 
 
-def nested(key: str, value: Any) -> Values:
+def nest_value(key: str, value: Any) -> Values:
     """Return {"a": {"b": value}} for the key `a.b`."""
     for name in reversed(key.split(".")):
         value = {name: value}
@@ -70,73 +71,76 @@ def nested(key: str, value: Any) -> Values:
     return result
 
 
-def merged(*layers: Mapping[str, Any]) -> Values:
-    """Return the layers laid over each other, later ones winning, tables merged key by key."""
-    result: Values = {}
+def merge_values(*layers: Mapping[str, Any]) -> Values:
+    """Return the merged layers: later values win, and tables are merged key by key."""
+    merged: Values = {}
     for layer in layers:
         for key, value in layer.items():
-            below = result.get(key)
-            both = isinstance(below, dict) and isinstance(value, Mapping)
-            result[key] = merged(below, value) if both and below is not None else value
-    return result
+            current = merged.get(key)
+            if isinstance(current, dict) and isinstance(value, Mapping):
+                merged[key] = merge_values(current, value)
+            else:
+                merged[key] = value
+    return merged
 
 
-def layered(*layers: Values) -> Values:
-    """Return the layers laid over each other; a training budget in a later one replaces any other budget below it."""
-    result: Values = {}
+def layer_values(*layers: Values) -> Values:
+    """Return the merged layers; a training budget in a later one replaces any other budget before it."""
+    merged: Values = {}
     for layer in layers:
         training = layer.get("training")
-        if isinstance(training, dict) and BUDGETS & set(training) and isinstance(result.get("training"), dict):
-            others = {key: value for key, value in result["training"].items() if key not in BUDGETS}
-            result = {**result, "training": others}
-        result = merged(result, layer)
-    return result
+        if isinstance(training, dict) and BUDGETS & set(training) and isinstance(merged.get("training"), dict):
+            others = {key: value for key, value in merged["training"].items() if key not in BUDGETS}
+            merged = {**merged, "training": others}
+        merged = merge_values(merged, layer)
+    return merged
 
 
-def table(values: Mapping[str, Any], name: str) -> Values:
-    """Return a table of the values, empty where there is none: what is no table is left to validation to refuse."""
-    found = values.get(name, {})
-    return found if isinstance(found, dict) else {}
+def get_table(values: Mapping[str, Any], name: str) -> Values:
+    """Return a table of the values, or an empty one if it is missing or not a table, which validation reports."""
+    value = values.get(name, {})
+    return value if isinstance(value, dict) else {}
 
 
-def positive(value: Any) -> float | None:
-    """Return what validation will take as a positive number, else None: what it refuses must not stop the choices."""
-    return float(value) if isinstance(value, int | float) and 0 < value < 1e18 else None
+def positive_or_none(value: Any) -> float | None:
+    """Return a positive number as a float, and None for any other value, which validation reports."""
+    return float(value) if isinstance(value, int | float) and 0 < value < _MAX_NUMBER else None
 
 
-def validated(model: type[C], values: Mapping[str, Any]) -> C:
-    """Return the config, or raise one ConfigError that tells of every mistake."""
+def validate_config(model: type[C], values: Mapping[str, Any]) -> C:
+    """Return the config, or raise one ConfigError that lists all mistakes."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [_told(model, problem) for problem in error.errors()]
+        problems = [_describe_problem(model, problem) for problem in error.errors()]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from None
 
 
-def _told(model: type[Config], problem: Any) -> str:
+def _describe_problem(model: type[Config], problem: Any) -> str:
     path = [part for part in problem["loc"] if isinstance(part, str)]
     key = ".".join(path) or "config"
-    if problem["type"] == "extra_forbidden":
-        known = _keys(model, path[:-1])
-        return f"{key}: unknown key{_did_you_mean(path[-1], known)}: choose {', '.join(known)}"
+    value, kind = problem["input"], problem["type"]
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
-    if problem["type"] == "missing":
-        return f"{key}: missing"
-    if problem["type"] in ("model_type", "dict_type"):
-        return f"{key}: given {problem['input']!r}, expected a table of keys"
-    if not path or problem["type"] == "value_error":
+    if kind == "extra_forbidden":
+        known_keys = _known_keys(model, path[:-1])
+        return f"{key}: unknown key{_suggest(path[-1], known_keys)}; expected {', '.join(known_keys)}"
+    if kind == "missing":
+        return f"{key}: missing key"
+    if kind in ("model_type", "dict_type"):
+        return f"{key}: given {value!r}; expected a table of keys"
+    if not path or kind == "value_error":
         return f"{key}: {message}" if path else message
-    if problem["type"] == "literal_error":
-        choices = problem["ctx"]["expected"].replace("'", "")
-        guess = _did_you_mean(str(problem["input"]), choices.replace(" or ", ", ").split(", "))
-        return f"{key}: given {problem['input']!r}, expected {choices}{guess}"
+    if kind == "literal_error":
+        expected = problem["ctx"]["expected"].replace("'", "")
+        choices = expected.replace(" or ", ", ").split(", ")
+        return f"{key}: given {value!r}; expected {expected}{_suggest(str(value), choices)}"
     expected = message.removeprefix("input should be ").split(", unable to")[0]
-    return f"{key}: given {problem['input']!r}, expected {expected}"
+    return f"{key}: given {value!r}; expected {expected}"
 
 
-def _keys(model: type[Config], path: list[str]) -> list[str]:
-    """The keys that a table of the config may hold."""
+def _known_keys(model: type[Config], path: list[str]) -> list[str]:
+    """Return the keys of a table of the config."""
     for name in path:
         field = model.model_fields[name].annotation if name in model.model_fields else None
         if not (isinstance(field, type) and issubclass(field, Config)):
@@ -145,6 +149,7 @@ def _keys(model: type[Config], path: list[str]) -> list[str]:
     return list(model.model_fields)
 
 
-def _did_you_mean(given: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(given, known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
+def _suggest(word: str, choices: Iterable[str]) -> str:
+    """Return ` (did you mean ...?)` for a word that resembles one of the choices."""
+    close = difflib.get_close_matches(word, choices, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

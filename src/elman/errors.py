@@ -1,13 +1,13 @@
-"""The errors a user may see: what was given, what is expected, what to do; and the exit code that scripts can rely on.
+"""The errors that a user may see, and their exit codes, on which scripts may rely.
 
-Code that only we call raises ValueError or TypeError; code that meets a user's input raises one of these.
+Code that processes a user's input raises one of these. Code that only elman calls raises ValueError or TypeError.
 """
 
 from __future__ import annotations
 
 
 class ElmanError(Exception):
-    """Something failed. `message` says what was given and expected, `hint` what to do, `where` the file:line or key."""
+    """A failure: `message` is what was given and expected, `hint` how to fix it, `where` a file:line or a key."""
 
     exit_code = 1
     code = "failed"
@@ -19,13 +19,19 @@ class ElmanError(Exception):
         self.where = where
 
     def __str__(self) -> str:
-        where = f"{self.where}: " if self.where else ""
-        hint = f"; {self.hint}" if self.hint else ""
-        return f"{where}{self.message}{hint}"
+        return f"{self.where}: {self.explanation}" if self.where else self.explanation
+
+    @property
+    def explanation(self) -> str:
+        """The message and the hint: `message. Hint.`, or `message; hint` for a hint that is not a sentence."""
+        if not self.hint:
+            return self.message
+        separator = ". " if self.hint[0].isupper() else "; "
+        return f"{self.message}{separator}{self.hint}"
 
 
 class ConfigError(ElmanError):
-    """A wrong option, config key or value, or a run folder that exists."""
+    """An invalid option, config key or value, or a run folder that already exists."""
 
     exit_code = 2
     code = "usage"
@@ -39,28 +45,28 @@ class DataError(ElmanError):
 
 
 class ModelError(ElmanError):
-    """A model folder, run folder or checkpoint that is missing a file, damaged or not ours."""
+    """A model folder, run folder or checkpoint that is incomplete, damaged or from another program."""
 
     exit_code = 4
     code = "model"
 
 
 class DivergedError(ElmanError):
-    """The loss or a gradient stopped being finite, twice."""
+    """The loss or a gradient became infinite or NaN a second time."""
 
     exit_code = 5
     code = "diverged"
 
 
 class ResourceError(ElmanError):
-    """Out of memory or disk."""
+    """Not enough memory or disk space."""
 
     exit_code = 6
     code = "resource"
 
 
 class Interrupted(ElmanError):
-    """A signal asked training to stop, and a checkpoint was written first."""
+    """A signal interrupted training; a checkpoint was written before."""
 
     code = "interrupted"
 
@@ -81,7 +87,10 @@ _PACKAGES = {
 }
 
 
-def missing_package(error: ModuleNotFoundError) -> ElmanError | None:
-    """Return what to tell of a package that is not installed, where it is one that not every installation has."""
-    told = _PACKAGES.get((error.name or "").split(".")[0])
-    return told and ElmanError(f"{told[0]}, which is not installed", hint=told[1])
+def missing_package_error(error: ModuleNotFoundError) -> ElmanError | None:
+    """Return the error for an optional package that is not installed, or None for any other module."""
+    entry = _PACKAGES.get((error.name or "").split(".")[0])
+    if entry is None:
+        return None
+    need, command = entry
+    return ElmanError(f"{need}, which is not installed", hint=f"Install it: {command}")

@@ -17,7 +17,7 @@ from pydantic import Field
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from .config import Config, Values, merged, nested
+from .config import Config, Values, merge_values, nest_value
 
 AUTOMATIC = "chosen from the data and the budget"
 
@@ -95,7 +95,7 @@ def fields_of(model: type[Config], prefix: str = "") -> Iterator[Option]:
 def values_of(options: Iterable[Option], arguments: Mapping[str, Any]) -> Values:
     """Return nested config values of the options that have a value other than None among the arguments, by name."""
     present = [each for each in options if arguments.get(each.name) is not None]
-    return merged(*(nested(each.key, each.parse(arguments[each.name])) for each in present))
+    return merge_values(*(nest_value(each.key, each.parse(arguments[each.name])) for each in present))
 
 
 def _option(key: str, field: FieldInfo) -> Option:

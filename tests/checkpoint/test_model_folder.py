@@ -1,4 +1,4 @@
-"""The model folder: a round trip, and one clear error for whatever is wrong."""
+"""The model folder: reading returns what was written, and every problem is one clear error."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.checkpoint import FORMAT, ModelFolder, read_model, write_model
-from elman.checkpoint.sealed import json_bytes, tensor_bytes, write_sealed
+from elman.checkpoint import FORMAT_VERSION, ModelFolder, read_model, write_model
+from elman.checkpoint.checksummed_folder import write_folder
+from elman.checkpoint.serialization import json_bytes, tensor_bytes
 from elman.errors import ConfigError, ModelError
 
 CONFIG = {"task": "lm", "model": {"hidden_size": [3]}}
@@ -24,18 +25,18 @@ def model(**changes: Any) -> ModelFolder:
     )
 
 
-def test_a_model_comes_back_as_it_was_written(tmp_path: Path) -> None:
+def test_reading_returns_the_model_that_was_written(tmp_path: Path) -> None:
     write_model(tmp_path / "m", model())
-    found = read_model(tmp_path / "m")
-    assert found.config == {**CONFIG, "format": FORMAT}
-    assert found.vocabularies == VOCABULARIES
-    assert found.card == "# card\n"
-    assert {name: tensor.tobytes() for name, tensor in found.tensors.items()} == {
+    read = read_model(tmp_path / "m")
+    assert read.config == {**CONFIG, "format": FORMAT_VERSION}
+    assert read.vocabularies == VOCABULARIES
+    assert read.card == "# card\n"
+    assert {name: tensor.tobytes() for name, tensor in read.tensors.items()} == {
         name: tensor.tobytes() for name, tensor in TENSORS.items()
     }
 
 
-def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_model_is_written_as_the_same_bytes(tmp_path: Path) -> None:
     write_model(tmp_path / "m", model())
     reordered = dict(reversed(CONFIG.items())), dict(reversed(TENSORS.items()))
     write_model(tmp_path / "n", model(config=reordered[0], tensors=reordered[1]))
@@ -66,7 +67,7 @@ def test_every_file_but_the_card_is_in_the_manifest(tmp_path: Path) -> None:
     assert read_model(tmp_path / "m").card == "mine"
 
 
-def test_the_card_may_be_removed_or_be_nonsense(tmp_path: Path) -> None:
+def test_the_card_may_be_removed_or_invalid(tmp_path: Path) -> None:
     write_model(tmp_path / "m", model())
     (tmp_path / "m" / "README.md").write_bytes(b"\xff caf\xe9")
     assert read_model(tmp_path / "m").card == "\ufffd caf\ufffd"
@@ -77,28 +78,28 @@ def test_the_card_may_be_removed_or_be_nonsense(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "vocabulary.json", "manifest.json"])
-def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
+def test_a_missing_file_raises_an_error(tmp_path: Path, name: str) -> None:
     write_model(tmp_path / "m", model())
     (tmp_path / "m" / name).unlink()
     with pytest.raises(ModelError) as caught:
         read_model(tmp_path / "m")
-    assert str(caught.value) == f"{tmp_path / 'm' / name}: no such file; copy the whole folder again, or train again"
+    assert str(caught.value) == f"{tmp_path / 'm' / name}: no such file. Copy the whole folder again, or train again."
 
 
-def test_a_folder_of_something_else_is_no_model_folder(tmp_path: Path) -> None:
+def test_a_folder_of_other_files_is_not_a_model_folder(tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(b"x")
     with pytest.raises(ModelError) as caught:
         read_model(tmp_path)
-    assert str(caught.value) == f"{tmp_path}: is no model folder; expected config.json and model.safetensors in it"
+    assert str(caught.value) == f"{tmp_path}: not a model folder; expected config.json and model.safetensors in it"
 
 
-@pytest.mark.parametrize(("given", "hint"), [(2, True), (None, False), ("1", False)])
-def test_another_format_is_refused(tmp_path: Path, given: Any, hint: bool) -> None:
-    files = {"config.json": json_bytes({**CONFIG, "format": given}), "model.safetensors": tensor_bytes(TENSORS)}
-    write_sealed(tmp_path / "m", files)
-    with pytest.raises(ModelError, match=f"has format {given!r}, expected 1") as caught:
+@pytest.mark.parametrize(("version", "has_hint"), [(2, True), (None, False), ("1", False)])
+def test_another_format_version_raises_an_error(tmp_path: Path, version: Any, has_hint: bool) -> None:
+    files = {"config.json": json_bytes({**CONFIG, "format": version}), "model.safetensors": tensor_bytes(TENSORS)}
+    write_folder(tmp_path / "m", files)
+    with pytest.raises(ModelError, match=f"format version {version!r}; expected 1") as caught:
         read_model(tmp_path / "m")
-    assert ("install the version of elman that wrote it" in str(caught.value)) == hint
+    assert ("Install the version of elman that wrote the model." in str(caught.value)) == has_hint
 
 
 @pytest.mark.parametrize(
@@ -111,49 +112,49 @@ def test_another_format_is_refused(tmp_path: Path, given: Any, hint: bool) -> No
     ],
     ids=["nan", "inf", "float64", "int64"],
 )
-def test_weights_that_are_not_finite_float32_are_refused(tmp_path: Path, tensor: Any) -> None:
+def test_weights_that_are_not_finite_float32_raise_an_error(tmp_path: Path, tensor: Any) -> None:
     write_model(tmp_path / "m", model(tensors={**TENSORS, "bad": tensor}))
-    with pytest.raises(ModelError, match=r"model\.safetensors: bad is not finite float32"):
+    with pytest.raises(ModelError, match=r"model\.safetensors: bad is not an array of finite float32 numbers"):
         read_model(tmp_path / "m")
 
 
 @pytest.mark.parametrize("tokens", ["abc", {"a": 1}, [1, 2], ["a", None]])
-def test_a_vocabulary_that_is_no_list_of_tokens_is_refused(tmp_path: Path, tokens: Any) -> None:
+def test_a_vocabulary_that_is_not_a_list_of_tokens_raises_an_error(tmp_path: Path, tokens: Any) -> None:
     write_model(tmp_path / "m", model(vocabularies={"tokens": tokens}))
-    with pytest.raises(ModelError, match=r"vocabulary\.json: 'tokens' is no list of tokens"):
+    with pytest.raises(ModelError, match=r"vocabulary\.json: 'tokens' is not a list of tokens"):
         read_model(tmp_path / "m")
 
 
 class Bomb:
-    """Unpickled, it goes off."""
+    """An object that fails the test when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return (pytest.fail, ("a model file was unpickled",))
 
 
-def test_a_pickle_in_place_of_weights_is_refused_even_with_a_right_manifest(tmp_path: Path) -> None:
-    files = {"config.json": json_bytes({**CONFIG, "format": FORMAT}), "model.safetensors": pickle.dumps(Bomb())}
-    write_sealed(tmp_path / "m", files)
-    with pytest.raises(ModelError, match=r"model\.safetensors: is not a safetensors file"):
+def test_a_pickle_instead_of_weights_raises_an_error_even_with_a_valid_manifest(tmp_path: Path) -> None:
+    files = {"config.json": json_bytes({**CONFIG, "format": FORMAT_VERSION}), "model.safetensors": pickle.dumps(Bomb())}
+    write_folder(tmp_path / "m", files)
+    with pytest.raises(ModelError, match=r"model\.safetensors: the file is not in the safetensors format"):
         read_model(tmp_path / "m")
 
 
-# What is in the way
+# Existing files at the target
 
 
-@pytest.mark.parametrize("there", ["nothing", "an empty folder", "a model"])
-def test_a_model_is_written_over_nothing_an_empty_folder_and_another_model(tmp_path: Path, there: str) -> None:
-    if there == "an empty folder":
+@pytest.mark.parametrize("existing", ["nothing", "an empty folder", "a model"])
+def test_a_model_replaces_nothing_an_empty_folder_or_another_model(tmp_path: Path, existing: str) -> None:
+    if existing == "an empty folder":
         (tmp_path / "m").mkdir()
-    if there == "a model":
+    if existing == "a model":
         write_model(tmp_path / "m", model(card="# an older card\n", vocabularies={}))
     write_model(tmp_path / "m", model())
-    found = read_model(tmp_path / "m")
-    assert (found.card, found.vocabularies) == ("# card\n", VOCABULARIES)
+    read = read_model(tmp_path / "m")
+    assert (read.card, read.vocabularies) == ("# card\n", VOCABULARIES)
     assert [entry.name for entry in tmp_path.iterdir()] == ["m"]
 
 
-def test_a_folder_that_holds_other_files_is_never_replaced(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
     write_model(tmp_path / "m", model())
     for name in ("thesis.tex", "a.jpg", "b.jpg", "c.jpg"):
         (tmp_path / "m" / name).write_bytes(b"x")
@@ -161,20 +162,21 @@ def test_a_folder_that_holds_other_files_is_never_replaced(tmp_path: Path) -> No
     with pytest.raises(ConfigError) as caught:
         write_model(tmp_path / "m", model(card="# another\n"))
     assert str(caught.value) == (
-        f"{tmp_path / 'm'}: holds other files (a.jpg, b.jpg, c.jpg): not replaced; choose a new folder"
+        f"{tmp_path / 'm'}: the folder contains other files (a.jpg, b.jpg, c.jpg), so it is not replaced. "
+        "Choose a new folder."
     )
     assert {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()} == before
 
 
-def test_a_file_in_the_way_is_refused_and_kept(tmp_path: Path) -> None:
+def test_a_file_at_the_target_raises_an_error_and_does_not_change(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(b"x")
     with pytest.raises(ConfigError) as caught:
         write_model(tmp_path / "m", model())
-    assert str(caught.value) == f"{tmp_path / 'm'}: is a file, expected a new folder; choose another name"
+    assert str(caught.value) == f"{tmp_path / 'm'}: this is a file; expected a new folder. Choose another name."
     assert (tmp_path / "m").read_bytes() == b"x"
 
 
-def test_a_folder_that_is_known_to_be_ours_is_replaced_whatever_it_holds(tmp_path: Path) -> None:
+def test_with_replace_a_folder_is_replaced_regardless_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "half-written").write_bytes(b"x")
     write_model(tmp_path / "m", model(), replace=True)

@@ -1,4 +1,4 @@
-"""The run folder: one owner at a time, replaced only when the new run is whole, checkpoints that survive damage."""
+"""The run folder: one owner at a time, replaced only once the new run is prepared, checkpoints that survive damage."""
 
 from __future__ import annotations
 
@@ -14,21 +14,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.checkpoint import RunFolder, is_run_folder
+from elman.checkpoint import RunFolder, Tensors, is_run_folder
 from elman.errors import ConfigError, ModelError, ResourceError
 
 REQUEST = {"given": {}, "sources": ["book.txt"], "task": "lm", "valid": []}
-HELD = "another process is training in this folder; wait for it to end, or choose another -o"
+LOCKED_MESSAGE = "another process is training in this folder. Wait until it ends, or choose another -o."
 
 
 @pytest.fixture(autouse=True)
 def _unlocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every folder that a test locks is let go of, as a process that ends would."""
-    held: list[RunFolder] = []
+    """Unlock every folder that a test locks, as the end of a process would."""
+    locked: list[RunFolder] = []
     lock = RunFolder.lock
-    monkeypatch.setattr(RunFolder, "lock", lambda run: held.append(run) or lock(run))
+
+    def recorded_lock(run: RunFolder) -> None:
+        locked.append(run)
+        lock(run)
+
+    monkeypatch.setattr(RunFolder, "lock", recorded_lock)
     yield
-    for run in held:
+    for run in locked:
         run.unlock()
 
 
@@ -51,7 +56,7 @@ def damage(run: RunFolder, step: int, name: str = "tensors.safetensors") -> None
     path.write_bytes(content)
 
 
-def test_a_new_run_keeps_its_request_and_is_a_run_folder(tmp_path: Path) -> None:
+def test_a_new_run_stores_its_request_and_is_a_run_folder(tmp_path: Path) -> None:
     run = new_run(tmp_path / "deep" / "run")
     assert is_run_folder(tmp_path / "deep" / "run")
     assert not is_run_folder(tmp_path / "deep")
@@ -61,11 +66,11 @@ def test_a_new_run_keeps_its_request_and_is_a_run_folder(tmp_path: Path) -> None
 # The lock
 
 
-def test_a_second_owner_in_the_same_process_is_refused_until_the_first_lets_go(tmp_path: Path) -> None:
+def test_a_second_owner_in_the_same_process_raises_an_error_until_the_first_unlocks(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     with pytest.raises(ConfigError) as caught:
         RunFolder.open(tmp_path / "run")
-    assert str(caught.value) == f"{tmp_path / 'run'}: {HELD}"
+    assert str(caught.value) == f"{tmp_path / 'run'}: {LOCKED_MESSAGE}"
     assert caught.value.exit_code == 2
     run.unlock()
     RunFolder.open(tmp_path / "run").unlock()
@@ -76,60 +81,61 @@ import sys
 from pathlib import Path
 from elman.checkpoint import RunFolder
 run = RunFolder.open(Path(sys.argv[1]))
-print("held", flush=True)
+print("locked", flush=True)
 sys.stdin.read()
 """
 
 
-def test_a_folder_held_by_another_process_is_refused_and_a_killed_holder_leaves_it_free(tmp_path: Path) -> None:
+def test_a_folder_locked_by_another_process_raises_an_error_until_the_process_is_killed(tmp_path: Path) -> None:
     new_run(tmp_path / "run").unlock()
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "run")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(ConfigError, match=HELD):
+        assert holder.stdout.readline() == b"locked\n"
+        with pytest.raises(ConfigError, match=LOCKED_MESSAGE):
             RunFolder.open(tmp_path / "run")
-        with pytest.raises(ConfigError, match=HELD):
+        with pytest.raises(ConfigError, match=LOCKED_MESSAGE):
             RunFolder.create(tmp_path / "run", REQUEST, overwrite=True)
-        assert is_run_folder(tmp_path / "run"), "a refused --overwrite moves nothing"
+        assert is_run_folder(tmp_path / "run"), "a failed --overwrite moves nothing"
         holder.kill()
-        holder.wait()
+        holder.wait(timeout=60)
     RunFolder.open(tmp_path / "run").unlock()
 
 
-# create, keep, abandon
+# create, delete_replaced_run, discard
 
 
-def test_a_folder_that_exists_is_refused_with_the_ways_on(tmp_path: Path) -> None:
+def test_an_existing_run_raises_an_error_that_lists_the_alternatives(tmp_path: Path) -> None:
     new_run(tmp_path / "run").unlock()
     with pytest.raises(ConfigError) as caught:
         new_run(tmp_path / "run")
     path = tmp_path / "run"
     assert str(caught.value) == (
-        f"{path}: exists already; go on with `elman resume {path}`, replace it with --overwrite, or choose another -o"
+        f"{path}: the folder already exists. "
+        f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o."
     )
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_folder_of_something_else_is_never_touched(tmp_path: Path, overwrite: bool) -> None:
+def test_a_folder_of_other_files_never_changes(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     with pytest.raises(
-        ConfigError, match="it is not a run folder, and nothing in it will be touched: choose another -o"
+        ConfigError, match=r"the folder exists and is not a run folder, so it is not replaced\. Choose another -o\."
     ):
         RunFolder.create(tmp_path / "photos", REQUEST, overwrite=overwrite)
     assert [entry.name for entry in (tmp_path / "photos").iterdir()] == ["a.jpg"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_file_in_the_way_is_refused_and_kept(tmp_path: Path, overwrite: bool) -> None:
+def test_a_file_at_the_target_raises_an_error_and_does_not_change(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "run").write_bytes(b"x")
-    with pytest.raises(ConfigError, match="is a file, expected a new folder; choose another -o"):
+    with pytest.raises(ConfigError, match=r"this is a file; expected a new folder\. Choose another -o\."):
         RunFolder.create(tmp_path / "run", REQUEST, overwrite=overwrite)
     assert (tmp_path / "run").read_bytes() == b"x"
 
 
-def test_an_empty_folder_and_one_killed_before_its_request_are_new(tmp_path: Path) -> None:
+def test_an_empty_folder_or_a_run_killed_before_its_request_can_become_a_run(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert new_run(tmp_path / "empty").request == REQUEST
     (tmp_path / "killed").mkdir()
@@ -138,35 +144,33 @@ def test_an_empty_folder_and_one_killed_before_its_request_are_new(tmp_path: Pat
     assert new_run(tmp_path / "killed").request == REQUEST
 
 
-def test_overwrite_keeps_the_old_run_until_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_overwrite_keeps_the_old_run_until_the_new_one_is_prepared(tmp_path: Path) -> None:
     save(old := new_run(tmp_path / "run"), 7)
     old.unlock()
     new = RunFolder.create(tmp_path / "run", {**REQUEST, "given": {"seed": 1}}, overwrite=True)
     assert new.newest_checkpoint(pytest.fail) is None
-    assert len(list(tmp_path.iterdir())) == 2, "the old one is set aside"
-    new.keep()
+    assert len(list(tmp_path.iterdir())) == 2, "the old run is set aside"
+    new.delete_replaced_run()
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
     assert new.request["given"] == {"seed": 1}
 
 
-def test_overwrite_that_never_began_puts_the_old_run_back(tmp_path: Path) -> None:
+def test_discarding_the_new_run_restores_the_old_one(tmp_path: Path) -> None:
     save(old := new_run(tmp_path / "run"), 7)
     old.unlock()
-    RunFolder.create(tmp_path / "run", {**REQUEST, "given": {"seed": 1}}, overwrite=True).abandon()
+    RunFolder.create(tmp_path / "run", {**REQUEST, "given": {"seed": 1}}, overwrite=True).discard()
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
-    back = RunFolder.open(tmp_path / "run")
-    assert back.request == REQUEST
-    assert checkpoints(back) == [7]
+    restored = RunFolder.open(tmp_path / "run")
+    assert restored.request == REQUEST
+    assert checkpoints(restored) == [7]
 
 
-def test_a_first_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:
-    new_run(tmp_path / "run").abandon()
+def test_discarding_a_first_run_leaves_nothing(tmp_path: Path) -> None:
+    new_run(tmp_path / "run").discard()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_while_the_folder_is_made_puts_the_old_run_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_during_creation_restores_the_old_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(old := new_run(tmp_path / "run"), 7)
     old.unlock()
 
@@ -184,49 +188,49 @@ def test_a_full_disk_while_the_folder_is_made_puts_the_old_run_back(
 # open
 
 
-def test_what_is_no_run_folder_cannot_be_opened(tmp_path: Path) -> None:
-    expected = "expected a folder that `elman train` made"
-    with pytest.raises(ModelError, match=f"is no run folder; {expected}"):
+def test_opening_a_folder_that_is_not_a_run_folder_raises_an_error(tmp_path: Path) -> None:
+    expected = "Name a folder that `elman train` has created."
+    with pytest.raises(ModelError, match=f"not a run folder. {expected}"):
         RunFolder.open(tmp_path)
-    with pytest.raises(ModelError, match=f"nowhere: no such folder; {expected}"):
+    with pytest.raises(ModelError, match=f"nowhere: no such folder. {expected}"):
         RunFolder.open(tmp_path / "nowhere")
-    assert list(tmp_path.iterdir()) == [], "no lock file is left behind"
+    assert list(tmp_path.iterdir()) == [], "no lock file is created"
 
 
-def test_a_damaged_request_is_told(tmp_path: Path) -> None:
+def test_a_damaged_request_raises_an_error(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     (run / "request.json").write_bytes(b"{")
-    with pytest.raises(ModelError, match=r"request\.json: is not JSON"):
+    with pytest.raises(ModelError, match=r"request\.json: the file is not JSON"):
         _ = run.request
 
 
 # Checkpoints
 
 
-def test_a_checkpoint_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+def test_loading_returns_the_checkpoint_that_was_saved(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
-    tensors = {"w": np.array([[1.5, np.nan]], np.float32), "rng": np.arange(9, dtype=np.uint8)}
+    tensors: Tensors = {"w": np.array([[1.5, np.nan]], np.float32), "rng": np.arange(9, dtype=np.uint8)}
     state = {"step": 3, "position": {"epoch": 0, "batch": 2}, "best_value": None, "seconds": 0.1 + 0.2}
     run.save_checkpoint(3, tensors, state, best=False)
-    found, found_state = run.load_checkpoint("step-00000003")
-    assert found_state == state
-    assert {name: (t.dtype, t.shape, t.tobytes()) for name, t in found.items()} == {
+    loaded, loaded_state = run.load_checkpoint("step-00000003")
+    assert loaded_state == state
+    assert {name: (t.dtype, t.shape, t.tobytes()) for name, t in loaded.items()} == {
         name: (t.dtype, t.shape, t.tobytes()) for name, t in tensors.items()
     }
 
 
-def test_only_the_last_the_one_before_and_the_best_step_of_either_are_kept(tmp_path: Path) -> None:
+def test_only_the_last_two_checkpoints_and_their_best_steps_are_kept(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
-    kept = []
+    history = []
     for step in range(1, 9):
         save(run, step, best=step in (2, 5))
-        kept.append(checkpoints(run))
-    assert kept == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [5, 6], [5, 6, 7], [5, 7, 8]]
-    assert run.pointer("last") == "step-00000008"
-    assert run.pointer("best") == "step-00000005"
+        history.append(checkpoints(run))
+    assert history == [[1], [1, 2], [2, 3], [2, 3, 4], [2, 4, 5], [5, 6], [5, 6, 7], [5, 7, 8]]
+    assert run.read_pointer("last") == "step-00000008"
+    assert run.read_pointer("best") == "step-00000005"
 
 
-def test_saving_a_step_again_does_not_cost_the_one_before(tmp_path: Path) -> None:
+def test_saving_a_step_again_keeps_the_previous_checkpoint(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     save(run, 1, best=True)
     save(run, 2)
@@ -235,35 +239,36 @@ def test_saving_a_step_again_does_not_cost_the_one_before(tmp_path: Path) -> Non
     assert checkpoints(run) == [1, 2, 3]
 
 
-def test_nothing_to_go_on_from_is_none(tmp_path: Path) -> None:
+def test_a_new_run_has_no_newest_checkpoint(tmp_path: Path) -> None:
     assert new_run(tmp_path / "run").newest_checkpoint(pytest.fail) is None
 
 
-def test_the_newest_checkpoint_is_found_without_a_word(tmp_path: Path) -> None:
+def test_an_intact_newest_checkpoint_is_loaded_without_a_message(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     for step in (9, 10, 11):
         save(run, step)
-    found = run.newest_checkpoint(pytest.fail)
-    assert found is not None
-    assert found[1] == {"step": 11}
+    checkpoint = run.newest_checkpoint(pytest.fail)
+    assert checkpoint is not None
+    assert checkpoint[1] == {"step": 11}
 
 
 @pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", "manifest.json"])
-def test_a_damaged_newest_checkpoint_is_told_and_the_one_before_is_used(tmp_path: Path, name: str) -> None:
-    run, said = new_run(tmp_path / "run"), []
+def test_a_damaged_newest_checkpoint_causes_a_message_and_the_previous_one_is_loaded(tmp_path: Path, name: str) -> None:
+    run = new_run(tmp_path / "run")
+    messages: list[str] = []
     for step in (1, 2, 3):
         save(run, step)
     damage(run, 3, name)
-    found = run.newest_checkpoint(said.append)
-    assert found is not None
-    assert found[1] == {"step": 2}
-    assert len(said) == 1
-    assert said[0].startswith("checkpoint step-00000003 is damaged (")
-    assert name in said[0]
-    assert said[0].endswith("): going on from the one before")
+    checkpoint = run.newest_checkpoint(messages.append)
+    assert checkpoint is not None
+    assert checkpoint[1] == {"step": 2}
+    assert len(messages) == 1
+    assert messages[0].startswith("Checkpoint step-00000003 is damaged (")
+    assert name in messages[0]
+    assert messages[0].endswith("). Resuming from the previous one.")
 
 
-def test_after_damage_the_next_checkpoint_keeps_the_intact_one_before(tmp_path: Path) -> None:
+def test_after_damage_the_next_checkpoint_keeps_the_last_intact_one(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     for step in (1, 2, 3):
         save(run, step)
@@ -273,19 +278,20 @@ def test_after_damage_the_next_checkpoint_keeps_the_intact_one_before(tmp_path: 
     assert checkpoints(run) == [2, 4]
 
 
-def test_when_every_checkpoint_is_damaged_it_is_told(tmp_path: Path) -> None:
-    run, said = new_run(tmp_path / "run"), []
+def test_only_damaged_checkpoints_raise_an_error(tmp_path: Path) -> None:
+    run = new_run(tmp_path / "run")
+    messages: list[str] = []
     for step in (1, 2):
         save(run, step)
         damage(run, step)
     with pytest.raises(ModelError) as caught:
-        run.newest_checkpoint(said.append)
+        run.newest_checkpoint(messages.append)
     where = tmp_path / "run" / "checkpoints"
-    assert str(caught.value) == f"{where}: every checkpoint is damaged; train again with --overwrite"
-    assert len(said) == 2
+    assert str(caught.value) == f"{where}: every checkpoint is damaged. Train again with --overwrite."
+    assert len(messages) == 2
 
 
-def test_a_checkpoint_killed_while_it_was_replaced_is_found_again(tmp_path: Path) -> None:
+def test_a_checkpoint_whose_replacement_was_interrupted_is_restored(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     save(run, 1)
     save(run, 2, best=True)
@@ -293,46 +299,46 @@ def test_a_checkpoint_killed_while_it_was_replaced_is_found_again(tmp_path: Path
     (folder / "step-00000002").rename(folder / ".step-00000002.old")
     (folder / ".step-00000002.new").mkdir()
     (folder / ".step-00000003.new").mkdir()
-    found = run.newest_checkpoint(pytest.fail)
-    assert found is not None
-    assert found[1] == {"step": 2}
+    checkpoint = run.newest_checkpoint(pytest.fail)
+    assert checkpoint is not None
+    assert checkpoint[1] == {"step": 2}
     assert sorted(entry.name for entry in folder.iterdir()) == ["step-00000001", "step-00000002"]
 
 
 # metrics.jsonl
 
 
-def test_metrics_are_lines_of_json_that_can_be_cut_back(tmp_path: Path) -> None:
+def test_metrics_are_lines_of_json_that_can_be_truncated(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
-    assert run.length("metrics.jsonl") == 0
-    run.append("metrics.jsonl", {"step": 1, "loss": 0.1})
-    known = run.length("metrics.jsonl")
-    run.append("metrics.jsonl", {"step": 2, "sample": "é\n"})
+    assert run.file_size("metrics.jsonl") == 0
+    run.append_record("metrics.jsonl", {"step": 1, "loss": 0.1})
+    size = run.file_size("metrics.jsonl")
+    run.append_record("metrics.jsonl", {"step": 2, "sample": "é\n"})
     lines = (run / "metrics.jsonl").read_bytes()
     assert [json.loads(line) for line in lines.splitlines()] == [{"step": 1, "loss": 0.1}, {"step": 2, "sample": "é\n"}]
-    run.truncate("metrics.jsonl", known)
-    assert (run / "metrics.jsonl").read_bytes() == lines[:known]
-    run.append("metrics.jsonl", {"step": 2, "sample": "é\n"})
+    run.truncate_file("metrics.jsonl", size)
+    assert (run / "metrics.jsonl").read_bytes() == lines[:size]
+    run.append_record("metrics.jsonl", {"step": 2, "sample": "é\n"})
     assert (run / "metrics.jsonl").read_bytes() == lines
 
 
-def test_cutting_back_never_makes_a_file_longer(tmp_path: Path) -> None:
+def test_truncating_never_makes_a_file_longer(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
-    run.append("metrics.jsonl", {"step": 1})
+    run.append_record("metrics.jsonl", {"step": 1})
     before = (run / "metrics.jsonl").read_bytes()
-    run.truncate("metrics.jsonl", 1000)
+    run.truncate_file("metrics.jsonl", 1000)
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_metrics_hold_no_number_that_other_readers_refuse(tmp_path: Path, number: float) -> None:
+def test_metrics_contain_only_finite_numbers(tmp_path: Path, number: float) -> None:
     run = new_run(tmp_path / "run")
     with pytest.raises(ValueError, match="not JSON compliant"):
-        run.append("metrics.jsonl", {"loss": number})
-    assert run.length("metrics.jsonl") == 0
+        run.append_record("metrics.jsonl", {"loss": number})
+    assert run.file_size("metrics.jsonl") == 0
 
 
-def test_a_full_disk_while_metrics_are_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_while_metrics_are_written_raises_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = new_run(tmp_path / "run")
 
     def full(*arguments: Any, **keywords: Any) -> Any:
@@ -340,7 +346,7 @@ def test_a_full_disk_while_metrics_are_written_is_told(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(Path, "open", full)
     with pytest.raises(ResourceError, match=r"metrics\.jsonl: the disk is full"):
-        run.append("metrics.jsonl", {"step": 1})
+        run.append_record("metrics.jsonl", {"step": 1})
 
 
 # Relative paths, and overwriting twice
@@ -349,41 +355,41 @@ def test_a_full_disk_while_metrics_are_written_is_told(tmp_path: Path, monkeypat
 def test_the_current_folder_may_become_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run = new_run(Path())
-    run.keep()
+    run.delete_replaced_run()
     assert run.request == REQUEST
 
 
-def test_a_relative_run_is_set_aside_and_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_at_a_relative_path_is_set_aside_and_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "elsewhere").mkdir()
     new_run(Path("run")).unlock()
     (tmp_path / "run" / "config.toml").write_text("seed = 1\n")
-    RunFolder.create(Path("run"), REQUEST, overwrite=True).abandon()
+    RunFolder.create(Path("run"), REQUEST, overwrite=True).discard()
     assert (tmp_path / "run" / "config.toml").read_text() == "seed = 1\n"
     run = RunFolder.create(Path("run"), REQUEST, overwrite=True)
-    run.keep()
+    run.delete_replaced_run()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["elsewhere", "run"]
     assert not (tmp_path / "run" / "config.toml").exists()
 
 
-def replaced_by_one_that_was_killed(path: Path) -> None:
+def replace_by_killed_run(path: Path) -> None:
     new_run(path).unlock()
     (path / "config.toml").write_text("seed = 1\n")
-    RunFolder.create(path, {**REQUEST, "sources": ["second"]}, overwrite=True).unlock()  # killed while it prepared
+    RunFolder.create(path, {**REQUEST, "sources": ["second"]}, overwrite=True).unlock()  # killed during preparation
 
 
-def test_of_two_overwrites_the_first_killed_and_the_second_failed_the_finished_run_is_back(tmp_path: Path) -> None:
-    replaced_by_one_that_was_killed(tmp_path / "run")
-    RunFolder.create(tmp_path / "run", {**REQUEST, "sources": ["third"]}, overwrite=True).abandon()
+def test_after_a_killed_and_a_discarded_overwrite_the_finished_run_is_restored(tmp_path: Path) -> None:
+    replace_by_killed_run(tmp_path / "run")
+    RunFolder.create(tmp_path / "run", {**REQUEST, "sources": ["third"]}, overwrite=True).discard()
     assert (tmp_path / "run" / "config.toml").read_text() == "seed = 1\n"
     assert RunFolder.open(tmp_path / "run").request == REQUEST
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
 
 
-def test_of_two_overwrites_the_first_killed_and_the_second_whole_the_finished_run_is_gone(tmp_path: Path) -> None:
-    replaced_by_one_that_was_killed(tmp_path / "run")
+def test_after_a_killed_and_a_successful_overwrite_the_finished_run_is_deleted(tmp_path: Path) -> None:
+    replace_by_killed_run(tmp_path / "run")
     run = RunFolder.create(tmp_path / "run", {**REQUEST, "sources": ["third"]}, overwrite=True)
-    run.keep()
+    run.delete_replaced_run()
     assert run.request["sources"] == ["third"]
     assert not (tmp_path / "run" / "config.toml").exists()
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]

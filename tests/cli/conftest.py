@@ -62,12 +62,12 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder that tests read and never change."""
     from elman.experiment import train
-    from elman.training.progress import Silence
+    from elman.training.progress import SilentDisplay
 
     run = tmp_path_factory.mktemp("runs") / "run"
     given = {
         "model": {"hidden_size": 16, "embedding_size": 8},
         "training": {"steps": 4, "batch_size": 4, "bptt_steps": 8, "threads": 1},
     }
-    train([book], run, given, Silence())
+    train([book], run, given, SilentDisplay())
     return run

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.checkpoint.sealed import json_bytes, parse_tensors, read_sealed, tensor_bytes, write_sealed
+from elman.checkpoint.checksummed_folder import read_folder, write_folder
+from elman.checkpoint.serialization import json_bytes, parse_tensors, tensor_bytes
 
 from .conftest import TINY, Command, Done
 
@@ -269,10 +270,10 @@ def model(trained: Path, tmp_path: Path) -> Path:
 
 def resealed(folder: Path, change: Callable[[dict[str, bytes]], None]) -> None:
     """A hostile folder: its files changed, its manifest right."""
-    files = read_sealed(folder, FILES[:3])
+    files = read_folder(folder, FILES[:3])
     change(files)
     shutil.rmtree(folder)
-    write_sealed(folder, files)
+    write_folder(folder, files)
 
 
 @pytest.mark.parametrize("verb", ["generate", "evaluate"])

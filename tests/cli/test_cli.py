@@ -235,7 +235,7 @@ def test_a_prompt_of_bytes_that_are_no_text_is_survived(command: Command, traine
 
 
 def test_data_list_names_every_data_set(command: Command) -> None:
-    from elman.data.named import DATA_SETS
+    from elman.data.datasets import DATA_SETS
 
     done = command("data", "list")
     assert done.code == 0
@@ -645,9 +645,9 @@ def test_a_wrong_option_of_generate_is_told_before_the_prompt_is_written(
 
 
 def test_data_list_survives_a_damaged_file(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.data.named import DATA_SETS
+    from elman.data.datasets import DATA_SETS
 
-    damaged = [name for name, data_set in DATA_SETS.items() if data_set.how == "download"]
+    damaged = [name for name, data_set in DATA_SETS.items() if data_set.origin == "download"]
     assert damaged
     for name in damaged:
         (tmp_path / name).mkdir()

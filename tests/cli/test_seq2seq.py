@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from elman.runtime import Ensemble, load
+
 from elman.tasks.seq2seq.corpus import Example, PairCorpus
 
 from ..pair_models import predictor_of, tiny_network
@@ -50,14 +50,14 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder that tests read and never change."""
     from elman.experiment import train
-    from elman.training.progress import Silence
+    from elman.training.progress import SilentDisplay
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     given = {
         "model": {"hidden_size": 8, "embedding_size": 6},
         "training": {"steps": 3, "batch_size": 8, "threads": 1},
     }
-    train([pairs], folder, given, Silence(), task="seq2seq")
+    train([pairs], folder, given, SilentDisplay(), task="seq2seq")
     return folder
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.readers import TextSource
+from elman.data.readers.text import TextSource
 from elman.errors import DataError, ModelError
 from elman.tasks.language_model.preparation import RARE_FROM_KINDS
 from elman.tasks.seq2seq import preparation as pair_preparation

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data import readers
-from elman.data.readers import MemoryText, SourceRecord, TextSource
+from elman.data.readers.text import MemoryText, SourceRecord, TextSource
 from elman.errors import ConfigError, DataError
 from elman.tasks.seq2seq.readers import MemoryPairs, Pair, read_pairs, refuse_extra_targets
 

@@ -1,4 +1,6 @@
-"""Generation: the loop against the same loop by hand."""
+"""Generation compared with the same loop written out."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -8,19 +10,19 @@ from elman.decoding import Sampler, generate
 from .machines import Machine
 
 
-def generated(seed: int, sampler: Sampler, max_tokens: int, machine: Machine | None = None) -> list[int]:
+def generate_tokens(seed: int, sampler: Sampler, max_tokens: int, machine: Machine | None = None) -> list[int]:
     machine = machine or Machine(5, 7)
     return list(generate(machine.step, *machine.start(), sampler, np.random.default_rng(seed), max_tokens))
 
 
 @pytest.mark.parametrize("sampler", [Sampler(), Sampler(0.7, top_k=4), Sampler(1.5, top_p=0.9)])
-def test_the_same_seed_gives_the_same_tokens_and_another_seed_others(sampler: Sampler) -> None:
-    assert generated(1, sampler, 40) == generated(1, sampler, 40)
-    assert generated(1, sampler, 40) != generated(2, sampler, 40)
+def test_the_seed_determines_the_tokens(sampler: Sampler) -> None:
+    assert generate_tokens(1, sampler, 40) == generate_tokens(1, sampler, 40)
+    assert generate_tokens(1, sampler, 40) != generate_tokens(2, sampler, 40)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
-def test_every_token_is_chosen_from_the_logits_after_the_one_before(temperature: float) -> None:
+def test_every_token_is_chosen_from_the_logits_after_the_previous_one(temperature: float) -> None:
     machine, sampler, rng = Machine(5, 7), Sampler(temperature), np.random.default_rng(5)
     logits, state = machine.start()
     expected: list[int] = []
@@ -29,22 +31,22 @@ def test_every_token_is_chosen_from_the_logits_after_the_one_before(temperature:
         expected.append(token)
         rows, state = machine.step(np.array([token]), state)
         logits = rows[0]
-    assert generated(5, sampler, 30) == expected
-    assert len(set(expected)) > 2  # a machine that repeats one token would hide a state that is lost
+    assert generate_tokens(5, sampler, 30) == expected
+    assert len(set(expected)) > 2  # a machine that repeats one token would not detect a lost state
 
 
 @pytest.mark.parametrize("max_tokens", [-1, 0, 1, 2, 17])
-def test_exactly_max_tokens_come_and_no_step_is_made_for_nothing(max_tokens: int) -> None:
+def test_there_are_exactly_max_tokens_and_no_unnecessary_step(max_tokens: int) -> None:
     machine = Machine(5, 7)
-    tokens = generated(0, Sampler(), max_tokens, machine)
+    tokens = generate_tokens(0, Sampler(), max_tokens, machine)
     assert len(tokens) == max(0, max_tokens)
-    assert machine.fed == [[token] for token in tokens[:-1]]
+    assert machine.inputs == [[token] for token in tokens[:-1]]
 
 
-def test_a_token_comes_before_the_step_that_it_feeds() -> None:
+def test_a_token_is_yielded_before_the_next_step() -> None:
     machine = Machine(5, 7)
     stream = generate(machine.step, *machine.start(), Sampler(), np.random.default_rng(0), 5)
     first = next(stream)
-    assert machine.fed == []
+    assert machine.inputs == []
     next(stream)
-    assert machine.fed == [[first]]
+    assert machine.inputs == [[first]]

@@ -11,7 +11,7 @@ import torch
 
 import elman.nn
 from elman.models.crf import ConditionalRandomField
-from elman.text.spans import Follow, follow
+from elman.text.spans import TransitionMask, transition_mask
 
 LABELS = ("B-X", "I-X", "O")
 LENGTHS = np.array([4, 1, 3])
@@ -24,7 +24,7 @@ def tensors(seed: int = 0, scale: float = 1.0) -> dict[str, Array]:
     return {name: scale * rng.normal(size=shape) for name, shape in shapes.items()}
 
 
-def paths(row: Array, weights: dict[str, Array], allowed: Follow) -> dict[tuple[int, ...], float]:
+def paths(row: Array, weights: dict[str, Array], allowed: TransitionMask) -> dict[tuple[int, ...], float]:
     """The score of every path through emissions (T, C) that is allowed."""
     A, start, end = (weights[f"crf.{name}"] for name in ("transitions", "start", "end"))
     found = {}
@@ -37,8 +37,8 @@ def paths(row: Array, weights: dict[str, Array], allowed: Follow) -> dict[tuple[
 
 
 @pytest.fixture(params=["bio", "none"])
-def allowed(request: pytest.FixtureRequest) -> Follow:
-    return follow(LABELS, request.param)
+def allowed(request: pytest.FixtureRequest) -> TransitionMask:
+    return transition_mask(LABELS, request.param)
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ def emissions() -> Array:
 
 
 @pytest.mark.parametrize("scale", [1.0, 30.0])
-def test_the_partition_function_is_the_sum_over_all_paths(allowed: Follow, emissions: Array, scale: float) -> None:
+def test_the_partition_function_is_the_sum_over_all_paths(
+    allowed: TransitionMask, emissions: Array, scale: float
+) -> None:
     weights = tensors(scale=scale)
     found = ConditionalRandomField(weights, 3, allowed).log_partition(scale * emissions, LENGTHS)
     for row, length in enumerate(LENGTHS):
@@ -55,7 +57,9 @@ def test_the_partition_function_is_the_sum_over_all_paths(allowed: Follow, emiss
         assert found[row] == pytest.approx(np.logaddexp.reduce(scores), rel=1e-12)
 
 
-def test_probabilities_of_paths_and_of_single_tags_are_those_of_all_paths(allowed: Follow, emissions: Array) -> None:
+def test_probabilities_of_paths_and_of_single_tags_are_those_of_all_paths(
+    allowed: TransitionMask, emissions: Array
+) -> None:
     weights = tensors()
     field = ConditionalRandomField(weights, 3, allowed)
     marginals = field.marginals(emissions, LENGTHS)
@@ -77,7 +81,7 @@ def test_probabilities_of_paths_and_of_single_tags_are_those_of_all_paths(allowe
 def test_step_by_step_it_knows_what_was_read_so_far(emissions: Array) -> None:
     weights = tensors()
     weights["crf.end"][:] = 0.0
-    field = ConditionalRandomField(weights, 3, follow(LABELS, "bio"))
+    field = ConditionalRandomField(weights, 3, transition_mask(LABELS, "bio"))
     log_p = field.start(emissions[:, 0])
     for t in range(4):
         log_p = field.step(log_p, emissions[:, t]) if t else log_p
@@ -86,7 +90,7 @@ def test_step_by_step_it_knows_what_was_read_so_far(emissions: Array) -> None:
 
 
 def test_a_sentence_that_no_path_goes_through_has_a_best_one_still() -> None:
-    allowed = follow(("B-X", "E-X", "O"), "bioes")
+    allowed = transition_mask(("B-X", "E-X", "O"), "bioes")
     field = ConditionalRandomField(tensors(), 3, allowed._replace(first=np.array([True, False, False])))
     emissions = np.random.default_rng(0).normal(size=(1, 1, 3)).astype(np.float32)
     emissions[0, 0] = [1.0, 9.0, 9.0]  # the first alone may begin, and may not end
@@ -96,7 +100,7 @@ def test_a_sentence_that_no_path_goes_through_has_a_best_one_still() -> None:
     assert np.isfinite(field.log_partition(emissions, np.array([1]))).all()
 
 
-def network(weights: dict[str, Array], allowed: Follow) -> elman.nn.ConditionalRandomField:
+def network(weights: dict[str, Array], allowed: TransitionMask) -> elman.nn.ConditionalRandomField:
     module = elman.nn.ConditionalRandomField(allowed).double()
     with torch.no_grad():
         for name, value in weights.items():
@@ -104,7 +108,7 @@ def network(weights: dict[str, Array], allowed: Follow) -> elman.nn.ConditionalR
     return module
 
 
-def test_training_has_the_same_probabilities(allowed: Follow, emissions: Array) -> None:
+def test_training_has_the_same_probabilities(allowed: TransitionMask, emissions: Array) -> None:
     weights = tensors()
     labels = np.array([[0, 1, 1, 2], [2, 0, 0, 0], [0, 0, 1, 1]])
     ignored = np.where(np.arange(4) < LENGTHS[:, None], labels, -100)
@@ -115,7 +119,7 @@ def test_training_has_the_same_probabilities(allowed: Follow, emissions: Array) 
     np.testing.assert_allclose(found.detach().numpy(), expected, rtol=1e-12)
 
 
-def test_derivatives_are_those_of_finite_differences(allowed: Follow, emissions: Array) -> None:
+def test_derivatives_are_those_of_finite_differences(allowed: TransitionMask, emissions: Array) -> None:
     module = network(tensors(), allowed)
     labels = torch.from_numpy(np.array([[0, 1, 1, 2], [2, 0, 0, 0], [0, 0, 1, 1]]).T.copy())
     lengths = torch.from_numpy(LENGTHS)
@@ -131,7 +135,7 @@ def test_derivatives_are_those_of_finite_differences(allowed: Follow, emissions:
 
 
 def test_derivatives_of_scores_far_apart_are_finite() -> None:
-    module = network(tensors(scale=200.0), follow(LABELS, "bio")).float()
+    module = network(tensors(scale=200.0), transition_mask(LABELS, "bio")).float()
     emissions = (500.0 * torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(0))).requires_grad_()
     labels = torch.tensor([[2, 2, 2]] * 4)
     loss = -module(emissions, torch.from_numpy(LENGTHS), labels).sum()

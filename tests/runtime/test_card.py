@@ -7,7 +7,7 @@ import pytest
 from elman.runtime import Seq2SeqPredictor
 from elman.tasks.card import forecaster_card, seq2seq_card
 
-from elman.data.readers import SourceRecord, TextSource
+from elman.data.readers.text import SourceRecord, TextSource
 from elman.tasks.forecaster.corpus import prepare_series
 from elman.tasks.seq2seq.corpus import PairCorpus, SideConfig
 from elman.tasks.seq2seq.preparation import prepare_pairs

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from elman.config import validated
-from elman.data.padded import IGNORED, pad_sources, pad_targets
-from elman.errors import ConfigError, DataError, ModelError
 from elman.runtime import Ensemble, Seq2SeqPredictor, load
+
+from elman.config import validate_config
+from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
+from elman.errors import ConfigError, DataError, ModelError
 from elman.tasks.seq2seq.config import Seq2SeqConfig
 from elman.tasks.seq2seq.corpus import Example
 from elman.text import END, START, Vocabulary
@@ -33,7 +33,7 @@ def test_one_step_after_another_is_the_whole_sequence(architecture: str) -> None
     for tokens, wanted in zip(inputs.T, targets.T, strict=True):
         log_p, state = predictor.step(tokens, state, context)
         np.testing.assert_allclose(np.exp(log_p).sum(-1), 1.0, rtol=1e-5)
-        rows = np.flatnonzero(wanted != IGNORED)
+        rows = np.flatnonzero(wanted != IGNORE_INDEX)
         total -= float(log_p[rows, wanted[rows]].sum())
     assert predictor.score(PAIRS).sum == pytest.approx(total, rel=FLOAT32)
 
@@ -229,4 +229,4 @@ def test_attention_of_the_first_layer_needs_layers_above_it(wrong: dict[str, Any
     with pytest.raises(
         ConfigError, match="attention_layer 'first' needs attention, two decoder layers or more, and no"
     ):
-        validated(Seq2SeqConfig, {**sizes, "attention_layer": "first", **wrong})
+        validate_config(Seq2SeqConfig, {**sizes, "attention_layer": "first", **wrong})

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from elman.config import BUDGETS, layered, to_toml
+from elman.config import BUDGETS, layer_values, to_toml
 from elman.errors import ConfigError
 from elman.tasks.spec import TASKS, AnyTask, RunConfig, task_spec
-from elman.training.machine import ASSUMED_FLOPS
+from elman.training.throughput import ASSUMED_CPU_FLOPS
 
 ZEROS = ["clip_norm", "patience", "validate_tokens"]
 
@@ -21,7 +21,7 @@ def spec(request: pytest.FixtureRequest) -> AnyTask:
 
 
 def resolve(spec: AnyTask, values: dict[str, Any]) -> RunConfig:
-    config: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)
+    config: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)
     return config
 
 
@@ -45,7 +45,7 @@ def test_without_a_budget_there_is_one_in_minutes(spec: AnyTask) -> None:
 
 
 def test_two_budgets_in_one_layer_are_an_error(spec: AnyTask) -> None:
-    values = layered(with_training(epochs=1), with_training(steps=3, minutes=1.0))
+    values = layer_values(with_training(epochs=1), with_training(steps=3, minutes=1.0))
     assert values == with_training(steps=3, minutes=1.0)
     with pytest.raises(ConfigError, match="training: given steps and minutes; expected one budget"):
         resolve(spec, values)
@@ -53,8 +53,8 @@ def test_two_budgets_in_one_layer_are_an_error(spec: AnyTask) -> None:
 
 @pytest.mark.parametrize("wrong", [3, "steps = 3", None])
 def test_a_value_in_place_of_the_table_training_is_an_error_of_validation(spec: AnyTask, wrong: Any) -> None:
-    assert layered({"training": wrong}, with_training(steps=3))["training"] == {"steps": 3}
-    values = layered(with_training(steps=3), {"training": wrong})
+    assert layer_values({"training": wrong}, with_training(steps=3))["training"] == {"steps": 3}
+    values = layer_values(with_training(steps=3), {"training": wrong})
     with pytest.raises(ConfigError, match="training: given "):
         resolve(spec, values)
 
@@ -66,7 +66,7 @@ def test_a_seed_that_torch_and_numpy_accept_is_valid(spec: AnyTask, seed: int) -
 
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_a_seed_that_torch_or_numpy_does_not_accept_is_an_error(spec: AnyTask, seed: int) -> None:
-    with pytest.raises(ConfigError, match=f"seed: given {seed}, expected "):
+    with pytest.raises(ConfigError, match=f"seed: given {seed}; expected "):
         resolve(spec, {"seed": seed, **with_training(steps=1)})
 
 
@@ -79,5 +79,5 @@ def test_zero_turns_an_option_off_and_is_written_to_the_file(spec: AnyTask, key:
 
 @pytest.mark.parametrize("key", ZEROS)
 def test_a_value_below_zero_is_an_error(spec: AnyTask, key: str) -> None:
-    with pytest.raises(ConfigError, match=f"training.{key}: given -1, expected greater than or equal to 0"):
+    with pytest.raises(ConfigError, match=f"training.{key}: given -1; expected greater than or equal to 0"):
         resolve(spec, with_training(steps=1, **{key: -1}))

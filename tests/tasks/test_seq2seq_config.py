@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from elman.experiment.config import Seq2SeqRun, resolve_seq2seq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.cells import CELLS
-from elman.config import validated
+from elman.config import validate_config
 from elman.errors import ConfigError
-from elman.experiment.config import Seq2SeqRun, resolve_seq2seq
 from elman.tasks.seq2seq.defaults import PairDataConfig, batch_size, default_minutes, level_of, operations_per_token
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -289,7 +289,7 @@ def test_columns_are_two_different_numbers_from_one(value: Any) -> None:
     expected = "two different numbers from 1: of the source and of the target"
     assert mistakes({"data": {"columns": value}}) == [f"data.columns: given {value!r}, expected {expected}"]
     for right in ([2, 1], (1, 3), None):
-        assert validated(PairDataConfig, {"columns": right}).columns == (tuple(right) if right else None)
+        assert validate_config(PairDataConfig, {"columns": right}).columns == (tuple(right) if right else None)
 
 
 @pytest.mark.parametrize(

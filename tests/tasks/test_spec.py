@@ -15,7 +15,8 @@ import pytest
 
 import elman
 from elman.checkpoint import read_model, write_model
-from elman.checkpoint.sealed import json_bytes, parse_json, tensor_bytes, write_sealed
+from elman.checkpoint.checksummed_folder import write_folder
+from elman.checkpoint.serialization import json_bytes, parse_json, tensor_bytes
 from elman.errors import ModelError
 from elman.models.stack import state_to_bytes
 from elman.tasks.language_model.predictor import LanguageModelPredictor
@@ -57,7 +58,7 @@ def reseal(folder: Path, **changed: bytes) -> None:
     """Write the folder again with other contents and a valid manifest: a hostile folder, not a damaged one."""
     contents = {name: (folder / name).read_bytes() for name in FILES if name != "manifest.json"}
     names = {"config": "config.json", "weights": "model.safetensors", "vocabulary": "vocabulary.json"}
-    write_sealed(folder, {**contents, **{names[key]: content for key, content in changed.items()}})
+    write_folder(folder, {**contents, **{names[key]: content for key, content in changed.items()}})
 
 
 def reconfigure(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:

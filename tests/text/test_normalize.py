@@ -1,4 +1,6 @@
-"""Normalisation, against Unicode's own forms and a cleaning by hand that has no regular expression."""
+"""Normalization compared with the forms of Unicode and with a cleaning without regular expressions."""
+
+from __future__ import annotations
 
 import string
 
@@ -13,14 +15,14 @@ texts = st.text(max_size=60)
 lines = st.text(alphabet=string.ascii_letters + string.digits + " \t,.'’-é中\n", max_size=60)
 
 
-def cleaned_by_hand(line: str) -> str:
-    """Letters a to z in lower case, the words between them joined by single spaces."""
+def clean_line(line: str) -> str:
+    """Return the words of letters a to z in lower case, separated by single spaces."""
     return " ".join("".join(c if c in string.ascii_letters else " " for c in line).split()).lower()
 
 
 @few
 @given(texts)
-def test_none_changes_nothing(text: str) -> None:
+def test_none_does_not_change_the_text(text: str) -> None:
     assert NORMALIZERS["none"].pieces(text) == [text]
     assert NORMALIZERS["none"].prompt(text) == text
 
@@ -30,21 +32,21 @@ def test_none_changes_nothing(text: str) -> None:
     [
         ("nfc", "cafe\u0301", "café"),
         ("nfc", "\u1112\u1161\u11ab", "한"),
-        ("nfc", "Å ① ﬁ", "Å ① ﬁ"),  # composed, not made compatible
+        ("nfc", "Å ① ﬁ", "Å ① ﬁ"),  # composed, but not by the compatibility form
         ("lower", "ÀB Ж 中\nX", "àb ж 中\nx"),
-        ("lower", "ΟΔΟΣ", "οδος"),  # the last sigma of a word has a form of its own
+        ("lower", "ΟΔΟΣ", "οδος"),  # a sigma at the end of a word has a special form
     ],
 )
-def test_whole_texts_are_normalised_and_prompts_alike(name: str, text: str, expected: str) -> None:
+def test_texts_and_prompts_are_normalized_in_the_same_way(name: str, text: str, expected: str) -> None:
     assert NORMALIZERS[name].pieces(text) == [expected]
     assert NORMALIZERS[name].prompt(text) == expected
 
 
-def test_textbook_cleaning_of_the_sample() -> None:
+def test_textbook_cleans_the_sample_of_the_book() -> None:
     sample = "this is a good story ,\nthat is a pen ."
     assert NORMALIZERS["textbook"].pieces(sample) == ["this is a good story", "that is a pen"]
-    on_one_line = "this is a good story , / that is a pen ."
-    assert NORMALIZERS["textbook"].pieces(on_one_line) == ["this is a good story that is a pen"]
+    one_line = "this is a good story , / that is a pen ."
+    assert NORMALIZERS["textbook"].pieces(one_line) == ["this is a good story that is a pen"]
 
 
 @pytest.mark.parametrize(
@@ -57,20 +59,20 @@ def test_textbook_cleaning_of_the_sample() -> None:
         ("snake_case", "snake case"),
     ],
 )
-def test_textbook_cleaning_deletes_all_but_a_to_z(line: str, expected: str) -> None:
+def test_textbook_deletes_all_characters_but_a_to_z(line: str, expected: str) -> None:
     assert NORMALIZERS["textbook"].pieces(line) == [expected]
 
 
 @few
 @given(lines)
-def test_textbook_cleaning_is_the_one_done_by_hand_on_every_line(block: str) -> None:
+def test_textbook_cleans_line_by_line(block: str) -> None:
     pieces = NORMALIZERS["textbook"].pieces(block)
-    assert [piece for piece in pieces if piece] == [c for line in block.split("\n") if (c := cleaned_by_hand(line))]
+    assert [piece for piece in pieces if piece] == [c for line in block.split("\n") if (c := clean_line(line))]
 
 
 @few
 @given(texts)
-def test_textbook_cleaning_leaves_letters_and_single_inner_spaces_of_any_text(block: str) -> None:
+def test_textbook_leaves_only_letters_and_single_inner_spaces(block: str) -> None:
     for piece in NORMALIZERS["textbook"].pieces(block):
         assert set(piece) <= {*string.ascii_lowercase, " "}
         assert piece == " ".join(piece.split())
@@ -80,5 +82,5 @@ def test_textbook_cleaning_leaves_letters_and_single_inner_spaces_of_any_text(bl
     ("text", "expected"),
     [("Time ", "time "), ("  Time", "time"), ("the\nTime,", "the time "), ("1895", ""), ("", "")],
 )
-def test_a_textbook_prompt_keeps_the_space_at_its_end_alone(text: str, expected: str) -> None:
+def test_a_textbook_prompt_keeps_only_the_space_at_its_end(text: str, expected: str) -> None:
     assert NORMALIZERS["textbook"].prompt(text) == expected

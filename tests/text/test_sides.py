@@ -1,14 +1,16 @@
-"""The sides of a pair: text comes back from ids as far as it can, and text never gives a start or an end."""
+"""The sides of a pair: text to ids and back, and text that never becomes a start or end token."""
+
+from __future__ import annotations
 
 import pytest
+from elman.data.corpus import TextConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from elman.tasks.language_model.corpus import TextConfig
 from elman.text import TOKENIZERS, Vocabulary
-from elman.text.sides import RESERVED, SideCodec, SideCutter
-from elman.text.tokenizers import BYTE_TOKENS, join
+from elman.text.sides import RESERVED, SideCodec, SideTokenizer
+from elman.text.tokenizers import BYTE_TOKENS, join_tokens
 from elman.text.vocabulary import END, END_ID, START, START_ID, UNKNOWN
 
 few = settings(deadline=None, max_examples=80)
@@ -19,14 +21,14 @@ BYTES = SideCodec(Vocabulary((*RESERVED, *BYTE_TOKENS)), level="byte")
 ALL = {"char": CHARACTERS, "word": WORDS, "byte": BYTES}
 
 
-def test_the_reserved_tokens_have_the_ids_that_others_count_on() -> None:
+def test_the_reserved_tokens_have_fixed_ids() -> None:
     vocabulary = Vocabulary(RESERVED)
     assert [vocabulary[token] for token in (UNKNOWN, START, END)] == [0, START_ID, END_ID]
 
 
 @few
 @given(texts)
-def test_any_text_comes_back_from_bytes(text: str) -> None:
+def test_bytes_restore_any_text(text: str) -> None:
     assert BYTES.decode(BYTES.encode(text)) == text
     assert not {0, START_ID, END_ID} & set(BYTES.encode(text).tolist())
     assert len(BYTES.encode(text)) == len(text.encode())
@@ -34,34 +36,34 @@ def test_any_text_comes_back_from_bytes(text: str) -> None:
 
 @few
 @given(texts)
-def test_every_character_that_the_vocabulary_lacks_is_one_replacement_mark(text: str) -> None:
+def test_every_unknown_character_becomes_one_replacement_mark(text: str) -> None:
     assert CHARACTERS.decode(CHARACTERS.encode(text)) == "".join(c if c in "abc é中" else "\ufffd" for c in text)
 
 
 @few
 @given(st.lists(st.sampled_from(["HH", "AH0", "床前", "明月光", "hh", "明月"]), max_size=8))
-def test_words_come_back_with_one_space_between_them(words: list[str]) -> None:
+def test_words_are_restored_with_single_spaces(words: list[str]) -> None:
     known = [word if word in WORDS.vocabulary else "\ufffd" for word in words]
-    for between in (" ", "  ", "\t", "\u3000"):
-        assert WORDS.decode(WORDS.encode(between.join(words))) == " ".join(known)
+    for separator in (" ", "  ", "\t", "\u3000"):
+        assert WORDS.decode(WORDS.encode(separator.join(words))) == " ".join(known)
 
 
 @few
 @given(st.lists(st.sampled_from([*RESERVED, "a", "HH", "<0x41>", " "]), max_size=8))
-def test_text_never_gives_a_start_or_an_end(pieces: list[str]) -> None:
+def test_text_never_becomes_a_start_or_end_token(pieces: list[str]) -> None:
     for codec in ALL.values():
         for text in ("".join(pieces), " ".join(pieces)):
             assert not {START_ID, END_ID} & set(codec.encode(text).tolist())
 
 
-def test_a_word_that_is_written_like_a_reserved_one_is_unknown() -> None:
+def test_a_word_that_is_written_like_a_reserved_token_is_unknown() -> None:
     text = "HH </s> <s> AH0 <unk>"
     assert WORDS.encode(text).tolist() == [WORDS.vocabulary["HH"], 0, 0, WORDS.vocabulary["AH0"], 0]
     assert WORDS.unknown_tokens(text) == ["</s>", "<s>", "<unk>"]
     assert WORDS.tokens(text) == text.split()
 
 
-def test_start_and_end_are_no_text() -> None:
+def test_start_and_end_tokens_decode_to_nothing() -> None:
     for codec in ALL.values():
         last = len(codec.vocabulary) - 1
         assert codec.decode([START_ID, last, END_ID]) == codec.decode([last])
@@ -69,51 +71,49 @@ def test_start_and_end_are_no_text() -> None:
         assert codec.encode("").tolist() == []
 
 
-def test_bytes_that_make_no_character_are_replacement_marks() -> None:
+def test_invalid_bytes_decode_to_replacement_marks() -> None:
     ids = BYTES.encode("中")
     assert BYTES.decode(ids[:2]) == "\ufffd"
     assert BYTES.decode([*ids[:1], 0, *ids]) == "\ufffd\ufffd中"
 
 
 @pytest.mark.parametrize("level", ALL)
-@pytest.mark.parametrize(("normalize", "text", "seen"), [("nfc", "e\u0301", "é"), ("lower", "ÀB", "àb")])
-def test_normalisation_comes_before_the_cut(level: str, normalize: str, text: str, seen: str) -> None:
-    expected = SideCutter(level=level, normalize="none").tokens(seen)
-    assert SideCutter(level=level, normalize=normalize).tokens(text) == expected
+@pytest.mark.parametrize(("normalize", "text", "normalized"), [("nfc", "e\u0301", "é"), ("lower", "ÀB", "àb")])
+def test_normalization_is_applied_before_tokenization(level: str, normalize: str, text: str, normalized: str) -> None:
+    expected = SideTokenizer(level=level, normalize="none").split(normalized)
+    assert SideTokenizer(level=level, normalize=normalize).split(text) == expected
     codec = SideCodec(Vocabulary((*RESERVED, *dict.fromkeys(expected))), level=level, normalize=normalize)
     assert codec.tokens(text) == expected
-    assert codec.decode(codec.encode(text)) == seen
+    assert codec.decode(codec.encode(text)) == normalized
     assert codec.unknown_tokens(text) == []
 
 
-def test_unknown_tokens_are_named_once_in_the_order_of_their_appearance() -> None:
+def test_unknown_tokens_are_distinct_and_in_the_order_of_appearance() -> None:
     assert CHARACTERS.unknown_tokens("zabyz") == ["z", "y"]
     assert WORDS.unknown_tokens("床前 明月 AH0 月 明月") == ["明月", "月"]
     assert BYTES.unknown_tokens("zabyz") == []
 
 
-def test_a_vocabulary_without_a_start_and_an_end_is_refused() -> None:
+def test_a_vocabulary_without_the_reserved_tokens_raises_an_error() -> None:
     for tokens in ((UNKNOWN, *"abc"), (UNKNOWN, END, START), (UNKNOWN,)):
         with pytest.raises(ValueError) as caught:
             SideCodec(Vocabulary(tokens))
-        assert str(caught.value) == (
-            f"the vocabulary of a side begins with ('<unk>', '<s>', '</s>'), given {tokens[:3]}"
-        )
+        assert str(caught.value) == f"the vocabulary begins with {tokens[:3]}; expected ('<unk>', '<s>', '</s>')"
 
 
-def test_what_stands_between_spaces_is_cut_and_joined_whatever_it_is() -> None:
+def test_level_space_splits_and_joins_at_spaces_only() -> None:
     space = TOKENIZERS["space"]
     assert space.split(" don't  stop,\t明月光。\nnow\u3000") == ["don't", "stop,", "明月光。", "now"]
-    assert join(space.decoder(), ["don't", "stop,", "明月光。"]) == "don't stop, 明月光。"
+    assert join_tokens(space.decoder(), ["don't", "stop,", "明月光。"]) == "don't stop, 明月光。"
 
 
-def test_a_language_model_is_not_cut_at_spaces() -> None:
+def test_a_language_model_has_no_level_space() -> None:
     with pytest.raises(ValidationError, match="'char', 'word' or 'byte'"):
-        TextConfig(level="space")
+        TextConfig.model_validate({"level": "space"})
 
 
-def test_unknown_levels_and_normalisers_are_refused() -> None:
+def test_unknown_levels_and_normalizers_raise_errors() -> None:
     with pytest.raises(KeyError, match="space"):
         SideCodec(Vocabulary(RESERVED), level="space")
     with pytest.raises(KeyError, match="nfd"):
-        SideCutter(level="char", normalize="nfd")
+        SideTokenizer(level="char", normalize="nfd")

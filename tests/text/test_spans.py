@@ -1,4 +1,4 @@
-"""Spans in tags: the three schemes read alike, what breaks them counted as conlleval does."""
+"""Spans in tags: all schemes, and violations that are read as conlleval reads them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.text.spans import Span, first_break, follow, scheme_of, spans
+from elman.text.spans import Scheme, Span, detect_scheme, extract_spans, first_violation, transition_mask
 
 BIO = ["O", "B-X", "I-X", "B-Y", "I-Y"]
 BIOES = [*BIO, "E-X", "S-X", "E-Y", "S-Y"]
 
 
-def written(found: list[Span], length: int, scheme: str) -> list[str]:
-    """The tags of spans that do not meet: the way back."""
+def tags_of(spans: list[Span], length: int, scheme: Scheme) -> list[str]:
+    """Return the tags of spans that do not overlap."""
     tags = ["O"] * length
-    for begin, end, kind in found:
-        tags[begin:end] = [f"B-{kind}", *[f"I-{kind}"] * (end - begin - 1)]
+    for begin, end, type_ in spans:
+        tags[begin:end] = [f"B-{type_}", *[f"I-{type_}"] * (end - begin - 1)]
         if scheme == "bioes":
-            tags[end - 1] = f"{'S' if end - begin == 1 else 'E'}-{kind}"
+            tags[end - 1] = f"{'S' if end - begin == 1 else 'E'}-{type_}"
     return tags
 
 
@@ -40,8 +40,8 @@ def written(found: list[Span], length: int, scheme: str) -> list[str]:
         ([], []),
     ],
 )
-def test_spans_of_tags(tags: list[str], expected: list[tuple[int, int, str]]) -> None:
-    assert spans(tags) == [Span(*each) for each in expected]
+def test_spans_are_extracted_from_tags(tags: list[str], expected: list[tuple[int, int, str]]) -> None:
+    assert extract_spans(tags) == [Span(*span) for span in expected]
 
 
 @pytest.mark.parametrize(
@@ -59,38 +59,42 @@ def test_spans_of_tags(tags: list[str], expected: list[tuple[int, int, str]]) ->
         (["NOUN", "VERB"], "none"),
     ],
 )
-def test_a_scheme_is_told_by_its_tags(tags: list[str], expected: str) -> None:
-    assert scheme_of(tags) == expected
+def test_a_scheme_is_detected_from_its_tags(tags: list[str], expected: str) -> None:
+    assert detect_scheme(tags) == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from("XY"), st.integers(0, 2)), max_size=5))
-def test_what_is_written_in_a_scheme_is_read_back_and_breaks_nothing(drawn: list[tuple[int, str, int]]) -> None:
-    found, place = [], 0
-    for length, kind, gap in drawn:
-        found.append(Span(place, place + length, kind))
-        place += length + gap
-    for scheme in ("bio", "bioes"):
-        tags = written(found, place, scheme)
-        assert spans(tags) == found
-        assert first_break(tags, scheme) is None  # type: ignore[arg-type]
+def test_spans_that_are_written_as_tags_are_extracted_again_without_violations(
+    drawn: list[tuple[int, str, int]],
+) -> None:
+    spans: list[Span] = []
+    position = 0
+    for length, type_, gap in drawn:
+        spans.append(Span(position, position + length, type_))
+        position += length + gap
+    schemes: tuple[Scheme, ...] = ("bio", "bioes")
+    for scheme in schemes:
+        tags = tags_of(spans, position, scheme)
+        assert extract_spans(tags) == spans
+        assert first_violation(tags, scheme) is None
 
 
 @pytest.mark.parametrize(("labels", "scheme"), [(BIO, "bio"), (BIOES, "bioes")])
-def test_what_is_allowed_is_exactly_what_spans_can_be_written_as(labels: list[str], scheme: str) -> None:
-    allowed = follow(labels, scheme)  # type: ignore[arg-type]
-    number = {label: i for i, label in enumerate(labels)}
+def test_exactly_the_tags_of_some_spans_are_allowed(labels: list[str], scheme: Scheme) -> None:
+    allowed = transition_mask(labels, scheme)
+    number_of = {label: i for i, label in enumerate(labels)}
     for tags in itertools.product(labels, repeat=3):
-        path = [number[tag] for tag in tags]
-        pairs = all(allowed.after[i, j] for i, j in itertools.pairwise(path))
-        possible = bool(allowed.first[path[0]] and allowed.last[path[-1]] and pairs)
-        assert possible == (written(spans(tags), 3, scheme) == list(tags)), tags
-        assert possible == (first_break(tags, scheme) is None), tags  # type: ignore[arg-type]
+        path = [number_of[tag] for tag in tags]
+        has_allowed_pairs = all(allowed.transitions[i, j] for i, j in itertools.pairwise(path))
+        is_allowed = bool(allowed.start[path[0]] and allowed.end[path[-1]] and has_allowed_pairs)
+        assert is_allowed == (tags_of(extract_spans(tags), 3, scheme) == list(tags)), tags
+        assert is_allowed == (first_violation(tags, scheme) is None), tags
 
 
-def test_the_first_break_is_told_and_loose_tags_have_none() -> None:
-    assert first_break(["O", "I-X", "I-Y"], "bio") == 1
-    assert first_break(["O", "B-X", "I-Y"], "bio") == 2
-    assert first_break(["S-X", "B-X"], "bioes") == 2
-    assert first_break(["O", "I-X"], "loose") is None
-    assert all(mask.all() for mask in follow(BIO, "loose"))
+def test_the_first_violation_has_an_index_and_unconstrained_tags_have_none() -> None:
+    assert first_violation(["O", "I-X", "I-Y"], "bio") == 1
+    assert first_violation(["O", "B-X", "I-Y"], "bio") == 2
+    assert first_violation(["S-X", "B-X"], "bioes") == 2
+    assert first_violation(["O", "I-X"], "unconstrained") is None
+    assert all(mask.all() for mask in transition_mask(BIO, "unconstrained"))

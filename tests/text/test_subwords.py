@@ -1,4 +1,6 @@
-"""Subwords against the package tokenizers, which learned them, and back to text."""
+"""Subwords compared with the package tokenizers, which learns the merges, and decoding."""
+
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.text.subwords import WORD_START, SubwordTokenizer, learn_merges
-from elman.text.tokenizers import join
+from elman.text.tokenizers import join_tokens
 
 TEXTS = [
     "the lowest of the low, and the newest of the new",
@@ -25,29 +27,28 @@ def merges() -> tuple[str, ...]:
 words = st.text(st.sampled_from("lowerstnidh ,;!床前明月光é" + WORD_START), max_size=30)
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(text=words)
-def test_pieces_are_those_of_the_package_that_learned_them(merges: tuple[str, ...], text: str) -> None:
+def test_subwords_equal_those_of_the_package_tokenizers(merges: tuple[str, ...], text: str) -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
 
     characters = sorted({character for merge in merges for character in merge} | set("lowerstnidh,;!床前明月光é▁"))
-    pieces = dict.fromkeys([*characters, *(merge.replace(" ", "") for merge in merges)])
-    theirs = Tokenizer(
-        models.BPE({piece: number for number, piece in enumerate(pieces)}, [tuple(m.split(" ")) for m in merges])
-    )
-    theirs.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    subwords = dict.fromkeys([*characters, *(merge.replace(" ", "") for merge in merges)])
+    pairs = [(left, right) for left, right in (merge.split(" ") for merge in merges)]
+    reference = Tokenizer(models.BPE({subword: number for number, subword in enumerate(subwords)}, pairs))
+    reference.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     marked = " ".join(WORD_START + word for word in text.replace(WORD_START, " ").split())
-    assert SubwordTokenizer(merges).split(text) == theirs.encode(marked).tokens
+    assert SubwordTokenizer(merges).split(text) == reference.encode(marked).tokens
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(text=words)
-def test_joined_they_are_the_words_with_single_spaces(merges: tuple[str, ...], text: str) -> None:
+def test_joined_subwords_are_the_words_with_single_spaces(merges: tuple[str, ...], text: str) -> None:
     tokenizer = SubwordTokenizer(merges)
-    assert join(tokenizer.decoder(), tokenizer.split(text)) == " ".join(text.replace(WORD_START, " ").split())
+    assert join_tokens(tokenizer.decoder(), tokenizer.split(text)) == " ".join(text.replace(WORD_START, " ").split())
 
 
-def test_frequent_words_are_whole_and_the_vocabulary_has_the_size(merges: tuple[str, ...]) -> None:
+def test_frequent_words_are_one_token_and_the_vocabulary_has_the_requested_size(merges: tuple[str, ...]) -> None:
     tokenizer = SubwordTokenizer(merges)
     assert tokenizer.split("the the") == ["▁the", "▁the"]
     assert tokenizer.split("床前明月光") == ["▁床前明月光"]
@@ -55,28 +56,28 @@ def test_frequent_words_are_whole_and_the_vocabulary_has_the_size(merges: tuple[
     assert len(characters) + len(merges) == SIZE
 
 
-def test_the_same_texts_have_the_same_merges(merges: tuple[str, ...]) -> None:
+def test_the_same_texts_give_the_same_merges(merges: tuple[str, ...]) -> None:
     assert learn_merges(TEXTS * 5, SIZE) == merges
 
 
-def test_without_merges_words_are_characters() -> None:
+def test_without_merges_words_are_split_into_characters() -> None:
     assert SubwordTokenizer(()).split("ab c") == ["▁", "a", "b", "▁", "c"]
     assert SubwordTokenizer(()).split(" ") == []
 
 
-def test_merges_go_by_rank_and_then_from_the_left() -> None:
+def test_merges_are_applied_by_rank_and_then_from_the_left() -> None:
     tokenizer = SubwordTokenizer(["b c", "a b", "a bc", "a a"])
     assert tokenizer.split("abc") == ["▁", "abc"]
     assert tokenizer.split("aaa") == ["▁", "aa", "a"]
 
 
-def test_a_merge_is_a_pair() -> None:
-    for wrong in ("a", "a b c", " b", ""):
-        with pytest.raises(ValueError, match=r"a merge is two subwords with a space between, given"):
-            SubwordTokenizer(["a b", wrong])
+def test_a_merge_that_is_not_a_pair_raises_an_error() -> None:
+    for merge in ("a", "a b c", " b", ""):
+        with pytest.raises(ValueError, match=f"invalid merge {merge!r}; expected two subwords separated by a space"):
+            SubwordTokenizer(["a b", merge])
 
 
-def test_a_cache_that_is_full_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_cache_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("elman.text.subwords._CACHED_WORDS", 3)
     tokenizer = SubwordTokenizer(["a b"])
     texts = [f"ab{number}" for number in np.random.default_rng(0).integers(9, size=30)]

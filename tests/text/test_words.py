@@ -1,11 +1,13 @@
-"""Words as someone types them, in the tokenizer's own sense."""
+"""Words while typing, compared with the words of the tokenizer."""
+
+from __future__ import annotations
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.text.tokenizers import BYTE_TOKENS, TOKENIZERS
-from elman.text.words import is_word, starts_inside_word, word_tokens
+from elman.text.words import classify_tokens, is_word, last_word_start
 
 IDEOGRAPHS = "中の𠀀"
 
@@ -16,7 +18,7 @@ IDEOGRAPHS = "中の𠀀"
         ("the time trav", "trav"),
         ("don't", "don't"),
         ("I said ’t mother-in-la", "mother-in-la"),
-        ("say 'hello", "hello"),  # a quotation mark in front is no part of the word
+        ("say 'hello", "hello"),  # a quotation mark before a word is not a part of it
         ("a--b", "b"),
         ("snake_ca", "ca"),
         ("x2", "x2"),
@@ -30,16 +32,16 @@ IDEOGRAPHS = "中の𠀀"
         ("", ""),
     ],
 )
-def test_the_word_that_a_text_ends_within(text: str, word: str) -> None:
-    assert text[starts_inside_word(text) :] == word
+def test_the_last_word_of_a_text(text: str, word: str) -> None:
+    assert text[last_word_start(text) :] == word
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.text(alphabet="ab1_ \n.'’-" + IDEOGRAPHS, max_size=12))
-def test_a_text_ends_within_its_last_token_where_that_is_a_word_of_letters(text: str) -> None:
+def test_a_text_ends_inside_its_last_token_if_that_is_a_word_of_letters(text: str) -> None:
     last = (TOKENIZERS["word"].split(text) or [""])[-1]
-    within = text.endswith(last) and is_word(last) and last not in IDEOGRAPHS
-    assert starts_inside_word(text) == len(text) - (len(last) if within else 0)
+    is_inside = text.endswith(last) and is_word(last) and last not in IDEOGRAPHS
+    assert last_word_start(text) == len(text) - (len(last) if is_inside else 0)
 
 
 @pytest.mark.parametrize("token", ["a", "Time", "don't", "3", "中", "の", "é"])
@@ -48,19 +50,19 @@ def test_letters_digits_and_ideographs_are_words(token: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["", ".", "\n", "<unk>", "'", "-", "。", "_"])
-def test_punctuation_line_ends_and_unknown_are_no_words(token: str) -> None:
+def test_punctuation_line_ends_and_unknown_are_not_words(token: str) -> None:
     assert not is_word(token)
 
 
-def test_characters_go_on_inside_a_word_or_are_one_or_end_one() -> None:
+def test_characters_are_inside_a_word_or_complete_words_or_end_a_word() -> None:
     tokens = ["<unk>", "a", "Z", "7", "é", "'", "’", "中", "の", " ", ".", "\n", "_", "ab"]
-    parts = word_tokens(tokens)
-    assert [t for t, inside in zip(tokens, parts.inside, strict=True) if inside] == ["a", "Z", "7", "é", "'", "’"]
-    assert [t for t, whole in zip(tokens, parts.whole, strict=True) if whole] == ["中", "の"]
+    masks = classify_tokens(tokens)
+    assert [t for t, inside in zip(tokens, masks.inside, strict=True) if inside] == ["a", "Z", "7", "é", "'", "’"]
+    assert [t for t, whole in zip(tokens, masks.whole, strict=True) if whole] == ["中", "の"]
 
 
-def test_bytes_inside_words_are_letters_digits_apostrophes_and_all_of_longer_characters() -> None:
-    parts = word_tokens(BYTE_TOKENS)
-    inside = {byte for byte in range(256) if parts.inside[byte]}
+def test_bytes_inside_words_are_letters_digits_apostrophes_and_bytes_of_longer_characters() -> None:
+    masks = classify_tokens(BYTE_TOKENS)
+    inside = {byte for byte in range(256) if masks.inside[byte]}
     assert inside == {byte for byte in range(128) if chr(byte).isalnum() or chr(byte) == "'"} | set(range(128, 256))
-    assert not parts.whole.any()
+    assert not masks.whole.any()

@@ -19,12 +19,12 @@ from pydantic import PositiveInt
 
 from elman.cells import create
 from elman.checkpoint import ModelFolder
-from elman.config import Config, Values, merged, table, validated
+from elman.config import Config, Values, get_table, merge_values, validate_config
 from elman.data.corpora.config import ReaderConfig
 from elman.data.corpora.folder import damage_errors, read_examples, source_records, write_examples, write_record
 from elman.data.corpora.split import in_random_order, validation_size
-from elman.data.encodings import Notify
-from elman.data.readers import TextSource, numbered_lines
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import TextSource, numbered_lines
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 from elman.models.cell_name import CellName
@@ -83,7 +83,7 @@ class DigitsCorpus:
     @classmethod
     def open(cls, folder: Path) -> DigitsCorpus:
         """Open a corpus folder."""
-        from elman.data.sealed_record import read_record
+        from elman.data.checksummed_record import read_record
 
         with damage_errors(folder):
             return cls(folder, source_records(read_record(folder, "corpus.json")))
@@ -163,8 +163,8 @@ def one_hot(lines: Sequence[str]) -> npt.NDArray[np.float32]:
 
 def resolve(values: Values, corpus: DigitsCorpus | None = None, flops: float = 1e11) -> DigitsRun:
     """Return the whole config."""
-    training = {**budget_of(table(values, "training"), 0.1), "batch_size": 8, "learning_rate": 0.01}
-    return validated(DigitsRun, merged({"data": {}, "model": {}, "training": training}, values))
+    training = {**budget_of(get_table(values, "training"), 0.1), "batch_size": 8, "learning_rate": 0.01}
+    return validate_config(DigitsRun, merge_values({"data": {}, "model": {}, "training": training}, values))
 
 
 def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[Digits]:

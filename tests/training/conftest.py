@@ -1,4 +1,4 @@
-"""One thread: what is tested here is small, and sums on one thread are in one order."""
+"""One thread: the models are small, and sums on one thread have one order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
+    original = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(original)

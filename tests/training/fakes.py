@@ -1,4 +1,4 @@
-"""A task small enough to be right by inspection: a linear model of a few numbers, no files, no text."""
+"""A task that is small enough to verify by inspection: a linear model of a few numbers."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from elman.training.task import Carry, Position
 ROWS, INPUTS = 64, 3
 
 
-def config(**given: Any) -> TrainingConfig:
-    """Return a config of few steps, each choice that matters to a test overridden by it."""
-    values = {"steps": 8, "batch_size": 4, "bptt_steps": 1, "learning_rate": 0.05, "log_every_steps": 2, **given}
+def config(**settings: Any) -> TrainingConfig:
+    """Return a config with few steps; a test overrides the settings that it depends on."""
+    values = {"steps": 8, "batch_size": 4, "bptt_steps": 1, "learning_rate": 0.05, "log_every_steps": 2, **settings}
     return TrainingConfig.model_validate(values)
 
 
@@ -33,7 +33,7 @@ def new_run(path: Path) -> RunFolder:
 
 
 class Weights:
-    """A predictor: the weights of its moment."""
+    """A predictor that consists of a copy of the weights."""
 
     def __init__(self, model: nn.Module) -> None:
         self.text = " ".join(f"{float(x):.9e}" for p in model.parameters() for x in p.detach().flatten())
@@ -44,7 +44,7 @@ class Weights:
 
 
 class LinearTask:
-    """Least squares; rows are read in order, the carried state counts them."""
+    """Least squares; rows are read in order, and the carried state counts them."""
 
     objective: tuple[str, Literal["min", "max"]] = ("loss", "min")
     unit = "rows"
@@ -53,7 +53,7 @@ class LinearTask:
         self,
         rows: int = 4,
         *,
-        measured: Callable[[int], float] | None = None,
+        metric: Callable[[int], float] | None = None,
         direction: Literal["min", "max"] = "min",
         at_batch: Callable[[int, Tensor], Tensor] = lambda number, loss: loss,
         sample: str | None = None,
@@ -61,11 +61,14 @@ class LinearTask:
         generator = torch.Generator().manual_seed(1)
         self.x = torch.randn(ROWS, INPUTS, generator=generator)
         self.y = self.x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 0.3
-        self.rows, self.measured, self.at_batch, self.sample = rows, measured, at_batch, sample
+        self.rows, self.metric, self.at_batch, self.sample = rows, metric, at_batch, sample
         self.objective = ("loss", direction)
         self.batches_per_epoch = ROWS // rows
-        self.batches_seen = 0
+        self.num_batches = 0
         self.validations = 0
+
+    def build(self) -> nn.Module:
+        return new_model()
 
     def start(self) -> Position:
         return {"batch": 0}
@@ -81,10 +84,10 @@ class LinearTask:
         self, model: nn.Module, batch: Any, carry: Carry, progress: float, rng: torch.Generator
     ) -> tuple[Tensor, int, Carry]:
         x, y = batch
-        self.batches_seen += 1
-        seen = torch.zeros(1) if carry is None else carry["seen"]
-        loss = self.at_batch(self.batches_seen, (model(x) - y).square().sum())
-        return loss, len(x), {"seen": seen + len(x)}
+        self.num_batches += 1
+        rows = torch.zeros(1) if carry is None else carry["rows"]
+        loss = self.at_batch(self.num_batches, (model(x) - y).square().sum())
+        return loss, len(x), {"rows": rows + len(x)}
 
     def predictor(self, model: nn.Module) -> Weights:
         return Weights(model)
@@ -92,8 +95,8 @@ class LinearTask:
     def validate(self, model: nn.Module, predictor: Any) -> dict[str, float]:
         assert not model.training
         self.validations += 1
-        if self.measured is not None:
-            return {"loss": self.measured(self.validations)}
+        if self.metric is not None:
+            return {"loss": self.metric(self.validations)}
         with torch.inference_mode():
             return {"loss": float((model(self.x) - self.y).square().mean())}
 
@@ -102,7 +105,7 @@ class LinearTask:
 
 
 class Recorder:
-    """A display that remembers what it was told."""
+    """A display that records all calls."""
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
@@ -114,11 +117,11 @@ class Recorder:
         assert seconds >= 0.0
         self.events.append(("step", step, progress, loss, tokens))
 
-    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
-        self.events.append(("validated", step, metrics, best, sample))
+    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+        self.events.append(("validation", step, metrics, best, sample))
 
-    def say(self, message: str) -> None:
-        self.events.append(("say", message))
+    def notify(self, message: str) -> None:
+        self.events.append(("notify", message))
 
     def end(self) -> None:
         self.events.append(("end",))

@@ -1,15 +1,16 @@
-"""Optimizers: each is torch's own, biases do not decay, and their state survives a checkpoint bit for bit."""
+"""Optimizers: the same steps as torch, no decay of biases, and state that survives a checkpoint bit for bit."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from elman.checkpoint.sealed import parse_tensors, tensor_bytes
+from elman.checkpoint.serialization import parse_tensors, tensor_bytes
 from elman.training.optimizers import OPTIMIZERS, build_optimizer, load_optimizer_tensors, optimizer_tensors
 
 from .fakes import config, new_model
@@ -44,60 +45,60 @@ def weights(model: nn.Module) -> list[torch.Tensor]:
 
 
 def test_every_optimizer_of_the_config_is_tested() -> None:
-    assert {given["optimizer"] for given in KINDS.values()} == set(OPTIMIZERS)
+    assert {settings["optimizer"] for settings in KINDS.values()} == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_steps_are_those_of_torch(kind: str) -> None:
-    ours, theirs = new_model(), new_model()
+def test_steps_equal_those_of_torch(kind: str) -> None:
+    model, reference = new_model(), new_model()
     optimizer, oracle = (
-        build_optimizer(ours, config(**{**KINDS[kind], "weight_decay": 0.0})),
-        ORACLES[kind](theirs.parameters()),
+        build_optimizer(model, config(**{**KINDS[kind], "weight_decay": 0.0})),
+        ORACLES[kind](reference.parameters()),
     )
     for number in range(4):
-        step(ours, optimizer, number)
-        step(theirs, oracle, number)
-    for a, b, start in zip(weights(ours), weights(theirs), weights(new_model()), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)  # fused kernels round otherwise
+        step(model, optimizer, number)
+        step(reference, oracle, number)
+    for a, b, start in zip(weights(model), weights(reference), weights(new_model()), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)  # fused kernels round differently
         assert not torch.equal(a, start)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_round_trip_through_bytes_the_next_steps_are_bit_identical(kind: str) -> None:
-    whole = new_model()
-    optimizer = build_optimizer(whole, config(**KINDS[kind]))
+    original = new_model()
+    optimizer = build_optimizer(original, config(**KINDS[kind]))
     for number in range(3):
-        step(whole, optimizer, number)
+        step(original, optimizer, number)
     content = tensor_bytes({name: t.numpy() for name, t in optimizer_tensors(optimizer).items()})
     resumed = new_model()
-    resumed.load_state_dict(whole.state_dict())
-    again = build_optimizer(resumed, config(**KINDS[kind]))
-    loaded = parse_tensors(content, __file__)  # type: ignore[arg-type]
-    load_optimizer_tensors(again, {name: torch.from_numpy(array.copy()) for name, array in loaded.items()})
+    resumed.load_state_dict(original.state_dict())
+    resumed_optimizer = build_optimizer(resumed, config(**KINDS[kind]))
+    loaded = parse_tensors(content, Path(__file__))
+    load_optimizer_tensors(resumed_optimizer, {name: torch.from_numpy(array.copy()) for name, array in loaded.items()})
     for number in range(3, 6):
-        step(whole, optimizer, number)
-        step(resumed, again, number)
-    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        step(original, optimizer, number)
+        step(resumed, resumed_optimizer, number)
+    for a, b in zip(weights(original), weights(resumed), strict=True):
         assert torch.equal(a, b)
     assert content != tensor_bytes({n: t.numpy() for n, t in optimizer_tensors(optimizer).items()}) or kind == "sgd"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "sgd"])
-def test_a_fresh_optimizer_would_step_otherwise(kind: str) -> None:
-    """The round trip above can fail: without its state the next step is another."""
-    whole = new_model()
-    optimizer = build_optimizer(whole, config(**KINDS[kind]))
+def test_a_new_optimizer_takes_another_step(kind: str) -> None:
+    """The test of the round trip can fail: without the state, the next step differs."""
+    original = new_model()
+    optimizer = build_optimizer(original, config(**KINDS[kind]))
     for number in range(3):
-        step(whole, optimizer, number)
-    forgetful = new_model()
-    forgetful.load_state_dict(whole.state_dict())
-    step(forgetful, build_optimizer(forgetful, config(**KINDS[kind])), 3)
-    step(whole, optimizer, 3)
-    assert not torch.equal(weights(whole)[0], weights(forgetful)[0])
+        step(original, optimizer, number)
+    restarted = new_model()
+    restarted.load_state_dict(original.state_dict())
+    step(restarted, build_optimizer(restarted, config(**KINDS[kind])), 3)
+    step(original, optimizer, 3)
+    assert not torch.equal(weights(original)[0], weights(restarted)[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_state_has_its_shapes_back(kind: str) -> None:
+def test_the_state_keeps_its_shapes(kind: str) -> None:
     model = new_model()
     optimizer = build_optimizer(model, config(**KINDS[kind]))
     step(model, optimizer, 0)
@@ -123,14 +124,15 @@ def test_weights_decay_and_biases_do_not(name: str) -> None:
         assert decayed or bool((parameter == 1.0).all()), key
 
 
-def test_every_parameter_is_in_one_group() -> None:
+def test_every_parameter_is_in_exactly_one_group() -> None:
     model = nn.Sequential(nn.Embedding(5, 3), nn.GRU(3, 2))
     groups = build_optimizer(model, config()).param_groups
     assert sorted(id(p) for group in groups for p in group["params"]) == sorted(id(p) for p in model.parameters())
 
 
-def test_weights_that_are_tied_are_stepped_once() -> None:
+def test_tied_weights_are_updated_once() -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    model[1].weight = model[0].weight
+    first, second = model
+    second.weight = first.weight
     groups = build_optimizer(model, config()).param_groups
     assert sum(len(group["params"]) for group in groups) == 3

@@ -1,4 +1,4 @@
-"""A session: saved and restored, it is the same session; what does not fit is told."""
+"""A session: restoring a checkpoint gives the same session, and a checkpoint of another run is an error."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import torch
 
 from elman.checkpoint import RunFolder
 from elman.errors import ModelError
-from elman.training import session as module
+from elman.training import session as session_module
 from elman.training.loop import update
-from elman.training.session import NotFinite, Session
+from elman.training.session import NonFiniteError, Session
 
 from .fakes import LinearTask, config, new_model, new_run
 
@@ -28,11 +28,11 @@ def run(tmp_path: Path) -> Iterator[RunFolder]:
     run.unlock()
 
 
-def new_session(run: RunFolder, *, seed: int = 0, **given: Any) -> Session:
-    return Session.new(LinearTask(), new_model(seed), config(**given), run, seed)
+def new_session(run: RunFolder, *, seed: int = 0, **settings: Any) -> Session:
+    return Session.new(LinearTask(), new_model(seed), config(**settings), run, seed)
 
 
-def trained(session: Session, steps: int) -> Session:
+def train(session: Session, steps: int) -> Session:
     batches = session.task.batches(session.counters.position)
     for _ in range(steps):
         update(session, batches, session.progress)
@@ -48,50 +48,51 @@ def content(session: Session) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_what_is_restored_is_what_was_saved_and_goes_on_the_same_way(run: RunFolder, optimizer: str) -> None:
-    given = {"optimizer": optimizer, "momentum": 0.9, "accumulate_steps": 2}
-    first = trained(new_session(run, **given), 3)
+def test_a_restored_session_equals_the_saved_one_and_continues_in_the_same_way(run: RunFolder, optimizer: str) -> None:
+    settings: dict[str, Any] = {"optimizer": optimizer, "momentum": 0.9, "accumulate_steps": 2}
+    first = train(new_session(run, **settings), 3)
     first.counters.best_value, first.counters.rate_scale, first.counters.plateaus = 0.1 + 0.2, 0.3, 2
     first.save()
-    found = run.newest_checkpoint(pytest.fail)
-    assert found is not None
-    second = new_session(run, seed=5, **given)
+    checkpoint = run.newest_checkpoint(pytest.fail)
+    assert checkpoint is not None
+    second = new_session(run, seed=5, **settings)
     assert content(second) != content(first)
-    second.restore(*found)
+    second.restore(*checkpoint)
     assert content(second) == content(first)
-    assert content(trained(second, 4)) == content(trained(first, 4))
+    assert content(train(second, 4)) == content(train(first, 4))
 
 
-def test_saving_changes_nothing(run: RunFolder) -> None:
-    session = trained(new_session(run), 2)
+def test_saving_does_not_change_the_session(run: RunFolder) -> None:
+    session = train(new_session(run), 2)
     before = content(session)
     session.save()
     assert content(session) == before
 
 
-def test_restoring_cuts_the_metrics_back(run: RunFolder) -> None:
+def test_restoring_truncates_the_metrics(run: RunFolder) -> None:
     session = new_session(run)
-    run.append("metrics.jsonl", {"step": 1})
-    known = (run / "metrics.jsonl").read_bytes()
+    run.append_record("metrics.jsonl", {"step": 1})
+    expected = (run / "metrics.jsonl").read_bytes()
     session.save()
-    run.append("metrics.jsonl", {"step": 2})
-    found = run.newest_checkpoint(pytest.fail)
-    assert found is not None
-    session.restore(*found)
-    assert (run / "metrics.jsonl").read_bytes() == known
+    run.append_record("metrics.jsonl", {"step": 2})
+    checkpoint = run.newest_checkpoint(pytest.fail)
+    assert checkpoint is not None
+    session.restore(*checkpoint)
+    assert (run / "metrics.jsonl").read_bytes() == expected
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
 def test_weights_that_are_not_finite_are_never_saved(run: RunFolder, number: float) -> None:
-    session = trained(new_session(run), 2)
-    session.model.bias.data[0] = number
-    with pytest.raises(NotFinite, match="weights bias at step 2"):
+    session = train(new_session(run), 2)
+    bias = session.model.get_parameter("bias")
+    bias.data[0] = number
+    with pytest.raises(NonFiniteError, match="weights bias at step 2"):
         session.save()
     assert not (run / "checkpoints").exists()
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "problem"),
     [
         (lambda tensors, state: tensors.pop("rng"), "'rng'"),
         (lambda tensors, state: tensors.pop("model.weight"), "'weight'"),
@@ -100,32 +101,32 @@ def test_weights_that_are_not_finite_are_never_saved(run: RunFolder, number: flo
     ],
     ids=["no rng", "no weight", "other shape", "no counter"],
 )
-def test_a_checkpoint_that_does_not_fit_is_told(run: RunFolder, change: Any, told: str) -> None:
-    session = trained(new_session(run), 1)
+def test_a_checkpoint_that_does_not_match_the_run_raises_an_error(run: RunFolder, change: Any, problem: str) -> None:
+    session = train(new_session(run), 1)
     session.save()
-    found = run.newest_checkpoint(pytest.fail)
-    assert found is not None
-    change(*found)
+    checkpoint = run.newest_checkpoint(pytest.fail)
+    assert checkpoint is not None
+    change(*checkpoint)
     with pytest.raises(ModelError) as caught:
-        session.restore(*found)
-    assert str(caught.value).startswith(f"{run.path}: the checkpoint does not fit this run (")
-    assert told in str(caught.value)
+        session.restore(*checkpoint)
+    assert str(caught.value).startswith(f"{run.path}: the checkpoint does not match this run (")
+    assert problem in str(caught.value)
 
 
-def test_progress_is_steps_done_of_those_to_do(run: RunFolder) -> None:
+def test_progress_is_the_share_of_the_steps(run: RunFolder) -> None:
     session = new_session(run, steps=4)
     assert (session.total_steps, session.progress) == (4, 0.0)
-    assert trained(session, 3).progress == 0.75
-    assert trained(session, 3).progress == 1.0
+    assert train(session, 3).progress == 0.75
+    assert train(session, 3).progress == 1.0
 
 
 @pytest.mark.parametrize(("epochs", "accumulate", "steps"), [(1, 1, 16), (2.5, 1, 40), (1, 4, 4), (0.001, 1, 1)])
-def test_epochs_are_so_many_steps(run: RunFolder, epochs: float, accumulate: int, steps: int) -> None:
+def test_epochs_determine_the_number_of_steps(run: RunFolder, epochs: float, accumulate: int, steps: int) -> None:
     session = new_session(run, steps=None, epochs=epochs, accumulate_steps=accumulate)
     assert session.total_steps == steps  # an epoch of the task has 16 batches
 
 
-def test_minutes_are_counted_on_over_all_processes(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minutes_are_added_up_over_all_processes(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     class Clock:
         now = 1000.0
 
@@ -133,30 +134,30 @@ def test_minutes_are_counted_on_over_all_processes(run: RunFolder, monkeypatch: 
             return self.now
 
     clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(session_module, "time", clock)
 
-    def started() -> Session:
+    def start() -> Session:
         session = new_session(run, steps=None, minutes=1.0)
         session.started = clock.now
         return session
 
-    first = started()
+    first = start()
     assert first.total_steps is None
     clock.now += 15.0
     assert (first.seconds, first.progress) == (15.0, 0.25)
     first.save()
-    clock.now += 5000.0  # nobody trains
-    second = started()
-    found = run.newest_checkpoint(pytest.fail)
-    assert found is not None
-    second.restore(*found)
+    clock.now += 5000.0  # no process trains
+    second = start()
+    checkpoint = run.newest_checkpoint(pytest.fail)
+    assert checkpoint is not None
+    second.restore(*checkpoint)
     clock.now += 30.0
     assert (second.seconds, second.progress) == (45.0, 0.75)
     clock.now += 100.0
     assert second.progress == 1.0
 
 
-def test_the_same_seed_starts_the_same_random_numbers(run: RunFolder) -> None:
+def test_the_same_seed_gives_the_same_random_numbers(run: RunFolder) -> None:
     first, second, other = new_session(run, seed=3), new_session(run, seed=3), new_session(run, seed=4)
     numbers = [torch.rand(4, generator=session.rng) for session in (first, second, other)]
     assert torch.equal(numbers[0], numbers[1])

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from elman import kernels
-from elman.training.machine import available_threads
+from elman.training.throughput import available_threads
 
 from .threads import numpy_threads_can_be_set, use_threads
 from .timing import median_seconds

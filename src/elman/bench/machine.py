@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from elman import kernels
-from elman.training.machine import available_threads
+from elman.training.throughput import available_threads
 from elman.version import version
 
 BUSY_LOAD = 0.5  # load average above which another process uses a considerable part of a core

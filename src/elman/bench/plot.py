@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elman.errors import ConfigError, missing_package
+from elman.errors import ConfigError, missing_package_error
 
 from . import step, train
 from .limit import ProductRate, ReadRate
@@ -41,7 +41,7 @@ def check_plot(path: Path | None) -> None:
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:
-        raise missing_package(error) or error from None
+        raise missing_package_error(error) or error from None
 
 
 def train_panels(rows: Sequence[train.Row]) -> list[Panel]:

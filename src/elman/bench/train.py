@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elman.training.machine import available_threads
+from elman.training.throughput import available_threads
 
 from .layers import LAYERS, Problem, Shape
 from .limit import Notify, ProductRate

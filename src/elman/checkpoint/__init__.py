@@ -1,22 +1,23 @@
-"""The two folder formats: the model folder, which ships, and the run folder, which trains. No torch, no pickle.
+"""The two folder formats: the model folder, which users share, and the run folder, in which training works. No torch.
 
-Both are built of sealed folders: files beside a manifest of their sizes and SHA-256, written whole or not at all.
+Both consist of checksummed folders: files and a manifest of their sizes and SHA-256, written as a whole or not at all.
 """
 
-from .model_folder import FORMAT, ModelFolder, read_model, write_model
-from .run_folder import CONFIG, RunFolder, checkpoint_name, is_run_folder
-from .sealed import Tensors, disk_errors_told, replace_file
+from .durable_files import replace_file, translate_disk_errors
+from .model_folder import FORMAT_VERSION, ModelFolder, read_model, write_model
+from .run_folder import CONFIG_FILE, RunFolder, checkpoint_name, is_run_folder
+from .serialization import Tensors
 
 __all__ = [
-    "CONFIG",
-    "FORMAT",
+    "CONFIG_FILE",
+    "FORMAT_VERSION",
     "ModelFolder",
     "RunFolder",
     "Tensors",
     "checkpoint_name",
-    "disk_errors_told",
     "is_run_folder",
     "read_model",
     "replace_file",
+    "translate_disk_errors",
     "write_model",
 ]

@@ -1,10 +1,10 @@
-"""The model folder, which ships: a few megabytes that need no torch and hold no code.
+"""The model folder: a trained model of a few megabytes, which can be used without torch and contains no code.
 
-config.json         format version, task, the model's sizes, how text becomes ids
+config.json         format version, task, sizes of the model, how text becomes ids
 model.safetensors   float32 weights
-vocabulary.json     named lists of tokens (absent where a task has none)
-README.md           the model card; a user may edit it, so it is not in the manifest
-manifest.json       SHA-256 and size of the files above
+vocabulary.json     named lists of tokens (absent for a task without any)
+README.md           the model card; a user may edit it, so the manifest omits it
+manifest.json       SHA-256 and size of the other files
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ import numpy as np
 
 from elman.errors import ConfigError, ModelError
 
-from .sealed import MANIFEST, Tensors, json_bytes, parse_json, parse_tensors, read_sealed, tensor_bytes, write_sealed
+from .checksummed_folder import MANIFEST, read_folder, write_folder
+from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
 
-FORMAT = 1
+FORMAT_VERSION = 1
 _CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
-_LONGEST_CARD = 1 << 20  # bytes
+_MAX_CARD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """What a model folder holds: `config` with task and sizes, weights by name, named lists of tokens, the card."""
+    """The content of a model folder: `config` with task and sizes, weights by name, named lists of tokens, the card."""
 
     config: dict[str, Any]
     tensors: Tensors
@@ -35,56 +36,57 @@ class ModelFolder:
 
 
 def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> None:
-    """Write the folder whole, replacing a model that is there; a folder of anything else is refused.
-
-    replace: whatever is there is known to be ours.
-    """
+    """Write the folder, replacing an existing model; a folder with other files is a ConfigError unless `replace`."""
     if not replace:
-        _refuse_strangers(folder)
+        _require_replaceable(folder)
     files = {
-        _CONFIG: json_bytes({**model.config, "format": FORMAT}),
+        _CONFIG: json_bytes({**model.config, "format": FORMAT_VERSION}),
         _WEIGHTS: tensor_bytes(model.tensors),
     }
     if model.vocabularies:
         files[_VOCABULARY] = json_bytes(model.vocabularies)
-    write_sealed(folder, files, loose={_CARD: model.card.encode()})
+    write_folder(folder, files, editable={_CARD: model.card.encode()})
 
 
 def read_model(folder: Path) -> ModelFolder:
-    """Read a model folder; whatever is wrong with it is one ModelError."""
+    """Return the content of a model folder; any problem is a ModelError."""
     if folder.is_dir() and not (folder / MANIFEST).exists() and not (folder / _CONFIG).exists():
-        hint = "expected config.json and model.safetensors in it"
-        raise ModelError("is no model folder", hint=hint, where=str(folder))
-    files = read_sealed(folder, (_CONFIG, _WEIGHTS), optional=(_VOCABULARY,))
+        raise ModelError("not a model folder; expected config.json and model.safetensors in it", where=str(folder))
+    files = read_folder(folder, (_CONFIG, _WEIGHTS), optional=(_VOCABULARY,))
     config = parse_json(files[_CONFIG], folder / _CONFIG)
-    if config.get("format") != FORMAT:
-        given = config.get("format")
-        newer = "install the version of elman that wrote it" if isinstance(given, int) else None
-        raise ModelError(f"has format {given!r}, expected {FORMAT}", hint=newer, where=str(folder / _CONFIG))
+    _check_format(config.get("format"), folder / _CONFIG)
     tensors = parse_tensors(files[_WEIGHTS], folder / _WEIGHTS)
     for name, tensor in tensors.items():
         if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise ModelError(f"{name} is not finite float32", where=str(folder / _WEIGHTS))
+            raise ModelError(f"{name} is not an array of finite float32 numbers", where=str(folder / _WEIGHTS))
     vocabularies = parse_json(files[_VOCABULARY], folder / _VOCABULARY) if _VOCABULARY in files else {}
     for name, tokens in vocabularies.items():
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-            raise ModelError(f"{name!r} is no list of tokens", where=str(folder / _VOCABULARY))
+            raise ModelError(f"{name!r} is not a list of tokens", where=str(folder / _VOCABULARY))
     return ModelFolder(config, tensors, vocabularies, _read_card(folder / _CARD))
 
 
-def _refuse_strangers(folder: Path) -> None:
-    """Saving replaces a folder: never one that holds more than a model."""
+def _check_format(version: Any, path: Path) -> None:
+    if version == FORMAT_VERSION:
+        return
+    hint = "Install the version of elman that wrote the model." if isinstance(version, int) else None
+    raise ModelError(f"format version {version!r}; expected {FORMAT_VERSION}", hint=hint, where=str(path))
+
+
+def _require_replaceable(folder: Path) -> None:
+    """Raise a ConfigError if the path is a file, or a folder that contains more than a model."""
     if folder.exists() and not folder.is_dir():
-        raise ConfigError("is a file, expected a new folder", hint="choose another name", where=str(folder))
+        hint = "Choose another name."
+        raise ConfigError("this is a file; expected a new folder", hint=hint, where=str(folder))
     known = {_CONFIG, _WEIGHTS, _VOCABULARY, _CARD, MANIFEST}
-    strangers = sorted({entry.name for entry in folder.iterdir()} - known) if folder.exists() else []
-    if strangers:
-        hint = "choose a new folder"
-        raise ConfigError(f"holds other files ({', '.join(strangers[:3])}): not replaced", hint=hint, where=str(folder))
+    others = sorted({entry.name for entry in folder.iterdir()} - known) if folder.exists() else []
+    if others:
+        problem = f"the folder contains other files ({', '.join(others[:3])}), so it is not replaced"
+        raise ConfigError(problem, hint="Choose a new folder.", where=str(folder))
 
 
 def _read_card(path: Path) -> str:
-    """The card as it is now: it is a user's to edit, and may be gone."""
-    if not path.is_file() or path.stat().st_size > _LONGEST_CARD:
+    """Return the card, or nothing if the user has deleted it or replaced it by a very large file."""
+    if not path.is_file() or path.stat().st_size > _MAX_CARD_BYTES:
         return ""
     return path.read_text("utf-8", "replace")

@@ -1,14 +1,14 @@
-"""The run folder, which trains: everything that a killed run needs to go on, bit for bit.
+"""The run folder: everything that a killed training run needs to resume with the same results, bit for bit.
 
-request.json        what was asked for, written first: a run killed while it reads its text starts over from it
-config.toml         everything resolved, automatic choices included, written before step 1
+request.json        the user's request, written first: a run that is killed while it reads the data restarts from it
+config.toml         the complete config with automatic choices, written before step 1
 env.json            versions and machine
-data/               the encoded text
-metrics.jsonl       what was measured, no clock in it         timing.jsonl   the clock
+data/               the encoded data
+metrics.jsonl       losses and metrics, without times              timing.jsonl   times
 checkpoints/step-00000500/    tensors.safetensors, state.json, manifest.json
 last, best          the names of two checkpoints
 model/              the model folder of the best step
-lock                held by flock while a process trains here; a killed process leaves it free
+lock                locked by flock while a process trains here; the end of the process releases it
 """
 
 from __future__ import annotations
@@ -21,33 +21,24 @@ from typing import IO, Any
 
 from elman.errors import ConfigError, ModelError
 
-from .sealed import (
-    Tensors,
-    disk_errors_told,
-    json_bytes,
-    parse_json,
-    parse_tensors,
-    read_sealed,
-    recover,
-    replace_file,
-    sync_file,
-    tensor_bytes,
-    write_sealed,
-)
+from .checksummed_folder import read_folder, recover_folder, write_folder
+from .durable_files import TEMPORARY_SUFFIX, replace_file, sync_file, translate_disk_errors
+from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
 
 _REQUEST = "request.json"
-CONFIG = "config.toml"  # its being there says that the run is prepared
-_BEFORE_REQUEST = ("lock", f"{_REQUEST}.new")  # all that a run killed before its request was written leaves
+CONFIG_FILE = "config.toml"  # exists if the run is prepared
+_LOCK, _METRICS, _CHECKPOINTS, _LAST, _BEST = "lock", "metrics.jsonl", "checkpoints", "last", "best"
+_FILES_BEFORE_REQUEST = (_LOCK, _REQUEST + TEMPORARY_SUFFIX)  # of a run that was killed before its request was written
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
 def is_run_folder(path: Path) -> bool:
-    """Whether the folder is one that training made."""
+    """Return whether the folder was created by training."""
     return (path / _REQUEST).is_file()
 
 
 class RunFolder:
-    """A run folder: paths, the lock, checkpoints."""
+    """A run folder: its paths, lock and checkpoints."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -55,159 +46,167 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, request: dict[str, Any], *, overwrite: bool = False) -> RunFolder:
-        """Make and lock a new run folder; one that exists is refused, or with overwrite set aside until `keep`."""
+        """Create and lock a new run folder.
+
+        An existing folder is a ConfigError; with `overwrite`, an existing run is set aside until
+        `delete_replaced_run` or `discard` is called.
+        """
         if path.exists() and not path.is_dir():
-            raise ConfigError("is a file, expected a new folder", hint="choose another -o", where=str(path))
-        occupied = path.is_dir() and any(entry.name not in _BEFORE_REQUEST for entry in path.iterdir())
-        if occupied and not (overwrite and is_run_folder(path)):
-            hint = f"go on with `elman resume {path}`, replace it with --overwrite, or choose another -o"
-            if not is_run_folder(path):
-                hint = "it is not a run folder, and nothing in it will be touched: choose another -o"
-            raise ConfigError("exists already", hint=hint, where=str(path))
-        if occupied:
-            held = cls(path)
-            held.lock()  # refuse to replace a folder that a process trains in
-            try:
-                if (path / CONFIG).exists() or not _aside(path).exists():
-                    shutil.rmtree(_aside(path), ignore_errors=True)
-                    path.rename(_aside(path))
-                else:  # what is here never began: the run that it would have replaced is the one to keep
-                    shutil.rmtree(path)
-            finally:
-                held.unlock()
+            raise ConfigError("this is a file; expected a new folder", hint="Choose another -o.", where=str(path))
+        if path.is_dir() and any(entry.name not in _FILES_BEFORE_REQUEST for entry in path.iterdir()):
+            _require_overwrite(path, overwrite=overwrite)
+            cls(path)._set_aside()
         run = cls(path)
         try:
-            with disk_errors_told(path):
+            with translate_disk_errors(path):
                 path.mkdir(parents=True, exist_ok=True)
                 run.lock()
                 replace_file(path / _REQUEST, json_bytes(request))
-        except ConfigError:  # another process was quicker, and the folder is its own
+        except ConfigError:  # another process has created and locked the folder in the meantime
             raise
         except BaseException:
-            run.abandon()
+            run.discard()
             raise
         return run
 
-    def keep(self) -> None:
-        """The new run is whole: let go of the one that it replaces."""
-        shutil.rmtree(_aside(self.path), ignore_errors=True)
+    def _set_aside(self) -> None:
+        """Move the run out of the way of a new one."""
+        self.lock()  # fails if a process trains in the folder
+        replaced = _replaced_path(self.path)
+        try:
+            if (self.path / CONFIG_FILE).exists() or not replaced.exists():
+                shutil.rmtree(replaced, ignore_errors=True)
+                self.path.rename(replaced)
+            else:  # this run never began to train; the run that it would have replaced stays set aside
+                shutil.rmtree(self.path)
+        finally:
+            self.unlock()
 
-    def abandon(self) -> None:
-        """The new run never began: remove it, and put back the one that it would have replaced."""
+    def delete_replaced_run(self) -> None:
+        """Delete the run that this one replaces; call it once this run is prepared."""
+        shutil.rmtree(_replaced_path(self.path), ignore_errors=True)
+
+    def discard(self) -> None:
+        """Delete this run, which never began, and restore the run that it would have replaced."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.unlock()
-        if _aside(self.path).exists():
-            _aside(self.path).rename(self.path)
+        if _replaced_path(self.path).exists():
+            _replaced_path(self.path).rename(self.path)
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
-        """Open and lock a run folder to go on with it."""
+        """Open and lock an existing run folder."""
         if not is_run_folder(path):
-            what = "is no run folder" if path.is_dir() else "no such folder"
-            raise ModelError(what, hint="expected a folder that `elman train` made", where=str(path))
+            problem = "not a run folder" if path.is_dir() else "no such folder"
+            hint = "Name a folder that `elman train` has created."
+            raise ModelError(problem, hint=hint, where=str(path))
         run = cls(path)
         run.lock()
-        recover(path / "model")
+        recover_folder(path / "model")
         return run
 
     @property
     def request(self) -> dict[str, Any]:
-        """What was asked for."""
+        """The user's request."""
         return parse_json((self.path / _REQUEST).read_bytes(), self.path / _REQUEST)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
     def lock(self) -> None:
-        """Hold the folder until the process ends or `unlock` is called; refuse one that is held."""
-        import fcntl  # not on every system, and what only predicts never locks
+        """Lock the folder until `unlock` or the end of the process; a locked folder is a ConfigError."""
+        import fcntl  # not available on Windows, where prediction works but training does not
 
-        stream = (self.path / "lock").open("ab")
+        stream = (self.path / _LOCK).open("ab")
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.close()
-            hint = "wait for it to end, or choose another -o"
+            hint = "Wait until it ends, or choose another -o."
             raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path)) from None
         self._lock = stream
 
     def unlock(self) -> None:
-        """Let go of the folder."""
+        """Release the lock."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def save_checkpoint(self, step: int, tensors: Tensors, state: dict[str, Any], *, best: bool) -> None:
-        """Write a checkpoint, point `last` (and `best`) at it, and drop those that nothing needs.
+        """Write a checkpoint, point `last` (and `best`) at it, and delete checkpoints that are no longer needed.
 
-        Needed are this one, the one before, should this one be damaged, and the best step of either.
+        Needed are this checkpoint, the previous one in case this one is damaged, and the best step of both.
         """
         name = checkpoint_name(step)
-        if (self.path / "metrics.jsonl").exists():
-            sync_file(self.path / "metrics.jsonl")  # its length is part of the checkpoint
-        before, best_before = self.pointer("last"), self.pointer("best")
+        if (self.path / _METRICS).exists():
+            sync_file(self.path / _METRICS)  # the checkpoint contains its size
+        previous, previous_best = self.read_pointer(_LAST), self.read_pointer(_BEST)
         files = {_TENSORS: tensor_bytes(tensors), _STATE: json_bytes(state)}
-        write_sealed(self.path / "checkpoints" / name, files)
-        self.point("last", name)
+        write_folder(self.path / _CHECKPOINTS / name, files)
+        self.write_pointer(_LAST, name)
         if best:
-            self.point("best", name)
-        if before == name:  # written again: the one before it stays
+            self.write_pointer(_BEST, name)
+        if previous == name:  # the same step again: the checkpoint before it is still needed
             return
-        kept = {name, before, best_before, self.pointer("best")}
-        for folder in (self.path / "checkpoints").iterdir():
-            if folder.name not in kept:
+        needed = {name, previous, previous_best, self.read_pointer(_BEST)}
+        for folder in (self.path / _CHECKPOINTS).iterdir():
+            if folder.name not in needed:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def pointer(self, name: str) -> str | None:
-        """Return the name of the checkpoint that `last` or `best` points at."""
+    def read_pointer(self, name: str) -> str | None:
+        """Return the name of the checkpoint at which `last` or `best` points."""
         path = self.path / name
         return path.read_text("utf-8").strip() if path.is_file() else None
 
-    def point(self, name: str, checkpoint: str) -> None:
+    def write_pointer(self, name: str, checkpoint: str) -> None:
         """Point `last` or `best` at a checkpoint."""
         replace_file(self.path / name, f"{checkpoint}\n".encode())
 
     def load_checkpoint(self, name: str) -> tuple[Tensors, dict[str, Any]]:
-        """Return the tensors and the state of a checkpoint, every byte checked."""
-        folder = self.path / "checkpoints" / name
-        files = read_sealed(folder, (_TENSORS, _STATE))
+        """Return the verified tensors and state of a checkpoint."""
+        folder = self.path / _CHECKPOINTS / name
+        files = read_folder(folder, (_TENSORS, _STATE))
         return parse_tensors(files[_TENSORS], folder / _TENSORS), parse_json(files[_STATE], folder / _STATE)
 
     def newest_checkpoint(self, notify: Callable[[str], None]) -> tuple[Tensors, dict[str, Any]] | None:
-        """Return the newest intact checkpoint, saying which ones were damaged; None where there never was one."""
-        folder = self.path / "checkpoints"
-        for old in list(folder.glob(".step-*")):
-            recover(folder / old.name.removeprefix(".").removesuffix(".old").removesuffix(".new"))
+        """Return the newest intact checkpoint, or None if there never was one; notify the user of damaged ones."""
+        folder = self.path / _CHECKPOINTS
+        for temporary in list(folder.glob(".step-*")):
+            recover_folder(folder / temporary.name.split(".")[1])
         names = sorted((entry.name for entry in folder.glob("step-*")), reverse=True)
         for name in names:
             try:
-                found = self.load_checkpoint(name)
+                checkpoint = self.load_checkpoint(name)
             except ModelError as error:
-                notify(f"checkpoint {name} is damaged ({error.where}: {error.message}): going on from the one before")
+                notify(
+                    f"Checkpoint {name} is damaged ({error.where}: {error.message}). Resuming from the previous one."
+                )
                 continue
-            if self.pointer("last") != name:
-                self.point("last", name)  # a kill came in between, or the last one is damaged
-            return found
+            if self.read_pointer(_LAST) != name:
+                self.write_pointer(
+                    _LAST, name
+                )  # the process was killed before it wrote the pointer, or `last` is damaged
+            return checkpoint
         if names:
-            raise ModelError("every checkpoint is damaged", hint="train again with --overwrite", where=str(folder))
+            raise ModelError("every checkpoint is damaged", hint="Train again with --overwrite.", where=str(folder))
         return None
 
-    def append(self, name: str, record: dict[str, Any]) -> None:
+    def append_record(self, name: str, record: dict[str, Any]) -> None:
         """Append one line to metrics.jsonl or timing.jsonl."""
         line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-        with disk_errors_told(self.path / name), (self.path / name).open("a", encoding="utf-8") as stream:
+        with translate_disk_errors(self.path / name), (self.path / name).open("a", encoding="utf-8") as stream:
             stream.write(line)
 
-    def length(self, name: str) -> int:
-        """Return the bytes of metrics.jsonl or timing.jsonl."""
+    def file_size(self, name: str) -> int:
+        """Return the number of bytes of metrics.jsonl or timing.jsonl."""
         path = self.path / name
         return path.stat().st_size if path.exists() else 0
 
-    def truncate(self, name: str, length: int) -> None:
-        """Cut metrics.jsonl back to what a checkpoint knew; a shorter one is left as it is."""
-        if self.length(name) != length:
+    def truncate_file(self, name: str, size: int) -> None:
+        """Cut metrics.jsonl to the size that a checkpoint recorded; a shorter file does not change."""
+        if self.file_size(name) != size:
             with (self.path / name).open("ab") as stream:
-                stream.truncate(min(length, self.length(name)))
+                stream.truncate(min(size, self.file_size(name)))
 
 
 def checkpoint_name(step: int) -> str:
@@ -215,6 +214,17 @@ def checkpoint_name(step: int) -> str:
     return f"step-{step:08d}"
 
 
-def _aside(path: Path) -> Path:
+def _require_overwrite(path: Path, *, overwrite: bool) -> None:
+    """Raise a ConfigError unless the folder is a run folder and the user wants to overwrite it."""
+    if not is_run_folder(path):
+        problem = "the folder exists and is not a run folder, so it is not replaced"
+        raise ConfigError(problem, hint="Choose another -o.", where=str(path))
+    if not overwrite:
+        hint = f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o."
+        raise ConfigError("the folder already exists", hint=hint, where=str(path))
+
+
+def _replaced_path(path: Path) -> Path:
+    """Return the path of a run that was set aside."""
     path = path.absolute()
     return path.with_name(f".{path.name}.replaced")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elman.errors import ConfigError, missing_package
+from elman.errors import ConfigError, missing_package_error
 
 from .console import print_json, say, stderr_console
 from .options import Json
@@ -196,7 +196,7 @@ def _parse_numbers(text: str, flag: str) -> list[int]:
 
 
 def _parse_threads(text: str | None) -> list[int]:
-    from elman.training.machine import available_threads
+    from elman.training.throughput import available_threads
 
     return sorted({1, available_threads()}) if text is None else _parse_numbers(text, "--threads")
 
@@ -206,7 +206,7 @@ def _require_peers(text: str, known: Mapping[str, Sequence[str]]) -> list[str]:
     peers = _parse_names(text, known, "peer")
     for package in (package for peer in peers for package in known[peer]):
         if importlib.util.find_spec(package) is None:
-            raise missing_package(ModuleNotFoundError(name=package)) or ModuleNotFoundError(package)
+            raise missing_package_error(ModuleNotFoundError(name=package)) or ModuleNotFoundError(package)
     return peers
 
 

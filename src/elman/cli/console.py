@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from elman.errors import ConfigError, ElmanError, Interrupted, ResourceError, missing_package
+from elman.errors import ConfigError, ElmanError, Interrupted, ResourceError, missing_package_error
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -86,7 +86,7 @@ def _as_elman_error(error: BaseException) -> ElmanError:
         context = getattr(error, "ctx", None)
         hint = f"see `{context.command_path} --help`" if context is not None else None
         return ConfigError(error.format_message().rstrip("."), hint=hint)
-    if isinstance(error, ModuleNotFoundError) and (told := missing_package(error)) is not None:
+    if isinstance(error, ModuleNotFoundError) and (told := missing_package_error(error)) is not None:
         return told
     if isinstance(error, MemoryError):
         return ResourceError("out of memory", hint="try a smaller model, or a shorter text")

@@ -20,11 +20,11 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `
 @app.command("list")
 def list_() -> None:
     """List the data sets, and for each one whether it is available or how to get it."""
-    from elman.data import named
+    from elman.data import datasets
 
-    for name, data_set in named.DATA_SETS.items():
+    for name, data_set in datasets.DATA_SETS.items():
         try:
-            state = "available" if named.is_here(name) else _INSTALL_COMMANDS[data_set.how].format(name)
+            state = "available" if datasets.is_available(name) else _INSTALL_COMMANDS[data_set.origin].format(name)
         except DataError:
             state = f"damaged; see: elman data path {name}"
         print(f"{name:<17}{', '.join(data_set.tasks):<14}{state:<36}{data_set.summary}")
@@ -33,14 +33,14 @@ def list_() -> None:
 @app.command("fetch")
 def fetch(name: Name) -> None:
     """Download or generate a data set, and print its path."""
-    from elman.data import named
+    from elman.data import datasets
 
-    print(named.fetch(name, notify=say))
+    print(datasets.fetch(name, notify=say))
 
 
 @app.command("path")
 def path(name: Name) -> None:
     """Print the path of a data set. Data sets that need no download are created first."""
-    from elman.data import named
+    from elman.data import datasets
 
-    print(named.path(name))
+    print(datasets.local_path(name))

@@ -17,7 +17,7 @@ _COMPILE = "pip install --force-reinstall --no-deps elman  # needs g++ or clang+
 
 def doctor(as_json: Json = False) -> None:
     """Print versions, kernels, threads, and what is missing together with the command that installs it."""
-    from elman.training.machine import available_threads
+    from elman.training.throughput import available_threads
     from elman.version import version
 
     versions = {"elman": version(), "python": platform.python_version()}

@@ -107,7 +107,8 @@ def _predict_lines(answering: LinePredictor, task: str, path: str, encoding: str
 
 def _chunks(path: str, encoding: str | None) -> Iterator[list[Line]]:
     """Yield the lines in chunks; on a terminal, one at a time."""
-    from elman.data.readers import STDIN, TextSource
+    from elman.data.readers.files import STDIN
+    from elman.data.readers.text import TextSource
 
     if path == STDIN and sys.stdin.isatty():
         sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from elman.config import Config, Values, merged, validated
+from elman.config import Config, Values, merge_values, validate_config
 from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
 from elman.tasks.spec import TASKS, AnyTask, task_spec
@@ -55,9 +55,9 @@ class TaskOptions:
 def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any], defaults: Values | None = None) -> AnyConfig:
     """Return the config whose fields are options, with the values that are given; errors name the flags."""
     options = list(options_of(kind))
-    values = merged(defaults or {}, values_of(options, arguments))
+    values = merge_values(defaults or {}, values_of(options, arguments))
     try:
-        return validated(kind, values)
+        return validate_config(kind, values)
     except ConfigError as error:
         message = error.message
         for option in options:

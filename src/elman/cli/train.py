@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from elman.config import Values, layered, parse_assignments, read_toml
+from elman.config import Values, layer_values, parse_assignments, read_toml
 from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
 from elman.tasks.spec import TASKS, AnyTask, task_spec
@@ -81,7 +81,7 @@ def _train(spec: AnyTask, options: Sequence[Option], arguments: Values) -> None:
     from elman.experiment import train
     from elman.training.progress import ConsoleDisplay
 
-    values = layered(
+    values = layer_values(
         read_toml(arguments["config"]) if arguments["config"] is not None else {},
         parse_assignments(arguments["assignments"] or ()),
         values_of(options, arguments),

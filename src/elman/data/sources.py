@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import SourceRecord, TextSource
 from elman.errors import ConfigError
-
-from .encodings import Notify
-from .readers import SourceRecord, TextSource
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)

@@ -1,13 +1,13 @@
-"""Decoding: a step function in, tokens out. NumPy, pure functions, no task.
+"""Decoding: sampling, greedy and beam search, suggestion and Viterbi, for any model that is a step function.
 
 A step takes tokens (B,) and a state, a dict of arrays with the batch axis first, and returns logits (B, V) and the next
-state; search's own step also sees what stays as it is, the context. Random generators are passed in.
+state. A step of `search` also takes a context, arrays that do not change. Random generators are arguments.
 """
 
 from .generation import Step, generate
 from .sampling import Sampler, distribution
 from .search import Hypothesis, SearchStep, search
-from .suggestion import WordTokens, suggest
+from .suggestion import suggest
 from .viterbi import viterbi
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Sampler",
     "SearchStep",
     "Step",
-    "WordTokens",
     "distribution",
     "generate",
     "search",

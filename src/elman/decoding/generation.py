@@ -1,4 +1,4 @@
-"""Generation: choose a token, feed it back, again."""
+"""Generation: choose a token, compute the next step from it, and repeat."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Step = Callable[[npt.NDArray[np.int64], State], tuple[Floats, State]]
 def generate(
     step: Step, logits: Floats, state: State, sampler: Sampler, rng: np.random.Generator, max_tokens: int
 ) -> Iterator[int]:
-    """Yield up to max_tokens ids that continue what gave logits (V,) and state (a batch of one)."""
+    """Yield up to max_tokens ids after a prompt with these logits (V,) and state (a batch of one)."""
     for remaining in range(max_tokens - 1, -1, -1):
         token = sampler.choose(logits, rng)
         yield token

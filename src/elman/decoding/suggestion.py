@@ -1,102 +1,123 @@
-"""Suggestion: the likeliest next words, with their probabilities, from a model of words or of characters.
+"""Suggestion: the most likely next words and their probabilities, from a model of characters.
 
-From characters, P(word) = P(its characters) * P(a word ends here), and the K largest are found exactly by best-first
-search: a beginning of a word is never less likely than any word it grows into, so when a finished word is the likeliest
-thing in the queue, nothing that is still to come can beat it (Dijkstra, 1959).
+P(word) = P(its characters) * P(a word ends here). The K largest are found exactly by best-first search: the beginning
+of a word is at least as likely as every word that continues it. So when a complete word is the most likely candidate in
+the queue, no other candidate can lead to a more likely word (Dijkstra, 1959).
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
+from elman.text.words import WordMasks
 
 from .generation import State, Step
 from .sampling import Floats
 
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class WordTokens:
-    """What each token (V,) is to words: it goes on inside one, it is a whole one, or (neither) it ends one."""
-
-    inside: Bools
-    whole: Bools
+Suggestion = tuple[tuple[int, ...], float]  # the ids of a word, and its probability
 
 
 @dataclass(order=True, slots=True)
 class _Candidate:
-    """A word or the beginning of one; the likeliest first, then the earliest."""
+    """A complete word or the beginning of one; the most likely one is first in the queue, then the earliest."""
 
     cost: float  # -log probability
     number: int
     ids: tuple[int, ...] = field(compare=False)
-    finished: bool = field(compare=False)
+    is_complete: bool = field(compare=False)
     state: State = field(compare=False)
+
+
+class _Queue:
+    """The candidates of a search."""
+
+    def __init__(self, masks: WordMasks, *, inside_word: bool, max_length: int) -> None:
+        self._masks = masks
+        self._inside_word = inside_word
+        self._max_length = max_length
+        self._numbers = itertools.count()
+        self._heap: list[_Candidate] = []
+
+    def extend(self, ids: tuple[int, ...], cost: float, logits: Floats, state: State) -> None:
+        """Add the candidates that continue a beginning of a word, `ids`, after which the logits are (V,)."""
+        log_p = log_softmax(logits.astype(np.float64))
+        if ids or self._inside_word:
+            ends = log_p[~self._masks.inside]
+            end_cost = -float(np.logaddexp.reduce(ends)) if ends.size else np.inf
+            self._push(ids, cost + end_cost, state, is_complete=True)
+        else:
+            self._push_tokens((), self._masks.whole, cost, log_p, state, is_complete=True)
+        if len(ids) < self._max_length:
+            self._push_tokens(ids, self._masks.inside, cost, log_p, state, is_complete=False)
+
+    def pop_words(self, beginnings: list[_Candidate], width: int) -> Iterator[Suggestion]:
+        """Yield complete words until a beginning is more likely; collect up to `width` such beginnings to extend."""
+        while self._heap and len(beginnings) < width and not (self._heap[0].is_complete and beginnings):
+            candidate = heapq.heappop(self._heap)
+            if candidate.is_complete:
+                yield candidate.ids, float(np.exp(-candidate.cost))
+            else:
+                beginnings.append(candidate)
+
+    def _push_tokens(
+        self,
+        ids: tuple[int, ...],
+        mask: npt.NDArray[np.bool_],
+        cost: float,
+        log_p: Floats,
+        state: State,
+        *,
+        is_complete: bool,
+    ) -> None:
+        for token in np.flatnonzero(mask):
+            self._push((*ids, int(token)), cost - float(log_p[token]), state, is_complete=is_complete)
+
+    def _push(self, ids: tuple[int, ...], cost: float, state: State, *, is_complete: bool) -> None:
+        heapq.heappush(self._heap, _Candidate(cost, next(self._numbers), ids, is_complete, state))
 
 
 def suggest(
     step: Step,
     logits: Floats,
     state: State,
-    tokens: WordTokens,
+    masks: WordMasks,
     k: int,
     *,
     inside_word: bool = False,
     max_length: int = 32,
     max_steps: int = 200,
     width: int = 16,
-) -> list[tuple[tuple[int, ...], float]]:
-    """Return up to k (ids, probability) after what gave logits (V,) and state (a batch of one), likeliest first.
+) -> list[Suggestion]:
+    """Return up to k suggestions after a prompt with these logits (V,) and state (a batch of one), most likely first.
 
-    inside_word: the text ends within a word, which is what is completed; ids may then be empty: the word ends as it is.
-    Up to `width` beginnings are grown in one step; the search gives up after max_steps steps with what it has found.
+    inside_word: the prompt ends inside a word, which is completed; empty ids mean that the word is already complete.
+    Each step extends up to `width` beginnings of words. After max_steps steps, return the words of the search so far.
     """
-    numbers = itertools.count()
-    queue: list[_Candidate] = []
-
-    def push(ids: tuple[int, ...], cost: float, state: State, *, finished: bool) -> None:
-        heapq.heappush(queue, _Candidate(cost, next(numbers), ids, finished, state))
-
-    def grow(ids: tuple[int, ...], cost: float, logits: Floats, state: State) -> None:
-        log_p = log_softmax(logits.astype(np.float64))
-        if ids or inside_word:
-            ends = log_p[~tokens.inside]
-            push(ids, cost - (float(np.logaddexp.reduce(ends)) if ends.size else -np.inf), state, finished=True)
-        else:
-            for token in np.flatnonzero(tokens.whole):
-                push((int(token),), cost - log_p[token], state, finished=True)
-        if len(ids) < max_length:
-            for token in np.flatnonzero(tokens.inside):
-                push((*ids, int(token)), cost - log_p[token], state, finished=False)
-
-    grow((), 0.0, logits, state)
-    found: list[tuple[tuple[int, ...], float]] = []
+    queue = _Queue(masks, inside_word=inside_word, max_length=max_length)
+    queue.extend((), 0.0, logits, state)
+    words: list[Suggestion] = []
     for _ in range(max_steps):
-        front: list[_Candidate] = []
-        while queue and len(front) < width and not (queue[0].finished and front):
-            candidate = heapq.heappop(queue)
-            if not candidate.finished:
-                front.append(candidate)
-                continue
-            found.append((candidate.ids, float(np.exp(-candidate.cost))))
-            if len(found) == k:
-                return found
-        if not front:
+        beginnings: list[_Candidate] = []
+        for word in queue.pop_words(beginnings, width):
+            words.append(word)
+            if len(words) == k:
+                return words
+        if not beginnings:
             break
-        rows, states = step(np.array([c.ids[-1] for c in front]), _stacked([c.state for c in front]))
-        for row, candidate in enumerate(front):
-            one: dict[str, npt.NDArray[Any]] = {name: array[row : row + 1] for name, array in states.items()}
-            grow(candidate.ids, candidate.cost, rows[row], one)
-    return found
+        last_tokens = np.array([candidate.ids[-1] for candidate in beginnings])
+        rows, states = step(last_tokens, _stack_states([candidate.state for candidate in beginnings]))
+        for row, candidate in enumerate(beginnings):
+            row_state: State = {name: array[row : row + 1] for name, array in states.items()}
+            queue.extend(candidate.ids, candidate.cost, rows[row], row_state)
+    return words
 
 
-def _stacked(states: list[State]) -> State:
+def _stack_states(states: list[State]) -> State:
     return {name: np.concatenate([state[name] for state in states]) for name in states[0]}

@@ -21,15 +21,15 @@ from typing import Any
 import torch
 
 from elman import kernels
-from elman.checkpoint import CONFIG, RunFolder, disk_errors_told, replace_file
-from elman.config import Values, read_toml, to_toml, validated
-from elman.data.encodings import Notify
+from elman.checkpoint import CONFIG_FILE, RunFolder, replace_file, translate_disk_errors
+from elman.config import Values, read_toml, to_toml, validate_config
+from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource, SourceArgument
 from elman.errors import ConfigError, ModelError, ResourceError
 from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spec
-from elman.training.loop import Fitted, fit
-from elman.training.machine import ASSUMED_FLOPS
+from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
+from elman.training.throughput import ASSUMED_CPU_FLOPS
 from elman.version import version
 
 from .sources import from_request, located, to_request
@@ -53,7 +53,7 @@ def train(
     the validation set; without it, it is taken from the sources.
     """
     spec = task_spec(task)
-    early: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)  # mistakes are reported before anything is written
+    early: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)  # mistakes are reported before anything is written
     check_device(early)
     parts = {"train": [located(source) for source in sources], "valid": [located(source) for source in valid]}
     for source in (source for part in parts.values() for source in part):
@@ -64,9 +64,9 @@ def train(
         try:
             _prepare(run, spec, values, parts, display)
         except (Exception, KeyboardInterrupt):
-            run.abandon()
+            run.discard()
             raise
-        run.keep()
+        run.delete_replaced_run()
         return _continue(run, spec, display)
     finally:
         run.unlock()
@@ -78,12 +78,12 @@ def resume(path: Path, display: Display) -> dict[str, Any]:
     try:
         request = run.request
         spec = spec_of(request.get("task"), run.path)
-        if not (run / CONFIG).exists():
+        if not (run / CONFIG_FILE).exists():
             parts = from_request(request, path)
-            display.say("the run was stopped before its text was read: starting over")
+            display.notify("the run was stopped before its text was read: starting over")
             shutil.rmtree(run / "data", ignore_errors=True)
             _prepare(run, spec, request["values"], parts, display)
-            run.keep()
+            run.delete_replaced_run()
         return _continue(run, spec, display)
     finally:
         run.unlock()
@@ -92,8 +92,8 @@ def resume(path: Path, display: Display) -> dict[str, Any]:
 def run_config(run: RunFolder) -> RunConfig:
     """Return the resolved config of a run folder."""
     try:
-        values = read_toml(run / CONFIG)
-        config: RunConfig = validated(spec_of(values.get("task"), run.path).run_config, values)
+        values = read_toml(run / CONFIG_FILE)
+        config: RunConfig = validate_config(spec_of(values.get("task"), run.path).run_config, values)
     except ConfigError as error:
         raise ModelError(str(error), hint="train again with --overwrite", where=str(run.path)) from None
     return config
@@ -103,15 +103,15 @@ def _prepare(
     run: RunFolder, spec: AnyTask, values: Values, parts: Mapping[str, Sequence[SourceArgument]], display: Display
 ) -> None:
     """Read the data and settle the config. config.toml is written last, and shows that everything is there."""
-    early: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)
-    train, valid = (_opened(spec, parts[part], early, display.say) for part in ("train", "valid"))
-    with disk_errors_told(run.path), _memory_errors(run.path):
-        corpus = spec.prepare(run / "data", values, early, train, valid, display.say)
+    early: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)
+    train, valid = (_opened(spec, parts[part], early, display.notify) for part in ("train", "valid"))
+    with translate_disk_errors(run.path), _memory_errors(run.path):
+        corpus = spec.prepare(run / "data", values, early, train, valid, display.notify)
         config = settled_config(spec, values, corpus)
         replace_file(run / "env.json", (json.dumps(_environment(), indent=1) + "\n").encode())
-        replace_file(run / CONFIG, to_toml(config).encode())
+        replace_file(run / CONFIG_FILE, to_toml(config).encode())
     for line in spec.report.describe_run(config, corpus):
-        display.say(line)
+        display.notify(line)
 
 
 def _opened(
@@ -139,7 +139,7 @@ def _continue(run: RunFolder, spec: AnyTask, display: Display) -> dict[str, Any]
         kernels.set_num_threads(prediction_threads)
 
 
-def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: Fitted, unit: str) -> dict[str, Any]:
+def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, unit: str) -> dict[str, Any]:
     """Score the model on the whole validation set, and write its card."""
     predictor, evaluation, report = load(run.path), spec.evaluation, spec.report
     valid = evaluation.score_validation_set(Scored(predictor, run.path, _silent), corpus, evaluation.options())

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from elman.data import named
-from elman.data.readers import IN_MEMORY, STDIN
+from elman.data import datasets
+from elman.data.readers.files import STDIN
+from elman.data.readers.text import IN_MEMORY
 from elman.data.sources import ParallelFiles, SourceArgument
 from elman.errors import DataError
 
@@ -31,9 +32,9 @@ def _located_path(source: str | Path) -> str | Path:
     except (OSError, ValueError):
         hint = "a str is a path; give the texts themselves as a list: [text]"
         raise DataError(f"{str(source)[:40]!r}... is no path", hint=hint) from None
-    if not path.exists() and str(source) in named.DATA_SETS:
-        return named.path(str(source))
-    if not path.exists() and (near := difflib.get_close_matches(str(source), named.DATA_SETS, n=1)):
+    if not path.exists() and str(source) in datasets.DATA_SETS:
+        return datasets.local_path(str(source))
+    if not path.exists() and (near := difflib.get_close_matches(str(source), datasets.DATA_SETS, n=1)):
         raise DataError("no such file", hint=f"did you mean the data set {near[0]!r}?", where=str(source))
     return path.absolute() if path.exists() else path
 

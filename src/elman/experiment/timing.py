@@ -12,7 +12,7 @@ from elman.config import Values
 from elman.errors import ConfigError
 from elman.models.cell_name import cell_names
 from elman.tasks.spec import AnyTask, RunConfig
-from elman.training.machine import ASSUMED_FLOPS, ASSUMED_GPU_FLOPS, fastest, step_seconds
+from elman.training.throughput import ASSUMED_CPU_FLOPS, ASSUMED_GPU_FLOPS, fastest_thread_count, step_seconds
 
 from .training_module import training_module
 
@@ -26,9 +26,9 @@ def settled_config(spec: AnyTask, values: Values, corpus: Any) -> RunConfig:
     The size depends on the speed, and the speed, threads included, on the size: training steps of the very model are
     timed until both agree.
     """
-    early: RunConfig = spec.resolve(values, None, ASSUMED_FLOPS)
+    early: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)
     cuda = _device(early) == "cuda"
-    config: RunConfig = spec.resolve(values, corpus, ASSUMED_GPU_FLOPS if cuda else ASSUMED_FLOPS)
+    config: RunConfig = spec.resolve(values, corpus, ASSUMED_GPU_FLOPS if cuda else ASSUMED_CPU_FLOPS)
     threads = config.training.threads or 1
     for _ in range(MAX_TIMINGS if not cuda else 0):
         if config.training.threads and config.training.minutes is None:
@@ -83,6 +83,6 @@ def _time_step(spec: AnyTask, config: RunConfig, corpus: Any) -> tuple[int, floa
             counts.append(count)
 
     wanted = config.training.threads
-    threads, seconds = (wanted, step_seconds(step, wanted)) if wanted else fastest(step)
+    threads, seconds = (wanted, step_seconds(step, wanted)) if wanted else fastest_thread_count(step)
     pairs = zip(batches, counts, strict=True)
     return threads, sum(module.count_operations(config, corpus, batch, count) for batch, count in pairs) / seconds

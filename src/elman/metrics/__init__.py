@@ -1,13 +1,13 @@
-"""Metrics as sums and counts until the last line, so that padding, chunks and several processes agree. NumPy alone."""
+"""Metrics as sums and counts, divided last, so that padding, batches and several processes give the same result."""
 
-from .decisions import Confusion, LabelCounts, SpanScores
-from .forecasts import FORECAST_ERRORS, ForecastScores
+from .decisions import ConfusionMatrix, LabelCounts, SpanScores
+from .forecasts import FORECAST_METRICS, ForecastScores
 from .means import Mean, bits_per_character, perplexity
 from .sequences import SequenceScores, edit_distance, sequence_scores, translation_scores
 
 __all__ = [
-    "FORECAST_ERRORS",
-    "Confusion",
+    "FORECAST_METRICS",
+    "ConfusionMatrix",
     "ForecastScores",
     "LabelCounts",
     "Mean",

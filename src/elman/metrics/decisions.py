@@ -1,9 +1,11 @@
-"""Decisions beside labels, and spans of them.
+"""Metrics of classification: predicted labels compared with expected labels, and predicted spans with expected spans.
 
-accuracy              decisions that are right / decisions
-precision, recall     right decisions for a class / decisions for it, / examples of it
-F1 of a class         2 right / (decisions for it + examples of it); macro F1 is the mean over the classes there are
-span F1               2 right / (spans predicted + spans there are); right: the same beginning, end and type
+accuracy              correct predictions / predictions
+F1 of a class         2 correct / (predictions of the class + examples of the class)
+macro F1              mean F1 of the classes that occur
+span precision        correct spans / predicted spans               correct: the same beginning, end and type
+span recall           correct spans / expected spans
+span F1               2 correct spans / (predicted spans + expected spans)
 """
 
 from __future__ import annotations
@@ -17,73 +19,74 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
-    """How decisions agree with labels, on its way: counts[i, j] examples of class i were taken for class j."""
+class ConfusionMatrix:
+    """Counts of predictions: counts[i, j] examples of class i were predicted as class j. Counts can be added."""
 
     counts: npt.NDArray[np.int64]  # (C, C)
 
     @classmethod
-    def of(cls, labels: npt.ArrayLike, decisions: npt.ArrayLike, classes: int) -> Confusion:
-        """Count decisions (N,) for classes numbered from 0, whose labels (N,) are right."""
-        numbers = np.asarray(labels, np.int64) * classes + np.asarray(decisions, np.int64)
-        return cls(np.bincount(numbers, minlength=classes * classes).reshape(classes, classes))
+    def of(cls, labels: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> ConfusionMatrix:
+        """Return the counts for expected labels (N,) and predicted labels (N,), which are numbers from 0."""
+        numbers = np.asarray(labels, np.int64) * num_classes + np.asarray(predictions, np.int64)
+        return cls(np.bincount(numbers, minlength=num_classes * num_classes).reshape(num_classes, num_classes))
 
-    def __add__(self, other: Confusion) -> Confusion:
-        return Confusion(self.counts + other.counts)
+    def __add__(self, other: ConfusionMatrix) -> ConfusionMatrix:
+        return ConfusionMatrix(self.counts + other.counts)
 
     @property
     def accuracy(self) -> float:
-        """The share of right decisions; nan where nothing was counted."""
+        """The share of correct predictions; NaN without predictions."""
         total = int(self.counts.sum())
         return float(self.counts.trace()) / total if total else math.nan
 
     @property
     def f1(self) -> npt.NDArray[np.float64]:
-        """F1 of each class (C,); 0 of one that is never right, nan of one that was neither there nor decided for."""
-        both = self.counts.sum(0) + self.counts.sum(1)
-        return np.where(both, 2.0 * self.counts.diagonal() / np.maximum(both, 1), math.nan)
+        """F1 of each class (C,); NaN for a class that was neither expected nor predicted."""
+        total = self.counts.sum(0) + self.counts.sum(1)
+        return np.where(total, 2.0 * self.counts.diagonal() / np.maximum(total, 1), math.nan)
 
     @property
     def macro_f1(self) -> float:
-        """The mean F1 of the classes that were there or decided for; nan where nothing was counted."""
-        known = self.f1[~np.isnan(self.f1)]
-        return float(known.mean()) if known.size else math.nan
+        """The mean F1 of the classes that were expected or predicted; NaN without predictions."""
+        values = self.f1[~np.isnan(self.f1)]
+        return float(values.mean()) if values.size else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCounts:
-    """How decisions agree with labels, label by label and without a matrix of them, on its way."""
+    """Counts of predictions per label, without the matrix of ConfusionMatrix. Counts can be added."""
 
-    right: npt.NDArray[np.int64]  # (C,)
-    decided: npt.NDArray[np.int64]
+    correct: npt.NDArray[np.int64]  # (C,)
+    predicted: npt.NDArray[np.int64]
     expected: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, labels: npt.ArrayLike, decisions: npt.ArrayLike, classes: int) -> LabelCounts:
-        """Count decisions (N,) for classes numbered from 0, whose labels (N,) are right."""
-        expected, decided = np.asarray(labels, np.int64), np.asarray(decisions, np.int64)
-        counted = (expected[expected == decided], decided, expected)
-        return cls(*(np.bincount(each, minlength=classes) for each in counted))
+    def of(cls, labels: npt.ArrayLike, predictions: npt.ArrayLike, num_classes: int) -> LabelCounts:
+        """Return the counts for expected labels (N,) and predicted labels (N,), which are numbers from 0."""
+        expected, predicted = np.asarray(labels, np.int64), np.asarray(predictions, np.int64)
+        groups = (expected[expected == predicted], predicted, expected)
+        return cls(*(np.bincount(group, minlength=num_classes) for group in groups))
 
     def __add__(self, other: LabelCounts) -> LabelCounts:
-        return LabelCounts(self.right + other.right, self.decided + other.decided, self.expected + other.expected)
+        correct, predicted = self.correct + other.correct, self.predicted + other.predicted
+        return LabelCounts(correct, predicted, self.expected + other.expected)
 
     @property
     def accuracy(self) -> float:
-        """The share of right decisions; nan where nothing was counted."""
+        """The share of correct predictions; NaN without predictions."""
         total = int(self.expected.sum())
-        return float(self.right.sum()) / total if total else math.nan
+        return float(self.correct.sum()) / total if total else math.nan
 
     @property
     def f1(self) -> npt.NDArray[np.float64]:
-        """F1 of each class (C,), as Confusion has it."""
-        both = self.decided + self.expected
-        return np.where(both, 2.0 * self.right / np.maximum(both, 1), math.nan)
+        """F1 of each class (C,); NaN for a class that was neither expected nor predicted."""
+        total = self.predicted + self.expected
+        return np.where(total, 2.0 * self.correct / np.maximum(total, 1), math.nan)
 
 
 @dataclass(frozen=True, slots=True)
 class SpanScores:
-    """How predicted spans agree with those there are, on its way: add two, divide last."""
+    """Counts of correct, predicted and expected spans. Counts can be added."""
 
     correct: int = 0
     predicted: int = 0
@@ -91,9 +94,9 @@ class SpanScores:
 
     @classmethod
     def of(cls, predicted: Iterable[Hashable], expected: Iterable[Hashable]) -> SpanScores:
-        """Count the spans of a sentence; a span is right where the same one is expected."""
-        given, wanted = set(predicted), set(expected)
-        return cls(len(given & wanted), len(given), len(wanted))
+        """Return the counts for the spans of a sentence."""
+        predicted_set, expected_set = set(predicted), set(expected)
+        return cls(len(predicted_set & expected_set), len(predicted_set), len(expected_set))
 
     def __add__(self, other: SpanScores) -> SpanScores:
         return SpanScores(
@@ -102,16 +105,16 @@ class SpanScores:
 
     @property
     def precision(self) -> float:
-        """The share of predicted spans that are right; 0 where there are none."""
+        """The share of predicted spans that are correct; 0 without predicted spans."""
         return self.correct / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """The share of spans that are found; 0 where there are none."""
+        """The share of expected spans that are predicted; 0 without expected spans."""
         return self.correct / self.expected if self.expected else 0.0
 
     @property
     def f1(self) -> float:
-        """The harmonic mean of the two; 0 where nothing was predicted and nothing there."""
-        both = self.predicted + self.expected
-        return 2.0 * self.correct / both if both else 0.0
+        """The harmonic mean of precision and recall; 0 without any spans."""
+        total = self.predicted + self.expected
+        return 2.0 * self.correct / total if total else 0.0

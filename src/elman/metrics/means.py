@@ -1,4 +1,4 @@
-"""Means as (sum, count) pairs, and what a mean loss is told as."""
+"""Means as (sum, count) pairs, and units of a mean loss: perplexity and bits per character."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mean:
-    """A mean on its way: add two, divide last."""
+    """A sum and a count. Means can be added."""
 
     sum: float = 0.0
     count: int = 0
@@ -18,15 +18,15 @@ class Mean:
 
     @property
     def value(self) -> float:
-        """The mean; nan where nothing was counted."""
+        """The mean; NaN if the count is 0."""
         return self.sum / self.count if self.count else math.nan
 
 
 def perplexity(loss: float) -> float:
-    """Return e^loss for a loss in nats per token: the number of equally likely tokens that would be as surprising."""
+    """Return e^loss for a loss in nats per token: a uniform guess among this many tokens has the same loss."""
     return math.exp(min(loss, 700.0))
 
 
 def bits_per_character(loss_sum: float, characters: int) -> float:
-    """Return the bits of a loss in nats, summed over all tokens, for each character of the text they spell."""
+    """Return the loss, a sum in nats over all tokens, in bits per character of the text."""
     return loss_sum / math.log(2.0) / characters if characters else math.nan

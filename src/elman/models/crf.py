@@ -8,7 +8,7 @@
     p(y_t)  = exp(a_t + b_t - log Z)
 
 Lafferty, McCallum and Pereira (2001); for recurrent taggers, Huang, Xu and Yu (2015). A transition that the scheme of
-the tags does not allow has the score FORBIDDEN, which excludes its paths. The sum over i is a matrix product of
+the tags does not allow has the score FORBIDDEN_SCORE, which excludes its paths. The sum over i is a matrix product of
 exponentials. The largest exponent is subtracted from all of them first, so terms that are 80 nats smaller are lost.
 decoding/viterbi.py computes the best path; nn/crf.py has the derivatives.
 """
@@ -23,7 +23,7 @@ import numpy.typing as npt
 from elman.checkpoint import Tensors
 from elman.decoding import viterbi
 from elman.models.stack import take
-from elman.text.spans import FORBIDDEN, Follow, Mask
+from elman.text.spans import FORBIDDEN_SCORE, Mask, TransitionMask
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -32,11 +32,11 @@ Ids = npt.NDArray[np.int64]
 class ConditionalRandomField:
     """Scores of transitions, and of first and last tags; weights are named `crf.*`."""
 
-    def __init__(self, tensors: Tensors, num_labels: int, allowed: Follow) -> None:
+    def __init__(self, tensors: Tensors, num_labels: int, allowed: TransitionMask) -> None:
         """Take weights by name, and the transitions that are allowed."""
-        self._A = _allowed_scores(allowed.after, take(tensors, "crf.transitions", (num_labels, num_labels)))
-        self._start = _allowed_scores(allowed.first, take(tensors, "crf.start", (num_labels,)))
-        self._end = _allowed_scores(allowed.last, take(tensors, "crf.end", (num_labels,)))
+        self._A = _allowed_scores(allowed.transitions, take(tensors, "crf.transitions", (num_labels, num_labels)))
+        self._start = _allowed_scores(allowed.start, take(tensors, "crf.start", (num_labels,)))
+        self._end = _allowed_scores(allowed.end, take(tensors, "crf.end", (num_labels,)))
         self._max_A = self._A.max()
         self._exp_A = np.exp(self._A - self._max_A)
 
@@ -99,8 +99,8 @@ class ConditionalRandomField:
 
 
 def _allowed_scores(allowed: Mask, scores: Array) -> Array:
-    """Return scores with FORBIDDEN in place of those that are not allowed."""
-    return np.where(allowed, scores, scores.dtype.type(FORBIDDEN))
+    """Return scores with FORBIDDEN_SCORE in place of those that are not allowed."""
+    return np.where(allowed, scores, scores.dtype.type(FORBIDDEN_SCORE))
 
 
 def _log_product(a: Array, exp_A: Array, max_A: Any) -> Array:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
-from elman.config import Config, validated
+from elman.config import Config, validate_config
 from elman.errors import ConfigError, ModelError
 from elman.text import Vocabulary
 
@@ -54,7 +54,7 @@ def read_config(folder: ModelFolder, key: str, kind: type[AnyConfig], where: Pat
     if isinstance(values, dict):
         require_registered(values, where=where / "config.json")
     try:
-        return validated(kind, values)
+        return validate_config(kind, values)
     except ConfigError as error:
         raise _damaged(error.message, where / "config.json") from None
 

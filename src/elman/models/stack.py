@@ -18,7 +18,7 @@ from elman import kernels
 from elman.cells import Cell, LayerParameters, unroll
 from elman.cells.cell import initial_parameters, stored_name, weight_shapes
 from elman.checkpoint import Tensors
-from elman.checkpoint.sealed import parse_tensors, tensor_bytes
+from elman.checkpoint.serialization import parse_tensors, tensor_bytes
 from elman.errors import ModelError
 
 STEPPED_ROWS = 8  # a step of more rows is better shared among threads

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
-from elman.data.padded import IdLists, buckets, pad_ids
+from elman.data.batches.padded import IdLists, length_buckets, pad_ids
 from elman.models.stack import Stack, State, take
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.text import Vocabulary
@@ -109,8 +109,8 @@ class TokenEncoder:
     def _encode_characters(self, layer: Stack, tokens: Sequence[str]) -> Array:
         """Return the last outputs (N, 2 H) of the layer over the characters, for tokens."""
         encoded = np.zeros((len(tokens), 2 * self._character_size), self._embedding.dtype)
-        for rows in buckets([len(token) for token in tokens], BATCH_CHARACTERS):
-            lists = IdLists.of(self._characters.encode(tokens[row]) for row in rows)
+        for rows in length_buckets([len(token) for token in tokens], BATCH_CHARACTERS):
+            lists = IdLists.from_arrays(self._characters.encode(tokens[row]) for row in rows)
             ids, lengths = pad_ids(lists, np.arange(len(rows)))
             if not ids.shape[1]:
                 continue  # tokens without characters

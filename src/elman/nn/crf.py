@@ -5,15 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from elman.text.spans import FORBIDDEN, Follow
+from elman.text.spans import FORBIDDEN_SCORE, TransitionMask
 
 
 class ConditionalRandomField(nn.Module):
     """Scores of what follows what: log p of labels, given emissions."""
 
-    def __init__(self, allowed: Follow) -> None:
+    def __init__(self, allowed: TransitionMask) -> None:
         super().__init__()
-        labels = len(allowed.first)
+        labels = len(allowed.start)
         self.transitions = nn.Parameter(torch.zeros(labels, labels))
         self.start = nn.Parameter(torch.zeros(labels))
         self.end = nn.Parameter(torch.zeros(labels))
@@ -48,6 +48,6 @@ class ConditionalRandomField(nn.Module):
         """What follows what, what is first and what last, what is forbidden told."""
         named = ((self.transitions, "after"), (self.start, "first"), (self.end, "last"))
         A, start, end = (
-            scores.to(dtype).masked_fill(getattr(self, f"_{name}_forbidden"), FORBIDDEN) for scores, name in named
+            scores.to(dtype).masked_fill(getattr(self, f"_{name}_forbidden"), FORBIDDEN_SCORE) for scores, name in named
         )
         return A, start, end

@@ -22,13 +22,14 @@ from .kernel_function import can_use_kernels
 from .torch_function import aliases
 from .torch_internals import backward_keeps_graph
 
-IGNORED = -100  # the target of what does not count, as torch has it
+IGNORE_INDEX = -100  # the target of what does not count, as torch has it
 
 
 def cross_entropy(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
     """Return the sum of the losses, in nats, of targets (N,) after outputs x (N, H); weight is (O, H), bias (O,).
 
-    Targets are classes 0 .. O - 1, or IGNORED: F.cross_entropy(F.linear(x, weight, bias), targets, reduction="sum").
+    Targets are classes 0 .. O - 1 or IGNORE_INDEX. This is F.cross_entropy(F.linear(x, weight, bias), targets,
+    reduction="sum").
     """
     given = (x, weight) if bias is None else (x, weight, bias)
     fits = x.dim() == 2 and x.shape[-1] == weight.shape[-1] and targets.dim() == 1 and not targets.is_floating_point()
@@ -40,7 +41,7 @@ def cross_entropy(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tenso
 
 
 def _by_torch(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
-    return F.cross_entropy(F.linear(x, weight, bias), targets, reduction="sum", ignore_index=IGNORED)
+    return F.cross_entropy(F.linear(x, weight, bias), targets, reduction="sum", ignore_index=IGNORE_INDEX)
 
 
 def _run(

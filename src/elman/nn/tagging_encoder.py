@@ -15,8 +15,8 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 import elman.nn
-from elman.data.padded import IdLists
-from elman.data.spelled import TokenBatch
+from elman.data.batches.padded import IdLists
+from elman.data.batches.token_characters import TokenBatch
 from elman.models.token_encoder_config import TokenEncoderConfig
 
 

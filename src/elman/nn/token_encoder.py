@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
-from elman.data.spelled import Spelling, TokenBatch
+from elman.data.batches.token_characters import TokenBatch, TokenCharacters
 
 from .dropout import dropout
 from .encoder import Encoder, initialize_embedding
@@ -44,9 +44,11 @@ class TokenEncoder(nn.Module):
         packed = pack_padded_sequence(torch.from_numpy(tokens.words.T.copy()).to(device), lengths)
         x = dropout(self.words(packed.data), rate, rng)
         if self.characters is not None:
-            assert tokens.spelling is not None
-            positions = pack_padded_sequence(torch.from_numpy(tokens.spelling.places.T.copy()).to(device), lengths).data
-            encoded = _encode_characters(self.characters, tokens.spelling, device, rng)[positions]
+            assert tokens.characters is not None
+            positions = pack_padded_sequence(
+                torch.from_numpy(tokens.characters.token_index.T.copy()).to(device), lengths
+            ).data
+            encoded = _encode_characters(self.characters, tokens.characters, device, rng)[positions]
             x = torch.cat([x, dropout(encoded, rate, rng)], 1)
         return packed._replace(data=x)
 
@@ -58,9 +60,11 @@ class TokenEncoder(nn.Module):
             self.characters.initialize()
 
 
-def _encode_characters(encoder: Encoder, spelling: Spelling, device: torch.device, rng: torch.Generator) -> Tensor:
+def _encode_characters(
+    encoder: Encoder, characters: TokenCharacters, device: torch.device, rng: torch.Generator
+) -> Tensor:
     """Return the last outputs (U, 2 H) for the characters of each of U different tokens, in both directions."""
-    ids = torch.from_numpy(spelling.characters.T.copy()).to(device)
-    _, states = encoder(pack_padded_sequence(ids, torch.from_numpy(spelling.lengths)), 0.0, rng)
+    ids = torch.from_numpy(characters.ids.T.copy()).to(device)
+    _, states = encoder(pack_padded_sequence(ids, torch.from_numpy(characters.lengths)), 0.0, rng)
     encoded: Tensor = states[-1][0].transpose(0, 1).flatten(1)
     return encoded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from elman.data.readers import SourceRecord
+from elman.data.readers.text import SourceRecord
 from elman.training.config import TrainingConfig
 
 LEVEL_NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from elman.config import Config, Values, layered, merged, nested, table, validated
-from elman.errors import ConfigError, Interrupted, missing_package
+from elman.config import Config, Values, get_table, layer_values, merge_values, nest_value, validate_config
+from elman.errors import ConfigError, Interrupted, missing_package_error
 
 from .spec import AnyTask, load, task_spec
 
@@ -81,9 +81,9 @@ class Estimator:
         try:
             from elman.experiment import train
         except ModuleNotFoundError as error:
-            raise missing_package(error) or error from None
+            raise missing_package_error(error) or error from None
 
-        values = layered(self._values(), {"training": without_none(budget)})
+        values = layer_values(self._values(), {"training": without_none(budget)})
         display = display_for(verbose=self.verbose if verbose is None else verbose)
         with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
             out = Path(run) if run is not None else Path(scratch) / "run"
@@ -103,14 +103,14 @@ class Estimator:
         """Return the config values of the parameters that are not None, laid over `config`."""
         places = config_places(self._spec.run_config)
         parameters = without_none(self.get_params())
-        given = (nested(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
-        return layered(dict(self.config or {}), merged(*given))
+        given = (nest_value(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
+        return layer_values(dict(self.config or {}), merge_values(*given))
 
     def _reader(self) -> Any:
         """Return the reader config by which `fit` reads files; `evaluate` uses it too."""
         kind = self._spec.reader_config
-        data = table(self._values(), "data")
-        return validated(kind, {name: value for name, value in data.items() if name in kind.model_fields})
+        data = get_table(self._values(), "data")
+        return validate_config(kind, {name: value for name, value in data.items() if name in kind.model_fields})
 
     def _examples(self, source: SourceArgument) -> Any:
         """Return the examples of a source, read as `fit` reads them."""
@@ -168,6 +168,6 @@ def display_for(*, verbose: bool) -> Display:
     """Return the display of training: lines on stderr, or none."""
     from rich.console import Console
 
-    from elman.training.progress import ConsoleDisplay, Silence
+    from elman.training.progress import ConsoleDisplay, SilentDisplay
 
-    return ConsoleDisplay(Console(stderr=True)) if verbose else Silence()
+    return ConsoleDisplay(Console(stderr=True)) if verbose else SilentDisplay()

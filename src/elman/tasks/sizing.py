@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from elman.cells import CELLS
-from elman.config import BUDGETS, Values, positive
+from elman.config import BUDGETS, Values, positive_or_none
 
 CHARACTERS_PER_TOKEN = 4.0  # about; equal tokens of a batch are encoded once
 MAX_AVERAGED_UPDATES = 1000
@@ -23,11 +23,11 @@ def budget_of(training: Values, default_minutes: float) -> Values:
 
 def passes_over_data(budget: Values, *, per_minute: float, per_step: float) -> float:
     """Return how many passes over the training set a budget allows, from the passes in one minute and in one update."""
-    if (minutes := positive(budget.get("minutes"))) is not None:
+    if (minutes := positive_or_none(budget.get("minutes"))) is not None:
         return minutes * per_minute
-    if (epochs := positive(budget.get("epochs"))) is not None:
+    if (epochs := positive_or_none(budget.get("epochs"))) is not None:
         return epochs
-    return (positive(budget.get("steps")) or 1.0) * per_step
+    return (positive_or_none(budget.get("steps")) or 1.0) * per_step
 
 
 def known_cell(model: Values, default: str = "lstm") -> str:
@@ -38,7 +38,7 @@ def known_cell(model: Values, default: str = "lstm") -> str:
 
 def number_of(model: Values, name: str, default: float) -> float:
     """Return a positive number among the model values, or the default."""
-    return positive(model.get(name)) or default
+    return positive_or_none(model.get(name)) or default
 
 
 def largest_size(

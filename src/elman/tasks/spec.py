@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from elman.checkpoint import ModelFolder, is_run_folder, read_model
 from elman.config import Config, Values
 from elman.data.corpora.config import ReaderConfig, SplitConfig
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource, SourceArgument
 from elman.errors import ConfigError, ModelError
 from elman.models.folder import FolderPredictor

@@ -1,13 +1,14 @@
-"""Normalisation: what happens to text before it is cut into tokens.
+"""Normalization of text before tokenization.
 
-    none       nothing
-    nfc        Unicode's composed form, so that e + combining acute is the one character é
+    none       no change
+    nfc        the composed form of Unicode: e + combining acute becomes the single character é
     lower      lower case
-    textbook   lines; every run of what is not a to z becomes one space; lower case (Zhang et al., Dive into Deep
-               Learning, 9.2). It deletes digits, apostrophes and every script but the Latin one: know that you want it
+    textbook   line by line, lower case, with a space for every run of characters other than a to z (Zhang et al., Dive
+               into Deep Learning, 9.2). It deletes digits, apostrophes and all scripts other than Latin
 
-A block of text becomes pieces, each cut into tokens by itself: textbook cleaning works line by line and drops the line
-ends, so at character level the last word of a line touches the first of the next, as in the book; at word level not.
+A block of text becomes a list of pieces, which are tokenized separately. `textbook` makes a piece of every line and
+deletes the line ends. At character level the last word of a line and the first word of the next line therefore join, as
+in the book; at word level they do not.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ _NOT_A_LETTER = re.compile("[^A-Za-z]+")
 
 
 class Normalizer(NamedTuple):
-    """`pieces` normalises a block of whole lines; `prompt` the beginning of a text that is to be continued."""
+    """`pieces` normalizes a block of complete lines, `prompt` the beginning of a text."""
 
     pieces: Callable[[str], list[str]]
     prompt: Callable[[str], str]
 
 
-def _whole(function: Callable[[str], str]) -> Normalizer:
+def _one_piece(function: Callable[[str], str]) -> Normalizer:
     return Normalizer(lambda block: [function(block)], function)
 
 
@@ -36,12 +37,12 @@ def _textbook_lines(block: str) -> list[str]:
 
 
 def _textbook_prompt(text: str) -> str:
-    return _NOT_A_LETTER.sub(" ", text).lstrip().lower()  # a space at the end is part of what was typed
+    return _NOT_A_LETTER.sub(" ", text).lstrip().lower()  # a space at the end is a part of the prompt
 
 
 NORMALIZERS: dict[str, Normalizer] = {
-    "none": _whole(lambda text: text),
-    "nfc": _whole(lambda text: unicodedata.normalize("NFC", text)),
-    "lower": _whole(str.lower),
+    "none": _one_piece(lambda text: text),
+    "nfc": _one_piece(lambda text: unicodedata.normalize("NFC", text)),
+    "lower": _one_piece(str.lower),
     "textbook": Normalizer(_textbook_lines, _textbook_prompt),
 }

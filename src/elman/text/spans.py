@@ -1,13 +1,13 @@
-"""Spans in tags: where each begins and ends, and which tag may follow which.
+"""Spans in tags: their beginnings and ends, and which tag may follow which.
 
-    bio     B-X begins a span of type X, I-X goes on with it, O is outside of all      Tjong Kim Sang and Veenstra, 1999
-    bioes   the last tag of a longer span is E-X, that of a span of one is S-X
-    loose   tags of spans in any order: IOB1, where B-X only parts two spans of one type (Ramshaw and Marcus, 1995), or
-            a file that breaks its scheme
-    none    the tags are no spans: parts of speech, readings
+    bio             B-X begins a span of type X, I-X continues it, O is outside   Tjong Kim Sang and Veenstra, 1999
+    bioes           as bio, but the last tag of a span is E-X, and S-X is a span of a single token
+    unconstrained   tags of spans in any order: IOB1, where B-X only separates two spans of one type (Ramshaw and
+                    Marcus, 1995), or a file that violates its scheme
+    none            the tags are not spans, but parts of speech, for example
 
-M for I, L for E and U for S are read alike (BMES, BILOU), and a tag may be its letter alone, as in word segmentation.
-Tags that break their scheme still have spans, as conlleval counts them: what goes on with nothing begins a span.
+M is read as I, L as E and U as S (BMES, BILOU), and a tag may be a letter alone, as in word segmentation. Tags that
+violate their scheme still have spans, as conlleval defines them: a tag that continues nothing begins a span.
 """
 
 from __future__ import annotations
@@ -20,103 +20,102 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Scheme = Literal["none", "loose", "bio", "bioes"]
+Scheme = Literal["none", "unconstrained", "bio", "bioes"]
 Mask = npt.NDArray[np.bool_]
 
-FORBIDDEN = -1e4  # the score of what a scheme does not allow; not -inf: where no path goes, one is the best still
+FORBIDDEN_SCORE = -1e4  # of a forbidden transition; finite, so that one path is the best even if none is allowed
 _TAG = re.compile(r"([BIESMLU])(?:[-_](.+))?")
 _ROLES = {"B": "begin", "S": "single", "U": "single", "I": "inside", "M": "inside", "E": "end", "L": "end"}
-_OPEN, _GOES_ON = ("begin", "inside"), ("inside", "end")
+_OPENING, _CONTINUING = ("begin", "inside"), ("inside", "end")
 _OUTSIDE = ("outside", "")
 
 
 class Span(NamedTuple):
-    """Tokens from `begin` on, to the one before `end`, of a type."""
+    """The tokens from `begin` up to, but without, `end`, and their type."""
 
     begin: int
     end: int
     type: str
 
 
-class Follow(NamedTuple):
-    """Which tag may follow which (C, C), which may be the first (C,), and which the last (C,)."""
+class TransitionMask(NamedTuple):
+    """The allowed transitions from tag to tag (C, C), first tags (C,) and last tags (C,)."""
 
-    after: Mask
-    first: Mask
-    last: Mask
+    transitions: Mask
+    start: Mask
+    end: Mask
 
 
-def scheme_of(tags: Iterable[str]) -> Scheme:
-    """Return the scheme that a set of tags looks like: none, bio or bioes; sentences may break it (first_break)."""
-    known = set(tags)
-    if not known or not all(tag == "O" or _TAG.fullmatch(tag) for tag in known):
+def detect_scheme(tags: Iterable[str]) -> Scheme:
+    """Return none, bio or bioes from a set of tags; sentences may still violate the scheme (see first_violation)."""
+    distinct = set(tags)
+    if not distinct or not all(tag == "O" or _TAG.fullmatch(tag) for tag in distinct):
         return "none"
-    roles = {_parsed(tag)[0] for tag in known}
+    roles = {_parse_tag(tag)[0] for tag in distinct}
     if roles & {"end", "single"}:
         return "bioes"
     return "bio" if roles & {"begin", "inside"} and ("begin" in roles or "outside" in roles) else "none"
 
 
-def spans(tags: Sequence[str]) -> list[Span]:
+def extract_spans(tags: Sequence[str]) -> list[Span]:
     """Return the spans of a sentence's tags, in order."""
-    found: list[Span] = []
-    begin, open_type = 0, None  # of the span that is open
-    for place, (role, kind) in enumerate(map(_parsed, tags)):
-        if open_type is not None and (role not in _GOES_ON or kind != open_type):
-            found.append(Span(begin, place, open_type))
+    spans: list[Span] = []
+    begin, open_type = 0, None  # of the span in progress
+    for index, (role, type_) in enumerate(map(_parse_tag, tags)):
+        if open_type is not None and (role not in _CONTINUING or type_ != open_type):
+            spans.append(Span(begin, index, open_type))
             open_type = None
         if role == "outside":
             continue
         if open_type is None:
-            begin, open_type = place, kind
+            begin, open_type = index, type_
         if role in ("end", "single"):
-            found.append(Span(begin, place + 1, open_type))
+            spans.append(Span(begin, index + 1, open_type))
             open_type = None
     if open_type is not None:
-        found.append(Span(begin, len(tags), open_type))
-    return found
+        spans.append(Span(begin, len(tags), open_type))
+    return spans
 
 
-def follow(tags: Sequence[str], scheme: Scheme) -> Follow:
-    """Return what a scheme allows of tags in this order; of loose and none that is everything."""
+def transition_mask(tags: Sequence[str], scheme: Scheme) -> TransitionMask:
+    """Return what a scheme allows for tags in this order; none and unconstrained allow everything."""
     count = len(tags)
-    if scheme in ("none", "loose"):
-        return Follow(np.ones((count, count), bool), np.ones(count, bool), np.ones(count, bool))
-    parsed = [_parsed(tag) for tag in tags]
-    may = _MAY[scheme]
-    after = np.array([[may(before, next_) for next_ in parsed] for before in parsed])
-    first = np.array([may(_OUTSIDE, each) for each in parsed])
-    last = np.array([may(each, _OUTSIDE) for each in parsed])
-    return Follow(after, first, last)
+    if scheme in ("none", "unconstrained"):
+        return TransitionMask(np.ones((count, count), bool), np.ones(count, bool), np.ones(count, bool))
+    parsed = [_parse_tag(tag) for tag in tags]
+    allows = _ALLOWS[scheme]
+    transitions = np.array([[allows(tag, next_tag) for next_tag in parsed] for tag in parsed])
+    start = np.array([allows(_OUTSIDE, tag) for tag in parsed])
+    end = np.array([allows(tag, _OUTSIDE) for tag in parsed])
+    return TransitionMask(transitions, start, end)
 
 
-def first_break(tags: Sequence[str], scheme: Scheme) -> int | None:
-    """Return the place of the first tag that the scheme does not allow there, or None; of bioes, len(tags) is the end.
+def first_violation(tags: Sequence[str], scheme: Scheme) -> int | None:
+    """Return the index of the first tag that violates the scheme, or None.
 
-    loose and none allow every tag everywhere.
+    The index is len(tags) if a span of bioes is still open at the end.
     """
-    if scheme in ("none", "loose"):
+    if scheme in ("none", "unconstrained"):
         return None
-    may = _MAY[scheme]
-    around = [_OUTSIDE, *map(_parsed, tags), _OUTSIDE]
-    pairs = pairwise(around)
-    return next((place for place, (before, next_) in enumerate(pairs) if not may(before, next_)), None)
+    allows = _ALLOWS[scheme]
+    pairs = pairwise([_OUTSIDE, *map(_parse_tag, tags), _OUTSIDE])
+    return next((index for index, (tag, next_tag) in enumerate(pairs) if not allows(tag, next_tag)), None)
 
 
-def _parsed(tag: str) -> tuple[str, str]:
-    """The role of a tag and the type of its span."""
-    found = _TAG.fullmatch(tag)
-    return (_ROLES[found[1]], found[2] or "") if found else _OUTSIDE
+def _parse_tag(tag: str) -> tuple[str, str]:
+    """Return the role of a tag and the type of its span."""
+    match = _TAG.fullmatch(tag)
+    return (_ROLES[match[1]], match[2] or "") if match else _OUTSIDE
 
 
-def _may_bio(before: tuple[str, str], next_: tuple[str, str]) -> bool:
-    return next_[0] != "inside" or (before[0] in _OPEN and before[1] == next_[1])
+def _bio_allows(tag: tuple[str, str], next_tag: tuple[str, str]) -> bool:
+    return next_tag[0] != "inside" or (tag[0] in _OPENING and tag[1] == next_tag[1])
 
 
-def _may_bioes(before: tuple[str, str], next_: tuple[str, str]) -> bool:
-    if before[0] in _OPEN:
-        return next_[0] in _GOES_ON and before[1] == next_[1]
-    return next_[0] not in _GOES_ON
+def _bioes_allows(tag: tuple[str, str], next_tag: tuple[str, str]) -> bool:
+    if tag[0] in _OPENING:
+        return next_tag[0] in _CONTINUING and tag[1] == next_tag[1]
+    return next_tag[0] not in _CONTINUING
 
 
-_MAY = {"bio": _may_bio, "bioes": _may_bioes}
+_ALLOWS = {"bio": _bio_allows, "bioes": _bioes_allows}

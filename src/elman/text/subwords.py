@@ -1,10 +1,10 @@
-"""Subwords: frequent words whole, rare ones in pieces, by byte-pair encoding (Sennrich et al., 2016).
+"""Subwords by byte-pair encoding (Sennrich et al., 2016): a frequent word is one token, a rare word several.
 
-A word is what stands between spaces, written with `▁` before it: `▁lowest`. It begins as characters, and the pair of
-neighbours that was merged first in training is merged first, everywhere in the word, until no pair is known. Decoding
-turns each `▁` into a space. So no word is unknown, only characters are.
+A word is a run of characters between spaces, marked with `▁`: `▁lowest`. It is first split into characters. Then the
+adjacent pair with the earliest merge is merged everywhere in the word, and so on until no pair has a merge. Decoding
+replaces `▁` by a space. Words are therefore never unknown; only characters can be.
 
-Merges are learned by the package tokenizers (the extra `bpe`); to cut and to join needs nothing.
+The package tokenizers (the extra `bpe`) learns the merges; to split and join text, it is not needed.
 """
 
 from __future__ import annotations
@@ -20,77 +20,75 @@ _CACHED_WORDS = 100_000
 
 
 def learn_merges(texts: Iterable[str], size: int) -> tuple[str, ...]:
-    """Return the merges, `left right`, of a vocabulary of about `size` subwords, characters included."""
+    """Return the merges `left right` of a vocabulary of about `size` subwords, including characters."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    learner = Tokenizer(models.BPE())
-    learner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    marked = (" ".join(_marked(text)) for text in texts)
-    learner.train_from_iterator(marked, trainers.BpeTrainer(vocab_size=size, show_progress=False))
-    return tuple(" ".join(pair) for pair in json.loads(learner.to_str())["model"]["merges"])
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    marked_texts = (" ".join(_mark_words(text)) for text in texts)
+    tokenizer.train_from_iterator(marked_texts, trainers.BpeTrainer(vocab_size=size, show_progress=False))
+    return tuple(" ".join(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"])
 
 
 class SubwordTokenizer:
-    """Cuts words into the pieces that merges make."""
+    """Splits words into subwords."""
 
     def __init__(self, merges: Sequence[str]) -> None:
-        """Take merges in the order in which they were learned; one that is no pair is a ValueError."""
+        """Create a tokenizer from merges in the order of learning; a merge that is not a pair is a ValueError."""
         pairs = [tuple(merge.split(" ")) for merge in merges]
-        wrong = next(
-            (merge for merge, pair in zip(merges, pairs, strict=True) if len(pair) != 2 or not all(pair)), None
-        )
-        if wrong is not None:
-            raise ValueError(f"a merge is two subwords with a space between, given {wrong!r}")
+        for merge, pair in zip(merges, pairs, strict=True):
+            if len(pair) != 2 or not all(pair):
+                raise ValueError(f"invalid merge {merge!r}; expected two subwords separated by a space")
         self._rank_of = {pair: rank for rank, pair in enumerate(pairs)}
-        self._pieces_of: dict[str, list[str]] = {}
+        self._subwords_of: dict[str, list[str]] = {}
 
     def split(self, text: str) -> list[str]:
-        return [piece for word in _marked(text) for piece in self._pieces(word)]
+        return [subword for word in _mark_words(text) for subword in self._split_word(word)]
 
     def decoder(self) -> Decoder:
         return SubwordDecoder()
 
-    def _pieces(self, word: str) -> list[str]:
-        found = self._pieces_of.get(word)
-        if found is None:
-            if len(self._pieces_of) >= _CACHED_WORDS:
-                self._pieces_of.clear()
-            found = self._pieces_of[word] = self._merged(list(word))
-        return found
+    def _split_word(self, word: str) -> list[str]:
+        subwords = self._subwords_of.get(word)
+        if subwords is None:
+            if len(self._subwords_of) >= _CACHED_WORDS:
+                self._subwords_of.clear()
+            subwords = self._subwords_of[word] = self._apply_merges(list(word))
+        return subwords
 
-    def _merged(self, pieces: list[str]) -> list[str]:
-        never = len(self._rank_of)
-        while len(pieces) > 1:
-            ranks = [self._rank_of.get(pair, never) for pair in itertools.pairwise(pieces)]
+    def _apply_merges(self, subwords: list[str]) -> list[str]:
+        no_merge = len(self._rank_of)
+        while len(subwords) > 1:
+            ranks = [self._rank_of.get(pair, no_merge) for pair in itertools.pairwise(subwords)]
             best = min(ranks)
-            if best == never:
+            if best == no_merge:
                 break
-            merged, place = [], 0
-            while place < len(pieces):
-                here = place < len(ranks) and ranks[place] == best
-                merged.append(pieces[place] + pieces[place + 1] if here else pieces[place])
-                place += 1 + here
-            pieces = merged
-        return pieces
+            merged, index = [], 0
+            while index < len(subwords):
+                is_merged = index < len(ranks) and ranks[index] == best
+                merged.append(subwords[index] + subwords[index + 1] if is_merged else subwords[index])
+                index += 1 + is_merged
+            subwords = merged
+        return subwords
 
 
 class SubwordDecoder:
-    """Puts pieces together; where a word starts, a space."""
+    """Joins subwords, with a space before each word but the first."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self._has_begun = False
 
     def push(self, token: str) -> str:
         text = token.replace(WORD_START, " ")
-        if not self._begun:
+        if not self._has_begun:
             text = text.removeprefix(" ")
-        self._begun = True
+        self._has_begun = True
         return text
 
     def flush(self) -> str:
         return ""
 
 
-def _marked(text: str) -> list[str]:
-    """The words of a text, each with its mark; a mark within a text is taken for a space."""
+def _mark_words(text: str) -> list[str]:
+    """Return the marked words of a text; a mark in the text itself counts as a space."""
     return [WORD_START + word for word in text.replace(WORD_START, " ").split()]

@@ -1,14 +1,14 @@
-"""Tokenizers: text to tokens, and tokens back to text as they arrive.
+"""Tokenizers: text to tokens, and tokens back to text one at a time.
 
     char   every Unicode character
-    word   words, numbers, single punctuation marks, line ends; each Chinese or Japanese character by itself.
-           Spaces are implied: decoding puts them back where English and Chinese would have them
-    space  what stands between spaces, whatever it is made of; decoding puts one space between two tokens
-    byte   the bytes of UTF-8, written <0x41>: 256 tokens, lossless by nature
+    word   words, numbers, punctuation marks, line ends, and every Chinese or Japanese character. Spaces are not tokens;
+           decoding inserts them by the rules of English and Chinese
+    space  the words between spaces; decoding joins them with single spaces
+    byte   the bytes of UTF-8, written <0x41>: 256 tokens, always lossless
 
-A tokenizer cuts (`split`), makes decoders, and makes indexers: an indexer turns a long text into numbers by first
-appearance, fast, before there is a vocabulary. A decoder takes one token at a time and returns the text that is
-certain by now, so that generated text is valid Unicode at every moment.
+A tokenizer splits text and creates decoders and indexers. An indexer numbers the tokens of a long text by first
+appearance, fast and without a vocabulary. A decoder takes one token at a time and returns the text that is complete, so
+generated text is always valid Unicode.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«—\n（《「『【〈、。�
 
 
 @functools.cache
-def letters() -> str:
-    """Return the pattern of a run of letters, digits and the marks on them, Chinese and Japanese left out.
+def letters_pattern() -> str:
+    """Return the pattern of a run of letters, digits and their combining marks, without Chinese and Japanese.
 
-    What Python takes for letters lacks combining marks, without which Hindi, Thai or decomposed accents fall to pieces.
+    Python's pattern of a letter excludes combining marks, which would split Hindi, Thai and decomposed accents.
     """
     points = map(chr, range(0x300, 0x10000))
     marks = "".join(character for character in points if unicodedata.category(character)[0] == "M")
@@ -44,53 +44,53 @@ def letters() -> str:
 
 @functools.cache
 def word_pattern() -> re.Pattern[str]:
-    """Return the pattern of one token of the word level."""
-    return re.compile(rf"[{IDEOGRAPHS}]|{letters()}(?:['’\-]{letters()})*|\n|[^\s]")
+    """Return the pattern of one token of level word."""
+    return re.compile(rf"[{IDEOGRAPHS}]|{letters_pattern()}(?:['’\-]{letters_pattern()})*|\n|[^\s]")
 
 
 class Decoder(Protocol):
-    """Tokens in, text out, one at a time."""
+    """Turns tokens into text, one at a time."""
 
     def push(self, token: str) -> str:
-        """Return the text that this token completes; it may be empty."""
+        """Return the text that this token completes, which may be empty."""
 
     def flush(self) -> str:
-        """Return what is left when no more tokens come."""
+        """Return the remaining text after the last token."""
 
 
 class Indexer(Protocol):
-    """Numbers tokens by their first appearance."""
+    """Numbers tokens by first appearance."""
 
     tokens: list[str]
 
     def index(self, text: str) -> npt.NDArray[np.uint32]:
-        """Return one number a token; tokens[number] is its text."""
+        """Return one number a token; tokens[number] is the token."""
 
 
-class Cutter(Protocol):
-    """One way of cutting text, and of putting it together again."""
+class Tokenizer(Protocol):
+    """Splits text into tokens, and joins tokens to text."""
 
     def split(self, text: str) -> list[str]:
         """Return the tokens of the text."""
 
     def decoder(self) -> Decoder:
-        """Return a fresh decoder."""
+        """Return a new decoder."""
 
 
-class Tokenizer(Cutter, Protocol):
-    """One way of cutting text, long texts too."""
+class CorpusTokenizer(Tokenizer, Protocol):
+    """A tokenizer that also indexes long texts."""
 
     def indexer(self) -> Indexer:
-        """Return a fresh indexer."""
+        """Return a new indexer."""
 
 
-def join(decoder: Decoder, tokens: Iterable[str]) -> str:
+def join_tokens(decoder: Decoder, tokens: Iterable[str]) -> str:
     """Return the text of all tokens."""
     return "".join([decoder.push(token) for token in tokens]) + decoder.flush()
 
 
 class CharTokenizer:
-    """Every Unicode character is a token; byte tokens, where a text has them, are decoded too."""
+    """Every Unicode character is a token; decoding also accepts byte tokens."""
 
     def split(self, text: str) -> list[str]:
         return list(text)
@@ -116,7 +116,7 @@ class ByteTokenizer:
 
 
 class WordTokenizer:
-    """Words, numbers, punctuation marks, line ends and single Chinese or Japanese characters."""
+    """Words, numbers, punctuation marks, line ends and single Chinese or Japanese characters are tokens."""
 
     def split(self, text: str) -> list[str]:
         return word_pattern().findall(text)
@@ -129,7 +129,7 @@ class WordTokenizer:
 
 
 class SpaceTokenizer:
-    """What stands between spaces, tabs and line ends."""
+    """The words between spaces, tabs and line ends are tokens."""
 
     def split(self, text: str) -> list[str]:
         return text.split()
@@ -142,7 +142,7 @@ class SpaceTokenizer:
 
 
 class ByteDecoder:
-    """Characters pass through; bytes are held until they make a character; bytes that never will become U+FFFD."""
+    """Passes characters through and collects bytes until they form a character; invalid bytes become U+FFFD."""
 
     def __init__(self) -> None:
         self._bytes = codecs.getincrementaldecoder("utf-8")("replace")
@@ -158,20 +158,20 @@ class ByteDecoder:
 
 
 class WordDecoder:
-    """Puts the spaces back: none before closing punctuation, after opening brackets, or beside Chinese characters."""
+    """Inserts spaces, but not before closing punctuation, after opening brackets, or next to Chinese characters."""
 
     def __init__(self) -> None:
         self._previous = "\n"
-        self._quoted = False
+        self._in_quotes = False
 
     def push(self, token: str) -> str:
         if token == '"':
-            self._quoted = not self._quoted
-            glued = not self._quoted
+            self._in_quotes = not self._in_quotes
+            joins_previous = not self._in_quotes
         else:
-            glued = bool(_STARTS_WITHOUT_SPACE.match(token))
-        after_opening_quote = self._previous == '"' and self._quoted and token != '"'
-        space = "" if glued or after_opening_quote or _ENDS_WITHOUT_SPACE.search(self._previous) else " "
+            joins_previous = bool(_STARTS_WITHOUT_SPACE.match(token))
+        after_opening_quote = self._previous == '"' and self._in_quotes and token != '"'
+        space = "" if joins_previous or after_opening_quote or _ENDS_WITHOUT_SPACE.search(self._previous) else " "
         self._previous = token
         return space + token
 
@@ -180,7 +180,7 @@ class WordDecoder:
 
 
 class SpaceDecoder:
-    """Puts one space between two tokens."""
+    """Inserts one space between two tokens."""
 
     def __init__(self) -> None:
         self._space = ""
@@ -195,7 +195,7 @@ class SpaceDecoder:
 
 
 class CharIndexer:
-    """Numbers characters through a table over all code points: no Python loop over the text."""
+    """Numbers characters with a table of all code points, without a Python loop over the text."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
@@ -214,7 +214,7 @@ class CharIndexer:
 
 
 class ByteIndexer:
-    """The number of a byte is the byte."""
+    """Numbers bytes by their value."""
 
     def __init__(self) -> None:
         self.tokens = list(BYTE_TOKENS)
@@ -224,7 +224,7 @@ class ByteIndexer:
 
 
 class WordIndexer:
-    """Numbers words, or whatever `split` gives, through a dict."""
+    """Numbers the tokens that `split` returns with a dict."""
 
     def __init__(self, split: Callable[[str], list[str]]) -> None:
         self._split = split
@@ -240,7 +240,7 @@ class WordIndexer:
         return np.fromiter(map(self._number_of.__getitem__, words), np.uint32, len(words))
 
 
-TOKENIZERS: dict[str, Tokenizer] = {
+TOKENIZERS: dict[str, CorpusTokenizer] = {
     "char": CharTokenizer(),
     "word": WordTokenizer(),
     "space": SpaceTokenizer(),

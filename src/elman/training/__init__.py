@@ -1,1 +1,1 @@
-"""The loop: any task that fits the Task protocol, trained, watched, saved, resumed bit for bit. Knows no task."""
+"""The training loop for any task that implements the Task protocol, with checkpoints that resume bit for bit."""

@@ -68,7 +68,7 @@ class TrainingConfig(Config):
     def _one_budget(self) -> Self:
         budgets = [name for name in ("steps", "epochs", "minutes") if getattr(self, name) is not None]
         if len(budgets) > 1:
-            raise ValueError(f"given {' and '.join(budgets)}; expected one budget. Remove the others")
+            raise ValueError(f"given {' and '.join(budgets)}; expected only one of steps, epochs and minutes")
         return self
 
 

@@ -1,7 +1,8 @@
-"""The fit loop: update, log, validate, save; until the budget is spent, validation stands still, or someone asks.
+"""The training loop: update, log, validate and save until the budget is used, validation stops improving, or a signal.
 
-A loss or gradient that is not finite is found at its step, before it reaches the weights. Training then goes back to
-the last checkpoint once, at a lower rate; a second time it ends with DivergedError. No checkpoint holds one.
+A loss or gradient that is not finite is detected before it changes the weights. The first time, training returns to the
+last checkpoint and continues at a lower learning rate; the second time, it ends with a DivergedError. Checkpoints
+contain only finite weights.
 """
 
 from __future__ import annotations
@@ -24,66 +25,63 @@ from .averaging import copy_weights
 from .config import TrainingConfig
 from .progress import Display
 from .schedules import learning_rate
-from .session import NotFinite, Session, shipped_weights
-from .signals import stop_requests
+from .session import NonFiniteError, Session, exported_weights
+from .signals import StopRequest, stop_requests
 from .task import Task
 
-VALIDATIONS = 16  # where validate_every_steps does not say
-CHECKPOINT_SECONDS = 60.0  # where checkpoint_every_steps does not say
-ROLLBACK_RATE = 0.3  # of the rate that diverged
+VALIDATIONS = 16  # the default of validate_every_steps is this many validations
+CHECKPOINT_SECONDS = 60.0  # the default of checkpoint_every_steps
+ROLLBACK_RATE = 0.3  # factor of the learning rate after a rollback
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
-    """What training came to. Seconds are of wall time, all processes together."""
+class FitResult:
+    """The result of training. Seconds are wall time, including earlier processes of a resumed run."""
 
     steps: int
     seconds: float
-    rate: float  # of what the losses are counted in, a second
+    rate: float  # of the loss's unit (tokens, texts), per second
     best_step: int
 
 
-def fit(task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, display: Display, *, seed: int) -> Fitted:
-    """Train the model in its run folder, from its newest checkpoint where there is one; export the best step."""
+def fit(
+    task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, display: Display, *, seed: int
+) -> FitResult:
+    """Train the model in its run folder, resuming from the newest checkpoint if there is one; export the best step."""
     session = Session.new(task, model, config, run, seed)
-    checkpoint = run.newest_checkpoint(display.say)
+    checkpoint = run.newest_checkpoint(display.notify)
     if checkpoint is not None:
         session.restore(*checkpoint)
         if session.counters.finished:
-            display.say(f"training had ended at step {session.counters.step:,}: nothing of it is left to do")
+            display.notify(f"Training ended at step {session.counters.step:,} before; there is nothing left to do.")
         _export_best(session, display)
     else:
-        run.truncate("metrics.jsonl", 0)
+        run.truncate_file("metrics.jsonl", 0)
         session.save()
-    counters, first = session.counters, session.counters.tokens
-    began = time.monotonic()
-    batches = task.batches(counters.position)
+    start, first_tokens = time.monotonic(), session.counters.tokens
+    batches = task.batches(session.counters.position)
     display.begin(session.progress, session.task.unit)
-    with stop_requests() as stop, contextlib.ExitStack() as ending:
-        ending.callback(display.end)
-        while not counters.finished:
-            before = session.progress
+    with stop_requests() as stop, contextlib.ExitStack() as cleanup:
+        cleanup.callback(display.end)
+        while not session.counters.finished:
+            progress, counters = session.progress, session.counters
             try:
-                loss = update(session, batches, before)
-                display.step(counters.step, session.progress, loss, (counters.tokens - first), time.monotonic() - began)
+                loss = update(session, batches, progress)
+                new_tokens, seconds = counters.tokens - first_tokens, time.monotonic() - start
+                display.step(counters.step, session.progress, loss, new_tokens, seconds)
                 _log(session)
-                if _validation_is_due(session, before):
-                    _validate(session, display)
-                elif _checkpoint_is_due(session):
-                    session.save()
-                if stop.number is not None:
-                    session.save()
-                    hint = f"go on with `elman resume {run.path}`"
-                    raise Interrupted(stop.number, f"stopped at step {counters.step}, saved", hint=hint)
-            except NotFinite as what:
-                _roll_back(session, display, what)
-                counters, batches = session.counters, task.batches(session.counters.position)
+                _validate_or_save(session, display, progress)
+                _stop_if_requested(session, stop)
+            except NonFiniteError as error:
+                _roll_back(session, display, error)
+                batches = task.batches(session.counters.position)
+    counters = session.counters
     rate = counters.tokens / session.seconds if session.seconds else 0.0
-    return Fitted(counters.step, session.seconds, rate, counters.best_step or 0)
+    return FitResult(counters.step, session.seconds, rate, counters.best_step or 0)
 
 
 def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float) -> float:
-    """Do one update of the weights; return its mean loss."""
+    """Update the weights once, from `accumulate_steps` batches; return the mean loss."""
     config, counters, model = session.config, session.counters, session.model
     rate = learning_rate(progress, config, counters.plateaus) * counters.rate_scale
     for group in session.optimizer.param_groups:
@@ -106,23 +104,28 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
 
 
 def _scale_gradients(session: Session, loss_sum: float, count: int) -> None:
-    """Turn the gradients of the sum into those of the mean, clipped to clip_norm; refuse what is not finite."""
+    """Scale the gradients from the sum to the mean of the losses, and clip their norm; raise if they are not finite."""
     gradients = [p.grad for p in session.model.parameters() if p.grad is not None]
     norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))) / count
     if not (math.isfinite(loss_sum) and math.isfinite(norm)):
-        named = {name: p.grad for name, p in session.model.named_parameters() if p.grad is not None}
-        largest = max(named, key=lambda name: _magnitude(named[name]))
-        counters = session.counters
-        raise NotFinite(
-            f"loss {loss_sum / count:.3g} at step {counters.step + 1} (data at {counters.position}, "
-            f"largest gradient {_magnitude(named[largest]):.3g} in {largest})"
-        )
+        raise NonFiniteError(_describe_divergence(session, loss_sum / count))
     clip = session.config.clip_norm
     scale = min(1.0, clip / (norm + 1e-6)) if clip else 1.0
     torch._foreach_mul_(gradients, scale / count)
 
 
+def _describe_divergence(session: Session, loss: float) -> str:
+    gradients = {name: p.grad for name, p in session.model.named_parameters() if p.grad is not None}
+    largest = max(gradients, key=lambda name: _magnitude(gradients[name]))
+    counters = session.counters
+    return (
+        f"loss {loss:.3g} at step {counters.step + 1} (position in the data {counters.position}, "
+        f"largest gradient {_magnitude(gradients[largest]):.3g} in {largest})"
+    )
+
+
 def _magnitude(gradient: torch.Tensor) -> float:
+    """Return the largest absolute value; infinity if there is a NaN."""
     largest = float(gradient.abs().max())
     return math.inf if math.isnan(largest) else largest
 
@@ -131,75 +134,102 @@ def _log(session: Session) -> None:
     counters = session.counters
     if counters.step % session.config.log_every_steps == 0:
         loss = counters.log_loss / counters.log_count
-        session.run.append("metrics.jsonl", {"step": counters.step, "tokens": counters.tokens, "loss": loss})
-        session.run.append("timing.jsonl", {"step": counters.step, "seconds": round(session.seconds, 3)})
+        session.run.append_record("metrics.jsonl", {"step": counters.step, "tokens": counters.tokens, "loss": loss})
+        session.run.append_record("timing.jsonl", {"step": counters.step, "seconds": round(session.seconds, 3)})
         counters.log_loss, counters.log_count = 0.0, 0
 
 
-def _validation_is_due(session: Session, before: float) -> bool:
-    every = session.config.validate_every_steps
+def _validate_or_save(session: Session, display: Display, progress_before: float) -> None:
+    """Validate, which also saves, or save a checkpoint, if either is due."""
+    if _validation_is_due(session, progress_before):
+        _validate(session, display)
+    elif _checkpoint_is_due(session):
+        session.save()
+
+
+def _stop_if_requested(session: Session, stop: StopRequest) -> None:
+    """Save a checkpoint and raise Interrupted if a signal has asked training to stop."""
+    if stop.number is None:
+        return
+    session.save()
+    hint = f"Continue with `elman resume {session.run.path}`."
+    raise Interrupted(stop.number, f"stopped at step {session.counters.step} and saved", hint=hint)
+
+
+def _validation_is_due(session: Session, progress_before: float) -> bool:
+    interval = session.config.validate_every_steps
     if session.progress >= 1.0:
         return True
-    if every is not None:
-        return session.counters.step % every == 0
-    return int(session.progress * VALIDATIONS) > int(before * VALIDATIONS)
+    if interval is not None:
+        return session.counters.step % interval == 0
+    return int(session.progress * VALIDATIONS) > int(progress_before * VALIDATIONS)
 
 
 def _checkpoint_is_due(session: Session) -> bool:
-    every = session.config.checkpoint_every_steps
-    if every is not None:
-        return session.counters.step % every == 0
+    interval = session.config.checkpoint_every_steps
+    if interval is not None:
+        return session.counters.step % interval == 0
     return time.monotonic() - session.saved > CHECKPOINT_SECONDS
 
 
 def _validate(session: Session, display: Display) -> None:
-    """Measure, tell, decide whether this is the best step and whether it is the last, and save."""
-    task, counters, config = session.task, session.counters, session.config
+    """Compute the metrics, decide whether this step is the best and whether it is the last, and save."""
+    task, counters = session.task, session.counters
     session.model.eval()
-    with session.shipped():
+    with session.with_exported_weights():
         predictor = task.predictor(session.model)
         metrics = task.validate(session.model, predictor)
     session.model.train()
-    name, direction = task.objective
+    name, _ = task.objective
     if not math.isfinite(metrics[name]):
-        raise NotFinite(f"{name} {metrics[name]} on the held-out part at step {counters.step}")
-    value, loss = metrics[name] if direction == "min" else -metrics[name], metrics.get("loss", 0.0)
-    best = counters.best_value is None or (value, loss) < (counters.best_value, counters.best_loss)
-    if best:
-        counters.best_value, counters.best_loss, counters.best_step, counters.stale = value, loss, counters.step, 0
-    else:
-        counters.stale += 1
-        counters.plateaus += counters.stale % config.plateau_patience == 0
-    stalled = config.patience > 0 and counters.stale >= config.patience
+        raise NonFiniteError(f"{name} {metrics[name]} of the validation set at step {counters.step}")
+    is_best = _compare_with_best(session, metrics)
+    patience = session.config.patience
+    stalled = patience > 0 and counters.validations_since_best >= patience
     counters.finished = session.progress >= 1.0 or stalled
-    session.run.append("metrics.jsonl", {"step": counters.step, "valid": metrics})
-    session.save(best=best)
-    if best:
+    session.run.append_record("metrics.jsonl", {"step": counters.step, "valid": metrics})
+    session.save(best=is_best)
+    if is_best:
         predictor.save(session.run / "model", replace=True)
-    display.validated(counters.step, metrics, best=best, sample=task.preview(predictor))
+    display.validation(counters.step, metrics, best=is_best, sample=task.preview(predictor))
     if stalled and session.progress < 1.0:
-        display.say(f"no better for {counters.stale} validations: stopping early")
+        display.notify(f"Early stopping: no new best in {counters.validations_since_best} validations.")
 
 
-def _roll_back(session: Session, display: Display, what: NotFinite) -> None:
-    """Go back to the last checkpoint at a lower rate, once."""
-    checkpoint = session.run.newest_checkpoint(display.say)
+def _compare_with_best(session: Session, metrics: dict[str, float]) -> bool:
+    """Return whether the metrics are the best so far, and count the validations without a new best."""
+    counters = session.counters
+    name, direction = session.task.objective
+    value, loss = metrics[name] if direction == "min" else -metrics[name], metrics.get("loss", 0.0)
+    if counters.best_value is None or (value, loss) < (counters.best_value, counters.best_loss):
+        counters.best_value, counters.best_loss = value, loss
+        counters.best_step, counters.validations_since_best = counters.step, 0
+        return True
+    counters.validations_since_best += 1
+    counters.plateaus += counters.validations_since_best % session.config.plateau_patience == 0
+    return False
+
+
+def _roll_back(session: Session, display: Display, error: NonFiniteError) -> None:
+    """Return to the last checkpoint at a lower learning rate; the second time, raise a DivergedError."""
+    checkpoint = session.run.newest_checkpoint(display.notify)
     if session.counters.rollbacks or checkpoint is None:
         rate = session.config.learning_rate * session.counters.rate_scale
-        hint = f"try --lr {rate / 10:.2g}, or clipping with --clip 1; the best step so far is kept"
-        raise DivergedError(f"not finite: {what}", hint=hint, where=str(session.run.path)) from None
-    spent = session.seconds
+        hint = f"Try --lr {rate / 10:.2g}, or clipping with --clip 1. The best step so far is saved."
+        raise DivergedError(f"training diverged: {error}", hint=hint, where=str(session.run.path)) from None
+    seconds = session.seconds
     session.restore(*checkpoint)
-    session.counters.seconds = spent
+    session.counters.seconds = seconds
     session.counters.rollbacks += 1
     session.counters.rate_scale *= ROLLBACK_RATE
-    session.run.append("metrics.jsonl", {"step": session.counters.step, "rolled_back": str(what)})
+    session.run.append_record("metrics.jsonl", {"step": session.counters.step, "rolled_back": str(error)})
     rate = session.config.learning_rate * session.counters.rate_scale
-    display.say(f"not finite: {what}; back to step {session.counters.step} at learning rate {rate:.3g}")
+    step = session.counters.step
+    display.notify(f"Training diverged: {error}. Returning to step {step} with the learning rate {rate:.3g}.")
 
 
-def _is_exported(session: Session, weights: dict[str, torch.Tensor]) -> bool:
-    """Whether the model folder holds these weights."""
+def _model_folder_contains(session: Session, weights: dict[str, torch.Tensor]) -> bool:
+    """Return whether the model folder contains these weights."""
     try:
         exported = read_model(session.run / "model").tensors
     except ModelError:
@@ -209,22 +239,21 @@ def _is_exported(session: Session, weights: dict[str, torch.Tensor]) -> bool:
 
 
 def _export_best(session: Session, display: Display) -> None:
-    """Write the model folder of the best step again: a kill may have come between its checkpoint and its export."""
+    """Export the best step again if the process was killed between its checkpoint and its export."""
     if session.counters.best_step is None:
         return
     name = checkpoint_name(session.counters.best_step)
     try:
         tensors, _ = session.run.load_checkpoint(name)
     except ModelError as error:
-        display.say(
-            f"the checkpoint of the best step is lost ({error.where}: {error.message}): its model is kept as is"
-        )
+        problem = f"{error.where}: {error.message}"
+        display.notify(f"The checkpoint of the best step is lost ({problem}). The model folder does not change.")
         return
-    session.run.point("best", name)
-    weights = shipped_weights(tensors)
-    if _is_exported(session, weights):
-        return  # with the card that a user may have edited
-    live = {key: parameter.detach().clone() for key, parameter in session.model.named_parameters()}
+    session.run.write_pointer("best", name)
+    weights = exported_weights(tensors)
+    if _model_folder_contains(session, weights):
+        return  # do not overwrite a card that the user may have edited
+    current = {key: parameter.detach().clone() for key, parameter in session.model.named_parameters()}
     copy_weights(weights, session.model)
     session.task.predictor(session.model).save(session.run / "model", replace=True)
-    copy_weights(live, session.model)
+    copy_weights(current, session.model)

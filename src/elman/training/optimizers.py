@@ -30,7 +30,7 @@ OPTIMIZERS: dict[str, Callable[[Any, TrainingConfig], Optimizer]] = {
 
 
 def build_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
-    """Return the optimizer; weights decay, biases do not."""
+    """Return the optimizer; weight decay applies to matrices, not to biases."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
@@ -40,7 +40,7 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the optimizer's state as tensors named `number of the parameter.name`."""
+    """Return the optimizer's state as tensors with the names `NUMBER_OF_THE_PARAMETER.NAME`."""
     state = optimizer.state_dict()["state"]
     return {
         f"{number}.{name}": torch.as_tensor(value).detach().cpu()
@@ -51,10 +51,10 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 
 def load_optimizer_tensors(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what optimizer_tensors returned."""
-    whole = optimizer.state_dict()
-    whole["state"] = {}
+    """Restore the state that optimizer_tensors returned."""
+    state_dict = optimizer.state_dict()
+    state_dict["state"] = {}
     for name, tensor in tensors.items():
         number, key = name.split(".", 1)
-        whole["state"].setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict(whole)
+        state_dict["state"].setdefault(int(number), {})[key] = tensor
+    optimizer.load_state_dict(state_dict)

@@ -1,4 +1,4 @@
-"""What a person sees while a model trains: a line that moves on a terminal, a few plain lines elsewhere. On stderr."""
+"""Progress of training for a person to see, on stderr: a live line on a terminal, some plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -9,40 +9,42 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-PLAIN_SECONDS = 10.0  # between two lines where nothing can move
+SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BETWEEN_REFRESHES = 0.2
+_LOSS_SMOOTHING = 0.95
 
 
 class Display(Protocol):
-    """What the loop tells. Nothing that it is told changes the training."""
+    """What the training loop reports. A display never changes the training."""
 
     def begin(self, progress: float, unit: str = "tokens") -> None:
-        """Training starts, or goes on from a progress above 0."""
+        """Training begins, or resumes at a progress above 0."""
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
-        """An update is done; tokens and seconds are since this process began."""
+        """An update is complete; tokens and seconds count from the start of this process."""
 
-    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
-        """A validation is done."""
+    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+        """A validation is complete."""
 
-    def say(self, message: str) -> None:
-        """Something a person should know."""
+    def notify(self, message: str) -> None:
+        """A message for the user."""
 
     def end(self) -> None:
-        """Training is over."""
+        """Training ends."""
 
 
-class Silence:
-    """Says nothing."""
+class SilentDisplay:
+    """A display that shows nothing."""
 
     def begin(self, progress: float, unit: str = "tokens") -> None: ...
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
-    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None: ...
-    def say(self, message: str) -> None: ...
+    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None: ...
+    def notify(self, message: str) -> None: ...
     def end(self) -> None: ...
 
 
 class ConsoleDisplay:
-    """Writes to a rich console: a moving line on a terminal, else a plain line every ten seconds."""
+    """A display on a rich console: a live line on a terminal, else a plain line every ten seconds."""
 
     def __init__(self, console: Console, *, samples: bool = True) -> None:
         self._console = console
@@ -50,12 +52,12 @@ class ConsoleDisplay:
         self._bar: Progress | None = None
         self._bar_task = TaskID(0)
         self._loss = 0.0
-        self._origin = 0.0
+        self._first_progress = 0.0
         self._unit = "tokens"
-        self._told = time.monotonic()
+        self._last_shown = time.monotonic()
 
     def begin(self, progress: float, unit: str = "tokens") -> None:
-        self._origin, self._unit = progress, unit
+        self._first_progress, self._unit = progress, unit
         if not self._console.is_terminal:
             return
         self._bar = Progress(
@@ -65,27 +67,27 @@ class ConsoleDisplay:
         self._bar.start()
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
-        self._loss = loss if not self._loss else 0.95 * self._loss + 0.05 * loss
+        self._loss = loss if not self._loss else _LOSS_SMOOTHING * self._loss + (1.0 - _LOSS_SMOOTHING) * loss
         now = time.monotonic()
-        if now - self._told < (0.2 if self._bar else PLAIN_SECONDS):
+        if now - self._last_shown < (_SECONDS_BETWEEN_REFRESHES if self._bar else SECONDS_BETWEEN_LINES):
             return
-        gained = progress - self._origin
-        left = seconds * (1.0 - progress) / gained if gained > 0.0 else 0.0
+        gained = progress - self._first_progress
+        remaining = seconds * (1.0 - progress) / gained if gained > 0.0 else 0.0
         rate = tokens / seconds if seconds else 0.0
-        line = f"step {step:,}  loss {self._loss:.3f}  {rate:,.0f} {self._unit}/s  {_clock(left)} left"
+        line = f"step {step:,}  loss {self._loss:.3f}  {rate:,.0f} {self._unit}/s  {_clock(remaining)} left"
         if self._bar is not None:
             self._bar.update(self._bar_task, completed=progress, description=line)
         else:
             self._console.print(f"{progress:4.0%}  {line}", highlight=False, soft_wrap=True)
-        self._told = now
+        self._last_shown = now
 
-    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
-        told = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        self.say(f"step {step:,}  held out: {told}{'  (best so far)' if best else ''}")
+    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+        values = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        self.notify(f"step {step:,}  validation: {values}{'  (best so far)' if best else ''}")
         if sample and self._samples:
-            self._console.print(Text(_indented(sample), style="dim"), soft_wrap=True)
+            self._console.print(Text(_indent(sample), style="dim"), soft_wrap=True)
 
-    def say(self, message: str) -> None:
+    def notify(self, message: str) -> None:
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def end(self) -> None:
@@ -100,7 +102,7 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _indented(sample: str) -> str:
-    """The sample with what a terminal would obey made harmless."""
-    shown = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in sample)
-    return "\n".join(f"    {line}" for line in shown.splitlines())
+def _indent(sample: str) -> str:
+    """Return the sample, indented and without control characters."""
+    printable = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in sample)
+    return "\n".join(f"    {line}" for line in printable.splitlines())

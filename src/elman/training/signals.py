@@ -1,4 +1,4 @@
-"""Ctrl-C and a polite kill, turned into a question that the loop asks after each step."""
+"""SIGINT (Ctrl-C) and SIGTERM as a request to stop, which the training loop checks after each step."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from types import FrameType
 
 
 class StopRequest:
-    """The signal that asked training to stop, once one did."""
+    """The number of the signal that asked training to stop, or None."""
 
     number: int | None = None
 
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Catch SIGINT and SIGTERM while the block runs; a second one acts at once, as it would have without us."""
+    """Catch SIGINT and SIGTERM while the block runs; a second signal has its usual effect."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
-        yield request  # only the main thread may handle signals
+        yield request  # only the main thread can set signal handlers
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask(number: int, frame: FrameType | None) -> None:
+    def record_request(number: int, frame: FrameType | None) -> None:
         request.number = number
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for caught, handler in handlers.items():
+            signal.signal(caught, handler)
 
-    for number in before:
-        signal.signal(number, ask)
+    for number in handlers:
+        signal.signal(number, record_request)
     try:
         yield request
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What the loop asks of a task. experiment.py brings the two together; neither knows the other."""
+"""The Task protocol: what the training loop needs from a task."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor, nn
 
-Position = dict[str, int]  # where the data stands: JSON
-Carry = dict[str, Tensor] | None  # the detached recurrent state that goes from batch to batch
+Position = dict[str, int]  # the position in the training data, stored as JSON
+Carry = dict[str, Tensor] | None  # the detached recurrent state that is carried from batch to batch
 
 
 class Task(Protocol):
-    """A kind of model to train."""
+    """A model, its data and its loss."""
 
-    objective: tuple[str, Literal["min", "max"]]  # the metric that tells the best step, and its way; among equals, loss
-    unit: str  # what its losses are counted in, in the plural: tokens, texts
+    objective: tuple[str, Literal["min", "max"]]  # decides the best step; if equal, the lower loss does
+    unit: str  # what the loss counts, in the plural: tokens, texts
 
     batches_per_epoch: int
 
     def build(self) -> nn.Module:
-        """Return a new model with the weights that training starts from."""
+        """Return a new model with its initial weights."""
 
     def start(self) -> Position:
-        """Return where training begins."""
+        """Return the position of the first batch."""
 
     def batches(self, position: Position) -> Iterator[tuple[Any, Position]]:
-        """Yield training batches without end, each with the position after it; the same position, the same batches."""
+        """Yield training batches endlessly, each with the position after it; the position determines the batches."""
 
     def loss(
         self, model: nn.Module, batch: Any, carry: Carry, progress: float, rng: torch.Generator
     ) -> tuple[Tensor, int, Carry]:
-        """Return the loss summed over what counts, how much that is, and the state to carry on.
+        """Return the sum of the losses, their number, and the state to carry to the next batch.
 
-        progress runs from 0 to 1 over the training, for what changes on the way.
+        progress rises from 0 to 1 over the training; schedules may use it.
         """
 
     def predictor(self, model: nn.Module) -> Any:
-        """Return a runtime predictor of the parameters as they are now."""
+        """Return a predictor with a copy of the current parameters."""
 
     def validate(self, model: nn.Module, predictor: Any) -> dict[str, float]:
-        """Return metrics on held-out data."""
+        """Return metrics of the validation set."""
 
     def preview(self, predictor: Any) -> str | None:
-        """Return a sample of what the model does, to show while it trains."""
+        """Return a sample of the predictions, which is shown during training."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.encodings import Notify
-from elman.data.spelled import TokenIds
+from elman.data.batches.token_characters import TokenIds
+from elman.data.readers.encodings import Notify
 from elman.tasks.classifier.config import ClassifierConfig, ClassifierRun, ClassifierTextConfig
 from elman.tasks.classifier.corpus import ClassifierCorpus, prepare
 from elman.tasks.classifier.defaults import resolve
@@ -108,10 +108,10 @@ def batch_of(config: ClassifierConfig, examples: Items, *, padding: int = 0) -> 
     """Return the examples as a batch, in order of falling length, with additional columns of padding."""
     text, examples = text_of(config), in_order(config, examples)
     characters = CHARACTERS if config.character_size else None
-    tokens = TokenIds.of((text.tokenize(each) for each, _ in examples), text.word, VOCABULARY, characters)
+    tokens = TokenIds.from_tokens((text.tokenize(each) for each, _ in examples), text.word, VOCABULARY, characters)
     batch = tokens.batch(np.arange(len(examples)))
     columns = ((0, 0), (0, padding))
-    spelling = batch.spelling
+    spelling = batch.characters
     if spelling is not None:
         padded = np.pad(spelling.characters, columns, constant_values=2)
         spelling = spelling._replace(places=np.pad(spelling.places, columns, constant_values=1), characters=padded)

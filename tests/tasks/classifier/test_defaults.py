@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from elman.cells import CELLS
 from elman.tasks.classifier.config import ClassifierRun, ClassifierTextConfig
 from elman.tasks.classifier.corpus import ClassifierCorpus, TextSet
-from elman.tasks.classifier.defaults import ASSUMED_FLOPS, batch_size, default_minutes, operations_per_token, resolve
+from elman.tasks.classifier.defaults import (
+    ASSUMED_CPU_FLOPS,
+    batch_size,
+    default_minutes,
+    operations_per_token,
+    resolve,
+)
 from elman.tasks.classifier.network import ClassifierNetwork
 from elman.tasks.sizing import CHARACTERS_PER_TOKEN
 from elman.text import Vocabulary
@@ -41,7 +47,7 @@ def chosen(
     values: dict[str, Any],
     texts: int = 5000,
     length: float = 80.0,
-    flops: float = ASSUMED_FLOPS,
+    flops: float = ASSUMED_CPU_FLOPS,
     text: ClassifierTextConfig | None = None,
 ) -> ClassifierRun:
     return resolve(values, corpus_with(texts, length, text or ClassifierTextConfig()), flops)

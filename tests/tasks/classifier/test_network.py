@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from elman.data.padded import IdLists
-from elman.data.spelled import TokenBatch
+from elman.data.batches.padded import IdLists
+from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import WordDropout
 
 from .models import EXAMPLES, batch_of, tiny_network
 
 
 def test_word_dropout_replaces_rare_words_more_often() -> None:
-    training_words = IdLists.of([np.array([1, 1, 1, 1, 2]), np.array([1, 1])])  # word 1 six times, word 2 once
+    training_words = IdLists.from_arrays([np.array([1, 1, 1, 1, 2]), np.array([1, 1])])  # word 1 six times, word 2 once
     words = np.array([[1] * 20_000, [2] * 20_000])
     batch = TokenBatch(words, np.full(2, 20_000), None)
     result = WordDropout(training_words, 4, 2.0)(batch, torch.Generator().manual_seed(0))

@@ -171,7 +171,7 @@ def test_words_have_their_characters_and_word_dropout_applies_in_training_only(t
     task = build_task(run_config(tiny_config("words", word_dropout=1e9)), corpus)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
-    spelling = batch.tokens.spelling
+    spelling = batch.tokens.characters
     assert spelling is not None
     for row, length in enumerate(batch.tokens.lengths):
         places = spelling.places[row, :length]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.readers import SourceRecord
+from elman.data.readers.text import SourceRecord
 from elman.tasks.forecaster.config import ForecasterConfig, ForecasterRun
 from elman.tasks.forecaster.corpus import ForecasterCorpus, prepare
 from elman.tasks.forecaster.defaults import resolve

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.data.readers import SourceRecord
+from elman.data.readers.text import SourceRecord
 from elman.errors import DataError, ModelError
 from elman.tasks.forecaster.calendar import DAY, Step
 from elman.tasks.forecaster.corpus import ForecasterCorpus

@@ -24,7 +24,7 @@ from elman.tasks.language_model.config import LanguageModelTextConfig as TextCon
 from elman.tasks.language_model.corpus import LanguageModelCorpus, MemoryTokens, TokenFile
 from elman.tasks.language_model.readers import open_source
 from elman.text import NORMALIZERS, TOKENIZERS
-from elman.text.tokenizers import BYTE_TOKENS, join
+from elman.text.tokenizers import BYTE_TOKENS, join_tokens
 
 from .corpora import memory, prepared
 
@@ -67,7 +67,9 @@ def test_the_ids_are_those_of_the_text(tmp_path: Path, level: str, fallback: boo
     split = int(len(tokens) * 0.9)
     for name, expected in zip(NAMES, (tokens[:split], tokens[split:]), strict=True):
         known = [token if token in corpus.vocabulary else "\ufffd" for token in expected]
-        assert text_of(corpus, config, name) == join(TOKENIZERS[level].decoder(), expected if fallback else known)
+        assert text_of(corpus, config, name) == join_tokens(
+            TOKENIZERS[level].decoder(), expected if fallback else known
+        )
     if not fallback:
         assert (corpus.train_set.tokens, corpus.valid_set.tokens) == (split, len(tokens) - split)
         codec = config.codec(corpus.vocabulary)

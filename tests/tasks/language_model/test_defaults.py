@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.cells import CELLS
-from elman.data.readers import SourceRecord
+from elman.data.readers.text import SourceRecord
 from elman.tasks.language_model import defaults
 from elman.tasks.language_model.config import LanguageModelRun
 from elman.tasks.language_model.corpus import LanguageModelCorpus, TokenSet
-from elman.tasks.language_model.defaults import ASSUMED_FLOPS, operations_per_token
+from elman.tasks.language_model.defaults import ASSUMED_CPU_FLOPS, operations_per_token
 from elman.text import UNKNOWN, Vocabulary
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -36,7 +36,7 @@ def vocabulary_of(size: int) -> Vocabulary:
 
 
 def resolved(
-    values: dict[str, Any], tokens: int = 1_000_000, vocabulary: int = 100, flops: float = ASSUMED_FLOPS
+    values: dict[str, Any], tokens: int = 1_000_000, vocabulary: int = 100, flops: float = ASSUMED_CPU_FLOPS
 ) -> LanguageModelRun:
     """Return the config for a training set of that many tokens and a vocabulary of that size."""
     train = TokenSet(tokens, 0, "uint8", "")

@@ -15,7 +15,7 @@ import elman
 from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
-from elman.training.progress import Silence
+from elman.training.progress import SilentDisplay
 
 LINES = ["the time traveller smiled", "the time machine stood there", "and then the lamp went out"] * 20
 TINY: dict[str, Any] = {
@@ -232,7 +232,7 @@ def test_saving_twice_to_a_relative_path_writes_the_same_files(
 # Ctrl-C
 
 
-class Interrupter(Silence):
+class Interrupter(SilentDisplay):
     """A display that presses Ctrl-C at a step, or at the first validation."""
 
     def __init__(self, at: str) -> None:
@@ -281,7 +281,7 @@ def test_a_fit_interrupted_in_a_run_folder_can_be_resumed(tmp_path: Path, monkey
     error = interrupted(monkeypatch, model, "validation", run=tmp_path / "run")
     assert f"elman resume {tmp_path / 'run'}" in str(error)
     assert "give run=" not in str(error)
-    assert resume(tmp_path / "run", Silence())["steps"] >= 3
+    assert resume(tmp_path / "run", SilentDisplay())["steps"] >= 3
 
 
 # Without torch, and wrong arguments

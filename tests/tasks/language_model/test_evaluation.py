@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.tasks.language_model import batches, evaluation
 from elman.tasks.language_model.config import EvaluateOptions

@@ -16,7 +16,7 @@ from elman.errors import ConfigError
 from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.language_model.predictor import LanguageModelPredictor
 from elman.text.tokenizers import BYTE_TOKENS
-from elman.text.words import word_tokens
+from elman.text.words import classify_tokens
 
 from .models import ARCHITECTURES, network_of, random_ids, stepped, tiny_predictor
 
@@ -239,7 +239,7 @@ def test_a_wrong_option_is_a_config_error(options: dict[str, float], message: st
 
 def words_by_character(predictor: LanguageModelPredictor, prompt: str, stem: str, longest: int) -> dict[str, float]:
     """Return the probability of every word of at most `longest` further characters: they come, then another token."""
-    tokens, parts = predictor.vocabulary.tokens, word_tokens(predictor.vocabulary.tokens)
+    tokens, parts = predictor.vocabulary.tokens, classify_tokens(predictor.vocabulary.tokens)
     logits, state = predictor.read(predictor.prompt_ids(prompt), predictor.initial_state())
     level = [(stem, 1.0, logits, state)]
     words: dict[str, float] = {}

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from elman.data.encodings import Notify
-from elman.data.padded import IGNORED, IdLists, pad_ids
-from elman.data.spelled import Spelling, TokenBatch
+from elman.data.batches.padded import IGNORE_INDEX, IdLists, pad_ids
+from elman.data.batches.token_characters import TokenBatch, TokenCharacters
+from elman.data.readers.encodings import Notify
 from elman.tasks.tagger.config import TaggerConfig, TaggerRun, TaggerTextConfig
 from elman.tasks.tagger.corpus import TaggerCorpus, prepare
 from elman.tasks.tagger.defaults import resolve
@@ -92,16 +92,20 @@ def batch_of(examples: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], *, pad
     """Return the examples as a batch, in order of falling length, with additional columns of padding."""
     examples = sorted(examples, key=lambda example: -len(example[0]))
     rows = np.arange(len(examples))
-    words, lengths = pad_ids(IdLists.of(WORDS.encode(map(TEXT.word, tokens)) for tokens, _ in examples), rows)
-    labels, _ = pad_ids(IdLists.of(np.array([LABELS.index(tag) for tag in tags]) for _, tags in examples), rows)
+    words, lengths = pad_ids(IdLists.from_arrays(WORDS.encode(map(TEXT.word, tokens)) for tokens, _ in examples), rows)
+    labels, _ = pad_ids(
+        IdLists.from_arrays(np.array([LABELS.index(tag) for tag in tags]) for _, tags in examples), rows
+    )
     forms = sorted({token for tokens, _ in examples for token in tokens}, key=lambda form: -len(form))
-    places, _ = pad_ids(IdLists.of(np.array([forms.index(token) for token in tokens]) for tokens, _ in examples), rows)
-    characters, num_characters = pad_ids(IdLists.of(map(CHARACTERS.encode, forms)), np.arange(len(forms)))
+    places, _ = pad_ids(
+        IdLists.from_arrays(np.array([forms.index(token) for token in tokens]) for tokens, _ in examples), rows
+    )
+    characters, num_characters = pad_ids(IdLists.from_arrays(map(CHARACTERS.encode, forms)), np.arange(len(forms)))
     inside = np.arange(words.shape[1]) < lengths[:, None]
     columns = ((0, 0), (0, padding))
     places = np.pad(places, columns, constant_values=1)
-    spelling = Spelling(places, np.pad(characters, columns, constant_values=2), num_characters)
+    spelling = TokenCharacters(places, np.pad(characters, columns, constant_values=2), num_characters)
     return TaggerBatch(
         TokenBatch(np.pad(words, columns, constant_values=2), lengths, spelling),
-        np.pad(np.where(inside, labels, IGNORED), columns, constant_values=IGNORED),
+        np.pad(np.where(inside, labels, IGNORE_INDEX), columns, constant_values=IGNORE_INDEX),
     )

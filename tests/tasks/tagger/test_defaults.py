@@ -13,7 +13,7 @@ from elman.cells import CELLS
 from elman.tasks.sizing import CHARACTERS_PER_TOKEN
 from elman.tasks.tagger.config import TaggerRun, TaggerTextConfig
 from elman.tasks.tagger.corpus import SentenceSet, TaggerCorpus
-from elman.tasks.tagger.defaults import ASSUMED_FLOPS, batch_size, default_minutes, operations_per_token, resolve
+from elman.tasks.tagger.defaults import ASSUMED_CPU_FLOPS, batch_size, default_minutes, operations_per_token, resolve
 from elman.tasks.tagger.network import TaggerNetwork
 from elman.text import Vocabulary
 
@@ -43,7 +43,7 @@ def corpus_with(
 
 
 def chosen(
-    values: dict[str, Any], sentences: int = 5000, length: float = 16.0, flops: float = ASSUMED_FLOPS, **corpus: Any
+    values: dict[str, Any], sentences: int = 5000, length: float = 16.0, flops: float = ASSUMED_CPU_FLOPS, **corpus: Any
 ) -> TaggerRun:
     return resolve(values, corpus_with(sentences, length, **corpus), flops)
 
@@ -75,7 +75,7 @@ def test_a_larger_budget_never_chooses_a_smaller_model(
 
 
 @pytest.mark.parametrize(("level", "with_characters"), [("word", True), ("char", False)])
-@pytest.mark.parametrize(("scheme", "crf"), [("none", False), ("bio", True), ("bioes", True), ("loose", True)])
+@pytest.mark.parametrize(("scheme", "crf"), [("none", False), ("bio", True), ("bioes", True), ("unconstrained", True)])
 def test_words_have_characters_and_tags_of_spans_a_conditional_random_field(
     level: Literal["word", "char"], with_characters: bool, scheme: Any, crf: bool
 ) -> None:

@@ -13,7 +13,7 @@ from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.spec import load
 from elman.tasks.tagger import predictor as module
 from elman.tasks.tagger.predictor import TaggerPredictor
-from elman.text.spans import first_break
+from elman.text.spans import first_violation
 
 from .models import ARCHITECTURES, CHARACTERS, EXAMPLES, LABELS, TEXT, WORDS, tiny_config, tiny_predictor
 
@@ -97,8 +97,8 @@ def test_a_conditional_random_field_keeps_to_the_scheme() -> None:
     rng = np.random.default_rng(0)
     sentences = [rng.choice(WORDS.tokens[1:], 12).tolist() for _ in range(30)]
     with_crf, without = (tiny_predictor(name).predict(sentences) for name in ("crf", "plain"))
-    assert all(first_break(tags, "bio") is None for tags in with_crf)
-    assert any(first_break(tags, "bio") is not None for tags in without)
+    assert all(first_violation(tags, "bio") is None for tags in with_crf)
+    assert any(first_violation(tags, "bio") is not None for tags in without)
 
 
 def test_a_sentence_is_tokens_or_text_and_may_be_empty() -> None:

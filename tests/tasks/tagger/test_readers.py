@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from elman.data.readers.token_lines import detect_format, split_tokens
 from elman.data.sources import ParallelFiles
-from elman.data.token_lines import cut, told_format
 from elman.errors import ConfigError, DataError
 from elman.tasks.tagger.config import TaggerReaderConfig
 from elman.tasks.tagger.readers import MemorySentences, TaggedSentence, open_source, require_sentences
@@ -66,9 +66,9 @@ def test_a_sentence_on_a_line_is_words_or_characters(tmp_path: Path) -> None:
         (("Hello",), ("INTJ",)),
     ]
     assert sentences[2].where(0) == f"{path}:3"
-    assert cut("New York", 2) == ["New", "York"]
-    assert cut("ab c", 3) == ["a", "b", "c"]
-    assert cut("ab c", 2) == ["ab", "c"] == cut("ab c", 5)
+    assert split_tokens("New York", 2) == ["New", "York"]
+    assert split_tokens("ab c", 3) == ["a", "b", "c"]
+    assert split_tokens("ab c", 2) == ["ab", "c"] == split_tokens("ab c", 5)
 
 
 def test_places_are_those_of_the_tokens(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def test_columns_have_names_or_numbers(tmp_path: Path) -> None:
 
 
 def test_a_line_decides_the_format() -> None:
-    assert told_format("1" + 9 * "\t_") == "conllu"
-    assert told_format("1-2\tdu" + 8 * "\t_") == "conllu"
-    assert told_format("the\tDET") == "columns"
-    assert told_format("银行\tyín háng") == "lines"
-    assert told_format("银行\tyín") == "columns"
-    assert told_format('{"tokens": []}') == "jsonl"
+    assert detect_format("1" + 9 * "\t_") == "conllu"
+    assert detect_format("1-2\tdu" + 8 * "\t_") == "conllu"
+    assert detect_format("the\tDET") == "columns"
+    assert detect_format("银行\tyín háng") == "lines"
+    assert detect_format("银行\tyín") == "columns"
+    assert detect_format('{"tokens": []}') == "jsonl"
 
 
 @pytest.mark.parametrize(

@@ -123,9 +123,9 @@ def test_batches_resume_from_a_position(corpus: TaggerCorpus) -> None:
     resumed, _ = next(task.batches(position))
     np.testing.assert_array_equal(resumed.labels, expected.labels)
     np.testing.assert_array_equal(resumed.tokens.words, expected.tokens.words)
-    assert resumed.tokens.spelling is not None
-    assert expected.tokens.spelling is not None
-    for resumed_array, expected_array in zip(resumed.tokens.spelling, expected.tokens.spelling, strict=True):
+    assert resumed.tokens.characters is not None
+    assert expected.tokens.characters is not None
+    for resumed_array, expected_array in zip(resumed.tokens.characters, expected.tokens.characters, strict=True):
         np.testing.assert_array_equal(resumed_array, expected_array)
 
 
@@ -133,7 +133,7 @@ def test_word_dropout_applies_in_training_only(corpus: TaggerCorpus) -> None:
     task = task_of(corpus, word_dropout=1e9, character_size=0)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
-    assert batch.tokens.spelling is None
+    assert batch.tokens.characters is None
     unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))
     with torch.no_grad():
         plain, all_unknown = (float(task.loss(network.eval(), each, None, 0.0, RNG)[0]) for each in (batch, unknown))

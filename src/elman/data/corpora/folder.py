@@ -9,9 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from elman.checkpoint.sealed import write_synced
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import file_sha256, sealed
+from elman.checkpoint.durable_files import write_synced
+from elman.data.checksummed_record import checksummed_bytes, file_sha256
+from elman.data.readers.text import SourceRecord
 from elman.errors import ModelError
 
 
@@ -44,7 +44,7 @@ def write_record(
         "sources": [asdict(source) for source in sources],
         "files": {file: file_sha256(folder / file) for file in files},
     }
-    write_synced(folder / name, sealed(whole))
+    write_synced(folder / name, checksummed_bytes(whole))
 
 
 def source_records(record: dict[str, Any]) -> tuple[SourceRecord, ...]:

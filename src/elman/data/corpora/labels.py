@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from elman.data.records import shown_names
+from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
 
 MIN_LABELS = 2
@@ -50,4 +50,4 @@ def label_set(
 
 
 def _names(labels: Sequence[str]) -> str:
-    return shown_names(labels)
+    return list_names(labels)

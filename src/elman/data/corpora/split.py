@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 
 T = TypeVar("T")
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from elman.checkpoint.sealed import json_bytes, write_synced
+from elman.checkpoint.durable_files import write_synced
+from elman.checkpoint.serialization import json_bytes
 from elman.errors import DataError
 from elman.text import Vocabulary
 

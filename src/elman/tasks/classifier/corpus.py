@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.config import Values
+from elman.data.batches.token_characters import TokenIds
+from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import (
     damage_errors,
     read_examples,
@@ -38,11 +40,9 @@ from elman.data.corpora.vocabularies import (
     require_tokens,
     write_vocabularies,
 )
-from elman.data.encodings import Notify
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import read_record
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
-from elman.data.spelled import TokenIds
 from elman.errors import DataError
 from elman.text import Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
@@ -111,7 +111,9 @@ class ClassifierCorpus:
         number = {label: i for i, label in enumerate(self.labels)}
         examples = self._read("train.jsonl")
         lists = (self.text.tokenize(example.text) for example in examples)
-        tokens = TokenIds.of(lists, self.text.word, self.vocabulary, self.characters if with_characters else None)
+        tokens = TokenIds.from_tokens(
+            lists, self.text.word, self.vocabulary, self.characters if with_characters else None
+        )
         return tokens, np.array([number[example.label] for example in examples], np.int64)
 
     def valid(self) -> list[LabelledText]:

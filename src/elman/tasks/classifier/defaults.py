@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from elman.config import Values, merged, positive, table, validated
+from elman.config import Values, get_table, merge_values, positive_or_none, validate_config
 from elman.tasks.sizing import (
     averaged_updates,
     budget_of,
@@ -31,7 +31,7 @@ from .config import ClassifierRun
 if TYPE_CHECKING:
     from .corpus import ClassifierCorpus
 
-ASSUMED_FLOPS = 1e11
+ASSUMED_CPU_FLOPS = 1e11
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.5
 MIN_PASSES = 12
@@ -47,7 +47,7 @@ MIN_BATCH, MAX_BATCH = 8, 64
 UPDATES_PER_EPOCH = 150  # at least, before mini-batches grow
 
 
-def resolve(values: Values, corpus: ClassifierCorpus | None = None, flops: float = ASSUMED_FLOPS) -> ClassifierRun:
+def resolve(values: Values, corpus: ClassifierCorpus | None = None, flops: float = ASSUMED_CPU_FLOPS) -> ClassifierRun:
     """Return the whole config; mistakes among the values are one ConfigError.
 
     corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
@@ -59,15 +59,15 @@ def resolve(values: Values, corpus: ClassifierCorpus | None = None, flops: float
         "data": {} if corpus is None else corpus.text.model_dump(),
         **_sizes(values, texts=texts, tokens=tokens, level=level, flops=flops),
     }
-    return validated(ClassifierRun, merged({"data": {}}, choices, values))
+    return validate_config(ClassifierRun, merge_values({"data": {}}, choices, values))
 
 
 def _sizes(values: Values, *, texts: int, tokens: int, level: str, flops: float) -> Values:
-    model, training = table(values, "model"), table(values, "training")
+    model, training = get_table(values, "model"), get_table(values, "training")
     budget = budget_of(training, default_minutes(tokens))
     cell = known_cell(model)
     batch = training.get("batch_size", batch_size(texts))
-    per_update = (positive(batch) or 1.0) / max(1, texts)
+    per_update = (positive_or_none(batch) or 1.0) / max(1, texts)
 
     def passes(hidden_size: int) -> float:
         sizes = {"hidden_size": hidden_size, "embedding_size": min(hidden_size, EMBEDDING_SIZE)}
@@ -78,7 +78,7 @@ def _sizes(values: Values, *, texts: int, tokens: int, level: str, flops: float)
     limit = size_for_tokens(tokens, reference_tokens=REFERENCE_TOKENS, reference_size=REFERENCE_SIZE)
     automatic = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
     hidden_size = model.get("hidden_size", automatic)
-    size = max(1, int(positive(hidden_size) or 1))
+    size = max(1, int(positive_or_none(hidden_size) or 1))
     return {
         "model": {
             "hidden_size": hidden_size,

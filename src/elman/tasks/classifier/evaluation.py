@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.config import Config
-from elman.data.records import shown_names
+from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
-from elman.metrics import Confusion, Mean
+from elman.metrics import ConfusionMatrix, Mean
 from elman.tasks.spec import Scored
 
 from .corpus import ClassifierCorpus
@@ -63,13 +63,13 @@ def measure(examples: Sequence[LabelledText], labels: Sequence[str], log_probabi
 
 def _scores(
     examples: Sequence[LabelledText], labels: Sequence[str], log_probabilities: Model
-) -> tuple[Mean, Confusion]:
+) -> tuple[Mean, ConfusionMatrix]:
     number = {label: i for i, label in enumerate(labels)}
     for example in examples:
         if example.label not in number:
             what = f"the model does not know the label {example.label!r}"
-            raise DataError(what, hint=f"Expected one of {shown_names(labels)}", where=example.where or None)
+            raise DataError(what, hint=f"Expected one of {list_names(labels)}", where=example.where or None)
     expected = np.array([number[example.label] for example in examples], np.int64)
     log_p = log_probabilities(example.text for example in examples)
     loss = -float(log_p[np.arange(len(expected)), expected].sum(dtype=np.float64))
-    return Mean(loss, len(expected)), Confusion.of(expected, log_p.argmax(1), len(labels))
+    return Mean(loss, len(expected)), ConfusionMatrix.of(expected, log_p.argmax(1), len(labels))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_packed_sequence
 
 import elman.nn
-from elman.data.spelled import TokenBatch
+from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import TaggingEncoder
 
 from .config import ClassifierConfig

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.data.padded import buckets
+from elman.data.batches.padded import length_buckets
 from elman.errors import ConfigError, ModelError
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.pooling import Pooling
@@ -176,7 +176,7 @@ class ClassifierPredictor(FolderPredictor):
     def _log_p(self, lengths: Sequence[int], tokens_of: Callable[[int], Sequence[str]]) -> Array:
         """Return log probabilities (N, C) of texts, which tokens_of gives by number, in batches of similar length."""
         log_p = np.empty((len(lengths), len(self.labels)), self._V.dtype)
-        for rows in buckets(lengths, BATCH_TOKENS):
+        for rows in length_buckets(lengths, BATCH_TOKENS):
             pooled = self._pooling(*self._encoder.run([tokens_of(row) for row in rows]))
             log_p[rows] = log_softmax(pooled @ self._V.T + self._b)
         return log_p

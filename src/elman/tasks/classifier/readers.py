@@ -1,4 +1,4 @@
-"""Readers of labelled texts: files, folders and Python objects to pairs of a text and its label.
+"""Readers of labelled texts: files, folders and Python read_objects to pairs of a text and its label.
 
     tsv, csv   a table whose header names the columns of text and label; without a header, --columns names them
     jsonl      {"text": "...", "label": "..."} on each line
@@ -21,9 +21,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from elman.data.encodings import Notify
-from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
-from elman.data.records import csv_rows, objects, shown, shown_json, stripped
+from elman.data.readers.encodings import Notify
+from elman.data.readers.excerpts import shorten, shorten_json
+from elman.data.readers.jsonl import read_objects
+from elman.data.readers.tables import read_csv_rows
+from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines, strip_text
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
@@ -72,7 +74,7 @@ class MemoryTexts:
             is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
             label = label_text(item[1]) if is_pair else None
             if label is None:
-                what = f"item {number} is {shown(repr(item))}, expected a text and its label"
+                what = f"item {number} is {shorten(repr(item))}, expected a text and its label"
                 raise DataError(what, hint="A text is a str, a label a str or a number; leave out missing values")
             yield _labelled(item[0], label, f"item {number}")
 
@@ -144,7 +146,7 @@ def _tsv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
 
 
 def _csv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
-    return _table(csv_rows(lines), reader, "a comma")
+    return _table(read_csv_rows(lines), reader, "a comma")
 
 
 def _table(rows: Iterator[tuple[str, list[str]]], reader: ReaderConfig, separator: str) -> Iterator[LabelledText]:
@@ -170,7 +172,7 @@ def _places(header: Sequence[str], reader: ReaderConfig, where: str, *, named: b
     places = []
     for flag, name in (("--text", reader.text_column), ("--label", reader.label_column)):
         if name not in header:
-            names = ", ".join(repr(shown(cell)) for cell in header[:6])
+            names = ", ".join(repr(shorten(cell)) for cell in header[:6])
             if named:
                 raise DataError(f"--columns names no {name!r}, given {names}", hint="--columns label,text", where=where)
             hint = f"{flag} names another column; a table without a header needs --no-header --columns label,text"
@@ -186,12 +188,12 @@ def _places(header: Sequence[str], reader: ReaderConfig, where: str, *, named: b
 def _objects(lines: Iterable[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
     text_key, label_key = reader.text_column, reader.label_column
     expected = f'expected {{"{text_key}": ..., "{label_key}": ...}}'
-    for where, value in objects(lines, (text_key, label_key), expected):
+    for where, value in read_objects(lines, (text_key, label_key), expected):
         text, label = value[text_key], value[label_key]
         if not isinstance(text, str):
-            raise DataError(f'"{text_key}" is {shown_json(text)}, expected text', hint=expected, where=where)
+            raise DataError(f'"{text_key}" is {shorten_json(text)}, expected text', hint=expected, where=where)
         if not isinstance(label, str | int | float) or label_text(label) is None:
-            raise DataError(f'"{label_key}" is {shown_json(label)}, expected text', hint=expected, where=where)
+            raise DataError(f'"{label_key}" is {shorten_json(label)}, expected text', hint=expected, where=where)
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where)
 
 
@@ -204,10 +206,10 @@ _READERS: dict[str, Callable[[Iterator[Line], ReaderConfig], Iterator[LabelledTe
 
 
 def _labelled(text: str, label: str, where: str) -> LabelledText:
-    text, label = stripped(text), stripped(label)
+    text, label = strip_text(text), strip_text(label)
     for noun, value in (("text", text), ("label", label)):
         if not value:
             raise DataError(f"has an empty {noun}", hint="fill it in, or leave the line out", where=where)
     if len(label.splitlines()) > 1 or "\t" in label:
-        raise DataError(f"has the label {shown(label)!r}, expected no tab and one line", where=where)
+        raise DataError(f"has the label {shorten(label)!r}, expected no tab and one line", where=where)
     return LabelledText(text, label, where)

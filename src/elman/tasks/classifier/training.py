@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.data.padded import Ids, Position, batches_per_epoch, endless_buckets
-from elman.data.spelled import TokenBatch
+from elman.data.batches.padded import Ids, Position, batches_per_epoch, shuffled_buckets
+from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
@@ -78,7 +78,7 @@ class ClassifierTask:
 
     def batches(self, position: Position) -> Iterator[tuple[ClassifierBatch, Position]]:
         size, seed = self._config.training.batch_size, self._config.seed
-        for rows, after in endless_buckets([self._texts.words.lengths], size, seed, position):
+        for rows, after in shuffled_buckets([self._texts.words.lengths], size, seed, position):
             yield ClassifierBatch(self._texts.batch(rows), self._labels[rows]), after
 
     def loss(

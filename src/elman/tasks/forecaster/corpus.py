@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from elman.checkpoint.sealed import write_synced
-from elman.config import Values, table
+from elman.checkpoint.durable_files import write_synced
+from elman.config import Values, get_table
+from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import damage_errors, source_names, source_records, write_record
 from elman.data.corpora.split import AUTOMATIC_VALID_SHARE
-from elman.data.encodings import Notify
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import read_record
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
 from elman.errors import ConfigError, DataError
 
@@ -75,7 +75,7 @@ def prepare(
     valid = _only_series(valid_sources, "--valid") if valid_sources else None
     sources = [source.record for source in (*train_sources, *valid_sources)]
     where = source_names(sources)
-    horizon = season_and_horizon(table(values, "model"), train)[1]
+    horizon = season_and_horizon(get_table(values, "model"), train)[1]
     whole = train if valid is None else _joined(train, valid, sources[-1].name)
     rows = len(train) if valid is not None else _train_rows(len(train), run.data.valid_fraction, horizon)
     _check(whole, rows, horizon, where)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.cells import CELLS
-from elman.config import Values, merged, positive, table, validated
+from elman.config import Values, get_table, merge_values, positive_or_none, validate_config
 from elman.errors import ConfigError, DataError
 from elman.tasks.sizing import (
     averaged_updates,
@@ -37,7 +37,7 @@ from .series import Series
 
 Array = npt.NDArray[Any]
 
-ASSUMED_FLOPS = 1e11
+ASSUMED_CPU_FLOPS = 1e11
 CELL = "gru"  # of three series, the best on each or close to it
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.1
@@ -52,7 +52,7 @@ DRIFT = 0.5  # standard deviations between the means of both halves
 PROPORTIONAL = 1.5  # ratio of the changes above the median to those below it, for the logarithm
 
 
-def resolve(values: Values, corpus: ForecasterCorpus | None = None, flops: float = ASSUMED_FLOPS) -> ForecasterRun:
+def resolve(values: Values, corpus: ForecasterCorpus | None = None, flops: float = ASSUMED_CPU_FLOPS) -> ForecasterRun:
     """Return the whole config; mistakes among the values are one ConfigError.
 
     corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
@@ -61,14 +61,14 @@ def resolve(values: Values, corpus: ForecasterCorpus | None = None, flops: float
     train = corpus.train_series if corpus is not None else None
     wrong = first_not_positive(corpus.series) if corpus is not None else None
     choices = _choices(values, train, positive_values=wrong is None, flops=flops)
-    config = validated(ForecasterRun, merged({"data": {}}, choices, values))
+    config = validate_config(ForecasterRun, merge_values({"data": {}}, choices, values))
     if corpus is not None:
         _check_fits(config, corpus, wrong)
     return config
 
 
 def _choices(values: Values, train: Series | None, *, positive_values: bool, flops: float) -> Values:
-    model, training = table(values, "model"), table(values, "training")
+    model, training = get_table(values, "model"), get_table(values, "training")
     rows = len(train) if train is not None else 1000
     columns = len(train.targets) + len(train.inputs) if train is not None else 1
     season, horizon = season_and_horizon(model, train)
@@ -77,7 +77,7 @@ def _choices(values: Values, train: Series | None, *, positive_values: bool, flo
     budget = budget_of(training, default_minutes(rows))
     window = training.get("bptt_steps", min(rows, WINDOW_LENGTH * max(delays, season, horizon)))
     batch = training.get("batch_size", BATCH_SIZE)
-    updates_in_pass = updates_per_pass(rows, positive(window) or 1.0, delays, positive(batch) or 1.0)
+    updates_in_pass = updates_per_pass(rows, positive_or_none(window) or 1.0, delays, positive_or_none(batch) or 1.0)
     sizes = {"memory": "recurrent", "cell": CELL, "delays": delays, "horizon": horizon, **model}
 
     def passes(hidden_size: int) -> float:
@@ -88,7 +88,7 @@ def _choices(values: Values, train: Series | None, *, positive_values: bool, flo
     limit = size_for_tokens(rows, reference_tokens=REFERENCE_ROWS, reference_size=REFERENCE_SIZE)
     automatic_size = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
     hidden_size = model.get("hidden_size", automatic_size)
-    size = max(1, int(positive(hidden_size) or 1))
+    size = max(1, int(positive_or_none(hidden_size) or 1))
     cell = known_cell(sizes, CELL)
     return {
         "model": {

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.errors import ConfigError, DataError
-from elman.metrics import FORECAST_ERRORS, ForecastScores
+from elman.metrics import FORECAST_METRICS, ForecastScores
 from elman.tasks.spec import Scored
 
 from .calendar import parse_date
@@ -53,7 +53,7 @@ def summarize(scores: ForecastScores, loss: float, config: ForecasterConfig, sca
     if not known:
         raise DataError("has no value to score; all are missing", hint="Give rows with values after the history")
     targets = {scales.targets[k]: scores.of_target(k, scales.naive_mae[k]) for k in known}
-    means = {key: float(np.mean([errors[key] for errors in targets.values()])) for key in FORECAST_ERRORS}
+    means = {key: float(np.mean([errors[key] for errors in targets.values()])) for key in FORECAST_METRICS}
     return {
         "task": "forecast",
         "count": scores.count,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from elman.checkpoint import disk_errors_told
+from elman.checkpoint import translate_disk_errors
 from elman.errors import ConfigError
 
 from .predictor import Forecast
@@ -46,6 +46,6 @@ def draw_forecast(path: Path, series: Series, forecast: Forecast) -> None:
             ticks = [before[0], 0, H]
             panel.set_xticks(ticks, [history.dates.text(0), history.dates.text(-1), forecast.dates[-1]])
     figure.tight_layout()
-    with disk_errors_told(path):
+    with translate_disk_errors(path):
         figure.savefig(path)
     plt.close(figure)

@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.encodings import Notify
-from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
-from elman.data.records import csv_rows, shown, shown_names
+from elman.data.readers.encodings import Notify
+from elman.data.readers.excerpts import list_names, shorten
+from elman.data.readers.tables import read_csv_rows
+from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
@@ -112,7 +113,7 @@ def _rows(lines: Iterator[Line]) -> list[Row]:
     if first is None:
         return []
     delimiter = next((mark for mark in "\t;" if mark in first[1]), ",")
-    rows = list(csv_rows(chain([first], lines), delimiter))
+    rows = list(read_csv_rows(chain([first], lines), delimiter))
     while not "".join(rows[-1][1]).strip() and len(rows[-1][1]) < 2:
         rows.pop()
     wide = len(rows[0][1]) > 1
@@ -148,7 +149,7 @@ def _check_columns(header: Sequence[str], targets: Sequence[str], inputs: Sequen
     for flag, names in (("--target", targets), ("--inputs", inputs)):
         for name in names:
             if name not in header:
-                hint = f"{flag}: choose of {shown_names(header)}"
+                hint = f"{flag}: choose of {list_names(header)}"
                 raise DataError(f"has no column {name!r} in its header", hint=hint, where=where)
     names = [*targets, *inputs]
     for name in names:
@@ -163,7 +164,7 @@ def _date_column(header: Sequence[str], rows: Sequence[Row], reader: ReaderConfi
     if name is None or (name not in header and not reader.date_required):
         return next((i for i in range(len(header)) if _holds_dates([row[i] for _, row in rows])), None)
     if name not in header:
-        hint = f"--date: choose of {shown_names(header)}"
+        hint = f"--date: choose of {list_names(header)}"
         raise DataError(f"has no column {name!r} in its header", hint=hint, where=where)
     return header.index(name)
 
@@ -177,7 +178,7 @@ def _only_target(
         others = [i for i in others if _holds_numbers([row[i] for _, row in rows[:FIRST_ROWS]])]
     if len(others) != 1:
         what = "has no column of numbers" if not others else f"has {len(others)} columns of numbers"
-        hint = f"--target names what to forecast, of {shown_names([header[i] for i in others] or list(header))}"
+        hint = f"--target names what to forecast, of {list_names([header[i] for i in others] or list(header))}"
         raise DataError(what, hint=hint, where=where)
     return (header[others[0]],)
 
@@ -202,7 +203,7 @@ def _dated(series: Series, name: str, cells: list[tuple[str, str]], file: str, n
         date = parse_date(cell)
         if date is None:
             hint = "expected 1949-01, 1949-01-31 or 1949-01-31 14:30; --date names another column"
-            raise DataError(f"{name!r} is {shown(cell)!r}, expected a date", hint=hint, where=place)
+            raise DataError(f"{name!r} is {shorten(cell)!r}, expected a date", hint=hint, where=place)
         if dates and date <= dates[-1]:
             what = "comes a second time" if date == dates[-1] else f"comes after {cells[len(dates) - 1][1].strip()}"
             raise DataError(
@@ -244,7 +245,7 @@ def _value(cell: str, name: str, where: str) -> float:
     value = _number(cell)
     if value is None:
         hint = "A missing value is an empty cell; --target and --inputs name other columns"
-        raise DataError(f"{name!r} is {shown(cell.strip())!r}, expected a number", hint=hint, where=where)
+        raise DataError(f"{name!r} is {shorten(cell.strip())!r}, expected a number", hint=hint, where=where)
     return value
 
 

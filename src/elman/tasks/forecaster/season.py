@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from elman.config import Values, positive
+from elman.config import Values, positive_or_none
 
 from .series import Series
 
@@ -26,5 +26,5 @@ def season_and_horizon(model: Values, train: Series | None) -> tuple[int, int]:
 
 def whole_number(value: Any, default: int) -> int:
     """Return a whole number above 0, of Python or NumPy; the default for a value that validation will refuse."""
-    number = positive(value.item() if hasattr(value, "item") else value)
+    number = positive_or_none(value.item() if hasattr(value, "item") else value)
     return int(number) if number is not None and number == int(number) else default

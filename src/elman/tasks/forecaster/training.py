@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from elman.data.padded import Ids, Position
+from elman.data.batches.padded import Ids, Position
 from elman.errors import DataError
 from elman.training.snapshot import float32_weights, seeded
 

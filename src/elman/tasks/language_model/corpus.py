@@ -21,9 +21,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from elman.data.checksummed_record import file_sha256
 from elman.data.corpora.folder import damage_errors, source_records
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import file_sha256
+from elman.data.readers.text import SourceRecord
 from elman.errors import ModelError
 from elman.text import Vocabulary
 

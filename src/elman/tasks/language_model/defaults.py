@@ -14,13 +14,13 @@ from __future__ import annotations
 from typing import Any
 
 from elman.cells import CELLS
-from elman.config import Values, merged, positive, table, validated
+from elman.config import Values, get_table, merge_values, positive_or_none, validate_config
 from elman.tasks.sizing import budget_of, known_cell, largest_size, learning_rate, passes_over_data, size_for_tokens
 
 from .config import LanguageModelRun
 from .corpus import LanguageModelCorpus
 
-ASSUMED_FLOPS = 1e11
+ASSUMED_CPU_FLOPS = 1e11
 RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # of adamw, at 256 hidden units
 SGD_RATE = 1.0
 TOKENS_PER_WEIGHT = 14
@@ -35,7 +35,7 @@ PASSES_PER_DROPOUT = 80.0
 
 
 def resolve(
-    values: Values, corpus: LanguageModelCorpus | None = None, flops: float = ASSUMED_FLOPS
+    values: Values, corpus: LanguageModelCorpus | None = None, flops: float = ASSUMED_CPU_FLOPS
 ) -> LanguageModelRun:
     """Return the whole config; mistakes among the values are one ConfigError.
 
@@ -44,11 +44,11 @@ def resolve(
     """
     tokens, vocabulary = (1_000_000, 100) if corpus is None else (corpus.train_set.tokens, len(corpus.vocabulary))
     choices = _choices(values, tokens=tokens, vocabulary=vocabulary, flops=flops)
-    return validated(LanguageModelRun, merged({"data": {}}, choices, values))
+    return validate_config(LanguageModelRun, merge_values({"data": {}}, choices, values))
 
 
 def _choices(values: Values, *, tokens: int, vocabulary: int, flops: float) -> Values:
-    model, training = table(values, "model"), table(values, "training")
+    model, training = get_table(values, "model"), get_table(values, "training")
     budget = budget_of(training, default_minutes(tokens))
     cell = known_cell(model)
     sizes = _Sizes(tokens, vocabulary, cell, flops, {**training, **budget})
@@ -84,7 +84,7 @@ class _Sizes:
 
     def __init__(self, tokens: int, vocabulary: int, cell: str, flops: float, training: Values) -> None:
         self.tokens, self.vocabulary, self.cell, self.flops = tokens, vocabulary, cell, flops
-        self.training = {name: value for name, value in training.items() if positive(value) is not None}
+        self.training = {name: value for name, value in training.items() if positive_or_none(value) is not None}
         self.bptt_steps = max(1, int(self.training.get("bptt_steps", max(2, min(64, tokens // 8)))))
 
     def trained_tokens(self, hidden: int) -> float:
@@ -144,5 +144,5 @@ def _recurrent_weights(cell: str, hidden: int, inputs: int) -> int:
 def _first_and_last(hidden: Any) -> tuple[int, int]:
     """Return the first and last hidden size; a size that validation will refuse becomes 1."""
     sizes = list(hidden) if isinstance(hidden, list | tuple) else [hidden]
-    valid = [size if isinstance(size, int) and positive(size) is not None else 1 for size in sizes] or [1]
+    valid = [size if isinstance(size, int) and positive_or_none(size) is not None else 1 for size in sizes] or [1]
     return valid[0], valid[-1]

@@ -50,7 +50,7 @@ class LanguageModelNetwork(nn.Module):
     def forward(
         self, ids: Tensor, targets: Tensor, state: State, rng: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the summed loss of the targets (T, B) that are not IGNORED, for ids (T, B), and the next state.
+        """Return the summed loss of the targets (T, B) that are not IGNORE_INDEX, for ids (T, B), and the next state.
 
         state None is zeros. The logits are computed block by block; `logits` returns all of them.
         """

@@ -19,14 +19,14 @@ import numpy.typing as npt
 from elman.cells import readout
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.decoding import Sampler, WordTokens, generate, suggest
+from elman.decoding import Sampler, generate, suggest
 from elman.errors import ConfigError
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
-from elman.text.words import is_word, starts_inside_word, word_tokens
+from elman.text.words import classify_tokens, is_word, last_word_start
 
 from . import evaluation
 from .batches import Tokens
@@ -172,16 +172,15 @@ class LanguageModelPredictor(FolderPredictor):
             raise ConfigError(f"suggest: given {k}; expected 1 or more")
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
-        words = word_tokens(self.vocabulary.tokens)
-        stem = prompt[starts_inside_word(prompt) :]
+        masks = classify_tokens(self.vocabulary.tokens)
+        stem = prompt[last_word_start(prompt) :]
         logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
-        tokens = WordTokens(inside=words.inside, whole=words.whole)
-        suggestions = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
+        suggestions = suggest(self.step, logits, state, masks, k, inside_word=bool(stem))
         return [(stem + self.codec.decode(ids), probability) for ids, probability in suggestions]
 
     def _suggest_words(self, prompt: str, k: int) -> list[tuple[str, float]]:
         """Return the most probable words that begin as the last word of the prompt does; a word is a token here."""
-        start = starts_inside_word(prompt)
+        start = last_word_start(prompt)
         stem = prompt[start:]
         logits, _ = self.read(self.prompt_ids(prompt[:start]), self.initial_state())
         possible = np.array([is_word(token) and token.startswith(stem) for token in self.vocabulary.tokens])

@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from elman.checkpoint.sealed import json_bytes, sync_file, write_synced
+from elman.checkpoint.durable_files import sync_file, write_synced
+from elman.checkpoint.serialization import json_bytes
 from elman.config import Values
 from elman.data.corpora.folder import source_names
 from elman.data.corpora.split import validation_size
 from elman.data.corpora.vocabularies import build_vocabulary, require_tokens
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
 from elman.errors import DataError
 from elman.tasks.descriptions import LEVEL_NOUNS

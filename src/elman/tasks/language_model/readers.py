@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from elman.data.encodings import Notify
-from elman.data.readers import IN_MEMORY, MemoryText, SourceRecord, TextSource
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import IN_MEMORY, MemoryText, SourceRecord, TextSource
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 
 from .config import LanguageModelReaderConfig as ReaderConfig

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from elman.metrics import Mean, perplexity
-from elman.nn.readout import IGNORED
+from elman.nn.readout import IGNORE_INDEX
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
 from .batches import START, Batch, Position, batches_per_epoch, endless, scoring_batches
@@ -96,7 +96,7 @@ class LanguageModelTask:
         with torch.inference_mode():
             for batch in scoring_batches(self._valid, scoring_steps(len(self._vocabulary)), limit=limit):
                 mask = np.arange(batch.inputs.shape[1]) < batch.lengths[:, None]
-                targets = _time_first(np.where(mask, batch.targets, IGNORED), device)
+                targets = _time_first(np.where(mask, batch.targets, IGNORE_INDEX), device)
                 loss, state = model(_time_first(batch.inputs, device), targets, state, rng)
                 total += Mean(float(loss), int(mask.sum()))
         return {"loss": total.value, "perplexity": perplexity(total.value)}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from elman.checkpoint import disk_errors_told
+from elman.checkpoint import translate_disk_errors
 from elman.errors import ConfigError
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Line, load
@@ -57,7 +57,7 @@ class Seq2SeqAnswers:
     def finish(self) -> Iterator[Answer]:
         """Write the file of --attention; every line has been answered."""
         if self._attention_file is not None:
-            with disk_errors_told(self._attention_file):
+            with translate_disk_errors(self._attention_file):
                 self._attention_file.write_text(json.dumps(self._alignments, ensure_ascii=False), "utf-8")
         yield from ()
 

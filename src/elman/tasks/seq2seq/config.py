@@ -13,7 +13,7 @@ from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import Vocabulary
-from elman.text.sides import SideCodec, SideCutter
+from elman.text.sides import SideCodec, SideTokenizer
 from elman.training.config import TrainingConfig
 
 Level = Literal["char", "word", "byte", "bpe"]
@@ -93,9 +93,9 @@ class SideConfig(Config):
         """Return the codec of this side for a vocabulary."""
         return SideCodec(vocabulary, level=self.level, normalize=self.normalize, merges=self.merges)
 
-    def cutter(self) -> SideCutter:
+    def tokenizer(self) -> SideTokenizer:
         """Return the tokenizer of this side."""
-        return SideCutter(level=self.level, normalize=self.normalize, merges=self.merges)
+        return SideTokenizer(level=self.level, normalize=self.normalize, merges=self.merges)
 
 
 class Seq2SeqTextConfig(Config):

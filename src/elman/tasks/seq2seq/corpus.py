@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from elman.data.batches.padded import IdLists, PairIds
+from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import damage_errors, read_examples, source_records
 from elman.data.corpora.vocabularies import read_vocabularies
-from elman.data.padded import IdLists, PairIds
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import read_record
+from elman.data.readers.text import SourceRecord
 from elman.text import Vocabulary
 
 from .config import Seq2SeqTextConfig, SideConfig
@@ -99,9 +99,9 @@ def group_by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Pair]:
     """
     sources: dict[str, Pair] = {}
     targets: dict[str, list[str]] = {}
-    cutter = side.cutter()
+    tokenizer = side.tokenizer()
     for pair in pairs:
-        key = " ".join(cutter.tokens(pair.source))  # different lists of tokens of one level give different keys
+        key = " ".join(tokenizer.split(pair.source))  # different lists of tokens of one level give different keys
         sources.setdefault(key, pair)
         targets.setdefault(key, []).extend(pair.targets)
     return {key: Pair(pair.source, tuple(targets[key]), pair.where) for key, pair in sources.items()}

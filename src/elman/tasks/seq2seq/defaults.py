@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from elman.cells import CELLS
-from elman.config import Values, merged, positive, table, validated
+from elman.config import Values, get_table, merge_values, positive_or_none, validate_config
 from elman.tasks.sizing import (
     averaged_updates,
     budget_of,
@@ -33,7 +33,7 @@ from .config import Seq2SeqRun
 if TYPE_CHECKING:
     from .corpus import Seq2SeqCorpus
 
-ASSUMED_FLOPS = 1e11
+ASSUMED_CPU_FLOPS = 1e11
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 256 hidden units
 SGD_RATE = 1.0  # Luong et al. (2015), section 4.1
 MIN_PASSES = 6
@@ -50,7 +50,7 @@ MIN_BATCH, MAX_BATCH = 16, 64
 UPDATES_PER_EPOCH = 100  # at least, before mini-batches grow
 
 
-def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = ASSUMED_FLOPS) -> Seq2SeqRun:
+def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = ASSUMED_CPU_FLOPS) -> Seq2SeqRun:
     """Return the whole config; mistakes among the values are one ConfigError.
 
     corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
@@ -58,7 +58,7 @@ def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = 
     """
     if corpus is None:
         choices = _sizes(values, pairs=100_000, source_tokens=10**6, target_tokens=10**6, vocabulary=100, flops=flops)
-        return validated(Seq2SeqRun, merged({"data": {}}, choices, values))
+        return validate_config(Seq2SeqRun, merge_values({"data": {}}, choices, values))
     train, text = corpus.train_set, corpus.text
     choices = _sizes(
         values,
@@ -69,19 +69,19 @@ def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = 
         flops=flops,
     )
     levels = {"source_level": text.source.level, "target_level": text.target.level}
-    return validated(Seq2SeqRun, merged({"data": levels}, choices, values))
+    return validate_config(Seq2SeqRun, merge_values({"data": levels}, choices, values))
 
 
 def _sizes(
     values: Values, *, pairs: int, source_tokens: int, target_tokens: int, vocabulary: int, flops: float
 ) -> Values:
-    model, training = table(values, "model"), table(values, "training")
+    model, training = get_table(values, "model"), get_table(values, "training")
     budget = budget_of(training, default_minutes(target_tokens))
     cell = known_cell(model)
     ratio = source_tokens / max(1, target_tokens)
     aligned = min(ratio, 1.0 / max(ratio, 1e-9)) >= ALIGNED_RATIO and model.get("attention") != "none"
     batch = training.get("batch_size", batch_size(pairs))
-    per_update = (positive(batch) or 1.0) / max(1, pairs)
+    per_update = (positive_or_none(batch) or 1.0) / max(1, pairs)
 
     def passes(hidden_size: int) -> float:
         sizes = {"hidden_size": hidden_size, "aligned_input": aligned, **_layers(model, hidden_size, pairs)}
@@ -93,8 +93,8 @@ def _sizes(
     limit = size_for_tokens(target_tokens, reference_tokens=REFERENCE_TOKENS, reference_size=REFERENCE_SIZE)
     automatic = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
     hidden_size = model.get("hidden_size", automatic)
-    size = max(1, int(positive(hidden_size) or 1))
-    updates = passes(size) * pairs / (positive(batch) or 1.0)
+    size = max(1, int(positive_or_none(hidden_size) or 1))
+    updates = passes(size) * pairs / (positive_or_none(batch) or 1.0)
     return {
         "model": {
             "hidden_size": hidden_size,
@@ -143,7 +143,7 @@ def operations_per_token(model: Values, ratio: float, vocabulary: int) -> float:
 
 
 def _number(model: Values, name: str, default: int) -> int:
-    return max(1, int(positive(model.get(name)) or default))
+    return max(1, int(positive_or_none(model.get(name)) or default))
 
 
 def _gates(cell: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from elman.data.padded import pad_sources
+from elman.data.batches.padded import pad_sources
 from elman.decoding import Hypothesis, search
 from elman.errors import ConfigError
 from elman.metrics import Mean

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.checkpoint import is_run_folder
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.metrics import Mean, sequence_scores, translation_scores
 from elman.tasks.spec import Scored, load

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import elman.nn
-from elman.data.padded import IGNORED, PairBatch
+from elman.data.batches.padded import IGNORE_INDEX, PairBatch
 
 from .config import Seq2SeqConfig
 
@@ -183,7 +183,7 @@ class Seq2SeqNetwork(nn.Module):
 
     def _logits_above_mean(self, h: Tensor, targets: Tensor) -> Tensor:
         """Return the sum over targets (N,) of the target's logit minus the mean of all logits."""
-        is_token = targets != IGNORED
+        is_token = targets != IGNORE_INDEX
         h, targets = h[is_token], targets[is_token]
         V, b = self.readout.weight, self.readout.bias
         return (h * (F.embedding(targets, V) - V.mean(0))).sum() + (b[targets] - b.mean()).sum()

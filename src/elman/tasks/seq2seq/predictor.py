@@ -32,7 +32,7 @@ from elman import kernels
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.data.padded import IGNORED, pad_sources, pad_targets
+from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, ModelError
 from elman.metrics import Mean
 from elman.models.attention import Attention, projected
@@ -269,11 +269,11 @@ class Seq2SeqPredictor(FolderPredictor):
             state, context = self.encode(*pad_sources([self.source_codec.encode(source) for source, _ in rows]))
             inputs, targets = pad_targets([self.target_codec.encode(target) for _, target in rows])
             _, h, _ = self._decode(inputs, state, context)
-            total += Mean(self._loss(h, targets), int((targets != IGNORED).sum()))
+            total += Mean(self._loss(h, targets), int((targets != IGNORE_INDEX).sum()))
         return total
 
     def _loss(self, h: Array, targets: Ids) -> float:
-        is_token = targets != IGNORED
+        is_token = targets != IGNORE_INDEX
         if not kernels.available():
             log_p = log_softmax(h[is_token] @ self._V.T + self._b)
             return -float(np.take_along_axis(log_p, targets[is_token][:, None], -1).sum(dtype=np.float64))

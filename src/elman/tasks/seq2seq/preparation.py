@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from elman.checkpoint.sealed import sync_file, write_synced
+from elman.checkpoint.durable_files import sync_file, write_synced
 from elman.config import Values
 from elman.data.corpora.folder import source_names, write_examples, write_record
 from elman.data.corpora.split import AUTOMATIC_VALID_EXAMPLES, in_random_order, report_overlap, validation_size
 from elman.data.corpora.vocabularies import VOCABULARIES, build_vocabulary, write_vocabularies
-from elman.data.encodings import Notify
+from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
 from elman.errors import DataError
 from elman.text import NORMALIZERS, Vocabulary
@@ -166,10 +166,10 @@ def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2S
     """Return the vocabulary of one side; too few tokens are a DataError."""
     if side.level == "byte":
         return Vocabulary((*RESERVED, *BYTE_TOKENS))
-    cutter = side.cutter()
+    tokenizer = side.tokenizer()
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(cutter.tokens(text))
+        counts.update(tokenizer.split(text))
     min_frequency = 1 if config.min_frequency is None and side.level == "bpe" else config.min_frequency
     vocabulary = build_vocabulary(
         counts, min_frequency=min_frequency, max_size=config.vocabulary_size, reserved=RESERVED

@@ -1,4 +1,4 @@
-"""Readers of pairs: files and Python objects to pairs of a source and its targets.
+"""Readers of pairs: files and Python read_objects to pairs of a source and its targets.
 
     tsv        SOURCE TAB TARGET [TAB FURTHER TARGETS ...] on each line, no header; --columns names two other columns
     jsonl      {"source": "...", "target": "..."} on each line; the target may be a list of targets
@@ -20,9 +20,10 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from elman.data.encodings import Notify
-from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines
-from elman.data.records import objects, shown, shown_json, stripped
+from elman.data.readers.encodings import Notify
+from elman.data.readers.excerpts import shorten, shorten_json
+from elman.data.readers.jsonl import read_objects
+from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines, strip_text
 from elman.data.sources import (
     ExampleSource,
     FileExamples,
@@ -91,7 +92,7 @@ class MemoryPairs:
             is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
             targets = _texts(item[1]) if is_pair else None
             if targets is None:
-                what = f"item {number} is {shown(repr(item))}, expected (source, target)"
+                what = f"item {number} is {shorten(repr(item))}, expected (source, target)"
                 raise DataError(what, hint="A target is a text, or a list of texts, any of which is right")
             yield _pair(item[0], targets, f"item {number}")
 
@@ -210,12 +211,12 @@ def _two_columns(lines: Iterable[Line], columns: tuple[int, int]) -> Iterator[Pa
 
 
 def _objects(lines: Iterable[Line]) -> Iterator[Pair]:
-    for where, value in objects(lines, (SOURCE, TARGET), EXPECTED_OBJECT):
+    for where, value in read_objects(lines, (SOURCE, TARGET), EXPECTED_OBJECT):
         source, targets = value[SOURCE], _texts(value[TARGET])
         if not isinstance(source, str):
-            raise DataError(f'"source" is {shown_json(source)}, expected text', hint=EXPECTED_OBJECT, where=where)
+            raise DataError(f'"source" is {shorten_json(source)}, expected text', hint=EXPECTED_OBJECT, where=where)
         if targets is None:
-            what = f'"target" is {shown_json(value[TARGET])}, expected text or a list of texts'
+            what = f'"target" is {shorten_json(value[TARGET])}, expected text or a list of texts'
             raise DataError(what, hint=EXPECTED_OBJECT, where=where)
         yield _pair(source, targets, where)
 
@@ -230,7 +231,7 @@ _READERS: dict[str, Callable[[Iterator[Line]], Iterator[Pair]]] = {
 def _pair(
     source: str, targets: Sequence[str], where: str, *, columns: int | None = None, target_where: str | None = None
 ) -> Pair:
-    source, targets = stripped(source), tuple(map(stripped, targets))
+    source, targets = strip_text(source), tuple(map(strip_text, targets))
     for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, target_where or where)):
         if not all(texts):
             what = f"has an empty {side}, expected text"

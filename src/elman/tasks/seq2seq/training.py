@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from elman.data.padded import PairBatch, Position, batches_per_epoch, endless_buckets, pad
+from elman.data.batches.padded import PairBatch, Position, batches_per_epoch, pad_pairs, shuffled_buckets
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
 from .config import Seq2SeqRun, SideConfig
@@ -69,8 +69,8 @@ class Seq2SeqTask:
     def batches(self, position: Position) -> Iterator[tuple[PairBatch, Position]]:
         size, seed = self._config.training.batch_size, self._config.seed
         lengths = self._train.source_lengths, self._train.target_lengths
-        for rows, after in endless_buckets(lengths, size, seed, position):
-            yield pad(self._train, rows), after
+        for rows, after in shuffled_buckets(lengths, size, seed, position):
+            yield pad_pairs(self._train, rows), after
 
     def loss(
         self, model: nn.Module, batch: PairBatch, carry: Any, progress: float, rng: torch.Generator
@@ -105,10 +105,10 @@ def _first_pairs(pairs: Sequence[Pair], side: SideConfig, tokens: int | None) ->
     if tokens is None:
         return list(pairs)
     chosen, total = [], 0
-    cutter = side.cutter()
+    tokenizer = side.tokenizer()
     for pair in pairs:
         if total >= tokens:
             break
         chosen.append(pair)
-        total += len(cutter.tokens(pair.targets[0])) + 1
+        total += len(tokenizer.split(pair.targets[0])) + 1
     return chosen

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from elman.data.token_lines import is_comment, read_tokens, told_format
+from elman.data.readers.token_lines import detect_format, is_blank_or_comment, read_tokens
 from elman.errors import DataError
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Line
@@ -96,10 +96,10 @@ class TaggerAnswers:
 
 def _detected_format(lines: Sequence[Line]) -> LineFormat | None:
     """Return the format, from the first line that is neither blank nor a comment; None if there is no such line."""
-    first = next((line.text for line in lines if not is_comment(line.text)), None)
+    first = next((line.text for line in lines if not is_blank_or_comment(line.text)), None)
     if first is None:
         return None
-    detected = told_format(first)
+    detected = detect_format(first)
     return detected if detected == "conllu" or detected == "jsonl" else "lines"
 
 

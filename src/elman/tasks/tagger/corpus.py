@@ -18,6 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from elman.config import Values
+from elman.data.batches.padded import IdLists
+from elman.data.batches.token_characters import TokenIds
+from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import (
     damage_errors,
     read_examples,
@@ -34,15 +37,12 @@ from elman.data.corpora.vocabularies import (
     require_tokens,
     write_vocabularies,
 )
-from elman.data.encodings import Notify
-from elman.data.padded import IdLists
-from elman.data.readers import SourceRecord
-from elman.data.sealed_record import read_record
+from elman.data.readers.encodings import Notify
+from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
-from elman.data.spelled import TokenIds
 from elman.errors import DataError
 from elman.text import Vocabulary
-from elman.text.spans import Scheme, first_break, scheme_of
+from elman.text.spans import Scheme, detect_scheme, first_violation
 
 from .config import TaggerDataConfig, TaggerRun, TaggerTextConfig
 from .readers import TaggedSentence
@@ -104,9 +104,9 @@ class TaggerCorpus:
         number = {label: i for i, label in enumerate(self.labels)}
         sentences = self._read("train.jsonl")
         lists = (sentence.tokens for sentence in sentences)
-        tokens = TokenIds.of(lists, self.text.word, self.words, self.characters if with_characters else None)
+        tokens = TokenIds.from_tokens(lists, self.text.word, self.words, self.characters if with_characters else None)
         labels = (np.array([number[tag] for tag in sentence.tags], np.int64) for sentence in sentences)
-        return tokens, IdLists.of(labels)
+        return tokens, IdLists.from_arrays(labels)
 
     def valid(self) -> list[TaggedSentence]:
         """Return the validation set, in random order."""
@@ -213,15 +213,17 @@ def _labels(train: Sequence[TaggedSentence], valid: Sequence[TaggedSentence], wh
 
 def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: Notify) -> Scheme:
     """Return the scheme of the tags; if a sentence violates it, the one that forbids nothing."""
-    scheme = scheme_of(labels)
+    scheme = detect_scheme(labels)
     for example in examples:
-        index = first_break(example.tags, scheme)
+        index = first_violation(example.tags, scheme)
         if index is not None:
             tag = repr(example.tags[index]) if index < len(example.tags) else "the end of the sentence"
             after = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
             where = example.where(min(index, len(example.tags) - 1))
-            notify(f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may follow every other tag")
-            return "loose"
+            notify(
+                f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may transition_mask every other tag"
+            )
+            return "unconstrained"
     return scheme
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from elman.config import Values, merged, positive, table, validated
+from elman.config import Values, get_table, merge_values, positive_or_none, validate_config
 from elman.tasks.sizing import (
     averaged_updates,
     budget_of,
@@ -29,7 +29,7 @@ from elman.text.spans import Scheme
 from .config import TaggerRun
 from .corpus import TaggerCorpus
 
-ASSUMED_FLOPS = 1e11
+ASSUMED_CPU_FLOPS = 1e11
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 128 hidden units
 SGD_RATE = 0.5
 MIN_PASSES = 15
@@ -44,7 +44,7 @@ MIN_BATCH, MAX_BATCH = 4, 32
 UPDATES_PER_EPOCH = 150  # at least, before mini-batches grow
 
 
-def resolve(values: Values, corpus: TaggerCorpus | None = None, flops: float = ASSUMED_FLOPS) -> TaggerRun:
+def resolve(values: Values, corpus: TaggerCorpus | None = None, flops: float = ASSUMED_CPU_FLOPS) -> TaggerRun:
     """Return the whole config; mistakes among the values are one ConfigError.
 
     corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
@@ -65,7 +65,7 @@ def resolve(values: Values, corpus: TaggerCorpus | None = None, flops: float = A
             flops=flops,
         )
         choices["data"] = {"level": corpus.text.level}
-    return validated(TaggerRun, merged({"data": {}}, choices, values))
+    return validate_config(TaggerRun, merge_values({"data": {}}, choices, values))
 
 
 def _choices(
@@ -78,11 +78,11 @@ def _choices(
     scheme: Scheme,
     flops: float,
 ) -> Values:
-    model, training = table(values, "model"), table(values, "training")
+    model, training = get_table(values, "model"), get_table(values, "training")
     budget = budget_of(training, default_minutes(tokens))
     cell = known_cell(model)
     batch = training.get("batch_size", batch_size(sentences))
-    per_update = (positive(batch) or 1.0) / max(1, sentences)
+    per_update = (positive_or_none(batch) or 1.0) / max(1, sentences)
     sizes = {"embedding_size": EMBEDDING_SIZE, "character_size": CHARACTER_SIZE[level]}
 
     def passes(hidden_size: int) -> float:
@@ -92,7 +92,7 @@ def _choices(
     limit = size_for_tokens(tokens, reference_tokens=REFERENCE_TOKENS, reference_size=REFERENCE_SIZE[level])
     automatic = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
     hidden_size = model.get("hidden_size", automatic)
-    size = max(1, int(positive(hidden_size) or 1))
+    size = max(1, int(positive_or_none(hidden_size) or 1))
     return {
         "model": {
             **sizes,

@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.config import Config
-from elman.data.records import shown_names
+from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
 from elman.metrics import LabelCounts, Mean, SpanScores
 from elman.tasks.spec import Scored
-from elman.text.spans import first_break, spans
+from elman.text.spans import extract_spans, first_violation
 
 from .config import TaggerConfig, TaggerTextConfig
 from .corpus import TaggerCorpus
@@ -74,7 +74,7 @@ def score(scored: Scored, examples: Iterable[TaggedSentence], options: Config) -
     """Return the metrics on examples, and report how many sentences violate the scheme of the tags."""
     sentences, scheme = list(examples), scored.predictor.config.scheme
     metrics: dict[str, Any] = scored.predictor.evaluate(sentences)
-    if violations := sum(first_break(sentence.tags, scheme) is not None for sentence in sentences):
+    if violations := sum(first_violation(sentence.tags, scheme) is not None for sentence in sentences):
         scored.notify(f"the tags of {violations:,} of {len(sentences):,} sentences violate {scheme.upper()}")
     return metrics
 
@@ -125,7 +125,7 @@ def _checked(examples: Iterable[Example], model: Model) -> list[TaggedSentence]:
         item = TaggedSentence(tuple(tokens), tuple(tags), places)
         for index, tag in enumerate(tags):
             if tag not in known:
-                hint = f"Expected one of {shown_names(model.labels)}" + "; --column names another column" * bool(places)
+                hint = f"Expected one of {list_names(model.labels)}" + "; --column names another column" * bool(places)
                 where = item.where(index) or f"sentence {number}"
                 raise DataError(f"the model does not know the tag {tag!r}", hint=hint, where=where)
         if tokens:
@@ -150,5 +150,5 @@ def _span_scores(expected: Sequence[Sequence[str]], predicted: Sequence[Ids], mo
     total = SpanScores()
     if _has_spans(model):
         for tags, path in zip(expected, predicted, strict=True):
-            total += SpanScores.of(spans([model.labels[i] for i in path]), spans(tags))
+            total += SpanScores.of(extract_spans([model.labels[i] for i in path]), extract_spans(tags))
     return total

@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence
 
 import elman.nn
-from elman.data.spelled import TokenBatch
+from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import TaggingEncoder
-from elman.text.spans import follow
+from elman.text.spans import transition_mask
 
 from .config import TaggerConfig
 
@@ -29,7 +29,7 @@ class TaggerNetwork(TaggingEncoder):
         super().__init__(config, words, characters)
         self.readout = nn.Linear(config.output_size, len(labels))
         nn.init.zeros_(self.readout.bias)
-        self.crf = elman.nn.ConditionalRandomField(follow(labels, config.scheme)) if config.crf else None
+        self.crf = elman.nn.ConditionalRandomField(transition_mask(labels, config.scheme)) if config.crf else None
 
     def forward(self, tokens: TokenBatch, rng: torch.Generator) -> PackedSequence:
         """Return emissions, (C,) for each token."""

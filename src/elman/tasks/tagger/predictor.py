@@ -21,14 +21,14 @@ import numpy.typing as npt
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.data.padded import IdLists, buckets, pad_ids
+from elman.data.batches.padded import IdLists, length_buckets, pad_ids
 from elman.errors import ConfigError, ModelError
 from elman.models.crf import ConditionalRandomField
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import State, take
 from elman.models.token_encoder import TokenEncoder
 from elman.text import Vocabulary
-from elman.text.spans import follow
+from elman.text.spans import transition_mask
 
 from . import evaluation
 from .config import TaggerConfig, TaggerTextConfig
@@ -71,7 +71,7 @@ class TaggerPredictor(FolderPredictor):
         self._b = take(tensors, "readout.bias", (C,))
         self._crf: ConditionalRandomField | None = None
         if config.crf:
-            self._crf = ConditionalRandomField(tensors, C, follow(self.labels, config.scheme))
+            self._crf = ConditionalRandomField(tensors, C, transition_mask(self.labels, config.scheme))
 
     @classmethod
     def from_folder(cls, model: ModelFolder, where: Path) -> TaggerPredictor:
@@ -159,7 +159,7 @@ class TaggerPredictor(FolderPredictor):
     ) -> Iterator[evaluation.BatchScore]:
         """Yield predictions, and the losses of the expected labels, for sentences of one token or more."""
         for rows, emissions, lengths in self._batches(sentences):
-            labels, _ = pad_ids(IdLists.of(expected[row] for row in rows), np.arange(len(rows)))
+            labels, _ = pad_ids(IdLists.from_arrays(expected[row] for row in rows), np.arange(len(rows)))
             loss = self._loss(emissions, lengths, labels)
             yield evaluation.BatchScore(rows, self._best_labels(emissions, lengths), loss)
 
@@ -167,7 +167,7 @@ class TaggerPredictor(FolderPredictor):
         """Yield rows of sentences of similar length, with tokens, their emissions (B, T, C) and lengths (B,)."""
         max_rows = max(1, BATCH_TRANSITIONS // len(self.labels) ** 2) if self._crf else len(sentences)
         max_tokens = min(BATCH_TOKENS, BATCH_SCORES // len(self.labels))
-        for bucket in buckets([len(tokens) for tokens in sentences], max_tokens, max_rows):
+        for bucket in length_buckets([len(tokens) for tokens in sentences], max_tokens, max_rows):
             rows = [row for row in bucket if sentences[row]]
             if rows:
                 outputs, _, lengths = self._encoder.run([sentences[row] for row in rows])

@@ -1,4 +1,4 @@
-"""Readers of tagged sentences: files and Python objects to tokens with a tag for each.
+"""Readers of tagged sentences: files and Python read_objects to tokens with a tag for each.
 
     conllu    CoNLL-U (universaldependencies.org/format.html): ten columns, a blank line after each sentence; ranges of
               multiword tokens (3-4) and empty nodes (8.1) are skipped
@@ -21,24 +21,25 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from elman.data.encodings import Notify
-from elman.data.readers import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
-from elman.data.records import objects, shown
-from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
-from elman.data.token_lines import (
+from elman.data.readers.encodings import Notify
+from elman.data.readers.excerpts import shorten
+from elman.data.readers.jsonl import read_objects
+from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
+from elman.data.readers.token_lines import (
     CONLLU,
-    blocks,
-    clean,
-    column_words,
-    conllu_words,
-    counted,
-    cut,
-    is_comment,
-    of_columns,
-    of_conllu,
-    text_list,
-    told_format,
+    clean_token,
+    column_number,
+    conllu_column_index,
+    describe_column_count,
+    detect_format,
+    is_blank_or_comment,
+    read_column_words,
+    read_conllu_words,
+    require_text_list,
+    sentence_blocks,
+    split_tokens,
 )
+from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
 from .config import TaggerReaderConfig as ReaderConfig
@@ -89,7 +90,7 @@ class MemorySentences:
         for number, item in enumerate(self.items):
             tokens, tags = _tokens_and_tags(item)
             if tokens is None or tags is None or not all(isinstance(text, str) for text in (*tokens, *tags)):
-                what = f"item {number} is {shown(repr(item))}; expected tokens and their tags"
+                what = f"item {number} is {shorten(repr(item))}; expected tokens and their tags"
                 hint = "Give a list of tokens, or a text, and a list of tags; leave out missing values"
                 raise DataError(what, hint=hint)
             if tokens or tags:
@@ -122,18 +123,18 @@ def _detected(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSen
     first_lines: list[Line] = []
     for where, line in lines:
         first_lines.append((where, line))
-        if not is_comment(line):
-            yield from _READERS[told_format(line)](chain(first_lines, lines), reader)
+        if not is_blank_or_comment(line):
+            yield from _READERS[detect_format(line)](chain(first_lines, lines), reader)
             return
     text = next((line for _, line in first_lines if line.strip()), None)
     if text is not None:  # all lines are comments, or begin with a token that looks like one
-        yield from _READERS[told_format(text)](iter(first_lines), reader)
+        yield from _READERS[detect_format(text)](iter(first_lines), reader)
 
 
 def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
-    token, tag = (of_conllu(name) for name in (reader.token_column or "form", reader.tag_column or "upos"))
-    for block in blocks(lines):
-        words = conllu_words(block)
+    token, tag = (conllu_column_index(name) for name in (reader.token_column or "form", reader.tag_column or "upos"))
+    for block in sentence_blocks(lines):
+        words = read_conllu_words(block)
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
                 what = f"has no {CONLLU[tag]} (`_`); expected a tag"
@@ -143,19 +144,19 @@ def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSente
 
 
 def _columns(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
-    token = of_columns(reader.token_column, "--words", 1) - 1
-    tag = of_columns(reader.tag_column, "--column", 0) - 1  # -1 is the last column
+    token = column_number(reader.token_column, "--words", 1) - 1
+    tag = column_number(reader.tag_column, "--column", 0) - 1  # -1 is the last column
     width = 0
-    for block in blocks(lines):
-        words = column_words(block)
+    for block in sentence_blocks(lines):
+        words = read_column_words(block)
         for where, cells in words:
             width = width or len(cells)
             if len(cells) != width or width < 2:
                 expected = f"{width}, as in the lines before" if width > 1 else "a token and its tag"
                 hint = "Add the blank line between two sentences, or name another --format"
-                raise DataError(f"has {counted(cells)}; expected {expected}", hint=hint, where=where)
+                raise DataError(f"has {describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:
-                what = f"has {counted(cells)}; expected a column {max(token, tag) + 1}"
+                what = f"has {describe_column_count(cells)}; expected a column {max(token, tag) + 1}"
                 raise DataError(what, hint=f"Give --words and --column from 1 to {width}", where=where)
         if words:
             yield _from_words(words, token, tag)
@@ -168,16 +169,16 @@ def _lines(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSenten
         cells = line.split("\t")
         if len(cells) != 2:
             hint = "Write one sentence on each line: tokens, a tab, tags, with spaces between them"
-            raise DataError(f"has {counted(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
+            raise DataError(f"has {describe_column_count(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
         tags = cells[1].split()
-        yield _tagged(cut(cells[0], len(tags)), tags, (where,))
+        yield _tagged(split_tokens(cells[0], len(tags)), tags, (where,))
 
 
 def _objects(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
     names = reader.token_column or "tokens", reader.tag_column or "tags"
     expected = f'expected {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
-    for where, value in objects(lines, names, expected):
-        tokens, tags = (text_list(value[name], name, where, expected) for name in names)
+    for where, value in read_objects(lines, names, expected):
+        tokens, tags = (require_text_list(value[name], name, where, expected) for name in names)
         if tokens or tags:
             yield _tagged(tokens, tags, (where,))
 
@@ -203,7 +204,7 @@ def _tokens_and_tags(item: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...]
     if pair is None or len(pair) != 2:
         return None, None
     sentence, tags = pair[0], _as_tuple(pair[1])
-    return (tuple(cut(sentence, len(tags or ()))) if isinstance(sentence, str) else _as_tuple(sentence)), tags
+    return (tuple(split_tokens(sentence, len(tags or ()))) if isinstance(sentence, str) else _as_tuple(sentence)), tags
 
 
 def _as_tuple(value: Any) -> tuple[Any, ...] | None:
@@ -216,14 +217,14 @@ def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...])
     if len(tokens) != len(tags):
         what = f"has {len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
         raise DataError(what, hint="Give each token a tag", where=places[0])
-    sentence = TaggedSentence(tuple(map(clean, tokens)), tuple(map(clean, tags)), places)
+    sentence = TaggedSentence(tuple(map(clean_token, tokens)), tuple(map(clean_token, tags)), places)
     for noun, values in (("token", sentence.tokens), ("tag", sentence.tags)):
         for index, value in enumerate(values):
             if not value:
                 raise DataError(f"has an empty {noun}", hint="Fill it in", where=sentence.where(index))
     for index, tag in enumerate(sentence.tags):
         if len(tag.split()) > 1:
-            what = f"has the tag {shown(tag)!r}; expected a tag without spaces"
+            what = f"has the tag {shorten(tag)!r}; expected a tag without spaces"
             hint = "If each line is a whole sentence, use --format lines"
             raise DataError(what, hint=hint, where=sentence.where(index))
     return sentence

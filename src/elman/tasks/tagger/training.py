@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from elman.data.padded import IGNORED, Ids, Position, batches_per_epoch, endless_buckets, pad_ids
-from elman.data.spelled import TokenBatch
+from elman.data.batches.padded import IGNORE_INDEX, Ids, Position, batches_per_epoch, pad_ids, shuffled_buckets
+from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
@@ -31,7 +31,7 @@ PREVIEW_TOKENS = 15
 
 
 class TaggerBatch(NamedTuple):
-    """Sentences in order of falling length, and the ids of their labels (B, T), IGNORED after the end."""
+    """Sentences in order of falling length, and the ids of their labels (B, T), IGNORE_INDEX after the end."""
 
     tokens: TokenBatch
     labels: Ids
@@ -72,7 +72,7 @@ class TaggerTask:
 
     def batches(self, position: Position) -> Iterator[tuple[TaggerBatch, Position]]:
         size, seed = self._config.training.batch_size, self._config.seed
-        for rows, after in endless_buckets([self._tokens.words.lengths], size, seed, position):
+        for rows, after in shuffled_buckets([self._tokens.words.lengths], size, seed, position):
             yield self._batch(rows), after
 
     def loss(
@@ -111,5 +111,5 @@ class TaggerTask:
 
     def _batch(self, rows: Ids) -> TaggerBatch:
         labels, lengths = pad_ids(self._labels, rows)
-        labels[np.arange(labels.shape[1]) >= lengths[:, None]] = IGNORED
+        labels[np.arange(labels.shape[1]) >= lengths[:, None]] = IGNORE_INDEX
         return TaggerBatch(self._tokens.batch(rows), labels)

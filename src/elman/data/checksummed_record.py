@@ -1,4 +1,4 @@
-"""The record of a prepared folder, with its own hash in it, and the hashes of the files beside it."""
+"""The JSON record of a prepared folder: it contains its own SHA-256 and those of the files next to it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from elman.checkpoint.sealed import json_bytes
+from elman.checkpoint.serialization import json_bytes
 
 
-def sealed(record: Mapping[str, Any]) -> bytes:
-    """Return the bytes of a record with its own hash in it: there is no file that could hold it."""
+def checksummed_bytes(record: Mapping[str, Any]) -> bytes:
+    """Return the record as JSON with its own SHA-256 under the key `sha256`."""
     return json_bytes({**record, "sha256": hashlib.sha256(json_bytes(record)).hexdigest()})
 
 
-def unsealed(content: bytes) -> dict[str, Any]:
-    """Return the record; one that is not as it was written is a ValueError."""
+def _parse_checksummed(content: bytes) -> dict[str, Any]:
+    """Return the record without its SHA-256; a record that was changed is a ValueError."""
     record: dict[str, Any] = json.loads(content)
     del record["sha256"]
-    if sealed(record) != content:
+    if checksummed_bytes(record) != content:
         raise ValueError("the record differs from what was written")
     return record
 
 
 def read_record(folder: Path, name: str) -> dict[str, Any]:
-    """Return the record of a folder; a file that is not as the record's hash of it says is a ValueError."""
-    record = unsealed((folder / name).read_bytes())
+    """Return a folder's record; a ValueError if the record or one of the files that it lists was changed."""
+    record = _parse_checksummed((folder / name).read_bytes())
     for file, digest in record["files"].items():
         if file_sha256(folder / file) != digest:
             raise ValueError(f"{file} differs from what was written")
@@ -35,6 +35,6 @@ def read_record(folder: Path, name: str) -> dict[str, Any]:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the hash of a file."""
+    """Return the SHA-256 of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+"""Checksummed folders: files and a manifest of their sizes and SHA-256, written as a whole or not at all.
+
+To write: put every file, then `manifest.json`, into a temporary folder next to the target, fsync them, and rename the
+folder. A process that is killed at any moment leaves the old folder or the new one, and perhaps a temporary folder,
+which the next write removes. To read: the manifest must equal the one that elman would write for these files. A file is
+parsed only after its SHA-256 is verified.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from elman.errors import ModelError
+
+from .durable_files import TEMPORARY_SUFFIX, sync_folder, translate_disk_errors, write_synced
+from .serialization import damaged_file_error, json_bytes
+
+MANIFEST = "manifest.json"
+_BACKUP_SUFFIX = ".old"
+_MAX_MANIFEST_BYTES = 1 << 20
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes], *, editable: Mapping[str, bytes] | None = None) -> None:
+    """Write the folder, replacing an existing one. A user may change `editable` files: the manifest omits them."""
+    new, backup = _sibling(folder, TEMPORARY_SUFFIX), _sibling(folder, _BACKUP_SUFFIX)
+    with translate_disk_errors(folder):
+        recover_folder(folder)
+        try:
+            new.mkdir(parents=True)
+            for name, content in {**(editable or {}), **files, MANIFEST: _manifest(files)}.items():
+                write_synced(new / name, content)
+            sync_folder(new)
+            if folder.exists():
+                folder.rename(backup)
+            new.rename(folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                recover_folder(folder)
+            raise
+        sync_folder(folder.parent)
+        shutil.rmtree(backup, ignore_errors=True)
+
+
+def recover_folder(folder: Path) -> None:
+    """Undo an interrupted write: restore the backup and remove temporary folders. Only the writer may call this."""
+    new, backup = _sibling(folder, TEMPORARY_SUFFIX), _sibling(folder, _BACKUP_SUFFIX)
+    if backup.exists() and not folder.exists():
+        backup.rename(folder)
+    shutil.rmtree(backup, ignore_errors=True)
+    shutil.rmtree(new, ignore_errors=True)
+
+
+def read_folder(folder: Path, names: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return the verified content of the files `names` and of those `optional` files that exist.
+
+    After a kill between the two renames of a write, the backup is read. Reading never writes, because another process
+    may own the folder.
+    """
+    if not folder.exists() and _sibling(folder, _BACKUP_SUFFIX).is_dir():
+        folder = _sibling(folder, _BACKUP_SUFFIX)
+    manifest = _read_file(folder, MANIFEST)
+    sizes = _manifest_sizes(folder, manifest)
+    missing, unknown = set(names) - set(sizes), set(sizes) - {*names, *optional}
+    if missing:
+        raise damaged_file_error(folder / MANIFEST, f"the manifest does not list {', '.join(sorted(missing))}")
+    if unknown:
+        raise damaged_file_error(folder / MANIFEST, f"the manifest lists unknown files: {', '.join(sorted(unknown))}")
+    files = {name: _read_file(folder, name, sizes[name]) for name in sorted(sizes)}
+    if _manifest(files) != manifest:
+        raise damaged_file_error(folder / _first_mismatch(files, manifest), "the file differs from what was written")
+    return files
+
+
+def _manifest(files: Mapping[str, bytes]) -> bytes:
+    entries = {}
+    for name, content in files.items():
+        entries[name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    return json_bytes({"files": entries, "format": 1})
+
+
+def _manifest_sizes(folder: Path, manifest: bytes) -> dict[str, int]:
+    try:
+        return {name: int(entry["size"]) for name, entry in json.loads(manifest)["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise damaged_file_error(folder / MANIFEST, "the file is not a manifest") from None
+
+
+def _first_mismatch(files: Mapping[str, bytes], manifest: bytes) -> str:
+    """Return the first file whose SHA-256 the manifest contradicts, or the manifest itself."""
+    entries = json.loads(manifest)["files"]
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return next((name for name in files if entries[name].get("sha256") != digests[name]), MANIFEST)
+
+
+def _read_file(folder: Path, name: str, expected_size: int | None = None) -> bytes:
+    path = folder / name
+    if not path.is_file():
+        raise ModelError("no such file", hint="Copy the whole folder again, or train again.", where=str(path))
+    size = path.stat().st_size
+    if expected_size is not None and size != expected_size:
+        raise damaged_file_error(path, f"the file has {size:,} bytes; expected {expected_size:,}")
+    if name == MANIFEST and size > _MAX_MANIFEST_BYTES:
+        raise damaged_file_error(path, f"the manifest has {size:,} bytes; expected at most {_MAX_MANIFEST_BYTES:,}")
+    return path.read_bytes()
+
+
+def _sibling(folder: Path, suffix: str) -> Path:
+    folder = folder.absolute()
+    return folder.with_name(f".{folder.name}{suffix}")

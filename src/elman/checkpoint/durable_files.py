@@ -1,0 +1,62 @@
+"""Files that survive a crash: written to the disk with fsync, and replaced as a whole by one rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from elman.errors import ResourceError
+
+TEMPORARY_SUFFIX = ".new"
+
+
+def write_synced(path: Path, content: bytes) -> None:
+    """Write a file and wait until its content is on the disk."""
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the entries of a folder are on the disk."""
+    if os.name == "nt":
+        return  # Windows cannot open a folder
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees either the old content or the new content."""
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with translate_disk_errors(path):
+        write_synced(temporary, content)
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def translate_disk_errors(path: Path) -> Iterator[None]:
+    """Raise a ResourceError where the block meets a full or read-only disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            hint = "Free some space, then continue with `elman resume`; all checkpoints are intact."
+            raise ResourceError("the disk is full", hint=hint, where=str(path)) from None
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            hint = "Check the permissions, or choose another folder."
+            raise ResourceError(f"cannot write: {error.strerror}", hint=hint, where=str(path)) from None
+        raise

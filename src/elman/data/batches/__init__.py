@@ -1,0 +1,1 @@
+"""Batches: streams of a long text, padded sequences, and tokens with their characters."""

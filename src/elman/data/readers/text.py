@@ -1,0 +1,235 @@
+"""Text sources: files, .gz files, stdin and Python strings as blocks of text or as lines.
+
+The user names the encoding, or it is detected from the beginning of the file (encodings.py). CRLF and CR become LF. A
+block has about a million characters and ends at a line end if it contains one, so a file may be larger than memory.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from elman.errors import DataError
+
+from . import files
+from .encodings import Notify, detect_encoding, has_single_byte_newlines
+from .files import GZIP_MAGIC, STDIN, decompress, is_readable_once, open_binary
+
+IN_MEMORY = "memory"
+Line = tuple[str, str]  # its place, `file:line`, and its text
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What was read: the name that the user gave, and the size and SHA-256 of the bytes before decompression."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Source(Protocol):
+    """A text that can be read once."""
+
+    @property
+    def name(self) -> str:
+        """The name that errors show."""
+
+    @property
+    def record(self) -> SourceRecord:
+        """What was read; complete once `blocks` has ended."""
+
+    def blocks(self) -> Iterator[str]:
+        """Yield the text in blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryText:
+    """Texts from a Python caller; a line end is added to each text that lacks one."""
+
+    texts: Sequence[str]
+    name: str = IN_MEMORY
+
+    @property
+    def record(self) -> SourceRecord:
+        content = "".join(self.blocks()).encode("utf-8", "surrogatepass")
+        return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
+
+    def blocks(self) -> Iterator[str]:
+        for text in self.texts:
+            text = replace_surrogates(text)
+            yield text if text.endswith("\n") else text + "\n"
+
+
+class TextSource:
+    """One text file, or stdin for the path `-`. It can be read once; `record` is complete when reading has ended."""
+
+    def __init__(self, path: str | Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
+        self._name = "stdin" if str(path) == STDIN else str(path)
+        self._path = path
+        self._encoding = encoding
+        self._notify = notify
+        self._hash = hashlib.sha256()
+        self._bytes = 0
+        if encoding is not None:
+            _require_encoding(encoding)
+
+    @property
+    def name(self) -> str:
+        """The path that the user gave, or `stdin`."""
+        return self._name
+
+    @property
+    def record(self) -> SourceRecord:
+        """What was read so far."""
+        return SourceRecord(self.name, self._bytes, self._hash.hexdigest())
+
+    def check(self) -> None:
+        """Raise a DataError if the file cannot be opened or its beginning is not text, before anything is written."""
+        if is_readable_once(self._path):
+            return
+        with open_binary(self._path, self.name) as stream:
+            first = stream.read(files.BLOCK_BYTES)
+        if not first.startswith(GZIP_MAGIC) and self._encoding is None:
+            detect_encoding(first, self.name, lambda message: None)
+
+    def blocks(self) -> Iterator[str]:
+        """Yield the text in blocks; a block ends at a line end if it contains one."""
+        with open_binary(self._path, self.name) as stream:
+            rest = ""
+            for text in self._decode(decompress(self._read_blocks(stream), self.name)):
+                text = rest + text
+                end = text.rfind("\n") + 1
+                if not end and len(text) > files.BLOCK_BYTES:
+                    end = text.rfind(" ") + 1 or len(text)
+                rest = text[end:]
+                if end:
+                    yield text[:end]
+            if rest:
+                yield rest
+
+    def lines(self) -> Iterator[tuple[str, str | None]]:
+        """Yield each line and its problem or None; a line that cannot be decoded is empty, and reading continues.
+
+        In an encoding whose line end is not a single byte, such as UTF-16, the first bad byte is a DataError.
+        """
+        with open_binary(self._path, self.name) as stream:
+            blocks = decompress(self._read_blocks(stream), self.name)
+            first = next(blocks, b"")
+            encoding = self._encoding or detect_encoding(first, self.name, self._notify)
+            if codecs.lookup(encoding).name == "utf-8-sig":
+                encoding = "utf-8"  # the byte order mark is removed below
+            if not has_single_byte_newlines(encoding):
+                yield from ((line, None) for line in _split_text_lines(self._decode(_restart(first, blocks))))
+                return
+            first = first.removeprefix(codecs.BOM_UTF8)
+            for number, line in enumerate(_split_byte_lines(_restart(first, blocks))):
+                try:
+                    text = line.decode(encoding)
+                except UnicodeDecodeError as error:
+                    yield "", f"not {encoding.upper()} at byte {error.start + 1} of the line"
+                    continue
+                yield (text if number else text.removeprefix("\ufeff")), None
+
+    def _read_blocks(self, stream: BinaryIO) -> Iterator[bytes]:
+        while block := stream.read(files.BLOCK_BYTES):
+            self._hash.update(block)
+            self._bytes += len(block)
+            yield block
+
+    def _decode(self, blocks: Iterator[bytes]) -> Iterator[str]:
+        first = next(blocks, b"")
+        encoding = self._encoding or detect_encoding(first, self.name, self._notify)
+        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("strict"), translate=True)
+        line, column = 1, 0  # of the next byte
+        is_beginning = True
+        for block in _restart(first, blocks):
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                raise self._decoding_error(error, encoding, len(block), line, column) from None
+            line += block.count(b"\n")
+            column = len(block) - (block.rfind(b"\n") + 1) + (0 if b"\n" in block else column)
+            yield text.removeprefix("\ufeff") if is_beginning else text
+            is_beginning = False
+
+    def _decoding_error(
+        self, error: UnicodeDecodeError, encoding: str, block_size: int, line: int, column: int
+    ) -> DataError:
+        """Return the error for a byte that cannot be decoded; the block begins at `line` and `column`."""
+        before = error.object[: error.start]
+        carried = len(error.object) - block_size  # bytes of a character that begins in the block before
+        start_column = 0 if b"\n" in before else column - carried
+        byte = error.start - (before.rfind(b"\n") + 1) + start_column + 1
+        hint = "Try --encoding gb18030." if encoding == "utf-8" else "Name the encoding of the file with --encoding."
+        line += before.count(b"\n")
+        problem = f"not {encoding.upper()} at byte {byte} of the line"
+        return DataError(problem, hint=hint, where=f"{self.name}:{line}")
+
+
+def numbered_lines(source: Source) -> Iterator[Line]:
+    """Yield each line of a source with its place, `file:line`."""
+    number = 1
+    parts: list[str] = []  # of a line that continues in the next block
+    for block in source.blocks():
+        first, *others = block.split("\n")
+        parts.append(first)
+        for other in others:
+            yield f"{source.name}:{number}", "".join(parts)
+            number += 1
+            parts = [other]
+    if any(parts):
+        yield f"{source.name}:{number}", "".join(parts)
+
+
+def strip_text(text: str) -> str:
+    """Return the text without surrounding white space and with `?` for lone surrogates."""
+    return replace_surrogates(text.strip())
+
+
+def replace_surrogates(text: str) -> str:
+    """Return the text with `?` for lone surrogates, which are not characters and cannot be written as UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _require_encoding(encoding: str) -> None:
+    try:
+        "".encode(encoding)  # codecs.lookup also accepts codecs that do not encode text, such as hex
+    except LookupError:
+        hint = "Use one of Python's names, such as utf-8, gb18030, latin-1 or utf-16."
+        raise DataError(f"unknown encoding {encoding!r}", hint=hint) from None
+
+
+def _restart(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the first block again, the others, and an empty block, which marks the end for a decoder."""
+    if first:
+        yield first
+    yield from rest
+    yield b""
+
+
+def _split_byte_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield lines without their ends: LF, CRLF or CR."""
+    rest = b""
+    for block in blocks:
+        lines = (rest + block).splitlines(keepends=True)
+        is_complete = not lines or lines[-1].endswith(b"\n")  # after CR, LF may follow in the next block
+        rest = b"" if is_complete else lines.pop()
+        yield from (line.rstrip(b"\r\n") for line in lines)
+    if rest:
+        yield rest.rstrip(b"\r\n")
+
+
+def _split_text_lines(blocks: Iterator[str]) -> Iterator[str]:
+    """Yield lines without their ends; all ends are LF."""
+    rest = ""
+    for block in blocks:
+        *lines, rest = (rest + block).split("\n")
+        yield from lines
+    if rest:
+        yield rest

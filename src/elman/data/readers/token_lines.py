@@ -1,0 +1,175 @@
+"""Lines of tokens, with or without tags: the formats, their detection, and reading one sentence.
+
+    conllu    ten columns separated by tabs, a blank line after each sentence
+    columns   one token a line: the first column is the token, the last one the tag; a blank line between sentences
+    lines     one sentence a line: TOKENS TAB TAGS
+    jsonl     one object a line: {"tokens": [...], "tags": [...]}
+
+The first line that is neither blank nor a comment (`#`) decides the format. Columns are separated by tabs, or by spaces
+in a line without tabs. A line `-DOCSTART-` is skipped. A block is the lines of one sentence: the lines between two
+blank lines in conllu and columns, a single line in lines and jsonl.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+from elman.errors import ConfigError, DataError
+
+from .excerpts import shorten, shorten_json
+from .jsonl import read_objects
+from .text import Line, replace_surrogates
+
+Format = Literal["auto", "conllu", "columns", "lines", "jsonl"]
+Word = tuple[str, list[str]]  # the place and the columns of a token
+
+CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+DOCUMENT_START = "-DOCSTART-"
+_SPACES = re.compile(" +")
+_WORD_ID = re.compile(r"\d+")
+_SKIPPED_ID = re.compile(r"\d+-\d+|\d+\.\d+")  # a range of a multiword token, or an empty node
+_ANY_ID = re.compile(r"\d+([-.]\d+)?")
+
+
+def detect_format(line: str) -> Format:
+    """Return the format of a file of tagged sentences from its first line that is neither blank nor a comment."""
+    cells = line.split("\t")
+    if line.lstrip().startswith("{") and _is_json_object(line):
+        return "jsonl"
+    if len(cells) == len(CONLLU) and _ANY_ID.fullmatch(cells[0]):
+        return "conllu"
+    num_tags = len(cells[1].split()) if len(cells) == 2 else 0
+    if num_tags > 1 and len(split_tokens(cells[0], num_tags)) == num_tags:
+        return "lines"
+    return "columns"
+
+
+def is_blank_or_comment(line: str) -> bool:
+    """Return whether a line is blank or a comment, as CoNLL-U writes them."""
+    return not line.strip() or line.startswith("#")
+
+
+def split_tokens(text: str, num_tags: int) -> list[str]:
+    """Return the words of the text, or its characters if only these are as many as the tags."""
+    words = text.split()
+    characters = list("".join(words))
+    return characters if len(characters) == num_tags != len(words) else words
+
+
+def sentence_blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
+    """Yield the lines between blank lines."""
+    block: list[Line] = []
+    for where, line in lines:
+        if line.strip():
+            block.append((where, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def read_tokens(block: Sequence[Line], format: Format, token_column: str | None = None) -> list[str] | str | None:  # noqa: A002
+    """Return the tokens of one sentence to tag, or its text for the format `lines`; None if there is no sentence.
+
+    Tags are ignored. Malformed lines are a DataError.
+    """
+    if format == "lines":
+        return block[0][1].split("\t")[0]
+    if format == "jsonl":
+        return _read_json_tokens(block, token_column or "tokens")
+    if format == "conllu":
+        words, index = read_conllu_words(block), conllu_column_index(token_column or "form")
+    else:
+        words, index = read_column_words(block), column_number(token_column, "--words", 1) - 1
+    for where, cells in words:
+        if index >= len(cells):
+            problem = f"{describe_column_count(cells)}; expected a token in column {index + 1}"
+            raise DataError(problem, hint="Name another column with --words.", where=where)
+        if not clean_token(cells[index]):
+            raise _empty_token_error(where)
+    return [clean_token(cells[index]) for _, cells in words] or None
+
+
+def read_conllu_words(sentence: Iterable[Line]) -> list[Word]:
+    """Return the place and the ten columns of each word of a CoNLL-U sentence; a malformed line is a DataError."""
+    words: list[Word] = []
+    for where, line in sentence:
+        cells = line.split("\t")
+        if line.startswith("#") or (len(cells) == len(CONLLU) and _SKIPPED_ID.fullmatch(cells[0])):
+            continue
+        if len(cells) != len(CONLLU):
+            problem = f"{describe_column_count(cells)}; expected ten columns, separated by tabs"
+            raise DataError(problem, hint="If the file is not CoNLL-U, name its format with --format.", where=where)
+        if not _WORD_ID.fullmatch(cells[0]) or int(cells[0]) != len(words) + 1:
+            problem = f"the ID is {shorten(cells[0])!r}; expected {len(words) + 1}"
+            hint = "Add the missing line, or the blank line between two sentences."
+            raise DataError(problem, hint=hint, where=where)
+        words.append((where, cells))
+    return words
+
+
+def read_column_words(block: Iterable[Line]) -> list[Word]:
+    """Return the place and the columns of each token of a sentence in the format `columns`."""
+    words = [(where, line.split("\t") if "\t" in line else _SPACES.split(line.strip(" "))) for where, line in block]
+    return [word for word in words if word[1][0] != DOCUMENT_START]
+
+
+def require_text_list(value: Any, name: str, where: str, hint: str) -> list[str]:
+    """Return the value of a JSON key if it is a list of text; any other value is a DataError."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise DataError(f'"{name}" is {shorten_json(value)}; expected a list of text', hint=hint, where=where)
+    return value
+
+
+def clean_token(text: str) -> str:
+    """Return a token or tag without surrounding spaces and tabs; other white space may be a token."""
+    return replace_surrogates(text.strip(" \t"))
+
+
+def conllu_column_index(name: str) -> int:
+    """Return the index of a CoNLL-U column from its name, or from its number, which counts from 1."""
+    if name.lower() in CONLLU:
+        return CONLLU.index(name.lower())
+    if name.isdecimal() and 1 <= int(name) <= len(CONLLU):
+        return int(name) - 1
+    raise ConfigError(f"CoNLL-U has no column {name!r}; expected one of {', '.join(CONLLU)}")
+
+
+def column_number(text: str | None, flag: str, default: int) -> int:
+    """Return the number of a column, which counts from 1; the default 0 stands for the last column."""
+    if text is None:
+        return default
+    if not text.isdecimal() or int(text) < 1:
+        hint = "Names of columns work for CoNLL-U and JSON Lines; set --format for them."
+        raise ConfigError(f"{flag} is {text!r}; expected the number of a column, from 1", hint=hint)
+    return int(text)
+
+
+def describe_column_count(cells: Sequence[str]) -> str:
+    """Return the number of columns for a message, such as `one column`."""
+    return "one column" if len(cells) == 1 else f"{len(cells)} columns"
+
+
+def _read_json_tokens(block: Sequence[Line], name: str) -> list[str] | None:
+    hint = f'Write an object a line: {{"{name}": ["..."]}}'
+    for where, value in read_objects(block, (name,), hint):
+        tokens = [clean_token(token) for token in require_text_list(value[name], name, where, hint)]
+        if not all(tokens):
+            raise _empty_token_error(where)
+        return tokens or None
+    return None
+
+
+def _empty_token_error(where: str) -> DataError:
+    return DataError("empty token; expected text", hint="Fill in the token, or remove it.", where=where)
+
+
+def _is_json_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
