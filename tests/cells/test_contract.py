@@ -223,13 +223,13 @@ def test_run_is_forward_without_the_tape(problem: Problem) -> None:
 
 
 def test_nothing_that_was_given_is_written_to(hard_problem: Problem) -> None:
-    def given_arrays() -> Answer:
+    def arguments() -> Answer:
         weights = {"d_outputs": hard_problem.d_outputs, **named_states(hard_problem.d_state)}
         return {name: array.copy() for name, array in {**hard_problem.variables(), **weights}.items()}
 
-    before = given_arrays()
+    before = arguments()
     elman_answer(hard_problem)
-    assert_same(given_arrays(), before)
+    assert_same(arguments(), before)
 
 
 # --- precision

@@ -23,11 +23,11 @@ def test_one_swapped_sign_is_caught(array) -> None:
     def loss() -> float:
         return float(np.sin(array).sum())
 
-    wrong = np.cos(array)
+    flawed = np.cos(array)
     # As above, relative to a norm of order one.
-    assert gradient_error(loss, array, wrong) < 1e-10
-    wrong[1, 2] *= -1.0
-    assert gradient_error(loss, array, wrong) > 1e-2
+    assert gradient_error(loss, array, flawed) < 1e-10
+    flawed[1, 2] *= -1.0
+    assert gradient_error(loss, array, flawed) > 1e-2
 
 
 def test_epsilon_is_the_step(array) -> None:
@@ -75,12 +75,12 @@ def test_float32_is_refused(array) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "expected", "error"),
+    ("gradient", "expected", "error"),
     [([3.0, 4.0], [3.0, 4.0], 0.0), ([0.0, 0.0], [0.0, 0.0], 0.0), ([3.0, 4.0], [0.0, 0.0], 1.0), ([1.0], [3.0], 0.5)],
     ids=["equal", "both_zero", "one_zero", "a_third"],
 )
-def test_the_relative_error_is_of_the_norms(given, expected, error) -> None:
-    assert relative_error(np.array(given), np.array(expected)) == error
+def test_the_relative_error_is_of_the_norms(gradient, expected, error) -> None:
+    assert relative_error(np.array(gradient), np.array(expected)) == error
 
 
 def test_a_gradient_that_is_nan_is_no_small_error(array) -> None:

@@ -70,9 +70,10 @@ def test_the_derivative_is_that_of_finite_differences(example: Example, masked: 
 
 def test_a_mask_keeps_what_it_says(example: Example) -> None:
     total, count, d_logits = example.loss(example.logits, example.targets, example.mask)
-    kept_total, kept_count, kept_d_logits = example.loss(example.logits[example.mask], example.targets[example.mask])
-    assert (total, count) == (pytest.approx(kept_total, abs=ROUNDING), kept_count)
-    np.testing.assert_allclose(d_logits[example.mask], kept_d_logits, rtol=0, atol=ROUNDING)
+    logits, targets = example.logits[example.mask], example.targets[example.mask]
+    masked_total, masked_count, masked_d_logits = example.loss(logits, targets)
+    assert (total, count) == (pytest.approx(masked_total, abs=ROUNDING), masked_count)
+    np.testing.assert_allclose(d_logits[example.mask], masked_d_logits, rtol=0, atol=ROUNDING)
     assert not d_logits[~example.mask].any()
 
 

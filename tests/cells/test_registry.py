@@ -72,7 +72,7 @@ def changed(**members: Any) -> type:
     return type("Changed", (Decay,), members)
 
 
-def wrong(result: Any) -> Any:
+def returning(result: Any) -> Any:
     return lambda *arguments: result
 
 
@@ -90,18 +90,18 @@ MISTAKES: dict[str, tuple[type, str]] = {
     "stored": (changed(parameters=lambda self, H: {"bias_ih_2": ((H,), 0.0)}), "has a parameter 'bias_ih_2'; expected"),
     "no_identifier": (changed(parameters=lambda self, H: {"a.b": ((H,), 0.0)}), "has a parameter 'a.b'; expected an"),
     "next_state": (
-        changed(forward=wrong(((np.zeros((2, 4)),), ()))),
+        changed(forward=returning(((np.zeros((2, 4)),), ()))),
         "forward returns the next state of shapes ",
     ),
-    "d_a": (changed(backward=wrong((EMPTY, EMPTY, (ROW,), OWN))), "backward returns d_a and d_u of shapes [(2, 0), "),
-    "d_state": (changed(backward=wrong((ROW, EMPTY, (EMPTY,), OWN))), "backward returns d_state of shapes [(2, 0)]"),
-    "no_gradients": (changed(backward=wrong((ROW, EMPTY, (ROW,)))), "backward returns 3 results; expected d_a, d_u, "),
+    "d_a": (changed(backward=returning((EMPTY, EMPTY, (ROW,), OWN))), "backward returns d_a and d_u of shapes "),
+    "d_state": (changed(backward=returning((ROW, EMPTY, (EMPTY,), OWN))), "backward returns d_state of shapes "),
+    "no_gradients": (changed(backward=returning((ROW, EMPTY, (ROW,)))), "backward returns 3 results; expected d_a, "),
     "others": (
-        changed(backward=wrong((ROW, EMPTY, (ROW,), {"s": ROW}))),
+        changed(backward=returning((ROW, EMPTY, (ROW,), {"s": ROW}))),
         "backward returns gradients of ['s']; ",
     ),
     "d_r": (
-        changed(backward=wrong((ROW, EMPTY, (ROW,), {"r": ROW}))),
+        changed(backward=returning((ROW, EMPTY, (ROW,), {"r": ROW}))),
         "backward returns d_parameters of shapes ",
     ),
 }

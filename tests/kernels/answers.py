@@ -1,9 +1,10 @@
-"""The kernels answer the Problems of tests/cells, under the same names; and what it is to be near an answer.
+"""The kernels' answers to the Problems of tests/cells, under the same names, and how near an answer must be.
 
 kernels_answer     outputs, final state and every gradient by elman.kernels
-native_answer      the same by the compiled module, of weights that are packed or read where they lie
-shared_problem     a Problem that is large enough to be shared out among threads: a small one never is
-assert_near        every array of an answer is that of cells/ in float64, relative to its largest entry
+native_answer      the same by the compiled module, with packed or unpacked weights
+shared_problem     a Problem that is large enough for several threads, which share its rows
+few_rows_problem   a Problem with fewer rows than threads, which share its units
+assert_near        every array of an answer equals that of cells/ in float64, relative to its largest entry
 """
 
 from __future__ import annotations
@@ -29,23 +30,22 @@ from ..cells.problems import Answer, Problem, elman_answer, map_state, named_gra
 
 needs_kernels = pytest.mark.skipif(not kernels.available(), reason=f"no kernels: {kernels.unavailable_reason()}")
 
-# How far an array may be from the expected one, relative to its largest entry. float64: sums of up to some thousand
-# products, each rounded by 1e-16, in another order than NumPy's. float32: of 6e-8, with different signs.
+# The largest error of an array, relative to its largest entry: of sums of up to some thousand products in another order
+# than NumPy's. Each product has a rounding error of 1e-16 in float64 and of 6e-8 in float32.
 TOLERANCES = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-5}
-# Where the largest entry is smaller than this, it is what numbers of order one leave when they cancel, and it is their
-# roundings that count: NumPy in float32 is as far from float64 there. In sums over steps there are the more of them.
-LEAST = 0.1
+# If the largest entry is smaller than this, numbers of order one have cancelled, and the error is relative to them.
+# NumPy has the same error in float32. It grows with the number of steps that are summed.
+MIN_SCALE = 0.1
 
 DTYPES = [np.float64, np.float32]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=["float64", "float32"])
 
-# Operations, as in native/stack.cpp: a problem of fewer than so many a thread has fewer threads. Backwards they count
-# twice, and forwards no less than four steps do, since the weights are to be read.
-WORTH_A_THREAD = 2e6
+# As in native/scheduling.hpp: a problem with fewer operations for each thread gets fewer threads.
+MIN_FLOPS_PER_THREAD = 2e6
 
 
 def each_instruction_set() -> Iterator[str]:
-    """Yield each instruction set of this machine, in use until the next one is asked for."""
+    """Use each instruction set of this machine in turn, and yield its name."""
     before = kernels.instruction_set()
     try:
         for name in kernels.instruction_sets():
@@ -68,12 +68,12 @@ def kernels_gradients(problem: Problem, tape: kernels.Tape, *, threads: int = 1,
 
 
 def native_answer(problem: Problem, *, unpacked: bool, threads: int = 1) -> Answer:
-    """Return the answer of the compiled module's own weights, packed or read where they lie."""
+    """Return the answer of the compiled module, with packed or unpacked weights."""
     p = problem
-    fours = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
+    groups = [(w.W, w.U, w.b_ih, w.b_hh) for layer in p.params for w in layer]
     cell, activation = (p.name, "tanh") if p.name in CELLS else ("elman", p.name)
-    made = kernels.pack(
-        p.x.dtype, cell, activation, len(p.params[0]), fours, table=False, threads=threads, unpacked=unpacked
+    weights = kernels.pack(
+        p.x.dtype, cell, activation, len(p.params[0]), groups, table=False, threads=threads, unpacked=unpacked
     )
 
     def flat(state):
@@ -81,12 +81,12 @@ def native_answer(problem: Problem, *, unpacked: bool, threads: int = 1) -> Answ
 
     empty = partial(np.full_like, fill_value=np.nan)
     outputs, final, d_first = np.zeros_like(p.d_outputs), map_state(empty, p.state), map_state(empty, p.state)
-    d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in four) for four in fours]
+    d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in group) for group in groups]
     lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
     reset = None if p.reset is None else np.array(p.reset)
-    tape = made.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, threads)
-    tape.backward(fours, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, threads)
-    layers = [LayerParameters(*four) for four in gradients]
+    tape = weights.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, threads)
+    tape.backward(groups, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, threads)
+    layers = [LayerParameters(*group) for group in gradients]
     D = len(p.params[0])
     nested = [layers[i : i + D] for i in range(0, len(layers), D)]
     return {"outputs": outputs, **named_states(final), **named_gradients(unroll.Gradients(nested, d_x, d_first))}
@@ -98,17 +98,17 @@ def expected_answer(problem: Problem) -> Answer:
 
 
 def is_far_from_kinks(problem: Problem) -> bool:
-    """Return whether no relu is so near its kink that float32 may take the other side, and so another derivative."""
+    """Return whether no input of a relu is so near to 0 that its sign may differ in float32."""
     if problem.name != "relu":
         return True
-    watched = _Watched()
+    cell = _RecordingRelu()
     p = problem.astype(np.float64)
-    unroll.run(watched, p.params, p.x, p.state, p.lengths, p.reset)
-    return watched.nearest > 2e-6
+    unroll.run(cell, p.params, p.x, p.state, p.lengths, p.reset)
+    return cell.nearest > 2e-6
 
 
-class _Watched(Elman):
-    """A relu that remembers how near to its kink it came; zero itself is the same in every precision."""
+class _RecordingRelu(Elman):
+    """A relu that records its input nearest to 0. An input of exactly 0 is the same in every precision."""
 
     def __init__(self) -> None:
         super().__init__("relu")
@@ -160,10 +160,7 @@ def _weights(rng: np.random.Generator, gates: int, I: int, H: int, *, bias: bool
 
 
 def shared_problem(name: str, *, rows: int = 33, ragged: bool = True) -> Problem:
-    """Return a problem of two layers in both directions whose every product is shared out among five threads.
-
-    test_threads.py shows that it is.
-    """
+    """Return a problem of two layers in both directions that is large enough for five threads (test_threads.py)."""
     rng = np.random.default_rng(3)
     T = 9
     lengths = [T, 0, 1, *rng.integers(0, T + 1, rows)][:rows] if ragged else None
@@ -172,10 +169,10 @@ def shared_problem(name: str, *, rows: int = 33, ragged: bool = True) -> Problem
     return any_problem(name, sizes, (rows, T, 41), lengths=lengths, reset=reset.tolist())
 
 
-def lonely_problem(name: str, rows: int = 1, units: int = 0) -> Problem:
-    """Return a problem of fewer rows than threads, with so many units that every step is shared out among those."""
+def few_rows_problem(name: str, rows: int = 1, units: int = 0) -> Problem:
+    """Return a problem with fewer rows than threads and so many units that the threads share those."""
     rng = np.random.default_rng(4)
-    T = 9  # threads meet at each step: of more threads than cores, that takes a millisecond
+    T = 9  # few steps: a barrier of more threads than cores takes a millisecond
     lengths = [T, 1, T - 2, 0, 5, 9][:rows] if rows > 1 else None
     H = units or (190 if name in ("gru", "lstm") else 330)
     reset = (rng.random((rows, T)) < 0.15).tolist()
@@ -183,43 +180,43 @@ def lonely_problem(name: str, rows: int = 1, units: int = 0) -> Problem:
 
 
 def floating_operations(problem: Problem) -> float:
-    """Return how many of them its products are: what stack.cpp shares out."""
+    """Return the number of operations in the products of a problem."""
     B, T, _ = problem.x.shape
     places = B * T if problem.lengths is None else int(np.sum(problem.lengths))
     return 2.0 * places * sum(p.W.size + p.U.size for layer in problem.params for p in layer)
 
 
 def is_by_row(name: str) -> bool:
-    """Whether an array of an answer has the batch as its first axis; the others are sums over it."""
+    """Return whether the first axis of an array of an answer is the batch. Other arrays are sums over the batch."""
     return name in ("outputs", "x") or name.startswith(("initial", "final"))
 
 
-def relative_error(given: Array, expected: Array, least: float = LEAST) -> float:
+def relative_error(actual: Array, expected: Array, min_scale: float = MIN_SCALE) -> float:
     """Return the largest difference, relative to the largest expected entry."""
-    error = np.abs(given - expected).max(initial=0.0)
-    return float(error / max(np.abs(expected).max(initial=0.0), least))
+    error = np.abs(actual - expected).max(initial=0.0)
+    return float(error / max(np.abs(expected).max(initial=0.0), min_scale))
 
 
-def assert_near(given: Answer, expected: Answer, steps: int = 1, *, by: str = "") -> None:
-    """Every array of one answer is that of the other, up to the tolerance of its precision; `by` names what gave it."""
-    assert given.keys() == expected.keys()
+def assert_near(actual: Answer, expected: Answer, steps: int = 1, *, label: str = "") -> None:
+    """Assert that the arrays of two answers are equal within the tolerance of their precision."""
+    assert actual.keys() == expected.keys()
     for name, value in expected.items():
-        assert given[name].shape == value.shape, name
-        error = relative_error(given[name], value, LEAST if is_by_row(name) else LEAST * max(1, steps) ** 0.5)
-        assert error <= TOLERANCES[given[name].dtype], f"{by} {name}: {error:.1e}"
+        assert actual[name].shape == value.shape, name
+        error = relative_error(actual[name], value, MIN_SCALE if is_by_row(name) else MIN_SCALE * max(1, steps) ** 0.5)
+        assert error <= TOLERANCES[actual[name].dtype], f"{label} {name}: {error:.1e}"
 
 
 def python(script: str, **environment: str) -> str:
-    """Run a script in an interpreter of its own, with this environment besides the present one; return what it says."""
+    """Run a script in another interpreter, with these environment variables in addition; return what it prints."""
     root = Path(__file__).parent.parent.parent
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=60,
         cwd=root,
         env={**os.environ, **environment},
     )
-    assert done.returncode == 0, done.stderr or f"ended by {done.returncode}"
-    return done.stdout.strip()
+    assert process.returncode == 0, process.stderr or f"exit code {process.returncode}"
+    return process.stdout.strip()

@@ -1,4 +1,4 @@
-"""The grid of tests/cells, the instruction sets of this machine, and memory in which nothing right lies by chance."""
+"""The cell names of tests/cells, the instruction sets of this machine, and NaN in memory that is not initialized."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,13 +9,13 @@ import pytest
 from elman import kernels
 from elman.kernels import sequence
 
-from ..cells.conftest import bias, hidden_sizes, lengths, name, num_directions, problem, reset
+from ..cells.conftest import name
 
-__all__ = ["bias", "hidden_sizes", "lengths", "name", "num_directions", "problem", "reset"]
+__all__ = ["name"]
 
 
 class _NanIsEmpty:
-    """NumPy, but for empty arrays: these are full of nan, so that an entry that nobody writes is seen."""
+    """NumPy, but empty arrays are full of NaN, so that an element that is never written is found."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(np, name)
@@ -23,15 +23,15 @@ class _NanIsEmpty:
     def empty(self, shape: Any, dtype: Any = float) -> Any:
         return np.full(shape, np.nan, dtype)
 
-    def empty_like(self, array: Any, *given: Any, **named: Any) -> Any:
-        made = np.empty_like(array, *given, **named)
-        made.fill(np.nan)
-        return made
+    def empty_like(self, array: Any, *args: Any, **kwargs: Any) -> Any:
+        empty = np.empty_like(array, *args, **kwargs)
+        empty.fill(np.nan)
+        return empty
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_right_lies_in_empty_memory() -> Iterator[None]:
-    """Memory that was just freed holds the last, and so the right, answer: a kernel that did nothing would pass."""
+def empty_arrays_are_nan() -> Iterator[None]:
+    """Memory that was freed may contain the last, correct answer. A kernel that writes nothing would pass."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sequence, "np", _NanIsEmpty())
         yield
@@ -39,7 +39,7 @@ def nothing_right_lies_in_empty_memory() -> Iterator[None]:
 
 @pytest.fixture(params=kernels.instruction_sets() or ["none"])
 def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each of this machine's, in use while the test runs."""
+    """Use each instruction set of this machine while the test runs."""
     before = kernels.instruction_set()
     kernels.use_instruction_set(request.param)
     yield str(request.param)

@@ -1,4 +1,4 @@
-"""The forms that inputs may have: packed, rows of a table, nothing at all, nan; and what is done with given arrays."""
+"""The forms of inputs: packed, rows of a table, empty, NaN; and how the caller's arrays are used."""
 
 from dataclasses import replace
 
@@ -29,6 +29,7 @@ from .answers import (
     needs_kernels,
     shared_problem,
 )
+from .grid import pairwise_grid
 
 pytestmark = needs_kernels
 
@@ -39,12 +40,12 @@ every_cell = pytest.mark.parametrize("name", CELL_NAMES)
 
 
 def pack(padded, lengths):
-    """Row by row of falling length, step by step: (B, T, ...) -> (N, ...)."""
+    """Pack rows that are sorted by length, step by step: (B, T, ...) -> (N, ...)."""
     return np.concatenate([padded[: sum(n > t for n in lengths), t] for t in range(padded.shape[1])])
 
 
 def packed_answer(problem: Problem, *, threads: int) -> Answer:
-    """The answer to a problem of falling lengths by its packed form, outputs and d_x packed."""
+    """Return the answer to a problem with sorted rows, from packed inputs; outputs and d_x are packed."""
     p = problem
     stack = kernels.Stack(p.cell, p.params)
     y, final, tape = stack.forward(pack(p.x, p.lengths), p.state, p.lengths, threads=threads)
@@ -52,9 +53,8 @@ def packed_answer(problem: Problem, *, threads: int) -> Answer:
     return {"outputs": y, **named_states(final), **named_gradients(gradients)}
 
 
-@every_dtype
-@pytest.mark.parametrize("threads", [1, 2])
-def test_packed_inputs_are_padded_ones_to_the_last_bit(instruction_set, name, threads, dtype) -> None:
+@pairwise_grid(threads=[1, 2])
+def test_packed_inputs_give_the_bits_of_padded_inputs(instruction_set, name, threads, dtype) -> None:
     problem = shared_problem(name)
     order = np.argsort(problem.lengths)[::-1]
     problem = replace(problem.rows(order), reset=None).astype(dtype)
@@ -67,14 +67,14 @@ def test_packed_inputs_are_padded_ones_to_the_last_bit(instruction_set, name, th
 
 
 def one_hot_problem(name: str, ids, rows: int, *, hidden_sizes=((11, 5), (4, 6)), **given) -> Problem:
-    """A problem whose x is one-hot and whose bottom W is a table of `rows`, the other way round: W x is a row of it."""
+    """Return a problem with one-hot x and a bottom W that is a transposed table: W x is a row of the table."""
     problem = any_problem(name, hidden_sizes, (*ids.shape, rows), **given)
     bottom = [replace(p, b_ih=None) for p in problem.params[0]]
     return replace(problem, x=np.eye(rows)[ids], params=[bottom, *problem.params[1:]])
 
 
 def table_answer(problem: Problem, ids, *, threads: int = 1) -> Answer:
-    """The answer to a one-hot problem by its table: without x, and the gradient by the table turned back."""
+    """Return the answer to a one-hot problem from its table: without x, with the transposed gradient of the table."""
     p = problem
     bottom = [LayerParameters(np.ascontiguousarray(w.W.T), w.U, None, w.b_hh) for w in p.params[0]]
     stack = kernels.Stack(p.cell, [bottom, *p.params[1:]], table=True)
@@ -89,9 +89,8 @@ def without_x(answer: Answer) -> Answer:
     return {name: array for name, array in answer.items() if name != "x"}
 
 
-@every_dtype
-@pytest.mark.parametrize("bias", [True, False], ids=["biases", "no_biases"])
-def test_rows_of_a_table_are_one_hot_inputs(instruction_set, name, bias, dtype) -> None:
+@pairwise_grid(bias=[True, False])
+def test_rows_of_a_table_give_the_results_of_one_hot_inputs(instruction_set, name, bias, dtype) -> None:
     rng = np.random.default_rng(8)
     ids, lengths, reset = rng.integers(0, 23, (9, 6)), rng.integers(0, 7, 9).tolist(), rng.random((9, 6)) < 0.2
     problem = one_hot_problem(name, ids, 23, lengths=lengths, reset=reset.tolist(), bias=bias).astype(dtype)
@@ -99,17 +98,17 @@ def test_rows_of_a_table_are_one_hot_inputs(instruction_set, name, bias, dtype) 
         assert_near(table_answer(problem, ids, threads=threads), without_x(expected_answer(problem)))
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_so_they_are_where_threads_share_the_work(instruction_set, name, threads) -> None:
+@pairwise_grid(dtype=[np.float64], threads=[1, 2, 3])
+def test_they_do_on_several_threads(instruction_set, name, dtype, threads) -> None:
     ids = np.random.default_rng(8).integers(0, 40, (48, 10))
     problem = one_hot_problem(name, ids, 40, hidden_sizes=[[133], [70]])
-    given = table_answer(problem, ids, threads=threads)
-    assert_near(given, without_x(expected_answer(problem)))
-    assert_same(given, table_answer(problem, ids))
+    answer = table_answer(problem, ids, threads=threads)
+    assert_near(answer, without_x(expected_answer(problem)))
+    assert_same(answer, table_answer(problem, ids))
 
 
 @every_cell
-def test_a_table_of_products_reads_embedded_vectors(name) -> None:
+def test_a_table_of_input_products_replaces_an_embedding(name) -> None:
     rng = np.random.default_rng(9)
     embedding, ids = rng.normal(size=(13, 6)), rng.integers(0, 13, (5, 4))
     problem = replace(any_problem(name, [[8], [3]], (5, 4, 6)), x=embedding[ids])
@@ -121,12 +120,16 @@ def test_a_table_of_products_reads_embedded_vectors(name) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.uint64])
-def test_ids_may_be_any_integers_in_any_memory(dtype) -> None:
+def test_ids_may_be_any_integers_in_any_layout(dtype) -> None:
     ids = np.random.default_rng(8).integers(0, 23, (9, 6))
     problem = one_hot_problem("gru", ids, 23)
     expected = table_answer(problem, ids)
-    for given in (ids.astype(dtype), np.asfortranarray(ids.astype(dtype)), np.repeat(ids.astype(dtype), 2, 1)[:, ::2]):
-        assert_same(table_answer(problem, given), expected)
+    for same_ids in (
+        ids.astype(dtype),
+        np.asfortranarray(ids.astype(dtype)),
+        np.repeat(ids.astype(dtype), 2, 1)[:, ::2],
+    ):
+        assert_same(table_answer(problem, same_ids), expected)
 
 
 def test_ids_may_be_packed() -> None:
@@ -156,7 +159,7 @@ def test_a_step_may_be_a_row_of_a_table() -> None:
 
 
 @pytest.mark.parametrize("wrong", [23, 24, -1, 2**40, -(2**63)])
-def test_an_id_that_is_no_row_is_refused(wrong) -> None:
+def test_an_id_outside_the_table_raises_an_error(wrong) -> None:
     ids = np.zeros((9, 6), np.int64)
     ids[8, 5] = wrong
     problem = one_hot_problem("gru", np.zeros_like(ids), 23)
@@ -167,44 +170,43 @@ def test_an_id_that_is_no_row_is_refused(wrong) -> None:
 # --- nan and infinity
 
 
-@every_dtype
-@pytest.mark.parametrize("threads", [1, 2])
-def test_nan_stays_in_its_row_and_in_all_of_it(instruction_set, name, threads, dtype) -> None:
+@pairwise_grid(threads=[1, 2])
+def test_nan_stays_in_its_row_and_reaches_all_later_steps(instruction_set, name, threads, dtype) -> None:
     problem = replace(any_problem(name, [[67], [70]], (40, 9, 50)), reset=None).astype(dtype)
     x = problem.x.copy()
     x[3, 4, 7] = np.nan
-    sound, ill = (kernels_answer(replace(problem, x=x), threads=threads) for x in (problem.x, x))
+    without_nan, with_nan = (kernels_answer(replace(problem, x=x), threads=threads) for x in (problem.x, x))
     others = np.arange(40) != 3
     for array in ("outputs", "x", "final h of layer 1 forward", "initial h of layer 0 forward"):
-        np.testing.assert_array_equal(ill[array][others], sound[array][others])
-    np.testing.assert_array_equal(ill["outputs"][3, :4], sound["outputs"][3, :4])
-    assert np.isnan(ill["outputs"][3, 4:]).all()
-    assert np.isnan(ill["final h of layer 1 forward"][3]).all()
-    assert np.isnan(ill["layer 0 forward W"]).any()
+        np.testing.assert_array_equal(with_nan[array][others], without_nan[array][others])
+    np.testing.assert_array_equal(with_nan["outputs"][3, :4], without_nan["outputs"][3, :4])
+    assert np.isnan(with_nan["outputs"][3, 4:]).all()
+    assert np.isnan(with_nan["final h of layer 1 forward"][3]).all()
+    assert np.isnan(with_nan["layer 0 forward W"]).any()
 
 
-@pytest.mark.parametrize("infinity", [np.inf, -np.inf])
-def test_infinity_does_what_it_does_in_cells(instruction_set, name, infinity) -> None:
+@pairwise_grid(dtype=[np.float64], infinity=[np.inf, -np.inf])
+def test_infinity_has_the_results_of_cells(instruction_set, name, dtype, infinity) -> None:
     problem = any_problem(name, [[19, 3], [6, 20]], (5, 4, 7), lengths=[4, 4, 2, 0, 3])
     problem.x[1, 2, 3] = problem.x[2, 1, 0] = infinity
     p = problem
     with np.errstate(invalid="ignore"):
         expected, _ = unroll.run(p.cell, p.params, p.x, p.state, p.lengths)
-    given, _ = kernels.Stack(p.cell, p.params).run(p.x, p.state, p.lengths)
-    # Sums of about twenty products in another order; where one is nan or infinite, both are.
-    np.testing.assert_allclose(given, expected, rtol=0, atol=1e-12)
+    outputs, _ = kernels.Stack(p.cell, p.params).run(p.x, p.state, p.lengths)
+    # Sums of about twenty products in another order. If one is NaN or infinite, so is the other.
+    np.testing.assert_allclose(outputs, expected, rtol=0, atol=1e-12)
 
 
-# --- nothing at all
+# --- empty
 
 
-@every_dtype
-@pytest.mark.parametrize("lengths", ["none", "zeros"])
-@pytest.mark.parametrize("shape", [(0, 5, 7), (4, 0, 7), (0, 0, 7), (0, 5, 1), (4, 0, 1)])
-def test_no_rows_or_no_steps_leave_everything_as_it_is(name, shape, lengths, dtype) -> None:
+@pairwise_grid(shape=[(0, 5, 7), (4, 0, 7), (0, 0, 7), (0, 5, 1), (4, 0, 1)], has_lengths=[False, True])
+def test_a_batch_without_rows_or_steps_has_the_results_of_cells(
+    instruction_set, name, shape, has_lengths, dtype
+) -> None:
     B, T, _ = shape
-    given = {"none": None, "zeros": [0] * B}[lengths]
-    problem = any_problem(name, [[5, 3], [1, 18]], shape, lengths=given, reset=np.zeros((B, T), bool)).astype(dtype)
+    lengths = [0] * B if has_lengths else None
+    problem = any_problem(name, [[5, 3], [1, 18]], shape, lengths=lengths, reset=np.zeros((B, T), bool)).astype(dtype)
     assert_same(kernels_answer(problem, threads=2), {n: a.astype(dtype) for n, a in expected_answer(problem).items()})
 
 
@@ -220,81 +222,81 @@ def test_packed_inputs_may_have_no_steps(rows) -> None:
     assert not any(p.U.any() or p.W.any() or p.b_ih.any() for layer in gradients.params for p in layer)
 
 
-def test_a_table_may_be_read_by_nobody() -> None:
+def test_a_table_may_be_used_with_no_steps() -> None:
     ids = np.zeros((3, 0), np.int64)
     problem = one_hot_problem("gru", ids, 23)
     assert_near(table_answer(problem, ids), without_x(expected_answer(problem)))
 
 
-def test_a_step_of_no_rows_is_no_step() -> None:
+def test_a_step_without_rows_has_empty_outputs() -> None:
     problem = any_problem("lstm", [[5, 3], [4, 8]], (0, 1, 7))
     outputs, _ = kernels.Stack(problem.cell, problem.params).step(problem.x[:, 0], problem.state)
     assert outputs.shape == (0, 12)
 
 
-def test_past_the_lengths_outputs_and_their_inputs_gradients_are_zeros() -> None:
+def test_outputs_and_input_gradients_after_the_lengths_are_zeros() -> None:
     problem = shared_problem("lstm")
-    past = np.arange(problem.x.shape[1]) >= np.array(problem.lengths)[:, None]
+    is_padding = np.arange(problem.x.shape[1]) >= np.array(problem.lengths)[:, None]
     answer = kernels_answer(problem, threads=2)
-    assert past.any()
-    assert not answer["outputs"][past].any()
-    assert not answer["x"][past].any()
-    assert answer["outputs"][~past].all()
+    assert is_padding.any()
+    assert not answer["outputs"][is_padding].any()
+    assert not answer["x"][is_padding].any()
+    assert answer["outputs"][~is_padding].all()
 
 
-# --- what is given
+# --- the caller's arrays
 
 
 @every_cell
-def test_nothing_that_was_given_is_written_to(name) -> None:
+def test_arguments_are_not_changed(name) -> None:
     problem = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3])
     before = {n: a.copy() for n, a in problem.variables().items()}
     kernels_answer(problem)
     assert_same(problem.variables(), before)
 
 
-def test_read_only_arrays_may_be_read() -> None:
+def test_read_only_arrays_are_accepted() -> None:
     problem = random_problem("lstm", (3, 2), 2)
-    given = [*problem.variables().values(), problem.d_outputs, *named_states(problem.d_state).values()]
-    for array in given:
+    arrays = [*problem.variables().values(), problem.d_outputs, *named_states(problem.d_state).values()]
+    for array in arrays:
         array.setflags(write=False)
     assert_near(kernels_answer(problem), elman_answer(problem))
 
 
-STATES = {
-    "turned": np.asfortranarray,
-    "every other number": lambda s: np.repeat(s, 2, axis=1)[:, ::2],
-    "rows from the last": lambda s: np.ascontiguousarray(s[::-1])[::-1],
+STATE_LAYOUTS = {
+    "Fortran order": np.asfortranarray,
+    "every second number": lambda s: np.repeat(s, 2, axis=1)[:, ::2],
+    "reversed rows": lambda s: np.ascontiguousarray(s[::-1])[::-1],
     "float64": lambda s: s.astype(np.float64),
-    "zeros of one number": lambda s: np.broadcast_to(np.zeros((), s.dtype), s.shape),
+    "broadcast zeros": lambda s: np.broadcast_to(np.zeros((), s.dtype), s.shape),
 }
 
 
-def laid_out(state, memory: str):
-    return tuple(tuple(tuple(STATES[memory](s) for s in states) for states in layer) for layer in state)
+def with_layout(state, layout: str):
+    return tuple(tuple(tuple(STATE_LAYOUTS[layout](s) for s in states) for states in layer) for layer in state)
 
 
 @every_dtype
-@pytest.mark.parametrize("memory", STATES)
-def test_states_may_lie_in_any_memory(memory, dtype) -> None:
+@pytest.mark.parametrize("layout", STATE_LAYOUTS)
+def test_states_may_have_any_layout(layout, dtype) -> None:
     problem = random_problem("lstm", (3, 2), 2).astype(dtype)
-    moved = replace(problem, state=laid_out(problem.state, memory), d_state=laid_out(problem.d_state, memory))
+    moved = replace(problem, state=with_layout(problem.state, layout), d_state=with_layout(problem.d_state, layout))
     assert_near(kernels_answer(moved), expected_answer(moved))
 
 
 @every_dtype
-@pytest.mark.parametrize("memory", STATES)
-def test_states_of_a_step_may_lie_in_any_memory(memory, dtype) -> None:
+@pytest.mark.parametrize("layout", STATE_LAYOUTS)
+def test_states_of_a_step_may_have_any_layout(layout, dtype) -> None:
     problem = random_problem("lstm", (3, 2), 2).astype(dtype)
     stack = kernels.Stack(problem.cell, problem.params)
-    state = laid_out(problem.state, memory)
-    straight = map_state(lambda s: np.ascontiguousarray(s, dtype), state)
+    state = with_layout(problem.state, layout)
+    contiguous = map_state(lambda s: np.ascontiguousarray(s, dtype), state)
     y, after = stack.step(problem.x[:, 0], state)
-    expected, final = stack.run(problem.x[:, :1], straight)
+    expected, final = stack.run(problem.x[:, :1], contiguous)
     assert_same({"y": y, **named_states(after)}, {"y": expected[:, 0], **named_states(final)})
 
 
-def test_no_state_is_zeros_and_no_derivative_too(name) -> None:
+def test_a_missing_state_or_derivative_is_zeros(name) -> None:
     p = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3])
     cell = make_cell(name)
     outputs, final, tape = kernels.forward(cell, p.params, p.x, None, p.lengths)
@@ -304,16 +306,16 @@ def test_no_state_is_zeros_and_no_derivative_too(name) -> None:
     assert_near(gradients, named_gradients(unroll.backward(expected_tape, p.d_outputs)))
 
 
-def test_outputs_are_written_where_the_caller_wants_them() -> None:
+def test_outputs_are_written_to_the_array_of_the_caller() -> None:
     p = random_problem("gru", (3,), lengths=[5, 0, 1, 3])
-    place = np.full((5, 4, 2, 3), 7.0)
-    mine = place[:, :, 1].swapaxes(0, 1)
-    given, _, _ = kernels.Stack(p.cell, p.params).forward(p.x, p.state, p.lengths, outputs=mine)
+    memory = np.full((5, 4, 2, 3), 7.0)
+    outputs = memory[:, :, 1].swapaxes(0, 1)
+    returned, _, _ = kernels.Stack(p.cell, p.params).forward(p.x, p.state, p.lengths, outputs=outputs)
     expected = kernels_answer(p)["outputs"]
-    past = np.arange(5) >= np.array(p.lengths)[:, None]
-    assert given is mine
-    np.testing.assert_array_equal(given, np.where(past[..., None], 7.0, expected))
-    assert (place[:, :, 0] == 7.0).all()
+    is_padding = np.arange(5) >= np.array(p.lengths)[:, None]
+    assert returned is outputs
+    np.testing.assert_array_equal(outputs, np.where(is_padding[..., None], 7.0, expected))
+    assert (memory[:, :, 0] == 7.0).all()
 
 
 def test_packed_weights_are_a_copy() -> None:

@@ -1,4 +1,4 @@
-"""Threads: several callers at once, forked processes, and threads that are torch's."""
+"""Threads: several callers at once, forked processes, and the threads of an OpenMP runtime."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from ..cells.problems import CELL_NAMES, assert_same
 from .answers import (
-    WORTH_A_THREAD,
+    MIN_FLOPS_PER_THREAD,
+    few_rows_problem,
     floating_operations,
     kernels_answer,
-    lonely_problem,
     needs_kernels,
     python,
     shared_problem,
@@ -21,13 +21,13 @@ from .answers import (
 
 pytestmark = needs_kernels
 
-# For a process of its own. Outputs are written over nan, so that those of an earlier call are not taken for new ones.
+# Runs in a process of its own. Outputs overwrite NaN, so that those of an earlier call cannot be mistaken for new ones.
 SCRIPT = """
 import os
 import numpy as np
 from elman import kernels
 from tests.cells.problems import assert_same, named_gradients, named_states
-from tests.kernels.answers import lonely_problem, shared_problem
+from tests.kernels.answers import few_rows_problem, shared_problem
 
 p = {problem}
 stack = kernels.Stack(p.cell, p.params)
@@ -41,12 +41,19 @@ def answer(threads):
 
 expected = answer(1)
 """
-BORROW = """
+BORROW_FROM_TORCH = """
 import torch
 assert kernels.borrow_threads(torch._C.__file__)
 torch.randn(400, 400) @ torch.randn(400, 400)
 """
-# A child that waits for ever is ended by a signal.
+# torch's OpenMP runtime without torch, which takes two seconds to import.
+BORROW = """
+import ctypes, glob, importlib.util
+(runtime,) = glob.glob(importlib.util.find_spec("torch").submodule_search_locations[0] + "/lib/libgomp*")
+ctypes.CDLL(runtime)
+assert kernels.borrow_threads(runtime)
+"""
+# A signal ends a child that waits forever.
 FORK = """
 child = os.fork()
 if child == 0:
@@ -67,38 +74,38 @@ for threads in (2, 3, 5, 2):
     assert_same(answer(threads), expected)
 """
 
-torch_has_openmp = pytest.mark.skipif(sys.platform != "linux", reason="OpenMP's threads: Linux only")
+torch_has_openmp = pytest.mark.skipif(sys.platform != "linux", reason="OpenMP threads are borrowed on Linux only")
 can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
-SHARED, LONELY = 'shared_problem("lstm", ragged=False)', 'lonely_problem("lstm")'
+SHARED, FEW_ROWS = 'shared_problem("lstm", ragged=False)', 'few_rows_problem("lstm")'
 
 
 def script(*parts: str, problem: str = SHARED) -> str:
     return "".join([SCRIPT.format(problem=problem), *parts])
 
 
-def test_the_problems_of_these_tests_are_worth_five_threads(name) -> None:
-    for problem in (shared_problem(name), lonely_problem(name)):
-        assert floating_operations(problem) > 5 * WORTH_A_THREAD
+def test_the_problems_of_these_tests_are_large_enough_for_five_threads(name) -> None:
+    for problem in (shared_problem(name), few_rows_problem(name)):
+        assert floating_operations(problem) > 5 * MIN_FLOPS_PER_THREAD
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="counts threads as Linux does")
-def test_as_many_threads_work_as_are_asked_for() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+def test_the_requested_number_of_threads_is_used() -> None:
     count = "before = len(os.listdir('/proc/self/task')); answer(4); print(len(os.listdir('/proc/self/task')) - before)"
     assert python(script(count)) == "3"
 
 
-@pytest.mark.parametrize("make", [shared_problem, lonely_problem], ids=["rows", "units"])
-def test_several_callers_at_once_get_their_own_answers(make) -> None:
+@pytest.mark.parametrize("make", [shared_problem, few_rows_problem], ids=["rows", "units"])
+def test_several_callers_at_once_get_their_own_results(make) -> None:
     problems = [make(name) for name in CELL_NAMES]
     expected = [kernels_answer(problem) for problem in problems]
     failures: list[BaseException] = []
-    begin = threading.Barrier(len(problems))
+    barrier = threading.Barrier(len(problems))
 
     def call(index: int) -> None:
         try:
-            begin.wait(timeout=60)
+            barrier.wait(timeout=60)
             for threads in (2, 1, 3, 2):
                 assert_same(kernels_answer(problems[index], threads=threads), expected[index])
         except BaseException as error:
@@ -120,7 +127,7 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
 
 @torch_has_openmp
 def test_borrowed_threads_change_no_bit() -> None:
-    python(script(CHECK, BORROW, CHECK) + script(CHECK, problem=LONELY))
+    python(script(CHECK, BORROW_FROM_TORCH, CHECK) + script(CHECK, problem=FEW_ROWS))
 
 
 @torch_has_openmp
@@ -129,17 +136,17 @@ def test_borrowed_threads_change_no_bit() -> None:
     [{"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "3"}, {"OMP_DYNAMIC": "true"}, {"OMP_THREAD_LIMIT": "1"}],
     ids=lambda environment: "".join(environment),
 )
-def test_fewer_borrowed_threads_than_asked_for_do_all_of_the_work(environment) -> None:
-    python(script(BORROW, CHECK) + script(CHECK, problem=LONELY), **environment)
+def test_fewer_borrowed_threads_than_requested_do_all_the_work(environment) -> None:
+    python(script(BORROW, CHECK) + script(CHECK, problem=FEW_ROWS), **environment)
 
 
 @torch_has_openmp
 def test_a_forked_child_does_not_wait_for_borrowed_threads() -> None:
-    python(script(BORROW, CHECK, FORK))
+    python(script(BORROW_FROM_TORCH, CHECK, FORK))
 
 
 @torch_has_openmp
-def test_a_library_without_threads_lends_none() -> None:
+def test_a_library_without_openmp_has_no_threads_to_borrow() -> None:
     other = """
 import ctypes
 ctypes.CDLL("libm.so.6")
@@ -150,8 +157,8 @@ assert not kernels.borrow_threads("no such library")
     python(script(BORROW, other, CHECK))
 
 
-def test_a_tape_serves_several_callers_at_once() -> None:
-    """A tape is read, not written. Many short calls, so that they meet; what breaks then is the whole process."""
+def test_several_callers_can_use_a_tape_at_once() -> None:
+    """Many short calls, so that they overlap. An error would end the whole process."""
     python("""
         import threading
         import numpy as np
@@ -161,16 +168,16 @@ def test_a_tape_serves_several_callers_at_once() -> None:
         p = any_problem("tanh", [[1]], (4, 50, 1))
         outputs, final, tape = kernels.forward(p.cell, p.params, p.x)
         expected = kernels.backward(tape, p.d_outputs, threads=1).x
-        right = []
+        is_equal = []
 
-        def back():
-            for _ in range(1500):
-                right.append(np.array_equal(kernels.backward(tape, p.d_outputs, threads=1).x, expected))
+        def run_backward():
+            for _ in range(500):
+                is_equal.append(np.array_equal(kernels.backward(tape, p.d_outputs, threads=1).x, expected))
 
-        callers = [threading.Thread(target=back) for _ in range(8)]
+        callers = [threading.Thread(target=run_backward) for _ in range(8)]
         for caller in callers:
             caller.start()
         for caller in callers:
-            caller.join()
-        assert len(right) == 12000 and all(right)
+            caller.join(timeout=50)
+        assert len(is_equal) == 8 * 500 and all(is_equal)
     """)

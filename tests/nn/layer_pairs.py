@@ -24,6 +24,7 @@ CELLS = {
     "gru": ("GRU", {}),
     "lstm": ("LSTM", {}),
 }
+CELL_NAMES = list(CELLS)
 STACKS = {
     f"{layers}_{'both' if both else 'forward'}_{'biases' if bias else 'bare'}": {
         "num_layers": layers,

@@ -35,8 +35,8 @@ TWICE = "Trying to backward through the graph a second time"
 
 def differentiated(layer: Any) -> tuple[dict[str, Tensor], list[Tensor]]:
     """Return the inputs, none of them a leaf, by name, and the results."""
-    x, *given = (t * 1 for t in leaves([batch(layer), *states(layer)]))
-    return {"x": x, **dict(zip("hc", given, strict=False))}, tensors(layer(x, as_hx(given)))
+    x, *initial = (t * 1 for t in leaves([batch(layer), *states(layer)]))
+    return {"x": x, **dict(zip("hc", initial, strict=False))}, tensors(layer(x, as_hx(initial)))
 
 
 # What changes between forward and backward
@@ -88,10 +88,10 @@ def test_final_states_are_the_callers_to_change(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_results_that_share_no_memory_with_inputs_or_each_other(cell: str) -> None:
     layer, _ = layer_pair(cell)
-    x, given = batch(layer), states(layer)
+    x, initial = batch(layer), states(layer)
     with torch.no_grad():
-        results = tensors(layer(x, as_hx(given)))
-    places = [t.untyped_storage().data_ptr() for t in (x, *given, *layer.parameters(), *results)]
+        results = tensors(layer(x, as_hx(initial)))
+    places = [t.untyped_storage().data_ptr() for t in (x, *initial, *layer.parameters(), *results)]
     assert len({*places}) == len(places)
 
 

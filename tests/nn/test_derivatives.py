@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.utils.rnn import pack_sequence
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     PAIRS_OF_OPTIONS,
     STACKS,
@@ -41,11 +43,11 @@ def case(cell: str, stack: str, way: str) -> tuple[Callable[..., list[Tensor]], 
     x = batch(layer, shape=(STEPS,) if one else (STEPS, ROWS), width=2)
     if way.startswith("ids"):
         x = batch(layer, shape=(VOCABULARY,), width=2)
-    given = [] if way == "no_states" else states(layer, rows=() if one else (ROWS,))
+    initial = [] if way == "no_states" else states(layer, rows=() if one else (ROWS,))
     names = [name for name, _ in layer.named_parameters()]
 
     def compute(x: Tensor, *others: Tensor) -> list[Tensor]:
-        hx, weights = as_hx(others[: len(given)]), dict(zip(names, others[len(given) :], strict=True))
+        hx, weights = as_hx(others[: len(initial)]), dict(zip(names, others[len(initial) :], strict=True))
         reset = RESET if "reset" in way else None
         if way.startswith("ids"):
             with swapped(layer, weights):
@@ -58,7 +60,7 @@ def case(cell: str, stack: str, way: str) -> tuple[Callable[..., list[Tensor]], 
             )
         )
 
-    return compute, leaves([x, *given, *layer.parameters()])
+    return compute, leaves([x, *initial, *layer.parameters()])
 
 
 def swapped(layer: Any, weights: dict[str, Tensor]) -> Any:
@@ -66,9 +68,7 @@ def swapped(layer: Any, weights: dict[str, Tensor]) -> Any:
     return torch.nn.utils.stateless._reparametrize_module(layer, weights)
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "stack", "way"), pairwise(CELL_NAMES, PAIRS_OF_OPTIONS, WAYS))
 def test_gradients_are_those_of_finite_differences(cell: str, stack: str, way: str) -> None:
     compute, inputs = case(cell, stack, way)
     assert torch.autograd.gradcheck(compute, inputs, fast_mode=True)
@@ -88,9 +88,7 @@ def test_second_derivatives_are_those_of_finite_differences(cell: str, way: str)
     assert torch.autograd.gradgradcheck(compute, inputs, fast_mode=True)
 
 
-@pytest.mark.parametrize("form", ["batch", "one", "packed"])
-@pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "stack", "form"), pairwise(CELL_NAMES, PAIRS_OF_OPTIONS, ["batch", "one", "packed"]))
 def test_first_and_second_derivatives_are_torchs(cell: str, stack: str, form: str) -> None:
     results = []
     for layer in layer_pair(cell, **STACKS[stack]):

@@ -24,11 +24,11 @@ def random_input(*shape: int) -> Tensor:
 def test_what_is_kept_is_scaled_and_the_rest_is_zero(rate: float, shared: bool) -> None:
     x = random_input(6, 8, 16)
     y = dropout(x, rate, seeded(), shared_over_time=shared)
-    kept = y != 0
-    assert kept.any()
-    assert not kept.all()
+    unchanged = y != 0
+    assert unchanged.any()
+    assert not unchanged.all()
     # one float32 division: a rounding of 6e-8
-    torch.testing.assert_close(y[kept], x[kept] / (1 - rate), rtol=1e-6, atol=0)
+    torch.testing.assert_close(y[unchanged], x[unchanged] / (1 - rate), rtol=1e-6, atol=0)
 
 
 @pytest.mark.parametrize("rate", RATES)

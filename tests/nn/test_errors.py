@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from ..pairwise import pairwise
 from .layer_pairs import (
     CELLS,
     SEQUENCES,
@@ -36,7 +37,7 @@ def zeros(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.zeros(shape, dtype=dtype)
 
 
-WRONG_INPUTS: dict[str, Any] = {
+INVALID_INPUTS: dict[str, Any] = {
     "too narrow": zeros(T, B, 2),
     "too wide": zeros(T, B, 4),
     "one axis": zeros(3),
@@ -78,51 +79,51 @@ def assert_same_answer(mine: Any, theirs: Any, *, by_shape: bool) -> None:
         assert mine == theirs
 
 
-@pytest.mark.parametrize("wrong", WRONG_INPUTS)
+@pytest.mark.parametrize("mistake", INVALID_INPUTS)
 @pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
-def test_wrong_inputs_are_refused_in_torchs_words(cell: str, wrong: str) -> None:
+def test_wrong_inputs_are_refused_in_torchs_words(cell: str, mistake: str) -> None:
     for batch_first in (False, True):
-        x = WRONG_INPUTS[wrong]
-        if batch_first and wrong == "no steps":
+        x = INVALID_INPUTS[mistake]
+        if batch_first and mistake == "no steps":
             x = zeros(B, 0, 3)
         mine, theirs = (answer(layer, x) for layer in layer_pair(cell, batch_first=batch_first))
         assert isinstance(theirs, tuple)
-        assert_same_answer(mine, theirs, by_shape=cell == "lstm" and wrong.startswith("packed"))
+        assert_same_answer(mine, theirs, by_shape=cell == "lstm" and mistake.startswith("packed"))
 
 
-WRONG_STATES: dict[str, Callable[[list[Tensor]], Any]] = {
-    "too few rows": lambda given: as_hx([s[:, :2] for s in given]),
-    "too many rows": lambda given: as_hx([torch.cat([s, s], 1) for s in given]),
-    "too narrow": lambda given: as_hx([s[..., :2] for s in given]),
-    "too few layers": lambda given: as_hx([s[:1] for s in given]),
-    "no rows' axis": lambda given: as_hx([s[:, 0] for s in given]),
-    "another axis": lambda given: as_hx([s[None] for s in given]),
-    "another precision": lambda given: as_hx([s.float() for s in given]),
-    "integers": lambda given: as_hx([s.long() for s in given]),
-    "last one too narrow": lambda given: as_hx([*given[:-1], given[-1][..., :2]]),
-    "last one of another precision": lambda given: as_hx([*given[:-1], given[-1].float()]),
-    "last one without its rows' axis": lambda given: as_hx([*given[:-1], given[-1][:, 0]]),
-    "another device": lambda given: as_hx([s.to("meta") for s in given]),
-    "the other kind of cell's": lambda given: given[0] if len(given) == 2 else (given[0], given[0]),
-    "one in a tuple": lambda given: (given[0],),
-    "three": lambda given: (given[0],) * 3,
-    "none in a tuple": lambda given: (),
-    "a number": lambda given: 5,
-    "an array": lambda given: given[0].numpy(),
-    "arrays": lambda given: tuple(s.numpy() for s in given),
+INVALID_STATES: dict[str, Callable[[list[Tensor]], Any]] = {
+    "too few rows": lambda initial: as_hx([s[:, :2] for s in initial]),
+    "too many rows": lambda initial: as_hx([torch.cat([s, s], 1) for s in initial]),
+    "too narrow": lambda initial: as_hx([s[..., :2] for s in initial]),
+    "too few layers": lambda initial: as_hx([s[:1] for s in initial]),
+    "no rows' axis": lambda initial: as_hx([s[:, 0] for s in initial]),
+    "another axis": lambda initial: as_hx([s[None] for s in initial]),
+    "another precision": lambda initial: as_hx([s.float() for s in initial]),
+    "integers": lambda initial: as_hx([s.long() for s in initial]),
+    "last one too narrow": lambda initial: as_hx([*initial[:-1], initial[-1][..., :2]]),
+    "last one of another precision": lambda initial: as_hx([*initial[:-1], initial[-1].float()]),
+    "last one without its rows' axis": lambda initial: as_hx([*initial[:-1], initial[-1][:, 0]]),
+    "another device": lambda initial: as_hx([s.to("meta") for s in initial]),
+    "the other kind of cell's": lambda initial: initial[0] if len(initial) == 2 else (initial[0], initial[0]),
+    "one in a tuple": lambda initial: (initial[0],),
+    "three": lambda initial: (initial[0],) * 3,
+    "none in a tuple": lambda initial: (),
+    "a number": lambda initial: 5,
+    "an array": lambda initial: initial[0].numpy(),
+    "arrays": lambda initial: tuple(s.numpy() for s in initial),
 }
 
 
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("wrong", WRONG_STATES)
-@pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
-def test_wrong_states_are_refused_in_torchs_words(cell: str, wrong: str, form: str) -> None:
+@pytest.mark.parametrize(
+    ("cell", "mistake", "form"), pairwise(["tanh", "gru", "lstm"], list(INVALID_STATES), SEQUENCES)
+)
+def test_wrong_states_are_refused_in_torchs_words(cell: str, mistake: str, form: str) -> None:
     answers = []
     for layer in layer_pair(cell, num_layers=2):
         x = batch(layer, shape=(T,) if form == "one" else (T, B))
-        answers.append(answer(layer, sequence(layer, form, x), WRONG_STATES[wrong](states(layer))))
+        answers.append(answer(layer, sequence(layer, form, x), INVALID_STATES[mistake](states(layer))))
     assert_same_answer(*answers, by_shape=cell == "lstm" and form.startswith("packed"))
-    taken = cell == "lstm" and wrong == "last one of another precision"  # torch multiplies it nowhere
+    taken = cell == "lstm" and mistake == "last one of another precision"  # torch multiplies it nowhere
     assert form != "batch" or isinstance(answers[0], list) == taken
 
 
@@ -138,10 +139,10 @@ def test_a_list_of_states_is_taken_where_torch_takes_it(cell: str) -> None:
 def test_a_batch_without_rows_gives_results_without_rows(cell: str, batch_first: bool) -> None:
     results = []
     for layer in layer_pair(cell, num_layers=2, bidirectional=True, batch_first=batch_first):
-        x, *given = leaves([batch(layer, shape=(T, 0)), *states(layer, rows=(0,))])
-        found = [*tensors(layer(x)), *tensors(layer(x, as_hx(given)))]
-        loss(found).backward()
-        results.append([*(t.detach() for t in found), x.grad, *(p.grad for p in layer.parameters())])
+        x, *initial = leaves([batch(layer, shape=(T, 0)), *states(layer, rows=(0,))])
+        computed = [*tensors(layer(x)), *tensors(layer(x, as_hx(initial)))]
+        loss(computed).backward()
+        results.append([*(t.detach() for t in computed), x.grad, *(p.grad for p in layer.parameters())])
     assert_equal(*results)
 
 

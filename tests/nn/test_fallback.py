@@ -13,7 +13,9 @@ from torch.func import functional_call
 
 import elman.nn.torch_function
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     SEQUENCES,
     B,
@@ -68,7 +70,7 @@ def test_backward_is_the_kernels_too(by_kernels: list[str], monkeypatch: pytest.
     again: list[str] = []
     original = elman.nn.torch_function.run_by_torch
     monkeypatch.setattr(
-        elman.nn.torch_function, "run_by_torch", lambda *given: again.append("by_torch") or original(*given)
+        elman.nn.torch_function, "run_by_torch", lambda *arguments: again.append("by_torch") or original(*arguments)
     )
     layer, _ = layer_pair("lstm")
     layer(batch(layer))[0].sum().backward()
@@ -98,8 +100,8 @@ def gradient(layer: Any, x: Tensor, hx: Any) -> Any:
     def of(weights: dict[str, Tensor]) -> Tensor:
         return torch.stack([t.sin().sum() for t in tensors(functional_call(layer, weights, (x, hx)))]).sum()
 
-    found = torch.func.grad(of)({name: p.detach() * 1.5 for name, p in layer.named_parameters()})
-    return list(found.values())
+    computed = torch.func.grad(of)({name: p.detach() * 1.5 for name, p in layer.named_parameters()})
+    return list(computed.values())
 
 
 def jvp(layer: Any, x: Tensor, hx: Any) -> Any:
@@ -140,7 +142,7 @@ def jit_traced(layer: Any, x: Tensor, hx: Any) -> Any:
         return torch.jit.trace(Outputs().eval(), (x,), check_trace=False)(2 * x)
 
 
-LEFT_TO_TORCH = {
+BY_TORCH = {
     "autocast": autocast,
     "func_grad": gradient,
     "func_jvp": jvp,
@@ -151,17 +153,17 @@ LEFT_TO_TORCH = {
 
 
 @pytest.mark.filterwarnings("ignore:.*jit.*:DeprecationWarning")  # torch's own, on the way to func.jvp
-@pytest.mark.parametrize("way", LEFT_TO_TORCH)
+@pytest.mark.parametrize("way", BY_TORCH)
 @pytest.mark.parametrize("cell", CELLS)
 def test_torch_computes_what_it_traces_and_transforms(
     cell: str, way: str, by_kernels: list[str], by_torch: dict[str, list[str]]
 ) -> None:
     ours, theirs = layer_pair(cell, num_layers=2)
-    given = as_hx(states(ours))
-    mine = tensors(LEFT_TO_TORCH[way](ours, batch(ours), given))
+    arguments = as_hx(states(ours))
+    mine = tensors(BY_TORCH[way](ours, batch(ours), arguments))
     assert by_kernels == []
     assert by_torch[CELLS[cell][0]]
-    assert_equal(mine, tensors(LEFT_TO_TORCH[way](theirs, batch(theirs), given)))
+    assert_equal(mine, tensors(BY_TORCH[way](theirs, batch(theirs), arguments)))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -176,9 +178,9 @@ def test_vmap_says_what_torch_says(cell: str, by_kernels: list[str]) -> None:
     assert by_kernels == []
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "form", "dtype"), pairwise(CELL_NAMES, SEQUENCES, [torch.bfloat16, torch.float16]), ids=str
+)
 def test_half_precision_is_torchs(
     cell: str, form: str, dtype: torch.dtype, by_kernels: list[str], by_torch: dict[str, list[str]]
 ) -> None:
@@ -210,8 +212,8 @@ def test_a_projection_is_torchs(form: str, by_kernels: list[str], by_torch: dict
 def test_the_meta_device_is_torchs(cell: str, by_kernels: list[str], by_torch: dict[str, list[str]]) -> None:
     shapes = []
     for layer in layer_pair(cell, batch_first=True):
-        found = tensors(layer.to("meta")(batch(layer).to("meta")))
-        shapes.append([(t.shape, t.device) for t in found])
+        computed = tensors(layer.to("meta")(batch(layer).to("meta")))
+        shapes.append([(t.shape, t.device) for t in computed])
     assert by_kernels == []
     assert len(by_torch[CELLS[cell][0]]) == 2
     assert shapes[0] == shapes[1]

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from elman import kernels
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     INPUTS,
     STACKS,
@@ -55,26 +57,24 @@ def both_ways(layer: Any) -> list[Callable[..., Any]]:
     return [layer.from_ids, of_embedded]
 
 
-def outcome_of_ids(run: Callable[..., Any], layer: Any, ids: Tensor, rows: int, given: list[Tensor]) -> list[Tensor]:
+def outcome_of_ids(run: Callable[..., Any], layer: Any, ids: Tensor, rows: int, initial: list[Tensor]) -> list[Tensor]:
     layer.zero_grad()
-    embedding, *given = leaves([embeddings(layer, rows), *given])
-    result = run(ids, embedding, as_hx(given))
+    embedding, *initial = leaves([embeddings(layer, rows), *initial])
+    result = run(ids, embedding, as_hx(initial))
     loss(result).backward()
-    gradients = [t.grad for t in (embedding, *given, *layer.parameters())]
+    gradients = [t.grad for t in (embedding, *initial, *layer.parameters())]
     return [*(t.detach() for t in tensors(result)), *gradients]  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("form", ["batch", "batch_first", "one"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "form", "stack"), pairwise(CELL_NAMES, ["batch", "batch_first", "one"], list(STACKS)))
 def test_ids_give_the_values_and_gradients_of_their_embeddings(cell: str, form: str, stack: str) -> None:
     layer, theirs = layer_pair(cell, batch_first=form == "batch_first", **STACKS[stack])
     shape = (T,) if form == "one" else (T, B)
     ids = some_ids(layer, shape=shape)
-    for given in ([], states(layer, rows=shape[1:])):
-        mine = outcome_of_ids(layer.from_ids, layer, ids, VOCABULARY, given)
+    for initial in ([], states(layer, rows=shape[1:])):
+        mine = outcome_of_ids(layer.from_ids, layer, ids, VOCABULARY, initial)
         of_torch = lambda ids, embedding, hx: theirs(F.embedding(ids, embedding), hx)  # noqa: E731
-        assert_same(mine, outcome_of_ids(of_torch, theirs, ids, VOCABULARY, given))
+        assert_same(mine, outcome_of_ids(of_torch, theirs, ids, VOCABULARY, initial))
 
 
 @pytest.mark.parametrize("batch_first", [False, True], ids=["time_first", "batch_first"])
@@ -169,21 +169,21 @@ def test_only_what_asks_for_a_gradient_gets_one(cell: str, frozen: str) -> None:
 
 
 @needs_kernels
-@pytest.mark.parametrize("wrong", [VOCABULARY, -1])
-def test_ids_outside_of_the_embedding_are_refused(wrong: int) -> None:
+@pytest.mark.parametrize("invalid", [VOCABULARY, -1])
+def test_ids_outside_of_the_embedding_are_refused(invalid: int) -> None:
     layer, _ = layer_pair("gru")
     ids = some_ids(layer)
-    ids[3, 1] = wrong
+    ids[3, 1] = invalid
     with pytest.raises(ValueError) as refused:
         layer.from_ids(ids, embeddings(layer))
-    assert str(refused.value) == f"ids: given {wrong}, expected 0 to {VOCABULARY - 1}"
+    assert str(refused.value) == f"ids: given {invalid}, expected 0 to {VOCABULARY - 1}"
 
 
-@pytest.mark.parametrize("wrong", [VOCABULARY, -1])
-def test_torchs_code_refuses_them_too(wrong: int) -> None:
+@pytest.mark.parametrize("invalid", [VOCABULARY, -1])
+def test_torchs_code_refuses_them_too(invalid: int) -> None:
     layer, _ = layer_pair("gru", torch.bfloat16)
     with pytest.raises(IndexError, match="index out of range in self"):
-        layer.from_ids(torch.full((T, B), wrong), embeddings(layer))
+        layer.from_ids(torch.full((T, B), invalid), embeddings(layer))
 
 
 def refusal(run: Callable[..., Any], *arguments: Any) -> tuple[type[BaseException], str]:
@@ -195,19 +195,19 @@ def refusal(run: Callable[..., Any], *arguments: Any) -> tuple[type[BaseExceptio
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_the_embedded_are_refused_for_the_ids_are_too(cell: str) -> None:
     layer, _ = layer_pair(cell)
-    ids, embedding, given = some_ids(layer), embeddings(layer), states(layer)
-    wrong = {
+    ids, embedding, initial = some_ids(layer), embeddings(layer), states(layer)
+    invalid = {
         "ids are floats": (ids.double(), embedding),
         "ids are booleans": (ids > 3, embedding),
         "another width": (ids, F.pad(embedding, (0, 1))),
         "another precision": (ids, embedding.float()),
-        "another batch": (ids, embedding, as_hx([s[:, :2] for s in given])),
-        "another hidden size": (ids, embedding, as_hx([s[..., :2] for s in given])),
-        "no batch": (ids, embedding, as_hx([s[:, 0] for s in given])),
+        "another batch": (ids, embedding, as_hx([s[:, :2] for s in initial])),
+        "another hidden size": (ids, embedding, as_hx([s[..., :2] for s in initial])),
+        "no batch": (ids, embedding, as_hx([s[:, 0] for s in initial])),
         "no steps": (ids[:0], embedding),
         "three axes": (ids[None], embedding),
     }
-    for name, arguments in wrong.items():
+    for name, arguments in invalid.items():
         mine, expected = (refusal(run, *arguments) for run in both_ways(layer))
         assert mine == expected, name
 

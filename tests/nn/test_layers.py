@@ -76,11 +76,11 @@ def test_weights_go_both_ways_by_name(name: str, form: str) -> None:
 
 @pytest.mark.parametrize(("name", "form"), CASES)
 def test_the_same_seed_gives_torchs_starting_weights(name: str, form: str) -> None:
-    made = []
+    weights = []
     for kind in PAIRS[name]:
         torch.manual_seed(3)
-        made.append(list(kind(3, 4, **FORMS[form]).state_dict().values()))
-    assert_equal(*made)
+        weights.append(list(kind(3, 4, **FORMS[form]).state_dict().values()))
+    assert_equal(*weights)
 
 
 @pytest.mark.parametrize("unbatched", [False, True], ids=["batched", "unbatched"])

@@ -118,8 +118,8 @@ def exit_code_of_fork(work: Callable[[], None]) -> int:
 def share_of(rank: int, folder: Path, all_done: Any) -> None:
     """Train on every second row of the batch, and leave the gradients in the folder."""
     torch.set_num_threads(1)
-    meeting = (folder / "meeting").as_uri()
-    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=PROCESSES, timeout=TIMEOUT)
+    rendezvous = (folder / "meeting").as_uri()
+    distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=PROCESSES, timeout=TIMEOUT)
     for cell in CELLS:
         layer, x = training_problem(cell)
         parallel = DistributedDataParallel(layer)
@@ -154,8 +154,8 @@ def test_processes_that_train_together_have_the_gradients_of_the_whole_batch(tmp
     for process in processes:
         process.join(TIMEOUT.total_seconds())
         if process.exitcode != 0:  # the others would wait for it
-            for each in processes:
-                each.kill()
+            for other in processes:
+                other.kill()
     assert [process.exitcode for process in processes] == [0] * PROCESSES
     for cell in CELLS:
         layer, x = training_problem(cell)

@@ -32,15 +32,15 @@ def by_torch(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) ->
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)], ids=str)
 def test_the_loss_and_every_gradient_are_torchs(dtype: torch.dtype, tolerance: float, bias: bool) -> None:
     x, weight, b, targets = leaves(dtype, bias=bias)
-    wanted = [t for t in (x, weight, b) if t is not None]
+    inputs = [t for t in (x, weight, b) if t is not None]
     ours = elman.nn.cross_entropy(x, weight, b, targets)
     theirs = by_torch(x, weight, b, targets)
     assert ours.dtype == dtype
     torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
     scale = 0.25  # the loop divides by the number of tokens
     torch.testing.assert_close(
-        torch.autograd.grad(ours * scale, wanted),
-        torch.autograd.grad(theirs * scale, wanted),
+        torch.autograd.grad(ours * scale, inputs),
+        torch.autograd.grad(theirs * scale, inputs),
         rtol=tolerance,
         atol=tolerance,
     )
@@ -80,7 +80,7 @@ def test_frozen_weights_get_no_gradient() -> None:
 def test_the_kernels_compute_on_the_cpu_and_torch_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     original = readout._run
-    monkeypatch.setattr(readout, "_run", lambda *given: calls.append("kernels") or original(*given))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(readout, "_run", lambda *arguments: calls.append("kernels") or original(*arguments))  # type: ignore[func-returns-value]
     x, weight, b, targets = leaves(torch.float32)
     with torch.no_grad():
         elman.nn.cross_entropy(x, weight, b, targets)

@@ -86,8 +86,8 @@ def test_it_is_torchs_layer_where_torch_has_the_cell(cell, form, num_layers, bid
     mine.load_state_dict(theirs.state_dict())
     rows = () if form == "one" else (B,)
     x = batch(theirs, shape=(T,) if form == "one" else (T, B))
-    given = layer_pairs.states(theirs, rows=rows)
-    for hx in ([], given):
+    initial = layer_pairs.states(theirs, rows=rows)
+    for hx in ([], initial):
         assert_same(outcome(mine, form, hx, x), outcome(theirs, form, hx, x))
 
 
@@ -121,7 +121,7 @@ def unrolled(layer: Any, x: Tensor, hx: list[Tensor], lengths: Any = None, reset
         shapes = parameter_shapes(layer.cell, 1, 1)
         names = [{n: stored_name(n, index, reverse=bool(d)) for n in shapes} for d in range(D)]
         arrays = [{n: getattr(layer, stored).detach().numpy() for n, stored in of.items()} for of in names]
-        params.append([LayerParameters.from_arrays(each, UNITS) for each in arrays])
+        params.append([LayerParameters.from_arrays(named_arrays, UNITS) for named_arrays in arrays])
     nested = tuple(tuple(tuple(s[i * D + d].numpy() for s in hx) for d in range(D)) for i in range(layer.num_layers))
     y, final = unroll.run(layer.cell, params, x.transpose(0, 1).numpy(), nested, lengths, reset)
     flat = [arrays for of_layer in final for arrays in of_layer]

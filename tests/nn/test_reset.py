@@ -9,7 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     INPUTS,
     PAIRS_OF_OPTIONS,
@@ -40,7 +42,7 @@ RESETS = {
 }
 
 
-def read_one_by_one(layer: Any, x: Tensor, given: list[Tensor], reset: Tensor) -> list[Tensor]:
+def read_one_by_one(layer: Any, x: Tensor, initial: list[Tensor], reset: Tensor) -> list[Tensor]:
     """Return outputs and final states from torch.nn, each row cut into its documents and each of them read alone.
 
     The given states are for the first document forward in time, and for the last one backwards. What is left in the
@@ -51,14 +53,14 @@ def read_one_by_one(layer: Any, x: Tensor, given: list[Tensor], reset: Tensor) -
     for row in range(x.shape[1]):
         starts = sorted({0, *(t for t in range(len(x)) if reset[t, row])})
         ends = [*starts[1:], len(x)]
-        alone = [torch.where(backward[:, None], s[:, row], torch.zeros_like(s[:, row])) for s in given]
+        alone = [torch.where(backward[:, None], s[:, row], torch.zeros_like(s[:, row])) for s in initial]
         parts = []
         for start, end in zip(starts, ends, strict=True):
             state = [torch.zeros_like(s) for s in alone]
             if start == 0 and not reset[0, row]:
-                state = [torch.where(backward[:, None], z, s[:, row]) for z, s in zip(state, given, strict=True)]
+                state = [torch.where(backward[:, None], z, s[:, row]) for z, s in zip(state, initial, strict=True)]
             if end == len(x):
-                state = [torch.where(backward[:, None], s[:, row], z) for z, s in zip(state, given, strict=True)]
+                state = [torch.where(backward[:, None], s[:, row], z) for z, s in zip(state, initial, strict=True)]
             parts.append(tensors(layer(x[start:end, row], as_hx(state))))
         outputs.append(torch.cat([y for y, *_ in parts]))
         first = [torch.zeros_like(s) for s in alone] if reset[0, row] else parts[0][1:]
@@ -67,29 +69,28 @@ def read_one_by_one(layer: Any, x: Tensor, given: list[Tensor], reset: Tensor) -
     return [torch.stack(outputs, 1), *(torch.stack(parts, 1) for parts in zip(*finals, strict=True))]
 
 
-@pytest.mark.parametrize("marks", RESETS)
-@pytest.mark.parametrize("stack", PAIRS_OF_OPTIONS)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "stack", "marks"), pairwise(CELL_NAMES, PAIRS_OF_OPTIONS, list(RESETS)))
 def test_documents_are_read_as_if_each_were_alone(cell: str, stack: str, marks: str) -> None:
     ours, theirs = layer_pair(cell, **STACKS[stack])
     reset = RESETS[marks]
     results = []
     for layer, run in ((ours, functools.partial(ours, reset=reset)), (theirs, None)):
-        x, *given = leaves([batch(layer), *states(layer)])
-        found = tensors(run(x, as_hx(given))) if run else read_one_by_one(layer, x, given, reset)
-        loss(found).backward()
-        gradients = [t.grad for t in (x, *given, *layer.parameters())]
-        results.append([*found, *gradients])
+        x, *initial = leaves([batch(layer), *states(layer)])
+        computed = tensors(run(x, as_hx(initial))) if run else read_one_by_one(layer, x, initial, reset)
+        loss(computed).backward()
+        gradients = [t.grad for t in (x, *initial, *layer.parameters())]
+        results.append([*computed, *gradients])
     mine, expected = results
     # without a path, torch leaves None where we have zeros
     assert_same(mine, [torch.zeros_like(m) if e is None else e for m, e in zip(mine, expected, strict=True)])
 
 
 @needs_kernels
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
-@pytest.mark.parametrize("batch_first", [False, True], ids=["time_first", "batch_first"])
-@pytest.mark.parametrize("form", ["batch", "one"])
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "form", "batch_first", "dtype"),
+    pairwise(CELL_NAMES, ["batch", "one"], [False, True], [torch.float64, torch.float32]),
+    ids=str,
+)
 def test_with_and_without_kernels_it_is_the_same(
     cell: str, form: str, batch_first: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,12 +101,12 @@ def test_with_and_without_kernels_it_is_the_same(
     elif batch_first:
         reset = reset.T
     x = batch(layer, shape=(T,) if form == "one" else (T, B))
-    for given in ([], states(layer, rows=() if form == "one" else (B,))):
+    for initial in ([], states(layer, rows=() if form == "one" else (B,))):
         run = functools.partial(layer, reset=reset)
-        with_kernels = outcome(layer, form, given, x, run)
+        with_kernels = outcome(layer, form, initial, x, run)
         with monkeypatch.context() as without:
             without.setattr("elman.nn.layers.can_use_kernels", lambda tensors: False)
-            assert_same(with_kernels, outcome(layer, form, given, x, run))
+            assert_same(with_kernels, outcome(layer, form, initial, x, run))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -130,10 +131,10 @@ def test_no_mark_at_all_changes_nothing(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_a_batch_of_rows_is_each_row_by_itself(cell: str) -> None:
     layer, _ = layer_pair(cell, bidirectional=True)
-    x, given, reset = batch(layer), states(layer), RESETS["some"]
-    y, *final = tensors(layer(x, as_hx(given), reset))
+    x, initial, reset = batch(layer), states(layer), RESETS["some"]
+    y, *final = tensors(layer(x, as_hx(initial), reset))
     for row in range(B):
-        one = tensors(layer(x[:, row], as_hx([s[:, row] for s in given]), reset[:, row]))
+        one = tensors(layer(x[:, row], as_hx([s[:, row] for s in initial]), reset[:, row]))
         assert_same(one, [y[:, row], *(s[:, row] for s in final)])
 
 
@@ -159,8 +160,8 @@ def test_marks_of_another_shape_or_kind_are_refused(one: bool, batch_first: bool
     for reset in (right.float(), right.long(), longer, *([] if one else [right.T])):
         with pytest.raises(ValueError) as refused:
             layer(x, reset=reset)
-        given = f"given {reset.dtype} {tuple(reset.shape)}"
-        assert str(refused.value) == f"reset: {given}, expected booleans {expected}"
+        initial = f"given {reset.dtype} {tuple(reset.shape)}"
+        assert str(refused.value) == f"reset: {initial}, expected booleans {expected}"
 
 
 @pytest.mark.parametrize(("one", "axes"), [(False, 0), (False, 1), (False, 3), (True, 0), (True, 2)])
@@ -193,8 +194,8 @@ def test_a_projection_is_refused() -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_torch_refuses_is_refused_with_marks_too(cell: str) -> None:
     ours, theirs = layer_pair(cell)
-    wrong = [s[..., :2] for s in states(ours)]
-    for arguments in ((torch.zeros(T, B, INPUTS + 1, dtype=torch.float64),), (batch(ours), as_hx(wrong))):
+    invalid = [s[..., :2] for s in states(ours)]
+    for arguments in ((torch.zeros(T, B, INPUTS + 1, dtype=torch.float64),), (batch(ours), as_hx(invalid))):
         refusals = []
         for run in (functools.partial(ours, reset=RESETS["some"]), theirs):
             with pytest.raises(Exception) as refused:

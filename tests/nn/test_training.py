@@ -16,7 +16,9 @@ from torch.nn.utils import parametrizations, parametrize
 
 import elman.nn
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     INPUTS,
     SEQUENCES,
@@ -37,9 +39,9 @@ from .layer_pairs import (
 # Dropout
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(
+    ("cell", "form", "dtype"), pairwise(CELL_NAMES, SEQUENCES, [torch.float64, torch.float32]), ids=str
+)
 def test_the_same_seed_drops_what_torch_drops(cell: str, form: str, dtype: torch.dtype) -> None:
     results = []
     for layer in layer_pair(cell, dtype, num_layers=3, dropout=0.4, bidirectional=True, batch_first=True):
@@ -140,11 +142,11 @@ def test_the_next_call_sees_weights_that_were_changed(cell: str, change: Callabl
 def test_a_functional_call_uses_the_weights_it_is_given(cell: str) -> None:
     results = []
     for layer in layer_pair(cell, num_layers=2):
-        given = {name: (p.detach() * 0.5).requires_grad_() for name, p in layer.named_parameters()}
-        result = functional_call(layer, given, (batch(layer), as_hx(states(layer))))
+        weights = {name: (p.detach() * 0.5).requires_grad_() for name, p in layer.named_parameters()}
+        result = functional_call(layer, weights, (batch(layer), as_hx(states(layer))))
         loss(result).backward()
         assert all(p.grad is None for p in layer.parameters())
-        results.append([*tensors(result), *(t.grad for t in given.values())])
+        results.append([*tensors(result), *(t.grad for t in weights.values())])
         results[-1] += tensors(layer(batch(layer)))  # and its own ones afterwards
     assert_same(*results)
 
@@ -238,7 +240,7 @@ def losses(layer: Any, steps: int = 30) -> list[float]:
     readout, embedding = nn.Linear(layer.hidden_size, 10).double(), nn.Embedding(10, INPUTS).double()
     digits = torch.randint(10, (12, 8), generator=seeded(2))
     optimizer = torch.optim.Adam([*layer.parameters(), *readout.parameters(), *embedding.parameters()], lr=0.05)
-    found, hx = [], None
+    values, hx = [], None
     for _ in range(steps):
         y, hx = layer(embedding(digits[:-1]), hx)
         hx = as_hx([s.detach() for s in tensors(hx)])
@@ -247,8 +249,8 @@ def losses(layer: Any, steps: int = 30) -> list[float]:
         total.backward()
         nn.utils.clip_grad_norm_(layer.parameters(), 1.0)
         optimizer.step()
-        found.append(float(total.detach()))
-    return found
+        values.append(float(total.detach()))
+    return values
 
 
 @pytest.mark.parametrize("options", [{}, {"num_layers": 2, "dropout": 0.3}], ids=["plain", "dropout"])

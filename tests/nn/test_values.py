@@ -1,13 +1,13 @@
-"""The kernels in torch's clothes: every value and every gradient of elman.nn's layers is torch.nn's."""
+"""Every value and every gradient of elman.nn's layers is torch.nn's."""
 
 from __future__ import annotations
-
-import itertools
 
 import pytest
 import torch
 
+from ..pairwise import pairwise
 from .layer_pairs import (
+    CELL_NAMES,
     CELLS,
     SEQUENCES,
     STACKS,
@@ -28,22 +28,22 @@ from .layer_pairs import (
 )
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
-def test_values_and_every_gradient_are_torchs(cell: str, form: str, stack: str) -> None:
-    for batch_first, has_states in itertools.product((False, True), (False, True)):
-        results = []
-        for layer in layer_pair(cell, batch_first=batch_first, **STACKS[stack]):
-            x = batch(layer, shape=(T,) if form == "one" else (T, B))
-            given = states(layer, rows=() if form == "one" else (B,)) if has_states else []
-            results.append(outcome(layer, form, given, x))
-        assert_same(*results)
+@pytest.mark.parametrize(
+    ("cell", "form", "stack", "batch_first", "has_states"),
+    pairwise(CELL_NAMES, SEQUENCES, list(STACKS), [False, True], [False, True]),
+)
+def test_values_and_every_gradient_are_torchs(
+    cell: str, form: str, stack: str, batch_first: bool, has_states: bool
+) -> None:
+    results = []
+    for layer in layer_pair(cell, batch_first=batch_first, **STACKS[stack]):
+        x = batch(layer, shape=(T,) if form == "one" else (T, B))
+        initial = states(layer, rows=() if form == "one" else (B,)) if has_states else []
+        results.append(outcome(layer, form, initial, x))
+    assert_same(*results)
 
 
-@pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("form", SEQUENCES)
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("cell", "form", "stack"), pairwise(CELL_NAMES, SEQUENCES, list(STACKS)))
 def test_so_are_they_in_float32(cell: str, form: str, stack: str) -> None:
     results = []
     for layer in layer_pair(cell, torch.float32, **STACKS[stack]):
@@ -65,25 +65,24 @@ def test_so_are_they_for_other_sizes(cell: str, sizes: tuple[int, int, int, int]
     assert_same(*results)
 
 
-@pytest.mark.parametrize("form", SEQUENCES)
 @pytest.mark.parametrize(
-    ("cell", "result"),
-    [*itertools.product(CELLS, (0, 1)), ("lstm", 2)],
+    ("cell", "result", "form"),
+    [*pairwise(CELL_NAMES, (0, 1), SEQUENCES), *(("lstm", 2, form) for form in SEQUENCES)],
     ids=lambda value: value if isinstance(value, str) else ("outputs", "h_n", "c_n")[value],
 )
 def test_the_gradient_of_one_result_alone_is_torchs(cell: str, result: int, form: str) -> None:
     results = []
     for layer in layer_pair(cell, num_layers=2, bidirectional=True):
         one = form == "one"
-        x, *given = leaves([batch(layer, shape=(T,) if one else (T, B)), *states(layer, rows=() if one else (B,))])
-        found = tensors(layer(sequence(layer, form, x), as_hx(given)))[result]
-        results.append(torch.autograd.grad(loss(found), [x, *given, *layer.parameters()], allow_unused=True))
-    mine, theirs = ([torch.zeros(()) if d is None else d for d in found] for found in results)
+        x, *initial = leaves([batch(layer, shape=(T,) if one else (T, B)), *states(layer, rows=() if one else (B,))])
+        computed = tensors(layer(sequence(layer, form, x), as_hx(initial)))[result]
+        results.append(torch.autograd.grad(loss(computed), [x, *initial, *layer.parameters()], allow_unused=True))
+    mine, theirs = ([torch.zeros(()) if d is None else d for d in computed] for computed in results)
     # what a result does not depend on is None with torch, zeros with us: both add nothing
     assert_same(mine, [t.expand_as(m).to(m) for m, t in zip(mine, theirs, strict=True)])
 
 
-WANTED = {
+REQUIRES_GRAD = {
     "x": lambda name: name == "x",
     "h": lambda name: name == "h",
     "x_and_states": lambda name: name in ("x", "h", "c"),
@@ -95,19 +94,20 @@ WANTED = {
 }
 
 
-@pytest.mark.parametrize("wanted", WANTED)
+@pytest.mark.parametrize("requiring", REQUIRES_GRAD)
 @pytest.mark.parametrize("cell", CELLS)
-def test_only_what_asks_for_a_gradient_gets_one(cell: str, wanted: str) -> None:
+def test_only_what_asks_for_a_gradient_gets_one(cell: str, requiring: str) -> None:
     results = []
     for layer in layer_pair(cell, num_layers=2, bidirectional=True):
-        x, *given = leaves([batch(layer), *states(layer)])
-        named = {"x": x, **dict(zip("hc", given, strict=False)), **dict(layer.named_parameters())}
-        for name, tensor in named.items():
-            tensor.requires_grad_(WANTED[wanted](name))
-        result = layer(x, as_hx(given))
+        x, *initial = leaves([batch(layer), *states(layer)])
+        by_name = {"x": x, **dict(zip("hc", initial, strict=False)), **dict(layer.named_parameters())}
+        for name, tensor in by_name.items():
+            tensor.requires_grad_(REQUIRES_GRAD[requiring](name))
+        result = layer(x, as_hx(initial))
         loss(result).backward()
-        assert [name for name, t in named.items() if t.grad is not None] == [*filter(WANTED[wanted], named)]
-        results.append([*tensors(result), *(t.grad for t in named.values())])
+        with_gradients = [name for name, t in by_name.items() if t.grad is not None]
+        assert with_gradients == [*filter(REQUIRES_GRAD[requiring], by_name)]
+        results.append([*tensors(result), *(t.grad for t in by_name.values())])
     assert_same(*results)
 
 
@@ -125,13 +125,13 @@ def test_where_nothing_asks_for_a_gradient_there_is_no_graph(cell: str) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_training_and_evaluation_give_the_same_to_the_last_bit(cell: str, form: str) -> None:
     layer, _ = layer_pair(cell, num_layers=2, bidirectional=True)
-    given = sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B)))
-    trained = tensors(layer(given))
+    inputs = sequence(layer, form, batch(layer, shape=(T,) if form == "one" else (T, B)))
+    trained = tensors(layer(inputs))
     layer.eval()
-    assert_equal(tensors(layer(given)), trained)
+    assert_equal(tensors(layer(inputs)), trained)
     for without_graph in (torch.no_grad(), torch.inference_mode()):
         with without_graph:
-            evaluated = tensors(layer(given))
+            evaluated = tensors(layer(inputs))
         assert not any(t.requires_grad for t in evaluated)
         assert_equal(evaluated, trained)
 
@@ -162,10 +162,10 @@ LAYOUTS = {
 def test_inputs_and_states_may_lie_in_memory_in_any_way(cell: str, batch_first: bool, layout: str) -> None:
     results = []
     for layer in layer_pair(cell, bidirectional=True, batch_first=batch_first):
-        x, *given = leaves([batch(layer), *states(layer)])
-        result = layer(LAYOUTS[layout](x), as_hx([LAYOUTS[layout](s) for s in given]))
+        x, *initial = leaves([batch(layer), *states(layer)])
+        result = layer(LAYOUTS[layout](x), as_hx([LAYOUTS[layout](s) for s in initial]))
         loss(result).backward()
-        results.append([*tensors(result), *(t.grad for t in (x, *given, *layer.parameters()))])
+        results.append([*tensors(result), *(t.grad for t in (x, *initial, *layer.parameters()))])
     assert_same(*results)
 
 
@@ -175,9 +175,9 @@ def test_so_may_the_gradients_of_the_results(cell: str, layout: str) -> None:
     results = []
     for layer in layer_pair(cell, bidirectional=True):
         inputs = leaves([batch(layer), *states(layer)])
-        found = tensors(layer(inputs[0], as_hx(inputs[1:])))
-        given = [LAYOUTS[layout](t.detach().sin()) for t in found]
-        results.append(torch.autograd.grad(found, [*inputs, *layer.parameters()], given))
+        computed = tensors(layer(inputs[0], as_hx(inputs[1:])))
+        initial = [LAYOUTS[layout](t.detach().sin()) for t in computed]
+        results.append(torch.autograd.grad(computed, [*inputs, *layer.parameters()], initial))
     assert_same(*results)
 
 
@@ -198,7 +198,7 @@ def test_another_default_device_changes_nothing(cell: str) -> None:
     expected = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
     torch.set_default_device("meta")
     try:
-        given = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
+        initial = [*tensors(layer(x)), *torch.autograd.grad(tensors(layer(x))[0].sum(), [x, *layer.parameters()])]
     finally:
         torch.set_default_device(None)
-    assert_equal(given, expected)
+    assert_equal(initial, expected)

@@ -5,7 +5,7 @@
     relu'     = 1 where y > 0, else 0
     identity' = 1
 
-Writing the derivative by the output y is what lets a cell keep only its outputs on the tape.
+Because the derivative is a function of the output y, the tape of a cell needs only its outputs.
 """
 
 from __future__ import annotations

@@ -63,9 +63,9 @@ def _check_members(name: str, cell: Cell) -> None:
 
 
 def _expect_shapes(name: str, function: str, result: str, arrays: Any, expected: Any) -> None:
-    shapes, wanted = [np.shape(array) for array in arrays], [array.shape for array in expected]
-    if shapes != wanted:
+    shapes, expected_shapes = [np.shape(array) for array in arrays], [array.shape for array in expected]
+    if shapes != expected_shapes:
         raise ValueError(
-            f"cell {name!r}: {function} returns {result} of shapes {shapes}; expected {wanted} "
+            f"cell {name!r}: {function} returns {result} of shapes {shapes}; expected {expected_shapes} "
             f"for {ROWS} rows and {UNITS} units."
         )

@@ -6,8 +6,9 @@
     half_squared_error         L = (o - t)^2 / 2                                 dL/do = o - t
     sigmoid_half_squared_error L = (s(o) - t)^2 / 2                              dL/do = (s(o) - t) s(o) (1 - s(o))
 
-Every loss returns (sum, count, d_logits): the sum over what the mask keeps and how many it keeps, so that padding,
-accumulation and averages agree; d_logits is the derivative of the sum. Nats. Source: Goodfellow et al. (2016), 6.2.2.
+Every loss returns (sum, count, d_logits): the sum over the entries where the mask is true, and their number, so that
+padding, accumulation and averages agree; d_logits is the derivative of the sum. In nats. Source: Goodfellow et al.
+(2016), 6.2.2.
 The adder that many texts print under an "L1" figure uses the last of these derivatives, not the one of |s(o) - t|.
 """
 
@@ -51,60 +52,64 @@ def softmax_cross_entropy(
     logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) for logits (..., O), targets (...) of classes 0..O-1 and mask (...)."""
-    kept = _kept(mask, targets.shape)
-    targets = np.where(kept, targets, 0)
+    counted = _counted(mask, targets.shape)
+    targets = np.where(counted, targets, 0)
     outside = targets[(targets < 0) | (targets >= logits.shape[-1])]
     if outside.size:
         raise ValueError(f"targets: given class {outside[0]}, expected 0 to {logits.shape[-1] - 1}")
-    log_p = log_softmax(np.where(kept[..., None], logits, 0.0))
+    log_p = log_softmax(np.where(counted[..., None], logits, 0.0))
     picked = np.take_along_axis(log_p, targets[..., None], axis=-1)
     d_logits: Array = np.exp(log_p)
     np.put_along_axis(d_logits, targets[..., None], np.exp(picked) - 1.0, axis=-1)
-    return -float(picked[..., 0][kept].sum(dtype=np.float64)), int(kept.sum()), np.where(kept[..., None], d_logits, 0.0)
+    return (
+        -float(picked[..., 0][counted].sum(dtype=np.float64)),
+        int(counted.sum()),
+        np.where(counted[..., None], d_logits, 0.0),
+    )
 
 
 def sigmoid_cross_entropy(
     logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) for logits, targets in 0..1 and mask, all of one shape."""
-    logits, targets, kept = _silenced(logits, targets, mask)
+    logits, targets, counted = _zero_masked(logits, targets, mask)
     loss = np.maximum(logits, 0.0) - logits * targets + np.log1p(np.exp(-np.abs(logits)))
-    return _summed(loss, sigmoid(logits) - targets, kept)
+    return _sum_where(loss, sigmoid(logits) - targets, counted)
 
 
 def half_squared_error(logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) of half the squared error through the identity; all arguments of one shape."""
-    logits, targets, kept = _silenced(logits, targets, mask)
+    logits, targets, counted = _zero_masked(logits, targets, mask)
     error = logits - targets
-    return _summed(0.5 * error * error, error, kept)
+    return _sum_where(0.5 * error * error, error, counted)
 
 
 def sigmoid_half_squared_error(
     logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) of half the squared error through a sigmoid; all arguments of one shape."""
-    logits, targets, kept = _silenced(logits, targets, mask)
+    logits, targets, counted = _zero_masked(logits, targets, mask)
     y = sigmoid(logits)
     error = y - targets
-    return _summed(0.5 * error * error, error * y * (1.0 - y), kept)
+    return _sum_where(0.5 * error * error, error * y * (1.0 - y), counted)
 
 
-def _kept(mask: Bools | None, shape: tuple[int, ...]) -> Bools:
-    kept = np.ones(shape, bool) if mask is None else np.asarray(mask, bool)
-    if kept.shape != shape:
-        raise ValueError(f"mask: given shape {kept.shape}, expected {shape}")
-    return kept
+def _counted(mask: Bools | None, shape: tuple[int, ...]) -> Bools:
+    counted = np.ones(shape, bool) if mask is None else np.asarray(mask, bool)
+    if counted.shape != shape:
+        raise ValueError(f"mask: given shape {counted.shape}, expected {shape}")
+    return counted
 
 
-def _silenced(logits: Array, targets: npt.NDArray[Any], mask: Bools | None) -> tuple[Array, Array, Bools]:
-    """Logits and targets in the logits' dtype, zero where the mask keeps nothing: padding may hold anything."""
-    kept = _kept(mask, logits.shape)
-    logits = np.where(kept, logits, 0.0)
-    return logits, np.where(kept, targets, 0.0).astype(logits.dtype), kept
+def _zero_masked(logits: Array, targets: npt.NDArray[Any], mask: Bools | None) -> tuple[Array, Array, Bools]:
+    """Return logits and targets in the logits' dtype, zero where the mask is false: padding may hold anything."""
+    counted = _counted(mask, logits.shape)
+    logits = np.where(counted, logits, 0.0)
+    return logits, np.where(counted, targets, 0.0).astype(logits.dtype), counted
 
 
-def _summed(loss: Array, d_logits: Array, kept: Bools) -> tuple[float, int, Array]:
-    return float(loss[kept].sum(dtype=np.float64)), int(kept.sum()), np.where(kept, d_logits, 0.0)
+def _sum_where(loss: Array, d_logits: Array, counted: Bools) -> tuple[float, int, Array]:
+    return float(loss[counted].sum(dtype=np.float64)), int(counted.sum()), np.where(counted, d_logits, 0.0)
 
 
 LOSSES: dict[str, Loss] = {

@@ -1,12 +1,12 @@
-"""Attention of a decoder's outputs to an encoder's, whole sequences at once.
+"""Attention of a decoder's outputs to the outputs of an encoder, for whole sequences at once.
 
     e_ts = q_t . m_s                      dot         Luong et al. (2015), equation 8
          = q_t . W m_s                    general     the same
          = v . tanh(W q_t + U m_s)        additive    Bahdanau et al. (2015), appendix A.1.2
-    a_t  = softmax over s of e_t          lengths[b] of them; what is padded has no share
+    a_t  = softmax over s of e_t          of the first lengths[b]; the weight of padding is zero
     c_t  = sum over s of a_ts m_s         the context
 
-Queries and contexts have one size H, and so have memories: what is of another size is projected before it comes here.
+Queries, memories and contexts have one size, H; the caller projects memories of another size.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 class Attention(nn.Module):
-    """Return contexts of queries; `weights` returns the shares alone."""
+    """Contexts of queries; `weights` returns the attention weights alone."""
 
     def __init__(self, kind: str, size: int) -> None:
         super().__init__()
@@ -28,11 +28,11 @@ class Attention(nn.Module):
             self.score = nn.Parameter(torch.empty(size).uniform_(-(size**-0.5), size**-0.5))
 
     def forward(self, queries: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
-        """Return contexts (B, T, H) of queries (B, T, H) to memories (B, S, H), the first lengths (B,) of them."""
+        """Return contexts (B, T, H) of queries (B, T, H), from the first lengths (B,) of the memories (B, S, H)."""
         return torch.bmm(self.weights(queries, memory, lengths), memory)
 
     def weights(self, queries: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
-        """Return the shares (B, T, S)."""
+        """Return the attention weights (B, T, S)."""
         keys = memory if self.kind == "dot" else self.key(memory)
         if self.kind == "additive":
             e = torch.tanh(self.query(queries)[:, :, None] + keys[:, None]) @ self.score

@@ -38,7 +38,7 @@ class CellCall:
         n = len(self.names)
         directions = [weights[i * n : (i + 1) * n] for i in range(self.num_directions)]
         arrays = [dict(zip(self.names, map(_array, tensors), strict=True)) for tensors in directions]
-        return [[LayerParameters.from_arrays(named, self.hidden_size) for named in arrays]]
+        return [[LayerParameters.from_arrays(by_name, self.hidden_size) for by_name in arrays]]
 
 
 def run_by_numpy(call: CellCall, x: Tensor, states: Sequence[Tensor], weights: Sequence[Tensor]) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Pooling of all tokens' outputs to one vector, with derivatives; runtime/pooling.py has the equations."""
+"""Pooling of the outputs of all tokens into one vector, with derivatives; runtime/pooling.py has the equations."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pooling(nn.Module):
             self.score = nn.Parameter(torch.empty(size).uniform_(-(size**-0.5), size**-0.5))
 
     def forward(self, outputs: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
-        """Return (B, N) of outputs (T, B, N), the first lengths (B,) of them, and of the last ones (B, N)."""
+        """Return (B, N), from the first lengths (B,) of the outputs (T, B, N) and the last outputs (B, N)."""
         inside = (torch.arange(len(outputs), device=lengths.device)[:, None] < lengths)[:, :, None]
         return self._pool(self, outputs, last, inside)
 

@@ -1,9 +1,9 @@
-"""A linear readout and its softmax cross-entropy in one: the logits of a large vocabulary never exist all at once.
+"""A linear readout and its softmax cross-entropy in one: no array of all logits of a large vocabulary is needed.
 
     l = V x + b,  loss = log sum exp l - l[target]         cells/readout.py
 
-By the kernels for float32 and float64 on a CPU, which give the derivatives along with the loss; by torch otherwise, as
-nn/layers.py says of the layers.
+The kernels compute it for float32 and float64 on a CPU, the derivatives along with the loss; otherwise torch does, in
+the cases that nn/layers.py lists for the layers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .kernel_function import can_use_kernels
 from .torch_function import aliases
 from .torch_internals import backward_keeps_graph
 
-IGNORE_INDEX = -100  # the target of what does not count, as torch has it
+IGNORE_INDEX = -100  # a target that does not count, as in torch
 
 
 def cross_entropy(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
@@ -31,11 +31,11 @@ def cross_entropy(x: Tensor, weight: Tensor, bias: Tensor | None, targets: Tenso
     Targets are classes 0 .. O - 1 or IGNORE_INDEX. This is F.cross_entropy(F.linear(x, weight, bias), targets,
     reduction="sum").
     """
-    given = (x, weight) if bias is None else (x, weight, bias)
+    tensors = (x, weight) if bias is None else (x, weight, bias)
     fits = x.dim() == 2 and x.shape[-1] == weight.shape[-1] and targets.dim() == 1 and not targets.is_floating_point()
-    if not fits or not can_use_kernels(given):
+    if not fits or not can_use_kernels(tensors):
         return _by_torch(x, weight, bias, targets)
-    if torch.is_grad_enabled() and any(t.requires_grad for t in given):
+    if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         return torch.as_tensor(_CrossEntropy.apply(x, weight, bias, targets))  # type: ignore[no-untyped-call]
     return _run(x, weight, bias, targets, [False] * 3)[0]
 
@@ -73,12 +73,14 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, d_loss: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, targets = ctx.saved_tensors
         needs = ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled():  # a derivative that is to be differentiated again
+        if torch.is_grad_enabled():  # create_graph=True: the derivative will be differentiated again
             x, weight = aliases((x, weight))
             bias = None if bias is None else aliases((bias,))[0]
-            wanted = [t for t, need in zip((x, weight, bias), needs, strict=True) if need and t is not None]
-            found = iter(torch.autograd.grad(_by_torch(x, weight, bias, targets), wanted, d_loss, create_graph=True))
-            return (*(next(found) if need else None for need in needs), None)
+            inputs = [t for t, need in zip((x, weight, bias), needs, strict=True) if need and t is not None]
+            gradients = iter(
+                torch.autograd.grad(_by_torch(x, weight, bias, targets), inputs, d_loss, create_graph=True)
+            )
+            return (*(next(gradients) if need else None for need in needs), None)
         gradients = ctx.gradients
         if backward_keeps_graph():
             return (*(None if g is None else g * d_loss for g in gradients), None)

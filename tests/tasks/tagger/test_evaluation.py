@@ -32,7 +32,9 @@ def test_metrics_are_those_of_scikit_learn_and_of_spans() -> None:
     f1 = f1_score(expected, flat, labels=list(LABELS), average=None, zero_division=0.0)
     assert [metrics["f1"][label] for label in LABELS] == pytest.approx(f1.tolist())
     pairs = zip(predicted, examples, strict=True)
-    total = sum((SpanScores.of(extract_spans(tags), extract_spans(true_tags)) for tags, (_, true_tags) in pairs), SpanScores())
+    total = sum(
+        (SpanScores.of(extract_spans(tags), extract_spans(true_tags)) for tags, (_, true_tags) in pairs), SpanScores()
+    )
     by_span = metrics["span_precision"], metrics["span_recall"], metrics["span_f1"]
     assert by_span == (total.precision, total.recall, total.f1)
 

@@ -130,8 +130,9 @@ struct BatchLanes {
         const Index H = layer.spec.H;
         alignas(64) T before[kMaxUnits][L]{}, after[kMaxUnits][L], gates[kMaxUnits][kSlots * L]{};
         alignas(64) T c[kMaxUnits][L]{}, cell_tape[kMaxUnits][2 * L];
+        Row rows[L];
         for (Index i = 0; i < count; ++i) {
-            const Row row = row_at(i);
+            const Row& row = rows[i] = row_at(i);
             for (Index u = 0; u < H; ++u) {
                 before[u][i] = row.h[u];
                 for (Index s = 0; s < kSlots; ++s) gates[u][s * L + i] = row.gates[s * L + u];
@@ -143,7 +144,7 @@ struct BatchLanes {
             store(after[u], C::forward(gates[u], load(before[u]), c[u], layer.cell_tape ? cell_tape[u] : nullptr));
         }
         for (Index i = 0; i < count; ++i) {
-            const Row row = row_at(i);
+            const Row& row = rows[i];
             for (Index u = 0; u < H; ++u) {
                 row.y[u] = after[u][i];
                 if (C::has_c) row.c[u] = c[u][i];
@@ -183,8 +184,9 @@ struct BatchLanes {
     static ELMAN_INLINE void backward_lanes(Index H, Index count, RowAt row_at) {
         alignas(64) T h[kMaxUnits][L]{}, gates[kMaxUnits][kSlots * L]{}, cell_tape[kMaxUnits][2 * L]{};
         alignas(64) T d_h[kMaxUnits][L]{}, d_y[kMaxUnits][L]{}, d_c[kMaxUnits][L]{}, d_gates[kMaxUnits][kSlots * L]{};
+        GradientRow rows[L];
         for (Index i = 0; i < count; ++i) {
-            const GradientRow row = row_at(i);
+            const GradientRow& row = rows[i] = row_at(i);
             for (Index u = 0; u < H; ++u) {
                 if (row.h) h[u][i] = row.h[u];
                 d_h[u][i] = row.d_h[u];
@@ -201,7 +203,7 @@ struct BatchLanes {
             store(d_c[u], d.d_c);
         }
         for (Index i = 0; i < count; ++i) {
-            const GradientRow row = row_at(i);
+            const GradientRow& row = rows[i];
             for (Index s = 0; s < kSlots; ++s)
                 store(row.d_gates + s * L, pair(d_gates[0][s * L + i], d_gates[1][s * L + i]));
             for (Index u = 0; u < H; ++u) {

@@ -38,6 +38,7 @@ Ids = npt.NDArray[np.int64]
 
 SIDES = ("source", "target")
 FILES = (*(f"train.{side}.{kind}" for side in SIDES for kind in ("ids", "ends")), "valid.jsonl", VOCABULARIES)
+MAX_VALID_SOURCES = AUTOMATIC_VALID_EXAMPLES  # if the user gives no share
 SUBWORDS = 4_000  # of a side, if the user gives no number
 LEAST_TOKENS = {"source": 1, "target": 2}  # of a vocabulary: with one target token there is nothing to learn
 MAX_SYMBOLS, SYMBOL_REPEATS = 1000, 20  # a side of at most so many different words, each so often, is read by words
@@ -136,7 +137,7 @@ def _sets(
 
 def _split(pairs: Sequence[Pair], fraction: float | None, rng: np.random.Generator) -> tuple[list[Pair], list[Pair]]:
     """Return the training set in order, and the validation set in random order."""
-    size = validation_size(len(pairs), fraction, at_most=AUTOMATIC_VALID_EXAMPLES)
+    size = validation_size(len(pairs), fraction, at_most=MAX_VALID_SOURCES)
     chosen = in_random_order(range(len(pairs)), rng)[:size]
     outside = set(chosen)
     return [pair for i, pair in enumerate(pairs) if i not in outside], [pairs[i] for i in chosen]
@@ -166,10 +167,10 @@ def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2S
     """Return the vocabulary of one side; too few tokens are a DataError."""
     if side.level == "byte":
         return Vocabulary((*RESERVED, *BYTE_TOKENS))
-    tokenizer = side.tokenizer()
+    cutter = side.cutter()
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(tokenizer.split(text))
+        counts.update(cutter.tokens(text))
     min_frequency = 1 if config.min_frequency is None and side.level == "bpe" else config.min_frequency
     vocabulary = build_vocabulary(
         counts, min_frequency=min_frequency, max_size=config.vocabulary_size, reserved=RESERVED

@@ -1,4 +1,4 @@
-"""elman.Seq2Seq: fit, predict, evaluate, save, whatever pairs come in; and elman.load, which needs no torch."""
+"""The encoder-decoder as a Python class: every form of pairs, errors for other arguments, and elman.load."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 
 import elman
 from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
-from elman.tasks import estimator as learner
-from elman.tasks.seq2seq.corpus import Example
+from elman.tasks import estimator
+from elman.tasks.seq2seq.readers import Pair
 from elman.training.progress import SilentDisplay
 
 TINY: dict[str, Any] = {
@@ -26,34 +28,34 @@ TINY: dict[str, Any] = {
     "config": {"training": {"batch_size": 8, "threads": 1}},
 }
 LETTERS = {"a": "AA", "b": "B", "c": "K", "d": "T"}
-UNTRAINED = "the model is not trained yet; call fit first, or use elman.load"
+NOT_TRAINED = "the model is not trained yet; call fit first, or use elman.load"
 
 
 def spelled(source: str) -> str:
     return " ".join(LETTERS[letter] for letter in source)
 
 
-def drawn(count: int, seed: int = 0) -> list[str]:
+def random_words(count: int, seed: int = 0) -> list[str]:
     rng = random.Random(seed)
     return ["".join(rng.choices("abcd", k=rng.randint(1, 5))) for _ in range(count)]
 
 
-PAIRS = [(source, spelled(source)) for source in drawn(120)]
+PAIRS = [(source, spelled(source)) for source in random_words(120)]
 OTHERS = [("abcdabcd", "AA B"), ("dcba", "T K"), ("bb", "B B"), ("dcba", "T K B AA")]
 
 
-def tiny(**given: Any) -> elman.Seq2Seq:
-    return elman.Seq2Seq(**{**TINY, **given})
+def tiny(**parameters: Any) -> elman.Seq2Seq:
+    return elman.Seq2Seq(**{**TINY, **parameters})
 
 
 class Table:
-    """What a DataFrame of two columns, or of more, answers to."""
+    """The part of a DataFrame that the estimator uses."""
 
     def __init__(self, rows: list[tuple[Any, ...]]) -> None:
         self.rows = rows
 
     def itertuples(self, index: bool = True, name: str | None = "Pandas") -> Iterator[tuple[Any, ...]]:
-        assert (index, name) == (False, None), "rows alone"
+        assert (index, name) == (False, None)
         return iter(self.rows)
 
 
@@ -64,7 +66,7 @@ def trained() -> tuple[elman.Seq2Seq, dict[str, Any]]:
 
 
 def write(folder: Path) -> tuple[Path, Path, Path]:
-    """The pairs in a table, and each side in a file of its own."""
+    """Write the pairs as a table, and as two parallel files."""
     table, sources, targets = (folder / name for name in ("pairs.tsv", "sources", "targets"))
     table.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
     sources.write_text("".join(f"{source}\n" for source, _ in PAIRS))
@@ -72,10 +74,10 @@ def write(folder: Path) -> tuple[Path, Path, Path]:
     return table, sources, targets
 
 
-def test_pairs_lists_columns_tables_and_paths_are_one(tmp_path: Path) -> None:
+def test_every_form_of_the_same_pairs_gives_the_same_model(tmp_path: Path) -> None:
     table, sources, targets = write(tmp_path)
     left, right = zip(*PAIRS, strict=True)
-    ways: list[tuple[Any, ...]] = [
+    forms: list[tuple[Any, ...]] = [
         (PAIRS,),
         ([list(pair) for pair in PAIRS],),
         (iter(PAIRS),),
@@ -88,9 +90,9 @@ def test_pairs_lists_columns_tables_and_paths_are_one(tmp_path: Path) -> None:
         (sources, str(targets)),
     ]
     results = []
-    for way in ways:
+    for form in forms:
         model = tiny(cell="gru", dropout=0.2, seed=3)
-        results.append((model.fit(*way, steps=3, verbose=False)["valid"], model.n_best(["abc", "dd"], beam=3)))
+        results.append((model.fit(*form, steps=3, verbose=False)["valid"], model.n_best(["abc", "dd"], beam=3)))
     assert [number for number, result in enumerate(results) if result != results[0]] == []
 
 
@@ -102,38 +104,39 @@ def test_fit_returns_what_the_trained_model_scores(trained: Any) -> None:
     assert model.evaluate(OTHERS) == pytest.approx(result["valid"], abs=1e-6)  # scored in another order, in float32
 
 
-def test_evaluate_takes_what_fit_takes_and_any_reference_is_right(trained: Any, tmp_path: Path) -> None:
+def test_evaluate_takes_every_form_of_pairs_and_any_target_is_right(trained: Any, tmp_path: Path) -> None:
     model, _ = trained
     table, sources, targets = write(tmp_path)
     expected = model.evaluate(PAIRS)
     left, right = zip(*PAIRS, strict=True)
-    for way in ((table,), (str(sources), targets), (left, right), (Table(list(PAIRS)),)):
-        assert model.evaluate(*way) == expected
+    forms: list[tuple[Any, ...]] = [(table,), (str(sources), targets), (left, right), (Table(list(PAIRS)),)]
+    for form in forms:
+        assert model.evaluate(*form) == expected
     assert model.evaluate(PAIRS, beam=3) == model.predictor.evaluate(grouped(PAIRS), beam=3)
-    alone = ["abab", "cd"]
-    own = model.predict(alone)
+    words = ["abab", "cd"]
+    own = model.predict(words)
     assert all(own)
     for several in (
-        [(source, ["K K K", text]) for source, text in zip(alone, own, strict=True)],
-        [pair for source, text in zip(alone, own, strict=True) for pair in ((source, "K K K"), (source, text))],
+        [(source, ["K K K", text]) for source, text in zip(words, own, strict=True)],
+        [pair for source, text in zip(words, own, strict=True) for pair in ((source, "K K K"), (source, text))],
     ):
         assert model.evaluate(several)["exact_match"] == 1.0
-    assert model.evaluate(alone, [["K K K", text] for text in own])["exact_match"] == 1.0
-    (tmp_path / "wide.tsv").write_text("".join(f"{s}\tK K K\t{t}\n" for s, t in zip(alone, own, strict=True)))
+    assert model.evaluate(words, [["K K K", text] for text in own])["exact_match"] == 1.0
+    (tmp_path / "wide.tsv").write_text("".join(f"{s}\tK K K\t{t}\n" for s, t in zip(words, own, strict=True)))
     assert model.evaluate(tmp_path / "wide.tsv")["exact_match"] == 1.0
-    assert model.evaluate(alone, ["K K K", own[1]])["exact_match"] == 0.5
+    assert model.evaluate(words, ["K K K", own[1]])["exact_match"] == 0.5
 
 
-def grouped(pairs: list[tuple[str, str]]) -> list[Example]:
+def grouped(pairs: list[tuple[str, str]]) -> list[Pair]:
     targets: dict[str, dict[str, None]] = {}
     for source, target in pairs:
         targets.setdefault(source, {})[target] = None
-    return [Example(source, tuple(texts)) for source, texts in targets.items()]
+    return [Pair(source, tuple(texts)) for source, texts in targets.items()]
 
 
-def test_predict_and_n_best_are_the_predictor_s(trained: Any) -> None:
+def test_predict_and_n_best_are_those_of_the_predictor(trained: Any) -> None:
     model, _ = trained
-    sources = [*drawn(9, seed=1), "", "zz", "a" * 40]
+    sources = [*random_words(9, seed=1), "", "zz", "a" * 40]
     assert model.predict(sources) == model.predictor.predict(sources)
     assert model.predict(iter(sources), beam=3) == [best[0].text for best in model.n_best(sources, beam=3)]
     assert model.predict([]) == []
@@ -141,28 +144,28 @@ def test_predict_and_n_best_are_the_predictor_s(trained: Any) -> None:
         model.predict("abc")
 
 
-def test_a_data_set_is_taken_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fit_takes_the_name_of_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     model = tiny()
     assert model.fit("reverse", steps=1, verbose=False)["steps"] == 1
-    assert model.predictor.sides.source.level == "char"
+    assert model.predictor.text.source.level == "char"
 
 
-def test_the_names_of_the_constructor_reach_the_model() -> None:
+def test_the_parameters_of_the_constructor_reach_the_model() -> None:
     model = elman.Seq2Seq(
         cell="elman", hidden_size=7, num_layers=2, embedding_size=5, bidirectional=False, attention="none", dropout=0.1,
         source_level="byte", target_level="char", config={"model": {"bridge": "copy"}, "training": {"threads": 1}},
     )  # fmt: skip
     model.fit(PAIRS, steps=1, verbose=False)
-    config, sides = model.predictor.config, model.predictor.sides
+    config, text = model.predictor.config, model.predictor.text
     assert (config.cell, config.hidden_size, config.num_layers, config.embedding_size) == ("elman", 7, 2, 5)
     assert (config.bidirectional, config.attention, config.dropout, config.bridge) == (False, "none", 0.1, "copy")
-    assert (sides.source.level, sides.target.level) == ("byte", "char")
+    assert (text.source.level, text.target.level) == ("byte", "char")
 
 
 def test_the_six_antonyms_of_the_textbook_are_learned() -> None:
-    """Each of them held out too: what it writes is what it was shown."""
+    """The validation set is the training set, so the model predicts what it has learned."""
     antonyms = [
         ("man", "women"),
         ("black", "white"),
@@ -177,11 +180,11 @@ def test_the_six_antonyms_of_the_textbook_are_learned() -> None:
     assert model.predict([source for source, _ in antonyms]) == [target for _, target in antonyms]
 
 
-def test_what_is_saved_is_loaded_and_writes_the_same(trained: Any, tmp_path: Path) -> None:
+def test_a_saved_model_is_loaded_with_the_same_predictions(trained: Any, tmp_path: Path) -> None:
     model, _ = trained
     model.save(tmp_path / "deep" / "model")
     loaded = elman.load(tmp_path / "deep" / "model")
-    sources = drawn(9, seed=1)
+    sources = random_words(9, seed=1)
     assert loaded.n_best(sources, beam=3) == model.n_best(sources, beam=3)
     loaded.save(tmp_path / "again")
     files = [{p.name: p.read_bytes() for p in (tmp_path / name).iterdir()} for name in ("deep/model", "again")]
@@ -192,12 +195,12 @@ NO_TORCH = """
 import sys
 sys.modules["torch"] = None
 import elman
-assert "numpy" not in sys.modules, "import elman is light"
-from elman.data.pair_corpus import Example
+assert "numpy" not in sys.modules
+from elman.tasks.seq2seq.readers import Pair
 g2p = elman.Seq2Seq(hidden_size=8)
 model = elman.load(sys.argv[1])
 print(model.predict(["abc", "dd"], beam=2), end="|")
-print(model.evaluate([Example("abc", ("AA",))])["count"], end="|")
+print(model.evaluate([Pair("abc", ("AA",))])["count"], end="|")
 for use in (lambda: g2p.predict(["x"]), lambda: g2p.fit([("a", "b"), ("b", "c")], steps=1)):
     try:
         use()
@@ -214,7 +217,7 @@ def test_loading_and_predicting_need_no_torch(trained: Any, tmp_path: Path) -> N
     assert done.stdout.split("|")[:-1] == [
         str(model.predict(["abc", "dd"], beam=2)),
         "1",
-        UNTRAINED,
+        NOT_TRAINED,
         'training needs PyTorch, which is not installed; pip install "elman[train]"',
     ]
 
@@ -229,16 +232,16 @@ def test_loading_and_predicting_need_no_torch(trained: Any, tmp_path: Path) -> N
         lambda model: model.predictor,
     ],
 )
-def test_an_untrained_model_says_so(use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_not_trained_is_an_error(use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         use(tiny())
-    assert str(caught.value) == UNTRAINED
+    assert str(caught.value) == NOT_TRAINED
     assert list(tmp_path.iterdir()) == []
 
 
 WRONG: list[tuple[tuple[Any, ...], type[Exception], str]] = [
-    ((["abc", "de"],), DataError, "item 0 is 'abc', expected (source, target); a target is text"),
+    ((["abc", "de"],), DataError, "item 0 is 'abc', expected (source, target); A target is a text"),
     (([("a", "b"), ("c", None)],), DataError, "item 1 is ('c', None), expected (source, target)"),
     (([("a", "b"), ("c", [])],), DataError, "item 1 is ('c', []), expected (source, target)"),
     (([("a", "b"), ("c", " ")],), DataError, "item 1: has an empty target, expected text"),
@@ -253,30 +256,30 @@ WRONG: list[tuple[tuple[Any, ...], type[Exception], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "kind", "told"), WRONG, ids=lambda value: str(value)[:40])
-def test_what_is_no_pair_is_told(
-    trained: Any, given: tuple[Any, ...], kind: type[Exception], told: str, tmp_path: Path,
+@pytest.mark.parametrize(("arguments", "kind", "message"), WRONG, ids=lambda value: str(value)[:40])
+def test_arguments_that_are_not_pairs_are_an_error(
+    trained: Any, arguments: tuple[Any, ...], kind: type[Exception], message: str, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
     model, _ = trained
-    for use in (lambda: tiny().fit(*given, steps=1, verbose=False, run="run"), lambda: model.evaluate(*given)):
+    for use in (lambda: tiny().fit(*arguments, steps=1, verbose=False, run="run"), lambda: model.evaluate(*arguments)):
         with pytest.raises(kind) as caught:
             use()
-        assert told in str(caught.value)
+        assert message in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_targets_of_a_source_in_memory_need_to_be_meant() -> None:
+def test_several_targets_of_a_source_in_memory_need_extra_targets() -> None:
     several = [(source, [target, "AA"]) for source, target in dict(PAIRS).items()]
-    with pytest.raises(DataError, match="item 0: has 2 targets, expected 1; --extra-targets takes them"):
+    with pytest.raises(DataError, match="item 0: has 2 targets, expected 1; Use --extra-targets"):
         tiny().fit(several, steps=1, verbose=False)
     model = tiny(config={**TINY["config"], "data": {"extra_targets": True}})
     assert model.fit(several, steps=1, verbose=False)["steps"] == 1
 
 
-class Impatient(SilentDisplay):
-    """Presses Ctrl-C at the first step, or at the first validation."""
+class Interrupting(SilentDisplay):
+    """Sends SIGINT at the first step, or at the first validation."""
 
     def __init__(self, at: str) -> None:
         self.at = at
@@ -294,14 +297,14 @@ EVERY_TWO = {"training": {**TINY["config"]["training"], "validate_every_steps": 
 
 
 @pytest.mark.parametrize(
-    ("at", "told"), [("validation", "the best model so far is kept"), ("step", "nothing was validated yet")]
+    ("at", "state"), [("validation", "the best model so far is kept"), ("step", "nothing was validated yet")]
 )
-def test_an_interrupted_fit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch, at: str, told: str) -> None:
-    monkeypatch.setattr(learner, "display_of", lambda *, verbose: Impatient(at))
+def test_an_interrupted_fit_keeps_the_best_model(monkeypatch: pytest.MonkeyPatch, at: str, state: str) -> None:
+    monkeypatch.setattr(estimator, "display_for", lambda *, verbose: Interrupting(at))
     model = tiny(config=EVERY_TWO)
     with pytest.raises(Interrupted) as caught:
         model.fit(PAIRS, steps=200)
-    assert str(caught.value) == f"stopped; {told}; give run= to go on later"
+    assert str(caught.value) == f"stopped; {state}; give run= to go on later"
     assert caught.value.exit_code == 130
     if at == "validation":
         assert len(model.predict(["abc", "d"])) == 2
@@ -310,15 +313,80 @@ def test_an_interrupted_fit_keeps_what_there_is(monkeypatch: pytest.MonkeyPatch,
             model.predict(["abc"])
 
 
-def test_an_interrupted_fit_in_a_run_folder_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fit_in_a_run_folder_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from elman.experiment import resume
 
     table, _, _ = write(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(learner, "display_of", lambda *, verbose: Impatient("validation"))
+        patch.setattr(estimator, "display_for", lambda *, verbose: Interrupting("validation"))
         with pytest.raises(Interrupted, match="elman resume"):
             tiny(config=EVERY_TWO).fit(table, steps=6, run=tmp_path / "run")
     assert is_run_folder(tmp_path / "run")
     resumed = resume(tmp_path / "run", SilentDisplay())
     whole = tiny(config=EVERY_TWO).fit(table, steps=6, verbose=False)
     assert (resumed["steps"], resumed["valid"]) == (6, whole["valid"])
+
+
+def test_evaluate_reads_a_file_with_the_columns_and_the_format_of_fit(tmp_path: Path) -> None:
+    table, notes = tmp_path / "turned.tsv", tmp_path / "json.tsv"
+    table.write_text(
+        "".join(f"{target}\tnote {number % 9}\t{source}\n" for number, (source, target) in enumerate(PAIRS))
+    )
+    data = {"columns": [3, 1]}
+    model = tiny(config={**TINY["config"], "data": data})
+    model.fit(table, steps=3, verbose=False)
+    expected = model.evaluate(PAIRS)
+    assert model.evaluate(table) == expected
+    assert model.evaluate(str(table)) == expected
+    assert expected["count"] == len(dict(PAIRS))
+    notes.write_text("".join(f'{{"a": {number}}}\t{target}\n' for number, (_, target) in enumerate(PAIRS)))
+    as_table = tiny(config={**TINY["config"], "data": {"format": "tsv"}})
+    as_table.fit(notes, steps=1, verbose=False)
+    assert as_table.evaluate(notes)["count"] == len(PAIRS)
+
+
+def test_evaluate_reads_files_with_the_encoding_of_fit(tmp_path: Path) -> None:
+    table, sources, targets = write(tmp_path)
+    for path in (table, sources, targets):
+        path.write_bytes(path.read_text().encode("utf-16-le"))
+    model = tiny(config={**TINY["config"], "data": {"encoding": "utf-16-le"}})
+    model.fit(table, steps=1, verbose=False)
+    assert model.evaluate(table) == model.evaluate(sources, targets) == model.evaluate(PAIRS)
+
+
+def test_validation_pairs_may_be_a_file_or_pairs_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "valid.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in OTHERS))
+    results = [tiny().fit(PAIRS, valid=valid, steps=2, verbose=False)["valid"] for valid in (OTHERS, path)]
+    assert results[0] == results[1]
+    assert results[0]["count"] == 3
+
+
+def test_the_parameters_are_read_set_and_cloned() -> None:
+    parameters = {"cell": "gru", "hidden_size": 8, "source_level": "char", "steps": 2, "verbose": False, "seed": 4}
+    model = elman.Seq2Seq(**parameters)  # type: ignore[arg-type]
+    assert model.get_params().items() >= parameters.items()
+    assert clone(model).get_params() == model.get_params()
+    assert model.set_params(hidden_size=6, attention="additive") is model
+    assert (model.get_params()["hidden_size"], model.get_params()["attention"]) == (6, "additive")
+    with pytest.raises(ConfigError, match="unknown parameter 'hiden_size'"):
+        model.set_params(hiden_size=3)
+
+
+def test_the_budget_of_the_constructor_is_replaced_by_that_of_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    model = tiny(steps=2, verbose=False)
+    assert model.fit(PAIRS)["steps"] == 2
+    assert model.fit(PAIRS, steps=3)["steps"] == 3
+    assert tiny(epochs=0.5, verbose=False).fit(PAIRS)["steps"] == 7
+    assert capsys.readouterr().err == ""
+    model.fit(PAIRS, verbose=True)
+    assert "training set: " in capsys.readouterr().err
+
+
+def test_the_score_is_the_exact_match_and_serves_cross_validation(trained: Any) -> None:
+    model, _ = trained
+    assert model.score(PAIRS) == model.evaluate(PAIRS)["exact_match"]
+    sources, targets = zip(*PAIRS, strict=True)
+    scores = cross_val_score(tiny(steps=2, verbose=False), list(sources), list(targets), cv=2)
+    assert len(scores) == 2
+    assert all(0.0 <= score <= 1.0 for score in scores)

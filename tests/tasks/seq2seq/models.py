@@ -1,22 +1,30 @@
-"""Tiny encoder-decoders with random weights: nothing in them is zero, symmetric or trained."""
+"""Small encoder-decoders with random weights, none of which is zero, and corpora of pairs in memory."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from elman.runtime import Seq2SeqPredictor
 
-from elman.data.batches.padded import PairBatch, pad_pairs
-from elman.tasks.seq2seq.config import Seq2SeqConfig, SidesConfig
-from elman.tasks.seq2seq.corpus import IdLists, PairIds, SideConfig
-from elman.tasks.seq2seq.training import Batch, Seq2SeqNetwork
+from elman.data.batches.padded import IdLists, PairBatch, PairIds, pad_pairs
+from elman.data.readers.encodings import Notify
+from elman.tasks.seq2seq.config import Seq2SeqConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
+from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
+from elman.tasks.seq2seq.defaults import resolve
+from elman.tasks.seq2seq.network import Seq2SeqNetwork, Seq2SeqTensors
+from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
+from elman.tasks.seq2seq.preparation import prepare
+from elman.tasks.seq2seq.readers import MemoryPairs
 from elman.text import END, START, UNKNOWN, Vocabulary
+
+Items = Sequence[tuple[str, str | Sequence[str]]]
 
 SOURCE = Vocabulary((UNKNOWN, START, END, *"abcde", "你", "好"))
 TARGET = Vocabulary((UNKNOWN, START, END, "AA", "B", "K", "T", "IY"))
-SIDES = SidesConfig(source=SideConfig(level="char"), target=SideConfig(level="word"))
+TEXT = Seq2SeqTextConfig(source=SideConfig(level="char"), target=SideConfig(level="word"))
 PAIRS = [
     ("abc", "AA B K"),
     ("e", "IY"),
@@ -27,7 +35,7 @@ PAIRS = [
 ]
 
 SMALL = {"embedding_size": 5, "hidden_size": 6}
-# Every part in every form: cells, depths, bridges, directions, attention, and decoders unlike their encoders.
+# Every value of every option: cells, layers, bridges, directions, attention, and decoders unlike their encoders.
 ARCHITECTURES: dict[str, dict[str, Any]] = {
     "textbook": {"cell": "elman", "attention": "none", "bidirectional": False, "bridge": "copy"},
     "two_layers_copied": {"num_layers": 2, "attention": "none", "bidirectional": False, "bridge": "copy"},
@@ -69,7 +77,7 @@ def tiny_config(architecture: str, **more: Any) -> Seq2SeqConfig:
 
 
 def tiny_network(architecture: str = "dot", *, seed: int = 0, **more: Any) -> Seq2SeqNetwork:
-    """Return a network in eval mode, its weights normal, its biases too."""
+    """Return a network in eval mode with random weights and biases."""
     network = Seq2SeqNetwork(tiny_config(architecture, **more), len(SOURCE), len(TARGET))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -81,7 +89,7 @@ def tiny_network(architecture: str = "dot", *, seed: int = 0, **more: Any) -> Se
 def predictor_of(network: Seq2SeqNetwork) -> Seq2SeqPredictor:
     """Return the predictor with a network's weights."""
     weights = {name: p.detach().float().numpy().copy() for name, p in network.named_parameters()}
-    return Seq2SeqPredictor(network.config, SIDES, SOURCE, TARGET, weights)
+    return Seq2SeqPredictor(network.config, TEXT, SOURCE, TARGET, weights)
 
 
 def tiny_predictor(architecture: str = "dot", *, seed: int = 0, **more: Any) -> Seq2SeqPredictor:
@@ -89,9 +97,24 @@ def tiny_predictor(architecture: str = "dot", *, seed: int = 0, **more: Any) -> 
     return predictor_of(tiny_network(architecture, seed=seed, **more))
 
 
-def batch_of(pairs: list[tuple[str, str]]) -> PairBatch:
-    """Return the pairs as a batch, sources falling in length as training has them."""
-    source, target = SIDES.source.codec(SOURCE), SIDES.target.codec(TARGET)
+def corpus_of(
+    folder: Path, items: Items, valid: Items | None = None, *, notify: Notify = lambda message: None, **data: Any
+) -> Seq2SeqCorpus:
+    """Prepare a corpus from pairs in memory; data are values of the data config."""
+    values = {"data": data}
+    valid_sources = [] if valid is None else [MemoryPairs(valid, name="valid")]
+    return prepare(folder, values, resolve(values), [MemoryPairs(items)], valid_sources, notify)
+
+
+def run_config(model: Seq2SeqConfig, batch_size: int = 8, seed: int = 0, **training: Any) -> Seq2SeqRun:
+    """Return the config of a run with these sizes."""
+    budget = {"batch_size": batch_size, "steps": 1, **training}
+    return resolve({"seed": seed, "training": budget, "model": model.model_dump()})
+
+
+def batch_of(pairs: Sequence[tuple[str, str]]) -> PairBatch:
+    """Return the pairs as a batch, in order of falling length of the sources."""
+    source, target = TEXT.source.codec(SOURCE), TEXT.target.codec(TARGET)
     pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
     ids = PairIds(
         IdLists.from_arrays(source.encode(s) for s, _ in pairs), IdLists.from_arrays(target.encode(t) for _, t in pairs)
@@ -99,12 +122,12 @@ def batch_of(pairs: list[tuple[str, str]]) -> PairBatch:
     return pad_pairs(ids, np.arange(len(pairs)))
 
 
-def tensors_of(pairs: list[tuple[str, str]]) -> Batch:
-    """Return the batch as the network takes it."""
-    return Batch(batch_of(pairs), torch.device("cpu"))
+def tensors_of(pairs: Sequence[tuple[str, str]]) -> Seq2SeqTensors:
+    """Return the pairs as a batch of tensors."""
+    return Seq2SeqTensors(batch_of(pairs), torch.device("cpu"))
 
 
-def torch_loss(network: Seq2SeqNetwork, pairs: list[tuple[str, str]]) -> float:
+def torch_loss(network: Seq2SeqNetwork, pairs: Sequence[tuple[str, str]]) -> float:
     """Return the sum of the losses of the pairs."""
     with torch.no_grad():
         return float(network(tensors_of(pairs), torch.Generator()))

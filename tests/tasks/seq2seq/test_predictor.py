@@ -1,0 +1,159 @@
+"""Predictions of an encoder-decoder against its own scores, and single steps against whole sequences."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
+from elman.errors import ConfigError, DataError, ModelError
+from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
+from elman.tasks.spec import load
+from elman.text import END, START
+
+from .models import ARCHITECTURES, PAIRS, SOURCE, TARGET, TEXT, predictor_of, tiny_network, tiny_predictor
+
+# Relative error of the sum of a few log probabilities in float32, whose terms are added in another order.
+FLOAT32 = 1e-4
+
+SOURCES = [source for source, _ in PAIRS]
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+
+
+@every_architecture
+def test_single_steps_give_the_loss_of_the_whole_sequence(architecture: str) -> None:
+    predictor = tiny_predictor(architecture)
+    state, context = predictor.encode(*pad_sources([TEXT.source.codec(SOURCE).encode(s) for s in SOURCES]))
+    inputs, targets = pad_targets([TEXT.target.codec(TARGET).encode(t) for _, t in PAIRS])
+    total = 0.0
+    for tokens, expected in zip(inputs.T, targets.T, strict=True):
+        log_p, state = predictor.step(tokens, state, context)
+        np.testing.assert_allclose(np.exp(log_p).sum(-1), 1.0, rtol=1e-5)
+        rows = np.flatnonzero(expected != IGNORE_INDEX)
+        total -= float(log_p[rows, expected[rows]].sum())
+    assert predictor.score(PAIRS).sum == pytest.approx(total, rel=FLOAT32)
+
+
+@every_architecture
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_prediction_has_its_log_probability_and_score(architecture: str, beam: int) -> None:
+    predictor = tiny_predictor(architecture)
+    for source, n_best in zip(SOURCES, predictor.n_best(SOURCES, beam=beam), strict=True):
+        assert len({prediction.text for prediction in n_best}) == len(n_best) <= beam
+        for prediction in n_best:
+            if prediction.finished:
+                scored = predictor.score([(source, prediction.text)])
+                assert prediction.log_probability == pytest.approx(-scored.sum, rel=FLOAT32)
+                assert prediction.score == pytest.approx(-scored.sum / scored.count, rel=FLOAT32)
+
+
+@every_architecture
+def test_greedy_search_takes_the_most_probable_token_at_every_step(architecture: str) -> None:
+    predictor = tiny_predictor(architecture)
+    for source, text in zip(SOURCES, predictor.predict(SOURCES), strict=True):
+        state, context = predictor.encode(*pad_sources([predictor.source_codec.encode(source)]))
+        token, words = TARGET[START], []
+        for _ in range(TEXT.longest_target(len(source))):
+            log_p, state = predictor.step(np.array([token]), state, context)
+            log_p[0, [0, TARGET[START]]] = -np.inf
+            token = int(log_p[0].argmax())
+            if token == TARGET[END]:
+                break
+            words.append(TARGET.tokens[token])
+        assert text == " ".join(words)
+
+
+def test_other_sources_and_their_order_do_not_change_a_prediction() -> None:
+    predictor = tiny_predictor("unlike")
+    texts = [*SOURCES, "", "好" * 30, *("".join(letters) for letters in itertools.product("abcde", repeat=3))]
+    for beam in (1, 3):
+        together = predictor.predict(texts, beam=beam)
+        assert predictor.predict(texts[::-1], beam=beam) == together[::-1]
+        assert [predictor.predict([text], beam=beam)[0] for text in texts[:12]] == together[:12]
+
+
+def test_beam_search_never_scores_below_greedy_search() -> None:
+    for seed, architecture in enumerate(ARCHITECTURES):
+        predictor = tiny_predictor(architecture, seed=seed)
+        for greedy, n_best in zip(predictor.n_best(SOURCES, beam=1), predictor.n_best(SOURCES, beam=4), strict=True):
+            scores = [prediction.score for prediction in n_best]
+            assert scores[0] >= greedy[0].score - FLOAT32
+            assert scores == sorted(scores, reverse=True)
+
+
+def test_any_text_may_be_a_source() -> None:
+    predictor = tiny_predictor()
+    strange = ["", " ", "zzz", "\x00", "😀", "a" * 500, "</s>", "<unk>"]
+    assert len(predictor.predict(strange)) == len(strange)
+    assert predictor.predict([]) == []
+    assert predictor.predict(["zzz"]) == predictor.predict(["yyy"])  # all characters are unknown
+
+
+def test_a_target_without_an_end_is_cut_and_not_finished() -> None:
+    network = tiny_network("dot")
+    network.readout.bias.data[TARGET[END]] = -1e3
+    ((prediction,),) = predictor_of(network).n_best(["abc"], beam=1)
+    assert not prediction.finished
+    assert len(prediction.text.split()) == TEXT.longest_target(3)
+
+
+def test_unknown_and_start_tokens_are_never_predicted() -> None:
+    network = tiny_network("dot")
+    network.readout.bias.data[[0, TARGET[START]]] = 50.0
+    for n_best in predictor_of(network).n_best(SOURCES, beam=4):
+        for prediction in n_best:
+            assert set(prediction.text.split()) <= set(TARGET.tokens[3:])
+
+
+@pytest.mark.parametrize("architecture", ["dot", "additive", "feeding"])
+def test_the_attention_weights_of_each_target_token_sum_to_one(architecture: str) -> None:
+    predictor = tiny_predictor(architecture)
+    alignment = predictor.align("abc", "AA B")
+    assert alignment.source == ["a", "b", "c", "</s>"]
+    assert alignment.target == ["AA", "B", "</s>"]
+    assert alignment.attention_weights.shape == (3, 4)
+    np.testing.assert_allclose(alignment.attention_weights.sum(1), 1.0, rtol=1e-6)
+    longer = predictor.align("abc", "AA B K").attention_weights
+    np.testing.assert_allclose(longer[:2], alignment.attention_weights[:2], atol=1e-6)  # later tokens have no effect
+
+
+def test_align_is_an_error_for_a_model_without_attention() -> None:
+    hint = "Train with --attention dot, general or additive"
+    with pytest.raises(ConfigError, match=f"the model has no attention; expected one with attention; {hint}"):
+        tiny_predictor("no_attention").align("abc", "AA")
+
+
+@every_architecture
+def test_a_saved_model_is_loaded_with_the_same_predictions(architecture: str, tmp_path: Path) -> None:
+    predictor = tiny_predictor(architecture)
+    predictor.save(tmp_path / "model", card="# Mine\n")
+    loaded = load(tmp_path / "model")
+    assert isinstance(loaded, Seq2SeqPredictor)
+    assert loaded.n_best(SOURCES, beam=3) == predictor.n_best(SOURCES, beam=3)
+    assert (loaded.config, loaded.text, loaded.card) == (predictor.config, predictor.text, "# Mine\n")
+    assert loaded.score(PAIRS) == predictor.score(PAIRS)
+
+
+@every_architecture
+def test_a_missing_weight_or_a_wrong_shape_is_an_error_with_its_name(architecture: str) -> None:
+    predictor = tiny_predictor(architecture)
+    parts = predictor.config, predictor.text, SOURCE, TARGET
+    for name, tensor in predictor.tensors.items():
+        others = {key: value for key, value in predictor.tensors.items() if key != name}
+        for tensors in (others, {**others, name: tensor[1:]}):
+            with pytest.raises(ModelError, match=name):
+                Seq2SeqPredictor(*parts, tensors)
+
+
+@pytest.mark.parametrize("beam", [0, -1])
+def test_a_beam_has_at_least_one_hypothesis(beam: int) -> None:
+    with pytest.raises(ConfigError, match=f"beam: given {beam}, expected 1 or more"):
+        tiny_predictor().predict(["a"], beam=beam)
+
+
+def test_sources_are_a_list_of_texts() -> None:
+    with pytest.raises(DataError, match="one text, 'abc', expected several; give a list"):
+        tiny_predictor().predict("abc")
+    with pytest.raises(DataError, match="item 1 is None, expected text"):
+        tiny_predictor().predict(["abc", None])  # type: ignore[list-item]

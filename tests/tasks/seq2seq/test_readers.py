@@ -1,0 +1,394 @@
+"""Readers of pairs: tables, JSON lines, parallel files and Python objects, and the place of every mistake."""
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from elman.config import validate_config
+from elman.data import readers
+from elman.data.readers.text import MemoryText, SourceRecord, TextSource
+from elman.data.sources import ParallelFiles
+from elman.errors import ConfigError, DataError
+from elman.tasks.seq2seq.config import Seq2SeqReaderConfig
+from elman.tasks.seq2seq.readers import (
+    MemoryPairs,
+    Pair,
+    ParallelPairs,
+    open_source,
+    read_pairs,
+    read_parallel,
+    records_of,
+    require_single_targets,
+)
+
+few = settings(deadline=None, max_examples=80)
+cells = st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"]), min_size=1, max_size=12).filter(
+    lambda cell: cell == cell.strip()
+)
+PAIRS = [
+    ("hello", "HH AH0 L OW1"),
+    ("床前明月光", "chuáng qián míng yuè guāng"),
+    ("a b", "x\u2028y\u0085z"),
+    ("{", "}"),
+]
+LINES = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
+SPACES = "Separate the columns by tabs; --columns names other columns than 1,2"
+OBJECT = 'expected {"source": ..., "target": ...}'
+
+
+def reader_of(**values: Any) -> Seq2SeqReaderConfig:
+    return validate_config(Seq2SeqReaderConfig, values)
+
+
+def read(text: str, **values: Any) -> list[Pair]:
+    return list(read_pairs(MemoryText([text], name="f.tsv"), reader_of(**values)))
+
+
+def fields_of(pairs: list[Pair]) -> list[tuple[Any, ...]]:
+    """Return all fields, those too that do not count for equality."""
+    return [(pair.source, pair.targets, pair.where, pair.columns) for pair in pairs]
+
+
+def sides(pairs: list[Pair]) -> list[tuple[str, ...]]:
+    return [(pair.source, *pair.targets) for pair in pairs]
+
+
+def error_of(text: str, **values: Any) -> DataError:
+    with pytest.raises(DataError) as caught:
+        read(text, **values)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+def parallel(source: str, target: str) -> list[Pair]:
+    en, zh = (MemoryText([text] if text else [], name) for text, name in ((source, "en"), (target, "zh")))
+    return list(read_parallel(en, zh))
+
+
+def parallel_error(source: str, target: str) -> DataError:
+    with pytest.raises(DataError) as caught:
+        parallel(source, target)
+    return caught.value
+
+
+def object_of(**values: Any) -> str:
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+@few
+@given(st.lists(st.tuples(cells, cells), max_size=5))
+def test_a_table_and_json_lines_give_the_pairs_that_were_written(pairs: list[tuple[str, str]]) -> None:
+    table = "".join(f"{source}\t{target}\n" for source, target in pairs)
+    objects = "".join(object_of(source=source, target=target) for source, target in pairs)
+    assert sides(read(table, format="tsv")) == sides(read(objects)) == pairs
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        LINES.encode(),
+        LINES.encode().rstrip(),
+        LINES.replace("\n", "\r\n").encode(),
+        LINES.encode("utf-8-sig"),
+        LINES.encode("utf-16"),
+        gzip.compress(LINES.encode()),
+    ],
+    ids=["utf8", "no_last_end", "crlf", "bom", "utf16", "gz"],
+)
+def test_line_ends_encodings_compression_and_block_sizes_do_not_change_the_pairs(
+    tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(content)
+    expected = [(source, (target,), f"{path}:{number}", 2) for number, (source, target) in enumerate(PAIRS, 1)]
+    for size in (1 << 20, 4, 5, 7, 30):
+        monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+        source = TextSource(path)
+        assert fields_of(list(read_pairs(source, reader_of()))) == expected, size
+        assert source.record.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_line_of_many_blocks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "long.tsv"
+    source, target = "中文 ab" * 100, "x y" * 100
+    path.write_text(f"a\tb\n{source}\t{target}\nc\td\n", "utf-8")
+    for size in (8, 64):
+        monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+        assert len(list(TextSource(path).blocks())) > 10
+        assert sides(list(read_pairs(TextSource(path), reader_of()))) == [("a", "b"), (source, target), ("c", "d")]
+
+
+def test_spaces_around_a_text_are_removed_and_spaces_inside_stay() -> None:
+    assert sides(read(" a  b \t\u3000c d \n")) == [("a  b", "c d")]
+    assert sides(read(object_of(source=" a\n", target=["\tb c ", "d"]))) == [("a", "b c", "d")]
+    assert sides(parallel(" a\tb \n", "  c\n")) == [("a\tb", "c")]
+
+
+def test_blank_lines_are_skipped_and_counted() -> None:
+    assert [pair.where for pair in read("\n \na\tb\n\u3000\n\nc\td\n\n")] == ["f.tsv:3", "f.tsv:6"]
+    objects = f"\n{object_of(source='a', target='b')} \n\t\n{object_of(source='c', target='d')}"
+    assert [pair.where for pair in read(objects)] == ["f.tsv:2", "f.tsv:5"]
+    assert read("") == read("\n \n") == []
+
+
+def test_columns_after_the_second_are_further_targets() -> None:
+    assert fields_of(read("a\tb\tc\td\n")) == [("a", ("b", "c", "d"), "f.tsv:1", 4)]
+
+
+def test_tabs_at_the_end_of_a_row_are_not_targets() -> None:
+    assert [pair.targets for pair in read("a\tb\tc\t \na\tb\t\t\n")] == [("b", "c"), ("b",)]
+
+
+@pytest.mark.parametrize(("columns", "expected"), [((2, 1), ("b", "a")), ((1, 3), ("a", "c")), ((3, 2), ("c", "b"))])
+def test_columns_names_two_columns_and_the_others_are_ignored(
+    columns: tuple[int, int], expected: tuple[str, str]
+) -> None:
+    assert sides(read("a\tb\tc\n\n", columns=columns)) == [expected]
+    assert sides(list(require_single_targets(read("a\tb\tc\n", columns=columns)))) == [expected]
+
+
+def test_a_table_with_columns_may_contain_json() -> None:
+    line = '{"source": "a"}\tb\n'
+    assert sides(read(line, columns=(1, 2))) == sides(read(line)) == [('{"source": "a"}', "b")]
+
+
+def test_the_first_line_that_is_not_blank_decides_the_format() -> None:
+    objects = object_of(source="a", target="b", note=3)
+    assert sides(read("\n\n  " + objects)) == sides(read(objects, format="jsonl")) == [("a", "b")]
+    assert sides(read("{a\tb\n" + objects.replace(", ", "\t"))) == [
+        ("{a", "b"),
+        ('{"source": "a"', '"target": "b"', '"note": 3}'),
+    ]
+    assert error_of(objects, format="tsv").hint == "For JSON lines, use --format jsonl"
+
+
+@pytest.mark.parametrize(
+    ("line", "values", "message", "hint"),
+    [
+        ("hello HH AH0", {}, "has one column, expected SOURCE TAB TARGET", SPACES),
+        ("hello HH AH0", {"format": "tsv"}, "has one column, expected SOURCE TAB TARGET", SPACES),
+        ('{"source": "a"', {}, "has one column, expected SOURCE TAB TARGET", "For JSON lines, use --format jsonl"),
+        ("a\t", {}, "has an empty target, expected text", "Fill it in, or leave the pair out"),
+        ("a\t\u3000\tb", {}, "has an empty target, expected text", "Fill it in, or leave the pair out"),
+        (" \tb", {}, "has an empty source, expected text", "Fill it in, or leave the pair out"),
+        ("\t", {}, "has an empty source, expected text", "Fill it in, or leave the pair out"),
+        ("a\tb\t", {"columns": (3, 1)}, "has an empty source, expected text", "Fill it in, or leave the pair out"),
+        (
+            "a",
+            {"columns": (2, 1)},
+            "has one column, expected at least 2",
+            "Separate the columns by tabs; --columns 2,1 counts them from 1",
+        ),
+        (
+            "a\tb",
+            {"columns": (1, 4)},
+            "has 2 columns, expected at least 4",
+            "Separate the columns by tabs; --columns 1,4 counts them from 1",
+        ),
+    ],
+)
+def test_a_malformed_line_of_a_table_is_an_error_with_its_place(
+    line: str, values: dict[str, Any], message: str, hint: str
+) -> None:
+    """The line stands alone, and on line 4 after correct lines."""
+    for before, place in (("", 1), ("a\tb\tc\td\n\nc\td\te\tf\n", 4)):
+        error = error_of(before + line + "\n", **values)
+        assert (error.where, error.message, error.hint) == (f"f.tsv:{place}", message, hint)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"source": "a", "target": "b"', "is not JSON (Expecting ',' delimiter: line 1 column 30 (char 29))"),
+        ("a\tb", "is not JSON (Expecting value: line 1 column 1 (char 0))"),
+        ('["a", "b"]', 'is ["a", "b"], expected an object'),
+        ("3" * 60, f"is {'3' * 39}…, expected an object"),
+        ('{"target": "b"}', 'lacks "source"'),
+        ('{"source": "a", "targets": "b"}', 'lacks "target"'),
+        ('{"source": 3, "target": "b"}', '"source" is 3, expected text'),
+        ('{"source": ["a"], "target": "b"}', '"source" is ["a"], expected text'),
+        ('{"source": "a", "target": null}', '"target" is null, expected text or a list of texts'),
+        ('{"source": "a", "target": []}', '"target" is [], expected text or a list of texts'),
+        ('{"source": "a", "target": ["b", 3]}', '"target" is ["b", 3], expected text or a list of texts'),
+        ('{"source": "a", "target": {"b": "中"}}', '"target" is {"b": "中"}, expected text or a list of texts'),
+    ],
+)
+def test_a_malformed_json_line_is_an_error_with_its_place(line: str, message: str) -> None:
+    for before, place in (("", 1), (object_of(source="a", target="b") + "\n", 3)):
+        error = error_of(before + line + "\n", format="jsonl")
+        assert (error.where, error.message, error.hint) == (f"f.tsv:{place}", message, OBJECT)
+
+
+def test_json_that_python_cannot_read_is_an_error() -> None:
+    for line in ("[" * 100_000, '{"source": ' + "3" * 5000 + "}"):
+        assert error_of(line, format="jsonl").message.startswith("is not JSON (")
+        assert error_of(line).message == "has one column, expected SOURCE TAB TARGET"
+
+
+@pytest.mark.parametrize(("target", "message"), [("  ", "has an empty target"), (["b", ""], "has an empty target")])
+def test_an_empty_text_in_json_is_an_error_with_its_place(target: Any, message: str) -> None:
+    error = error_of(object_of(source="a", target="b") + object_of(source="a", target=target))
+    assert str(error) == f"f.tsv:2: {message}, expected text; Fill it in, or leave the pair out"
+    assert error_of(object_of(source="", target="b")).message == "has an empty source, expected text"
+
+
+def test_a_lone_surrogate_becomes_a_question_mark() -> None:
+    assert sides(read('{"source": "a\\ud800", "target": "b"}')) == [("a?", "b")]
+    assert sides(list(MemoryPairs([("a\ud800", "b")]).examples())) == [("a?", "b")]
+
+
+def test_parallel_files_are_read_line_by_line() -> None:
+    pairs = parallel("one\ntwo\n", "一\n二")
+    assert fields_of(pairs) == [("one", ("一",), "en:1", None), ("two", ("二",), "en:2", None)]
+    assert parallel("", "") == []
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "place", "side"),
+    [
+        ("a\n\nc\n", "x\ny\nz\n", "en:2", "source"),
+        ("a\nb\n", "x\n \n", "zh:2", "target"),
+        ("\n", "\n", "en:1", "source"),
+    ],
+)
+def test_a_blank_line_of_a_parallel_file_is_an_error(source: str, target: str, place: str, side: str) -> None:
+    error = parallel_error(source, target)
+    assert str(error) == f"{place}: has an empty {side}, expected text; Fill it in, or leave the pair out"
+
+
+@pytest.mark.parametrize(("en", "zh", "place"), [(3, 5, "zh:4"), (5, 3, "en:4"), (0, 1, "zh:1"), (1200, 0, "en:1")])
+def test_parallel_files_of_different_lengths_are_an_error_with_both_lengths(en: int, zh: int, place: str) -> None:
+    error = parallel_error("a\n" * en, "x\n" * zh)
+    assert str(error) == (
+        f"{place}: has no counterpart: en has {en:,} lines, zh has {zh:,}; "
+        "Line n of the target file must belong to line n of the source file"
+    )
+
+
+@pytest.mark.parametrize(("values", "option"), [({"columns": (1, 2)}, "--columns"), ({"format": "jsonl"}, "--format")])
+def test_columns_and_formats_are_errors_for_parallel_files_before_reading(values: dict[str, Any], option: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_source(ParallelFiles("no such file", "none either"), reader_of(**values), print)
+    assert str(caught.value) == (
+        f"{option}: given with a target file; expected one file with both sides; Leave out {option}, or the target file"
+    )
+
+
+def test_columns_are_an_error_for_json_lines() -> None:
+    with pytest.raises(ConfigError, match=r"given columns for JSON lines; expected a table\. Leave out --columns"):
+        reader_of(columns=(1, 2), format="jsonl")
+
+
+def test_a_source_is_a_path_two_paths_or_pairs_in_memory(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("pairs.tsv", "sources", "targets")]
+    for path, text in zip(paths, ("a\tb\n", "a\n", "b\n"), strict=True):
+        path.write_text(text)
+    table = open_source(str(paths[0]), reader_of(), print)
+    parallel_files = open_source(ParallelFiles(paths[1], str(paths[2])), reader_of(), print)
+    memory = open_source(MemoryPairs([("a", "b")]), reader_of(), print)
+    for source in (table, parallel_files, memory):
+        source.check()
+        assert sides(list(source.examples())) == [("a", "b")]
+    assert isinstance(parallel_files, ParallelPairs)
+    assert [record.name for record in records_of(parallel_files)] == [str(path) for path in paths[1:]]
+    assert [record.bytes for record in records_of(parallel_files)] == [2, 2]
+    assert records_of(table) == [table.record]
+    with pytest.raises(ConfigError, match="given int; expected a file, two parallel files, or pairs"):
+        open_source(3, reader_of(), print)  # type: ignore[arg-type]
+
+
+def test_both_parallel_files_are_checked_before_reading(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("a\n")
+    for files in (("there", "missing"), ("missing", "there")):
+        source = open_source(ParallelFiles(*(tmp_path / name for name in files)), reader_of(), print)
+        with pytest.raises(DataError, match="missing: no such file"):
+            source.check()
+
+
+def test_both_parallel_files_have_the_encoding_of_the_reader(tmp_path: Path) -> None:
+    for name, text in (("sources", "中\n"), ("targets", "文\n")):
+        (tmp_path / name).write_bytes(text.encode("utf-16-le"))
+    files = ParallelFiles(tmp_path / "sources", tmp_path / "targets")
+    source = open_source(files, reader_of(encoding="utf-16-le"), print)
+    assert sides(list(source.examples())) == [("中", "文")]
+
+
+def test_a_byte_that_cannot_be_decoded_is_an_error_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(b"a\tb\nc\t\xff\n")
+    with pytest.raises(DataError) as caught:
+        list(read_pairs(TextSource(path), reader_of()))
+    assert caught.value.where == f"{path}:2"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a\tb\nc\td\te\n",
+            "f.tsv:2: has 3 columns, expected 2; "
+            "Use --extra-targets to train on all of them, or --columns 1,2 to ignore the others",
+        ),
+        (
+            object_of(source="a", target=["b"]) + object_of(source="c", target=["d", "e", "f"]),
+            "f.tsv:2: has 3 targets, expected 1; Use --extra-targets to train on all of them",
+        ),
+    ],
+)
+def test_further_targets_are_errors_without_extra_targets(text: str, message: str) -> None:
+    pairs = require_single_targets(read(text))
+    assert next(pairs).targets == ("b",)
+    with pytest.raises(DataError) as caught:
+        next(pairs)
+    assert str(caught.value) == message
+
+
+def test_pairs_with_one_target_pass_unchanged() -> None:
+    pairs = [*read(LINES), *read("a\tb\t\n"), *MemoryPairs([("a", ["b"])]).examples()]
+    assert list(require_single_targets(pairs)) == pairs
+
+
+def test_pairs_in_memory_are_read_with_their_place() -> None:
+    items: list[Any] = [("a ", "b"), ["床前", ["chuáng qián", " x "]], ("c", ("d",))]
+    expected = [("a", ("b",), "item 0"), ("床前", ("chuáng qián", "x"), "item 1"), ("c", ("d",), "item 2")]
+    assert fields_of(list(MemoryPairs(items).examples())) == [(*fields, None) for fields in expected]
+
+
+def test_the_record_of_pairs_in_memory_is_that_of_json_lines() -> None:
+    pairs = MemoryPairs([("a", "b"), ("中", ["d", "e"])], name="mine")
+    text = object_of(source="a", target=["b"]) + object_of(source="中", target=["d", "e"])
+    content = text.encode()
+    assert pairs.record == SourceRecord("mine", len(content), hashlib.sha256(content).hexdigest())
+    assert sides(read(text)) == sides(list(pairs.examples()))
+    assert MemoryPairs([("a", "b")]).record != MemoryPairs([("a", "c")]).record
+    assert MemoryPairs(()).record == SourceRecord("memory", 0, hashlib.sha256(b"").hexdigest())
+
+
+@pytest.mark.parametrize(
+    "item",
+    ["ab", ("a",), ("a", "b", "c"), ("a", 3), (3, "a"), ("a", []), ("a", ["b", None]), {"a": "b"}, None, ("a", {"b"})],
+    ids=repr,
+)
+def test_an_item_that_is_not_a_pair_is_an_error_with_its_number(item: Any) -> None:
+    for read_all in (lambda pairs: list(pairs.examples()), lambda pairs: pairs.record):
+        with pytest.raises(DataError) as caught:
+            read_all(MemoryPairs([("a", "b")] * 3 + [item]))
+        assert caught.value.message == f"item 3 is {item!r}, expected (source, target)"
+        assert caught.value.hint == "A target is a text, or a list of texts, any of which is right"
+
+
+def test_an_empty_text_in_memory_is_an_error_with_its_place() -> None:
+    with pytest.raises(DataError) as caught:
+        list(MemoryPairs([("a", "b"), ("a", ["b", " "])]).examples())
+    assert str(caught.value) == "item 1: has an empty target, expected text; Fill it in, or leave the pair out"
+
+
+def test_an_error_shows_only_the_beginning_of_a_long_item() -> None:
+    with pytest.raises(DataError, match=r"^item 0 is '" + "x" * 38 + r"…, expected \(source, target\)"):
+        list(MemoryPairs(["x" * 1000]).examples())  # type: ignore[list-item]
