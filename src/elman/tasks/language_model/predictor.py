@@ -19,7 +19,7 @@ import numpy.typing as npt
 from elman.cells import readout
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.decoding import Sampler, WordMasks, generate, suggest
+from elman.decoding import Sampler, generate, suggest
 from elman.errors import ConfigError
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
@@ -172,11 +172,10 @@ class LanguageModelPredictor(FolderPredictor):
             raise ConfigError(f"suggest: given {k}; expected 1 or more")
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
-        words = classify_tokens(self.vocabulary.tokens)
         stem = prompt[last_word_start(prompt) :]
         logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
-        tokens = WordMasks(inside=words.inside, whole=words.whole)
-        suggestions = suggest(self.step, logits, state, tokens, k, inside_word=bool(stem))
+        masks = classify_tokens(self.vocabulary.tokens)
+        suggestions = suggest(self.step, logits, state, masks, k, inside_word=bool(stem))
         return [(stem + self.codec.decode(ids), probability) for ids, probability in suggestions]
 
     def _suggest_words(self, prompt: str, k: int) -> list[tuple[str, float]]:
