@@ -24,7 +24,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from elman.checkpoint import RunFolder
-from elman.data.readers.text import MemoryText
 from elman.tasks.language_model.config import LanguageModelRun
 from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.defaults import resolve
@@ -111,7 +110,7 @@ def main() -> None:
         }
         run = RunFolder.create(Path(folder) / "run", {})
         try:
-            corpus = prepare(run / "data", settings, resolve(settings), [MemoryTexts(MemoryText([text]))], [], print)
+            corpus = prepare(run / "data", settings, resolve(settings), [MemoryTexts([text])], [], print)
             config = resolve(settings, corpus)
             measure(corpus, run, config, arguments)
         finally:

@@ -1,4 +1,4 @@
-"""reset: documents that transition_mask each other in a row of a batch are read as if each were alone."""
+"""reset: documents that follow each other in a row of a batch are read as if each were alone."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from pydantic import PositiveInt
 from elman.cells import create
 from elman.checkpoint import ModelFolder
 from elman.config import Config, Values, get_table, merge_values, validate_config
-from elman.data.corpora.config import ReaderConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig
 from elman.data.corpora.folder import damage_errors, read_examples, source_records, write_examples, write_record
 from elman.data.corpora.split import in_random_order, validation_size
 from elman.data.readers.encodings import Notify
@@ -52,11 +52,15 @@ class DigitsConfig(Config):
     hidden_size: PositiveInt = option(16, flag="--hidden", help="Hidden units")
 
 
+class DigitsDataConfig(RandomSplitConfig, DataConfig):
+    """How the examples are split."""
+
+
 class DigitsRun(RunConfig):
     """What config.toml holds."""
 
     task: Literal["digits"] = "digits"
-    data: DataConfig
+    data: DigitsDataConfig
     model: DigitsConfig
     training: TrainingConfig
 

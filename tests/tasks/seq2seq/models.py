@@ -34,6 +34,16 @@ PAIRS = [
     ("zeb", "B B AA T IY"),
 ]
 
+POEM = [
+    ("床前明月光", "chuáng qián míng yuè guāng"),
+    ("疑是地上霜", "yí shì dì shàng shuāng"),
+    ("举头望明月", "jǔ tóu wàng míng yuè"),
+    ("低头思故乡", "dī tóu sī gù xiāng"),
+    ("白日依山尽", "bái rì yī shān jìn"),
+    ("长", "cháng"),
+    ("长", "zhǎng"),
+]
+
 SMALL = {"embedding_size": 5, "hidden_size": 6}
 # Every value of every option: cells, layers, bridges, directions, attention, and decoders unlike their encoders.
 ARCHITECTURES: dict[str, dict[str, Any]] = {
@@ -104,6 +114,25 @@ def corpus_of(
     values = {"data": data}
     valid_sources = [] if valid is None else [MemoryPairs(valid, name="valid")]
     return prepare(folder, values, resolve(values), [MemoryPairs(items)], valid_sources, notify)
+
+
+def poem_corpus_of(folder: Path, pairs: Items, **choices: Any) -> Seq2SeqCorpus:
+    """Prepare pairs whose sources are characters and whose targets are words, unless the choices name other levels."""
+    levels = {"source_level": "char", "target_level": "word", "extra_targets": True}
+    return corpus_of(folder, pairs, **{**levels, **choices})
+
+
+def training_pairs(corpus: Seq2SeqCorpus) -> list[tuple[str, str]]:
+    """Return the training set as text."""
+    ids = corpus.train()
+    source = corpus.text.source.codec(corpus.source_vocabulary)
+    target = corpus.text.target.codec(corpus.target_vocabulary)
+    return [(source.decode(ids.source(i)), target.decode(ids.target(i))) for i in range(len(ids))]
+
+
+def numbered_pairs(count: int) -> list[tuple[str, str]]:
+    """Return pairs whose sources are all different."""
+    return [(str(i), f"t{i % 7}") for i in range(count)]
 
 
 def run_config(model: Seq2SeqConfig, batch_size: int = 8, seed: int = 0, **training: Any) -> Seq2SeqRun:

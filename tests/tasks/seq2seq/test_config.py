@@ -1,4 +1,4 @@
-"""The options of an encoder-decoder: mistakes are reported with their keys, and sizes transition_mask from the options."""
+"""The options of an encoder-decoder: mistakes are reported with their keys, and sizes follow from the options."""
 
 from __future__ import annotations
 

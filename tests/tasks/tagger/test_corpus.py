@@ -91,9 +91,7 @@ def test_the_scheme_is_detected_and_one_that_is_violated_forbids_nothing(tmp_pat
     assert any("'I-PER' after 'O' violates BIO" in message for message in messages)
     ends = [(["a", "b"], ["B-X", "E-X"]), (["a"], ["B-X"]), (["c"], ["S-X"])]
     assert corpus_of(tmp_path / "ends", ends * 2, ends, notify=messages.append).scheme == "unconstrained"
-    expected = (
-        "item 1: the end of the sentence after 'B-X' violates BIOES, so every tag may transition_mask every other tag"
-    )
+    expected = "item 1: the end of the sentence after 'B-X' violates BIOES, so every tag may follow every other tag"
     assert expected in messages
 
 
@@ -101,7 +99,7 @@ def test_a_violation_in_the_validation_set_forbids_nothing_either(tmp_path: Path
     messages: list[str] = []
     broken = [(["x", "y"], ["O", "I-PER"])]
     assert corpus_of(tmp_path / "data", SPANS, broken, notify=messages.append).scheme == "unconstrained"
-    assert "item 0: 'I-PER' after 'O' violates BIO, so every tag may transition_mask every other tag" in messages
+    assert "item 0: 'I-PER' after 'O' violates BIO, so every tag may follow every other tag" in messages
 
 
 def test_a_frequent_sentence_stays_in_the_training_set(tmp_path: Path) -> None:

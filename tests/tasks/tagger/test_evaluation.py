@@ -16,6 +16,7 @@ from elman.tasks.spec import Scored
 from elman.tasks.tagger.config import EvaluateOptions
 from elman.tasks.tagger.evaluation import score
 from elman.tasks.tagger.readers import TaggedSentence
+from elman.text.spans import extract_spans
 
 from .models import EXAMPLES, LABELS, TEXT, WORDS, tiny_predictor
 

@@ -28,6 +28,11 @@ class SplitConfig(Config):
         help="Share of the examples in the validation set",
         automatic="0.1, at most 5,000 examples",
     )
+
+
+class RandomSplitConfig(SplitConfig):
+    """How the validation set is drawn at random."""
+
     split_seed: int = option(0, ge=0, lt=2**63, help="Seed of the split; it is not the seed of the run")
 
 

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from elman.config import Config
-from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -41,7 +41,7 @@ class ClassifierReaderConfig(ReaderConfig):
         return self
 
 
-class ClassifierDataConfig(ClassifierReaderConfig, VocabularyConfig, DataConfig):
+class ClassifierDataConfig(ClassifierReaderConfig, VocabularyConfig, RandomSplitConfig, DataConfig):
     """How labelled texts are read, tokenized and split."""
 
     level: Level | None = option(

@@ -17,7 +17,7 @@ from .readers import open_source
 
 
 def predict_file(predictor: ForecasterPredictor, options: PredictOptions, path: str, notify: Notify) -> FilePrediction:
-    """Return the rows that transition_mask the series of a file, and draw them if --plot names a file."""
+    """Return the rows that follow the series of a file, and draw them if --plot names a file."""
     if options.plot is not None:
         from .plot import check_plot
 

@@ -23,7 +23,7 @@ class Dates:
     step: Step | None
 
     def following(self, count: int) -> list[str]:
-        """Return the dates that transition_mask, as text; without a step, +1, +2, ..."""
+        """Return the dates that follow, as text; without a step, +1, +2, ..."""
         if self.step is None:
             return [f"+{n + 1}" for n in range(count)]
         return [self.step.after(self.dates[-1], n + 1).strftime(self.format) for n in range(count)]

@@ -172,9 +172,9 @@ class LanguageModelPredictor(FolderPredictor):
             raise ConfigError(f"suggest: given {k}; expected 1 or more")
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
+        masks = classify_tokens(self.vocabulary.tokens)
         stem = prompt[last_word_start(prompt) :]
         logits, state = self.read(self.prompt_ids(prompt), self.initial_state())
-        masks = classify_tokens(self.vocabulary.tokens)
         suggestions = suggest(self.step, logits, state, masks, k, inside_word=bool(stem))
         return [(stem + self.codec.decode(ids), probability) for ids, probability in suggestions]
 

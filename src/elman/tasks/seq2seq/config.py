@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt, field_validator, model_validato
 
 from elman.cells import Cell, create
 from elman.config import Config
-from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -49,7 +49,7 @@ class Seq2SeqReaderConfig(ReaderConfig):
         return self
 
 
-class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, DataConfig):
+class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, RandomSplitConfig, DataConfig):
     """How pairs are read, tokenized and split."""
 
     extra_targets: bool = option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from elman.config import Config
-from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -30,7 +30,7 @@ class TaggerReaderConfig(ReaderConfig):
     )
 
 
-class TaggerDataConfig(TaggerReaderConfig, VocabularyConfig, DataConfig):
+class TaggerDataConfig(TaggerReaderConfig, VocabularyConfig, RandomSplitConfig, DataConfig):
     """How tagged sentences are read, tokenized and split."""
 
     level: Level | None = option(

@@ -220,9 +220,7 @@ def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: N
             tag = repr(example.tags[index]) if index < len(example.tags) else "the end of the sentence"
             after = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
             where = example.where(min(index, len(example.tags) - 1))
-            notify(
-                f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may transition_mask every other tag"
-            )
+            notify(f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may follow every other tag")
             return "unconstrained"
     return scheme
 
