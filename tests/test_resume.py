@@ -148,7 +148,7 @@ class Cuts:
         self.names.append(name)
 
     def install(self) -> None:
-        from elman.checkpoint import RunFolder, run_folder, sealed
+        from elman.checkpoint import RunFolder, checksummed_folder, durable_files
         from elman.tasks.classifier.training import ClassifierTask
         from elman.tasks.forecaster.training import ForecasterTask
         from elman.tasks.language_model.training import LanguageModelTask
@@ -165,7 +165,7 @@ class Cuts:
         for task in (LanguageModelTask, Seq2SeqTask, ClassifierTask, TaggerTask, ForecasterTask):
             self._before(task, "validate")
         self._before(Session, "save")
-        write_synced, append = sealed.write_synced, RunFolder.append
+        write_synced, append = checksummed_folder.write_synced, RunFolder.append_record
 
         def half_written(path: Path, content: bytes) -> None:
             path.write_bytes(content[: len(content) // 2])
@@ -173,15 +173,15 @@ class Cuts:
             write_synced(path, content)
 
         def half_appended(run: RunFolder, name: str, record: dict[str, Any]) -> None:
-            size = run.length(name)
+            size = run.file_size(name)
             append(run, name, record)
             whole = (run / name).read_bytes()
             os.truncate(run / name, (size + len(whole)) // 2)
             self.event(f"half a line of {name}")
             (run / name).write_bytes(whole)
 
-        sealed.write_synced = run_folder.write_synced = half_written  # type: ignore[attr-defined]
-        RunFolder.append = half_appended  # type: ignore[method-assign]
+        checksummed_folder.write_synced = durable_files.write_synced = half_written  # type: ignore[attr-defined]
+        RunFolder.append_record = half_appended  # type: ignore[method-assign]
 
     def _before(self, owner: Any, name: str) -> None:
         real = getattr(owner, name)
@@ -474,7 +474,9 @@ def test_a_signal_saves_says_how_to_go_on_and_costs_nothing(runs: Runs, tmp_path
     arguments = ["train", "lm", str(runs.text), "-o", str(run), *flags]
     assert runs.child(_command_line, arguments, shown, number, 5) == code
     assert (run / "last").read_text() == "step-00000005\n"
-    assert shown.read_text().splitlines()[-1] == (f"elman: stopped at step 5, saved; go on with `elman resume {run}`")
+    assert shown.read_text().splitlines()[-1] == (
+        f"elman: stopped at step 5 and saved. Continue with `elman resume {run}`."
+    )
     assert "Traceback" not in shown.read_text()
     assert runs.child(_command_line, ["resume", str(run)], shown, None, 0) == 0
     expected = {**runs.reference(FIRST)[0]}
@@ -502,7 +504,7 @@ def test_two_trainings_on_one_folder_are_refused(
             assert main() == 2
             out, err = capsys.readouterr()
             assert out == ""
-            told = "another process is training in this folder; wait for it to end, or choose another -o"
+            told = "another process is training in this folder. Wait until it ends, or choose another -o."
             assert err.splitlines()[-1] == f"elman: {run}: {told}"
         assert (run / "held").exists(), "the folder was not moved"
     finally:
@@ -619,7 +621,7 @@ def test_when_every_checkpoint_is_damaged_it_is_told(half_done: Path, display: A
 
     for folder in (half_done / "checkpoints").iterdir():
         (folder / "state.json").unlink()
-    with pytest.raises(ModelError, match="every checkpoint is damaged; train again with --overwrite"):
+    with pytest.raises(ModelError, match=r"every checkpoint is damaged\. Train again with --overwrite\."):
         resume(half_done, display)
 
 
@@ -650,14 +652,14 @@ def test_a_config_that_no_longer_fits_the_checkpoint_is_told(half_done: Path, di
 
     path = half_done / "config.toml"
     path.write_text(path.read_text().replace("embedding_size = 8", "embedding_size = 9"))
-    with pytest.raises(ModelError, match="the checkpoint does not fit this run"):
+    with pytest.raises(ModelError, match="the checkpoint does not match this run"):
         resume(half_done, display)
 
 
 def test_a_model_folder_cannot_be_trained_on(half_done: Path, display: Any) -> None:
     from elman.experiment import resume
 
-    with pytest.raises(ModelError, match="is no run folder; expected a folder that `elman train` made"):
+    with pytest.raises(ModelError, match=r"not a run folder\. Name a folder that `elman train` has created\."):
         resume(half_done / "model", display)
 
 
@@ -667,7 +669,7 @@ def test_training_again_without_overwrite_is_refused_and_touches_nothing(
     from elman.experiment import train
 
     before = {p: p.read_bytes() for p in half_done.rglob("*") if p.is_file()}
-    with pytest.raises(ConfigError, match=f"exists already; go on with `elman resume {half_done}`"):
+    with pytest.raises(ConfigError, match=f"the folder already exists. Continue with `elman resume {half_done}`"):
         train([runs.text], half_done, CASES[FIRST], display)
     assert {p: p.read_bytes() for p in half_done.rglob("*") if p.is_file()} == before
 

@@ -130,4 +130,4 @@ def test_a_figure_that_cannot_be_written_raises_an_error_in_advance(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ElmanError) as caught:
         plot.check_plot(tmp_path / "speed.png")
-    assert str(caught.value) == 'a plot needs matplotlib, which is not installed; pip install "elman[plot]"'
+    assert str(caught.value) == 'a plot needs matplotlib, which is not installed. Install it: pip install "elman[plot]"'

@@ -249,15 +249,29 @@ def test_float32_gives_float32_close_to_float64(problem: Problem) -> None:
 # --- any lengths, any documents
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, database=None)
-@given(
+READ_ONE_BY_ONE = given(
     name=st.sampled_from(CELL_NAMES),
     num_directions=st.sampled_from([1, 2]),
     rows=st.lists(
         st.tuples(st.integers(0, 4), st.lists(st.booleans(), min_size=4, max_size=4)), min_size=1, max_size=3
     ),
 )
-def test_any_lengths_and_resets_are_documents_read_one_by_one(name, num_directions, rows) -> None:
+
+
+def documents_are_read_one_by_one(name: str, num_directions: int, rows: list[tuple[int, list[bool]]]) -> None:
     lengths, reset = map(list, zip(*rows, strict=True))
     problem = random_problem(name, (2,), num_directions, lengths=lengths, reset=reset, shape=(len(rows), 4, 2))
     assert_close(elman_answer(problem), torch_answer(problem), TORCH)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@READ_ONE_BY_ONE
+def test_any_lengths_and_resets_are_documents_read_one_by_one(name, num_directions, rows) -> None:
+    documents_are_read_one_by_one(name, num_directions, rows)
+
+
+@pytest.mark.slow
+@settings(max_examples=2000, deadline=None, database=None)
+@READ_ONE_BY_ONE
+def test_two_thousand_lengths_and_resets_are_documents_read_one_by_one(name, num_directions, rows) -> None:
+    documents_are_read_one_by_one(name, num_directions, rows)

@@ -53,8 +53,8 @@ def refused(done: Done, code: int) -> None:
 
 def test_a_missing_file(train: RunTrain, tmp_path: Path) -> None:
     done = train(tmp_path / "nowhere.txt", code=3)
-    hint = "check the path; `elman data list` names built-in texts"
-    assert done.err == f"elman: {tmp_path / 'nowhere.txt'}: no such file; {hint}\n"
+    hint = "Check the path. `elman data list` shows the built-in data sets."
+    assert done.err == f"elman: {tmp_path / 'nowhere.txt'}: no such file. {hint}\n"
 
 
 def test_a_missing_held_out_file(train: RunTrain, book: Path, tmp_path: Path) -> None:
@@ -79,7 +79,10 @@ def test_a_file_of_one_character(train: RunTrain, tmp_path: Path) -> None:
 
 def test_a_binary_file(train: RunTrain, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(bytes(range(256)) * 10)
-    assert "photo.jpg: is not text (it holds zero bytes)" in train(tmp_path / "photo.jpg", code=3).err
+    assert (
+        "photo.jpg: the file contains zero bytes, so it is not text; expected UTF-8 text"
+        in train(tmp_path / "photo.jpg", code=3).err
+    )
 
 
 def test_a_file_in_no_known_encoding(train: RunTrain, tmp_path: Path) -> None:
@@ -94,12 +97,12 @@ def test_an_unknown_encoding(train: RunTrain, book: Path) -> None:
 
 def test_a_damaged_gz_file(train: RunTrain, tmp_path: Path) -> None:
     (tmp_path / "book.txt.gz").write_bytes(gzip.compress(os.urandom(5000).hex().encode())[:-500])
-    assert "book.txt.gz: a damaged .gz file" in train(tmp_path / "book.txt.gz", code=3).err
+    assert "book.txt.gz: the .gz file is damaged" in train(tmp_path / "book.txt.gz", code=3).err
 
 
 def test_a_folder(train: RunTrain, tmp_path: Path) -> None:
     (tmp_path / "books").mkdir()
-    assert "books: is a folder, expected a text file" in train(tmp_path / "books", code=3).err
+    assert "books: this is a folder; expected a text file" in train(tmp_path / "books", code=3).err
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -107,7 +110,7 @@ def test_an_unreadable_file(train: RunTrain, tmp_path: Path, book: Path) -> None
     shutil.copy(book, tmp_path / "secret.txt")
     (tmp_path / "secret.txt").chmod(0)
     try:
-        done_error = "secret.txt: may not be read; check its permissions"
+        done_error = "secret.txt: permission denied. Check the permissions of the file."
         (tmp_path / "secret.txt").chmod(0o200)
         assert done_error in train(tmp_path / "secret.txt", code=3).err
     finally:
@@ -136,8 +139,8 @@ OPTIONS: list[tuple[list[str], list[str]]] = [
     (["--lr", "0"], ["training.learning_rate", "--lr", "0"]),
     (["--optimizer", "adm"], ["training.optimizer", "adm", "adam"]),
     (["--batch-size", "-1"], ["training.batch_size", "--batch-size", "-1"]),
-    (["--minutes", "1"], ["one budget", "steps", "minutes"]),
-    (["--epochs", "1"], ["one budget", "steps", "epochs"]),
+    (["--minutes", "1"], ["only one of", "steps", "minutes"]),
+    (["--epochs", "1"], ["only one of", "steps", "epochs"]),
     (["--level", "letter"], ["data.level", "letter"]),
     (["--valid-fraction", "1.5"], ["data.valid_fraction", "1.5"]),
     (["--tie-weights"], ["tie_weights", "8", "16"]),
@@ -213,7 +216,7 @@ def test_errors_are_json_too_where_json_is_asked_for(command: Command, tmp_path:
     assert json.loads(done.out) == {
         "code": "data",
         "message": "no such file",
-        "hint": "check the path; `elman data list` names built-in texts",
+        "hint": "Check the path. `elman data list` shows the built-in data sets.",
         "where": str(tmp_path / "nowhere.txt"),
     }
 
@@ -224,13 +227,13 @@ def test_errors_are_json_too_where_json_is_asked_for(command: Command, tmp_path:
 def test_a_run_folder_that_exists(train: RunTrain, book: Path, trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     done = train(book, code=2)
-    assert f"{tmp_path / 'run'}: exists already; go on with `elman resume {tmp_path / 'run'}`" in done.err
+    assert f"{tmp_path / 'run'}: the folder already exists. Continue with `elman resume {tmp_path / 'run'}`" in done.err
 
 
 def test_a_folder_of_something_else(train: RunTrain, book: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "diary.txt").write_text("private")
-    assert "nothing in it will be touched" in train(book, "--overwrite", code=2).err
+    assert "so it is not replaced" in train(book, "--overwrite", code=2).err
 
 
 @pytest.mark.parametrize("verb", ["resume", "evaluate", "generate"])
@@ -287,8 +290,8 @@ def test_a_flipped_byte(command: Command, model: Path, book: Path, name: str, ve
     refused(done, 4)
     assert done.err.count("\n") == 1
     if name != "manifest.json":
-        hint = "the folder is damaged: copy it again, or train again"
-        assert done.err == f"elman: {model / name}: differs from what was written; {hint}\n"
+        hint = "The folder is damaged: copy it again, or train again."
+        assert done.err == f"elman: {model / name}: the file differs from what was written. {hint}\n"
     assert tree(model) == before
 
 
@@ -297,7 +300,7 @@ def test_a_file_that_is_missing(command: Command, model: Path, name: str) -> Non
     (model / name).unlink()
     done = command("generate", model)
     refused(done, 4)
-    assert done.err.startswith(f"elman: {model / name}: no such file; ")
+    assert done.err.startswith(f"elman: {model / name}: no such file. ")
 
 
 @pytest.mark.parametrize(
@@ -332,7 +335,7 @@ def test_a_shape_that_does_not_fit(command: Command, model: Path, name: str, cha
         (lambda config: config.pop("task"), ["has task None, expected lm"]),
         (lambda config: config.pop("model"), ["embedding_size"]),
         (lambda config: config.update(model=[]), ["model"]),
-        (lambda config: config.update(format=99), ["has format 99, expected 1"]),
+        (lambda config: config.update(format=99), ["format version 99; expected 1"]),
         (lambda config: config["text"].update(level="word2"), ["level", "word2"]),
     ],
 )
@@ -363,7 +366,7 @@ def test_weights_that_are_no_tensors(command: Command, model: Path) -> None:
     resealed(model, lambda files: files.update({"model.safetensors": b"\x80\x04\x95pickle"}))
     done = command("generate", model)
     refused(done, 4)
-    assert "model.safetensors: is not a safetensors file" in done.err
+    assert "model.safetensors: the file is not in the safetensors format" in done.err
 
 
 def test_a_checkpoint_is_no_model(command: Command, trained: Path) -> None:

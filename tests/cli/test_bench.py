@@ -134,19 +134,23 @@ def test_plot_without_matplotlib_stops_before_the_measurement(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     done = command("bench", "limit", "--plot", tmp_path / "speed.png", "--json")
     assert (done.code, done.json["code"]) == (1, "failed")
-    assert done.err == 'elman: a plot needs matplotlib, which is not installed; pip install "elman[plot]"\n'
+    assert done.err == 'elman: a plot needs matplotlib, which is not installed. Install it: pip install "elman[plot]"\n'
 
 
 @pytest.mark.parametrize(
     ("package", "arguments", "message"),
     [
-        ("jax", ["train", "--peers", "torch,jax"], "the peer jax needs jax, which is not installed; pip install jax"),
+        (
+            "jax",
+            ["train", "--peers", "torch,jax"],
+            "the peer jax needs jax, which is not installed. Install it: pip install jax",
+        ),
         (
             "onnxruntime",
             ["step", "--peers", "onnxruntime"],
-            'the peer onnxruntime needs onnxruntime, which is not installed; pip install "elman[onnx]"',
+            'the peer onnxruntime needs onnxruntime, which is not installed. Install it: pip install "elman[onnx]"',
         ),
-        ("torch", ["train"], 'training needs PyTorch, which is not installed; pip install "elman[train]"'),
+        ("torch", ["train"], 'training needs PyTorch, which is not installed. Install it: pip install "elman[train]"'),
     ],
 )
 def test_a_requested_peer_must_be_installed(

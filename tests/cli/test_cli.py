@@ -66,7 +66,7 @@ def test_resume_of_a_finished_run_is_done_and_tells_the_same(command: Command, t
     shutil.rmtree(tmp_path / "run" / "model")
     done = command("resume", tmp_path / "run", "--json")
     assert done.code == 0
-    assert "nothing of it is left to do" in done.err
+    assert "there is nothing left to do" in done.err
     assert set(only_json(done.out)) == TRAIN_KEYS
     weights, cards = (
         [(run / "model" / name).read_bytes() for run in (trained, tmp_path / "run")]
@@ -146,7 +146,7 @@ def test_chinese_text_trains_and_writes_in_either_encoding(command: Command, tmp
     (tmp_path / "书.txt").write_bytes(CHINESE.encode(encoding))
     done = command("train", "lm", tmp_path / "书.txt", "-o", tmp_path / "模型", "--steps", 3, *TINY)
     assert done.code == 0, done.err
-    assert ("read as GB18030" in done.err) == (encoding == "gb18030")
+    assert ("reading it as GB18030" in done.err) == (encoding == "gb18030")
     done = command("generate", tmp_path / "模型", "--prompt", "夜航", "--max-tokens", 20, "--seed", 1)
     assert done.code == 0
     assert done.out.startswith("夜航")
@@ -256,7 +256,7 @@ def test_data_path_and_fetch_print_the_path_of_what_needs_no_network(
 def test_an_unknown_data_set_is_told(command: Command) -> None:
     done = command("data", "path", "revers")
     assert (done.code, done.out) == (3, "")
-    assert "no data set 'revers'" in done.err
+    assert "unknown data set 'revers'" in done.err
     assert "did you mean 'reverse'?" in done.err
 
 
@@ -437,8 +437,8 @@ def test_training_that_diverges_ends_with_its_code(command: Command, book: Path,
     assert done.code == 5
     told = only_json(done.out)
     assert told["code"] == "diverged"
-    assert told["message"].startswith("not finite: ")
-    assert "try --lr " in told["hint"]
+    assert told["message"].startswith("training diverged: ")
+    assert "Try --lr " in told["hint"]
     assert "Traceback" not in done.err
 
 
@@ -515,7 +515,7 @@ def test_the_demo_does_not_replace_a_run_that_it_was_not_told_to(
     before = (tmp_path / "mine" / "request.json").read_bytes()
     done = command("demo", "-o", tmp_path / "mine", "--minutes", 0.01)
     assert (done.code, done.out) == (2, "")
-    assert f"elman: {tmp_path / 'mine'}: exists already; " in done.err
+    assert f"elman: {tmp_path / 'mine'}: the folder already exists. " in done.err
     assert [(p.name, p.read_bytes()) for p in (tmp_path / "mine").iterdir()] == [("request.json", before)]
 
 
@@ -553,7 +553,7 @@ def test_a_flag_s_budget_replaces_the_one_of_the_config_file(command: Command, b
 def test_two_budgets_of_flags_are_a_mistake(command: Command, book: Path, tmp_path: Path) -> None:
     done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 2, "--minutes", 1)
     assert done.code == 2
-    assert "one budget only, given steps and minutes" in done.err
+    assert "given steps and minutes; expected only one of" in done.err
     assert not (tmp_path / "run").exists()
 
 
@@ -601,7 +601,9 @@ def test_training_without_torch_says_what_to_install(book: Path, trained: Path, 
         command = [sys.executable, "-W", "error", "-c", TRAIN_WITHOUT_TORCH, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr == ('elman: training needs PyTorch, which is not installed; pip install "elman[train]"\n')
+        assert done.stderr == (
+            'elman: training needs PyTorch, which is not installed. Install it: pip install "elman[train]"\n'
+        )
     assert list(tmp_path.iterdir()) == []
 
 
@@ -631,9 +633,9 @@ def test_an_encoding_whose_name_is_a_number_is_taken(command: Command, tmp_path:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--temperature", -1], "temperature: given -1.0, expected 0 (greedy) or more"),
-        (["--top-k", 0], "top_k: given 0, expected 1 or more"),
-        (["--top-p", 1.5], "top_p: given 1.5, expected more than 0 and at most 1"),
+        (["--temperature", -1], "temperature: given -1.0; expected 0 (greedy) or more"),
+        (["--top-k", 0], "top_k: given 0; expected 1 or more"),
+        (["--top-p", 1.5], "top_p: given 1.5; expected more than 0 and at most 1"),
     ],
 )
 def test_a_wrong_option_of_generate_is_told_before_the_prompt_is_written(
@@ -711,7 +713,7 @@ def test_a_vocabulary_that_was_changed_is_a_damaged_run(command: Command, traine
 def test_a_seed_out_of_bounds_is_told_with_its_flag(command: Command, book: Path, tmp_path: Path, seed: int) -> None:
     done = command("train", "lm", book, "-o", tmp_path / "run", "--seed", seed)
     assert (done.code, done.out) == (2, "")
-    assert f"seed (--seed): given {seed}, expected " in done.err
+    assert f"seed (--seed): given {seed}; expected " in done.err
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""Whether the kernels are here, which instruction set, how many threads: by the environment and by calls."""
+"""Availability, instruction set and number of threads, by environment variables and by calls."""
 
 import os
 
@@ -16,30 +16,30 @@ STATE = """
 """
 
 
-@pytest.mark.parametrize("word", ["off", "OFF", "0", "no"])
-def test_the_environment_turns_the_kernels_off(word) -> None:
-    assert python(STATE, ELMAN_KERNELS=word) == "False|None|turned off by ELMAN_KERNELS"
+@pytest.mark.parametrize("setting", ["off", "OFF", "0", "no"])
+def test_the_environment_disables_the_kernels(setting) -> None:
+    assert python(STATE, ELMAN_KERNELS=setting) == "False|None|turned off by ELMAN_KERNELS"
 
 
 @needs_kernels
-def test_a_wrong_word_turns_them_off_and_says_what_is_right() -> None:
-    right = ", ".join(kernels.instruction_sets())
-    assert python(STATE, ELMAN_KERNELS="fast") == f"False|None|ELMAN_KERNELS is 'fast', expected off or one of {right}"
+def test_an_unknown_setting_disables_the_kernels_and_lists_the_valid_ones() -> None:
+    valid = ", ".join(kernels.instruction_sets())
+    assert python(STATE, ELMAN_KERNELS="fast") == f"False|None|ELMAN_KERNELS is 'fast', expected off or one of {valid}"
 
 
 @needs_kernels
-def test_the_environment_picks_an_instruction_set() -> None:
+def test_the_environment_selects_an_instruction_set() -> None:
     for name in kernels.instruction_sets():
         assert python(STATE, ELMAN_KERNELS=name) == f"True|{name}|"
 
 
 @needs_kernels
-def test_without_a_word_it_is_the_best() -> None:
+def test_the_best_instruction_set_is_the_default() -> None:
     assert python(STATE, ELMAN_KERNELS="") == f"True|{kernels.instruction_sets()[0]}|"
     assert "plain" in kernels.instruction_sets()
 
 
-def test_what_is_off_has_nothing_and_says_so() -> None:
+def test_disabled_kernels_raise_errors() -> None:
     script = """
         import numpy as np
         from elman import kernels
@@ -64,14 +64,14 @@ def test_what_is_off_has_nothing_and_says_so() -> None:
 
 
 @needs_kernels
-def test_another_instruction_set_is_used_from_then_on(instruction_set) -> None:
+def test_use_instruction_set_changes_the_name(instruction_set) -> None:
     assert kernels.instruction_set() == instruction_set
 
 
 @needs_kernels
-@pytest.mark.skipif(kernels.instruction_sets()[:1] == ["plain"], reason="there is no other here")
-def test_it_is_not_the_name_alone_that_changes() -> None:
-    """The plain set rounds products and sums apart: among thousands of numbers some end otherwise."""
+@pytest.mark.skipif(kernels.instruction_sets()[:1] == ["plain"], reason="this machine has only one instruction set")
+def test_use_instruction_set_changes_the_code() -> None:
+    """The plain kernels round products and sums separately, so some of thousands of results differ."""
     problem, before = shared_problem("gru"), kernels.instruction_set()
     answers = {}
     for name in kernels.instruction_sets():
@@ -82,7 +82,7 @@ def test_it_is_not_the_name_alone_that_changes() -> None:
 
 
 @needs_kernels
-def test_an_unknown_instruction_set_is_refused_and_changes_nothing() -> None:
+def test_an_unknown_instruction_set_raises_an_error_and_changes_nothing() -> None:
     before = kernels.instruction_set()
     with pytest.raises(ValueError, match=r"^unknown instruction set 'sse9'$"):
         kernels.use_instruction_set("sse9")
@@ -90,50 +90,50 @@ def test_an_unknown_instruction_set_is_refused_and_changes_nothing() -> None:
 
 
 @needs_kernels
-def test_all_cells_are_supported_in_both_precisions_and_in_no_other() -> None:
-    for made in CELLS.values():
-        assert [kernels.supports(made(), d) for d in (np.float16, np.float32, np.float64)] == [False, True, True]
+def test_all_cells_are_supported_in_float32_and_float64_only() -> None:
+    for cell_type in CELLS.values():
+        assert [kernels.supports(cell_type(), d) for d in (np.float16, np.float32, np.float64)] == [False, True, True]
 
 
 @pytest.fixture
-def as_if_just_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody has set the number of threads."""
+def no_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the settings of the number of threads."""
     monkeypatch.setattr(kernels.backend, "_num_threads", None)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
 
-@pytest.mark.usefixtures("as_if_just_loaded")
-def test_there_is_a_thread_a_core(monkeypatch) -> None:
+@pytest.mark.usefixtures("no_number_of_threads")
+def test_the_default_is_one_thread_per_core(monkeypatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
     assert kernels.get_num_threads() == 3
 
 
-@pytest.mark.usefixtures("as_if_just_loaded")
-@pytest.mark.parametrize(("asked", "expected"), [("7", 7), ("0", 3), ("-2", 3), ("4,2", 3), ("many", 3), ("", 3)])
-def test_or_as_many_as_the_environment_asks(asked, expected, monkeypatch) -> None:
+@pytest.mark.usefixtures("no_number_of_threads")
+@pytest.mark.parametrize(("setting", "expected"), [("7", 7), ("0", 3), ("-2", 3), ("4,2", 3), ("many", 3), ("", 3)])
+def test_omp_num_threads_sets_the_number_of_threads(setting, expected, monkeypatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
-    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setenv("OMP_NUM_THREADS", setting)
     assert kernels.get_num_threads() == expected
 
 
-@pytest.mark.usefixtures("as_if_just_loaded")
-def test_or_as_many_as_were_set(monkeypatch) -> None:
+@pytest.mark.usefixtures("no_number_of_threads")
+def test_set_num_threads_has_precedence(monkeypatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     kernels.set_num_threads(2)
     assert kernels.get_num_threads() == 2
 
 
-@pytest.mark.usefixtures("as_if_just_loaded")
+@pytest.mark.usefixtures("no_number_of_threads")
 @pytest.mark.parametrize("count", [0, -1])
-def test_no_threads_are_refused(count) -> None:
+def test_fewer_than_one_thread_raises_an_error(count) -> None:
     with pytest.raises(ValueError, match=f"^threads: given {count}, expected 1 or more$"):
         kernels.set_num_threads(count)
 
 
 @needs_kernels
 @pytest.mark.parametrize("size", [0, 1, 15, 127, 128, 129, 4097])
-def test_reading_a_vector_gives_its_sum(instruction_set, size) -> None:
-    data = np.random.default_rng(size).integers(-8, 9, size).astype(np.float32)  # sums of these are exact
+def test_sum_vector_returns_the_sum(instruction_set, size) -> None:
+    data = np.random.default_rng(size).integers(-8, 9, size).astype(np.float32)  # whole numbers, so the sum is exact
     assert kernels.sum_vector(data) == data.sum()
 
 

@@ -1,4 +1,4 @@
-"""What does not fit is refused in words, before anything is read or written."""
+"""Wrong arguments raise clear errors before anything is read or written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def table() -> kernels.Stack:
 
 
 def state(*shapes: tuple[int, int], dtype: type = np.float64) -> Any:
-    """Of one layer a shape."""
+    """Return a state with one array for each layer."""
     return tuple(((zeros(*shape, dtype=dtype),),) for shape in shapes)
 
 
@@ -52,7 +52,7 @@ PACKED = zeros(9, 2)
 
 CASES: dict[str, tuple[Callable[[], object], str]] = {
     # the cell and its weights
-    "a cell of one's own": (
+    "a cell that is not compiled": (
         lambda: kernels.Stack(Other(), [[layer(3, 2)]]),
         "no kernels for Other in float64: not compiled",
     ),
@@ -64,11 +64,11 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: stack([layer(3, 2, U=zeros(9, 3, dtype=np.int64))]),
         "no kernels for GRU in int64: not compiled",
     ),
-    "gates of W": (lambda: stack([layer(3, 2, W=zeros(12, 2))]), "W: given shape (12, 2), expected (9, 2)"),
-    "gates of U": (lambda: stack([layer(3, 2, U=zeros(12, 3))]), "U: given shape (12, 3), expected (9, 3)"),
-    "gates of b_ih": (lambda: stack([layer(3, 2, b_ih=zeros(3))]), "b_ih: given shape (3), expected (9)"),
-    "gates of b_hh": (lambda: stack([layer(3, 2, b_hh=zeros(9, 1))]), "b_hh: given shape (9, 1), expected (9)"),
-    "W with an axis more": (
+    "wrong gates of W": (lambda: stack([layer(3, 2, W=zeros(12, 2))]), "W: given shape (12, 2), expected (9, 2)"),
+    "wrong gates of U": (lambda: stack([layer(3, 2, U=zeros(12, 3))]), "U: given shape (12, 3), expected (9, 3)"),
+    "wrong gates of b_ih": (lambda: stack([layer(3, 2, b_ih=zeros(3))]), "b_ih: given shape (3), expected (9)"),
+    "wrong gates of b_hh": (lambda: stack([layer(3, 2, b_hh=zeros(9, 1))]), "b_hh: given shape (9, 1), expected (9)"),
+    "W with three axes": (
         lambda: stack([layer(3, 2, W=zeros(9, 2, 1))]),
         "parameters: expected W, U, b_ih, b_hh of float64, W and U with two axes",
     ),
@@ -81,11 +81,11 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: stack([layer(3, 2), layer(4, 2)], [layer(2, 3), layer(2, 7)]),
         "W: given 3 columns, expected the output size of the layer below, 7",
     ),
-    "directions of other inputs": (
+    "directions with different input sizes": (
         lambda: stack([layer(3, 2), layer(3, 1)]),
         "W: given different numbers of columns for the two directions, expected the same number",
     ),
-    "a direction missing": (
+    "a missing direction": (
         lambda: stack([layer(3, 2), layer(3, 2)], [layer(3, 6)]),
         "parameters: given 3 layers and directions, expected a multiple of 1 or 2 directions",
     ),
@@ -97,11 +97,11 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: stack([layer(3, 2, W=zeros(0, 9))], table=True),
         "table: given no rows, expected at least one row",
     ),
-    "gates of a table": (
+    "wrong gates of a table": (
         lambda: stack([layer(3, 2, W=zeros(7, 8))], table=True),
         "table: given shape (7, 8), expected (7, 9)",
     ),
-    "tables of other rows": (
+    "tables with different rows": (
         lambda: stack([layer(3, 2, W=zeros(7, 9)), layer(3, 2, W=zeros(8, 9))], table=True),
         "table: given shape (7, 9), expected (8, 9)",
     ),
@@ -192,15 +192,15 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         "x: given shape (4, 3), expected (4, 2)",
     ),
     # outputs
-    "a place of another shape": (
+    "outputs of another shape": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 2)),
         "outputs: given shape (4, 5, 2), expected (4, 5, 3)",
     ),
-    "a place of another precision": (
+    "outputs of another precision": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 3, dtype=np.float32)),
         "outputs: given float32, expected a writable CPU array of float64",
     ),
-    "a place in pieces": (
+    "outputs with gaps": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 6)[..., ::2]),
         "outputs: given a last axis that is not contiguous, expected a contiguous one",
     ),
@@ -229,44 +229,42 @@ def tape() -> kernels.Tape:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_does_not_fit_is_refused_in_words(case: str) -> None:
+def test_wrong_arguments_raise_clear_errors(case: str) -> None:
     call, text = CASES[case]
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         call()
 
 
-ODD = {
+UNUSUAL_CASES = {
     "inputs of one axis": lambda: stack().run(zeros(5)),
     "inputs of four axes with lengths": lambda: stack().run(zeros(4, 5, 2, 1), None, [1, 2, 3, 4]),
     "packed lengths of two axes": lambda: stack().run(PACKED, None, [[5, 4]]),
     "packed lengths that are no integers": lambda: stack().run(PACKED, None, [5.0, 4.0]),
-    "packed lengths whose sum is more than a number holds": lambda: stack().run(
-        zeros(0, 2), state((4, 3)), np.full(4, 2**62)
-    ),
+    "packed lengths whose sum overflows": lambda: stack().run(zeros(0, 2), state((4, 3)), np.full(4, 2**62)),
     "resets of one axis": lambda: stack().run(X, None, None, [True] * 4),
     "ids that are no integers": lambda: table().run(np.array([[0.5, 1.0]])),
-    "a state of layers that are directions": lambda: stack([layer(3, 2)], [layer(3, 3)]).run(
+    "a state with layers and directions exchanged": lambda: stack([layer(3, 2)], [layer(3, 3)]).run(
         X, (((zeros(4, 3),), (zeros(4, 3),)),)
     ),
 }
 
 
-@pytest.mark.parametrize("case", ODD)
-def test_what_no_shape_can_be_said_of_is_refused_in_words_too(case: str) -> None:
+@pytest.mark.parametrize("case", UNUSUAL_CASES)
+def test_unusual_arguments_raise_errors_that_name_the_argument(case: str) -> None:
     with pytest.raises(ValueError, match=r"^[a-z_]+: "):
-        ODD[case]()
+        UNUSUAL_CASES[case]()
 
 
-# --- anything at all never ends the process
+# --- no argument ends the process
 
 
-def odd_array(rng: np.random.Generator, like: np.ndarray) -> Any:
-    """Something in the place of an array: of another shape, axes, precision or memory, or no array at all."""
+def unusual_array(rng: np.random.Generator, like: np.ndarray) -> Any:
+    """Return an array of another shape, dtype or memory layout, or another object."""
     shape = list(like.shape)
     axis = rng.integers(len(shape))
     sizes = [0, 1, 2, 3, 4, 5, 9, 17, 40]
     changed = [*shape[:axis], int(rng.choice(sizes)), *shape[axis + 1 :]]
-    things: list[Callable[[], Any]] = [
+    values: list[Callable[[], Any]] = [
         lambda: np.zeros(changed, like.dtype),
         lambda: np.zeros(rng.choice(sizes, rng.integers(0, 5)), like.dtype),
         lambda: like.astype(rng.choice([np.float16, np.float32, np.float64, np.int64, np.bool_])),
@@ -281,48 +279,50 @@ def odd_array(rng: np.random.Generator, like: np.ndarray) -> Any:
         lambda: None,
         lambda: "an array",
     ]
-    return things[rng.integers(len(things))]()
+    return values[rng.integers(len(values))]()
 
 
-REFUSALS = (ValueError, TypeError, AttributeError, IndexError, RuntimeError)
+ERRORS = (ValueError, TypeError, AttributeError, IndexError, RuntimeError)
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")  # of odd memory
+@pytest.mark.filterwarnings(
+    "ignore:invalid value encountered in cast:RuntimeWarning"
+)  # of memory that is not initialized
 @pytest.mark.parametrize("seed", range(8))
-def test_no_argument_whatever_ends_the_process(name, seed) -> None:
-    """What is refused is refused by an exception, and what is taken has the shapes that it should have."""
+def test_no_argument_ends_the_process(name, seed) -> None:
+    """A call either raises an exception or returns arrays of the right shapes."""
     rng = np.random.default_rng(seed)
     problem = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3], shape=(4, 5, 2))
-    made = kernels.Stack(problem.cell, problem.params)
-    refused = 0
+    stack_of_problem = kernels.Stack(problem.cell, problem.params)
+    num_errors = 0
     for _ in range(150):
         x, first, lengths = problem.x, problem.state, np.array(problem.lengths)
         d_outputs, d_final = problem.d_outputs, problem.d_state
         which = rng.integers(5)
         if which == 0:
-            x = odd_array(rng, x)
+            x = unusual_array(rng, x)
         elif which == 1:
-            first = one_odd(rng, first)
+            first = unusual_state(rng, first)
         elif which == 2:
-            lengths = odd_array(rng, lengths) if rng.random() < 0.5 else rng.integers(-2, 8, rng.integers(0, 6))
+            lengths = unusual_array(rng, lengths) if rng.random() < 0.5 else rng.integers(-2, 8, rng.integers(0, 6))
         elif which == 3:
-            d_outputs = odd_array(rng, d_outputs)
+            d_outputs = unusual_array(rng, d_outputs)
         else:
-            d_final = one_odd(rng, d_final)
+            d_final = unusual_state(rng, d_final)
         try:
-            outputs, final, kept = made.forward(x, first, lengths, threads=int(rng.integers(-1, 4)))
-            gradients = kernels.backward(kept, d_outputs, d_final)
-        except REFUSALS:
-            refused += 1
+            outputs, final, tape_of_call = stack_of_problem.forward(x, first, lengths, threads=int(rng.integers(-1, 4)))
+            gradients = kernels.backward(tape_of_call, d_outputs, d_final)
+        except ERRORS:
+            num_errors += 1
             continue
         assert outputs.shape == (*np.shape(x)[:-1], 4)
         assert gradients.x.shape == np.shape(x)
         assert [s.shape for s in final[1][0]] == [s.shape for s in gradients.state[1][0]]
-    assert refused > 50
+    assert num_errors > 50
 
 
-def one_odd(rng: np.random.Generator, states: Any) -> Any:
-    """A state one of whose arrays is odd."""
+def unusual_state(rng: np.random.Generator, states: Any) -> Any:
+    """Return the state with an unusual value instead of one of its arrays."""
     arrays: list[Any] = []
     map_state(arrays.append, states)
     count, chosen = 0, int(rng.integers(len(arrays)))
@@ -330,16 +330,16 @@ def one_odd(rng: np.random.Generator, states: Any) -> Any:
     def changed(array: np.ndarray) -> Any:
         nonlocal count
         count += 1
-        return odd_array(rng, array) if count == chosen + 1 else array
+        return unusual_array(rng, array) if count == chosen + 1 else array
 
     return map_state(changed, states)
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_weights_whatever_end_the_process(name, seed) -> None:
+def test_no_weights_end_the_process(name, seed) -> None:
     rng = np.random.default_rng(seed)
     problem = random_problem(name, (3, 2), 2)
-    refused = 0
+    num_errors = 0
     for _ in range(100):
         params = [list(layer) for layer in problem.params]
         chosen, direction = rng.integers(2), rng.integers(2)
@@ -347,56 +347,59 @@ def test_no_weights_whatever_end_the_process(name, seed) -> None:
         weight = rng.choice(["W", "U", "b_ih", "b_hh"])
         given = {w: getattr(one, w) for w in ("W", "U", "b_ih", "b_hh")}
         try:
-            params[chosen][direction] = LayerParameters(**{**given, weight: odd_array(rng, given[weight])})
+            params[chosen][direction] = LayerParameters(**{**given, weight: unusual_array(rng, given[weight])})
             kernels.Stack(problem.cell, params, table=bool(rng.integers(2))).run(problem.x)
-        except REFUSALS:
-            refused += 1
-    assert refused > 50
+        except ERRORS:
+            num_errors += 1
+    assert num_errors > 50
 
 
-def test_the_module_itself_refuses_what_it_is_given() -> None:
-    """elman.kernels makes and checks much of what it hands on; the compiled module trusts nothing of that."""
-    made, kept = stack(), tape()
-    weights, four = made._weights, [tuple(np.zeros_like(w) for w in made._groups[0])]
+def test_the_compiled_module_checks_all_arguments_itself() -> None:
+    """Even those that elman.kernels has created or checked."""
+    gru_stack, native_tape = stack(), tape().native
+    weights, groups = gru_stack._weights, gru_stack._groups
+    gradients = [tuple(np.zeros_like(w) for w in groups[0])]
     y, first, final = zeros(4, 5, 3), [(zeros(4, 3),)], [(zeros(4, 3),)]
     run = (X, y, first, final, None, None, False, True, 1)
-    back = (made._groups, y, None, np.zeros_like(X), final, four, True, 1)
+    backward = (groups, y, None, np.zeros_like(X), final, gradients, True, 1)
 
-    def with_(given: tuple, place: int, thing: object) -> tuple:
-        return (*given[:place], thing, *given[place + 1 :])
+    def replaced(arguments: tuple, index: int, value: object) -> tuple:
+        return (*arguments[:index], value, *arguments[index + 1 :])
 
     assert weights.run(*run) is not None
-    kept.native.backward(*back)
+    native_tape.backward(*backward)
     bad_run = {
-        "lengths: given shape (3), expected (4)": with_(run, 4, np.zeros(3, np.int64)),
-        "lengths: given 6, expected 0 to 5": with_(run, 4, np.array([0, 6, 0, 0])),
-        "final state: given shape (4, 2), expected (4, 3)": with_(run, 3, [(zeros(4, 2),)]),
-        "final state: given a non-contiguous array, expected a contiguous one": with_(run, 3, [(zeros(4, 6)[:, ::2],)]),
-        "final state: given None, expected an array": with_(run, 3, [(None,)]),
-        "final state: given shape (4, 3), expected (1, 4, 3)": with_(run, 3, (zeros(4, 3),)),
-        "final state: given 2 arrays of a layer, expected h alone": with_(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
-        "final state: given float64, expected a list or a tuple": with_(run, 3, zeros(1, 4, 3)),
-        "outputs: given shape (4, 5, 3), expected (5, 4, 3)": with_(with_(run, 0, X.swapaxes(0, 1)), 6, True),
-        "x: given a last axis that is not contiguous, expected a contiguous one": with_(
+        "lengths: given shape (3), expected (4)": replaced(run, 4, np.zeros(3, np.int64)),
+        "lengths: given 6, expected 0 to 5": replaced(run, 4, np.array([0, 6, 0, 0])),
+        "final state: given shape (4, 2), expected (4, 3)": replaced(run, 3, [(zeros(4, 2),)]),
+        "final state: given a non-contiguous array, expected a contiguous one": replaced(
+            run, 3, [(zeros(4, 6)[:, ::2],)]
+        ),
+        "final state: given None, expected an array": replaced(run, 3, [(None,)]),
+        "final state: given shape (4, 3), expected (1, 4, 3)": replaced(run, 3, (zeros(4, 3),)),
+        "final state: given 2 arrays of a layer, expected h alone": replaced(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
+        "final state: given float64, expected a list or a tuple": replaced(run, 3, zeros(1, 4, 3)),
+        "outputs: given shape (4, 5, 3), expected (5, 4, 3)": replaced(replaced(run, 0, X.swapaxes(0, 1)), 6, True),
+        "x: given a last axis that is not contiguous, expected a contiguous one": replaced(
             run, 0, zeros(4, 5, 4)[..., ::2]
         ),
-        "x: given float32, expected a CPU array of float64": with_(run, 0, zeros(4, 5, 2, dtype=np.float32)),
+        "x: given float32, expected a CPU array of float64": replaced(run, 0, zeros(4, 5, 2, dtype=np.float32)),
     }
-    for text, given in bad_run.items():
+    for text, arguments in bad_run.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-            weights.run(*given)
-    bad_back = {
-        "parameters: given 0, expected 1": with_(back, 0, []),
-        "parameters: given 3 arrays of a layer, expected W, U, b_ih, b_hh": with_(back, 0, [made._groups[0][:3]]),
-        "d_x: given shape (4, 5, 3), expected (4, 5, 2)": with_(back, 3, zeros(4, 5, 3)),
-        "d_state: given shape (4, 2), expected (4, 3)": with_(back, 4, [(zeros(4, 2),)]),
-        "gradients: given 2, expected 1": with_(back, 5, four * 2),
-        "W: given shape (9, 3), expected (9, 2)": with_(back, 5, [(zeros(9, 3), *four[0][1:])]),
+            weights.run(*arguments)
+    bad_backward = {
+        "parameters: given 0, expected 1": replaced(backward, 0, []),
+        "parameters: given 3 arrays of a layer, expected W, U, b_ih, b_hh": replaced(backward, 0, [groups[0][:3]]),
+        "d_x: given shape (4, 5, 3), expected (4, 5, 2)": replaced(backward, 3, zeros(4, 5, 3)),
+        "d_state: given shape (4, 2), expected (4, 3)": replaced(backward, 4, [(zeros(4, 2),)]),
+        "gradients: given 2, expected 1": replaced(backward, 5, gradients * 2),
+        "W: given shape (9, 3), expected (9, 2)": replaced(backward, 5, [(zeros(9, 3), *gradients[0][1:])]),
     }
-    for text, given in bad_back.items():
+    for text, arguments in bad_backward.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
-            kept.native.backward(*given)
-    kept.native.backward(*with_(back, 6, False))
+            native_tape.backward(*arguments)
+    native_tape.backward(*replaced(backward, 6, False))
     overwritten = "tape: an earlier backward pass has overwritten it; call that one with keep=True"
     with pytest.raises(ValueError, match=f"^{overwritten}$"):
-        kept.native.backward(*back)
+        native_tape.backward(*backward)

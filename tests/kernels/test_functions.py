@@ -1,4 +1,4 @@
-"""tanh and sigmoid against NumPy's, and how near they are: a cell with W = 1 and U = 0 is its activation function."""
+"""The error of tanh and sigmoid against NumPy. A cell with W = 1 and U = 0 is its activation function."""
 
 import numpy as np
 import pytest
@@ -12,30 +12,30 @@ from .answers import every_dtype, needs_kernels
 pytestmark = [needs_kernels, every_dtype]
 
 REFERENCES = {"tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
-# About two roundings, each of half a unit in the last place: 6e-8 and 1.1e-16; the fit of e^x is as good as one more.
+# Two roundings of half a unit in the last place (6e-8 and 1.1e-16), and about one more for the polynomial.
 TOLERANCES = {np.float32: 3e-7, np.float64: 6e-16}
-UNITS = 19  # whole registers of every instruction set, and a part of one
+UNITS = 19  # whole registers of every instruction set, and a part of a register
 
 
 def activation(name: str, x: Array) -> Array:
-    """Return f(x) of every number, as each of the units has it: (len(x), UNITS)."""
+    """Return f(x) of every number, computed by each of the units: (len(x), UNITS)."""
     one = LayerParameters(np.ones((UNITS, 1), x.dtype), np.zeros((UNITS, UNITS), x.dtype))
     return kernels.Stack(CELLS["elman"](name), [[one]]).run(x[:, None, None])[0][:, 0]
 
 
 def points(dtype: type) -> Array:
-    """Return numbers of every size and both signs, in steps that do not fit the functions' own intervals."""
+    """Return numbers of every magnitude and both signs."""
     positive = np.concatenate((np.geomspace(1e-30, 1e-3, 5000), np.linspace(1e-3, 30.0, 40001), [50.0, 87.0]))
     return np.concatenate((-positive, [0.0], positive)).astype(dtype)
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_the_functions_are_exact_to_a_few_roundings(instruction_set, name, dtype) -> None:
+def test_the_error_is_a_few_roundings(instruction_set, name, dtype) -> None:
     x = points(dtype)
     expected = REFERENCES[name](x.astype(np.longdouble if dtype == np.float64 else np.float64))
-    given = activation(name, x)
-    assert given.dtype == dtype
-    error = np.abs(given - expected[:, None]) / np.abs(np.where(x == 0, 1, expected))[:, None]
+    actual = activation(name, x)
+    assert actual.dtype == dtype
+    error = np.abs(actual - expected[:, None]) / np.abs(np.where(x == 0, 1, expected))[:, None]
     assert error.max() <= TOLERANCES[dtype], f"at {x[error.max(axis=1).argmax()]}: {error.max():.1e}"
 
 
@@ -45,17 +45,17 @@ def test_every_lane_computes_the_same(instruction_set, name, dtype) -> None:
     np.testing.assert_array_equal(values, np.repeat(values[:, :1], UNITS, axis=1))
 
 
-def test_far_away_are_the_limits(instruction_set, dtype) -> None:
+def test_large_inputs_have_the_limits_as_results(instruction_set, dtype) -> None:
     x = np.array([30.0, 50.0, 1000.0, 1e30, np.inf], dtype)
     np.testing.assert_array_equal(activation("tanh", x)[:, 0], np.ones(5, dtype))
     np.testing.assert_array_equal(activation("tanh", -x)[:, 0], -np.ones(5, dtype))
     np.testing.assert_array_equal(activation("sigmoid", x[1:])[:, 0], np.ones(4, dtype))
-    # Smaller than any number that it could be added to: the least of the normal ones, or about.
-    least = activation("sigmoid", -x[2:])[:, 0]
-    assert np.all((least >= 0) & (least < 2 * np.finfo(dtype).tiny))
+    # About the smallest normal number: adding it changes no other number.
+    smallest = activation("sigmoid", -x[2:])[:, 0]
+    assert np.all((smallest >= 0) & (smallest < 2 * np.finfo(dtype).tiny))
 
 
-def test_nan_stays_nan_and_zero_zero(instruction_set, dtype) -> None:
+def test_nan_and_zero(instruction_set, dtype) -> None:
     for name in ("tanh", "sigmoid", "relu", "identity"):
         assert np.isnan(activation(name, np.array([np.nan], dtype))).all()
         zero = activation(name, np.array([0.0, -0.0], dtype))

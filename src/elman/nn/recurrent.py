@@ -151,6 +151,8 @@ class Recurrent(nn.Module):
             )
         if x.dtype not in _DTYPES:
             raise TypeError(f"cell {self.cell_name!r} runs by NumPy: input {x.dtype}; expected float32 or float64.")
+        if x.dtype != (dtype := next(self.parameters()).dtype):
+            raise TypeError(f"input: {x.dtype}; expected {dtype}, the type of the weights.")
 
     def _layer_names(self, layer: int) -> list[tuple[str, str]]:
         """Return the cell's name and the module's name of each parameter of a layer, in order."""

@@ -108,12 +108,14 @@ def batch_of(config: ClassifierConfig, examples: Items, *, padding: int = 0) -> 
     """Return the examples as a batch, in order of falling length, with additional columns of padding."""
     text, examples = text_of(config), in_order(config, examples)
     characters = CHARACTERS if config.character_size else None
-    tokens = TokenIds.from_tokens((text.tokenize(each) for each, _ in examples), text.word, VOCABULARY, characters)
+    tokens = TokenIds.from_tokens(
+        (text.tokenize(content) for content, _ in examples), text.word, VOCABULARY, characters
+    )
     batch = tokens.batch(np.arange(len(examples)))
     columns = ((0, 0), (0, padding))
-    spelling = batch.characters
-    if spelling is not None:
-        padded = np.pad(spelling.characters, columns, constant_values=2)
-        spelling = spelling._replace(places=np.pad(spelling.places, columns, constant_values=1), characters=padded)
-    batch = batch._replace(words=np.pad(batch.words, columns, constant_values=3), spelling=spelling)
+    of_tokens = batch.characters
+    if of_tokens is not None:
+        token_index = np.pad(of_tokens.token_index, columns, constant_values=1)
+        of_tokens = of_tokens._replace(token_index=token_index, ids=np.pad(of_tokens.ids, columns, constant_values=2))
+    batch = batch._replace(words=np.pad(batch.words, columns, constant_values=3), characters=of_tokens)
     return ClassifierBatch(batch, np.array([LABELS.index(label) for _, label in examples]))

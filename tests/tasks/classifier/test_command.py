@@ -58,9 +58,9 @@ def test_from_a_file_to_labels(command: Command, run: Path, table: Path, tmp_pat
     assert set(metrics) == KEYS
     assert metrics["count"] == len(ROWS)
     assert metrics["accuracy"] > 0.9
-    shown = command("evaluate", run, table).out
-    assert f"accuracy            {metrics['accuracy']:.4f}" in shown
-    assert "animal" in shown.split("label")[1]
+    output = command("evaluate", run, table).out
+    assert f"accuracy            {metrics['accuracy']:.4f}" in output
+    assert "animal" in output.split("label")[1]
 
 
 def test_training_reports_its_result(command: Command, table: Path, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_probabilities_and_explanations(command: Command, run: Path, tmp_path: P
     assert [line.split("\t")[1] for line in tokens] == list("cat")
     assert tokens[-1].split("\t")[2] == label
     result = only_json(command("predict", run, tmp_path / "new.txt", "--explain", "--json"))
-    assert [each["label"] for each in result["predictions"]] == [line.split("\t")[0] for line in lines]
+    assert [prediction["label"] for prediction in result["predictions"]] == [line.split("\t")[0] for line in lines]
     assert [token["token"] for token in result["predictions"][1]["tokens"]] == list("elm")
 
 
@@ -114,11 +114,11 @@ def test_a_folder_a_table_without_a_header_and_json_lines_train_the_same(command
 @pytest.mark.parametrize(
     ("content", "words", "code", "expected"),
     [
-        ("ham\tGo\n", [], 3, "bad.tsv:1: has no column 'text' in its header, given 'ham', 'Go'"),
+        ("ham\tGo\n", [], 3, "bad.tsv:1: the header has the columns 'ham', 'Go'; expected 'text'"),
         ("text\tlabel\na\tx\nb\tx\n", [], 3, "all texts have the label 'x'; expected two labels or more"),
-        ("text\tlabel\na\tx\n\tx\n", [], 3, "bad.tsv:3: has an empty text"),
-        ("text\tlabel\na\tx\nb\n", [], 3, "bad.tsv:3: has one column, expected at least 2"),
-        ("a\0b", [], 3, "bad.tsv: is not text"),
+        ("text\tlabel\na\tx\n\tx\n", [], 3, "bad.tsv:3: empty text"),
+        ("text\tlabel\na\tx\nb\n", [], 3, "bad.tsv:3: one column; expected at least 2"),
+        ("a\0b", [], 3, "bad.tsv: the file contains zero bytes, so it is not text"),
         (
             "text\tlabel\na\tx\n",
             ["--no-header"],
@@ -126,7 +126,12 @@ def test_a_folder_a_table_without_a_header_and_json_lines_train_the_same(command
             "--no-header: given without --columns; expected the names of all columns",
         ),
         ("text\tlabel\na\tx\n", ["--header", "--columns", "a,b"], 2, "--columns: given with --header; expected one"),
-        ("text\tlabel\na\tx\n", ["--columns", "a,b"], 3, "bad.tsv:1: --columns names no 'text', given 'a', 'b'"),
+        (
+            "text\tlabel\na\tx\n",
+            ["--columns", "a,b"],
+            3,
+            "bad.tsv:1: --columns names the columns 'a', 'b'; expected 'text' among them",
+        ),
         ("text\tlabel\na\tx\n", ["--pooling", "sum"], 2, "model.pooling (--pooling)"),
     ],
 )
@@ -147,7 +152,7 @@ def test_a_label_that_is_not_in_the_training_set_is_an_error_with_its_place(
     words = ["-o", tmp_path / "run", "--valid", tmp_path / "valid.csv", *TINY]
     done = command("train", "classify", table, *words)
     assert done.code == 3
-    assert "valid.csv:3: the label 'stone' is not in the training set; Expected one of animal, plant" in done.err
+    assert "valid.csv:3: the label 'stone' is not in the training set; expected one of animal, plant" in done.err
 
 
 def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path: Path) -> None:

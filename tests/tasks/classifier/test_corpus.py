@@ -70,10 +70,10 @@ def test_ids_stand_for_the_tokens_that_were_read(tmp_path: Path) -> None:
             tokens = list(line["text"]) if name == "char" else line["text"].replace(",", " ,").split()
             assert corpus.vocabulary.decode(texts.words[i]) == [token.lower() for token in tokens]
             assert corpus.labels[labels[i]] == line["label"]
-            if texts.forms is not None and texts.characters is not None:
-                forms = [corpus.characters.decode(texts.characters[form]) for form in texts.forms[i]]
-                assert ["".join(form) for form in forms] == tokens
-        assert (texts.forms is None) == (name == "char")
+            if texts.distinct_tokens is not None and texts.characters is not None:
+                character_ids = [texts.characters[number] for number in texts.distinct_tokens[i]]
+                assert ["".join(corpus.characters.decode(ids)) for ids in character_ids] == tokens
+        assert (texts.distinct_tokens is None) == (name == "char")
         assert corpus.train_set.tokens == len(texts.words.ids)
         assert corpus.train_set.longest == texts.words.lengths.max()
 
@@ -146,8 +146,8 @@ def test_texts_of_both_files_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("items", "options", "expected"),
     [
-        ([], {}, "memory: has no texts; expected some"),
-        ([("a", "x"), ("b", "x")], {}, "all texts have the label 'x'; expected two labels or more; Check the columns"),
+        ([], {}, "memory: no texts; expected at least one"),
+        ([("a", "x"), ("b", "x")], {}, "all texts have the label 'x'; expected two labels or more. Check the columns"),
         (
             [(f"t{i}", f"l{i}") for i in range(30)],
             {},
@@ -156,17 +156,17 @@ def test_texts_of_both_files_are_counted(tmp_path: Path) -> None:
         (
             ITEMS,
             {"valid": [("new", "strange")]},
-            "item 0: the label 'strange' is not in the training set; Expected one of",
+            "item 0: the label 'strange' is not in the training set; expected one of",
         ),
         (
             ITEMS,
             {"valid": []},
-            "leaves no text for the validation set; expected at least 1; Name a --valid that has texts",
+            "no text is left for the validation set; expected at least one. Name a --valid that has texts",
         ),
         (
             ITEMS,
             {"min_frequency": 1000},
-            "the vocabulary has no token but `<unk>`; expected at least one; Lower min_frequency",
+            "the vocabulary has no token but `<unk>`; expected at least one. Lower min_frequency",
         ),
     ],
 )

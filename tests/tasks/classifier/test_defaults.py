@@ -76,7 +76,7 @@ def test_a_larger_budget_never_chooses_a_smaller_model(
     texts: int, length: float, budget: dict[str, Any], factor: float
 ) -> None:
     larger = {name: type(value)(value * factor) for name, value in budget.items()}
-    small, large = (chosen({"training": each}, texts, length).model.hidden_size for each in (budget, larger))
+    small, large = (chosen({"training": limit}, texts, length).model.hidden_size for limit in (budget, larger))
     assert small <= large
 
 
@@ -86,7 +86,7 @@ def test_few_texts_never_fill_a_large_model() -> None:
     assert sizes == [32, 64, 128, 256]  # 128 for 1e5 tokens; half of it for a sixteenth
 
 
-def test_values_of_the_user_are_kept() -> None:
+def test_values_of_the_user_take_precedence() -> None:
     values = {"model": {"hidden_size": 7, "dropout": 0.05}, "training": {"batch_size": 3, "epochs": 2.0}}
     config = chosen(values)
     assert (config.model.hidden_size, config.model.dropout, config.training.batch_size) == (7, 0.05, 3)

@@ -70,7 +70,7 @@ def test_arguments_that_do_not_fit_together_are_errors() -> None:
         model.fit(TEXTS, LABELS[:3])
     with pytest.raises(ConfigError, match="given a path and labels, expected a path alone"):
         model.fit("texts.csv", LABELS)
-    with pytest.raises(DataError, match="item 0 is 'cat 0', expected a text and its label"):
+    with pytest.raises(DataError, match="item 0 is 'cat 0'; expected a text and its label"):
         model.fit(TEXTS)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(TEXTS)

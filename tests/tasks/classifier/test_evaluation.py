@@ -55,7 +55,7 @@ def test_files_and_the_validation_set_are_scored_alike(tmp_path: Path) -> None:
     ("examples", "expected"),
     [
         ([], "no texts to score; expected at least one"),
-        ([("abc", "warm")], "the model does not know the label 'warm'; Expected one of cold, hot, 中"),
+        ([("abc", "warm")], "the model does not know the label 'warm'; expected one of cold, hot, 中"),
         ([LabelledText("abc", "warm", "f.tsv:7")], "f.tsv:7: the model does not know the label 'warm'"),
     ],
 )

@@ -27,7 +27,7 @@ def test_dropout_applies_in_training_only() -> None:
     plain, with_dropout = tiny_network("words"), tiny_network("words", dropout=0.5)
     tokens = batch_of(plain.config, EXAMPLES).tokens
     with torch.no_grad():
-        expected, logits = (each(tokens, torch.Generator().manual_seed(0)) for each in (plain, with_dropout))
+        expected, logits = (network(tokens, torch.Generator().manual_seed(0)) for network in (plain, with_dropout))
         trained = with_dropout.train()(tokens, torch.Generator().manual_seed(0))
     torch.testing.assert_close(logits, expected, rtol=0, atol=0)
     assert not torch.allclose(trained, expected)

@@ -164,5 +164,5 @@ def test_arguments_that_are_no_texts_are_errors() -> None:
 
 def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="holds other files"):
+    with pytest.raises(ConfigError, match="the folder contains other files"):
         tiny_predictor().save(tmp_path)

@@ -53,9 +53,9 @@ def test_every_format_is_detected_and_gives_the_same_texts(name: str, tmp_path: 
 
 def test_columns_have_names_and_a_table_without_a_header_gets_them(tmp_path: Path) -> None:
     path, expected = tmp_path / "data", [("a b", "x"), ("c", "y")]
-    named = {"text_column": "message", "label_column": "kind"}
-    assert pairs(read(path, "kind,message\nx,a b\ny,c\n", **named)) == expected
-    assert pairs(read(path, '{"message": "a b", "kind": "x"}\n{"message": "c", "kind": "y"}\n', **named)) == expected
+    columns = {"text_column": "message", "label_column": "kind"}
+    assert pairs(read(path, "kind,message\nx,a b\ny,c\n", **columns)) == expected
+    assert pairs(read(path, '{"message": "a b", "kind": "x"}\n{"message": "c", "kind": "y"}\n', **columns)) == expected
     bare = {"columns": ("label", "text")}
     assert pairs(read(path, "x\ta b\ny\tc\n", **bare)) == expected
     assert pairs(read(path, "x,a b\ny,c\n", **bare)) == expected
@@ -117,44 +117,52 @@ def test_a_folder_has_one_file_for_each_class(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_and_two_files_of_one_class_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is an empty folder; expected one file a class"):
+    with pytest.raises(DataError, match=r"the folder is empty; expected files\. Put one file for each class"):
         ClassFolder(tmp_path).check()
     (tmp_path / "a.txt").write_text("x\n")
     (tmp_path / "a.csv").write_text("y\n")
-    with pytest.raises(DataError, match="holds several files of one class"):
+    with pytest.raises(DataError, match="the folder contains several files of one class; expected one"):
         ClassFolder(tmp_path)
     (tmp_path / "pos").mkdir()
-    with pytest.raises(DataError, match="holds the folder 'pos', expected files alone; one file a class"):
+    with pytest.raises(DataError, match="the folder contains another folder, 'pos'; expected files only"):
         ClassFolder(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "reader", "expected"),
     [
-        ("text,kind\na,x\n", {}, "FILE:1: has no column 'label' in its header, given 'text', 'kind'; --label names"),
-        ("ham\tGo now\n", {}, "FILE:1: has no column 'text' in its header, given 'ham', 'Go now'; --text names"),
-        ("x\ta\n", {"columns": ("label", "b")}, "FILE:1: --columns names no 'text', given 'label', 'b'; --columns"),
-        ("text\tlabel\na\tx\nb\n", {}, "FILE:3: has one column, expected at least 2; are its cells separated by a"),
-        ("text,label\n,x\n", {}, "FILE:2: has an empty text; fill it in, or leave the line out"),
-        ("text,label\na, \n", {}, "FILE:2: has an empty label; fill it in, or leave the line out"),
-        ('text,label\n"a,x\n', {}, "FILE:2: is no CSV (unexpected end of data); is a quote not closed?"),
-        ('{"text": "a"}\n', {}, 'FILE:1: lacks "label"; expected {"text": ..., "label": ...}'),
-        ('{"text": "a", "label": "x"}\nb\n', {}, "FILE:2: is not JSON (Expecting value: line 1 column 1 (char 0));"),
-        ('{"text": "a", "label": "x"}\n[1]\n', {}, "FILE:2: is [1], expected an object"),
-        ('{"text": "a", "label": NaN}\n', {}, 'FILE:1: "label" is NaN, expected text'),
-        ('text,label\na,"x\ny"\n', {}, "FILE:2: has the label 'x\\ny', expected no tab and one line"),
+        ("text,kind\na,x\n", {}, "FILE:1: the header has the columns 'text', 'kind'; expected 'label'. Name another"),
+        ("ham\tGo now\n", {}, "FILE:1: the header has the columns 'ham', 'Go now'; expected 'text'. Name another"),
+        (
+            "x\ta\n",
+            {"columns": ("label", "b")},
+            "FILE:1: --columns names the columns 'label', 'b'; expected 'text' among them. For",
+        ),
+        ("text\tlabel\na\tx\nb\n", {}, "FILE:3: one column; expected at least 2. Separate the cells by a"),
+        ("text,label\n,x\n", {}, "FILE:2: empty text; expected some text. Fill it in, or remove the line"),
+        ("text,label\na, \n", {}, "FILE:2: empty label; expected some text. Fill it in, or remove the line"),
+        ('text,label\n"a,x\n', {}, "FILE:2: not a CSV row (unexpected end of data). Check that every quote"),
+        (
+            '{"text": "a"}\n',
+            {},
+            'FILE:1: no key "label" in the object. Write an object on each line: {"text": ..., "label": ...}',
+        ),
+        ('{"text": "a", "label": "x"}\nb\n', {}, "FILE:2: not JSON (Expecting value: line 1 column 1 (char 0)). Write"),
+        ('{"text": "a", "label": "x"}\n[1]\n', {}, "FILE:2: [1]; expected a JSON object. Write"),
+        ('{"text": "a", "label": NaN}\n', {}, 'FILE:1: "label" is NaN; expected text'),
+        ('text,label\na,"x\ny"\n', {}, "FILE:2: the label is 'x\\ny'; expected one line without tabs"),
         (
             "text;label\na;x\n",
             {},
-            "FILE:1: has no column 'text' in its header, given 'text;label'; are its",
+            "FILE:1: the header has the columns 'text;label'; expected 'text'. Separate the cells by commas",
         ),
         (
             '[{"text": "a"}]\n',
             {},
-            "FILE:1: has no column 'text' in its header, given '[{\"text\": \"a\"}]'; is it",
+            "FILE:1: the header has the columns '[{\"text\": \"a\"}]'; expected 'text'. Write one JSON object",
         ),
-        ('{"text": 1, "label": "x"}\n', {}, 'FILE:1: "text" is 1, expected text'),
-        ('{"text": "a", "label": null}\n', {}, 'FILE:1: "label" is null, expected text'),
+        ('{"text": 1, "label": "x"}\n', {}, 'FILE:1: "text" is 1; expected text'),
+        ('{"text": "a", "label": null}\n', {}, 'FILE:1: "label" is null; expected text'),
     ],
 )
 def test_a_malformed_line_is_an_error_with_its_place(
@@ -171,9 +179,9 @@ def test_items_in_memory_are_texts_with_labels() -> None:
     assert source.record.bytes == len('["a", "x"]\n["b", "y"]\n')
     invalid_items: list[Any] = [("a",), "ab", ("a", None), (1, "x"), ("a", object())]
     for item in (*invalid_items, ("a", float("nan")), ("a", np.float64("nan"))):
-        with pytest.raises(DataError, match=r"item 1 is .*, expected a text and its label; A text is a str, a label"):
+        with pytest.raises(DataError, match=r"item 1 is .*; expected a text and its label\. A text is a str, a label"):
             list(MemoryTexts([("a", "x"), item]).examples())
-    with pytest.raises(DataError, match="item 0: has an empty text"):
+    with pytest.raises(DataError, match="item 0: empty text"):
         list(MemoryTexts([(" ", "x")]).examples())
 
 

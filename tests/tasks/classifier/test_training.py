@@ -100,13 +100,13 @@ def test_gradients_equal_finite_differences() -> None:
             assert parameter.grad is not None, name
             place = int(parameter.grad.abs().argmax())
             flat, step = parameter.data.view(-1), 1e-6
-            before = float(flat[place])
+            original = float(flat[place])
             with torch.no_grad():
-                flat[place] = before + step
+                flat[place] = original + step
                 above = float(loss())
-                flat[place] = before - step
+                flat[place] = original - step
                 below = float(loss())
-                flat[place] = before
+                flat[place] = original
             expected = float(parameter.grad.view(-1)[place])
             assert (above - below) / (2 * step) == pytest.approx(expected, rel=1e-6, abs=1e-8), name
 
@@ -171,16 +171,18 @@ def test_words_have_their_characters_and_word_dropout_applies_in_training_only(t
     task = build_task(run_config(tiny_config("words", word_dropout=1e9)), corpus)
     network = task.build()
     batch, _ = next(task.batches(task.start()))
-    spelling = batch.tokens.characters
-    assert spelling is not None
+    characters = batch.tokens.characters
+    assert characters is not None
     for row, length in enumerate(batch.tokens.lengths):
-        places = spelling.places[row, :length]
-        tokens = ["".join(corpus.characters.decode(spelling.characters[p][: spelling.lengths[p]])) for p in places]
+        character_ids = [characters.ids[i, : characters.lengths[i]] for i in characters.token_index[row, :length]]
+        tokens = ["".join(corpus.characters.decode(ids)) for ids in character_ids]
         assert corpus.vocabulary.decode(batch.tokens.words[row, :length]) == [token.lower() for token in tokens]
         assert tokens[1] == corpus.labels[batch.labels[row]]
     unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))
     with torch.no_grad():
-        plain, all_unknown = (float(task.loss(network.eval(), each, None, 0.0, RNG)[0]) for each in (batch, unknown))
+        plain, all_unknown = (
+            float(task.loss(network.eval(), inputs, None, 0.0, RNG)[0]) for inputs in (batch, unknown)
+        )
         trained = float(task.loss(network.train(), batch, None, 0.0, RNG)[0])
     assert trained == pytest.approx(all_unknown, rel=1e-6)
     assert trained != pytest.approx(plain, rel=1e-3)

@@ -96,16 +96,16 @@ def batch_of(examples: Sequence[tuple[tuple[str, ...], tuple[str, ...]]], *, pad
     labels, _ = pad_ids(
         IdLists.from_arrays(np.array([LABELS.index(tag) for tag in tags]) for _, tags in examples), rows
     )
-    forms = sorted({token for tokens, _ in examples for token in tokens}, key=lambda form: -len(form))
-    places, _ = pad_ids(
-        IdLists.from_arrays(np.array([forms.index(token) for token in tokens]) for tokens, _ in examples), rows
+    distinct = sorted({token for tokens, _ in examples for token in tokens}, key=lambda token: -len(token))
+    token_index, _ = pad_ids(
+        IdLists.from_arrays(np.array([distinct.index(token) for token in tokens]) for tokens, _ in examples), rows
     )
-    characters, num_characters = pad_ids(IdLists.from_arrays(map(CHARACTERS.encode, forms)), np.arange(len(forms)))
+    ids, num_characters = pad_ids(IdLists.from_arrays(map(CHARACTERS.encode, distinct)), np.arange(len(distinct)))
     inside = np.arange(words.shape[1]) < lengths[:, None]
     columns = ((0, 0), (0, padding))
-    places = np.pad(places, columns, constant_values=1)
-    spelling = TokenCharacters(places, np.pad(characters, columns, constant_values=2), num_characters)
+    token_index = np.pad(token_index, columns, constant_values=1)
+    characters = TokenCharacters(token_index, np.pad(ids, columns, constant_values=2), num_characters)
     return TaggerBatch(
-        TokenBatch(np.pad(words, columns, constant_values=2), lengths, spelling),
+        TokenBatch(np.pad(words, columns, constant_values=2), lengths, characters),
         np.pad(np.where(inside, labels, IGNORE_INDEX), columns, constant_values=IGNORE_INDEX),
     )

@@ -48,14 +48,15 @@ def test_the_split_depends_on_its_seed_alone(tmp_path: Path) -> None:
 def test_ids_stand_for_the_tokens_that_were_read(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path / "data", ITEMS)
     ids, labels = corpus.train()
-    assert ids.forms is not None
+    assert ids.distinct_tokens is not None
     assert ids.characters is not None
     for i, tokens in enumerate(training_sentences(corpus)):
         assert corpus.words.decode(ids.words[i]) == [token.lower() for token in tokens]
-        assert ["".join(corpus.characters.decode(ids.characters[form])) for form in ids.forms[i]] == list(tokens)
+        character_ids = [ids.characters[number] for number in ids.distinct_tokens[i]]
+        assert ["".join(corpus.characters.decode(row)) for row in character_ids] == list(tokens)
         assert [corpus.labels[label] for label in labels[i]] == ["DET", "NOUN", "NUM"]
     assert len(ids.characters) == len({token for tokens in training_sentences(corpus) for token in tokens})
-    assert np.array_equal(ids.words.lengths, ids.forms.lengths)
+    assert np.array_equal(ids.words.lengths, ids.distinct_tokens.lengths)
     assert corpus.train(with_characters=False)[0].characters is None
 
 
@@ -120,16 +121,16 @@ def test_sentences_whose_words_are_equal_are_in_the_same_set(tmp_path: Path) -> 
     assert not train & valid
 
 
-NO_VALID = "leaves no sentence for the validation set; expected at least 1"
+NO_VALID = "no sentence is left for the validation set; expected at least one"
 
 
 @pytest.mark.parametrize(
     ("items", "valid", "expected"),
     [
-        ([], None, "has no sentences; expected some"),
+        ([], None, "no sentences; expected at least one"),
         ([(["a", "b"], ["X", "X"])] * 5, None, "all tokens have the tag 'X'; expected two tags or more"),
         ([(["a"], ["X"])], [(["a"], ["X"])], "all tokens have the tag 'X'"),
-        (ITEMS, [(["a", "b"], ["NOUN", "VERB"])], "item 0: the tag 'VERB' is not in the training set; Expected one of"),
+        (ITEMS, [(["a", "b"], ["NOUN", "VERB"])], "item 0: the tag 'VERB' is not in the training set; expected one of"),
         (ITEMS, [], NO_VALID),
         ([([str(i % 7)], [f"t{i % 3}"]) for i in range(50)], None, NO_VALID),
         (
@@ -137,7 +138,7 @@ NO_VALID = "leaves no sentence for the validation set; expected at least 1"
             [],
             "200 different tags for 200 tokens; expected tags that repeat",
         ),
-        ([(["a", "b"], ["X", "Y"])], None, f"{NO_VALID}; Give more"),
+        ([(["a", "b"], ["X", "Y"])], None, f"{NO_VALID}. Give more"),
     ],
 )
 def test_data_that_a_tagger_cannot_learn_is_an_error(

@@ -70,7 +70,7 @@ def test_a_larger_budget_never_chooses_a_smaller_model(
     sentences: int, length: float, budget: dict[str, Any], factor: float
 ) -> None:
     larger = {name: type(value)(value * factor) for name, value in budget.items()}
-    small, large = (chosen({"training": each}, sentences, length).model.hidden_size for each in (budget, larger))
+    small, large = (chosen({"training": limit}, sentences, length).model.hidden_size for limit in (budget, larger))
     assert small <= large
 
 
@@ -92,7 +92,7 @@ def test_before_the_data_is_read_the_level_is_open() -> None:
     assert (config.model.character_size, config.model.crf, config.model.scheme) == (64, False, "none")
 
 
-def test_values_of_the_user_are_kept() -> None:
+def test_values_of_the_user_take_precedence() -> None:
     values = {"model": {"hidden_size": 7, "dropout": 0.05}, "training": {"batch_size": 3, "epochs": 2.0}}
     config = chosen(values)
     assert (config.model.hidden_size, config.model.dropout, config.training.batch_size) == (7, 0.05, 3)

@@ -62,7 +62,7 @@ class Frame:
 def test_sentences_come_in_every_form(tmp_path: Path) -> None:
     path = tmp_path / "tagged.txt"
     rows = [zip(tokens, tags, strict=True) for tokens, tags in zip(SENTENCES, TAGS, strict=True)]
-    path.write_text("\n".join("".join(f"{token} {tag}\n" for token, tag in each) for each in rows))
+    path.write_text("\n".join("".join(f"{token} {tag}\n" for token, tag in row) for row in rows))
     text = [" ".join(tokens) for tokens in SENTENCES]
     arrays = [np.array(tokens) for tokens in SENTENCES]
     pairs = list(zip(SENTENCES, TAGS, strict=True))

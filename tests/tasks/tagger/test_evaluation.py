@@ -33,9 +33,8 @@ def test_metrics_are_those_of_scikit_learn_and_of_spans() -> None:
     f1 = f1_score(expected, flat, labels=list(LABELS), average=None, zero_division=0.0)
     assert [metrics["f1"][label] for label in LABELS] == pytest.approx(f1.tolist())
     pairs = zip(predicted, examples, strict=True)
-    total = sum(
-        (SpanScores.of(extract_spans(tags), extract_spans(true_tags)) for tags, (_, true_tags) in pairs), SpanScores()
-    )
+    scores = (SpanScores.of(extract_spans(tags), extract_spans(true_tags)) for tags, (_, true_tags) in pairs)
+    total = sum(scores, SpanScores())
     by_span = metrics["span_precision"], metrics["span_recall"], metrics["span_f1"]
     assert by_span == (total.precision, total.recall, total.f1)
 
@@ -67,13 +66,13 @@ def test_a_sentence_may_be_text_and_one_without_tokens_does_not_count() -> None:
     ("examples", "expected"),
     [
         ([], "no sentences to score; expected at least one"),
-        ([(["Ann"], ["X"])], "sentence 0: the model does not know the tag 'X'; Expected one of B-X, I-X, O"),
+        ([(["Ann"], ["X"])], "sentence 0: the model does not know the tag 'X'; expected one of B-X, I-X, O"),
         ([EXAMPLES[0], ([], ["O"])], "sentence 1 has 0 tokens and 1 tags; expected as many of each"),
         ([(["a", None], ["O", "O"])], "sentence 0 is"),
         ([EXAMPLES[0], (["a", "b"], ["O"])], "sentence 1 has 2 tokens and 1 tags; expected as many of each"),
         (
             [TaggedSentence(("a", "b"), ("O", "X"), ("f:1", "f:2"))],
-            "f:2: the model does not know the tag 'X'; Expected",
+            "f:2: the model does not know the tag 'X'; expected one of B-X, I-X, O. Name another column",
         ),
     ],
 )

@@ -152,7 +152,7 @@ def test_parts_that_do_not_fit_together_are_a_damaged_model(
 
 def test_arguments_that_are_no_sentences_are_errors() -> None:
     predictor = tiny_predictor()
-    with pytest.raises(DataError, match=r"one text, .Ann left.; expected several sentences; Give a list"):
+    with pytest.raises(DataError, match=r"one text, .Ann left.; expected several sentences\. Give a list"):
         predictor.predict("Ann left")
     invalid_sentences: list[Any] = [None, 3, [1, 2], ["a", None]]
     for sentence in invalid_sentences:

@@ -104,22 +104,30 @@ def test_a_line_decides_the_format() -> None:
 @pytest.mark.parametrize(
     ("content", "reader", "expected"),
     [
-        (CONLLU.replace("2\tgo\tgo", "2"), {}, "FILE:4: has 8 columns, expected ten, separated by tabs; is it"),
-        (CONLLU.replace("2\tgo", "4\tgo"), {}, "FILE:4: has the ID '4', expected 2; is a line missing"),
-        (CONLLU.replace("2\tgo", "x\tgo"), {}, "FILE:4: has the ID 'x', expected 2"),
-        (CONLLU.replace("VERB", "_"), {}, "FILE:4: has no upos (`_`); expected a tag; Name another column, such as"),
-        (CONLLU.replace("go\tgo", "\tgo"), {}, "FILE:4: has an empty token; Fill it in"),
-        (CONLLU, {"tag_column": "pos"}, "CoNLL-U has no column 'pos': choose id, form, lemma, upos"),
-        ("a X\nb\n", {}, "FILE:2: has one column; expected 2, as in the lines before; Add the blank line"),
-        ("a\nb\n", {}, "FILE:1: has one column; expected a token and its tag"),
-        ("a X\n", {"tag_column": "3"}, "FILE:1: has 2 columns; expected a column 3; Give --words and --column from 1"),
-        ("a X\n", {"tag_column": "upos"}, "--column: given 'upos', expected the number of a column, from 1"),
-        ("a\tX Y\n", {}, "FILE:1: has the tag 'X Y'; expected a tag without spaces; If each line is a whole"),
-        ("a b\tX Y\nc\n", {}, "FILE:2: has one column; expected TOKENS TAB TAGS; Write one sentence on each line"),
-        ("a b\tX Y\na b c\tX Y\n", {}, "FILE:2: has 3 tokens and 2 tags; expected as many of each"),
-        ('{"tokens": ["a"]}\n', {}, 'FILE:1: lacks "tags"; expected {"tokens": ["..."], "tags": ["..."]}'),
-        ('{"tokens": "a", "tags": ["X"]}\n', {}, 'FILE:1: "tokens" is "a", expected a list of text'),
-        ('{"tokens": ["a", " "], "tags": ["X", "Y"]}\n', {}, "FILE:1: has an empty token"),
+        (CONLLU.replace("2\tgo\tgo", "2"), {}, "FILE:4: 8 columns; expected ten columns, separated by tabs. If"),
+        (CONLLU.replace("2\tgo", "4\tgo"), {}, "FILE:4: the ID is '4'; expected 2. Add the missing line"),
+        (CONLLU.replace("2\tgo", "x\tgo"), {}, "FILE:4: the ID is 'x'; expected 2"),
+        (CONLLU.replace("VERB", "_"), {}, "FILE:4: no upos (`_`); expected a tag. Name another column, such as"),
+        (CONLLU.replace("go\tgo", "\tgo"), {}, "FILE:4: empty token; expected text. Fill it in"),
+        (CONLLU, {"tag_column": "pos"}, "CoNLL-U has no column 'pos'; expected one of id, form, lemma, upos"),
+        ("a X\nb\n", {}, "FILE:2: one column; expected 2, as in the lines before. Add the blank line"),
+        ("a\nb\n", {}, "FILE:1: one column; expected a token and its tag"),
+        ("a X\n", {"tag_column": "3"}, "FILE:1: 2 columns; expected a column 3. Give --words and --column from 1"),
+        ("a X\n", {"tag_column": "upos"}, "--column is 'upos'; expected the number of a column, from 1"),
+        ("a\tX Y\n", {}, "FILE:1: the tag is 'X Y'; expected a tag without spaces. If each line is a whole"),
+        ("a b\tX Y\nc\n", {}, "FILE:2: one column; expected TOKENS TAB TAGS. Write one sentence on each line"),
+        ("a b\tX Y\na b c\tX Y\n", {}, "FILE:2: 3 tokens and 2 tags; expected as many of each"),
+        (
+            '{"tokens": ["a"]}\n',
+            {},
+            'FILE:1: no key "tags" in the object. Write an object on each line: {"tokens": ["..."], "tags": ["..."]}',
+        ),
+        (
+            '{"tokens": "a", "tags": ["X"]}\n',
+            {},
+            'FILE:1: "tokens" is "a"; expected a list of text. Write an object on each line',
+        ),
+        ('{"tokens": ["a", " "], "tags": ["X", "Y"]}\n', {}, "FILE:1: empty token"),
     ],
 )
 def test_a_malformed_line_is_an_error_with_its_place(
@@ -149,13 +157,13 @@ def test_sentences_in_memory_are_lists_arrays_or_text() -> None:
     for item in invalid_items:
         with pytest.raises(DataError, match=r"item 0 is .*; expected tokens and their tags"):
             list(MemorySentences([item]).examples())
-    with pytest.raises(DataError, match="item 1: has 2 tokens and 1 tags; expected as many of each"):
+    with pytest.raises(DataError, match="item 1: 2 tokens and 1 tags; expected as many of each"):
         list(MemorySentences([(["a"], ["X"]), (["a", "b"], ["X"])]).examples())
 
 
 def test_sentences_to_tag_are_texts_or_lists_of_tokens() -> None:
-    given: Any = ["a b", ["c"], ("d",), np.array(["e"]), []]
-    assert require_sentences(given, str.split) == [["a", "b"], ["c"], ["d"], ["e"], []]
+    sentences: Any = ["a b", ["c"], ("d",), np.array(["e"]), []]
+    assert require_sentences(sentences, str.split) == [["a", "b"], ["c"], ["d"], ["e"], []]
     with pytest.raises(DataError, match="sentence 7 is None; expected a text or a list of tokens"):
         require_sentences([None], str.split, 7)  # type: ignore[list-item]
 

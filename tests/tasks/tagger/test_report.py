@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from elman.tasks.tagger import report
 from elman.tasks.tagger.corpus import TaggerCorpus
 from elman.tasks.tagger.report import MAX_TAGS, describe_run, measure_speed, model_card, summary, tables
 
@@ -90,5 +91,10 @@ def test_the_table_has_a_row_for_each_tag_up_to_a_limit() -> None:
     assert many[-1] == "and 7 more"
 
 
-def test_the_speed_counts_tokens(corpus: TaggerCorpus) -> None:
-    assert measure_speed(tiny_predictor(), corpus).endswith(" tokens a second, where it was trained")
+def test_the_speed_counts_tokens(corpus: TaggerCorpus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "items_per_second", lambda work: 1000.0 * work())
+    speed = measure_speed(tiny_predictor(), corpus)
+    assert (
+        speed
+        == f"{1000 * sum(len(sentence.tokens) for sentence in corpus.valid()):,} tokens a second, where it was trained"
+    )

@@ -86,13 +86,13 @@ def test_gradients_equal_finite_differences(architecture: str, corpus: TaggerCor
         assert parameter.grad is not None, name
         place = int(parameter.grad.abs().argmax())
         flat, step = parameter.data.view(-1), 1e-6
-        before = float(flat[place])
+        original = float(flat[place])
         with torch.no_grad():
-            flat[place] = before + step
+            flat[place] = original + step
             above = float(loss_of(network, batch, corpus)[0])
-            flat[place] = before - step
+            flat[place] = original - step
             below = float(loss_of(network, batch, corpus)[0])
-            flat[place] = before
+            flat[place] = original
         expected = float(parameter.grad.view(-1)[place])
         assert (above - below) / (2 * step) == pytest.approx(expected, rel=1e-5, abs=1e-8), name
 
@@ -102,18 +102,18 @@ def test_batches_hold_the_sentences_of_the_corpus(corpus: TaggerCorpus) -> None:
     task, sentences = task_of(corpus), []
     stream = task.batches(task.start())
     for _ in range(task.batches_per_epoch):
-        (words, lengths, spelling), labels = next(stream)[0]
-        assert spelling is not None
+        (words, lengths, characters), labels = next(stream)[0]
+        assert characters is not None
         assert (np.diff(lengths) <= 0).all()
-        assert (np.diff(spelling.lengths) <= 0).all()
-        assert len({tuple(row) for row in spelling.characters.tolist()}) == len(spelling.characters)
+        assert (np.diff(characters.lengths) <= 0).all()
+        assert len({tuple(row) for row in characters.ids.tolist()}) == len(characters.ids)
         for row, length in enumerate(lengths):
-            characters = [spelling.characters[p][: spelling.lengths[p]] for p in spelling.places[row, :length]]
-            tokens = ["".join(corpus.characters.decode(ids)) for ids in characters]
+            character_ids = [characters.ids[i, : characters.lengths[i]] for i in characters.token_index[row, :length]]
+            tokens = ["".join(corpus.characters.decode(ids)) for ids in character_ids]
             assert corpus.words.decode(words[row, :length]) == [token.lower() for token in tokens]
             assert (labels[row, length:] == -100).all()
             sentences.append((tuple(tokens), tuple(corpus.labels[i] for i in labels[row, :length])))
-    assert sorted(sentences) == sorted((each.tokens, each.tags) for each in corpus._read("train.jsonl"))
+    assert sorted(sentences) == sorted((example.tokens, example.tags) for example in corpus._read("train.jsonl"))
 
 
 def test_batches_resume_from_a_position(corpus: TaggerCorpus) -> None:
@@ -136,7 +136,9 @@ def test_word_dropout_applies_in_training_only(corpus: TaggerCorpus) -> None:
     assert batch.tokens.characters is None
     unknown = batch._replace(tokens=batch.tokens._replace(words=np.zeros_like(batch.tokens.words)))
     with torch.no_grad():
-        plain, all_unknown = (float(task.loss(network.eval(), each, None, 0.0, RNG)[0]) for each in (batch, unknown))
+        plain, all_unknown = (
+            float(task.loss(network.eval(), inputs, None, 0.0, RNG)[0]) for inputs in (batch, unknown)
+        )
         trained = float(task.loss(network.train(), batch, None, 0.0, RNG)[0])
     assert trained == pytest.approx(all_unknown, rel=1e-6)
     assert trained != pytest.approx(plain, rel=1e-3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from elman.data.readers.excerpts import list_names
@@ -33,21 +33,14 @@ def label_set(
     labels = tuple(sorted(set(train)))
     noun = rules.label
     if len(labels) < MIN_LABELS:
-        what = f"all {rules.example}s have the {noun} {labels[0]!r}; expected two {noun}s or more"
-        raise DataError(what, hint=rules.other_column_hint, where=where)
+        problem = f"all {rules.example}s have the {noun} {labels[0]!r}; expected two {noun}s or more"
+        raise DataError(problem, hint=rules.other_column_hint, where=where)
     if len(labels) > max(rules.many, rules.many_share * examples):
-        what = f"{len(labels):,} different {noun}s for {examples:,} {rules.example}s; expected {noun}s that repeat"
-        raise DataError(what, hint=rules.other_column_hint, where=where)
+        problem = f"{len(labels):,} different {noun}s for {examples:,} {rules.example}s; expected {noun}s that repeat"
+        raise DataError(problem, hint=rules.other_column_hint, where=where)
     known = set(labels)
     for label, place in valid:
         if label not in known:
-            raise DataError(
-                f"the {noun} {label!r} is not in the training set",
-                hint=f"Expected one of {_names(labels)}",
-                where=place,
-            )
+            problem = f"the {noun} {label!r} is not in the training set; expected one of {list_names(labels)}"
+            raise DataError(problem, where=place)
     return labels
-
-
-def _names(labels: Sequence[str]) -> str:
-    return list_names(labels)

@@ -160,9 +160,9 @@ struct Kernels {
                        Index end) = nullptr;  // shares: panels
     Index (*packed_backward_size)(const LayerSpec&, Index columns) = nullptr;
     Index (*num_backward_panels)(Index columns) = nullptr;
+    // shares: backward panels
     void (*pack_backward_weights)(const LayerSpec&, bool recurrent, const T* weight, Index columns, T* packed,
-                                  Index begin,
-                                  Index end) = nullptr;  // shares: backward panels
+                                  Index begin, Index end) = nullptr;
 
     // shares: rows j. The members of a team have the same rows and divide the units among them
     void (*forward)(const LayerForward<T>&, const Steps&, Index begin, Index end, const ThreadTeam&,

@@ -141,7 +141,7 @@ def prepare(
     sources = [source.record for source in (*train_sources, *valid_sources)]
     where = source_names(sources)
     if not train:
-        raise DataError("has no texts; expected some", hint="Write a text and its label on each line", where=where)
+        raise DataError("no texts; expected at least one", hint="Write a text and its label on each line", where=where)
     rng = np.random.default_rng([config.split_seed, 0x1ABE1])
     if valid_sources:
         valid = in_random_order(valid, rng)
@@ -153,7 +153,7 @@ def prepare(
     labels = label_set(counts, valid_labels, LABEL_RULES, examples=len(train), where=where)
     if not valid:
         hint = "Name a --valid that has texts" if valid_sources else "Give more texts"
-        raise DataError("leaves no text for the validation set; expected at least 1", hint=hint, where=where)
+        raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
     vocabulary, characters = _vocabularies(train, text, config, where)
     folder.mkdir(parents=True, exist_ok=True)
     for name, examples in (("train.jsonl", train), ("valid.jsonl", valid)):

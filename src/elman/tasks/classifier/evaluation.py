@@ -67,8 +67,8 @@ def _scores(
     number = {label: i for i, label in enumerate(labels)}
     for example in examples:
         if example.label not in number:
-            what = f"the model does not know the label {example.label!r}"
-            raise DataError(what, hint=f"Expected one of {list_names(labels)}", where=example.where or None)
+            problem = f"the model does not know the label {example.label!r}; expected one of {list_names(labels)}"
+            raise DataError(problem, where=example.where or None)
     expected = np.array([number[example.label] for example in examples], np.int64)
     log_p = log_probabilities(example.text for example in examples)
     loss = -float(log_p[np.arange(len(expected)), expected].sum(dtype=np.float64))

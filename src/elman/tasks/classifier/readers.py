@@ -31,6 +31,8 @@ from elman.errors import DataError
 
 from .config import ClassifierReaderConfig as ReaderConfig
 
+FOLDER_HINT = "Put one file for each class into it, with one text on each line"
+
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
@@ -61,7 +63,7 @@ class MemoryTexts:
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([each.text, each.label]) + "\n" for each in self.examples()).encode()
+        content = "".join(json.dumps([example.text, example.label]) + "\n" for example in self.examples()).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
     def check(self) -> None:
@@ -74,38 +76,38 @@ class MemoryTexts:
             is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
             label = label_text(item[1]) if is_pair else None
             if label is None:
-                what = f"item {number} is {shorten(repr(item))}, expected a text and its label"
-                raise DataError(what, hint="A text is a str, a label a str or a number; leave out missing values")
+                problem = f"item {number} is {shorten(repr(item))}; expected a text and its label"
+                raise DataError(problem, hint="A text is a str, a label a str or a number; leave out missing values")
             yield _labelled(item[0], label, f"item {number}")
 
 
 class ClassFolder:
-    """A folder with one file a class."""
+    """A folder with one file for each class."""
 
     def __init__(self, path: Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
         self.name = str(path)
-        entries = sorted(each for each in path.iterdir() if not each.name.startswith("."))
-        files = [each for each in entries if each.is_file()]
+        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        files = [entry for entry in entries if entry.is_file()]
         if len(files) < len(entries):
-            folder = next(each.name for each in entries if not each.is_file())
-            hint = "one file a class, a text a line"
-            raise DataError(f"holds the folder {folder!r}, expected files alone", hint=hint, where=self.name)
-        if len({label_of(each) for each in files}) < len(files):
-            hint = "one file a class, named after it"
-            raise DataError("holds several files of one class", hint=hint, where=self.name)
-        self._sources = [(label_of(each), TextSource(each, encoding=encoding, notify=notify)) for each in files]
+            folder = next(entry.name for entry in entries if not entry.is_file())
+            problem = f"the folder contains another folder, {folder!r}; expected files only"
+            raise DataError(problem, hint=FOLDER_HINT, where=self.name)
+        if len({label_of(file) for file in files}) < len(files):
+            problem = "the folder contains several files of one class; expected one"
+            raise DataError(problem, hint="Name each file after its class", where=self.name)
+        self._sources = [(label_of(file), TextSource(file, encoding=encoding, notify=notify)) for file in files]
 
     @property
     def record(self) -> SourceRecord:
-        """What was read so far; the hash is of the files' own."""
+        """The name and size of what was read so far, and a hash of the hashes of all files."""
         records = [(label, source.record) for label, source in self._sources]
         digest = hashlib.sha256("".join(f"{label}\t{record.sha256}\n" for label, record in records).encode())
         return SourceRecord(self.name, sum(record.bytes for _, record in records), digest.hexdigest())
 
     def check(self) -> None:
-        """Look at the beginnings of all files."""
+        """Check the beginnings of all files."""
         if not self._sources:
-            raise DataError("is an empty folder", hint="expected one file a class, a text a line", where=self.name)
+            raise DataError("the folder is empty; expected files", hint=FOLDER_HINT, where=self.name)
         for _, source in self._sources:
             source.check()
 
@@ -118,14 +120,14 @@ class ClassFolder:
 
 
 def label_text(label: Any) -> str | None:
-    """Return a label as text: of a text or a number (NumPy's too); None of anything else, such as what is missing."""
+    """Return a text or a number, of Python or NumPy, as a label; None for others and for missing values."""
     plain = label.item() if hasattr(label, "item") else label
-    missing = isinstance(plain, float) and math.isnan(plain)
-    return str(plain).strip() if isinstance(plain, str | int | float) and not missing else None
+    is_missing = isinstance(plain, float) and math.isnan(plain)
+    return str(plain).strip() if isinstance(plain, str | int | float) and not is_missing else None
 
 
 def label_of(path: Path) -> str:
-    """The label that a file's name gives: without .gz, and without its suffix."""
+    """Return the label of a file: its name without .gz and without its suffix."""
     return Path(path.name.removesuffix(".gz")).stem
 
 
@@ -151,49 +153,50 @@ def _csv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
 
 def _table(rows: Iterator[tuple[str, list[str]]], reader: ReaderConfig, separator: str) -> Iterator[LabelledText]:
     names = reader.columns
-    places: tuple[int, int] | None = None
+    indices: tuple[int, int] | None = None
     for where, row in rows:
         if not any(cell.strip() for cell in row):
             continue
-        if places is None:
+        if indices is None:
             header = names or tuple(cell.strip() for cell in row)
-            places = _places(header, reader, where, named=names is not None)
+            indices = _column_indices(header, reader, where, named=names is not None)
             if names is None:
                 continue
-        if len(row) <= max(places):
-            has = "one column" if len(row) == 1 else f"{len(row)} columns"
-            hint = f"are its cells separated by {separator}, as in the lines before?"
-            raise DataError(f"has {has}, expected at least {max(places) + 1}", hint=hint, where=where)
-        yield _labelled(row[places[0]], row[places[1]], where)
+        if len(row) <= max(indices):
+            count = "one column" if len(row) == 1 else f"{len(row)} columns"
+            hint = f"Separate the cells by {separator}, as in the lines before"
+            raise DataError(f"{count}; expected at least {max(indices) + 1}", hint=hint, where=where)
+        yield _labelled(row[indices[0]], row[indices[1]], where)
 
 
-def _places(header: Sequence[str], reader: ReaderConfig, where: str, *, named: bool) -> tuple[int, int]:
-    """Return the places of text and label in a row."""
-    places = []
+def _column_indices(header: Sequence[str], reader: ReaderConfig, where: str, *, named: bool) -> tuple[int, int]:
+    """Return the indices of text and label in a row."""
+    indices = []
     for flag, name in (("--text", reader.text_column), ("--label", reader.label_column)):
         if name not in header:
             names = ", ".join(repr(shorten(cell)) for cell in header[:6])
             if named:
-                raise DataError(f"--columns names no {name!r}, given {names}", hint="--columns label,text", where=where)
-            hint = f"{flag} names another column; a table without a header needs --no-header --columns label,text"
+                problem = f"--columns names the columns {names}; expected {name!r} among them"
+                raise DataError(problem, hint="For example --columns label,text", where=where)
+            hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
             if header[0].startswith("["):
-                hint = "is it a JSON array? expected an object a line"
+                hint = "Write one JSON object on each line instead of an array"
             elif len(header) == 1 and ";" in header[0]:
-                hint = "are its cells separated by semicolons? expected commas or tabs"
-            raise DataError(f"has no column {name!r} in its header, given {names}", hint=hint, where=where)
-        places.append(list(header).index(name))
-    return places[0], places[1]
+                hint = "Separate the cells by commas or tabs instead of semicolons"
+            raise DataError(f"the header has the columns {names}; expected {name!r}", hint=hint, where=where)
+        indices.append(list(header).index(name))
+    return indices[0], indices[1]
 
 
 def _objects(lines: Iterable[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
     text_key, label_key = reader.text_column, reader.label_column
-    expected = f'expected {{"{text_key}": ..., "{label_key}": ...}}'
-    for where, value in read_objects(lines, (text_key, label_key), expected):
+    hint = f'Write an object on each line: {{"{text_key}": ..., "{label_key}": ...}}'
+    for where, value in read_objects(lines, (text_key, label_key), hint):
         text, label = value[text_key], value[label_key]
         if not isinstance(text, str):
-            raise DataError(f'"{text_key}" is {shorten_json(text)}, expected text', hint=expected, where=where)
+            raise DataError(f'"{text_key}" is {shorten_json(text)}; expected text', hint=hint, where=where)
         if not isinstance(label, str | int | float) or label_text(label) is None:
-            raise DataError(f'"{label_key}" is {shorten_json(label)}, expected text', hint=expected, where=where)
+            raise DataError(f'"{label_key}" is {shorten_json(label)}; expected text', hint=hint, where=where)
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where)
 
 
@@ -209,7 +212,7 @@ def _labelled(text: str, label: str, where: str) -> LabelledText:
     text, label = strip_text(text), strip_text(label)
     for noun, value in (("text", text), ("label", label)):
         if not value:
-            raise DataError(f"has an empty {noun}", hint="fill it in, or leave the line out", where=where)
+            raise DataError(f"empty {noun}; expected some text", hint="Fill it in, or remove the line", where=where)
     if len(label.splitlines()) > 1 or "\t" in label:
-        raise DataError(f"has the label {shorten(label)!r}, expected no tab and one line", where=where)
+        raise DataError(f"the label is {shorten(label)!r}; expected one line without tabs", where=where)
     return LabelledText(text, label, where)

@@ -167,10 +167,10 @@ def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2S
     """Return the vocabulary of one side; too few tokens are a DataError."""
     if side.level == "byte":
         return Vocabulary((*RESERVED, *BYTE_TOKENS))
-    cutter = side.cutter()
+    tokenizer = side.tokenizer()
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(cutter.tokens(text))
+        counts.update(tokenizer.split(text))
     min_frequency = 1 if config.min_frequency is None and side.level == "bpe" else config.min_frequency
     vocabulary = build_vocabulary(
         counts, min_frequency=min_frequency, max_size=config.vocabulary_size, reserved=RESERVED

@@ -86,8 +86,8 @@ class TaggerAnswers:
                 [(str(line.number), line.text) for line in block], line_format, self._options.token_column
             )
         except DataError as error:
-            what = "; ".join(filter(None, (error.message, error.hint)))
-            return _Sentence(int(error.where or block[0].number), [], what)
+            problem = "; ".join(filter(None, (error.message, error.hint)))
+            return _Sentence(int(error.where or block[0].number), [], problem)
         if sentence is None and line_format not in ONE_LINE_FORMATS:
             return None
         tokens = self._predictor.tokens(sentence or [])

@@ -133,7 +133,7 @@ def prepare(
     where = source_names(sources)
     if not train:
         hint = "Give tokens and tags as CoNLL-U, columns, lines or JSON lines (see --format)"
-        raise DataError("has no sentences; expected some", hint=hint, where=where)
+        raise DataError("no sentences; expected at least one", hint=hint, where=where)
     text = _text_config(config, train)
     rng = np.random.default_rng([config.split_seed, 0x7A6])
     if valid_sources:
@@ -144,7 +144,7 @@ def prepare(
     labels = _labels(train, valid, where)
     if not valid:
         hint = "Name a --valid that has sentences" if valid_sources else "Give more sentences"
-        raise DataError("leaves no sentence for the validation set; expected at least 1", hint=hint, where=where)
+        raise DataError("no sentence is left for the validation set; expected at least one", hint=hint, where=where)
     words, characters = _vocabularies(train, text, config)
     if text.level == "char":  # a word that is unknown still has its characters
         require_tokens(words, where)
@@ -218,9 +218,9 @@ def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: N
         index = first_violation(example.tags, scheme)
         if index is not None:
             tag = repr(example.tags[index]) if index < len(example.tags) else "the end of the sentence"
-            after = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
+            position = f"after {example.tags[index - 1]!r}" if index else "at the beginning"
             where = example.where(min(index, len(example.tags) - 1))
-            notify(f"{where}: {tag} {after} violates {scheme.upper()}, so every tag may follow every other tag")
+            notify(f"{where}: {tag} {position} violates {scheme.upper()}, so every tag may follow every other tag")
             return "unconstrained"
     return scheme
 

@@ -120,14 +120,14 @@ def _checked(examples: Iterable[Example], model: Model) -> list[TaggedSentence]:
         places = example.places if isinstance(example, TaggedSentence) else ()
         (tokens,) = require_sentences([sentence], model.text.tokenize, number)
         if len(tokens) != len(tags):
-            what = f"sentence {number} has {len(tokens)} tokens and {len(tags)} tags; expected as many of each"
-            raise DataError(what, hint="Give each token a tag")
+            problem = f"sentence {number} has {len(tokens)} tokens and {len(tags)} tags; expected as many of each"
+            raise DataError(problem, hint="Give each token a tag")
         item = TaggedSentence(tuple(tokens), tuple(tags), places)
         for index, tag in enumerate(tags):
             if tag not in known:
-                hint = f"Expected one of {list_names(model.labels)}" + "; --column names another column" * bool(places)
-                where = item.where(index) or f"sentence {number}"
-                raise DataError(f"the model does not know the tag {tag!r}", hint=hint, where=where)
+                problem = f"the model does not know the tag {tag!r}; expected one of {list_names(model.labels)}"
+                hint = "Name another column with --column" if places else None
+                raise DataError(problem, hint=hint, where=item.where(index) or f"sentence {number}")
         if tokens:
             items.append(item)
     return items

@@ -79,7 +79,7 @@ class MemorySentences:
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([each.tokens, each.tags]) + "\n" for each in self.examples()).encode()
+        content = "".join(json.dumps([example.tokens, example.tags]) + "\n" for example in self.examples()).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
     def check(self) -> None:
@@ -90,9 +90,9 @@ class MemorySentences:
         for number, item in enumerate(self.items):
             tokens, tags = _tokens_and_tags(item)
             if tokens is None or tags is None or not all(isinstance(text, str) for text in (*tokens, *tags)):
-                what = f"item {number} is {shorten(repr(item))}; expected tokens and their tags"
+                problem = f"item {number} is {shorten(repr(item))}; expected tokens and their tags"
                 hint = "Give a list of tokens, or a text, and a list of tags; leave out missing values"
-                raise DataError(what, hint=hint)
+                raise DataError(problem, hint=hint)
             if tokens or tags:
                 yield _tagged(tokens, tags, (f"item {number}",))
 
@@ -108,8 +108,8 @@ def require_sentences(
         plain: Any = sentence.tolist() if hasattr(sentence, "tolist") else sentence
         tokens = tokenize(plain) if isinstance(plain, str) else list(plain) if isinstance(plain, list | tuple) else None
         if tokens is None or not all(isinstance(token, str) for token in tokens):
-            what = f"sentence {number} is {sentence!r}; expected a text or a list of tokens"
-            raise DataError(what, hint="Leave out missing values")
+            problem = f"sentence {number} is {sentence!r}; expected a text or a list of tokens"
+            raise DataError(problem, hint="Leave out missing values")
         lists.append(tokens)
     return lists
 
@@ -137,8 +137,8 @@ def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSente
         words = read_conllu_words(block)
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
-                what = f"has no {CONLLU[tag]} (`_`); expected a tag"
-                raise DataError(what, hint="Name another column, such as --column xpos or deprel", where=where)
+                problem = f"no {CONLLU[tag]} (`_`); expected a tag"
+                raise DataError(problem, hint="Name another column, such as --column xpos or deprel", where=where)
         if words:
             yield _from_words(words, token, tag)
 
@@ -154,10 +154,10 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSent
             if len(cells) != width or width < 2:
                 expected = f"{width}, as in the lines before" if width > 1 else "a token and its tag"
                 hint = "Add the blank line between two sentences, or name another --format"
-                raise DataError(f"has {describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
+                raise DataError(f"{describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:
-                what = f"has {describe_column_count(cells)}; expected a column {max(token, tag) + 1}"
-                raise DataError(what, hint=f"Give --words and --column from 1 to {width}", where=where)
+                problem = f"{describe_column_count(cells)}; expected a column {max(token, tag) + 1}"
+                raise DataError(problem, hint=f"Give --words and --column from 1 to {width}", where=where)
         if words:
             yield _from_words(words, token, tag)
 
@@ -169,16 +169,16 @@ def _lines(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSenten
         cells = line.split("\t")
         if len(cells) != 2:
             hint = "Write one sentence on each line: tokens, a tab, tags, with spaces between them"
-            raise DataError(f"has {describe_column_count(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
+            raise DataError(f"{describe_column_count(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
         tags = cells[1].split()
         yield _tagged(split_tokens(cells[0], len(tags)), tags, (where,))
 
 
 def _objects(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
     names = reader.token_column or "tokens", reader.tag_column or "tags"
-    expected = f'expected {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
-    for where, value in read_objects(lines, names, expected):
-        tokens, tags = (require_text_list(value[name], name, where, expected) for name in names)
+    hint = f'Write an object on each line: {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
+    for where, value in read_objects(lines, names, hint):
+        tokens, tags = (require_text_list(value[name], name, where, hint) for name in names)
         if tokens or tags:
             yield _tagged(tokens, tags, (where,))
 
@@ -215,16 +215,16 @@ def _as_tuple(value: Any) -> tuple[Any, ...] | None:
 
 def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...]) -> TaggedSentence:
     if len(tokens) != len(tags):
-        what = f"has {len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
-        raise DataError(what, hint="Give each token a tag", where=places[0])
+        problem = f"{len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
+        raise DataError(problem, hint="Give each token a tag", where=places[0])
     sentence = TaggedSentence(tuple(map(clean_token, tokens)), tuple(map(clean_token, tags)), places)
     for noun, values in (("token", sentence.tokens), ("tag", sentence.tags)):
         for index, value in enumerate(values):
             if not value:
-                raise DataError(f"has an empty {noun}", hint="Fill it in", where=sentence.where(index))
+                raise DataError(f"empty {noun}; expected text", hint="Fill it in", where=sentence.where(index))
     for index, tag in enumerate(sentence.tags):
         if len(tag.split()) > 1:
-            what = f"has the tag {shorten(tag)!r}; expected a tag without spaces"
+            problem = f"the tag is {shorten(tag)!r}; expected a tag without spaces"
             hint = "If each line is a whole sentence, use --format lines"
-            raise DataError(what, hint=hint, where=sentence.where(index))
+            raise DataError(problem, hint=hint, where=sentence.where(index))
     return sentence
