@@ -227,20 +227,20 @@ def test_the_error_names_a_file_of_another_model(folder: Path, tmp_path: Path) -
 
 def test_the_error_for_a_newer_format_says_what_to_install(folder: Path) -> None:
     reconfigure(folder, lambda config: config.update(format=2))
-    expected = "has format 2, expected 1; install the version of elman that wrote it"
+    expected = "has format 2; expected 1; install the version of elman that wrote it"
     assert str(load_error(folder)) == f"{folder / 'config.json'}: {expected}"
 
 
 @pytest.mark.parametrize("value", ["1", None, [1]])
 def test_a_format_that_is_not_a_number_is_an_error(folder: Path, value: Any) -> None:
     reconfigure(folder, lambda config: config.update(format=value))
-    assert str(load_error(folder)) == f"{folder / 'config.json'}: has format {value!r}, expected 1"
+    assert str(load_error(folder)) == f"{folder / 'config.json'}: has format {value!r}; expected 1"
 
 
 @pytest.mark.parametrize("value", ["poetry", None, ["lm"], {"lm": 1}])
 def test_the_error_for_an_unknown_task_lists_the_tasks(folder: Path, value: Any) -> None:
     reconfigure(folder, lambda config: config.update(task=value))
-    assert str(load_error(folder)) == f"{folder / 'config.json'}: has task {value!r}, expected {', '.join(TASKS)}"
+    assert str(load_error(folder)) == f"{folder / 'config.json'}: has task {value!r}; expected {', '.join(TASKS)}"
 
 
 def test_the_error_for_an_unknown_key_names_the_file(folder: Path) -> None:
@@ -263,13 +263,13 @@ def test_the_error_for_an_unknown_key_names_the_file(folder: Path) -> None:
             "hidden_size: given 3 sizes for 2 layers; expected one",
         ),
         (lambda config: config["model"].pop("embedding_size"), "embedding_size: missing"),
-        (lambda config: config["text"].update(level="line"), "level: given 'line', expected char, word or byte"),
+        (lambda config: config["text"].update(level="line"), "level: given 'line'; expected char, word or byte"),
         (
             lambda config: config["text"].update(level="word", byte_fallback=True),
             "byte_fallback: given with level 'word'",
         ),
-        (lambda config: config.update(model=None), "config: given None, expected a table of keys"),
-        (lambda config: config.update(text=[]), "config: given [], expected a table of keys"),
+        (lambda config: config.update(model=None), "config: given None; expected a table of keys"),
+        (lambda config: config.update(text=[]), "config: given []; expected a table of keys"),
     ],
 )
 def test_the_error_for_an_invalid_config_names_the_file(folder: Path, change: Any, beginning: str) -> None:

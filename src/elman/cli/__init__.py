@@ -6,11 +6,33 @@ stay torch-free.
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from . import bench, data, demo, doctor, evaluate, generate, predict, train
+from . import bench, data, demo, doctor, generate, train
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
+
+
+def _evaluate(summary: str) -> Any:
+    from .evaluate import make_evaluate_command
+
+    return make_evaluate_command(summary)
+
+
+def _predict(summary: str) -> Any:
+    from .predict import make_predict_command
+
+    return make_predict_command(summary)
+
+
+LAZY_COMMANDS = {
+    "evaluate": LazyCommand(
+        _evaluate, "Measure a model: perplexity of a text, error rates of pairs, accuracy of labels."
+    ),
+    "predict": LazyCommand(_predict, "Predict for each line of a file, or for a whole series."),
+}
 
 
 class Commands(LazyGroup):
@@ -18,10 +40,7 @@ class Commands(LazyGroup):
 
     def lazy_commands(self) -> dict[str, LazyCommand]:
         """Return the commands `evaluate` and `predict`."""
-        return {
-            "evaluate": LazyCommand(evaluate.make_evaluate_command, evaluate.SUMMARY),
-            "predict": LazyCommand(predict.make_predict_command, predict.SUMMARY),
-        }
+        return LAZY_COMMANDS
 
 
 app = typer.Typer(

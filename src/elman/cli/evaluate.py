@@ -16,15 +16,13 @@ from .options import Json, Run, make_command, parameters_of
 from .task_options import TaskOptions, as_arguments, config_from, given_flags
 from .train import TargetFiles, parallel_sources
 
-SUMMARY = "Measure a model: perplexity of a text, error rates of pairs, accuracy of labels."
 
-
-def make_evaluate_command() -> Any:
+def make_evaluate_command(summary: str) -> Any:
     """Return the command with the options of all tasks."""
     options = TaskOptions(lambda spec: [spec.reader_config, spec.evaluation.options])
     first, last = parameters_of(_first_parameters), parameters_of(_last_options)
     return make_command(
-        "evaluate", SUMMARY, [*first, *options.parameters(), *last], lambda arguments: _evaluate(options, arguments)
+        "evaluate", summary, [*first, *options.parameters(), *last], lambda arguments: _evaluate(options, arguments)
     )
 
 

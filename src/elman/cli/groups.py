@@ -1,4 +1,4 @@
-"""Groups whose commands are made when they are run: `elman --help` imports no task."""
+"""Groups whose commands are made when they are run, so that `elman --help` imports neither a task nor NumPy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typer.core import TyperGroup
 
 
 class LazyCommand(NamedTuple):
-    """A command that is made when it is run, and its line in the help of its group."""
+    """A function that makes a command when it is run, from its summary; and the summary, for the help of its group."""
 
-    make: Callable[[], Any]
+    make: Callable[[str], Any]
     summary: str
 
 
@@ -29,7 +29,7 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name, made now if it is lazy; None if there is none of that name."""
         lazy = self.lazy_commands().get(cmd_name)
-        return lazy.make() if lazy is not None else super().get_command(ctx, cmd_name)
+        return lazy.make(lazy.summary) if lazy is not None else super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the commands and their summaries, without making the lazy ones."""

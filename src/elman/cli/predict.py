@@ -23,17 +23,16 @@ from .console import print_json, printable, say
 from .options import Json, Run, make_command, parameters_of
 from .task_options import TaskOptions, as_arguments, config_from
 
-SUMMARY = "Predict for each line of a file, or for a whole series."
 CHUNK = 4096  # lines that are answered together
 MOST_UNKNOWN_SHOWN = 10
 
 
-def make_predict_command() -> Any:
+def make_predict_command(summary: str) -> Any:
     """Return the command with the options of all tasks."""
     options = TaskOptions(lambda spec: [spec.prediction.options] if spec.prediction else [])
     first, last = parameters_of(_first_parameters), parameters_of(_last_options)
     return make_command(
-        "predict", SUMMARY, [*first, *options.parameters(), *last], lambda arguments: _predict(options, arguments)
+        "predict", summary, [*first, *options.parameters(), *last], lambda arguments: _predict(options, arguments)
     )
 
 

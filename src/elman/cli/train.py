@@ -7,18 +7,20 @@ import inspect
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from elman.config import Values, layer_values, parse_assignments, read_toml
 from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
-from elman.tasks.spec import TASKS, AnyTask, task_spec
 
 from .console import print_json, stderr_console
 from .groups import LazyCommand, LazyGroup
 from .options import Assignments, ConfigFile, Json, Out, Overwrite, make_command, parameter_of, parameters_of
+
+if TYPE_CHECKING:
+    from elman.tasks.spec import AnyTask
 
 Files = Annotated[list[str] | None, typer.Option(metavar="FILE", help="The validation set; repeatable.")]
 TargetFiles = Annotated[
@@ -34,6 +36,8 @@ class TaskGroup(LazyGroup):
 
     def lazy_commands(self) -> dict[str, LazyCommand]:
         """Return a command for each registered task."""
+        from elman.tasks.spec import TASKS
+
         return {name: LazyCommand(functools.partial(_command, name), task.summary) for name, task in TASKS.items()}
 
 
@@ -50,12 +54,14 @@ def resume(
     _finish(resume_run(run, ConsoleDisplay(stderr_console())), as_json=as_json)
 
 
-def _command(name: str) -> Any:
+def _command(name: str, summary: str) -> Any:
+    from elman.tasks.spec import task_spec
+
     spec = task_spec(name)
     options = list(options_of(spec.run_config))
     parameters = [*_first_parameters(spec), *(parameter_of([each], each.help) for each in options)]
     parameters += parameters_of(_last_options)
-    return make_command(name, TASKS[name].summary, parameters, functools.partial(_train, spec, options))
+    return make_command(name, summary, parameters, functools.partial(_train, spec, options))
 
 
 def _first_parameters(spec: AnyTask) -> list[inspect.Parameter]:
@@ -127,6 +133,8 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(result)
         return
+    from elman.tasks.spec import task_spec
+
     report = task_spec(result["task"]).report
     stderr_console().print(
         f"validation set: {report.summary(result['valid'])} (step {result['best_step']:,} of {result['steps']:,})\n"

@@ -118,13 +118,13 @@ def test_keys_that_contradict_each_other_are_an_error(values: dict[str, Any], me
 def test_a_wrong_value_is_an_error_with_its_key(table: str, key: str, value: Any) -> None:
     (message,) = mistakes({table: {key: value}})
     wrong = value[-1] if key == "hidden_size" and isinstance(value, list) else value
-    assert message.startswith(f"{table}.{key}: given {wrong!r}, expected ")
+    assert message.startswith(f"{table}.{key}: given {wrong!r}; expected ")
 
 
 @pytest.mark.parametrize("table", ["data", "model", "training"])
 @pytest.mark.parametrize("value", [3, "lstm", []])
 def test_a_value_in_place_of_a_table_is_an_error(table: str, value: Any) -> None:
-    assert mistakes({table: value}) == [f"{table}: given {value!r}, expected a table of keys"]
+    assert mistakes({table: value}) == [f"{table}: given {value!r}; expected a table of keys"]
 
 
 @pytest.mark.parametrize("level", ["word", "byte"])

@@ -181,7 +181,7 @@ def test_a_text_that_is_too_short_is_an_error_with_both_sizes(
 ) -> None:
     with pytest.raises(DataError) as caught:
         prepared(tmp_path, text, level=level)
-    assert str(caught.value) == f"memory: {message}; Name more text, or another --valid-fraction"
+    assert str(caught.value) == f"memory: {message}. Name more text, or another --valid-fraction"
 
 
 def test_a_validation_set_that_is_too_short_is_an_error(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_the_files_do_not_depend_on_the_size_of_blocks_and_chunks(
     expected = files()
     for size in (5, 64, 100):
         monkeypatch.setattr(preparation, "CHUNK_TOKENS", size)
-        monkeypatch.setattr(readers, "BLOCK_BYTES", 10 * size)
+        monkeypatch.setattr(files, "BLOCK_BYTES", 10 * size)
         assert files() == expected
 
 
@@ -262,7 +262,7 @@ def test_a_damaged_file_of_ids_is_an_error(tmp_path: Path, name: Name, damage: C
     corpus = LanguageModelCorpus.open(tmp_path)
     with pytest.raises(ModelError) as caught:
         corpus.ids(name)
-    assert str(caught.value) == f"{tmp_path / name}.ids: differs from what was written; Train again"
+    assert str(caught.value) == f"{tmp_path / name}.ids: differs from what was written. Train again"
     assert len(corpus.ids("valid" if name == "train" else "train")) > 0
 
 
@@ -376,7 +376,7 @@ def test_a_vocabulary_that_was_changed_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         LanguageModelCorpus.open(tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path}: damaged training data (vocabulary.json differs from what was written); Train again"
+        f"{tmp_path}: damaged training data (vocabulary.json differs from what was written). Train again"
     )
 
 

@@ -329,7 +329,7 @@ def test_a_budget_of_fit_replaces_that_of_the_config() -> None:
 
 def test_stream_raises_the_error_of_a_wrong_option_at_the_call(trained: Any) -> None:
     model, _ = trained
-    with pytest.raises(ConfigError, match=r"top_p: given 2\.0, expected more than 0 and at most 1"):
+    with pytest.raises(ConfigError, match=r"top_p: given 2\.0; expected more than 0 and at most 1"):
         model.stream("the ", top_p=2.0)
 
 

@@ -114,7 +114,7 @@ def test_token_ids_are_scored_like_their_text() -> None:
 def test_a_text_of_fewer_than_two_tokens_is_an_error(text: str | list[str]) -> None:
     with pytest.raises(DataError) as raised:
         tiny_predictor().evaluate(text)
-    assert str(raised.value) == f"{len(text)} tokens to score; expected at least 2; Give more text"
+    assert str(raised.value) == f"{len(text)} tokens to score; expected at least 2. Give more text"
 
 
 @pytest.mark.parametrize(("vocabulary", "steps"), [(2, 128), (900, 128), (5_000, 25), (100_000, 1), (10**9, 1)])

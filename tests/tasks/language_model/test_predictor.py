@@ -222,9 +222,9 @@ def test_max_tokens_of_zero_returns_the_prompt() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperature: given -1.0, expected 0 (greedy) or more"),
-        ({"top_k": 0}, "top_k: given 0, expected 1 or more"),
-        ({"top_p": 2.0}, "top_p: given 2.0, expected more than 0 and at most 1"),
+        ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
+        ({"top_k": 0}, "top_k: given 0; expected 1 or more"),
+        ({"top_p": 2.0}, "top_p: given 2.0; expected more than 0 and at most 1"),
     ],
 )
 def test_a_wrong_option_is_a_config_error(options: dict[str, float], message: str) -> None:
@@ -345,9 +345,9 @@ def test_save_replaces_a_model_folder_but_no_folder_with_other_files(tmp_path: P
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": -1.0}, "temperature: given -1.0, expected 0 (greedy) or more"),
-        ({"top_k": 0}, "top_k: given 0, expected 1 or more"),
-        ({"top_p": 1.5}, "top_p: given 1.5, expected more than 0 and at most 1"),
+        ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
+        ({"top_k": 0}, "top_k: given 0; expected 1 or more"),
+        ({"top_p": 1.5}, "top_p: given 1.5; expected more than 0 and at most 1"),
     ],
 )
 def test_a_wrong_option_is_an_error_at_the_call_of_stream(options: dict[str, Any], message: str) -> None:
