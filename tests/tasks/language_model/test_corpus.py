@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import readers
 from elman.errors import DataError, ModelError
 from elman.tasks.language_model import preparation
 from elman.tasks.language_model.config import LanguageModelReaderConfig
