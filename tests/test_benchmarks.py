@@ -18,6 +18,8 @@ import torch
 
 import elman
 
+from .commands import every_command
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 WORDS = ["abc", "de", "fghij", "klmno", "pq", "rstuv", "wxyz", "bad", "cab", "fed"]
 STUB = """
@@ -244,12 +246,8 @@ def test_kills_compares_every_resumed_run_with_the_first_one(
 
 
 def test_kills_trains_with_options_that_exist() -> None:
-    import typer
-
-    from elman.cli import app
-
-    command: Any = typer.main.get_command(app)
-    flags = {flag for parameter in command.commands["train"].commands["lm"].params for flag in parameter.opts}
+    command = next(command for words, command in every_command() if words == ["train", "lm"])
+    flags = {flag for parameter in command.params for flag in parameter.opts}
     assert {option for option in load_benchmark("kills").OPTIONS if option.startswith("--")} <= flags
 
 

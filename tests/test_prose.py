@@ -15,14 +15,14 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from elman.cli import app, main
+from elman.cli import main
 from elman.data import generated_datasets
 from elman.training import loop, throughput
+
+from .commands import every_command
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -168,15 +168,14 @@ def test_both_languages_have_the_same_pages_with_the_same_commands_and_snippets(
 
 
 def test_every_flag_that_the_pages_name_exists() -> None:
-    known = {"--help", "--strict", *flags(typer.main.get_command(app))}  # mypy's is --strict
+    known = {"--help", "--strict", *flags()}  # mypy's is --strict
     for page in PAGES:
         used = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", (ROOT / page).read_text("utf-8")))
         assert used - known == set(), page
 
 
-def flags(command: Any) -> Iterator[str]:
-    """The flags of a command and of its sub-commands."""
-    for parameter in command.params:
-        yield from (*parameter.opts, *parameter.secondary_opts)
-    for below in getattr(command, "commands", {}).values():
-        yield from flags(below)
+def flags() -> Iterator[str]:
+    """The flags of every command."""
+    for _, command in every_command():
+        for parameter in command.params:
+            yield from (*parameter.opts, *parameter.secondary_opts)

@@ -20,6 +20,7 @@ from elman.cells.cell import initial_parameters, parameter_shapes
 Answer = dict[str, Array]
 
 CELL_NAMES = ["tanh", "relu", "sigmoid", "identity", *(name for name in CELLS if name != "elman")]
+COMPILED_NAMES = ["tanh", "relu", "sigmoid", "identity", "gru", "lstm"]  # those that elman.kernels has
 DIRECTIONS = ("forward", "backward")
 
 RAGGED = [5, 0, 1, 3]

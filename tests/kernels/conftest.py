@@ -1,4 +1,4 @@
-"""The cell names of tests/cells, the instruction sets of this machine, and NaN in memory that is not initialized."""
+"""The names of the compiled cells, the instruction sets of this machine, and NaN in memory that is not initialized."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +9,7 @@ import pytest
 from elman import kernels
 from elman.kernels import sequence
 
-from ..cells.conftest import name
-
-__all__ = ["name"]
+from ..cells.problems import COMPILED_NAMES
 
 
 class _NanIsEmpty:
@@ -35,6 +33,12 @@ def empty_arrays_are_nan() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sequence, "np", _NanIsEmpty())
         yield
+
+
+@pytest.fixture(params=COMPILED_NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Name each compiled cell in turn."""
+    return str(request.param)
 
 
 @pytest.fixture(params=kernels.instruction_sets() or ["none"])

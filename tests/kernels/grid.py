@@ -14,7 +14,7 @@ import pytest
 
 from elman import kernels
 
-from ..cells.problems import CELL_NAMES
+from ..cells.problems import COMPILED_NAMES
 from .answers import DTYPES
 
 
@@ -42,7 +42,7 @@ def pairwise_grid(**options: Sequence[Any]) -> pytest.MarkDecorator:
     """Parametrize a test by instruction set, cell (`name`), precision (`dtype`) and further options, pairwise."""
     grid = {
         "instruction_set": kernels.instruction_sets() or ["none"],
-        "name": CELL_NAMES,
+        "name": COMPILED_NAMES,
         "dtype": DTYPES,
         **options,
     }

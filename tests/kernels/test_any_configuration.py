@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from elman import kernels
 
-from ..cells.problems import CELL_NAMES, Problem, assert_same
+from ..cells.problems import COMPILED_NAMES, Problem, assert_same
 from .answers import (
     DTYPES,
     any_problem,
@@ -40,7 +40,7 @@ steps = st.sampled_from([*range(13)])
 @st.composite
 def problems(draw: st.DrawFn) -> Problem:
     """Generate a problem in float64."""
-    name = draw(st.sampled_from(CELL_NAMES))
+    name = draw(st.sampled_from(COMPILED_NAMES))
     num_layers, num_directions = draw(st.sampled_from([1, 2, 3])), draw(st.sampled_from([1, 2]))
     sizes = [[draw(size) for _ in range(num_directions)] for _ in range(num_layers)]
     B, T, input_size = draw(rows), draw(steps), draw(size)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ..cells.problems import CELL_NAMES, RAGGED, RESET, random_problem
+from ..cells.problems import COMPILED_NAMES, RAGGED, RESET, random_problem
 from .answers import (
     DTYPES,
     MIN_FLOPS_PER_THREAD,
@@ -29,7 +29,7 @@ pytestmark = needs_kernels
 
 ROWS, STEPS, INPUTS = 24, 5, 131
 OPTIONS: dict[str, list[Any]] = {
-    "name": CELL_NAMES,
+    "name": COMPILED_NAMES,
     "num_layers": [1, 2],
     "num_directions": [1, 2],
     "ragged": [False, True],

@@ -9,7 +9,7 @@ from elman import kernels
 from elman.cells import LayerParameters, unroll
 
 from ..cells.problems import (
-    CELL_NAMES,
+    COMPILED_NAMES,
     Answer,
     Problem,
     assert_same,
@@ -33,7 +33,7 @@ from .grid import pairwise_grid
 
 pytestmark = needs_kernels
 
-every_cell = pytest.mark.parametrize("name", CELL_NAMES)
+every_cell = pytest.mark.parametrize("name", COMPILED_NAMES)
 
 
 # --- packed

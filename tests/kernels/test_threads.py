@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from ..cells.problems import CELL_NAMES, assert_same
+from ..cells.problems import COMPILED_NAMES, assert_same
 from .answers import (
     MIN_FLOPS_PER_THREAD,
     few_rows_problem,
@@ -98,7 +98,7 @@ def test_the_requested_number_of_threads_is_used() -> None:
 
 @pytest.mark.parametrize("make", [shared_problem, few_rows_problem], ids=["rows", "units"])
 def test_several_callers_at_once_get_their_own_results(make) -> None:
-    problems = [make(name) for name in CELL_NAMES]
+    problems = [make(name) for name in COMPILED_NAMES]
     expected = [kernels_answer(problem) for problem in problems]
     failures: list[BaseException] = []
     barrier = threading.Barrier(len(problems))

@@ -35,7 +35,7 @@ def state():
     }
 
 calls = []
-for name in ("borrow_threads", "keep_freed_memory", "read_through_exchange", "set_num_threads"):
+for name in ("borrow_threads", "keep_freed_memory", "register_array_type", "set_num_threads"):
     def spy(*arguments, name=name, original=getattr(elman.kernels, name)):
         calls.append(name)
         return original(*arguments)
@@ -65,7 +65,7 @@ CALLS = [
 
 @needs_kernels
 def test_the_first_call_prepares_the_kernels_and_later_ones_do_not() -> None:
-    once = ["read_through_exchange", "read_through_exchange", "borrow_threads", "keep_freed_memory"]
+    once = ["register_array_type", "register_array_type", "borrow_threads", "keep_freed_memory"]
     lines = output("\n".join([STATE, CALLS[0], "print(calls)", *CALLS, "print(calls)"]))
     assert lines[1:] == [str(once), str(once)]
 

@@ -20,7 +20,7 @@ def leaves(dtype: torch.dtype = torch.float64, *, bias: bool = True) -> tuple[Te
         torch.randn(shape, generator=generator, dtype=dtype).requires_grad_() for shape in ((9, 4), (7, 4), (7,))
     )
     targets = torch.randint(7, (9,), generator=generator)
-    targets[2] = readout.IGNORED
+    targets[2] = readout.IGNORE_INDEX
     return x, weight, b if bias else None, targets
 
 

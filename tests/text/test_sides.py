@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from elman.data.corpus import TextConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from elman.tasks.language_model.config import LanguageModelTextConfig
 from elman.text import TOKENIZERS, Vocabulary
 from elman.text.sides import RESERVED, SideCodec, SideTokenizer
 from elman.text.tokenizers import BYTE_TOKENS, join_tokens
@@ -109,7 +109,7 @@ def test_level_space_splits_and_joins_at_spaces_only() -> None:
 
 def test_a_language_model_has_no_level_space() -> None:
     with pytest.raises(ValidationError, match="'char', 'word' or 'byte'"):
-        TextConfig.model_validate({"level": "space"})
+        LanguageModelTextConfig.model_validate({"level": "space"})
 
 
 def test_unknown_levels_and_normalizers_raise_errors() -> None:

@@ -49,7 +49,7 @@ def test_a_validation_file_continues_the_training_set(tmp_path: Path) -> None:
     assert (corpus.train_rows, corpus.series.dates) == (80, series().dates)
     bare = prepared(tmp_path / "bare", series(80, dated=False), valid=series(20, 80, dated=False))
     np.testing.assert_array_equal(bare.series.values, series().values)
-    with pytest.raises(DataError, match="has no dates, but the training set has; Give both a column of dates"):
+    with pytest.raises(DataError, match="has no dates, but the training set has\\. Give both a column of dates"):
         prepared(tmp_path / "half", series(80), valid=series(20, 80, dated=False))
     other = series(20, 80)
     assert other.dates is not None

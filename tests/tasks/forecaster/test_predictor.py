@@ -242,7 +242,7 @@ def test_a_history_that_is_too_short_or_lacks_a_column_is_refused() -> None:
         predictor.evaluate(empty, 20)
     below = series_of()
     below.values[5, 0] = 0.0
-    with pytest.raises(DataError, match=r"'a' is 0 in row 5; expected numbers above 0; The model uses logarithms"):
+    with pytest.raises(DataError, match=r"'a' is 0 in row 5; expected numbers above 0. The model uses logarithms"):
         tiny_predictor("gru").predict(below)
 
 

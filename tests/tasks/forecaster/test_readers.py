@@ -93,7 +93,7 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
     [
         ("", None, "FILE: is empty, expected a header and rows"),
         ("a,b\n", None, "FILE:1: has no rows under its header"),
-        ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header; Name the columns"),
+        ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header. Name the columns"),
         ("a,b\n1,2\n3\n", None, "FILE:3: has one cell, expected 2 as in the header"),
         ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers; --target names what to forecast, of a, b"),
         ("a,b\nx,y\n", None, "FILE:1: has no column of numbers; --target names what to forecast, of a, b"),
@@ -104,13 +104,13 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
         (
             "a,b\n1,2\n2,high\n",
             columns(("b",)),
-            "FILE:3: 'b' is 'high', expected a number; A missing",
+            "FILE:3: 'b' is 'high', expected a number. A missing",
         ),
-        ("a,b,a\n1,2,3\n", columns(("a",)), "FILE:1: has two columns 'a' in its header; Rename one"),
+        ("a,b,a\n1,2,3\n", columns(("a",)), "FILE:1: has two columns 'a' in its header. Rename one"),
         ("a\n1\ninf\n", None, "FILE:3: 'a' is 'inf', expected a number"),
         ("d,a\n2020-01,1\nsoon,2\n", None, "FILE:3: 'd' is 'soon', expected a date; expected 1949-01"),
-        ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02; Sort the rows by time"),
-        ("d,a\n2020-01,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes a second time; Sort the rows by time"),
+        ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02. Sort the rows by time"),
+        ("d,a\n2020-01,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes a second time. Sort the rows by time"),
     ],
 )
 def test_errors_have_their_place(
