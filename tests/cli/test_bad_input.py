@@ -247,7 +247,7 @@ def test_a_folder_that_is_not_there(command: Command, tmp_path: Path, verb: str)
 def test_a_file_in_place_of_a_folder(command: Command, book: Path, verb: str) -> None:
     done = command(verb, book)
     refused(done, 4)
-    assert "is a file, expected a folder; give a run folder or a model folder" in done.err
+    assert "the path is a file; expected a folder. Give a run folder or a model folder" in done.err
 
 
 def test_a_run_that_has_no_model_yet(command: Command, trained: Path, tmp_path: Path) -> None:
@@ -256,7 +256,8 @@ def test_a_run_that_has_no_model_yet(command: Command, trained: Path, tmp_path: 
     done = command("generate", tmp_path / "run")
     refused(done, 4)
     assert (
-        f"has no model yet; wait for its first validation, or go on with `elman resume {tmp_path / 'run'}`" in done.err
+        f"the run has no model yet. Wait for its first validation, or continue with `elman resume {tmp_path / 'run'}`"
+        in done.err
     )
 
 
@@ -331,8 +332,8 @@ def test_a_shape_that_does_not_fit(command: Command, model: Path, name: str, cha
         (lambda config: config["model"].update(hidden_size=[10**9]), ["has shape (64, 8), expected (4000000000, 8)"]),
         (lambda config: config["model"].update(cell="transformer"), ["cell", "transformer"]),
         (lambda config: config["model"].update(hidden_size=-1), ["hidden_size", "-1"]),
-        (lambda config: config.update(task="chess"), ["has task 'chess', expected lm"]),
-        (lambda config: config.pop("task"), ["has task None, expected lm"]),
+        (lambda config: config.update(task="chess"), ["has task 'chess'; expected lm"]),
+        (lambda config: config.pop("task"), ["has task None; expected lm"]),
         (lambda config: config.pop("model"), ["embedding_size"]),
         (lambda config: config.update(model=[]), ["model"]),
         (lambda config: config.update(format=99), ["format version 99; expected 1"]),

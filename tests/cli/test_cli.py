@@ -183,7 +183,7 @@ def test_a_model_folder_has_no_held_out_part(command: Command, trained: Path) ->
     done = command("evaluate", trained / "model")
     assert done.code == 2
     model = trained / "model"
-    told = f"a model folder has no held-out part of its own; give data: elman evaluate {model} FILE"
+    told = f"the folder is a model folder, which has no validation set; expected a run folder. Give data: elman evaluate {model} FILE"
     assert done.err == f"elman: {model}: {told}\n"
 
 

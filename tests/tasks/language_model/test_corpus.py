@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data import readers
+from elman.data.readers import files as readers
 from elman.errors import DataError, ModelError
 from elman.tasks.language_model import preparation
 from elman.tasks.language_model.config import LanguageModelReaderConfig
@@ -199,7 +199,7 @@ def test_empty_sources_are_an_error_with_their_names(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         prepared(tmp_path / "data", file_source(empty), file_source(empty))
     hint = "Name a file with some pages of text"
-    assert str(caught.value) == f"{empty}, {empty}: is empty; expected text; {hint}"
+    assert str(caught.value) == f"{empty}, {empty}: is empty; expected text. {hint}"
 
 
 def test_standard_input_is_read_once_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +235,7 @@ def test_the_files_do_not_depend_on_the_size_of_blocks_and_chunks(
     expected = files()
     for size in (5, 64, 100):
         monkeypatch.setattr(preparation, "CHUNK_TOKENS", size)
-        monkeypatch.setattr(files, "BLOCK_BYTES", 10 * size)
+        monkeypatch.setattr(readers, "BLOCK_BYTES", 10 * size)
         assert files() == expected
 
 
@@ -399,7 +399,7 @@ def test_a_vocabulary_of_unk_alone_is_an_error(tmp_path: Path, choice: dict[str,
     with pytest.raises(DataError) as caught:
         prepared(tmp_path, "abc " * 100, **choice)
     assert str(caught.value) == (
-        "memory: the vocabulary has no token but `<unk>`; expected at least one; "
+        "memory: the vocabulary has no token but `<unk>`; expected at least one. "
         "Lower min_frequency or raise vocabulary_size"
     )
 
