@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Command, run_command
-from tests.cli.test_cli import only_json
+from tests.cli.conftest import Command, only_json, run_command
 
 TINY = ("--steps", "150", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
 KEYS = {

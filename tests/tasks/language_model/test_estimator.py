@@ -145,7 +145,7 @@ def test_fit_writes_to_stderr_unless_verbose_is_false(capsys: pytest.CaptureFixt
     tiny().fit(LINES, steps=1)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "validation set: loss" in err
+    assert "validation: loss" in err
 
 
 def test_fit_keeps_the_run_folder_if_run_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
