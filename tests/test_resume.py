@@ -632,7 +632,7 @@ def test_damaged_training_data_is_told(half_done: Path, display: Any, name: str)
     content = bytearray((half_done / "data" / name).read_bytes())
     content[5] ^= 1
     (half_done / "data" / name).write_bytes(content)
-    with pytest.raises(ModelError, match=f"{name}: differs from what was written; train again"):
+    with pytest.raises(ModelError, match=f"{name}: differs from what was written. Train again"):
         resume(half_done, display)
 
 

@@ -34,14 +34,14 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder that tests read and never change."""
     from elman.experiment import train
-    from elman.training.progress import Silence
+    from elman.training.progress import SilentDisplay
 
     folder = tmp_path_factory.mktemp("runs") / "run"
     values = {
         "model": {"hidden_size": 8, "embedding_size": 6},
         "training": {"steps": 3, "batch_size": 8, "threads": 1},
     }
-    train([pairs], folder, values, Silence(), task="seq2seq")
+    train([pairs], folder, values, SilentDisplay(), task="seq2seq")
     return folder
 
 
@@ -49,7 +49,7 @@ def run(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of a model of another task."""
     from elman.experiment import train
-    from elman.training.progress import Silence
+    from elman.training.progress import SilentDisplay
 
     folder = tmp_path_factory.mktemp("language_model")
     rng = random.Random(0)
@@ -58,7 +58,7 @@ def language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "model": {"hidden_size": 16, "embedding_size": 8},
         "training": {"steps": 2, "batch_size": 4, "bptt_steps": 8, "threads": 1},
     }
-    train([folder / "book.txt"], folder / "run", values, Silence(), task="lm")
+    train([folder / "book.txt"], folder / "run", values, SilentDisplay(), task="lm")
     return folder / "run"
 
 

@@ -127,7 +127,7 @@ def training_pairs(corpus: Seq2SeqCorpus) -> list[tuple[str, str]]:
     ids = corpus.train()
     source = corpus.text.source.codec(corpus.source_vocabulary)
     target = corpus.text.target.codec(corpus.target_vocabulary)
-    return [(source.decode(ids.source(i)), target.decode(ids.target(i))) for i in range(len(ids))]
+    return [(source.decode(ids.sources[i]), target.decode(ids.targets[i])) for i in range(len(ids))]
 
 
 def numbered_pairs(count: int) -> list[tuple[str, str]]:

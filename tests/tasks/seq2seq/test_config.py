@@ -31,13 +31,13 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "model.hiden_size",
         "training.steps",
     ]
-    assert messages[2].startswith("model.hiden_size: unknown key (did you mean 'hidden_size'?): choose cell, ")
+    assert messages[2].startswith("model.hiden_size: unknown key (did you mean 'hidden_size'?); expected cell, ")
 
 
 @pytest.mark.parametrize("second", [{"minutes": 1.0}, {"epochs": 1.0}])
 def test_two_budgets_are_an_error(second: dict[str, Any]) -> None:
     (name,) = second
-    expected = f"training: given steps and {name}; expected one budget. Remove the others"
+    expected = f"training: given steps and {name}; expected only one of steps, epochs and minutes"
     assert mistakes({"training": {"steps": 5, **second}}) == [expected]
 
 
@@ -46,7 +46,7 @@ def test_two_budgets_are_an_error(second: dict[str, Any]) -> None:
 )
 def test_columns_are_two_different_numbers_from_one(value: Any) -> None:
     expected = "two different numbers from 1: of the source and of the target"
-    assert mistakes({"data": {"columns": value}}) == [f"data.columns: given {value!r}, expected {expected}"]
+    assert mistakes({"data": {"columns": value}}) == [f"data.columns: given {value!r}; expected {expected}"]
     for columns in ([2, 1], (1, 3), None):
         assert validate_config(Seq2SeqDataConfig, {"columns": columns}).columns == (tuple(columns) if columns else None)
 
@@ -105,13 +105,13 @@ WRONG_VALUES: list[tuple[str, str, Any]] = [
 @pytest.mark.parametrize(("table", "key", "value"), WRONG_VALUES)
 def test_a_wrong_value_is_an_error_with_its_key(table: str, key: str, value: Any) -> None:
     (message,) = mistakes({table: {key: value}})
-    assert message.startswith(f"{table}.{key}: given {value!r}, expected ")
+    assert message.startswith(f"{table}.{key}: given {value!r}; expected ")
 
 
 @pytest.mark.parametrize("table", ["data", "model", "training"])
 @pytest.mark.parametrize("value", [3, "lstm", []])
 def test_a_value_in_place_of_a_table_is_an_error(table: str, value: Any) -> None:
-    assert mistakes({table: value}) == [f"{table}: given {value!r}, expected a table of keys"]
+    assert mistakes({table: value}) == [f"{table}: given {value!r}; expected a table of keys"]
 
 
 @pytest.mark.parametrize(
@@ -149,5 +149,5 @@ def test_the_beam_has_at_least_n_best_hypotheses() -> None:
     options.append(({"beam": 5, "n_best": 2}, 5))
     for values, beam in options:
         assert validate_config(PredictOptions, values).beam_size == beam
-    with pytest.raises(ConfigError, match="--n-best: given 5, expected at most --beam, 2"):
+    with pytest.raises(ConfigError, match="--n-best: given 5; expected at most --beam, 2"):
         validate_config(PredictOptions, {"beam": 2, "n_best": 5})

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.readers import SourceRecord
+from elman.data.readers.text import SourceRecord
 from elman.errors import DataError, ModelError
 from elman.tasks.seq2seq.config import SideConfig
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus, group_by_source, without_repeated_targets
@@ -50,7 +50,7 @@ def test_ids_have_the_smallest_type_that_holds_them(tmp_path: Path, tokens: int,
     assert corpus.dtypes == {"source": dtype, "target": "uint8"}
     assert (tmp_path / "train.source.ids").stat().st_size == (tokens + 1) * np.dtype(dtype).itemsize
     assert training_pairs(corpus)[0] == (source, "x")
-    assert corpus.train().source(0).dtype == np.int64
+    assert corpus.train().sources[0].dtype == np.int64
 
 
 def test_a_malformed_line_leaves_no_corpus_that_could_be_opened(tmp_path: Path) -> None:
@@ -96,9 +96,9 @@ def test_the_text_of_the_validation_set_is_not_normalized(tmp_path: Path) -> Non
 
 def test_lengths_and_ids_of_the_training_set_agree(tmp_path: Path) -> None:
     ids = poem_corpus_of(tmp_path, POEM).train()
-    for lengths, one in ((ids.source_lengths, ids.source), (ids.target_lengths, ids.target)):
+    for lengths, lists in ((ids.source_lengths, ids.sources), (ids.target_lengths, ids.targets)):
         assert lengths.dtype == np.int64
-        assert lengths.tolist() == [len(one(i)) for i in range(len(ids))]
+        assert lengths.tolist() == [len(lists[i]) for i in range(len(ids))]
 
 
 def test_a_flipped_bit_in_any_file_is_found(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_grouping_gives_the_first_form_of_each_source_with_all_its_different_tar
 ) -> None:
     items = [Pair(source, (target,)) for source, target in pairs]
     for side in (CHARACTERS, WORDS, SideConfig(level="byte", normalize="lower")):
-        seen = {source: tuple(side.cutter().tokens(source)) for source, _ in pairs}
+        seen = {source: tuple(side.tokenizer().split(source)) for source, _ in pairs}
         expected: dict[tuple[str, ...], tuple[str, list[str]]] = {}
         for source, target in pairs:
             expected.setdefault(seen[source], (source, []))[1].append(target)
@@ -186,5 +186,5 @@ def test_subwords_come_from_the_training_set_and_are_stored(tmp_path: Path) -> N
             assert not codec.unknown_tokens(text)
     assert "▁lowest" in again.source_vocabulary
     assert not any("z" in token or "x" in token for token in again.target_vocabulary.tokens)
-    ids = again.train().source(0)
+    ids = again.train().sources[0]
     assert again.text.source.codec(again.source_vocabulary).decode(ids) == "the lowest of trees"

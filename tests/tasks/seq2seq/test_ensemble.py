@@ -73,5 +73,5 @@ def test_a_model_makes_an_ensemble_with_others() -> None:
 
 @pytest.mark.parametrize("penalty", [-1.0, float("inf"), float("nan")])
 def test_a_length_penalty_is_zero_or_more(penalty: float) -> None:
-    with pytest.raises(ConfigError, match=f"length_penalty: given {penalty}, expected 0 or more"):
+    with pytest.raises(ConfigError, match=f"length_penalty: given {penalty}; expected 0 or more"):
         Ensemble([tiny_predictor()]).predict(SOURCES, length_penalty=penalty)

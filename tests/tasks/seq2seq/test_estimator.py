@@ -218,7 +218,7 @@ def test_loading_and_predicting_need_no_torch(trained: Any, tmp_path: Path) -> N
         str(model.predict(["abc", "dd"], beam=2)),
         "1",
         NOT_TRAINED,
-        'training needs PyTorch, which is not installed; pip install "elman[train]"',
+        'training needs PyTorch, which is not installed. Install it: pip install "elman[train]"',
     ]
 
 
@@ -241,15 +241,15 @@ def test_a_model_that_is_not_trained_is_an_error(use: Any, tmp_path: Path, monke
 
 
 WRONG: list[tuple[tuple[Any, ...], type[Exception], str]] = [
-    ((["abc", "de"],), DataError, "item 0 is 'abc', expected (source, target); A target is a text"),
-    (([("a", "b"), ("c", None)],), DataError, "item 1 is ('c', None), expected (source, target)"),
-    (([("a", "b"), ("c", [])],), DataError, "item 1 is ('c', []), expected (source, target)"),
-    (([("a", "b"), ("c", " ")],), DataError, "item 1: has an empty target, expected text"),
-    (([("a", "b"), ("", "c")],), DataError, "item 1: has an empty source, expected text"),
-    ((Table([("a", "b", "c")]),), DataError, "item 0 is ('a', 'b', 'c'), expected (source, target)"),
+    ((["abc", "de"],), DataError, "item 0 is 'abc'; expected (source, target). A target is a text"),
+    (([("a", "b"), ("c", None)],), DataError, "item 1 is ('c', None); expected (source, target)"),
+    (([("a", "b"), ("c", [])],), DataError, "item 1 is ('c', []); expected (source, target)"),
+    (([("a", "b"), ("c", " ")],), DataError, "item 1: has an empty target; expected text"),
+    (([("a", "b"), ("", "c")],), DataError, "item 1: has an empty source; expected text"),
+    ((Table([("a", "b", "c")]),), DataError, "item 0 is ('a', 'b', 'c'); expected (source, target)"),
     ((["a", "b"], ["x"]), ConfigError, "sources and targets: given 2 and 1, expected as many of each"),
-    ((["a", "b"], "targets.txt"), ConfigError, "sources and targets: given a path and a list, expected two paths"),
-    (("sources.txt", ["a", "b"]), ConfigError, "sources and targets: given a path and a list, expected two paths"),
+    ((["a", "b"], "targets.txt"), ConfigError, "sources and targets: given a path and a list; expected two paths"),
+    (("sources.txt", ["a", "b"]), ConfigError, "sources and targets: given a path and a list; expected two paths"),
     (("nowhere.tsv",), DataError, "nowhere.tsv: no such file"),
     (("nowhere.txt", "targets.txt"), DataError, "nowhere.txt: no such file"),
     (([],), DataError, "pairs"),
@@ -272,7 +272,7 @@ def test_arguments_that_are_not_pairs_are_an_error(
 
 def test_several_targets_of_a_source_in_memory_need_extra_targets() -> None:
     several = [(source, [target, "AA"]) for source, target in dict(PAIRS).items()]
-    with pytest.raises(DataError, match="item 0: has 2 targets, expected 1; Use --extra-targets"):
+    with pytest.raises(DataError, match=r"item 0: has 2 targets; expected 1\. Use --extra-targets"):
         tiny().fit(several, steps=1, verbose=False)
     model = tiny(config={**TINY["config"], "data": {"extra_targets": True}})
     assert model.fit(several, steps=1, verbose=False)["steps"] == 1
@@ -288,7 +288,7 @@ class Interrupting(SilentDisplay):
         if self.at == "step":
             os.kill(os.getpid(), signal.SIGINT)
 
-    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
         if self.at == "validation":
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -86,7 +86,7 @@ def test_a_model_folder_has_no_validation_set(command: Command, models: Path) ->
 
 
 EVALUATE_OPTIONS: list[tuple[list[Any], str]] = [
-    (["DATA", "--format", "csv"], "format: given 'csv', expected auto, tsv or jsonl"),
+    (["DATA", "--format", "csv"], "format: given 'csv'; expected auto, tsv or jsonl"),
     (["DATA", "--format", "jsonl", "--columns", "1,2"], "given columns for JSON lines; expected a table"),
     (
         ["DATA", "--target-file", "DATA", "--columns", "1,2"],
@@ -115,8 +115,8 @@ def test_a_wrong_option_of_evaluate_is_an_error(
 def test_pairs_that_cannot_be_scored_are_an_error(command: Command, models: Path, tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_text("abc\tAA\nabc\n")
     check_error(done := command("evaluate", models / "a", tmp_path / "pairs.tsv"), 3)
-    assert done.err.startswith(f"elman: {tmp_path / 'pairs.tsv'}:2: has one column, expected SOURCE TAB TARGET; ")
+    assert done.err.startswith(f"elman: {tmp_path / 'pairs.tsv'}:2: has one column; expected SOURCE TAB TARGET. ")
     (tmp_path / "empty.tsv").touch()
     check_error(done := command("evaluate", models / "a", tmp_path / "empty.tsv"), 3)
-    message = "no pairs to score, expected at least one; Write SOURCE TAB TARGET on each line"
+    message = "no pairs to score; expected at least one. Write SOURCE TAB TARGET on each line"
     assert done.err == f"elman: {tmp_path / 'empty.tsv'}: {message}\n"

@@ -26,7 +26,7 @@ def test_predictions_are_compared_with_any_target_and_the_loss_is_that_of_the_fi
     assert metrics["exact_match"] == sum(bool(text) for text in texts) / len(texts)
     assert metrics["sequence_error_rate"] == pytest.approx(1.0 - metrics["exact_match"])
     assert metrics["loss"] == pytest.approx(predictor.score([(source, "K K K") for source in SOURCES]).value)
-    with pytest.raises(DataError, match="no pairs to score, expected at least one"):
+    with pytest.raises(DataError, match="no pairs to score; expected at least one"):
         predictor.evaluate([])
 
 
@@ -37,7 +37,7 @@ def test_a_source_that_appears_again_has_further_targets() -> None:
     assert predictor.evaluate(items) == predictor.evaluate(pairs)
     again = [Pair("abc", ("AA B",)), Pair("e", ("IY",)), Pair("abc", ("AA B K", "AA B"))]
     assert predictor.evaluate(again) == predictor.evaluate(pairs)
-    with pytest.raises(DataError, match=r"item 1 is 3, expected \(source, target\)"):
+    with pytest.raises(DataError, match=r"item 1 is 3; expected \(source, target\)"):
         predictor.evaluate([("abc", "AA"), 3])  # type: ignore[arg-type]
 
 

@@ -81,10 +81,10 @@ def test_bad_lines_are_reported_by_number_and_the_others_are_predicted(
     assert done.code == 3
     assert done.out == f"{first}\n\n\n\n\n{last}\n"
     assert done.err.splitlines() == [
-        f"{where}:2: empty, expected a source",
+        f"{where}:2: empty; expected a source",
         f"{where}:3: not UTF-8 at byte 4 of the line",
-        f"{where}:4: empty, expected a source",
-        f"{where}:5: empty, expected a source",
+        f"{where}:4: empty; expected a source",
+        f"{where}:5: empty; expected a source",
         f"elman: {where}: 4 lines without a prediction, listed above; all other lines have one",
     ]
 
@@ -248,23 +248,23 @@ def test_commands_and_options_of_other_tasks_are_errors(
     for verb in ("predict", "evaluate"):
         check_error(done := command(verb, models / "a", pairs, "--ensemble", language_model), 2)
         hint = "Name runs of `elman train seq2seq`"
-        assert done.err == f"elman: member 2 of the ensemble is a model of another task; {hint}\n"
+        assert done.err == f"elman: member 2 of the ensemble is a model of another task. {hint}\n"
 
 
 def test_a_member_with_other_target_tokens_is_an_error(
     command: Command, models: Path, run: Path, tmp_path: Path
 ) -> None:
     check_error(done := command("predict", models / "a", "-", "--ensemble", run), 2)
-    assert "member 2 of the ensemble has other target tokens than the first; Train all members on the same" in done.err
+    assert "member 2 of the ensemble has other target tokens than the first. Train all members on the same" in done.err
 
 
 PREDICT_OPTIONS: list[tuple[list[Any], str]] = [
-    (["--n-best", 5, "--beam", 2], "--n-best: given 5, expected at most --beam, 2"),
+    (["--n-best", 5, "--beam", 2], "--n-best: given 5; expected at most --beam, 2"),
     (["--beam", 0], "--beam"),
     (["--n-best", 0], "--n-best"),
     (["--length-penalty", -1], "--length-penalty"),
     (["--length-penalty", "nan"], "--length-penalty"),
-    (["--length-penalty", "inf"], "--length-penalty: given inf, expected a finite number"),
+    (["--length-penalty", "inf"], "--length-penalty: given inf; expected a finite number"),
     (["--prompt", "x"], "--prompt"),
 ]
 
@@ -294,14 +294,14 @@ def test_attention_weights_that_cannot_be_written_are_an_error_before_the_predic
     hint = "Train with --attention dot, general or additive"
     assert (
         error_of("none", tmp_path / "attention.json")
-        == f"--attention: the model has no attention; expected one with attention; {hint}\n"
+        == f"--attention: the model has no attention; expected one with attention. {hint}\n"
     )
-    assert error_of("a", tmp_path) == f"{tmp_path}: --attention: is a folder, expected a file to write\n"
+    assert error_of("a", tmp_path) == f"{tmp_path}: --attention: is a folder; expected a file to write\n"
     path = tmp_path / "nowhere" / "attention.json"
-    assert error_of("a", path) == f"{path}: --attention: the folder of the file does not exist; Make it first\n"
+    assert error_of("a", path) == f"{path}: --attention: the folder of the file does not exist. Make it first\n"
     monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.W_OK)  # root may write everything
     for name in ("attention.json", "kept.json"):
-        message = f"{tmp_path / name}: --attention: the file cannot be written; Check its permissions\n"
+        message = f"{tmp_path / name}: --attention: the file cannot be written. Check its permissions\n"
         assert error_of("a", tmp_path / name) == message
 
 
@@ -313,4 +313,4 @@ def test_a_missing_file_is_an_error(command: Command, models: Path, tmp_path: Pa
     assert f"elman: {tmp_path / 'nowhere'}: no such folder" in done.err
     (tmp_path / "photo").write_bytes(bytes(range(256)))
     check_error(done := command(verb, models / "a", tmp_path / "photo"), 3)
-    assert f"{tmp_path / 'photo'}: is not text (it holds zero bytes)" in done.err
+    assert f"{tmp_path / 'photo'}: the file contains zero bytes, so it is not text; expected" in done.err

@@ -120,7 +120,7 @@ def test_the_attention_weights_of_each_target_token_sum_to_one(architecture: str
 
 def test_align_is_an_error_for_a_model_without_attention() -> None:
     hint = "Train with --attention dot, general or additive"
-    with pytest.raises(ConfigError, match=f"the model has no attention; expected one with attention; {hint}"):
+    with pytest.raises(ConfigError, match=rf"the model has no attention; expected one with attention\. {hint}"):
         tiny_predictor("no_attention").align("abc", "AA")
 
 
@@ -148,7 +148,7 @@ def test_a_missing_weight_or_a_wrong_shape_is_an_error_with_its_name(architectur
 
 @pytest.mark.parametrize("beam", [0, -1])
 def test_a_beam_has_at_least_one_hypothesis(beam: int) -> None:
-    with pytest.raises(ConfigError, match=f"beam: given {beam}, expected 1 or more"):
+    with pytest.raises(ConfigError, match=f"beam: given {beam}; expected 1 or more"):
         tiny_predictor().predict(["a"], beam=beam)
 
 

@@ -69,7 +69,7 @@ def test_sources_with_the_same_tokens_are_one_source_in_the_split(tmp_path: Path
     assert len(corpus.valid()) == 3  # of 8
     seen = {source for source, _ in training_pairs(corpus)}
     assert len(seen) == 5
-    assert not seen & {" ".join(lower.cutter().tokens(example.source)) for example in corpus.valid()}
+    assert not seen & {" ".join(lower.tokenizer().split(example.source)) for example in corpus.valid()}
 
 
 def test_a_tenth_of_the_sources_is_the_validation_set_up_to_a_limit(
@@ -183,55 +183,55 @@ LIMITS = "Lower min_frequency or raise vocabulary_size"
 @pytest.mark.parametrize(
     ("pairs", "choices", "message"),
     [
-        ([], {}, "memory: has no pairs, expected some; Write SOURCE TAB TARGET on each line"),
+        ([], {}, "memory: has no pairs; expected some. Write SOURCE TAB TARGET on each line"),
         (
             [("a", "x"), ("a", "y")],
             {},
-            "memory: all pairs have the same source, expected different sources; "
+            "memory: all pairs have the same source; expected different sources. "
             "Check that the first column is the source; --columns names other columns",
         ),
         (
             numbered_pairs(10),
             {"valid_fraction": 1e-17},
-            "memory: 10 sources in the training set and 0 in the validation set, expected at least 1 in each; "
+            "memory: 10 sources in the training set and 0 in the validation set; expected at least 1 in each. "
             "Choose another --valid-fraction",
         ),
         (
             numbered_pairs(2000),
             {"valid_fraction": 0.9999},
-            "memory: 0 sources in the training set and 2,000 in the validation set, expected at least 1 in each; "
+            "memory: 0 sources in the training set and 2,000 in the validation set; expected at least 1 in each. "
             "Choose another --valid-fraction",
         ),
         (
             numbered_pairs(10),
             {"valid": []},
-            "memory, valid: 10 sources in the training set and 0 in the validation set, expected at least 1 in each; "
+            "memory, valid: 10 sources in the training set and 0 in the validation set; expected at least 1 in each. "
             "Name a --valid that has pairs",
         ),
         (
             [("a", "x"), ("b", "x x")],
             {"valid": [("c", "y")]},
-            f"memory, valid: the targets have 1 different tokens in the vocabulary, expected at least 2; {COLUMNS}",
+            f"memory, valid: the targets have 1 different tokens in the vocabulary; expected at least 2. {COLUMNS}",
         ),
         (
             [("a", "x x y"), ("b", "x z")],
             {"valid_fraction": 0.5, "min_frequency": 9},
-            f"memory: the sources have 0 different tokens in the vocabulary, expected at least 1; {LIMITS}",
+            f"memory: the sources have 0 different tokens in the vocabulary; expected at least 1. {LIMITS}",
         ),
         (
             [("aa", "x x y"), ("aa b", "x z")],
             {"valid": [("c", "y")], "min_frequency": 2},
-            f"memory, valid: the targets have 1 different tokens in the vocabulary, expected at least 2; {LIMITS}",
+            f"memory, valid: the targets have 1 different tokens in the vocabulary; expected at least 2. {LIMITS}",
         ),
         (
             [("a", "x y"), ("b", "x y")],
             {"valid": [("c", "y")], "vocabulary_size": 4},
-            f"memory, valid: the targets have 1 different tokens in the vocabulary, expected at least 2; {LIMITS}",
+            f"memory, valid: the targets have 1 different tokens in the vocabulary; expected at least 2. {LIMITS}",
         ),
         (
             [("a", "x y"), ("b", "x y")],
             {"valid": [("c", "y")], "vocabulary_size": 2},
-            f"memory, valid: the sources have 0 different tokens in the vocabulary, expected at least 1; {LIMITS}",
+            f"memory, valid: the sources have 0 different tokens in the vocabulary; expected at least 1. {LIMITS}",
         ),
     ],
 )
@@ -282,6 +282,6 @@ def test_further_targets_are_an_error_in_the_training_data_and_references_in_the
     tmp_path: Path,
 ) -> None:
     pairs: Items = [("a", ["x", "y"]), ("b", "z")]
-    with pytest.raises(DataError, match="item 0: has 2 targets, expected 1; Use --extra-targets to train on all of"):
+    with pytest.raises(DataError, match=r"item 0: has 2 targets; expected 1\. Use --extra-targets to train on all of"):
         corpus_of(tmp_path, pairs)
     assert corpus_of(tmp_path, [("c", "x"), ("b", "z")], pairs).valid_set.target.tokens == 3

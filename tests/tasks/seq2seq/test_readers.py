@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.config import validate_config
-from elman.data import readers
+from elman.data.readers import files
 from elman.data.readers.text import MemoryText, SourceRecord, TextSource
 from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError, DataError
@@ -39,7 +39,7 @@ PAIRS = [
 ]
 LINES = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
 SPACES = "Separate the columns by tabs; --columns names other columns than 1,2"
-OBJECT = 'expected {"source": ..., "target": ...}'
+OBJECT = 'Write {"source": "...", "target": "..."} on each line'
 
 
 def reader_of(**values: Any) -> Seq2SeqReaderConfig:
@@ -108,7 +108,7 @@ def test_line_ends_encodings_compression_and_block_sizes_do_not_change_the_pairs
     path.write_bytes(content)
     expected = [(source, (target,), f"{path}:{number}", 2) for number, (source, target) in enumerate(PAIRS, 1)]
     for size in (1 << 20, 4, 5, 7, 30):
-        monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+        monkeypatch.setattr(files, "BLOCK_BYTES", size)
         source = TextSource(path)
         assert fields_of(list(read_pairs(source, reader_of()))) == expected, size
         assert source.record.sha256 == hashlib.sha256(content).hexdigest()
@@ -119,7 +119,7 @@ def test_a_line_of_many_blocks_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     source, target = "中文 ab" * 100, "x y" * 100
     path.write_text(f"a\tb\n{source}\t{target}\nc\td\n", "utf-8")
     for size in (8, 64):
-        monkeypatch.setattr(readers, "BLOCK_BYTES", size)
+        monkeypatch.setattr(files, "BLOCK_BYTES", size)
         assert len(list(TextSource(path).blocks())) > 10
         assert sides(list(read_pairs(TextSource(path), reader_of()))) == [("a", "b"), (source, target), ("c", "d")]
 
@@ -171,24 +171,24 @@ def test_the_first_line_that_is_not_blank_decides_the_format() -> None:
 @pytest.mark.parametrize(
     ("line", "values", "message", "hint"),
     [
-        ("hello HH AH0", {}, "has one column, expected SOURCE TAB TARGET", SPACES),
-        ("hello HH AH0", {"format": "tsv"}, "has one column, expected SOURCE TAB TARGET", SPACES),
-        ('{"source": "a"', {}, "has one column, expected SOURCE TAB TARGET", "For JSON lines, use --format jsonl"),
-        ("a\t", {}, "has an empty target, expected text", "Fill it in, or leave the pair out"),
-        ("a\t\u3000\tb", {}, "has an empty target, expected text", "Fill it in, or leave the pair out"),
-        (" \tb", {}, "has an empty source, expected text", "Fill it in, or leave the pair out"),
-        ("\t", {}, "has an empty source, expected text", "Fill it in, or leave the pair out"),
-        ("a\tb\t", {"columns": (3, 1)}, "has an empty source, expected text", "Fill it in, or leave the pair out"),
+        ("hello HH AH0", {}, "has one column; expected SOURCE TAB TARGET", SPACES),
+        ("hello HH AH0", {"format": "tsv"}, "has one column; expected SOURCE TAB TARGET", SPACES),
+        ('{"source": "a"', {}, "has one column; expected SOURCE TAB TARGET", "For JSON lines, use --format jsonl"),
+        ("a\t", {}, "has an empty target; expected text", "Fill it in, or leave the pair out"),
+        ("a\t\u3000\tb", {}, "has an empty target; expected text", "Fill it in, or leave the pair out"),
+        (" \tb", {}, "has an empty source; expected text", "Fill it in, or leave the pair out"),
+        ("\t", {}, "has an empty source; expected text", "Fill it in, or leave the pair out"),
+        ("a\tb\t", {"columns": (3, 1)}, "has an empty source; expected text", "Fill it in, or leave the pair out"),
         (
             "a",
             {"columns": (2, 1)},
-            "has one column, expected at least 2",
+            "has one column; expected at least 2",
             "Separate the columns by tabs; --columns 2,1 counts them from 1",
         ),
         (
             "a\tb",
             {"columns": (1, 4)},
-            "has 2 columns, expected at least 4",
+            "has 2 columns; expected at least 4",
             "Separate the columns by tabs; --columns 1,4 counts them from 1",
         ),
     ],
@@ -205,18 +205,18 @@ def test_a_malformed_line_of_a_table_is_an_error_with_its_place(
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"source": "a", "target": "b"', "is not JSON (Expecting ',' delimiter: line 1 column 30 (char 29))"),
-        ("a\tb", "is not JSON (Expecting value: line 1 column 1 (char 0))"),
-        ('["a", "b"]', 'is ["a", "b"], expected an object'),
-        ("3" * 60, f"is {'3' * 39}…, expected an object"),
-        ('{"target": "b"}', 'lacks "source"'),
-        ('{"source": "a", "targets": "b"}', 'lacks "target"'),
-        ('{"source": 3, "target": "b"}', '"source" is 3, expected text'),
-        ('{"source": ["a"], "target": "b"}', '"source" is ["a"], expected text'),
-        ('{"source": "a", "target": null}', '"target" is null, expected text or a list of texts'),
-        ('{"source": "a", "target": []}', '"target" is [], expected text or a list of texts'),
-        ('{"source": "a", "target": ["b", 3]}', '"target" is ["b", 3], expected text or a list of texts'),
-        ('{"source": "a", "target": {"b": "中"}}', '"target" is {"b": "中"}, expected text or a list of texts'),
+        ('{"source": "a", "target": "b"', "not JSON (Expecting ',' delimiter: line 1 column 30 (char 29))"),
+        ("a\tb", "not JSON (Expecting value: line 1 column 1 (char 0))"),
+        ('["a", "b"]', '["a", "b"]; expected a JSON object'),
+        ("3" * 60, f"{'3' * 39}…; expected a JSON object"),
+        ('{"target": "b"}', 'no key "source" in the object'),
+        ('{"source": "a", "targets": "b"}', 'no key "target" in the object'),
+        ('{"source": 3, "target": "b"}', '"source" is 3; expected text'),
+        ('{"source": ["a"], "target": "b"}', '"source" is ["a"]; expected text'),
+        ('{"source": "a", "target": null}', '"target" is null; expected text or a list of texts'),
+        ('{"source": "a", "target": []}', '"target" is []; expected text or a list of texts'),
+        ('{"source": "a", "target": ["b", 3]}', '"target" is ["b", 3]; expected text or a list of texts'),
+        ('{"source": "a", "target": {"b": "中"}}', '"target" is {"b": "中"}; expected text or a list of texts'),
     ],
 )
 def test_a_malformed_json_line_is_an_error_with_its_place(line: str, message: str) -> None:
@@ -227,15 +227,15 @@ def test_a_malformed_json_line_is_an_error_with_its_place(line: str, message: st
 
 def test_json_that_python_cannot_read_is_an_error() -> None:
     for line in ("[" * 100_000, '{"source": ' + "3" * 5000 + "}"):
-        assert error_of(line, format="jsonl").message.startswith("is not JSON (")
-        assert error_of(line).message == "has one column, expected SOURCE TAB TARGET"
+        assert error_of(line, format="jsonl").message.startswith("not JSON (")
+        assert error_of(line).message == "has one column; expected SOURCE TAB TARGET"
 
 
 @pytest.mark.parametrize(("target", "message"), [("  ", "has an empty target"), (["b", ""], "has an empty target")])
 def test_an_empty_text_in_json_is_an_error_with_its_place(target: Any, message: str) -> None:
     error = error_of(object_of(source="a", target="b") + object_of(source="a", target=target))
-    assert str(error) == f"f.tsv:2: {message}, expected text; Fill it in, or leave the pair out"
-    assert error_of(object_of(source="", target="b")).message == "has an empty source, expected text"
+    assert str(error) == f"f.tsv:2: {message}; expected text. Fill it in, or leave the pair out"
+    assert error_of(object_of(source="", target="b")).message == "has an empty source; expected text"
 
 
 def test_a_lone_surrogate_becomes_a_question_mark() -> None:
@@ -259,14 +259,14 @@ def test_parallel_files_are_read_line_by_line() -> None:
 )
 def test_a_blank_line_of_a_parallel_file_is_an_error(source: str, target: str, place: str, side: str) -> None:
     error = parallel_error(source, target)
-    assert str(error) == f"{place}: has an empty {side}, expected text; Fill it in, or leave the pair out"
+    assert str(error) == f"{place}: has an empty {side}; expected text. Fill it in, or leave the pair out"
 
 
 @pytest.mark.parametrize(("en", "zh", "place"), [(3, 5, "zh:4"), (5, 3, "en:4"), (0, 1, "zh:1"), (1200, 0, "en:1")])
 def test_parallel_files_of_different_lengths_are_an_error_with_both_lengths(en: int, zh: int, place: str) -> None:
     error = parallel_error("a\n" * en, "x\n" * zh)
     assert str(error) == (
-        f"{place}: has no counterpart: en has {en:,} lines, zh has {zh:,}; "
+        f"{place}: has no counterpart: en has {en:,} lines, zh has {zh:,}. "
         "Line n of the target file must belong to line n of the source file"
     )
 
@@ -276,7 +276,7 @@ def test_columns_and_formats_are_errors_for_parallel_files_before_reading(values
     with pytest.raises(ConfigError) as caught:
         open_source(ParallelFiles("no such file", "none either"), reader_of(**values), print)
     assert str(caught.value) == (
-        f"{option}: given with a target file; expected one file with both sides; Leave out {option}, or the target file"
+        f"{option}: given with a target file; expected one file with both sides. Leave out {option}, or the target file"
     )
 
 
@@ -305,8 +305,8 @@ def test_a_source_is_a_path_two_paths_or_pairs_in_memory(tmp_path: Path) -> None
 
 def test_both_parallel_files_are_checked_before_reading(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("a\n")
-    for files in (("there", "missing"), ("missing", "there")):
-        source = open_source(ParallelFiles(*(tmp_path / name for name in files)), reader_of(), print)
+    for names in (("there", "missing"), ("missing", "there")):
+        source = open_source(ParallelFiles(*(tmp_path / name for name in names)), reader_of(), print)
         with pytest.raises(DataError, match="missing: no such file"):
             source.check()
 
@@ -332,12 +332,12 @@ def test_a_byte_that_cannot_be_decoded_is_an_error_with_its_place(tmp_path: Path
     [
         (
             "a\tb\nc\td\te\n",
-            "f.tsv:2: has 3 columns, expected 2; "
+            "f.tsv:2: has 3 columns; expected 2. "
             "Use --extra-targets to train on all of them, or --columns 1,2 to ignore the others",
         ),
         (
             object_of(source="a", target=["b"]) + object_of(source="c", target=["d", "e", "f"]),
-            "f.tsv:2: has 3 targets, expected 1; Use --extra-targets to train on all of them",
+            "f.tsv:2: has 3 targets; expected 1. Use --extra-targets to train on all of them",
         ),
     ],
 )
@@ -379,16 +379,16 @@ def test_an_item_that_is_not_a_pair_is_an_error_with_its_number(item: Any) -> No
     for read_all in (lambda pairs: list(pairs.examples()), lambda pairs: pairs.record):
         with pytest.raises(DataError) as caught:
             read_all(MemoryPairs([("a", "b")] * 3 + [item]))
-        assert caught.value.message == f"item 3 is {item!r}, expected (source, target)"
+        assert caught.value.message == f"item 3 is {item!r}; expected (source, target)"
         assert caught.value.hint == "A target is a text, or a list of texts, any of which is right"
 
 
 def test_an_empty_text_in_memory_is_an_error_with_its_place() -> None:
     with pytest.raises(DataError) as caught:
         list(MemoryPairs([("a", "b"), ("a", ["b", " "])]).examples())
-    assert str(caught.value) == "item 1: has an empty target, expected text; Fill it in, or leave the pair out"
+    assert str(caught.value) == "item 1: has an empty target; expected text. Fill it in, or leave the pair out"
 
 
 def test_an_error_shows_only_the_beginning_of_a_long_item() -> None:
-    with pytest.raises(DataError, match=r"^item 0 is '" + "x" * 38 + r"…, expected \(source, target\)"):
+    with pytest.raises(DataError, match=r"^item 0 is '" + "x" * 38 + r"…; expected \(source, target\)"):
         list(MemoryPairs(["x" * 1000]).examples())  # type: ignore[list-item]

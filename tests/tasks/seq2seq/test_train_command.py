@@ -113,7 +113,7 @@ def test_extra_targets_are_further_pairs_and_an_error_without_the_option(command
     done = command("train", "seq2seq", tmp_path / "pairs.tsv", "-o", tmp_path / "run", *TINY)
     check_error(done, 3)
     hint = "Use --extra-targets to train on all of them, or --columns 1,2 to ignore the others"
-    assert done.err == f"elman: {tmp_path / 'pairs.tsv'}:1: has 3 columns, expected 2; {hint}\n"
+    assert done.err == f"elman: {tmp_path / 'pairs.tsv'}:1: has 3 columns; expected 2. {hint}\n"
     assert not (tmp_path / "run").exists()
     counts = []
     for name, flags in (("all", ["--extra-targets"]), ("two", ["--columns", "1,2"])):
@@ -133,7 +133,7 @@ def test_wrong_columns_are_an_error_of_every_command(
     for words in (["evaluate", models / "a"], ["train", "seq2seq", "-o", tmp_path / "run"]):
         check_error(done := command(*words, pairs, f"--columns={columns}"), 2)
         assert "columns" in done.err
-        assert ", expected two different numbers from 1: of the source and of the target" in done.err
+        assert "; expected two different numbers from 1: of the source and of the target" in done.err
     assert "data.columns (--columns): given " in done.err
     assert list(tmp_path.iterdir()) == []
 
@@ -162,7 +162,7 @@ TRAIN_OPTIONS: list[tuple[list[Any], str]] = [
         "given input_feeding with attention none; expected attention",
     ),
     (["--bptt", "8"], "--bptt"),
-    (["--minutes", "1"], "given steps and minutes; expected one budget"),
+    (["--minutes", "1"], "given steps and minutes; expected only one of"),
 ]
 
 
@@ -179,22 +179,25 @@ def test_a_wrong_option_of_train_is_an_error_and_leaves_no_files(
 GOOD = "".join(f"{source}\t{target_of(source)}\n" for source in dict.fromkeys(random_words(30))).encode()
 LINE = GOOD.count(b"\n") + 1
 BAD_DATA: dict[str, tuple[bytes, str]] = {
-    "one_column": (GOOD + b"abc\n", f":{LINE}: has one column, expected SOURCE TAB TARGET; "),
-    "a_third_column": (GOOD + b"a\tb\tc\n", f":{LINE}: has 3 columns, expected 2; Use --extra-targets to train on"),
-    "an_empty_source": (GOOD + b"\tB\n", f":{LINE}: has an empty source, expected text; "),
-    "an_empty_target": (GOOD + b"b\t\n", f":{LINE}: has an empty target, expected text; "),
-    "not_utf8": (GOOD + b"caf\xe9\tK\n", f":{LINE}: not UTF-8 at byte 4 of the line; try --encoding gb18030"),
-    "no_text": (bytes(range(256)), ": is not text (it holds zero bytes); expected UTF-8 text"),
-    "no_pairs": (b"\n\n", ": has no pairs, expected some; Write SOURCE TAB TARGET on each line"),
-    "nothing": (b"", ": has no pairs, expected some; "),
-    "one_source": (b"a\tB\na\tK\n", ": all pairs have the same source, expected different sources; "),
+    "one_column": (GOOD + b"abc\n", f":{LINE}: has one column; expected SOURCE TAB TARGET. "),
+    "a_third_column": (GOOD + b"a\tb\tc\n", f":{LINE}: has 3 columns; expected 2. Use --extra-targets to train on"),
+    "an_empty_source": (GOOD + b"\tB\n", f":{LINE}: has an empty source; expected text. "),
+    "an_empty_target": (GOOD + b"b\t\n", f":{LINE}: has an empty target; expected text. "),
+    "not_utf8": (GOOD + b"caf\xe9\tK\n", f":{LINE}: not UTF-8 at byte 4 of the line. Try --encoding gb18030"),
+    "no_text": (bytes(range(256)), ": the file contains zero bytes, so it is not text; expected UTF-8 text"),
+    "no_pairs": (b"\n\n", ": has no pairs; expected some. Write SOURCE TAB TARGET on each line"),
+    "nothing": (b"", ": has no pairs; expected some. "),
+    "one_source": (b"a\tB\na\tK\n", ": all pairs have the same source; expected different sources. "),
     "one_token": (
         b"".join(b"%s\tx\n" % source.encode() for source in dict.fromkeys(random_words(30))),
-        ": the targets have 1 different tokens in the vocabulary, expected at least 2; ",
+        ": the targets have 1 different tokens in the vocabulary; expected at least 2. ",
     ),
-    "broken_json": (b'{"source": "a", "target": "b"}\n{"source": "a"\n', ":2: is not JSON"),
-    "json_without_target": (b'{"source": "a", "target": "b"}\n{"source": "a"}\n', ':2: lacks "target"; '),
-    "a_damaged_gz": (gzip.compress(GOOD)[:-9], ": a damaged .gz file"),
+    "broken_json": (b'{"source": "a", "target": "b"}\n{"source": "a"\n', ":2: not JSON"),
+    "json_without_target": (
+        b'{"source": "a", "target": "b"}\n{"source": "a"}\n',
+        ':2: no key "target" in the object. ',
+    ),
+    "a_damaged_gz": (gzip.compress(GOOD)[:-9], ": the .gz file is damaged"),
 }
 
 
@@ -221,15 +224,15 @@ def test_parallel_files_of_different_lengths_are_an_error_with_the_first_additio
     sources, targets = tmp_path / "sources", tmp_path / "targets"
     sources.write_text("a\nb\nc\n")
     targets.write_text("AA\nB\n")
-    message = f"{sources}:3: has no counterpart: {sources} has 3 lines, {targets} has 2; "
+    message = f"{sources}:3: has no counterpart: {sources} has 3 lines, {targets} has 2. "
     for words in (["train", "seq2seq", "-o", tmp_path / "run", sources], ["evaluate", run, sources]):
         check_error(done := command(*words, "--target-file", targets), 3)
         assert done.err.startswith(f"elman: {message}")
     targets.write_text("AA\n\nK\n")
     check_error(done := command("train", "seq2seq", sources, "-o", tmp_path / "run", "--target-file", targets), 3)
-    assert done.err.startswith(f"elman: {targets}:2: has an empty target, expected text; ")
+    assert done.err.startswith(f"elman: {targets}:2: has an empty target; expected text. ")
     check_error(done := command("train", "seq2seq", sources, "-o", tmp_path / "run", "--target-file", "nowhere"), 3)
-    assert done.err.startswith("elman: nowhere: no such file; ")
+    assert done.err.startswith("elman: nowhere: no such file. ")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["sources", "targets"]
 
 

@@ -21,7 +21,7 @@ WEIGHT_DIGITS = 5  # of an attention weight in the file of --attention
 
 
 class Seq2SeqAnswers:
-    """A LinePredictor: each line is a source, and its answer is a target. After a tab, a line is ignored."""
+    """A LinePredictor: each line is a source, and its answer is a target. Text after a tab is ignored."""
 
     def __init__(self, predictor: Seq2SeqPredictor, options: PredictOptions) -> None:
         self._predictor, self._options = predictor, options
@@ -45,7 +45,7 @@ class Seq2SeqAnswers:
             best = predictions.get(line.number, [])[: options.n_best or 1]
             if best and self._attention_file is not None:
                 self._align(line.number, sources[line.number], best[0].text)
-            error = None if line.number in sources else line.error or "empty, expected a source"
+            error = None if line.number in sources else line.error or "empty; expected a source"
             as_json: dict[str, Any] = {
                 "line": line.number,
                 "source": sources.get(line.number, line.text),
@@ -93,7 +93,7 @@ def _check_attention(predictor: Seq2SeqPredictor, path: Path) -> None:
         hint = "Train with --attention dot, general or additive"
         raise ConfigError("--attention: the model has no attention; expected one with attention", hint=hint)
     if path.is_dir():
-        raise ConfigError("--attention: is a folder, expected a file to write", where=str(path))
+        raise ConfigError("--attention: is a folder; expected a file to write", where=str(path))
     if not path.parent.is_dir():
         raise ConfigError("--attention: the folder of the file does not exist", hint="Make it first", where=str(path))
     if not os.access(path if path.exists() else path.parent, os.W_OK):

@@ -39,7 +39,7 @@ class Seq2SeqReaderConfig(ReaderConfig):
     def _two_columns(cls, value: Any) -> Any:
         is_two = isinstance(value, list | tuple) and len(value) == 2 and value[0] != value[1]
         if value is not None and not (is_two and all(type(number) is int and number > 0 for number in value)):
-            raise ValueError(f"given {value!r}, expected two different numbers from 1: of the source and of the target")
+            raise ValueError(f"given {value!r}; expected two different numbers from 1: of the source and of the target")
         return value
 
     @model_validator(mode="after")
@@ -285,7 +285,7 @@ class PredictOptions(ReaderConfig):
     @model_validator(mode="after")
     def _beam_holds_n_best(self) -> Self:
         if self.n_best is not None and self.n_best > self.beam_size:
-            raise ValueError(f"--n-best: given {self.n_best}, expected at most --beam, {self.beam_size}")
+            raise ValueError(f"--n-best: given {self.n_best}; expected at most --beam, {self.beam_size}")
         return self
 
 

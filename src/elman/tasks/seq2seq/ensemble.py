@@ -82,9 +82,9 @@ class Ensemble:
     def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[list[Prediction]]:
         """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
         if beam < 1:
-            raise ConfigError(f"beam: given {beam}, expected 1 or more")
+            raise ConfigError(f"beam: given {beam}; expected 1 or more")
         if not 0.0 <= length_penalty < math.inf:
-            raise ConfigError(f"length_penalty: given {length_penalty}, expected 0 or more")
+            raise ConfigError(f"length_penalty: given {length_penalty}; expected 0 or more")
         sources = require_texts(sources)
         order = sorted(range(len(sources)), key=lambda row: len(sources[row]))  # sources of similar length together
         predictions: list[list[Prediction]] = [[]] * len(sources)

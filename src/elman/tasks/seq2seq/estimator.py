@@ -134,7 +134,7 @@ def _source(sources: Any, targets: Any = None) -> str | Path | ParallelFiles | M
     if is_path and has_target_path:
         return ParallelFiles(sources, targets)
     if is_path or has_target_path:
-        raise ConfigError("sources and targets: given a path and a list, expected two paths or two lists")
+        raise ConfigError("sources and targets: given a path and a list; expected two paths or two lists")
     if targets is not None:
         return MemoryPairs(paired(sources, targets, "sources and targets"))
     if hasattr(sources, "itertuples"):  # a DataFrame, whose columns may have any names

@@ -57,7 +57,7 @@ def evaluate(examples: Iterable[Pair] | Iterable[PairItem], model: Model) -> dic
     """
     pairs = _merged(examples, model.source_side)
     if not pairs:
-        raise DataError("no pairs to score, expected at least one", hint="Write SOURCE TAB TARGET on each line")
+        raise DataError("no pairs to score; expected at least one", hint="Write SOURCE TAB TARGET on each line")
     predictions = model.predict([pair.source for pair in pairs])
     metrics = {"task": "seq2seq", "count": len(pairs), **_measured(pairs, predictions, model)}
     with contextlib.suppress(ModuleNotFoundError):

@@ -117,10 +117,10 @@ def _sets(
     """
     groups = group_by_source(train, side)
     if not groups:
-        raise DataError("has no pairs, expected some", hint="Write SOURCE TAB TARGET on each line", where=where)
+        raise DataError("has no pairs; expected some", hint="Write SOURCE TAB TARGET on each line", where=where)
     if len(groups) < 2:
         hint = "Check that the first column is the source; --columns names other columns"
-        raise DataError("all pairs have the same source, expected different sources", hint=hint, where=where)
+        raise DataError("all pairs have the same source; expected different sources", hint=hint, where=where)
     rng = np.random.default_rng([config.split_seed, 0x9A125])
     if valid is None:
         train_set, valid_set = _split(list(groups.values()), config.valid_fraction, rng)
@@ -131,7 +131,7 @@ def _sets(
     if not train_set or not valid_set:
         what = f"{len(train_set):,} sources in the training set and {len(valid_set):,} in the validation set"
         hint = "Choose another --valid-fraction" if valid is None else "Name a --valid that has pairs"
-        raise DataError(f"{what}, expected at least 1 in each", hint=hint, where=where)
+        raise DataError(f"{what}; expected at least 1 in each", hint=hint, where=where)
     return train_set, valid_set
 
 
@@ -179,7 +179,7 @@ def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2S
     if size < least:
         has_enough = len(counts) >= least
         hint = "Lower min_frequency or raise vocabulary_size" if has_enough else "Check the columns; see --columns"
-        what = f"the {name}s have {size} different tokens in the vocabulary, expected at least {least}"
+        what = f"the {name}s have {size} different tokens in the vocabulary; expected at least {least}"
         raise DataError(what, hint=hint, where=where)
     return vocabulary
 

@@ -37,7 +37,7 @@ from elman.errors import ConfigError, DataError
 from .config import Seq2SeqReaderConfig as ReaderConfig
 
 SOURCE, TARGET = "source", "target"
-EXPECTED_OBJECT = 'expected {"source": ..., "target": ...}'
+EXPECTED_OBJECT = 'Write {"source": "...", "target": "..."} on each line'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
         return source
     if isinstance(source, ParallelFiles):
         if reader.columns is not None or reader.format != "auto":
-            given = "--columns" if reader.columns is not None else "--format"
-            what = f"{given}: given with a target file; expected one file with both sides"
-            raise ConfigError(what, hint=f"Leave out {given}, or the target file")
+            option = "--columns" if reader.columns is not None else "--format"
+            what = f"{option}: given with a target file; expected one file with both sides"
+            raise ConfigError(what, hint=f"Leave out {option}, or the target file")
         files = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
         return ParallelPairs(*files)
     if isinstance(source, str | Path):
@@ -92,7 +92,7 @@ class MemoryPairs:
             is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
             targets = _texts(item[1]) if is_pair else None
             if targets is None:
-                what = f"item {number} is {shorten(repr(item))}, expected (source, target)"
+                what = f"item {number} is {shorten(repr(item))}; expected (source, target)"
                 raise DataError(what, hint="A target is a text, or a list of texts, any of which is right")
             yield _pair(item[0], targets, f"item {number}")
 
@@ -157,9 +157,9 @@ def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
         if len(pair.targets) > 1:
             hint = "Use --extra-targets to train on all of them"
             if pair.columns is None:
-                raise DataError(f"has {len(pair.targets)} targets, expected 1", hint=hint, where=pair.where)
+                raise DataError(f"has {len(pair.targets)} targets; expected 1", hint=hint, where=pair.where)
             hint += ", or --columns 1,2 to ignore the others"
-            raise DataError(f"has {pair.columns} columns, expected 2", hint=hint, where=pair.where)
+            raise DataError(f"has {pair.columns} columns; expected 2", hint=hint, where=pair.where)
         yield pair
 
 
@@ -192,7 +192,7 @@ def _table(lines: Iterable[Line]) -> Iterator[Pair]:
             hint = "Separate the columns by tabs; --columns names other columns than 1,2"
             if source.lstrip().startswith("{"):
                 hint = "For JSON lines, use --format jsonl"
-            raise DataError("has one column, expected SOURCE TAB TARGET", hint=hint, where=where)
+            raise DataError("has one column; expected SOURCE TAB TARGET", hint=hint, where=where)
         further = [target for target in targets[1:] if target.strip()]  # spreadsheets end short rows with tabs
         yield _pair(source, [targets[0], *further], where, columns=1 + len(targets))
 
@@ -205,7 +205,7 @@ def _two_columns(lines: Iterable[Line], columns: tuple[int, int]) -> Iterator[Pa
         if len(cells) < max(columns):
             has = "one column" if len(cells) == 1 else f"{len(cells)} columns"
             hint = f"Separate the columns by tabs; --columns {columns[0]},{columns[1]} counts them from 1"
-            raise DataError(f"has {has}, expected at least {max(columns)}", hint=hint, where=where)
+            raise DataError(f"has {has}; expected at least {max(columns)}", hint=hint, where=where)
         source, target = (cells[column - 1] for column in columns)
         yield _pair(source, [target], where, columns=len(cells))
 
@@ -214,9 +214,9 @@ def _objects(lines: Iterable[Line]) -> Iterator[Pair]:
     for where, value in read_objects(lines, (SOURCE, TARGET), EXPECTED_OBJECT):
         source, targets = value[SOURCE], _texts(value[TARGET])
         if not isinstance(source, str):
-            raise DataError(f'"source" is {shorten_json(source)}, expected text', hint=EXPECTED_OBJECT, where=where)
+            raise DataError(f'"source" is {shorten_json(source)}; expected text', hint=EXPECTED_OBJECT, where=where)
         if targets is None:
-            what = f'"target" is {shorten_json(value[TARGET])}, expected text or a list of texts'
+            what = f'"target" is {shorten_json(value[TARGET])}; expected text or a list of texts'
             raise DataError(what, hint=EXPECTED_OBJECT, where=where)
         yield _pair(source, targets, where)
 
@@ -234,7 +234,7 @@ def _pair(
     source, targets = strip_text(source), tuple(map(strip_text, targets))
     for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, target_where or where)):
         if not all(texts):
-            what = f"has an empty {side}, expected text"
+            what = f"has an empty {side}; expected text"
             raise DataError(what, hint="Fill it in, or leave the pair out", where=place)
     return Pair(source, targets, where, columns)
 
