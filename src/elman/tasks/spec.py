@@ -217,5 +217,9 @@ def validation_corpus(run: Path, spec: AnyTask) -> Any:
     """Return the corpus of a run folder; a model folder, which has none, is a ConfigError."""
     if not is_run_folder(run):
         hint = f"Give data: elman evaluate {run} FILE"
-        raise ConfigError("the folder is a model folder, which has no validation set; expected a run folder", hint=hint, where=str(run))
+        raise ConfigError(
+            "the folder is a model folder, which has no validation set; expected a run folder",
+            hint=hint,
+            where=str(run),
+        )
     return spec.open_corpus(run / "data")

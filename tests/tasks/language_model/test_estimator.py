@@ -396,7 +396,7 @@ def test_gb18030_named_by_the_config_is_read_by_fit_and_evaluate(tmp_path: Path)
         == expected.fit(tmp_path / "utf8.txt", steps=1, verbose=False)["valid"]
     )
     assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
-    with pytest.raises(DataError, match="not UTF-8 at byte 1 of the line. Try --encoding gb18030"):
+    with pytest.raises(DataError, match=r"not UTF-8 at byte 1 of the line\. Try --encoding gb18030"):
         expected.evaluate(tmp_path / "other.txt")
 
 
