@@ -47,7 +47,7 @@ class Recorder(SilentDisplay):
     def __init__(self) -> None:
         self.messages: list[str] = []
 
-    def say(self, message: str) -> None:
+    def notify(self, message: str) -> None:
         self.messages.append(message)
 
 
@@ -213,7 +213,7 @@ def test_a_source_of_a_kind_that_a_language_model_does_not_read_is_an_error(
     with pytest.raises(ConfigError) as caught:
         train([book] if valid else [source], tmp_path / "run", TINY, SilentDisplay(), valid=[source] if valid else [])
     expected = {
-        "target file": f"given a target file beside {book}; expected a text file, or texts; "
+        "target file": f"given a target file beside {book}; expected a text file, or texts. "
         "Leave out --target-file, which is for sequence to sequence",
         "pairs": "given MemoryPairs; expected a text file, or texts",
     }

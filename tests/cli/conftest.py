@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+TRAIN_KEYS = {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
 TINY = ["--hidden", "16", "--embedding", "8", "--batch-size", "4", "--bptt", "8", "--threads", "1"]
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a command came to."""
+    """The result of a command."""
 
     code: int
     out: str
@@ -32,6 +33,14 @@ class Done:
 
 
 Command = Callable[..., Done]
+
+
+def only_json(out: str) -> dict[str, Any]:
+    """Return the JSON object that is the whole of stdout."""
+    assert out.count("\n") == 1
+    value = json.loads(out)
+    assert isinstance(value, dict)
+    return value
 
 
 def run_command(patch: pytest.MonkeyPatch, capture: Any, *arguments: Any) -> Done:
@@ -65,9 +74,39 @@ def trained(book: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from elman.training.progress import SilentDisplay
 
     run = tmp_path_factory.mktemp("runs") / "run"
-    given = {
+    values = {
         "model": {"hidden_size": 16, "embedding_size": 8},
         "training": {"steps": 4, "batch_size": 4, "bptt_steps": 8, "threads": 1},
     }
-    train([book], run, given, SilentDisplay())
+    train([book], run, values, SilentDisplay())
     return run
+
+
+RunTrain = Callable[..., Done]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def train(command: Command, tmp_path: Path) -> RunTrain:
+    """Return a function that trains with bad input, and checks for an error and an unchanged folder."""
+
+    def run(*arguments: Any, code: int) -> Done:
+        before = files_of(tmp_path)
+        done = command("train", "lm", "-o", tmp_path / "run", "--steps", 2, *TINY, *arguments)
+        assert_error(done, code)
+        assert files_of(tmp_path) == before
+        assert not (tmp_path / "run").exists() or before
+        return done
+
+    return run
+
+
+def assert_error(done: Done, code: int) -> None:
+    assert done.code == code, done.err
+    assert done.out == ""
+    assert "Traceback" not in done.err
+    assert "mistake in elman" not in done.err
+    assert done.err.splitlines()[0].startswith("elman: ")

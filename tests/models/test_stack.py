@@ -83,7 +83,9 @@ def test_a_state_goes_to_bytes_and_back_bit_for_bit() -> None:
 )
 def test_bytes_of_another_format_are_an_error(damage: Callable[[bytes], bytes]) -> None:
     content = state_to_bytes(random_stack("gru").initial_state(1))
-    with pytest.raises(ModelError, match=r"^state: is not a safetensors file \(.+\); the folder is damaged"):
+    with pytest.raises(
+        ModelError, match=r"^state: the file is not in the safetensors format \(.+\)\. The folder is damaged"
+    ):
         state_from_bytes(damage(content))
 
 

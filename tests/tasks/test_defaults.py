@@ -47,7 +47,9 @@ def test_without_a_budget_there_is_one_in_minutes(spec: AnyTask) -> None:
 def test_two_budgets_in_one_layer_are_an_error(spec: AnyTask) -> None:
     values = layer_values(with_training(epochs=1), with_training(steps=3, minutes=1.0))
     assert values == with_training(steps=3, minutes=1.0)
-    with pytest.raises(ConfigError, match="training: given steps and minutes; expected one budget"):
+    with pytest.raises(
+        ConfigError, match="training: given steps and minutes; expected only one of steps, epochs and minutes"
+    ):
         resolve(spec, values)
 
 

@@ -84,7 +84,7 @@ def test_its_options_are_in_the_help(command: Command, data: Path, tmp_path: Pat
     assert "--decimals N" in command("predict", "--help").out
     wrong = command("train", "digits", data, "-o", tmp_path / "run", "--steps", "0")
     assert wrong.code == 2
-    assert "training.steps (--steps): given 0, expected greater than 0" in wrong.err
+    assert "training.steps (--steps): given 0; expected greater than 0" in wrong.err
 
 
 def test_a_run_of_a_task_that_is_not_registered_is_refused(command: Command, data: Path, tmp_path: Path) -> None:

@@ -152,25 +152,27 @@ def test_a_model_loads_and_resumes_a_state_in_a_process_without_torch(folder: Pa
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     assert (
         str(load_error(tmp_path / "none"))
-        == f"{tmp_path / 'none'}: no such folder; give a run folder or a model folder"
+        == f"{tmp_path / 'none'}: no such folder. Give a run folder or a model folder"
     )
 
 
 def test_a_file_instead_of_a_folder_is_an_error(folder: Path) -> None:
     path = folder / "README.md"
-    assert str(load_error(path)) == f"{path}: is a file, expected a folder; give a run folder or a model folder"
+    assert (
+        str(load_error(path)) == f"{path}: the path is a file; expected a folder. Give a run folder or a model folder"
+    )
 
 
 def test_a_folder_of_other_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").write_bytes(b"\xff\xd8")
-    expected = f"{tmp_path}: is no model folder; expected config.json and model.safetensors in it"
+    expected = f"{tmp_path}: not a model folder; expected config.json and model.safetensors in it"
     assert str(load_error(tmp_path)) == expected
 
 
 def test_the_error_for_a_run_without_a_model_names_the_command_that_completes_it(tmp_path: Path) -> None:
     (tmp_path / "request.json").write_text("{}", "utf-8")
-    hint = f"wait for its first validation, or go on with `elman resume {tmp_path}`"
-    assert str(load_error(tmp_path)) == f"{tmp_path}: has no model yet; {hint}"
+    hint = f"Wait for its first validation, or continue with `elman resume {tmp_path}`"
+    assert str(load_error(tmp_path)) == f"{tmp_path}: the run has no model yet. {hint}"
 
 
 # Damage
@@ -219,7 +221,7 @@ def test_the_error_names_a_file_of_another_model(folder: Path, tmp_path: Path) -
     tiny_predictor(seed=1).save(tmp_path / "other")
     shutil.copy(tmp_path / "other" / "model.safetensors", folder / "model.safetensors")
     error = load_error(folder)
-    assert (error.where, error.message) == (str(folder / "model.safetensors"), "differs from what was written")
+    assert (error.where, error.message) == (str(folder / "model.safetensors"), "the file differs from what was written")
 
 
 # Hostile folders, whose checksums are right
@@ -227,14 +229,14 @@ def test_the_error_names_a_file_of_another_model(folder: Path, tmp_path: Path) -
 
 def test_the_error_for_a_newer_format_says_what_to_install(folder: Path) -> None:
     reconfigure(folder, lambda config: config.update(format=2))
-    expected = "has format 2; expected 1; install the version of elman that wrote it"
+    expected = "format version 2; expected 1. Install the version of elman that wrote the model."
     assert str(load_error(folder)) == f"{folder / 'config.json'}: {expected}"
 
 
 @pytest.mark.parametrize("value", ["1", None, [1]])
 def test_a_format_that_is_not_a_number_is_an_error(folder: Path, value: Any) -> None:
     reconfigure(folder, lambda config: config.update(format=value))
-    assert str(load_error(folder)) == f"{folder / 'config.json'}: has format {value!r}; expected 1"
+    assert str(load_error(folder)) == f"{folder / 'config.json'}: format version {value!r}; expected 1"
 
 
 @pytest.mark.parametrize("value", ["poetry", None, ["lm"], {"lm": 1}])
@@ -257,7 +259,7 @@ def test_the_error_for_an_unknown_key_names_the_file(folder: Path) -> None:
             lambda config: config["model"].update(cell="gur"),
             "has cell 'gur', which is not registered; expected one of elman, gru",
         ),
-        (lambda config: config["model"].update(hidden_size=[5, 0]), "hidden_size: given 0, expected"),
+        (lambda config: config["model"].update(hidden_size=[5, 0]), "hidden_size: given 0; expected"),
         (
             lambda config: config["model"].update(hidden_size=[5, 4, 3]),
             "hidden_size: given 3 sizes for 2 layers; expected one",
@@ -320,7 +322,10 @@ def test_the_error_for_weights_that_are_not_finite_names_them(folder: Path, valu
     tensors = read_model(folder).tensors
     tensors["readout.bias"][3] = value
     reseal(folder, weights=tensor_bytes(tensors))
-    assert str(load_error(folder)) == f"{folder / 'model.safetensors'}: readout.bias is not finite float32"
+    assert (
+        str(load_error(folder))
+        == f"{folder / 'model.safetensors'}: readout.bias is not an array of finite float32 numbers"
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.int32])
@@ -328,7 +333,10 @@ def test_the_error_for_weights_of_another_type_names_them(folder: Path, dtype: A
     tensors = read_model(folder).tensors
     tensors["readout.bias"] = tensors["readout.bias"].astype(dtype)
     reseal(folder, weights=tensor_bytes(tensors))
-    assert str(load_error(folder)) == f"{folder / 'model.safetensors'}: readout.bias is not finite float32"
+    assert (
+        str(load_error(folder))
+        == f"{folder / 'model.safetensors'}: readout.bias is not an array of finite float32 numbers"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x08\0\0\0\0\0\0\0{}      ", b"\xff" * 64])
@@ -340,13 +348,13 @@ def test_a_file_of_weights_in_another_format_is_an_error(folder: Path, content: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", "is not JSON"),
-        (b"[]", "holds no JSON object"),
-        (b'{"tokens": ["<unk>", 3]}', "'tokens' is no list of tokens"),
-        (b'{"tokens": "<unk>"}', "'tokens' is no list of tokens"),
-        (b'{"tokens": ["a", "b"]}', "a vocabulary begins with '<unk>', given ('a',)"),
-        (b'{"tokens": ["<unk>", "a", "a"]}', "a vocabulary's tokens differ, given 1 twice"),
-        (b"{}", "a vocabulary begins with '<unk>', given ()"),
+        (b"{", "the file is not JSON"),
+        (b"[]", "the file does not hold a JSON object"),
+        (b'{"tokens": ["<unk>", 3]}', "'tokens' is not a list of tokens"),
+        (b'{"tokens": "<unk>"}', "'tokens' is not a list of tokens"),
+        (b'{"tokens": ["a", "b"]}', "the vocabulary begins with ('a',); expected '<unk>'"),
+        (b'{"tokens": ["<unk>", "a", "a"]}', "the vocabulary contains 1 duplicates; expected distinct tokens"),
+        (b"{}", "the vocabulary begins with (); expected '<unk>'"),
     ],
 )
 def test_an_invalid_vocabulary_is_an_error(folder: Path, content: bytes, message: str) -> None:

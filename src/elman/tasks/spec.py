@@ -194,7 +194,7 @@ def task_spec(name: str) -> AnyTask:
 def spec_of(name: object, where: Path) -> AnyTask:
     """Return the TaskSpec that a run folder or a model folder names; a name that is not registered is a ModelError."""
     if not isinstance(name, str) or name not in TASKS:
-        raise ModelError(f"has task {name!r}, expected {', '.join(TASKS)}", where=str(where))
+        raise ModelError(f"has task {name!r}; expected {', '.join(TASKS)}", where=str(where))
     return task_spec(name)
 
 
@@ -202,12 +202,12 @@ def load(path: str | Path) -> Any:
     """Return the predictor of a model folder, or of a run folder's best model. Needs no torch."""
     folder = Path(path)
     if not folder.is_dir():
-        what = "is a file, expected a folder" if folder.exists() else "no such folder"
-        raise ModelError(what, hint="give a run folder or a model folder", where=str(folder))
+        what = "the path is a file; expected a folder" if folder.exists() else "no such folder"
+        raise ModelError(what, hint="Give a run folder or a model folder", where=str(folder))
     if is_run_folder(folder):
         if not (folder / "model").is_dir() and not (folder / ".model.old").is_dir():
-            hint = f"wait for its first validation, or go on with `elman resume {folder}`"
-            raise ModelError("has no model yet", hint=hint, where=str(folder))
+            hint = f"Wait for its first validation, or continue with `elman resume {folder}`"
+            raise ModelError("the run has no model yet", hint=hint, where=str(folder))
         folder = folder / "model"
     model = read_model(folder)
     return spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
@@ -216,6 +216,10 @@ def load(path: str | Path) -> Any:
 def validation_corpus(run: Path, spec: AnyTask) -> Any:
     """Return the corpus of a run folder; a model folder, which has none, is a ConfigError."""
     if not is_run_folder(run):
-        hint = f"give data: elman evaluate {run} FILE"
-        raise ConfigError("a model folder has no validation set of its own", hint=hint, where=str(run))
+        hint = f"Give data: elman evaluate {run} FILE"
+        raise ConfigError(
+            "the folder is a model folder, which has no validation set; expected a run folder",
+            hint=hint,
+            where=str(run),
+        )
     return spec.open_corpus(run / "data")

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Command, run_command
-from tests.cli.test_cli import only_json
+from tests.cli.conftest import Command, only_json, run_command
 
 TINY = ("--steps", "150", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
 KEYS = {
@@ -139,7 +138,7 @@ def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path:
         (ROWS, ["--delays", "50"], 3, "bad.csv: has 36 training rows; expected at least 50"),
         (ROWS + "0\n", ["--set", "model.logarithm=true"], 3, "'sales' is 0 in row 60; expected numbers above 0"),
         ("", [], 3, "bad.csv: is empty, expected a header and rows"),
-        ("sales\n1\n", ["--memory", "long"], 2, "model.memory (--memory): given 'long', expected recurrent, tdnn or"),
+        ("sales\n1\n", ["--memory", "long"], 2, "model.memory (--memory): given 'long'; expected recurrent, tdnn or"),
         ("sales\n1\n", ["--quantiles", "0.1,0.9"], 2, "expected rising numbers between 0 and 1 with 0.5 among them"),
         ("sales\n1\n", ["--quantiles", "low"], 2, "model.quantiles"),
     ],

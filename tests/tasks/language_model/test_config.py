@@ -28,9 +28,9 @@ def test_an_unknown_cell_is_an_error_that_lists_the_cells() -> None:
 
 def test_an_unknown_key_is_an_error_with_the_nearest_key() -> None:
     (message,) = mistakes({"training": {"batchsize": 3}})
-    assert message.startswith("training.batchsize: unknown key (did you mean 'batch_size'?): choose minutes, epochs,")
+    assert message.startswith("training.batchsize: unknown key (did you mean 'batch_size'?); expected minutes, epochs,")
     (message,) = mistakes({"modle": {"cell": "gru"}})
-    assert message == "modle: unknown key (did you mean 'model'?): choose task, seed, data, model, training"
+    assert message == "modle: unknown key (did you mean 'model'?); expected task, seed, data, model, training"
 
 
 def test_several_mistakes_are_one_error() -> None:
@@ -59,7 +59,9 @@ def test_several_mistakes_are_one_error() -> None:
     ],
 )
 def test_two_budgets_are_an_error(budgets: dict[str, Any], names: str) -> None:
-    assert mistakes({"training": budgets}) == [f"training: given {names}; expected one budget. Remove the others"]
+    assert mistakes({"training": budgets}) == [
+        f"training: given {names}; expected only one of steps, epochs and minutes"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -145,14 +145,14 @@ def test_fit_writes_to_stderr_unless_verbose_is_false(capsys: pytest.CaptureFixt
     tiny().fit(LINES, steps=1)
     out, err = capsys.readouterr()
     assert out == ""
-    assert "held out: loss" in err
+    assert "validation: loss" in err
 
 
 def test_fit_keeps_the_run_folder_if_run_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = tiny().fit(LINES, steps=2, run=tmp_path / "run", verbose=False)
     assert is_run_folder(tmp_path / "run")
     assert (result["run"], result["model"]) == (str(tmp_path / "run"), str(tmp_path / "run" / "model"))
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="the folder already exists"):
         tiny().fit(LINES, steps=1, run=tmp_path / "run", verbose=False)
     assert tiny().fit(LINES, steps=1, run=tmp_path / "run", overwrite=True, verbose=False)["steps"] == 1
     monkeypatch.chdir(tmp_path)
@@ -170,7 +170,9 @@ def test_a_wrong_size_is_an_error_of_fit_before_anything_is_read(tmp_path: Path)
 
 
 def test_two_budgets_are_an_error() -> None:
-    with pytest.raises(ConfigError, match="training: given steps and minutes; expected one budget"):
+    with pytest.raises(
+        ConfigError, match="training: given steps and minutes; expected only one of steps, epochs and minutes"
+    ):
         tiny().fit(LINES, steps=1, minutes=1.0, verbose=False)
 
 
@@ -210,10 +212,13 @@ def test_saving_does_not_replace_a_folder_of_other_files(trained: Any, tmp_path:
     with pytest.raises(ConfigError) as caught:
         model.save(tmp_path / "thesis")
     where = tmp_path / "thesis"
-    assert str(caught.value) == f"{where}: holds other files (chapter.tex): not replaced; choose a new folder"
+    assert (
+        str(caught.value)
+        == f"{where}: the folder contains other files (chapter.tex), so it is not replaced. Choose a new folder."
+    )
     assert [(p.name, p.read_text()) for p in where.iterdir()] == [("chapter.tex", "years of work")]
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match=r"notes\.txt: is a file, expected a new folder; choose another name"):
+    with pytest.raises(ConfigError, match=r"notes\.txt: this is a file; expected a new folder. Choose another name"):
         model.save(tmp_path / "notes.txt")
 
 
@@ -242,7 +247,7 @@ class Interrupter(SilentDisplay):
         if self.at == "step":
             os.kill(os.getpid(), signal.SIGINT)
 
-    def validated(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
         if self.at == "validation":
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -300,7 +305,9 @@ except elman.ElmanError as error:
 def test_fit_without_torch_names_the_package_to_install() -> None:
     command = [sys.executable, "-W", "error", "-c", FIT_WITHOUT_TORCH]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == ('ElmanError 1 training needs PyTorch, which is not installed; pip install "elman[train]"\n')
+    assert done.stdout == (
+        'ElmanError 1 training needs PyTorch, which is not installed. Install it: pip install "elman[train]"\n'
+    )
 
 
 def test_a_text_instead_of_a_path_is_an_error() -> None:
@@ -371,7 +378,9 @@ def test_fit_and_evaluate_read_a_path_with_the_encoding_of_the_config(tmp_path: 
     result = expected.fit(tmp_path / "utf8.txt", steps=2, verbose=False)
     assert model.fit(tmp_path / "other.txt", steps=2, verbose=False)["valid"] == result["valid"]
     assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
-    with pytest.raises(DataError, match=r"other\.txt: is not text"):
+    with pytest.raises(
+        DataError, match=r"other\.txt: the file contains zero bytes, so it is not text; expected UTF-8 text"
+    ):
         expected.evaluate(tmp_path / "other.txt")
 
 
@@ -387,7 +396,7 @@ def test_gb18030_named_by_the_config_is_read_by_fit_and_evaluate(tmp_path: Path)
         == expected.fit(tmp_path / "utf8.txt", steps=1, verbose=False)["valid"]
     )
     assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
-    with pytest.raises(DataError, match="not UTF-8 at byte 1 of the line; try --encoding gb18030"):
+    with pytest.raises(DataError, match=r"not UTF-8 at byte 1 of the line\. Try --encoding gb18030"):
         expected.evaluate(tmp_path / "other.txt")
 
 

@@ -335,7 +335,10 @@ def test_save_replaces_a_model_folder_but_no_folder_with_other_files(tmp_path: P
     with pytest.raises(ConfigError) as caught:
         predictor.save(tmp_path / "photos")
     where = tmp_path / "photos"
-    assert str(caught.value) == f"{where}: holds other files (a.jpg): not replaced; choose a new folder"
+    assert (
+        str(caught.value)
+        == f"{where}: the folder contains other files (a.jpg), so it is not replaced. Choose a new folder."
+    )
     assert [entry.name for entry in where.iterdir()] == ["a.jpg"]
     for card in ("one", "two"):
         predictor.save(tmp_path / "model", card=card)

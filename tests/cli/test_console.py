@@ -1,0 +1,104 @@
+"""Errors as lines, as JSON and as exit codes; colors and control characters."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from elman.cli.console import printable, run_app
+from elman.errors import DataError, DivergedError, Interrupted, ModelError, ResourceError
+
+from .conftest import only_json
+
+ERRORS: list[tuple[Callable[[], BaseException], int, str]] = [
+    (lambda: ZeroDivisionError("division by zero"), 1, "failed"),
+    (lambda: OSError(5, "Input/output error", "/dev/x"), 1, "failed"),
+    (lambda: DataError("bad"), 3, "data"),
+    (lambda: ModelError("bad"), 4, "model"),
+    (lambda: DivergedError("bad"), 5, "diverged"),
+    (lambda: ResourceError("bad"), 6, "resource"),
+    (lambda: MemoryError(), 6, "resource"),
+    (lambda: Interrupted(15, "bad"), 143, "interrupted"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "name"), ERRORS)
+def test_every_error_has_an_exit_code_one_line_and_a_json_object(
+    error: Callable[[], BaseException], code: int, name: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails(as_json: bool = typer.Option(False, "--json")) -> None:
+        raise error()
+
+    for arguments in ([], ["--json"]):
+        monkeypatch.setattr(sys, "argv", ["elman", *arguments])
+        assert run_app(failing) == code
+        out, err = capsys.readouterr()
+        assert err.startswith("elman: ")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        if arguments:
+            result = only_json(out)
+            assert set(result) == {"code", "message", "hint", "where"}
+            assert result["code"] == name
+        else:
+            assert out == ""
+
+
+def test_ctrl_c_outside_training_prints_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["elman"])
+    assert run_app(failing) == 130
+    assert capsys.readouterr() == ("", "elman: interrupted\n")
+
+
+def test_an_internal_error_shows_its_traceback_only_with_elman_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails() -> None:
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(sys, "argv", ["elman"])
+    assert run_app(failing) == 1
+    assert capsys.readouterr().err == (
+        "elman: ZeroDivisionError: division by zero; "
+        "this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it\n"
+    )
+    monkeypatch.setenv("ELMAN_DEBUG", "1")
+    assert run_app(failing) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+def test_colors_follow_the_environment_and_the_terminal(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from elman.cli.console import stderr_console
+
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert stderr_console().no_color is False
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert stderr_console().no_color is True
+    monkeypatch.delenv("FORCE_COLOR")
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert stderr_console().is_terminal is False
+
+
+def test_printable_replaces_control_characters() -> None:
+    assert printable("a\x1b[2Jb\x07\r\x9bc\x00") == "a\ufffd[2Jb\ufffd\ufffd\ufffdc\ufffd"
+    assert printable("plain é 你好\n\ttab 😀") == "plain é 你好\n\ttab 😀"

@@ -1,0 +1,68 @@
+"""Help of every command, and what it imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from elman.cli import app
+
+from .conftest import Command
+
+COMMANDS = [
+    [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
+    ["train", "forecast"], ["resume"],
+    ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"],
+    ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"],
+    ["bench"], ["bench", "train"], ["bench", "step"], ["bench", "limit"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command: Command, words: list[str]) -> None:
+    done = command(*words, "--help")
+    assert (done.code, done.err) == (0, "")
+    assert f"Usage: elman {' '.join(words)}".rstrip() in done.out
+    assert "--help" in done.out
+
+
+def test_every_command_is_in_the_list_above() -> None:
+    def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
+        yield path
+        if not hasattr(command, "list_commands"):
+            return
+        context = typer.Context(command)
+        for name in command.list_commands(context):
+            yield from walk(command.get_command(context, name), [*path, name])
+
+    assert sorted(walk(typer.main.get_command(app), [])) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("words", [[], ["train"], ["data"], ["bench"]], ids=" ".join)
+def test_a_group_without_a_command_prints_its_help_and_is_an_error(command: Command, words: list[str]) -> None:
+    done = command(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "Usage: elman" in done.err
+
+
+def test_version_prints_the_version(command: Command) -> None:
+    from elman.version import version
+
+    assert command("--version").out == f"{version()}\n"
+
+
+def test_help_imports_no_numpy_and_generate_and_evaluate_no_torch(trained: Path) -> None:
+    script = (
+        "import sys; sys.modules['torch'] = None; from elman.cli import main;"
+        "sys.argv = ['elman', '--help']; assert main() == 0; assert 'numpy' not in sys.modules;"
+        f"sys.argv = ['elman', 'generate', {str(trained)!r}, '--max-tokens', '3']; assert main() == 0;"
+        f"sys.argv = ['elman', 'evaluate', {str(trained)!r}]; assert main() == 0"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
