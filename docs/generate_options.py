@@ -17,7 +17,7 @@ DOCS = Path(__file__).parent
 HEADINGS = {
     "en": """# Options
 
-All options of all tasks. An option with a flag is set by `elman train TASK --flag VALUE`; every option can be set by
+All options of all tasks. An option with a flag is set by `elman train TASK FLAG VALUE`; every option can be set by
 `--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). A constructor parameter of an estimator has the last part of
 the key as its name; any other key is set by `config={...}`. This page is generated from the configs of the tasks.
 """,

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from elman.cli import app
-
+from ..commands import every_command
 from .conftest import Command
 
 COMMANDS = [
@@ -33,15 +29,7 @@ def test_every_command_has_help(command: Command, words: list[str]) -> None:
 
 
 def test_every_command_is_in_the_list_above() -> None:
-    def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
-        yield path
-        if not hasattr(command, "list_commands"):
-            return
-        context = typer.Context(command)
-        for name in command.list_commands(context):
-            yield from walk(command.get_command(context, name), [*path, name])
-
-    assert sorted(walk(typer.main.get_command(app), [])) == sorted(COMMANDS)
+    assert sorted(words for words, _ in every_command()) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("words", [[], ["train"], ["data"], ["bench"]], ids=" ".join)

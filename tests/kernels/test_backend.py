@@ -163,5 +163,5 @@ def test_only_the_first_layer_that_runs_changes_the_process() -> None:
         print(*Recorder.calls)
     """
     calls = python(script).split()
-    assert sorted(set(calls)) == ["Weights32", "borrow_threads", "keep_freed_memory", "register_array_type"]
+    assert sorted(set(calls)) == ["Weights32", "borrow_threads", "cells", "keep_freed_memory", "register_array_type"]
     assert [calls.count(name) for name in ("borrow_threads", "keep_freed_memory", "register_array_type")] == [1, 1, 2]

@@ -18,7 +18,7 @@ ROWS, INPUTS = 64, 3
 
 def config(**settings: Any) -> TrainingConfig:
     """Return a config with few steps; a test overrides the settings that it depends on."""
-    values = {"steps": 8, "batch_size": 4, "bptt_steps": 1, "learning_rate": 0.05, "log_every_steps": 2, **settings}
+    values = {"steps": 8, "batch_size": 4, "learning_rate": 0.05, "log_every_steps": 2, **settings}
     return TrainingConfig.model_validate(values)
 
 

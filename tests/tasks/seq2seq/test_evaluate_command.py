@@ -82,7 +82,7 @@ def test_evaluate_prints_each_metric_on_its_line(command: Command, run: Path) ->
 
 def test_a_model_folder_has_no_validation_set(command: Command, models: Path) -> None:
     check_error(done := command("evaluate", models / "a"), 2)
-    assert f"give data: elman evaluate {models / 'a'} FILE" in done.err
+    assert f"Give data: elman evaluate {models / 'a'} FILE" in done.err
 
 
 EVALUATE_OPTIONS: list[tuple[list[Any], str]] = [

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def test_each_line_has_one_line_of_output_in_order(
 ) -> None:
     (tmp_path / "sources.txt").write_text("".join(f"{source}\n" for source in SOURCES))
     for chunk in (1, 3, 4096):
-        monkeypatch.setattr(sys.modules["elman.cli.predict"], "CHUNK", chunk)
+        monkeypatch.setattr(import_module("elman.cli.predict"), "CHUNK", chunk)
         done = command("predict", models / "a", tmp_path / "sources.txt")
         assert (done.code, done.err) == (0, "")
         assert done.out == predicted_lines(models / "a", SOURCES)
@@ -226,7 +227,7 @@ def test_ctrl_c_ends_predict_with_a_message_and_keeps_the_lines_before(
         return real(self, sources, **options)
 
     monkeypatch.setattr(Ensemble, "predict", second_stops)
-    monkeypatch.setattr(sys.modules["elman.cli.predict"], "CHUNK", 1)
+    monkeypatch.setattr(import_module("elman.cli.predict"), "CHUNK", 1)
     (tmp_path / "sources").write_text("abc\ndab\n")
     expected = real(Ensemble([load(models / "a")]), ["abc"])[0][0].text
     done = command("predict", models / "a", tmp_path / "sources", "--attention", tmp_path / "attention.json")
