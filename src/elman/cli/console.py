@@ -31,11 +31,11 @@ def run_app(app: typer.Typer) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that exiting does not complain again
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
-        return _told(Interrupted(signal.SIGINT, "interrupted"))
+        return _report(Interrupted(signal.SIGINT, "interrupted"))
     except (Exception, SystemExit) as error:
-        return _told(error)
+        return _report(error)
     if result == EXIT_INTERRUPTED:  # typer's own answer to Ctrl-C
-        return _told(Interrupted(signal.SIGINT, "interrupted"))
+        return _report(Interrupted(signal.SIGINT, "interrupted"))
     return result if isinstance(result, int) else 0
 
 
@@ -61,7 +61,7 @@ def print_json(value: dict[str, Any]) -> None:
     print(json.dumps(value, ensure_ascii=False))
 
 
-def _told(error: BaseException) -> int:
+def _report(error: BaseException) -> int:
     """Tell of an error on stderr (and as JSON on stdout where the command speaks JSON); return its exit code."""
     if isinstance(error, SystemExit | typer.Exit):
         code = error.code if isinstance(error, SystemExit) else error.exit_code
@@ -73,8 +73,8 @@ def _told(error: BaseException) -> int:
         return ConfigError.exit_code
     elman_error = _as_elman_error(error)
     if "--json" in sys.argv:
-        told = {"code": elman_error.code, "message": elman_error.message, "hint": elman_error.hint}
-        print_json({**told, "where": elman_error.where})
+        printed = {"code": elman_error.code, "message": elman_error.message, "hint": elman_error.hint}
+        print_json({**printed, "where": elman_error.where})
     say(f"elman: {elman_error}")
     return elman_error.exit_code
 
@@ -82,12 +82,12 @@ def _told(error: BaseException) -> int:
 def _as_elman_error(error: BaseException) -> ElmanError:
     if isinstance(error, ElmanError):
         return error
-    if isinstance(error, typer.TyperException):  # a wrong option, as the parser tells it
+    if isinstance(error, typer.TyperException):  # a wrong option: the message is the parser's
         context = getattr(error, "ctx", None)
         hint = f"see `{context.command_path} --help`" if context is not None else None
         return ConfigError(error.format_message().rstrip("."), hint=hint)
-    if isinstance(error, ModuleNotFoundError) and (told := missing_package_error(error)) is not None:
-        return told
+    if isinstance(error, ModuleNotFoundError) and (missing := missing_package_error(error)) is not None:
+        return missing
     if isinstance(error, MemoryError):
         return ResourceError("out of memory", hint="try a smaller model, or a shorter text")
     if os.environ.get("ELMAN_DEBUG"):

@@ -55,8 +55,8 @@ def generate(
 
 def _print_suggestions(words: list[tuple[str, float]], prompt: str, *, as_json: bool) -> None:
     if as_json:
-        told = [{"word": word, "probability": probability} for word, probability in words]
-        print_json({"prompt": prompt, "suggestions": told})
+        suggestions = [{"word": word, "probability": probability} for word, probability in words]
+        print_json({"prompt": prompt, "suggestions": suggestions})
         return
     for word, probability in words:
         print(f"{word}\t{probability:.4f}")

@@ -48,7 +48,7 @@ class Step:
         return name if count == 1 else f"{count} {name}s"
 
     def after(self, date: datetime, count: int) -> datetime:
-        """Return the date so many steps later."""
+        """Return the date that is `count` steps later."""
         if self.unit == "seconds":
             return date + timedelta(seconds=self.count * count)
         months = date.year * 12 + date.month - 1 + self.count * count

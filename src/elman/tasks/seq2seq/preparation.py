@@ -41,7 +41,8 @@ FILES = (*(f"train.{side}.{kind}" for side in SIDES for kind in ("ids", "ends"))
 MAX_VALID_SOURCES = AUTOMATIC_VALID_EXAMPLES  # if the user gives no share
 SUBWORDS = 4_000  # of a side, if the user gives no number
 LEAST_TOKENS = {"source": 1, "target": 2}  # of a vocabulary: with one target token there is nothing to learn
-MAX_SYMBOLS, SYMBOL_REPEATS = 1000, 20  # a side of at most so many different words, each so often, is read by words
+# A side with few different words, each of which is repeated, is read by words.
+MAX_SYMBOLS, SYMBOL_REPEATS = 1000, 20
 
 
 class TextPair(NamedTuple):

@@ -101,7 +101,7 @@ class Seq2SeqTask:
 
 
 def _first_pairs(pairs: Sequence[Pair], side: SideConfig, tokens: int | None) -> list[Pair]:
-    """Return the first pairs, with about so many target tokens in all; None returns all pairs."""
+    """Return the first pairs, with about the given number of target tokens in all; None returns all pairs."""
     if tokens is None:
         return list(pairs)
     chosen, total = [], 0
