@@ -23,7 +23,7 @@ the key as its name; any other key is set by `config={...}`. This page is genera
 """,
     "zh": """# 选项一览：训练、数据与模型的全部参数
 
-各任务的全部选项。带标志的选项用 `elman train 任务 --标志 值` 设置；任何选项都可以用 `--set 键=值` 或 TOML 文件
+各任务的全部选项。带标志的选项用 `elman train 任务 标志 值` 设置；任何选项都可以用 `--set 键=值` 或 TOML 文件
 （`--config 文件.toml`）设置。估计器的构造参数以键的最后一段为名，其余的键通过 `config={...}` 传入。
 本页由各任务的配置类生成，说明文字与命令行的 `--help` 相同。
 """,

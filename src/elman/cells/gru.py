@@ -6,7 +6,7 @@
     h' = (1 - z) * n + z * h
 
 unroll computes the products; this file holds the gates and their derivatives. Gates are stored r, z, n.
-Cho et al. (2014, eq. 8) apply r before U_n, and some texts swap z and 1 - z: docs/conventions.
+Cho et al. (2014, eq. 8) apply r before U_n, and some texts swap z and 1 - z: docs/en/conventions.md.
 """
 
 from __future__ import annotations

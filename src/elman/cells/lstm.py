@@ -8,7 +8,7 @@
     h' = o * tanh(c')
 
 unroll computes the products; this file holds the gates and their derivatives. Gates are stored i, f, g, o.
-No peepholes, no coupled gates, no projection: docs/conventions.
+No peepholes, no coupled gates, no projection: docs/en/conventions.md.
 """
 
 from __future__ import annotations

@@ -7,16 +7,16 @@ Greedy search, a beam of one, takes the most likely token at each step. A beam o
 the greedy prefix until it ends, and the most likely others, so its best score is never below that of greedy search. At
 each step, ends among the K most likely continuations become completed hypotheses, and the K most likely others become
 the next prefixes. Log probabilities never increase, so a continuation of a prefix scores at most log p(prefix) / L^a,
-where L is the source's maximum length. A source is finished when it has K hypotheses and no active prefix could become
-its best, or when no prefix is active. The hypotheses after the best one are therefore those that were completed, which
+where L is the source's maximum length. A source is done when it has K hypotheses and no active prefix could become its
+best, or when no prefix is active. The hypotheses after the best one are therefore those that were completed, which
 may differ from the K best of all. A prefix of L tokens, or one that no token can continue, is cut and becomes a
 hypothesis. Of equal scores, the lowest row and then the lowest id win.
 
 A step takes tokens (N,), a state of arrays with N rows, and a context of arrays with B rows, one a source. It returns
 log probabilities (N, V) and the next state. The N / B rows of a source are adjacent; their number may change from step
-to step, and so may B, because finished sources leave the batch once they are an eighth of it. If a step computes its
-rows independently, the result of a source does not depend on the others. The length normalization is that of Wu et al.
-(2016), section 7, without their constant.
+to step, and so may B, because sources that are done leave the batch once they are an eighth of it. If a step computes
+its rows independently, the result of a source does not depend on the others. The length normalization is that of Wu et
+al. (2016), section 7, without their constant.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Bools = npt.NDArray[np.bool_]
 Doubles = npt.NDArray[np.float64]
 SearchStep = Callable[[Ids, State, State], tuple[Floats, State]]
 
-_FINISHED_SHARE = 8  # finished sources leave when they are 1 / 8 of the batch: selecting rows copies the context
+_DONE_SHARE = 8  # sources that are done leave when they are 1 / 8 of the batch: selecting rows copies the context
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def _greedy(step: SearchStep, state: State, context: State, rules: _Rules) -> li
     for column in range(ids.shape[1]):
         if not active.any():
             break
-        if _should_remove(active):
+        if _should_shrink(active):
             state, context = _select_rows(state, active), _select_rows(context, active)
             sources, tokens, active = sources[active], tokens[active], active[active]
         log_p, state = step(tokens, state, context)
@@ -188,8 +188,8 @@ class _Continuations:
         return np.asarray(np.arange(len(self.sources)) - np.searchsorted(self.sources, self.sources), np.int64)
 
 
-class _Completed:
-    """The hypotheses of all sources that are finished or cut."""
+class _Hypotheses:
+    """The hypotheses of all sources: those that have reached the end token, and those that were cut."""
 
     def __init__(self, rules: _Rules) -> None:
         self._rules = rules
@@ -212,21 +212,21 @@ class _Completed:
 
 def _beam(step: SearchStep, state: State, context: State, rules: _Rules) -> list[list[Hypothesis]]:
     """Extend the most likely prefixes of all sources. The state is gathered at every step, the context rarely."""
-    completed = _Completed(rules)
+    hypotheses = _Hypotheses(rules)
     B = len(rules.max_lengths)
     sources = np.arange(B)
     start = np.full((B, 1, 1), rules.start)
-    prefixes = _remove_finished(
-        _Prefixes(sources, start, np.zeros((B, 1)), sources[:, None], np.ones(B, bool)), completed, rules
+    prefixes = _deactivate_done(
+        _Prefixes(sources, start, np.zeros((B, 1)), sources[:, None], np.ones(B, bool)), hypotheses, rules
     )
     while (active := prefixes.active_sources).any():
-        if _should_remove(active):
+        if _should_shrink(active):
             prefixes, context = prefixes.select(active), _select_rows(context, active)
         log_p, state = step(prefixes.ids[:, :, -1].ravel(), _select_rows(state, prefixes.parents.ravel()), context)
         continuations = _continuations(log_p, prefixes, rules)
-        _collect_completed(continuations, prefixes, completed, rules)
-        prefixes = _remove_finished(_extend(continuations, prefixes, rules), completed, rules)
-    return completed.ranked()
+        _collect_hypotheses(continuations, prefixes, hypotheses, rules)
+        prefixes = _deactivate_done(_extend(continuations, prefixes, rules), hypotheses, rules)
+    return hypotheses.ranked()
 
 
 def _continuations(log_p: Floats, prefixes: _Prefixes, rules: _Rules) -> _Continuations:
@@ -249,19 +249,19 @@ def _continuations(log_p: Floats, prefixes: _Prefixes, rules: _Rules) -> _Contin
     return candidates.select(candidates.log_probabilities > -np.inf)
 
 
-def _collect_completed(
-    continuations: _Continuations, prefixes: _Prefixes, completed: _Completed, rules: _Rules
+def _collect_hypotheses(
+    continuations: _Continuations, prefixes: _Prefixes, hypotheses: _Hypotheses, rules: _Rules
 ) -> None:
     """Complete the ends among the K most likely continuations, and cut the prefixes without any continuation."""
     ids, log_probabilities = prefixes.ids.reshape(-1, prefixes.ids.shape[-1]), prefixes.log_probabilities.ravel()
     ends = continuations.select((continuations.tokens == rules.end) & (continuations.ranks() < rules.beam))
     for source, row, log_p in zip(ends.sources, ends.rows, ends.log_probabilities, strict=True):
-        completed.add(prefixes.sources[source], ids[row], log_p, finished=True)
+        hypotheses.add(prefixes.sources[source], ids[row], log_p, finished=True)
     continues = np.zeros(len(ids), bool)
     continues[continuations.rows] = True
     for row in np.flatnonzero(prefixes.active.ravel() & ~continues):
         source = prefixes.sources[row // prefixes.ids.shape[1]]
-        completed.add(source, ids[row], log_probabilities[row], finished=False)
+        hypotheses.add(source, ids[row], log_probabilities[row], finished=False)
 
 
 def _extend(continuations: _Continuations, prefixes: _Prefixes, rules: _Rules) -> _Prefixes:
@@ -281,21 +281,22 @@ def _extend(continuations: _Continuations, prefixes: _Prefixes, rules: _Rules) -
     return _Prefixes(prefixes.sources, ids, log_probabilities, parents, greedy)
 
 
-def _remove_finished(prefixes: _Prefixes, completed: _Completed, rules: _Rules) -> _Prefixes:
-    """Return the prefixes without those of finished sources; cut the prefixes that have the maximum length."""
+def _deactivate_done(prefixes: _Prefixes, hypotheses: _Hypotheses, rules: _Rules) -> _Prefixes:
+    """Deactivate the prefixes of sources that are done, by the rule above; cut the prefixes of the maximum length."""
     sources, log_probabilities = prefixes.sources, prefixes.log_probabilities
     limits = rules.max_lengths[sources]
     full = limits < prefixes.ids.shape[2]  # ids include the start token
     for source, row in np.argwhere(full[:, None] & prefixes.active):
-        completed.add(sources[source], prefixes.ids[source, row], log_probabilities[source, row], finished=False)
+        hypotheses.add(sources[source], prefixes.ids[source, row], log_probabilities[source, row], finished=False)
     best_possible = log_probabilities.max(axis=1, initial=-np.inf) / np.maximum(1, limits) ** rules.length_penalty
-    finished = full | (completed.counts[sources] >= rules.beam) & (best_possible <= completed.best[sources])
-    remaining = np.where(finished[:, None], -np.inf, log_probabilities)
+    done = full | (hypotheses.counts[sources] >= rules.beam) & (best_possible <= hypotheses.best[sources])
+    remaining = np.where(done[:, None], -np.inf, log_probabilities)
     return _Prefixes(sources, prefixes.ids, remaining, prefixes.parents, prefixes.greedy)
 
 
-def _should_remove(active: Bools) -> bool:
-    return int((~active).sum()) * _FINISHED_SHARE >= max(1, len(active))
+def _should_shrink(active: Bools) -> bool:
+    """Return whether so few sources are active that the others leave the batch."""
+    return int((~active).sum()) * _DONE_SHARE >= max(1, len(active))
 
 
 def _select_rows(arrays: State, rows: npt.NDArray[Any]) -> State:

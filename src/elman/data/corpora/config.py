@@ -40,6 +40,8 @@ class VocabularyConfig(Config):
     """Which tokens a vocabulary holds."""
 
     min_frequency: PositiveInt | None = option(
-        None, help="Least count of a token in the vocabulary", automatic="1, or 2 for over 1,000 different tokens"
+        None,
+        help="Minimum number of occurrences of a token of the vocabulary",
+        automatic="1, or 2 for over 1,000 different tokens",
     )
     vocabulary_size: PositiveInt | None = option(None, help="Largest number of tokens", automatic="no limit")

@@ -1,4 +1,4 @@
-"""Readers of labelled texts: files, folders and Python read_objects to pairs of a text and its label.
+"""Readers of labelled texts: files, folders and Python objects to pairs of a text and its label.
 
     tsv, csv   a table whose header names the columns of text and label; without a header, --columns names them
     jsonl      {"text": "...", "label": "..."} on each line

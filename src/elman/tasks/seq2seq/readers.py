@@ -1,4 +1,4 @@
-"""Readers of pairs: files and Python read_objects to pairs of a source and its targets.
+"""Readers of pairs: files and Python objects to pairs of a source and its targets.
 
     tsv        SOURCE TAB TARGET [TAB FURTHER TARGETS ...] on each line, no header; --columns names two other columns
     jsonl      {"source": "...", "target": "..."} on each line; the target may be a list of targets

@@ -1,4 +1,4 @@
-"""Readers of tagged sentences: files and Python read_objects to tokens with a tag for each.
+"""Readers of tagged sentences: files and Python objects to tokens with a tag for each.
 
     conllu    CoNLL-U (universaldependencies.org/format.html): ten columns, a blank line after each sentence; ranges of
               multiword tokens (3-4) and empty nodes (8.1) are skipped
