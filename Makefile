@@ -82,7 +82,7 @@ test-sanitized: | $(SANITIZED)/bin/python
 		--config-settings=build-dir=build/sanitized ".[train,develop]"
 	@LD_PRELOAD="$(foreach library,asan ubsan stdc++,$(shell g++ -print-file-name=lib$(library).so))" \
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		$(SANITIZED)/bin/python -m pytest tests/kernels tests/cells tests/nn tests/runtime
+		$(SANITIZED)/bin/python -m pytest tests/kernels tests/cells tests/nn tests/models tests/tasks/*/test_predictor.py
 
 clean:
 	rm -rf $(VENV) $(PURE) $(SANITIZED) build .mypy_cache .pytest_cache .ruff_cache .hypothesis

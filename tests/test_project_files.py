@@ -115,3 +115,9 @@ def test_the_changelog_is_ordered_by_version_and_kind_of_change() -> None:
 def pyproject() -> dict[str, Any]:
     project: dict[str, Any] = tomllib.loads(read("pyproject.toml"))["project"]
     return project
+
+
+def test_every_folder_of_tests_that_the_makefile_names_exists() -> None:
+    named = set(re.findall(r"(?<![\w/])(?:tests|src|benchmarks|docs)/[\w/.-]+", read("Makefile")))
+    assert "tests/kernels" in named
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
