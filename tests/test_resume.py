@@ -492,6 +492,7 @@ def test_two_trainings_on_one_folder_are_refused(
 ) -> None:
     from elman.cli import main
 
+    runs.reference(FIRST)  # trains it, if no earlier test of this process has
     run = tmp_path / "run"
     shutil.copytree(runs.shared / f"whole {FIRST}", run)
     process = forks.Process(target=_hold, args=(run,))
