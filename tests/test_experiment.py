@@ -223,7 +223,7 @@ def test_a_source_of_a_kind_that_a_language_model_does_not_read_is_an_error(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_missing_gpu_is_reported(book: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="given cuda, but torch finds no GPU here; use --device auto or cpu"):
+    with pytest.raises(ConfigError, match="given cuda, but torch finds no GPU here. Use --device auto or cpu"):
         train([book], tmp_path / "run", with_training(device="cuda"), SilentDisplay())
     assert names_in(tmp_path) == ["book.txt"]
 
@@ -269,7 +269,7 @@ def test_exhausted_memory_is_reported_and_the_run_can_be_resumed(
     monkeypatch.setattr(experiment, "fit", fails)
     with pytest.raises(ResourceError) as caught:
         train([book], tmp_path / "run", TINY, SilentDisplay())
-    assert str(caught.value).startswith(f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size")
+    assert str(caught.value).startswith(f"{tmp_path / 'run'}: out of memory. Try a smaller --batch-size")
     assert caught.value.exit_code == 6
     monkeypatch.setattr(experiment, "fit", fit)
     assert resume(tmp_path / "run", SilentDisplay())["steps"] == 4
@@ -285,7 +285,7 @@ def test_a_run_is_unlocked_when_it_ends_and_when_it_fails(book: Path, tmp_path: 
 
 
 def test_the_error_for_a_misspelled_data_set_has_the_right_name(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"python-doc: no such file; did you mean the data set 'python-docs'\?"):
+    with pytest.raises(DataError, match=r"python-doc: no such file. Did you mean the data set 'python-docs'\?"):
         train(["python-doc"], tmp_path / "run", TINY, SilentDisplay())
     assert names_in(tmp_path) == []
 
@@ -399,7 +399,7 @@ def test_exhausted_memory_in_torch_is_reported(
             SilentDisplay(),
         )
     assert str(caught.value) == (
-        f"{tmp_path / 'run'}: out of memory; try a smaller --batch-size or --hidden, or shorter texts; "
+        f"{tmp_path / 'run'}: out of memory. Try a smaller --batch-size or --hidden, or shorter texts; "
         "a run that had begun goes on with `elman resume`"
     )
     assert caught.value.exit_code == 6
@@ -460,7 +460,7 @@ def test_resuming_a_run_of_a_gpu_reports_that_there_is_none(book: Path, tmp_path
     path.write_text(path.read_text().replace('device = "cpu"', 'device = "cuda"'))
     with pytest.raises(ConfigError) as caught:
         resume(tmp_path / "run", SilentDisplay())
-    assert str(caught.value) == ("training.device: given cuda, but torch finds no GPU here; use --device auto or cpu")
+    assert str(caught.value) == ("training.device: given cuda, but torch finds no GPU here. Use --device auto or cpu")
     assert caught.value.exit_code == 2
 
 
@@ -518,8 +518,8 @@ def test_a_text_instead_of_a_path_is_reported(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         train(["It was a dark and stormy night. " * 200], tmp_path / "run", TINY, SilentDisplay())
     assert str(caught.value) == (
-        "'It was a dark and stormy night. It was a'... is no path; "
-        "a str is a path; give the texts themselves as a list: [text]"
+        "'It was a dark and stormy night. It was a'... is no path. "
+        "A str is a path; give the texts themselves as a list: [text]"
     )
     assert names_in(tmp_path) == []
 

@@ -589,8 +589,8 @@ def test_text_from_a_pipe_that_was_never_read_is_gone(
     with pytest.raises(DataError) as caught:
         resume(tmp_path / "run", display)
     told = "was stopped before its text was read, and the text is gone"
-    hint = "train again with --overwrite, giving the text again"
-    assert str(caught.value) == f"{tmp_path / 'run'}: {told}; {hint}"
+    hint = "Train again with --overwrite, giving the text again"
+    assert str(caught.value) == f"{tmp_path / 'run'}: {told}. {hint}"
     assert caught.value.exit_code == 3
 
 

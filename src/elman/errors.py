@@ -23,11 +23,8 @@ class ElmanError(Exception):
 
     @property
     def explanation(self) -> str:
-        """The message and the hint: `message. Hint.`, or `message; hint` for a hint that is not a sentence."""
-        if not self.hint:
-            return self.message
-        separator = ". " if self.hint[0].isupper() else "; "
-        return f"{self.message}{separator}{self.hint}"
+        """The message, and the hint as a sentence of its own."""
+        return f"{self.message}. {self.hint}" if self.hint else self.message
 
 
 class ConfigError(ElmanError):

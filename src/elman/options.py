@@ -8,6 +8,7 @@ The command line, its help, the parameters of the estimators and the tables of t
 
 from __future__ import annotations
 
+import keyword
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,8 +67,9 @@ class Option:
 
     @property
     def name(self) -> str:
-        """The name of the option in Python: `batch_size` of `--batch-size`."""
-        return self.flag.removeprefix("--").replace("-", "_")
+        """The name of the option as a parameter in Python: `batch_size` of `--batch-size`, `from_` of `--from`."""
+        name = self.flag.removeprefix("--").replace("-", "_")
+        return f"{name}_" if keyword.iskeyword(name) else name
 
     def parse(self, value: Any) -> Any:
         """Return the config value of what stands on the command line; parts of a wrong type are left to validation."""
@@ -94,8 +96,8 @@ def fields_of(model: type[Config], prefix: str = "") -> Iterator[Option]:
 
 def values_of(options: Iterable[Option], arguments: Mapping[str, Any]) -> Values:
     """Return nested config values of the options that have a value other than None among the arguments, by name."""
-    present = [each for each in options if arguments.get(each.name) is not None]
-    return merge_values(*(nest_value(each.key, each.parse(arguments[each.name])) for each in present))
+    present = [option for option in options if arguments.get(option.name) is not None]
+    return merge_values(*(nest_value(option.key, option.parse(arguments[option.name])) for option in present))
 
 
 def _option(key: str, field: FieldInfo) -> Option:

@@ -95,7 +95,7 @@ def test_a_gpu_is_refused_before_anything_is_written(cell: str, command: Callabl
     options = ["--cell", cell, "--device", "cuda", "--steps", 2]
     done = command("train", "lm", tmp_path / "book.txt", "-o", tmp_path / "run", *options)
     assert done.code == 2
-    assert f"training.device (--device): given cuda, but cell {cell!r} runs by NumPy; expected cpu; use" in done.err
+    assert f"training.device (--device): given cuda, but cell {cell!r} runs by NumPy; expected cpu. Use" in done.err
     assert not (tmp_path / "run").exists()
 
 
@@ -140,7 +140,7 @@ def test_a_registered_cell_is_trained_and_loaded_where_it_is_registered(
 
     without = in_another_process("import sys; from elman.cli import main; sys.exit(main())", "generate", run)
     assert without.returncode == 4
-    hint = "call elman.cells.register('decay', ...) before loading the model"
+    hint = "Call elman.cells.register('decay', ...) before loading the model"
     assert "has cell 'decay', which is not registered; expected one of elman, gru, lstm, " in without.stderr
     assert hint in without.stderr
     assert without.stderr.startswith(f"elman: {run / 'model' / 'config.json'}: ")

@@ -118,13 +118,13 @@ def test_weights_of_a_wrong_shape(command: Command, model: Path, name: str, chan
     done = command("generate", model)
     assert_error(done, 4)
     assert f"{model / 'model.safetensors'}: {name!r} has shape (" in done.err
-    assert "), expected (" in done.err
+    assert "); expected (" in done.err
 
 
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        (lambda config: config["model"].update(hidden_size=[10**9]), ["has shape (64, 8), expected (4000000000, 8)"]),
+        (lambda config: config["model"].update(hidden_size=[10**9]), ["has shape (64, 8); expected (4000000000, 8)"]),
         (lambda config: config["model"].update(cell="transformer"), ["cell", "transformer"]),
         (lambda config: config["model"].update(hidden_size=-1), ["hidden_size", "-1"]),
         (lambda config: config.update(task="chess"), ["has task 'chess'; expected lm"]),

@@ -181,7 +181,7 @@ def test_a_peer_with_wrong_results_stops_the_measurement(command: Command, monke
     monkeypatch.setitem(layers.LAYERS, "torch", other_weights)
     done = command("bench", *TINY, "--threads", "1")
     assert (done.code, done.out) == (1, "")
-    assert "the two do not compute the same function, so their times cannot be compared\n" in done.err
+    assert "The two do not compute the same function, so their times cannot be compared\n" in done.err
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def test_an_internal_error_shows_its_traceback_only_with_elman_debug(
     monkeypatch.setattr(sys, "argv", ["elman"])
     assert run_app(failing) == 1
     assert capsys.readouterr().err == (
-        "elman: ZeroDivisionError: division by zero; "
-        "this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it\n"
+        "elman: ZeroDivisionError: division by zero. "
+        "This is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it\n"
     )
     monkeypatch.setenv("ELMAN_DEBUG", "1")
     assert run_app(failing) == 1

@@ -38,7 +38,7 @@ def test_resuming_a_run_of_a_missing_gpu_is_an_error(command: Command, trained: 
     path.write_text(path.read_text().replace('device = "cpu"', 'device = "cuda"'))
     done = command("resume", tmp_path / "run")
     assert (done.code, done.out) == (2, "")
-    assert "training.device: given cuda, but torch finds no GPU here; use --device auto or cpu\n" in done.err
+    assert "training.device: given cuda, but torch finds no GPU here. Use --device auto or cpu\n" in done.err
 
 
 def test_a_changed_vocabulary_of_the_corpus_is_a_damaged_run(command: Command, trained: Path, tmp_path: Path) -> None:

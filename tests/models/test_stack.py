@@ -97,7 +97,7 @@ def test_take_returns_weights_by_name_or_raises_an_error_with_their_name_and_sha
     assert str(lacking.value) == "model.safetensors: lacks the weights 'b'"
     with pytest.raises(ModelError) as misshapen:
         take(tensors, "a", (3, 2))
-    assert str(misshapen.value) == "model.safetensors: 'a' has shape (2, 3), expected (3, 2)"
+    assert str(misshapen.value) == "model.safetensors: 'a' has shape (2, 3); expected (3, 2)"
 
 
 @pytest.mark.parametrize("architecture", ["tanh", "gru_two_layers", "lstm_two_layers"])

@@ -24,7 +24,7 @@ from elman.tasks.spec import TASKS, load
 from tests.tasks.language_model.models import ARCHITECTURES, tiny_predictor
 
 FILES = ("config.json", "manifest.json", "model.safetensors", "vocabulary.json")
-DAMAGED = "the folder is damaged"
+DAMAGED = "The folder is damaged: copy it again, or train again"
 RESUME = """
 import json, pathlib, elman, numpy
 from elman.models.stack import state_from_bytes
@@ -310,10 +310,10 @@ def test_every_weight_must_have_the_shape_of_the_config(architecture: str, tmp_p
             if misshapen.shape == tensor.shape:
                 continue
             reseal(folder, weights=tensor_bytes({**predictor.tensors, name: misshapen}))
-            expected = f"{name!r} has shape {misshapen.shape}, expected {tensor.shape}; {DAMAGED}"
+            expected = f"{name!r} has shape {misshapen.shape}; expected {tensor.shape}. {DAMAGED}"
             assert str(load_error(folder)) == f"{folder / 'model.safetensors'}: {expected}"
         reseal(folder, weights=tensor_bytes({n: t for n, t in predictor.tensors.items() if n != name}))
-        expected = f"lacks the weights {name!r}; {DAMAGED}"
+        expected = f"lacks the weights {name!r}. {DAMAGED}"
         assert str(load_error(folder)) == f"{folder / 'model.safetensors'}: {expected}"
 
 
@@ -367,7 +367,7 @@ def test_a_vocabulary_whose_size_differs_from_the_weights_is_an_error(folder: Pa
     reseal(folder, vocabulary=json_bytes({"tokens": ["<unk>", "a"]}))
     error = load_error(folder)
     assert error.where == str(folder / "model.safetensors")
-    assert error.message == "'embedding.weight' has shape (13, 3), expected (2, 3)"
+    assert error.message == "'embedding.weight' has shape (13, 3); expected (2, 3)"
 
 
 def test_a_model_folder_written_by_write_model_can_be_loaded(folder: Path, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def keras_layer(problem: Problem) -> Implementation:
 
     backend = keras.backend.backend()
     if backend != "torch":
-        raise ConfigError(f"keras uses the backend {backend}; expected torch", hint="set KERAS_BACKEND=torch")
+        raise ConfigError(f"keras uses the backend {backend}; expected torch", hint="Set KERAS_BACKEND=torch")
     layer_classes = {"rnn": keras.layers.SimpleRNN, "gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
     # Keras stores the gates of a GRU in the order z r n, torch in the order r z n. The permutation is its own inverse.
     order = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 1, 2, 3)}[problem.shape.cell]

@@ -37,7 +37,7 @@ def check_plot(path: Path | None) -> None:
     if path.suffix not in FORMATS:
         raise ConfigError(f"--plot {path}: unknown file format; expected a name that ends in {', '.join(FORMATS)}")
     if not path.absolute().parent.is_dir():
-        raise ConfigError(f"--plot {path}: the folder does not exist", hint=f"create it: mkdir -p {path.parent}")
+        raise ConfigError(f"--plot {path}: the folder does not exist", hint=f"Create it: mkdir -p {path.parent}")
     try:
         import matplotlib  # noqa: F401
     except ModuleNotFoundError as error:

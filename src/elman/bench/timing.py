@@ -69,7 +69,7 @@ def check_agreement(implementations: Mapping[str, Implementation], problem: str,
                 raise ElmanError(
                     f"{problem}: {key} of {name} and of {reference} differ by {difference:.2g} of the largest entry; "
                     f"expected at most {TOLERANCE:g}",
-                    hint="the two do not compute the same function, so their times cannot be compared",
+                    hint="The two do not compute the same function, so their times cannot be compared",
                 )
 
 

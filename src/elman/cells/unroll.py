@@ -186,9 +186,9 @@ def _first_steps(reset: npt.ArrayLike, B: int, T: int) -> Bools:
     return starts
 
 
-def _expect(what: str, given: object, expected: object) -> None:
-    if given != expected:
-        raise ValueError(f"{what}: given {given}, expected {expected}")
+def _expect(name: str, actual: object, expected: object) -> None:
+    if actual != expected:
+        raise ValueError(f"{name}: given {actual}, expected {expected}")
 
 
 def _forward_layer(

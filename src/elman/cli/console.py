@@ -84,15 +84,15 @@ def _as_elman_error(error: BaseException) -> ElmanError:
         return error
     if isinstance(error, typer.TyperException):  # a wrong option: the message is the parser's
         context = getattr(error, "ctx", None)
-        hint = f"see `{context.command_path} --help`" if context is not None else None
+        hint = f"See `{context.command_path} --help`" if context is not None else None
         return ConfigError(error.format_message().rstrip("."), hint=hint)
     if isinstance(error, ModuleNotFoundError) and (missing := missing_package_error(error)) is not None:
         return missing
     if isinstance(error, MemoryError):
-        return ResourceError("out of memory", hint="try a smaller model, or a shorter text")
+        return ResourceError("out of memory", hint="Try a smaller model, or a shorter text")
     if os.environ.get("ELMAN_DEBUG"):
         traceback.print_exception(error)
     if isinstance(error, OSError):
         return ElmanError(f"{error.strerror or error}", where=error.filename and str(error.filename))
-    what = f"{type(error).__name__}: {error}"
-    return ElmanError(what, hint="this is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it")
+    problem = f"{type(error).__name__}: {error}"
+    return ElmanError(problem, hint="This is a mistake in elman: ELMAN_DEBUG=1 shows where; please report it")

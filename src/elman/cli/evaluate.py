@@ -9,11 +9,11 @@ import typer
 
 from elman.config import Values
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import AnyTask, Scored, load, task_spec, validation_corpus
+from elman.tasks.spec import TASKS, AnyTask, Scored, load, task_spec, validation_corpus
 
 from .console import print_json, say
 from .options import Json, Run, make_command, parameters_of
-from .task_options import TaskOptions, as_arguments, config_from, given_flags
+from .task_options import TaskOptions, config_from, given_flags
 from .train import TargetFiles, parallel_sources
 
 
@@ -44,11 +44,13 @@ def _evaluate(options: TaskOptions, arguments: Values) -> None:
     run, data = arguments["run"], arguments["data"] or []
     predictor = load(run)
     spec = task_spec(predictor.task)
-    options.refuse_others(spec, arguments)
+    options.require_own(spec, arguments)
     if arguments["target_file"] and not spec.parallel_files:
-        raise ConfigError(f"--target-file: the model is a {spec.title}; expected a model of seq2seq")
+        parallel = " or ".join(name for name in TASKS if task_spec(name).parallel_files)
+        problem = f"--target-file: the model is a {spec.title}; expected a model of {parallel}"
+        raise ConfigError(problem, hint="Leave out --target-file")
     try:
-        metrics = _scores(spec, Scored(predictor, run, say), data, as_arguments(arguments))
+        metrics = _scores(spec, Scored(predictor, run, say), data, arguments)
     except DataError as error:
         raise DataError(error.message, hint=error.hint, where=error.where or ", ".join(data or [str(run)])) from None
     if arguments["as_json"]:
@@ -66,8 +68,8 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
     if not data:
         flags = [*given_flags(spec.reader_config, arguments), *["--target-file"] * bool(arguments["target_file"])]
         if flags:
-            what = f"{flags[0]}: given without DATA; expected DATA, which it describes"
-            raise ConfigError(what, hint=f"elman evaluate {scored.run} DATA")
+            problem = f"{flags[0]}: given without DATA; expected DATA, which it describes"
+            raise ConfigError(problem, hint=f"Run elman evaluate {scored.run} DATA")
         return spec.evaluation.score_validation_set(scored, validation_corpus(scored.run, spec), values)
     reader = config_from(spec.reader_config, arguments, spec.reader_defaults(scored.predictor))
     if spec.single_file and len(data) > 1:

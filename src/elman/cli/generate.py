@@ -31,8 +31,8 @@ def generate(
     predictor = load(run)
     spec = task_spec(predictor.task)
     if not spec.generates:
-        what = f"RUN is a {spec.title}; 'generate' needs a language model"
-        raise ConfigError(what, hint=f"Use 'elman predict {run} FILE'")
+        problem = f"RUN is a {spec.title}; 'generate' needs a language model"
+        raise ConfigError(problem, hint=f"Use 'elman predict {run} FILE'")
     unknown = predictor.codec.unknown_tokens(prompt)
     if unknown:
         say(f"the model does not know {', '.join(map(repr, unknown[:10]))}{' ...' if len(unknown) > 10 else ''}")
@@ -45,10 +45,10 @@ def generate(
     if as_json:
         print_json({"prompt": prompt, "text": prompt + "".join(pieces), "seed": seed})
         return
-    shown = printable if sys.stdout.isatty() else str
+    to_text = printable if sys.stdout.isatty() else str
     sys.stdout.write(prompt)
     for piece in pieces:
-        sys.stdout.write(shown(piece))
+        sys.stdout.write(to_text(piece))
         sys.stdout.flush()
     sys.stdout.write("\n")
 

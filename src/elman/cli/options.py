@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import keyword
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,12 +38,7 @@ def parameter_of(options: Sequence[Option], help: str) -> inspect.Parameter:  # 
     flags = f"{first.flag}/--no-{first.flag.removeprefix('--')}" if kind is bool else first.flag
     metavar = None if kind is bool else first.metavar
     annotation = Annotated[kind | None, typer.Option(flags, metavar=metavar, help=help)]
-    return inspect.Parameter(python_name(first), inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-
-
-def python_name(option: Option) -> str:
-    """Return the name of an option as a parameter of a Python function."""
-    return f"{option.name}_" if keyword.iskeyword(option.name) else option.name
+    return inspect.Parameter(first.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def make_command(

@@ -17,11 +17,11 @@ import typer
 
 from elman.config import Values
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import Answer, Line, LinePredictor, Prediction, load, task_spec
+from elman.tasks.spec import TASKS, Answer, Line, LinePredictor, Prediction, load, task_spec
 
 from .console import print_json, printable, say
 from .options import Json, Run, make_command, parameters_of
-from .task_options import TaskOptions, as_arguments, config_from
+from .task_options import TaskOptions, config_from
 
 CHUNK = 4096  # lines that are answered together
 MOST_UNKNOWN_SHOWN = 10
@@ -54,10 +54,11 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
     predictor = load(run)
     spec = task_spec(predictor.task)
     if spec.prediction is None:
-        what = f"RUN is a {spec.title}; 'predict' needs a classifier, tagger, seq2seq or forecasting model"
-        raise ConfigError(what, hint=f"Use 'elman generate {run} --prompt \"...\"'")
-    options.refuse_others(spec, arguments)
-    values = config_from(spec.prediction.options, as_arguments(arguments))
+        *titles, last = (other.title for other in map(task_spec, TASKS) if other.prediction is not None)
+        problem = f"RUN is a {spec.title}; 'predict' needs a {', '.join(titles)} or {last}"
+        raise ConfigError(problem, hint=f"Use 'elman generate {run} --prompt \"...\"'")
+    options.require_own(spec, arguments)
+    values = config_from(spec.prediction.options, arguments)
     if spec.prediction.by_file is not None:
         _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
         return
@@ -82,8 +83,7 @@ def _predict_lines(answering: LinePredictor, task: str, path: str, encoding: str
     name = "stdin" if path == "-" else path
     predictions: list[dict[str, Any]] = []
     num_errors = 0
-    chunks = (answering.answer(chunk) for chunk in _chunks(path, encoding))
-    for answers in itertools.chain(chunks, (finish() for finish in (answering.finish,))):
+    for answers in _answers(answering, path, encoding):
         for answer in answers:
             if answer.error is not None:
                 say(f"{name}:{answer.number}: {answer.error}")
@@ -104,6 +104,13 @@ def _predict_lines(answering: LinePredictor, task: str, path: str, encoding: str
     return error.exit_code
 
 
+def _answers(answering: LinePredictor, path: str, encoding: str | None) -> Iterator[Iterable[Answer]]:
+    """Yield the answers for each chunk, and last those for lines that were held back."""
+    for chunk in _chunks(path, encoding):
+        yield answering.answer(chunk)
+    yield answering.finish()
+
+
 def _chunks(path: str, encoding: str | None) -> Iterator[list[Line]]:
     """Yield the lines in chunks; on a terminal, one at a time."""
     from elman.data.readers.files import STDIN
@@ -121,14 +128,14 @@ def _chunks(path: str, encoding: str | None) -> Iterator[list[Line]]:
 
 
 def _write(answer: Answer) -> None:
-    shown = printable if sys.stdout.isatty() else str
+    to_text = printable if sys.stdout.isatty() else str
     for line in answer.lines:
-        sys.stdout.write(shown(line) + "\n")
+        sys.stdout.write(to_text(line) + "\n")
 
 
 def _report_unknown(tokens: Iterable[str]) -> None:
     names = list(tokens)
     if names:
         more = len(names) - MOST_UNKNOWN_SHOWN
-        shown = ", ".join(map(repr, names[:MOST_UNKNOWN_SHOWN]))
-        say(f"the model does not know {shown}{f' and {more:,} more' if more > 0 else ''}")
+        listing = ", ".join(map(repr, names[:MOST_UNKNOWN_SHOWN]))
+        say(f"the model does not know {listing}{f' and {more:,} more' if more > 0 else ''}")

@@ -10,7 +10,7 @@ from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
 from elman.tasks.spec import TASKS, AnyTask, task_spec
 
-from .options import parameter_of, python_name
+from .options import parameter_of
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 OptionsOf = Callable[[AnyTask], Sequence[type[Config]]]  # the configs whose fields are a command's options
@@ -41,15 +41,15 @@ class TaskOptions:
             return declared[0][1].help
         return "  ".join(f"{', '.join(names)}: {text}" for text, names in tasks.items())
 
-    def refuse_others(self, spec: AnyTask, arguments: Mapping[str, Any]) -> None:
-        """Raise a ConfigError for an option that is given and that only other tasks have."""
+    def require_own(self, spec: AnyTask, arguments: Mapping[str, Any]) -> None:
+        """Raise a ConfigError for an option on the command line that only other tasks have."""
         own = {option.flag for option in self._of_task[spec.name]}
-        for task, options in self._of_task.items():
+        for options in self._of_task.values():
             for option in options:
-                if option.flag not in own and arguments.get(python_name(option)) is not None:
-                    others = [name for name in TASKS if option.flag in {each.flag for each in self._of_task[name]}]
-                    what = f"{option.flag}: the model is a {spec.title}; expected a model of {' or '.join(others)}"
-                    raise ConfigError(what, hint=f"Leave out {option.flag}" if task else None)
+                if option.flag not in own and arguments.get(option.name) is not None:
+                    others = [name for name in TASKS if option.flag in {other.flag for other in self._of_task[name]}]
+                    problem = f"{option.flag}: the model is a {spec.title}; expected a model of {' or '.join(others)}"
+                    raise ConfigError(problem, hint=f"Leave out {option.flag}")
 
 
 def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any], defaults: Values | None = None) -> AnyConfig:
@@ -67,9 +67,4 @@ def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any], defaults: V
 
 def given_flags(kind: type[Config], arguments: Mapping[str, Any]) -> list[str]:
     """Return the flags of a config that are given."""
-    return [each.flag for each in options_of(kind) if arguments.get(python_name(each)) is not None]
-
-
-def as_arguments(arguments: Values) -> Values:
-    """Return arguments under the names of their options."""
-    return {name.removesuffix("_"): value for name, value in arguments.items()}
+    return [option.flag for option in options_of(kind) if arguments.get(option.name) is not None]

@@ -59,7 +59,7 @@ def _command(name: str, summary: str) -> Any:
 
     spec = task_spec(name)
     options = list(options_of(spec.run_config))
-    parameters = [*_first_parameters(spec), *(parameter_of([each], each.help) for each in options)]
+    parameters = [*_first_parameters(spec), *(parameter_of([option], option.help) for option in options)]
     parameters += parameters_of(_last_options)
     return make_command(name, summary, parameters, functools.partial(_train, spec, options))
 
@@ -68,7 +68,7 @@ def _first_parameters(spec: AnyTask) -> list[inspect.Parameter]:
     argument = typer.Argument(metavar="DATA" if spec.single_file else "DATA...", help=spec.data_help)
     data = inspect.Parameter("data", inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[list[str], argument])
     first, *others = parameters_of(_first_options)
-    return [data, first, *(each for each in others if spec.parallel_files or "target" not in each.name)]
+    return [data, first, *(other for other in others if spec.parallel_files or "target" not in other.name)]
 
 
 def _first_options(
@@ -116,8 +116,8 @@ def parallel_sources(files: Sequence[str], targets: Sequence[str] | None, flag: 
     if not targets:
         return list(files)
     if len(targets) != len(files):
-        what = f"{flag}: given {len(targets)} files for {len(files)} of {sources}; expected one for each"
-        raise ConfigError(what, hint="Give them in the order of their sources")
+        problem = f"{flag}: given {len(targets)} files for {len(files)} of {sources}; expected one for each"
+        raise ConfigError(problem, hint="Give them in the order of their sources")
     return [ParallelFiles(source, target) for source, target in zip(files, targets, strict=True)]
 
 

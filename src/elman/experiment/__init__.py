@@ -95,7 +95,7 @@ def run_config(run: RunFolder) -> RunConfig:
         values = read_toml(run / CONFIG_FILE)
         config: RunConfig = validate_config(spec_of(values.get("task"), run.path).run_config, values)
     except ConfigError as error:
-        raise ModelError(str(error), hint="train again with --overwrite", where=str(run.path)) from None
+        raise ModelError(str(error), hint="Train again with --overwrite", where=str(run.path)) from None
     return config
 
 
@@ -167,9 +167,7 @@ def _memory_errors(place: Path) -> Iterator[None]:
         exhausted = "out of memory|not enough memory|t allocate memory"
         if isinstance(error, RuntimeError) and not re.search(exhausted, str(error)):
             raise
-        hint = (
-            "try a smaller --batch-size or --hidden, or shorter texts; a run that had begun goes on with `elman resume`"
-        )
+        hint = "Try a smaller --batch-size or --hidden, or shorter texts. `elman resume` continues a run that had begun"
         raise ResourceError("out of memory", hint=hint, where=str(place)) from None
 
 

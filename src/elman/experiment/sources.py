@@ -30,12 +30,12 @@ def _located_path(source: str | Path) -> str | Path:
     try:
         path.exists()
     except (OSError, ValueError):
-        hint = "a str is a path; give the texts themselves as a list: [text]"
+        hint = "A str is a path; give the texts themselves as a list: [text]"
         raise DataError(f"{str(source)[:40]!r}... is no path", hint=hint) from None
     if not path.exists() and str(source) in datasets.DATA_SETS:
         return datasets.local_path(str(source))
     if not path.exists() and (near := difflib.get_close_matches(str(source), datasets.DATA_SETS, n=1)):
-        raise DataError("no such file", hint=f"did you mean the data set {near[0]!r}?", where=str(source))
+        raise DataError("no such file", hint=f"Did you mean the data set {near[0]!r}?", where=str(source))
     return path.absolute() if path.exists() else path
 
 
@@ -54,7 +54,7 @@ def from_request(request: dict[str, Any], run: Path) -> dict[str, list[SourceArg
     """Return the sources of a request; standard input and examples in memory cannot be read again."""
     parts = request["sources"]
     if any(source in (STDIN, IN_MEMORY) for part in parts.values() for source in part):
-        hint = "train again with --overwrite, giving the text again"
+        hint = "Train again with --overwrite, giving the text again"
         raise DataError("was stopped before its text was read, and the text is gone", hint=hint, where=str(run))
     return {
         part: [ParallelFiles(*source) if isinstance(source, list) else source for source in parts.get(part, [])]

@@ -50,10 +50,10 @@ def check_device(config: RunConfig) -> None:
     if config.training.device != "cuda":
         return
     if cells := _numpy_cells(config):
-        what = f"training.device: given cuda, but cell {cells[0]!r} runs by NumPy; expected cpu"
-        raise ConfigError(what, hint="use --device auto or cpu")
+        problem = f"training.device: given cuda, but cell {cells[0]!r} runs by NumPy; expected cpu"
+        raise ConfigError(problem, hint="Use --device auto or cpu")
     if not torch.cuda.is_available():
-        raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="use --device auto or cpu")
+        raise ConfigError("training.device: given cuda, but torch finds no GPU here", hint="Use --device auto or cpu")
 
 
 def _device(config: RunConfig) -> str:
@@ -82,7 +82,7 @@ def _time_step(spec: AnyTask, config: RunConfig, corpus: Any) -> tuple[int, floa
             loss.backward()  # type: ignore[no-untyped-call]
             counts.append(count)
 
-    wanted = config.training.threads
-    threads, seconds = (wanted, step_seconds(step, wanted)) if wanted else fastest_thread_count(step)
+    num_threads = config.training.threads
+    threads, seconds = (num_threads, step_seconds(step, num_threads)) if num_threads else fastest_thread_count(step)
     pairs = zip(batches, counts, strict=True)
     return threads, sum(module.count_operations(config, corpus, batch, count) for batch, count in pairs) / seconds

@@ -169,18 +169,18 @@ class Stack:
         padded_axes = 2 if self.table else 3
         packed = x.ndim == padded_axes - 1
         if x.ndim != padded_axes and (not packed or lengths is None):
-            given = f"{x.shape} without lengths" if packed else f"{x.shape}"
+            shape = f"{x.shape} without lengths" if packed else f"{x.shape}"
             expected = (
                 "(B, T), or packed (N,) with lengths" if self.table else "(B, T, I), or packed (N, I) with lengths"
             )
-            raise ValueError(f"inputs: given shape {given}, expected {expected}")
+            raise ValueError(f"inputs: given shape {shape}, expected {expected}")
         return (x.shape if self.table else x.shape[:-1]), packed
 
     def _check_directions(self, state: StackState) -> None:
-        given = [len(layer) for layer in state]
+        actual = [len(layer) for layer in state]
         expected = [self.num_directions] * len(self.hidden_sizes)
-        if given != expected and sum(given) == sum(expected):
-            raise ValueError(f"state: given {given} directions by layer, expected {expected}")
+        if actual != expected and sum(actual) == sum(expected):
+            raise ValueError(f"state: given {actual} directions by layer, expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)

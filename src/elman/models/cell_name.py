@@ -26,7 +26,7 @@ def require_registered(values: Mapping[str, Any], *, where: Path) -> None:
     """Raise a ModelError if a stored model has a cell that is not among the cells of this process."""
     for name in cell_names(values):
         if name not in CELLS:
-            hint = f"call elman.cells.register({name!r}, ...) before loading the model"
+            hint = f"Call elman.cells.register({name!r}, ...) before loading the model"
             raise ModelError(
                 f"has cell {name!r}, which is not registered; expected one of {', '.join(CELLS)}",
                 hint=hint,

@@ -76,5 +76,5 @@ def damage_errors(where: Path) -> Iterator[None]:
         raise _damaged(error.message, where / (error.where or "")) from None
 
 
-def _damaged(what: str, where: Path) -> ModelError:
-    return ModelError(what, hint="the folder is damaged", where=str(where))
+def _damaged(problem: str, where: Path) -> ModelError:
+    return ModelError(problem, hint="The folder is damaged: copy it again, or train again", where=str(where))

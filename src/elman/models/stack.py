@@ -32,7 +32,7 @@ def take(tensors: Tensors, name: str, shape: tuple[int, ...]) -> npt.NDArray[Any
     if name not in tensors:
         raise ModelError(f"lacks the weights {name!r}", where="model.safetensors")
     if tensors[name].shape != shape:
-        raise ModelError(f"{name!r} has shape {tensors[name].shape}, expected {shape}", where="model.safetensors")
+        raise ModelError(f"{name!r} has shape {tensors[name].shape}; expected {shape}", where="model.safetensors")
     return tensors[name]
 
 

@@ -41,7 +41,7 @@ class Estimator:
         names = inspect.signature(type(self)).parameters
         for name, value in parameters.items():
             if name not in names:
-                raise ConfigError(f"unknown parameter {name!r}", hint=f"choose of {', '.join(names)}")
+                raise ConfigError(f"unknown parameter {name!r}", hint=f"Choose one of {', '.join(names)}")
             setattr(self, name, value)
         return self
 
@@ -57,7 +57,7 @@ class Estimator:
     def _trained(self) -> Any:
         """The predictor; there is none before `fit`, which is a ConfigError."""
         if self._predictor is None:
-            raise ConfigError("the model is not trained yet", hint="call fit first, or use elman.load")
+            raise ConfigError("the model is not trained yet", hint="Call fit first, or use elman.load")
         return self._predictor
 
     @property
@@ -94,8 +94,8 @@ class Estimator:
                     self._predictor = load(out)
                 if run is not None:
                     raise
-                state = "the best model so far is kept" if self._predictor else "nothing was validated yet"
-                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{state}; give run= to go on later") from None
+                state = "The best model so far is kept" if self._predictor else "No model was validated yet"
+                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{state}. Give run= to resume later") from None
             self._predictor = load(out)
         return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
 
@@ -103,8 +103,8 @@ class Estimator:
         """Return the config values of the parameters that are not None, laid over `config`."""
         places = config_places(self._spec.run_config)
         parameters = without_none(self.get_params())
-        given = (nest_value(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
-        return layer_values(dict(self.config or {}), merge_values(*given))
+        nested = (nest_value(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
+        return layer_values(dict(self.config or {}), merge_values(*nested))
 
     def _reader(self) -> Any:
         """Return the reader config by which `fit` reads files; `evaluate` uses it too."""
@@ -132,7 +132,7 @@ def paired(left: Any, right: Any, names: str) -> list[tuple[Any, Any]]:
     """Return two collections of equal length as pairs; other lengths are a ConfigError."""
     first, second = list(left), list(right)
     if len(first) != len(second):
-        raise ConfigError(f"{names}: given {len(first):,} and {len(second):,}, expected as many of each")
+        raise ConfigError(f"{names}: given {len(first):,} and {len(second):,}; expected as many of each")
     return list(zip(first, second, strict=True))
 
 
@@ -142,8 +142,8 @@ def rows_of(pairs: Any, columns: tuple[str, str]) -> list[Any]:
         return [tuple(row.tolist()) if hasattr(row, "tolist") else row for row in pairs]
     names = list(pairs.columns)
     if not set(columns) <= set(names):
-        what = f"a DataFrame with the columns {', '.join(map(str, names))}, expected {' and '.join(columns)}"
-        raise ConfigError(what, hint='or give two columns: fit(frame["a"], frame["b"])')
+        message = f"given a DataFrame with the columns {', '.join(map(str, names))}; expected {' and '.join(columns)}"
+        raise ConfigError(message, hint='Rename the columns, or give two of them: fit(frame["a"], frame["b"])')
     return list(pairs[list(columns)].itertuples(index=False, name=None))
 
 

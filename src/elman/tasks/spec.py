@@ -202,8 +202,8 @@ def load(path: str | Path) -> Any:
     """Return the predictor of a model folder, or of a run folder's best model. Needs no torch."""
     folder = Path(path)
     if not folder.is_dir():
-        what = "the path is a file; expected a folder" if folder.exists() else "no such folder"
-        raise ModelError(what, hint="Give a run folder or a model folder", where=str(folder))
+        problem = "the path is a file; expected a folder" if folder.exists() else "no such folder"
+        raise ModelError(problem, hint="Give a run folder or a model folder", where=str(folder))
     if is_run_folder(folder):
         if not (folder / "model").is_dir() and not (folder / ".model.old").is_dir():
             hint = f"Wait for its first validation, or continue with `elman resume {folder}`"

@@ -27,7 +27,7 @@ def test_all_mistakes_are_reported_together() -> None:
 
 @pytest.mark.parametrize("level", ["char", "byte"])
 def test_only_words_have_characters(level: str) -> None:
-    with pytest.raises(ConfigError, match=rf"model\.character_size: given 8, expected 0 at level {level}"):
+    with pytest.raises(ConfigError, match=rf"model\.character_size: given 8; expected 0 at level {level}"):
         resolve({"model": {"character_size": 8}, "data": {"level": level}})
     assert resolve({"model": {"character_size": 8}, "data": {"level": "word"}}).model.character_size == 8
 

@@ -66,15 +66,15 @@ def test_texts_come_in_every_form(tmp_path: Path) -> None:
 
 def test_arguments_that_do_not_fit_together_are_errors() -> None:
     model = elman.Classifier(**TINY)
-    with pytest.raises(ConfigError, match="given 48 and 3, expected as many of each"):
+    with pytest.raises(ConfigError, match="given 48 and 3; expected as many of each"):
         model.fit(TEXTS, LABELS[:3])
-    with pytest.raises(ConfigError, match="given a path and labels, expected a path alone"):
+    with pytest.raises(ConfigError, match="given a path and labels; expected a path alone"):
         model.fit("texts.csv", LABELS)
     with pytest.raises(DataError, match="item 0 is 'cat 0'; expected a text and its label"):
         model.fit(TEXTS)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(TEXTS)
-    with pytest.raises(ConfigError, match="unknown parameter 'depth'; choose of cell, hidden_size"):
+    with pytest.raises(ConfigError, match="unknown parameter 'depth'. Choose one of cell, hidden_size"):
         model.set_params(depth=2)
     with pytest.raises(ConfigError, match=r"model\.pooling"):
         elman.Classifier(pooling="sum", **TINY).fit(TEXTS, LABELS)
@@ -145,9 +145,9 @@ def test_the_columns_of_a_frame_have_names(fitted: elman.Classifier) -> None:
     frame: Any = Frame(label=LABELS, more=LABELS, text=TEXTS)
     other: Any = Frame(kind=LABELS, message=TEXTS)
     assert fitted.evaluate(frame)["accuracy"] == fitted.score(TEXTS, LABELS)
-    with pytest.raises(ConfigError, match="a DataFrame with the columns kind, message, expected text and label"):
+    with pytest.raises(ConfigError, match="a DataFrame with the columns kind, message; expected text and label"):
         fitted.evaluate(other)
-    with pytest.raises(ConfigError, match="given a DataFrame and labels; give one column of it"):
+    with pytest.raises(ConfigError, match="given a DataFrame and labels. Give one column of it"):
         fitted.evaluate(frame, LABELS)
     rows = np.array(list(zip(TEXTS, LABELS, strict=True)), object)
     assert fitted.evaluate(rows)["count"] == len(TEXTS)

@@ -141,7 +141,7 @@ def test_a_saved_model_predicts_the_same(architecture: str, tmp_path: Path) -> N
     ("pooling", "labels", "expected"),
     [
         ("max", ("a", "a", "b"), r"has the labels \['a', 'a', 'b'\]; expected two or more, all different"),
-        ("max", ("a", "b"), r"'readout.weight' has shape \(3, 12\), expected \(2, 12\)"),
+        ("max", ("a", "b"), r"'readout.weight' has shape \(3, 12\); expected \(2, 12\)"),
         ("attention", LABELS, r"lacks the weights 'pooling\.key\.weight'"),
     ],
 )
@@ -155,9 +155,9 @@ def test_parts_that_do_not_fit_together_are_a_damaged_model(
 
 def test_arguments_that_are_no_texts_are_errors() -> None:
     predictor = tiny_predictor()
-    with pytest.raises(DataError, match=r"one text, .abc., expected several; give a list"):
+    with pytest.raises(DataError, match=r"one text, .abc.; expected several. Give a list"):
         predictor.predict("abc")
-    with pytest.raises(DataError, match="item 1 is None, expected text"):
+    with pytest.raises(DataError, match="item 1 is None; expected text"):
         predictor.predict(["abc", None])  # type: ignore[list-item]
     assert predictor.predict([]) == []
 

@@ -230,11 +230,11 @@ def test_a_history_that_is_too_short_or_lacks_a_column_is_refused() -> None:
         predictor.evaluate(series, 58)
     with pytest.raises(DataError, match="a history of 1 rows; expected at least 3"):
         predictor.backtest(series, 1)
-    with pytest.raises(DataError, match="an array of 2 columns, expected 3: a, b, c"):
+    with pytest.raises(DataError, match="an array of 2 columns; expected 3: a, b, c"):
         predictor.predict(series.values[:, :2])
     with pytest.raises(DataError, match="has no column 'b' in its header"):
         predictor.predict({"a": [1.0] * 9, "c": [1.0] * 9})
-    with pytest.raises(DataError, match="a series of b, a, c, expected a, b, c"):
+    with pytest.raises(DataError, match="a series of b, a, c; expected a, b, c"):
         predictor.predict(Series(("b", "a"), INPUTS, series.values))
     empty = series_of()
     empty.values[:30, 1] = np.nan
@@ -254,10 +254,10 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ModelError, match=r"'readout\.weight' has shape"):
         ForecasterPredictor(longer, scales_of(longer), tensors)
     for wrong, expected in (
-        ({"quantiles": (0.9, 0.5)}, "expected rising numbers between 0 and 1 with 0.5 among them"),
-        ({"quantiles": (0.1, 0.9)}, "expected rising numbers between 0 and 1 with 0.5 among them"),
-        ({"quantiles": (0.0, 0.5)}, "expected rising numbers between 0 and 1 with 0.5 among them"),
-        ({"reference": "season", "season": 1}, "given season, expected last where season is 1"),
+        ({"quantiles": (0.9, 0.5)}, "expected rising numbers between 0 and 1, including 0.5"),
+        ({"quantiles": (0.1, 0.9)}, "expected rising numbers between 0 and 1, including 0.5"),
+        ({"quantiles": (0.0, 0.5)}, "expected rising numbers between 0 and 1, including 0.5"),
+        ({"reference": "season", "season": 1}, "given season; expected last where season is 1"),
     ):
         with pytest.raises(ValueError, match=expected):
             ForecasterConfig(**{"delays": 1, "hidden_size": 1, "horizon": 1, **wrong})  # type: ignore[arg-type]
@@ -291,11 +291,11 @@ def test_a_target_without_values_is_left_out_of_the_means_and_no_value_is_an_err
 def test_infinite_values_and_values_without_a_logarithm_are_refused_also_in_a_stream() -> None:
     predictor = tiny_predictor("gru")
     for row in ([[np.inf, 1.0, 0.0]], [[0.0, 1.0, 0.0]], [[1.0, -2.0, 0.0]]):
-        with pytest.raises(DataError, match=r"a row .*, expected numbers above 0, or NaN for a missing value"):
+        with pytest.raises(DataError, match=r"a row .*; expected numbers above 0, or NaN for a missing value"):
             predictor.step(np.array(row), predictor.initial_state())
     values = series_of().values
     values[7, 1] = np.inf
-    with pytest.raises(DataError, match="row 7 is infinite, expected numbers or NaN"):
+    with pytest.raises(DataError, match="row 7 is infinite; expected numbers or NaN"):
         tiny_predictor().predict(values)
     with pytest.raises(DataError, match="a history of 0 rows"):
         tiny_predictor().predict([])

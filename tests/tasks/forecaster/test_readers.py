@@ -91,24 +91,24 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "reader", "expected"),
     [
-        ("", None, "FILE: is empty, expected a header and rows"),
+        ("", None, "FILE: is empty; expected a header and rows"),
         ("a,b\n", None, "FILE:1: has no rows under its header"),
         ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header. Name the columns"),
-        ("a,b\n1,2\n3\n", None, "FILE:3: has one cell, expected 2 as in the header"),
-        ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers; --target names what to forecast, of a, b"),
-        ("a,b\nx,y\n", None, "FILE:1: has no column of numbers; --target names what to forecast, of a, b"),
-        ("a,b\n1,2\n", columns(("c",)), "FILE:1: has no column 'c' in its header; --target: choose of a, b"),
-        ("a,b\n1,2\n", columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header; --inputs: choose of a, b"),
+        ("a,b\n1,2\n3\n", None, "FILE:3: has one cell; expected 2 as in the header"),
+        ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers. Name what to forecast with --target, from a, b"),
+        ("a,b\nx,y\n", None, "FILE:1: has no column of numbers. Name what to forecast with --target, from a, b"),
+        ("a,b\n1,2\n", columns(("c",)), "FILE:1: has no column 'c' in its header. Choose --target from a, b"),
+        ("a,b\n1,2\n", columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header. Choose --inputs from a, b"),
         ("a,b\n1,2\n", columns(("a",), ("a",)), "FILE:1: the column 'a' is named twice"),
-        ("a,b\n1,2\n", columns(("a",), date="d"), "FILE:1: has no column 'd' in its header; --date: choose of a, b"),
+        ("a,b\n1,2\n", columns(("a",), date="d"), "FILE:1: has no column 'd' in its header. Choose --date from a, b"),
         (
             "a,b\n1,2\n2,high\n",
             columns(("b",)),
-            "FILE:3: 'b' is 'high', expected a number. A missing",
+            "FILE:3: 'b' is 'high'; expected a number. A missing",
         ),
         ("a,b,a\n1,2,3\n", columns(("a",)), "FILE:1: has two columns 'a' in its header. Rename one"),
-        ("a\n1\ninf\n", None, "FILE:3: 'a' is 'inf', expected a number"),
-        ("d,a\n2020-01,1\nsoon,2\n", None, "FILE:3: 'd' is 'soon', expected a date; expected 1949-01"),
+        ("a\n1\ninf\n", None, "FILE:3: 'a' is 'inf'; expected a number"),
+        ("d,a\n2020-01,1\nsoon,2\n", None, "FILE:3: 'd' is 'soon'; expected a date. Write dates as 1949-01"),
         ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02. Sort the rows by time"),
         ("d,a\n2020-01,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes a second time. Sort the rows by time"),
     ],
@@ -190,5 +190,5 @@ def test_a_series_in_memory_is_an_array_columns_or_a_frame(tmp_path: Path) -> No
         read_memory({"a": [1], "b": [1, 2]}, columns(("a",)))
     with pytest.raises(DataError, match="an array of 3 dimensions"):
         read_memory(np.ones((1, 1, 1)))
-    with pytest.raises(DataError, match="row 1: 'a' is 'x', expected a number"):
+    with pytest.raises(DataError, match="row 1: 'a' is 'x'; expected a number"):
         read_memory({"a": [1, "x"]})

@@ -117,7 +117,7 @@ def test_loading_and_generating_need_no_torch(trained: Any, tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     written, error = done.stdout.split("|")
     assert written == model.generate("the ", max_tokens=20, seed=1)
-    assert error == "the model is not trained yet; call fit first, or use elman.load"
+    assert error == "the model is not trained yet. Call fit first, or use elman.load"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_untrained_model_raises_an_error(use: Any, tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         use(tiny())
-    assert str(caught.value) == "the model is not trained yet; call fit first, or use elman.load"
+    assert str(caught.value) == "the model is not trained yet. Call fit first, or use elman.load"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -266,7 +266,7 @@ EVERY_TWO = {"training": {**TINY["config"]["training"], "validate_every_steps": 
 def test_an_interrupted_fit_keeps_the_best_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny(config=EVERY_TWO)
     error = interrupted(monkeypatch, model, "validation")
-    assert str(error) == "stopped; the best model so far is kept; give run= to go on later"
+    assert str(error) == "stopped. The best model so far is kept. Give run= to resume later"
     assert model.generate("the ", max_tokens=9, seed=1).startswith("the ")
     assert model.evaluate(LINES)["loss"] > 0.0
 
@@ -274,7 +274,7 @@ def test_an_interrupted_fit_keeps_the_best_model(monkeypatch: pytest.MonkeyPatch
 def test_a_fit_interrupted_before_the_first_validation_keeps_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny(config=EVERY_TWO)
     error = interrupted(monkeypatch, model, "step")
-    assert str(error) == "stopped; nothing was validated yet; give run= to go on later"
+    assert str(error) == "stopped. No model was validated yet. Give run= to resume later"
     with pytest.raises(ConfigError, match="the model is not trained yet"):
         model.generate("the ")
 
@@ -314,14 +314,14 @@ def test_a_text_instead_of_a_path_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         tiny().fit("It was a dark and stormy night. " * 200, steps=1, verbose=False)
     assert str(caught.value) == (
-        "'It was a dark and stormy night. It was a'... is no path; "
-        "a str is a path; give the texts themselves as a list: [text]"
+        "'It was a dark and stormy night. It was a'... is no path. "
+        "A str is a path; give the texts themselves as a list: [text]"
     )
 
 
 @pytest.mark.parametrize("wrong", [None, 3.5, b"bytes"])
 def test_an_item_that_is_not_a_text_is_an_error(trained: Any, wrong: Any) -> None:
-    message = f"item 2 is {wrong!r}, expected text; leave out missing values"
+    message = f"item 2 is {wrong!r}; expected text. Leave out missing values"
     model, _ = trained
     for use in (lambda texts: tiny().fit(texts, steps=1, verbose=False), model.evaluate):
         with pytest.raises(DataError) as caught:
@@ -353,7 +353,7 @@ def test_parameters_are_read_and_set_as_in_scikit_learn() -> None:
     assert elman.LanguageModel(**parameters).get_params() == parameters
     assert model.set_params(steps=1, verbose=False) is model
     assert model.fit(LINES)["steps"] == 1
-    with pytest.raises(ConfigError, match="unknown parameter 'stepz'; choose of cell, hidden_size"):
+    with pytest.raises(ConfigError, match="unknown parameter 'stepz'. Choose one of cell, hidden_size"):
         model.set_params(stepz=1)
 
 

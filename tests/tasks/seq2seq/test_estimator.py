@@ -28,7 +28,7 @@ TINY: dict[str, Any] = {
     "config": {"training": {"batch_size": 8, "threads": 1}},
 }
 LETTERS = {"a": "AA", "b": "B", "c": "K", "d": "T"}
-NOT_TRAINED = "the model is not trained yet; call fit first, or use elman.load"
+NOT_TRAINED = "the model is not trained yet. Call fit first, or use elman.load"
 
 
 def spelled(source: str) -> str:
@@ -140,7 +140,7 @@ def test_predict_and_n_best_are_those_of_the_predictor(trained: Any) -> None:
     assert model.predict(sources) == model.predictor.predict(sources)
     assert model.predict(iter(sources), beam=3) == [best[0].text for best in model.n_best(sources, beam=3)]
     assert model.predict([]) == []
-    with pytest.raises(DataError, match="one text, 'abc', expected several; give a list"):
+    with pytest.raises(DataError, match="one text, 'abc'; expected several. Give a list"):
         model.predict("abc")
 
 
@@ -247,7 +247,7 @@ WRONG: list[tuple[tuple[Any, ...], type[Exception], str]] = [
     (([("a", "b"), ("c", " ")],), DataError, "item 1: has an empty target; expected text"),
     (([("a", "b"), ("", "c")],), DataError, "item 1: has an empty source; expected text"),
     ((Table([("a", "b", "c")]),), DataError, "item 0 is ('a', 'b', 'c'); expected (source, target)"),
-    ((["a", "b"], ["x"]), ConfigError, "sources and targets: given 2 and 1, expected as many of each"),
+    ((["a", "b"], ["x"]), ConfigError, "sources and targets: given 2 and 1; expected as many of each"),
     ((["a", "b"], "targets.txt"), ConfigError, "sources and targets: given a path and a list; expected two paths"),
     (("sources.txt", ["a", "b"]), ConfigError, "sources and targets: given a path and a list; expected two paths"),
     (("nowhere.tsv",), DataError, "nowhere.tsv: no such file"),
@@ -297,14 +297,14 @@ EVERY_TWO = {"training": {**TINY["config"]["training"], "validate_every_steps": 
 
 
 @pytest.mark.parametrize(
-    ("at", "state"), [("validation", "the best model so far is kept"), ("step", "nothing was validated yet")]
+    ("at", "state"), [("validation", "The best model so far is kept"), ("step", "No model was validated yet")]
 )
 def test_an_interrupted_fit_keeps_the_best_model(monkeypatch: pytest.MonkeyPatch, at: str, state: str) -> None:
     monkeypatch.setattr(estimator, "display_for", lambda *, verbose: Interrupting(at))
     model = tiny(config=EVERY_TWO)
     with pytest.raises(Interrupted) as caught:
         model.fit(PAIRS, steps=200)
-    assert str(caught.value) == f"stopped; {state}; give run= to go on later"
+    assert str(caught.value) == f"stopped. {state}. Give run= to resume later"
     assert caught.value.exit_code == 130
     if at == "validation":
         assert len(model.predict(["abc", "d"])) == 2

@@ -96,7 +96,10 @@ EVALUATE_OPTIONS: list[tuple[list[Any], str]] = [
         ["DATA", "--target-file", "DATA", "--target-file", "DATA"],
         "--target-file: given 2 files for 1 of DATA; expected one for each",
     ),
-    (["--target-file", "DATA"], "--target-file: given without DATA; expected DATA, which it describes; elman evaluate"),
+    (
+        ["--target-file", "DATA"],
+        "--target-file: given without DATA; expected DATA, which it describes. Run elman evaluate",
+    ),
     (["--columns", "1,2"], "--columns: given without DATA; expected DATA"),
     (["--format", "tsv"], "--format: given without DATA; expected DATA"),
     (["--encoding", "utf-8"], "--encoding: given without DATA; expected DATA"),

@@ -241,7 +241,7 @@ def test_commands_and_options_of_other_tasks_are_errors(
     check_error(done := command("generate", models / "a", "--prompt", "abc"), 2)
     assert done.err.startswith("elman: RUN is a sequence-to-sequence model; 'generate' needs a language model")
     check_error(done := command("predict", language_model, pairs), 2)
-    assert done.err.startswith("elman: RUN is a language model; 'predict' needs a classifier, tagger, seq2seq or ")
+    assert done.err.startswith("elman: RUN is a language model; 'predict' needs a classifier, tagger, ")
     for flags in (["--beam", 3], ["--columns", "1,2"], ["--ensemble", models / "a"], ["--target-file", pairs]):
         check_error(done := command("evaluate", language_model, *flags), 2)
         assert done.err.startswith(f"elman: {flags[0]}: the model is a language model; expected a model of ")

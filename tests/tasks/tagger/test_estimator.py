@@ -80,19 +80,19 @@ def test_sentences_come_in_every_form(tmp_path: Path) -> None:
 
 def test_arguments_that_do_not_fit_together_are_errors(fitted: elman.Tagger) -> None:
     model = elman.Tagger(**TINY)
-    with pytest.raises(ConfigError, match="given 48 and 3, expected as many of each"):
+    with pytest.raises(ConfigError, match="given 48 and 3; expected as many of each"):
         model.fit(SENTENCES, TAGS[:3])
     with pytest.raises(ConfigError, match="given a path and tags; expected a path alone"):
         model.fit("tagged.txt", TAGS)
     with pytest.raises(ConfigError, match="given a DataFrame and tags; expected one column"):
         model.fit(Frame("tokens"), TAGS)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="a DataFrame with the columns a, b, expected tokens and tags"):
+    with pytest.raises(ConfigError, match="a DataFrame with the columns a, b; expected tokens and tags"):
         model.fit(Frame("a", "b"))  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"item 0 is .*; expected tokens and their tags"):
         model.fit(SENTENCES)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(SENTENCES)
-    with pytest.raises(ConfigError, match="unknown parameter 'depth'; choose of cell, hidden_size"):
+    with pytest.raises(ConfigError, match="unknown parameter 'depth'. Choose one of cell, hidden_size"):
         model.set_params(depth=2)
     with pytest.raises(DataError, match="the model does not know the tag 'X'"):
         fitted.evaluate([["a"]], [["X"]])

@@ -42,6 +42,6 @@ class VocabularyConfig(Config):
     min_frequency: PositiveInt | None = option(
         None,
         help="Minimum number of occurrences of a token of the vocabulary",
-        automatic="1, or 2 for over 1,000 different tokens",
+        automatic="1, or 2 for 1,000 or more different tokens",
     )
     vocabulary_size: PositiveInt | None = option(None, help="Largest number of tokens", automatic="no limit")

@@ -11,7 +11,7 @@ from elman.checkpoint.serialization import json_bytes
 from elman.errors import DataError
 from elman.text import Vocabulary
 
-MANY_TOKENS = 1000  # a vocabulary of more leaves out tokens that occur once, so that `<unk>` is learned
+MANY_TOKENS = 1000  # from this number on, a vocabulary leaves out tokens that occur once, so that `<unk>` is learned
 VOCABULARIES = "vocabulary.json"
 
 

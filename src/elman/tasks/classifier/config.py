@@ -104,7 +104,7 @@ class ClassifierRun(RunConfig):
     def _only_words_have_characters(self) -> Self:
         if self.model.character_size and self.data.level in ("char", "byte"):
             size, level = self.model.character_size, self.data.level
-            raise ValueError(f"model.character_size: given {size}, expected 0 at level {level}, which has no words")
+            raise ValueError(f"model.character_size: given {size}; expected 0 at level {level}, which has no words")
         return self
 
 

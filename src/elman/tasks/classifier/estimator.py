@@ -149,12 +149,12 @@ def _source(texts: Any, labels: Any = None) -> str | Path | MemoryTexts:
     """Return the arguments of `fit` as a source: a path, or pairs in memory."""
     if isinstance(texts, str | Path):
         if labels is not None:
-            raise ConfigError("texts and labels: given a path and labels, expected a path alone, or two lists")
+            raise ConfigError("texts and labels: given a path and labels; expected a path alone, or two lists")
         return texts
     if labels is None:
         return MemoryTexts(rows_of(texts, ("text", "label")))
     if hasattr(texts, "columns"):
-        raise ConfigError("texts: given a DataFrame and labels", hint='give one column of it: frame["text"]')
+        raise ConfigError("texts: given a DataFrame and labels", hint='Give one column of it: frame["text"]')
     return MemoryTexts(paired(texts, labels, "texts and labels"))
 
 

@@ -70,8 +70,8 @@ def tables(metrics: dict[str, Any]) -> list[str]:
     for label, row in zip(labels, counts, strict=True):
         f1 = metrics["f1"][label]
         cells = "".join(f"{count:>{CELL_WIDTH}}" for count in row) if with_matrix else ""
-        shown = "" if f1 is None else format(f1, ".4f")
-        lines.append(f"{set_cell_size(label, width)}{shown:>{CELL_WIDTH}}{cells}")
+        score = "" if f1 is None else format(f1, ".4f")
+        lines.append(f"{set_cell_size(label, width)}{score:>{CELL_WIDTH}}{cells}")
     return lines
 
 

@@ -43,7 +43,7 @@ class Step:
         if self.unit == "months":
             count, name = (self.count // 12, "year") if self.count % 12 == 0 else (self.count, "month")
         else:
-            size, name = next(each for each in _NAMES if self.count % each[0] == 0)
+            size, name = next((size, name) for size, name in _NAMES if self.count % size == 0)
             count = self.count // size
         return name if count == 1 else f"{count} {name}s"
 
@@ -68,10 +68,10 @@ class Step:
 
 def parse_date(text: str) -> datetime | None:
     """Return the date of a cell; None of anything else."""
-    found = _DATE.fullmatch(text.strip())
-    if found is None:
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
         return None
-    year, _, month, day, _, hour, minute, second, _ = found.groups()
+    year, _, month, day, _, hour, minute, second, _ = match.groups()
     try:
         return datetime(int(year), int(month), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0))
     except ValueError:
@@ -80,10 +80,10 @@ def parse_date(text: str) -> datetime | None:
 
 def date_format(text: str) -> str:
     """Return the pattern (strftime's) that dates like this one are written in."""
-    found = _DATE.fullmatch(text.strip())
-    if found is None:
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
         raise ValueError(f"no date: {text!r}")
-    _, separator, _, day, between, hour, _, second, zone = found.groups()
+    _, separator, _, day, between, hour, _, second, zone = match.groups()
     date = separator.join(["%Y", "%m", *["%d"] * (day is not None)])
     time = ":".join(["%H", "%M", *["%S"] * (second is not None)]) if hour is not None else ""
     return f"{date}{between or ''}{time}{zone or ''}"

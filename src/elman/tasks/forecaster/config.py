@@ -87,14 +87,14 @@ class ForecasterConfig(Config):
     def _quantiles_rise(self) -> Self:
         rising = all(0.0 < q < 1.0 for q in self.quantiles) and sorted(set(self.quantiles)) == list(self.quantiles)
         if not rising or MEDIAN not in self.quantiles:
-            given = list(self.quantiles)
-            raise ValueError(f"quantiles: given {given}, expected rising numbers between 0 and 1 with 0.5 among them")
+            quantiles = list(self.quantiles)
+            raise ValueError(f"quantiles: given {quantiles}; expected rising numbers between 0 and 1, including 0.5")
         return self
 
     @model_validator(mode="after")
     def _a_seasonal_reference_needs_a_season(self) -> Self:
         if self.reference == "season" and self.season < 2:
-            raise ValueError("reference: given season, expected last where season is 1")
+            raise ValueError("reference: given season; expected last where season is 1")
         return self
 
     @property

@@ -140,14 +140,14 @@ def _joined(train: Series, valid: Series, where: str) -> Series:
         raise DataError(one, hint="Give both a column of dates, or none", where=where)
     first, last, step = valid.dates.dates[0], train.dates.dates[-1], train.dates.step
     if first <= last:
-        what = f"begins at {valid.dates.text(0)}; expected rows after {train.dates.text(-1)}"
-        raise DataError(what, hint="The validation set comes after the training set", where=where)
+        problem = f"begins at {valid.dates.text(0)}; expected rows after {train.dates.text(-1)}"
+        raise DataError(problem, hint="The validation set comes after the training set", where=where)
     if valid.dates.step not in (step, None):
-        what = f"has one row every {valid.dates.step}; expected one row every {step}, as in the training set"
-        raise DataError(what, where=where)
+        problem = f"has one row every {valid.dates.step}; expected one row every {step}, as in the training set"
+        raise DataError(problem, where=where)
     if step is not None and step.after(last, 1) != first:
-        what = f"begins at {valid.dates.text(0)}; expected one {step} after {train.dates.text(-1)}"
-        raise DataError(what, hint="The validation set continues the training set", where=where)
+        problem = f"begins at {valid.dates.text(0)}; expected one {step} after {train.dates.text(-1)}"
+        raise DataError(problem, hint="The validation set continues the training set", where=where)
     return replace(train, values=values, dates=replace(train.dates, dates=train.dates.dates + valid.dates.dates))
 
 
@@ -155,10 +155,10 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
     """Raise a DataError if there is too little to learn from or to score."""
     valid_rows = len(series) - train_rows
     if train_rows < 2 * horizon or valid_rows < horizon:
-        what = f"has {train_rows:,} training rows and {valid_rows:,} validation rows"
+        problem = f"has {train_rows:,} training rows and {valid_rows:,} validation rows"
         expected = f"expected at least {2 * horizon} and {horizon} for a horizon of {horizon}"
         hint = "Give more rows, or a smaller --horizon or --valid-fraction"
-        raise DataError(f"{what}; {expected}", hint=hint, where=where)
+        raise DataError(f"{problem}; {expected}", hint=hint, where=where)
     for number, name in enumerate((*series.targets, *series.inputs)):
         column = series.values[:train_rows, number]
         known = column[~np.isnan(column)]
@@ -166,6 +166,6 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
         if known.size < 2 or (is_target and np.isnan(series.values[train_rows:, number]).all()):
             raise DataError(f"{name!r} has too few numbers; nearly all are missing", where=where)
         if known.min() == known.max():
-            hint = "--target and --inputs name other columns"
-            what = f"{name!r} is always {known[0]:g} in the training set; expected a series that changes"
-            raise DataError(what, hint=hint, where=where)
+            hint = "Name other columns with --target and --inputs"
+            problem = f"{name!r} is always {known[0]:g} in the training set; expected a series that changes"
+            raise DataError(problem, hint=hint, where=where)

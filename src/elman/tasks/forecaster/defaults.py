@@ -133,13 +133,13 @@ def _check_fits(config: ForecasterRun, corpus: ForecasterCorpus, not_positive: s
     model, where = config.model, ", ".join(source.name for source in corpus.sources)
     rows = corpus.train_rows
     if 2 * model.season > rows and model.season > 1:
-        what = f"model.season: given {model.season}, expected at most half of {rows:,} training rows"
-        raise ConfigError(what, hint="--season 1 means no season")
+        problem = f"model.season: given {model.season}; expected at most half of {rows:,} training rows"
+        raise ConfigError(problem, hint="Use --season 1 for no season")
     if model.history_rows > rows:
-        what = f"has {rows:,} training rows; expected at least {model.history_rows:,}, which a forecast needs before it"
-        raise DataError(what, hint="Give more rows, or fewer --delays", where=where)
+        problem = f"has {rows:,} training rows; expected at least {model.history_rows:,}, which a forecast needs"
+        raise DataError(problem, hint="Give more rows, or fewer --delays", where=where)
     if model.logarithm and not_positive:
-        hint = "--set model.logarithm=false"
+        hint = "Use --set model.logarithm=false"
         raise DataError(f"{not_positive}; expected numbers above 0 for their logarithms", hint=hint, where=where)
 
 

@@ -25,7 +25,9 @@ def score_validation_set(scored: Scored, corpus: ForecasterCorpus, options: Eval
     """Return the metrics on the validation set of a run."""
     for flag, value in (("--context", options.context), ("--from", options.from_date)):
         if value is not None:
-            raise ConfigError(f"{flag}: given without DATA; expected DATA", hint=f"elman evaluate {scored.run} DATA")
+            raise ConfigError(
+                f"{flag}: given without DATA; expected DATA", hint=f"Run elman evaluate {scored.run} DATA"
+            )
     predictor = scored.predictor
     if predictor.scales.calibration and len(predictor.config.quantiles) > 1:
         scored.notify("the prediction intervals were calibrated on these rows: the coverage is no evidence for others")
@@ -82,13 +84,15 @@ def _first_row(series: Series, options: EvaluateOptions) -> int | None:
     if date is None:
         return options.context
     if options.context is not None:
-        raise ConfigError("--context and --from: given both; expected one of them. Leave out one")
-    wanted = parse_date(date) if not date.isdecimal() else parse_date(f"{date}-01")
-    if wanted is None:
-        raise ConfigError(f"--from: given {date!r}; expected a date", hint="1949-01, 1949-01-31, 1949-01-31 14:30")
+        raise ConfigError("--context and --from: given both; expected one of them", hint="Leave out one")
+    start = parse_date(date) if not date.isdecimal() else parse_date(f"{date}-01")
+    if start is None:
+        raise ConfigError(
+            f"--from: given {date!r}; expected a date", hint="Write it as 1949-01, 1949-01-31 or 1949-01-31 14:30"
+        )
     if series.dates is None:
         raise DataError("has no column of dates; --from needs one", hint="Use --context N, which counts rows")
-    row = next((row for row, day in enumerate(series.dates.dates) if day >= wanted), None)
+    row = next((row for row, day in enumerate(series.dates.dates) if day >= start), None)
     if row is None:
         raise DataError(f"ends at {series.dates.text(-1)}, before {date}", hint="Give --from a date inside the series")
     return row

@@ -17,7 +17,7 @@ FORMATS = (".png", ".svg", ".pdf")
 def check_plot(path: Path) -> None:
     """Raise an error before the work if the plot cannot be written."""
     if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--plot: given {path.name!r}, expected a name that ends in {', '.join(FORMATS)}")
+        raise ConfigError(f"--plot: given {path.name!r}; expected a name that ends in {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise ConfigError("--plot: the folder does not exist", hint="Make it first", where=str(path))
     import matplotlib as mpl

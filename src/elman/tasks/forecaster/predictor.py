@@ -104,7 +104,7 @@ class ForecasterPredictor(FolderPredictor):
         if isinstance(history, Series):
             if (history.targets, history.inputs) != (targets, inputs):
                 columns = ", ".join((*history.targets, *history.inputs))
-                raise DataError(f"a series of {columns}, expected {', '.join((*targets, *inputs))}")
+                raise DataError(f"a series of {columns}; expected {', '.join((*targets, *inputs))}")
             return history
         if hasattr(history, "columns") or hasattr(history, "keys"):
             (series,) = MemorySeries(history, reader=ForecasterReaderConfig(**self.reader_values())).examples()
@@ -113,9 +113,9 @@ class ForecasterPredictor(FolderPredictor):
         table = table.reshape(len(table), -1 if table.size else 1)
         if table.size and table.shape[1] != len(targets) + len(inputs):
             names = ", ".join((*targets, *inputs))
-            raise DataError(f"an array of {table.shape[1]} columns, expected {len(targets) + len(inputs)}: {names}")
+            raise DataError(f"an array of {table.shape[1]} columns; expected {len(targets) + len(inputs)}: {names}")
         if np.isinf(table).any():
-            raise DataError(f"row {int(np.isinf(table).any(1).argmax())} is infinite, expected numbers or NaN")
+            raise DataError(f"row {int(np.isinf(table).any(1).argmax())} is infinite; expected numbers or NaN")
         return Series(targets, inputs, table)
 
     def reader_values(self) -> Values:
@@ -171,7 +171,7 @@ class ForecasterPredictor(FolderPredictor):
         values = np.asarray(inputs, np.float64)
         if np.isinf(values).any() or (self.config.logarithm and (values[:, :K] <= 0.0).any()):
             above = " above 0" * self.config.logarithm
-            raise DataError(f"a row {values.tolist()}, expected numbers{above}, or NaN for a missing value")
+            raise DataError(f"a row {values.tolist()}; expected numbers{above}, or NaN for a missing value")
         row = modelled(values, K, logarithm=self.config.logarithm)
         fresh = state[SEEN][:, None] == 0
         row = np.where(np.isnan(row), np.where(fresh, np.array(self.scales.mean), state[LEAD][:, -1]), row)
@@ -233,16 +233,16 @@ class ForecasterPredictor(FolderPredictor):
         self._check(series, begin)
         last = len(series) - self.config.horizon
         if begin > last:
-            what = f"has {len(series):,} rows; expected {begin:,} of history and {self.config.horizon} to forecast"
-            raise DataError(what, hint="Give more rows, or a smaller --context")
+            problem = f"has {len(series):,} rows; expected {begin:,} of history and {self.config.horizon} to forecast"
+            raise DataError(problem, hint="Give more rows, or a smaller --context")
         return slice(begin - 1, last)
 
     def _check(self, series: Series, rows: int) -> None:
         """Raise a DataError for a history that is too short, that lacks a column, or that has no logarithm."""
         needed = self.config.history_rows
         if rows < needed or len(series) < rows:
-            what = f"a history of {min(rows, len(series)):,} rows; expected at least {max(needed, rows):,}"
-            raise DataError(what, hint="Give more rows before the forecast")
+            problem = f"a history of {min(rows, len(series)):,} rows; expected at least {max(needed, rows):,}"
+            raise DataError(problem, hint="Give more rows before the forecast")
         for number, name in enumerate((*series.targets, *series.inputs)):
             if np.isnan(series.values[:rows, number]).all():
                 raise DataError(f"{name!r} has no number among its first {rows:,} rows; expected at least one")

@@ -83,11 +83,11 @@ class MemorySeries:
             columns = {str(name): [_cell(value) for value in column] for name, column in items.items()}
             if len({len(column) for column in columns.values()}) > 1:
                 lengths = ", ".join(f"{name}: {len(column):,}" for name, column in columns.items())
-                raise DataError(f"columns of different lengths ({lengths}), expected one value of each for each row")
+                raise DataError(f"columns of different lengths ({lengths}); expected one value of each for each row")
             return list(columns), list(columns.values())
         values = np.asarray(items, np.float64)
         if values.ndim not in (1, 2):
-            raise DataError(f"an array of {values.ndim} dimensions, expected (T,) or (T, C)")
+            raise DataError(f"an array of {values.ndim} dimensions; expected (T,) or (T, C)")
         table = values.reshape(len(values), -1)
         names = ["value"] if table.shape[1] == 1 else [f"value{i}" for i in range(table.shape[1])]
         return names, [[_cell(value) for value in column] for column in table.T]
@@ -122,7 +122,7 @@ def _rows(lines: Iterator[Line]) -> list[Row]:
 
 def _read(table: list[Row], reader: ReaderConfig, name: str, notify: Notify) -> Series:
     if not table:
-        raise DataError("is empty, expected a header and rows", where=name)
+        raise DataError("is empty; expected a header and rows", where=name)
     (where, cells), *rows = table
     header = [cell.strip() for cell in cells]
     if not rows:
@@ -132,11 +132,11 @@ def _read(table: list[Row], reader: ReaderConfig, name: str, notify: Notify) -> 
     for place, row in rows:
         if len(row) != len(header):
             counted = "one cell" if len(row) == 1 else f"{len(row)} cells"
-            raise DataError(f"has {counted}, expected {len(header)} as in the header", where=place)
+            raise DataError(f"has {counted}; expected {len(header)} as in the header", where=place)
     date = _date_column(header, rows[:FIRST_ROWS], reader, where)
     targets = reader.targets or _only_target(header, rows, date, reader.inputs, where)
     _check_columns(header, targets, reader.inputs, where)
-    chosen = [header.index(each) for each in (*targets, *reader.inputs)]
+    chosen = [header.index(name) for name in (*targets, *reader.inputs)]
     values = np.array([[_value(row[i], header[i], place) for i in chosen] for place, row in rows], np.float64)
     series = Series(tuple(targets), tuple(reader.inputs), values)
     if date is None:
@@ -149,7 +149,7 @@ def _check_columns(header: Sequence[str], targets: Sequence[str], inputs: Sequen
     for flag, names in (("--target", targets), ("--inputs", inputs)):
         for name in names:
             if name not in header:
-                hint = f"{flag}: choose of {list_names(header)}"
+                hint = f"Choose {flag} from {list_names(header)}"
                 raise DataError(f"has no column {name!r} in its header", hint=hint, where=where)
     names = [*targets, *inputs]
     for name in names:
@@ -164,7 +164,7 @@ def _date_column(header: Sequence[str], rows: Sequence[Row], reader: ReaderConfi
     if name is None or (name not in header and not reader.date_required):
         return next((i for i in range(len(header)) if _holds_dates([row[i] for _, row in rows])), None)
     if name not in header:
-        hint = f"--date: choose of {list_names(header)}"
+        hint = f"Choose --date from {list_names(header)}"
         raise DataError(f"has no column {name!r} in its header", hint=hint, where=where)
     return header.index(name)
 
@@ -177,9 +177,9 @@ def _only_target(
     if len(others) > 1:
         others = [i for i in others if _holds_numbers([row[i] for _, row in rows[:FIRST_ROWS]])]
     if len(others) != 1:
-        what = "has no column of numbers" if not others else f"has {len(others)} columns of numbers"
-        hint = f"--target names what to forecast, of {list_names([header[i] for i in others] or list(header))}"
-        raise DataError(what, hint=hint, where=where)
+        problem = "has no column of numbers" if not others else f"has {len(others)} columns of numbers"
+        hint = f"Name what to forecast with --target, from {list_names([header[i] for i in others] or list(header))}"
+        raise DataError(problem, hint=hint, where=where)
     return (header[others[0]],)
 
 
@@ -202,12 +202,12 @@ def _dated(series: Series, name: str, cells: list[tuple[str, str]], file: str, n
     for place, cell in cells:
         date = parse_date(cell)
         if date is None:
-            hint = "expected 1949-01, 1949-01-31 or 1949-01-31 14:30; --date names another column"
-            raise DataError(f"{name!r} is {shorten(cell)!r}, expected a date", hint=hint, where=place)
+            hint = "Write dates as 1949-01, 1949-01-31 or 1949-01-31 14:30, or name another column with --date"
+            raise DataError(f"{name!r} is {shorten(cell)!r}; expected a date", hint=hint, where=place)
         if dates and date <= dates[-1]:
-            what = "comes a second time" if date == dates[-1] else f"comes after {cells[len(dates) - 1][1].strip()}"
+            order = "comes a second time" if date == dates[-1] else f"comes after {cells[len(dates) - 1][1].strip()}"
             raise DataError(
-                f"the date {cell.strip()} {what}", hint="Sort the rows by time, each date once", where=place
+                f"the date {cell.strip()} {order}", hint="Sort the rows by time, each date once", where=place
             )
         dates.append(date)
     step, written = common_step(dates), date_format(cells[0][1])
@@ -245,7 +245,7 @@ def _value(cell: str, name: str, where: str) -> float:
     value = _number(cell)
     if value is None:
         hint = "A missing value is an empty cell; --target and --inputs name other columns"
-        raise DataError(f"{name!r} is {shorten(cell.strip())!r}, expected a number", hint=hint, where=where)
+        raise DataError(f"{name!r} is {shorten(cell.strip())!r}; expected a number", hint=hint, where=where)
     return value
 
 

@@ -87,8 +87,8 @@ def _check_sizes(train: int, valid: int, noun: str, where: str) -> None:
         raise DataError("is empty; expected text", hint="Name a file with some pages of text", where=where)
     if train < MIN_TRAIN_TOKENS or valid < MIN_VALID_TOKENS:
         least = f"expected at least {MIN_TRAIN_TOKENS} and {MIN_VALID_TOKENS}"
-        what = f"{train:,} {noun} for the training set and {valid:,} for the validation set; {least}"
-        raise DataError(what, hint="Name more text, or another --valid-fraction", where=where)
+        problem = f"{train:,} {noun} for the training set and {valid:,} for the validation set; {least}"
+        raise DataError(problem, hint="Name more text, or another --valid-fraction", where=where)
 
 
 class _NumberFile:

@@ -130,9 +130,9 @@ def _sets(
         report_overlap(groups.keys(), list(valid_groups), "sources", notify)
         train_set, valid_set = list(groups.values()), in_random_order(list(valid_groups.values()), rng)
     if not train_set or not valid_set:
-        what = f"{len(train_set):,} sources in the training set and {len(valid_set):,} in the validation set"
+        problem = f"{len(train_set):,} sources in the training set and {len(valid_set):,} in the validation set"
         hint = "Choose another --valid-fraction" if valid is None else "Name a --valid that has pairs"
-        raise DataError(f"{what}; expected at least 1 in each", hint=hint, where=where)
+        raise DataError(f"{problem}; expected at least 1 in each", hint=hint, where=where)
     return train_set, valid_set
 
 
@@ -180,8 +180,8 @@ def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2S
     if size < least:
         has_enough = len(counts) >= least
         hint = "Lower min_frequency or raise vocabulary_size" if has_enough else "Check the columns; see --columns"
-        what = f"the {name}s have {size} different tokens in the vocabulary; expected at least {least}"
-        raise DataError(what, hint=hint, where=where)
+        problem = f"the {name}s have {size} different tokens in the vocabulary; expected at least {least}"
+        raise DataError(problem, hint=hint, where=where)
     return vocabulary
 
 

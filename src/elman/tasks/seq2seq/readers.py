@@ -57,8 +57,8 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
     if isinstance(source, ParallelFiles):
         if reader.columns is not None or reader.format != "auto":
             option = "--columns" if reader.columns is not None else "--format"
-            what = f"{option}: given with a target file; expected one file with both sides"
-            raise ConfigError(what, hint=f"Leave out {option}, or the target file")
+            problem = f"{option}: given with a target file; expected one file with both sides"
+            raise ConfigError(problem, hint=f"Leave out {option}, or the target file")
         files = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
         return ParallelPairs(*files)
     if isinstance(source, str | Path):
@@ -92,8 +92,8 @@ class MemoryPairs:
             is_pair = isinstance(item, tuple | list) and len(item) == 2 and isinstance(item[0], str)
             targets = _texts(item[1]) if is_pair else None
             if targets is None:
-                what = f"item {number} is {shorten(repr(item))}; expected (source, target)"
-                raise DataError(what, hint="A target is a text, or a list of texts, any of which is right")
+                problem = f"item {number} is {shorten(repr(item))}; expected (source, target)"
+                raise DataError(problem, hint="A target is a text, or a list of texts, any of which is right")
             yield _pair(item[0], targets, f"item {number}")
 
 
@@ -216,8 +216,8 @@ def _objects(lines: Iterable[Line]) -> Iterator[Pair]:
         if not isinstance(source, str):
             raise DataError(f'"source" is {shorten_json(source)}; expected text', hint=EXPECTED_OBJECT, where=where)
         if targets is None:
-            what = f'"target" is {shorten_json(value[TARGET])}; expected text or a list of texts'
-            raise DataError(what, hint=EXPECTED_OBJECT, where=where)
+            problem = f'"target" is {shorten_json(value[TARGET])}; expected text or a list of texts'
+            raise DataError(problem, hint=EXPECTED_OBJECT, where=where)
         yield _pair(source, targets, where)
 
 
@@ -234,8 +234,8 @@ def _pair(
     source, targets = strip_text(source), tuple(map(strip_text, targets))
     for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, target_where or where)):
         if not all(texts):
-            what = f"has an empty {side}; expected text"
-            raise DataError(what, hint="Fill it in, or leave the pair out", where=place)
+            problem = f"has an empty {side}; expected text"
+            raise DataError(problem, hint="Fill it in, or leave the pair out", where=place)
     return Pair(source, targets, where, columns)
 
 
