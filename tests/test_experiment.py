@@ -399,8 +399,8 @@ def test_exhausted_memory_in_torch_is_reported(
             SilentDisplay(),
         )
     assert str(caught.value) == (
-        f"{tmp_path / 'run'}: out of memory. Try a smaller --batch-size or --hidden, or shorter texts; "
-        "a run that had begun goes on with `elman resume`"
+        f"{tmp_path / 'run'}: out of memory. Try a smaller --batch-size or --hidden, or shorter texts. "
+        "`elman resume` continues a run that had begun"
     )
     assert caught.value.exit_code == 6
     assert (tmp_path / "run").exists() == (where == "fit"), "a run that was not prepared leaves no folder"

@@ -645,7 +645,7 @@ def test_a_config_that_was_edited_into_nonsense_is_told(half_done: Path, display
     with pytest.raises(ModelError, match=r"model\.cell") as caught:
         resume(half_done, display)
     assert "lstn" in str(caught.value)
-    assert "train again with --overwrite" in str(caught.value)
+    assert "Train again with --overwrite" in str(caught.value)
 
 
 def test_a_config_that_no_longer_fits_the_checkpoint_is_told(half_done: Path, display: Any) -> None:
