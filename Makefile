@@ -30,7 +30,7 @@ demo: $(VENV)/train.installed
 	@$(BIN)/elman demo
 
 test: $(VENV)/develop.installed
-	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2
+	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: $(VENV)/develop.installed
 	@$(BIN)/python -m pytest -m slow
@@ -72,7 +72,7 @@ kernels: | $(BIN)/python
 test-without-kernels: | $(PURE)/bin/python
 	@echo "installing elman without its kernels into $(PURE)"
 	@PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1 $(PURE)/bin/python $(INSTALL) ".[train,develop]"
-	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest --numprocesses 2
+	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 # The sanitizers' own libraries have to be there before Python is, and the standard library with them, whose throw they
 # watch. Python itself frees nothing at its end: that is no leak.

@@ -223,7 +223,7 @@ def test_a_source_of_a_kind_that_a_language_model_does_not_read_is_an_error(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_missing_gpu_is_reported(book: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="given cuda, but torch finds no GPU here. Use --device auto or cpu"):
+    with pytest.raises(ConfigError, match=r"given cuda, but torch finds no GPU here\. Use --device auto or cpu"):
         train([book], tmp_path / "run", with_training(device="cuda"), SilentDisplay())
     assert names_in(tmp_path) == ["book.txt"]
 

@@ -27,6 +27,7 @@ import pytest
 from elman.checkpoint.checksummed_folder import MANIFEST
 from elman.checkpoint.serialization import parse_tensors
 from elman.errors import ConfigError, DataError, ModelError
+from elman.tasks.spec import TASKS
 
 from .cards import without_speed
 
@@ -251,7 +252,8 @@ def _hold(run: Path) -> None:
 def forks() -> Any:
     context = multiprocessing.get_context("forkserver")
     late = ["torch._dynamo", "safetensors.numpy", "tomli_w"]  # what training imports on its way: a second a child
-    context.set_forkserver_preload(["elman.experiment", "elman.cli", "tests.test_resume", *late])
+    tasks = [f"{task.package}.{name}" for task in TASKS.values() for name in ("report", "training")]
+    context.set_forkserver_preload(["elman.experiment", "elman.cli", "tests.test_resume", *late, *tasks])
     return context
 
 

@@ -125,7 +125,7 @@ def test_a_figure_that_cannot_be_written_raises_an_error_in_advance(
     plot.check_plot(None)
     with pytest.raises(ConfigError, match=r"expected a name that ends in \.png, \.svg, \.pdf"):
         plot.check_plot(tmp_path / "speed.jpg")
-    with pytest.raises(ConfigError, match="the folder does not exist. Create it: mkdir -p"):
+    with pytest.raises(ConfigError, match=r"the folder does not exist\. Create it: mkdir -p"):
         plot.check_plot(tmp_path / "missing" / "speed.png")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ElmanError) as caught:

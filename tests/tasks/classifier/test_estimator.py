@@ -74,7 +74,7 @@ def test_arguments_that_do_not_fit_together_are_errors() -> None:
         model.fit(TEXTS)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(TEXTS)
-    with pytest.raises(ConfigError, match="unknown parameter 'depth'. Choose one of cell, hidden_size"):
+    with pytest.raises(ConfigError, match=r"unknown parameter 'depth'\. Choose one of cell, hidden_size"):
         model.set_params(depth=2)
     with pytest.raises(ConfigError, match=r"model\.pooling"):
         elman.Classifier(pooling="sum", **TINY).fit(TEXTS, LABELS)
@@ -147,7 +147,7 @@ def test_the_columns_of_a_frame_have_names(fitted: elman.Classifier) -> None:
     assert fitted.evaluate(frame)["accuracy"] == fitted.score(TEXTS, LABELS)
     with pytest.raises(ConfigError, match="a DataFrame with the columns kind, message; expected text and label"):
         fitted.evaluate(other)
-    with pytest.raises(ConfigError, match="given a DataFrame and labels. Give one column of it"):
+    with pytest.raises(ConfigError, match=r"given a DataFrame and labels\. Give one column of it"):
         fitted.evaluate(frame, LABELS)
     rows = np.array(list(zip(TEXTS, LABELS, strict=True)), object)
     assert fitted.evaluate(rows)["count"] == len(TEXTS)

@@ -64,7 +64,7 @@ def test_targets_and_inputs_are_columns(tmp_path: Path) -> None:
     model.fit({name: columns[name][:100] for name in columns}, valid={name: columns[name][100:] for name in columns})
     assert model.predict(columns).targets == ("sales", "shop")
     assert model.predictor.scales.inputs == ("rain",)
-    with pytest.raises(DataError, match="has 3 columns of numbers. Name what to forecast with --target"):
+    with pytest.raises(DataError, match=r"has 3 columns of numbers\. Name what to forecast with --target"):
         elman.Forecaster(**TINY).fit(columns)
 
 
@@ -72,7 +72,7 @@ def test_wrong_arguments_are_refused() -> None:
     model = elman.Forecaster(**TINY)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(VALUES)
-    with pytest.raises(ConfigError, match="unknown parameter 'depth'. Choose one of memory, cell"):
+    with pytest.raises(ConfigError, match=r"unknown parameter 'depth'\. Choose one of memory, cell"):
         model.set_params(depth=2)
     with pytest.raises(ConfigError, match=r"model\.memory"):
         elman.Forecaster(memory="long", **TINY).fit(VALUES)

@@ -353,7 +353,7 @@ def test_parameters_are_read_and_set_as_in_scikit_learn() -> None:
     assert elman.LanguageModel(**parameters).get_params() == parameters
     assert model.set_params(steps=1, verbose=False) is model
     assert model.fit(LINES)["steps"] == 1
-    with pytest.raises(ConfigError, match="unknown parameter 'stepz'. Choose one of cell, hidden_size"):
+    with pytest.raises(ConfigError, match=r"unknown parameter 'stepz'\. Choose one of cell, hidden_size"):
         model.set_params(stepz=1)
 
 

@@ -140,7 +140,7 @@ def test_predict_and_n_best_are_those_of_the_predictor(trained: Any) -> None:
     assert model.predict(sources) == model.predictor.predict(sources)
     assert model.predict(iter(sources), beam=3) == [best[0].text for best in model.n_best(sources, beam=3)]
     assert model.predict([]) == []
-    with pytest.raises(DataError, match="one text, 'abc'; expected several. Give a list"):
+    with pytest.raises(DataError, match=r"one text, 'abc'; expected several\. Give a list"):
         model.predict("abc")
 
 

@@ -153,7 +153,7 @@ def test_a_beam_has_at_least_one_hypothesis(beam: int) -> None:
 
 
 def test_sources_are_a_list_of_texts() -> None:
-    with pytest.raises(DataError, match="one text, 'abc'; expected several. Give a list"):
+    with pytest.raises(DataError, match=r"one text, 'abc'; expected several\. Give a list"):
         tiny_predictor().predict("abc")
     with pytest.raises(DataError, match="item 1 is None; expected text"):
         tiny_predictor().predict(["abc", None])  # type: ignore[list-item]

@@ -92,7 +92,7 @@ def test_arguments_that_do_not_fit_together_are_errors(fitted: elman.Tagger) -> 
         model.fit(SENTENCES)
     with pytest.raises(ConfigError, match="not trained yet"):
         model.predict(SENTENCES)
-    with pytest.raises(ConfigError, match="unknown parameter 'depth'. Choose one of cell, hidden_size"):
+    with pytest.raises(ConfigError, match=r"unknown parameter 'depth'\. Choose one of cell, hidden_size"):
         model.set_params(depth=2)
     with pytest.raises(DataError, match="the model does not know the tag 'X'"):
         fitted.evaluate([["a"]], [["X"]])
