@@ -477,7 +477,7 @@ def test_a_signal_saves_says_how_to_go_on_and_costs_nothing(runs: Runs, tmp_path
     assert runs.child(_command_line, arguments, shown, number, 5) == code
     assert (run / "last").read_text() == "step-00000005\n"
     assert shown.read_text().splitlines()[-1] == (
-        f"elman: stopped at step 5 and saved. Continue with `elman resume {run}`."
+        f"elman: stopped at step 5 and saved. Continue with `elman resume {run}`"
     )
     assert "Traceback" not in shown.read_text()
     assert runs.child(_command_line, ["resume", str(run)], shown, None, 0) == 0
@@ -507,7 +507,7 @@ def test_two_trainings_on_one_folder_are_refused(
             assert main() == 2
             out, err = capsys.readouterr()
             assert out == ""
-            told = "another process is training in this folder. Wait until it ends, or choose another -o."
+            told = "another process is training in this folder. Wait until it ends, or choose another -o"
             assert err.splitlines()[-1] == f"elman: {run}: {told}"
         assert (run / "held").exists(), "the folder was not moved"
     finally:
@@ -624,7 +624,7 @@ def test_when_every_checkpoint_is_damaged_it_is_told(half_done: Path, display: A
 
     for folder in (half_done / "checkpoints").iterdir():
         (folder / "state.json").unlink()
-    with pytest.raises(ModelError, match=r"every checkpoint is damaged\. Train again with --overwrite\."):
+    with pytest.raises(ModelError, match=r"every checkpoint is damaged\. Train again with --overwrite$"):
         resume(half_done, display)
 
 

@@ -64,7 +64,7 @@ def test_the_array_is_put_back_where_the_loss_raises(array) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 3), (3,), (), (2, 3, 1)], ids=str)
 def test_a_gradient_of_another_shape_is_refused_though_it_might_broadcast(array, shape) -> None:
-    expected = f"gradient: given shape {shape}, expected (2, 3)"
+    expected = f"gradient: given shape {shape}; expected (2, 3)"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         gradient_error(lambda: float(array.sum()), array, np.ones(shape))
 

@@ -119,7 +119,7 @@ def test_a_masked_target_may_be_no_class_at_all(example: Example, value: int) ->
 def test_a_target_that_counts_and_is_no_class_is_refused(value: int, masked: bool) -> None:
     targets = np.array([[1, 2, 3], [0, value, 1]])
     mask = np.array([[True, False, True], [False, True, True]]) if masked else None
-    with pytest.raises(ValueError, match=f"^targets: given class {value}, expected 0 to 3$"):
+    with pytest.raises(ValueError, match=f"^targets: given class {value}; expected 0 to 3$"):
         readout.softmax_cross_entropy(np.zeros((2, 3, 4)), targets, mask)
 
 
@@ -133,7 +133,7 @@ def test_a_mask_of_ones_and_zeros_is_a_mask(example: Example, dtype: type) -> No
 
 def test_a_mask_of_another_shape_is_refused(example: Example) -> None:
     mask = example.mask[:1]
-    expected = f"mask: given shape {mask.shape}, expected {example.mask.shape}"
+    expected = f"mask: given shape {mask.shape}; expected {example.mask.shape}"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         example.loss(example.logits, example.targets, mask)
 

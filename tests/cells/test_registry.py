@@ -57,13 +57,13 @@ def test_an_unknown_name_is_answered_with_the_cells_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["Decay", "my cell", "1st", "", "../cell", "a.b"])
 def test_a_name_that_cannot_stand_in_a_config_is_refused(name: str) -> None:
-    expected = f"cell name {name!r}; expected lower-case letters, digits and '_', a letter first."
+    expected = f"cell name {name!r}; expected lower-case letters, digits and '_', a letter first"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         register(name, Decay)
 
 
 def test_a_built_in_cell_is_not_replaced() -> None:
-    with pytest.raises(ValueError, match=r"^cell name 'gru' is the name of a built-in cell; expected another name.$"):
+    with pytest.raises(ValueError, match=r"^cell name 'gru' is the name of a built-in cell; expected another name$"):
         register("gru", Decay)
     assert CELLS["gru"] is GRU
 
@@ -80,9 +80,9 @@ OWN = {"r": np.zeros(3)}
 ROW, EMPTY = np.zeros((2, 3)), np.zeros((2, 0))
 MISTAKES: dict[str, tuple[type, str]] = {
     "no_members": (object, "has no states and no gates and no forward and no backward; expected"),
-    "states": (changed(states=("c", "h")), "has states ('c', 'h'); expected a tuple of different names, 'h' first."),
+    "states": (changed(states=("c", "h")), "has states ('c', 'h'); expected a tuple of different names, 'h' first"),
     "states_twice": (changed(states=("h", "h")), "has states ('h', 'h'); expected"),
-    "gates": (changed(gates=0), "has gates 0; expected a number, 1 or more."),
+    "gates": (changed(gates=0), "has gates 0; expected a number, 1 or more"),
     "weights": (changed(weights=("W", "b")), "has weights ('W', 'b'); expected W and some of"),
     "no_W": (changed(weights=("U",)), "has weights ('U',); expected W"),
     "b_hh_without_U": (changed(weights=("W", "b_hh")), "has weights ('W', 'b_hh'); expected W"),
@@ -143,5 +143,5 @@ def test_the_arrays_of_a_layer_make_the_same_layer_again(name: str) -> None:
 def test_parameters_that_a_cell_does_not_have_are_refused() -> None:
     arrays = {n: np.ones(shape) for n, shape in parameter_shapes(Decay(), 2, 3).items()}
     p = LayerParameters.from_arrays({**arrays, "s": np.ones(3)}, 3)
-    with pytest.raises(ValueError, match=r"^cell's own parameters: given \['r', 's'\], expected \['r'\]$"):
+    with pytest.raises(ValueError, match=r"^cell's own parameters: given \['r', 's'\]; expected \['r'\]$"):
         elman.cells.unroll.run(Decay(), [[p]], np.zeros((1, 1, 2)))

@@ -117,7 +117,7 @@ def of_parameters(answer: Answer) -> Answer:
 )
 def test_lengths_that_do_not_fit_say_what_was_expected(lengths: object) -> None:
     problem = random_problem("tanh")
-    expected = f"lengths: given {lengths}, expected 4 integers between 0 and 5"
+    expected = f"lengths: given {lengths}; expected 4 integers between 0 and 5"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         unroll.run(problem.cell, problem.params, problem.x, lengths=lengths)
 
@@ -125,21 +125,21 @@ def test_lengths_that_do_not_fit_say_what_was_expected(lengths: object) -> None:
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_state_of_another_number_of_layers_is_refused(layers: int) -> None:
     problem = random_problem("tanh", (3, 2))
-    with pytest.raises(ValueError, match=f"^layers of the state: given {layers}, expected 2$"):
+    with pytest.raises(ValueError, match=f"^layers of the state: given {layers}; expected 2$"):
         unroll.run(problem.cell, problem.params, problem.x, (problem.state * 2)[:layers])
 
 
 def test_a_state_of_another_number_of_directions_is_refused() -> None:
     problem = random_problem("tanh", (3, 2), num_directions=2)
     first, second = problem.state
-    with pytest.raises(ValueError, match=r"^directions of the state: given 1, expected 2$"):
+    with pytest.raises(ValueError, match=r"^directions of the state: given 1; expected 2$"):
         unroll.run(problem.cell, problem.params, problem.x, (first, second[:1]))
 
 
 def test_the_state_of_another_cell_is_refused() -> None:
     gru, lstm = random_problem("gru", (3,)), random_problem("lstm", (3,))
     for problem, other, given, expected in ((gru, lstm, 2, 1), (lstm, gru, 1, 2)):
-        with pytest.raises(ValueError, match=f"^arrays of the state: given {given}, expected {expected}$"):
+        with pytest.raises(ValueError, match=f"^arrays of the state: given {given}; expected {expected}$"):
             unroll.run(problem.cell, problem.params, problem.x, other.state)
 
 
@@ -149,7 +149,7 @@ def test_a_state_of_another_shape_is_refused_though_it_might_broadcast(name: str
     first, ((*_, last),) = problem.state
     state = (first, ((*problem.state[1][0][:-1], np.zeros(shape)),))
     assert last.shape == (4, 2)
-    expected = f"shape of the state: given {shape}, expected (4, 2)"
+    expected = f"shape of the state: given {shape}; expected (4, 2)"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         unroll.run(problem.cell, problem.params, problem.x, state)
 
@@ -157,7 +157,7 @@ def test_a_state_of_another_shape_is_refused_though_it_might_broadcast(name: str
 @pytest.mark.parametrize("shape", [(1, 5), (4, 1), (4, 6), (5,), (4, 5, 1)], ids=str)
 def test_a_reset_of_another_shape_is_refused_though_it_might_broadcast(shape: tuple[int, ...]) -> None:
     problem = random_problem("tanh")
-    expected = f"shape of reset: given {shape}, expected (4, 5)"
+    expected = f"shape of reset: given {shape}; expected (4, 5)"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
         unroll.run(problem.cell, problem.params, problem.x, reset=np.ones(shape, bool))
 

@@ -83,7 +83,7 @@ def test_a_missing_file_raises_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / "m" / name).unlink()
     with pytest.raises(ModelError) as caught:
         read_model(tmp_path / "m")
-    assert str(caught.value) == f"{tmp_path / 'm' / name}: no such file. Copy the whole folder again, or train again."
+    assert str(caught.value) == f"{tmp_path / 'm' / name}: no such file. Copy the whole folder again, or train again"
 
 
 def test_a_folder_of_other_files_is_not_a_model_folder(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_another_format_version_raises_an_error(tmp_path: Path, version: Any, ha
     write_folder(tmp_path / "m", files)
     with pytest.raises(ModelError, match=f"format version {version!r}; expected 1") as caught:
         read_model(tmp_path / "m")
-    assert ("Install the version of elman that wrote the model." in str(caught.value)) == has_hint
+    assert ("Install the version of elman that wrote the model" in str(caught.value)) == has_hint
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_folder_with_other_files_is_never_replaced(tmp_path: Path) -> None:
         write_model(tmp_path / "m", model(card="# another\n"))
     assert str(caught.value) == (
         f"{tmp_path / 'm'}: the folder contains other files (a.jpg, b.jpg, c.jpg), so it is not replaced. "
-        "Choose a new folder."
+        "Choose a new folder"
     )
     assert {p.name: p.read_bytes() for p in (tmp_path / "m").iterdir()} == before
 
@@ -172,7 +172,7 @@ def test_a_file_at_the_target_raises_an_error_and_does_not_change(tmp_path: Path
     (tmp_path / "m").write_bytes(b"x")
     with pytest.raises(ConfigError) as caught:
         write_model(tmp_path / "m", model())
-    assert str(caught.value) == f"{tmp_path / 'm'}: this is a file; expected a new folder. Choose another name."
+    assert str(caught.value) == f"{tmp_path / 'm'}: this is a file; expected a new folder. Choose another name"
     assert (tmp_path / "m").read_bytes() == b"x"
 
 

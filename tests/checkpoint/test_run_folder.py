@@ -18,7 +18,7 @@ from elman.checkpoint import RunFolder, Tensors, is_run_folder
 from elman.errors import ConfigError, ModelError, ResourceError
 
 REQUEST = {"given": {}, "sources": ["book.txt"], "task": "lm", "valid": []}
-LOCKED_MESSAGE = "another process is training in this folder. Wait until it ends, or choose another -o."
+LOCKED_MESSAGE = "another process is training in this folder. Wait until it ends, or choose another -o"
 
 
 @pytest.fixture(autouse=True)
@@ -112,7 +112,7 @@ def test_an_existing_run_raises_an_error_that_lists_the_alternatives(tmp_path: P
     path = tmp_path / "run"
     assert str(caught.value) == (
         f"{path}: the folder already exists. "
-        f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o."
+        f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o"
     )
 
 
@@ -121,7 +121,7 @@ def test_a_folder_of_other_files_never_changes(tmp_path: Path, overwrite: bool) 
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     with pytest.raises(
-        ConfigError, match=r"the folder exists and is not a run folder, so it is not replaced\. Choose another -o\."
+        ConfigError, match=r"the folder exists and is not a run folder, so it is not replaced\. Choose another -o$"
     ):
         RunFolder.create(tmp_path / "photos", REQUEST, overwrite=overwrite)
     assert [entry.name for entry in (tmp_path / "photos").iterdir()] == ["a.jpg"]
@@ -130,7 +130,7 @@ def test_a_folder_of_other_files_never_changes(tmp_path: Path, overwrite: bool) 
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_file_at_the_target_raises_an_error_and_does_not_change(tmp_path: Path, overwrite: bool) -> None:
     (tmp_path / "run").write_bytes(b"x")
-    with pytest.raises(ConfigError, match=r"this is a file; expected a new folder\. Choose another -o\."):
+    with pytest.raises(ConfigError, match=r"this is a file; expected a new folder\. Choose another -o$"):
         RunFolder.create(tmp_path / "run", REQUEST, overwrite=overwrite)
     assert (tmp_path / "run").read_bytes() == b"x"
 
@@ -189,7 +189,7 @@ def test_a_full_disk_during_creation_restores_the_old_run(tmp_path: Path, monkey
 
 
 def test_opening_a_folder_that_is_not_a_run_folder_raises_an_error(tmp_path: Path) -> None:
-    expected = "Name a folder that `elman train` has created."
+    expected = "Name a folder that `elman train` has created"
     with pytest.raises(ModelError, match=f"not a run folder. {expected}"):
         RunFolder.open(tmp_path)
     with pytest.raises(ModelError, match=f"nowhere: no such folder. {expected}"):
@@ -287,7 +287,7 @@ def test_only_damaged_checkpoints_raise_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as caught:
         run.newest_checkpoint(messages.append)
     where = tmp_path / "run" / "checkpoints"
-    assert str(caught.value) == f"{where}: every checkpoint is damaged. Train again with --overwrite."
+    assert str(caught.value) == f"{where}: every checkpoint is damaged. Train again with --overwrite"
     assert len(messages) == 2
 
 

@@ -17,7 +17,7 @@ from .conftest import Command, RunTrain, assert_error
 
 def test_a_missing_file(train: RunTrain, tmp_path: Path) -> None:
     done = train(tmp_path / "nowhere.txt", code=3)
-    hint = "Check the path. `elman data list` shows the built-in data sets."
+    hint = "Check the path. `elman data list` shows the built-in data sets"
     assert done.err == f"elman: {tmp_path / 'nowhere.txt'}: no such file. {hint}\n"
 
 
@@ -74,7 +74,7 @@ def test_an_unreadable_file(train: RunTrain, tmp_path: Path, book: Path) -> None
     shutil.copy(book, tmp_path / "secret.txt")
     (tmp_path / "secret.txt").chmod(0)
     try:
-        done_error = "secret.txt: permission denied. Check the permissions of the file."
+        done_error = "secret.txt: permission denied. Check the permissions of the file"
         (tmp_path / "secret.txt").chmod(0o200)
         assert done_error in train(tmp_path / "secret.txt", code=3).err
     finally:
@@ -180,6 +180,6 @@ def test_with_json_an_error_is_a_json_object(command: Command, tmp_path: Path) -
     assert json.loads(done.out) == {
         "code": "data",
         "message": "no such file",
-        "hint": "Check the path. `elman data list` shows the built-in data sets.",
+        "hint": "Check the path. `elman data list` shows the built-in data sets",
         "where": str(tmp_path / "nowhere.txt"),
     }

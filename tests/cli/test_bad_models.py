@@ -86,7 +86,7 @@ def test_a_flipped_byte(command: Command, model: Path, book: Path, name: str, ve
     assert_error(done, 4)
     assert done.err.count("\n") == 1
     if name != "manifest.json":
-        hint = "The folder is damaged: copy it again, or train again."
+        hint = "The folder is damaged: copy it again, or train again"
         assert done.err == f"elman: {model / name}: the file differs from what was written. {hint}\n"
     assert files_of(model) == before
 

@@ -132,7 +132,7 @@ def test_a_python_without_the_language_reference_raises_an_error(monkeypatch: py
         datasets.local_path("python-docs")
     assert str(caught.value) == (
         "this Python does not contain the language reference (the module pydoc_data.topics). "
-        "Install the complete standard library, or name a text file of your own."
+        "Install the complete standard library, or name a text file of your own"
     )
 
 
@@ -241,7 +241,7 @@ def test_a_cache_without_a_writable_folder_raises_an_error_with_every_reason(own
         datasets.fetch("reverse")
     assert str(caught.value) == (
         f"cannot write reverse to the cache ({shared}: {os.strerror(errno.ENOENT)}; "
-        f"{own}: {os.strerror(errno.ENOTDIR)}). Set ELMAN_DATA to a folder that can be written."
+        f"{own}: {os.strerror(errno.ENOTDIR)}). Set ELMAN_DATA to a folder that can be written"
     )
 
 
@@ -271,7 +271,7 @@ def test_a_file_that_cannot_be_read_raises_an_error(own: Path) -> None:
     with pytest.raises(DataError) as caught:
         datasets.find_cached("reverse")
     assert str(caught.value).startswith(f"{folder}: cannot read the file: ")
-    assert caught.value.hint == "Check the permissions of the file."
+    assert caught.value.hint == "Check the permissions of the file"
 
 
 def test_a_write_that_fails_halfway_leaves_no_file(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,7 +291,7 @@ def test_generated_bytes_with_another_hash_are_not_written(own: Path, monkeypatc
         datasets.local_path("reverse")
     assert str(caught.value) == (
         f"the SHA-256 of reverse from this Python is {sha256(b'abc' + bytes([9]) + b'cba' + bytes([10]))}; expected "
-        f"{datasets.DATA_SETS['reverse'].sha256}. Please report this with your version of Python."
+        f"{datasets.DATA_SETS['reverse'].sha256}. Please report this with your version of Python"
     )
     assert not own.exists()
 

@@ -24,7 +24,7 @@ def test_the_environment_disables_the_kernels(setting) -> None:
 @needs_kernels
 def test_an_unknown_setting_disables_the_kernels_and_lists_the_valid_ones() -> None:
     valid = ", ".join(kernels.instruction_sets())
-    assert python(STATE, ELMAN_KERNELS="fast") == f"False|None|ELMAN_KERNELS is 'fast', expected off or one of {valid}"
+    assert python(STATE, ELMAN_KERNELS="fast") == f"False|None|ELMAN_KERNELS is 'fast'; expected off or one of {valid}"
 
 
 @needs_kernels
@@ -128,7 +128,7 @@ def test_set_num_threads_has_precedence(monkeypatch) -> None:
 @pytest.mark.usefixtures("no_number_of_threads")
 @pytest.mark.parametrize("count", [0, -1])
 def test_fewer_than_one_thread_raises_an_error(count) -> None:
-    with pytest.raises(ValueError, match=f"^threads: given {count}, expected 1 or more$"):
+    with pytest.raises(ValueError, match=f"^threads: given {count}; expected 1 or more$"):
         kernels.set_num_threads(count)
 
 

@@ -114,13 +114,13 @@ def test_nan_affects_only_its_own_token(instruction_set: str) -> None:
 
 def test_wrong_arguments_raise_clear_errors() -> None:
     p = problem(20, 4, 12, np.float32)
-    with pytest.raises(ValueError, match="targets: given class 20, expected 0 to 19"):
+    with pytest.raises(ValueError, match="targets: given class 20; expected 0 to 19"):
         kernels.cross_entropy(p["x"], p["V"], p["b"], np.full(12, 20))
-    with pytest.raises(ValueError, match=r"x: given shape \(12, 3\), expected \(12, 4\)"):
+    with pytest.raises(ValueError, match=r"x: given shape \(12, 3\); expected \(12, 4\)"):
         kernels.cross_entropy(p["x"][:, :3].copy(), p["V"], p["b"], p["targets"])
-    with pytest.raises(ValueError, match=r"b: given shape \(19\), expected \(20\)"):
+    with pytest.raises(ValueError, match=r"b: given shape \(19\); expected \(20\)"):
         kernels.cross_entropy(p["x"], p["V"], p["b"][:19], p["targets"])
-    with pytest.raises(ValueError, match="x: given a non-contiguous array, expected a contiguous one"):
+    with pytest.raises(ValueError, match="x: given a non-contiguous array; expected a contiguous one"):
         kernels.cross_entropy(np.asfortranarray(p["x"]), p["V"], p["b"], p["targets"])
-    with pytest.raises(ValueError, match="b: given float64, expected a CPU array of float32"):
+    with pytest.raises(ValueError, match="b: given float64; expected a CPU array of float32"):
         kernels.cross_entropy(p["x"], p["V"], p["b"].astype(np.float64), p["targets"])

@@ -64,10 +64,10 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: stack([layer(3, 2, U=zeros(9, 3, dtype=np.int64))]),
         "no kernels for GRU in int64: not compiled",
     ),
-    "wrong gates of W": (lambda: stack([layer(3, 2, W=zeros(12, 2))]), "W: given shape (12, 2), expected (9, 2)"),
-    "wrong gates of U": (lambda: stack([layer(3, 2, U=zeros(12, 3))]), "U: given shape (12, 3), expected (9, 3)"),
-    "wrong gates of b_ih": (lambda: stack([layer(3, 2, b_ih=zeros(3))]), "b_ih: given shape (3), expected (9)"),
-    "wrong gates of b_hh": (lambda: stack([layer(3, 2, b_hh=zeros(9, 1))]), "b_hh: given shape (9, 1), expected (9)"),
+    "wrong gates of W": (lambda: stack([layer(3, 2, W=zeros(12, 2))]), "W: given shape (12, 2); expected (9, 2)"),
+    "wrong gates of U": (lambda: stack([layer(3, 2, U=zeros(12, 3))]), "U: given shape (12, 3); expected (9, 3)"),
+    "wrong gates of b_ih": (lambda: stack([layer(3, 2, b_ih=zeros(3))]), "b_ih: given shape (3); expected (9)"),
+    "wrong gates of b_hh": (lambda: stack([layer(3, 2, b_hh=zeros(9, 1))]), "b_hh: given shape (9, 1); expected (9)"),
     "W with three axes": (
         lambda: stack([layer(3, 2, W=zeros(9, 2, 1))]),
         "parameters: expected W, U, b_ih, b_hh of float64, W and U with two axes",
@@ -76,150 +76,150 @@ CASES: dict[str, tuple[Callable[[], object], str]] = {
         lambda: stack([layer(3, 2, W=None)]),
         "parameters: expected W, U, b_ih, b_hh of float64, W and U with two axes",
     ),
-    "no units": (lambda: stack([layer(0, 2)]), "U: given no columns, expected at least one column"),
+    "no units": (lambda: stack([layer(0, 2)]), "U: given no columns; expected at least one column"),
     "a layer that does not fit": (
         lambda: stack([layer(3, 2), layer(4, 2)], [layer(2, 3), layer(2, 7)]),
-        "W: given 3 columns, expected the output size of the layer below, 7",
+        "W: given 3 columns; expected the output size of the layer below, 7",
     ),
     "directions with different input sizes": (
         lambda: stack([layer(3, 2), layer(3, 1)]),
-        "W: given different numbers of columns for the two directions, expected the same number",
+        "W: given different numbers of columns for the two directions; expected the same number",
     ),
     "a missing direction": (
         lambda: stack([layer(3, 2), layer(3, 2)], [layer(3, 6)]),
-        "parameters: given 3 layers and directions, expected a multiple of 1 or 2 directions",
+        "parameters: given 3 layers and directions; expected a multiple of 1 or 2 directions",
     ),
     "three directions": (
         lambda: stack([layer(3, 2)] * 3),
-        "parameters: given 3 layers and directions, expected a multiple of 1 or 2 directions",
+        "parameters: given 3 layers and directions; expected a multiple of 1 or 2 directions",
     ),
     "an empty table": (
         lambda: stack([layer(3, 2, W=zeros(0, 9))], table=True),
-        "table: given no rows, expected at least one row",
+        "table: given no rows; expected at least one row",
     ),
     "wrong gates of a table": (
         lambda: stack([layer(3, 2, W=zeros(7, 8))], table=True),
-        "table: given shape (7, 8), expected (7, 9)",
+        "table: given shape (7, 8); expected (7, 9)",
     ),
     "tables with different rows": (
         lambda: stack([layer(3, 2, W=zeros(7, 9)), layer(3, 2, W=zeros(8, 9))], table=True),
-        "table: given shape (7, 9), expected (8, 9)",
+        "table: given shape (7, 9); expected (8, 9)",
     ),
     # inputs
     "another input size": (
         lambda: stack().run(zeros(4, 5, 3)),
-        "x: given shape (4, 5, 3), expected (4, 5, 2)",
+        "x: given shape (4, 5, 3); expected (4, 5, 2)",
     ),
     "packed inputs of another size": (
         lambda: stack().run(zeros(9, 3), None, [5, 4]),
-        "x: given shape (9, 3), expected (9, 2)",
+        "x: given shape (9, 3); expected (9, 2)",
     ),
     "packed inputs without lengths": (
         lambda: stack().run(PACKED),
-        "inputs: given shape (9, 2) without lengths, expected (B, T, I), or packed (N, I) with lengths",
+        "inputs: given shape (9, 2) without lengths; expected (B, T, I), or packed (N, I) with lengths",
     ),
     "inputs of four axes": (
         lambda: stack().run(zeros(4, 5, 2, 1)),
-        "inputs: given shape (4, 5, 2, 1), expected (B, T, I), or packed (N, I) with lengths",
+        "inputs: given shape (4, 5, 2, 1); expected (B, T, I), or packed (N, I) with lengths",
     ),
     "packed lengths that grow": (
         lambda: stack().run(PACKED, None, [4, 5]),
-        "lengths: given rows in another order, expected packed rows from the longest to the shortest",
+        "lengths: given rows in another order; expected packed rows from the longest to the shortest",
     ),
     "packed lengths below zero": (
         lambda: stack().run(PACKED, None, [10, -1]),
-        "lengths: given [10, -1], expected integers between 0 and 9",
+        "lengths: given [10, -1]; expected integers between 0 and 9",
     ),
     "packed lengths of another sum": (
         lambda: stack().run(PACKED, None, [5, 5]),
-        "lengths: given a sum of 10, expected the number of packed steps, 9",
+        "lengths: given a sum of 10; expected the number of packed steps, 9",
     ),
     "resets of packed inputs": (
         lambda: stack().run(PACKED, None, [5, 4], zeros(2, 5)),
-        "reset: given with packed inputs, expected padded inputs",
+        "reset: given with packed inputs; expected padded inputs",
     ),
     "packed ids without lengths": (
         lambda: table().run(zeros(4, dtype=np.int64)),
-        "inputs: given shape (4,) without lengths, expected (B, T), or packed (N,) with lengths",
+        "inputs: given shape (4,) without lengths; expected (B, T), or packed (N,) with lengths",
     ),
-    "ids past the table": (lambda: table().run(np.array([[0, 7]])), "ids: given 7, expected 0 to 6"),
-    "ids below zero": (lambda: table().run(np.array([[0, -1]])), "ids: given -1, expected 0 to 6"),
+    "ids past the table": (lambda: table().run(np.array([[0, 7]])), "ids: given 7; expected 0 to 6"),
+    "ids below zero": (lambda: table().run(np.array([[0, -1]])), "ids: given -1; expected 0 to 6"),
     "ids past the table in a step": (
         lambda: table().step(np.array([7]), state((1, 3))),
-        "ids: given 7, expected 0 to 6",
+        "ids: given 7; expected 0 to 6",
     ),
     # lengths and resets
     "too few lengths": (
         lambda: stack().run(X, None, [5, 5, 5]),
-        "lengths: given [5, 5, 5], expected 4 integers between 0 and 5",
+        "lengths: given [5, 5, 5]; expected 4 integers between 0 and 5",
     ),
     "a length past the end": (
         lambda: stack().run(X, None, [5, 6, 5, 5]),
-        "lengths: given [5, 6, 5, 5], expected 4 integers between 0 and 5",
+        "lengths: given [5, 6, 5, 5]; expected 4 integers between 0 and 5",
     ),
     "a length below zero": (
         lambda: stack().run(X, None, [5, -1, 5, 5]),
-        "lengths: given [5, -1, 5, 5], expected 4 integers between 0 and 5",
+        "lengths: given [5, -1, 5, 5]; expected 4 integers between 0 and 5",
     ),
     "lengths that are no integers": (
         lambda: stack().run(X, None, [5.0, 1.0, 5.0, 5.0]),
-        "lengths: given [5.0, 1.0, 5.0, 5.0], expected 4 integers between 0 and 5",
+        "lengths: given [5.0, 1.0, 5.0, 5.0]; expected 4 integers between 0 and 5",
     ),
     "resets of other steps": (
         lambda: stack().run(X, None, None, zeros(4, 4)),
-        "reset: given shape (4, 4), expected (4, 5)",
+        "reset: given shape (4, 4); expected (4, 5)",
     ),
     # states
     "a state of other rows": (
         lambda: stack().run(X, state((3, 3))),
-        "state: given shape (3, 3), expected (4, 3)",
+        "state: given shape (3, 3); expected (4, 3)",
     ),
     "a state of other units": (
         lambda: stack().run(X, state((4, 2))),
-        "state: given shape (4, 2), expected (4, 3)",
+        "state: given shape (4, 2); expected (4, 3)",
     ),
-    "a state of more layers": (lambda: stack().run(X, state((4, 3), (4, 3))), "state: given 2, expected 1"),
+    "a state of more layers": (lambda: stack().run(X, state((4, 3), (4, 3))), "state: given 2; expected 1"),
     "a state of more arrays": (
         lambda: stack().run(X, (((zeros(4, 3), zeros(4, 3)),),)),
-        "state: given 2 arrays of a layer, expected h alone",
+        "state: given 2 arrays of a layer; expected h alone",
     ),
     "a step's state of other rows": (
         lambda: stack().step(X[:, 0], state((3, 3))),
-        "state: given shape (3, 3), expected (4, 3)",
+        "state: given shape (3, 3); expected (4, 3)",
     ),
     "a step's inputs of another size": (
         lambda: stack().step(zeros(4, 3), state((4, 3))),
-        "x: given shape (4, 3), expected (4, 2)",
+        "x: given shape (4, 3); expected (4, 2)",
     ),
     # outputs
     "outputs of another shape": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 2)),
-        "outputs: given shape (4, 5, 2), expected (4, 5, 3)",
+        "outputs: given shape (4, 5, 2); expected (4, 5, 3)",
     ),
     "outputs of another precision": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 3, dtype=np.float32)),
-        "outputs: given float32, expected a writable CPU array of float64",
+        "outputs: given float32; expected a writable CPU array of float64",
     ),
     "outputs with gaps": (
         lambda: stack().forward(X, outputs=zeros(4, 5, 6)[..., ::2]),
-        "outputs: given a last axis that is not contiguous, expected a contiguous one",
+        "outputs: given a last axis that is not contiguous; expected a contiguous one",
     ),
     # backward
     "derivatives of another shape": (
         lambda: kernels.backward(tape(), zeros(4, 4, 3)),
-        "d_outputs: given shape (4, 4, 3), expected (4, 5, 3)",
+        "d_outputs: given shape (4, 4, 3); expected (4, 5, 3)",
     ),
     "derivatives of another precision": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3, dtype=np.float32)),
-        "d_outputs: given float32, expected a CPU array of float64",
+        "d_outputs: given float32; expected a CPU array of float64",
     ),
     "derivatives of a state of other rows": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3), state((3, 3))),
-        "d_final: given shape (3, 3), expected (4, 3)",
+        "d_final: given shape (3, 3); expected (4, 3)",
     ),
     "derivatives of a state of more layers": (
         lambda: kernels.backward(tape(), zeros(4, 5, 3), state((4, 3), (4, 3))),
-        "d_final: given 2, expected 1",
+        "d_final: given 2; expected 1",
     ),
 }
 
@@ -369,32 +369,32 @@ def test_the_compiled_module_checks_all_arguments_itself() -> None:
     assert weights.run(*run) is not None
     native_tape.backward(*backward)
     bad_run = {
-        "lengths: given shape (3), expected (4)": replaced(run, 4, np.zeros(3, np.int64)),
-        "lengths: given 6, expected 0 to 5": replaced(run, 4, np.array([0, 6, 0, 0])),
-        "final state: given shape (4, 2), expected (4, 3)": replaced(run, 3, [(zeros(4, 2),)]),
-        "final state: given a non-contiguous array, expected a contiguous one": replaced(
+        "lengths: given shape (3); expected (4)": replaced(run, 4, np.zeros(3, np.int64)),
+        "lengths: given 6; expected 0 to 5": replaced(run, 4, np.array([0, 6, 0, 0])),
+        "final state: given shape (4, 2); expected (4, 3)": replaced(run, 3, [(zeros(4, 2),)]),
+        "final state: given a non-contiguous array; expected a contiguous one": replaced(
             run, 3, [(zeros(4, 6)[:, ::2],)]
         ),
-        "final state: given None, expected an array": replaced(run, 3, [(None,)]),
-        "final state: given shape (4, 3), expected (1, 4, 3)": replaced(run, 3, (zeros(4, 3),)),
-        "final state: given 2 arrays of a layer, expected h alone": replaced(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
-        "final state: given float64, expected a list or a tuple": replaced(run, 3, zeros(1, 4, 3)),
-        "outputs: given shape (4, 5, 3), expected (5, 4, 3)": replaced(replaced(run, 0, X.swapaxes(0, 1)), 6, True),
-        "x: given a last axis that is not contiguous, expected a contiguous one": replaced(
+        "final state: given None; expected an array": replaced(run, 3, [(None,)]),
+        "final state: given shape (4, 3); expected (1, 4, 3)": replaced(run, 3, (zeros(4, 3),)),
+        "final state: given 2 arrays of a layer; expected h alone": replaced(run, 3, (zeros(1, 4, 3), zeros(1, 4, 3))),
+        "final state: given float64; expected a list or a tuple": replaced(run, 3, zeros(1, 4, 3)),
+        "outputs: given shape (4, 5, 3); expected (5, 4, 3)": replaced(replaced(run, 0, X.swapaxes(0, 1)), 6, True),
+        "x: given a last axis that is not contiguous; expected a contiguous one": replaced(
             run, 0, zeros(4, 5, 4)[..., ::2]
         ),
-        "x: given float32, expected a CPU array of float64": replaced(run, 0, zeros(4, 5, 2, dtype=np.float32)),
+        "x: given float32; expected a CPU array of float64": replaced(run, 0, zeros(4, 5, 2, dtype=np.float32)),
     }
     for text, arguments in bad_run.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
             weights.run(*arguments)
     bad_backward = {
-        "parameters: given 0, expected 1": replaced(backward, 0, []),
-        "parameters: given 3 arrays of a layer, expected W, U, b_ih, b_hh": replaced(backward, 0, [groups[0][:3]]),
-        "d_x: given shape (4, 5, 3), expected (4, 5, 2)": replaced(backward, 3, zeros(4, 5, 3)),
-        "d_state: given shape (4, 2), expected (4, 3)": replaced(backward, 4, [(zeros(4, 2),)]),
-        "gradients: given 2, expected 1": replaced(backward, 5, gradients * 2),
-        "W: given shape (9, 3), expected (9, 2)": replaced(backward, 5, [(zeros(9, 3), *gradients[0][1:])]),
+        "parameters: given 0; expected 1": replaced(backward, 0, []),
+        "parameters: given 3 arrays of a layer; expected W, U, b_ih, b_hh": replaced(backward, 0, [groups[0][:3]]),
+        "d_x: given shape (4, 5, 3); expected (4, 5, 2)": replaced(backward, 3, zeros(4, 5, 3)),
+        "d_state: given shape (4, 2); expected (4, 3)": replaced(backward, 4, [(zeros(4, 2),)]),
+        "gradients: given 2; expected 1": replaced(backward, 5, gradients * 2),
+        "W: given shape (9, 3); expected (9, 2)": replaced(backward, 5, [(zeros(9, 3), *gradients[0][1:])]),
     }
     for text, arguments in bad_backward.items():
         with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):

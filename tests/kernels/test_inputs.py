@@ -154,7 +154,7 @@ def test_a_step_may_be_a_row_of_a_table() -> None:
     y, after = stack.step(ids[:, 0], problem.state)
     expected, final = stack.run(ids, problem.state)
     assert_same({"y": y, **named_states(after)}, {"y": expected[:, 0], **named_states(final)})
-    with pytest.raises(ValueError, match=r"^ids: given 23, expected 0 to 22$"):
+    with pytest.raises(ValueError, match=r"^ids: given 23; expected 0 to 22$"):
         stack.step(np.full(5, 23), problem.state)
 
 
@@ -163,7 +163,7 @@ def test_an_id_outside_the_table_raises_an_error(wrong) -> None:
     ids = np.zeros((9, 6), np.int64)
     ids[8, 5] = wrong
     problem = one_hot_problem("gru", np.zeros_like(ids), 23)
-    with pytest.raises(ValueError, match=f"^ids: given {wrong}, expected 0 to 22$"):
+    with pytest.raises(ValueError, match=f"^ids: given {wrong}; expected 0 to 22$"):
         table_answer(problem, ids)
 
 

@@ -176,7 +176,7 @@ def test_ids_outside_of_the_embedding_are_refused(invalid: int) -> None:
     ids[3, 1] = invalid
     with pytest.raises(ValueError) as refused:
         layer.from_ids(ids, embeddings(layer))
-    assert str(refused.value) == f"ids: given {invalid}, expected 0 to {VOCABULARY - 1}"
+    assert str(refused.value) == f"ids: given {invalid}; expected 0 to {VOCABULARY - 1}"
 
 
 @pytest.mark.parametrize("invalid", [VOCABULARY, -1])

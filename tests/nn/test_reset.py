@@ -161,7 +161,7 @@ def test_marks_of_another_shape_or_kind_are_refused(one: bool, batch_first: bool
         with pytest.raises(ValueError) as refused:
             layer(x, reset=reset)
         initial = f"given {reset.dtype} {tuple(reset.shape)}"
-        assert str(refused.value) == f"reset: {initial}, expected booleans {expected}"
+        assert str(refused.value) == f"reset: {initial}; expected booleans {expected}"
 
 
 @pytest.mark.parametrize(("one", "axes"), [(False, 0), (False, 1), (False, 3), (True, 0), (True, 2)])
@@ -173,7 +173,7 @@ def test_marks_with_other_axes_are_refused(one: bool, axes: int, batch_first: bo
     with pytest.raises(ValueError) as refused:
         layer(x, reset=reset)
     expected = tuple(x.shape[:-1])
-    assert str(refused.value) == f"reset: given torch.bool {tuple(reset.shape)}, expected booleans {expected}"
+    assert str(refused.value) == f"reset: given torch.bool {tuple(reset.shape)}; expected booleans {expected}"
 
 
 @pytest.mark.parametrize("form", ["packed", "packed_sorted"])

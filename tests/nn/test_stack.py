@@ -52,5 +52,5 @@ def test_chrono_gates_keep_from_one_step_to_the_longest(cell: str, keeps: int, l
 def test_an_elman_cell_has_no_gate_to_keep_with_and_a_memory_of_two_steps_is_none() -> None:
     plain, chrono = started("elman").parameters(), started("elman", chrono_steps=50).parameters()
     assert all(torch.equal(a, b) for a, b in zip(plain, chrono, strict=True))
-    with pytest.raises(ValueError, match="chrono_steps: given 2, expected 3 or more"):
+    with pytest.raises(ValueError, match="chrono_steps: given 2; expected 3 or more"):
         started("lstm", chrono_steps=2)

@@ -229,7 +229,7 @@ def test_the_error_names_a_file_of_another_model(folder: Path, tmp_path: Path) -
 
 def test_the_error_for_a_newer_format_says_what_to_install(folder: Path) -> None:
     reconfigure(folder, lambda config: config.update(format=2))
-    expected = "format version 2; expected 1. Install the version of elman that wrote the model."
+    expected = "format version 2; expected 1. Install the version of elman that wrote the model"
     assert str(load_error(folder)) == f"{folder / 'config.json'}: {expected}"
 
 

@@ -111,7 +111,7 @@ def test_a_second_divergence_ends_training_with_intact_checkpoints(run: RunFolde
     assert str(caught.value).startswith(
         f"{run.path}: training diverged: loss nan at step 3 (position in the data {{'batch': 3}}, "
     )
-    assert caught.value.hint == "Try --lr 0.0015, or clipping with --clip 1. The best step so far is saved."
+    assert caught.value.hint == "Try --lr 0.0015, or clipping with --clip 1. The best step so far is saved"
     checked = 0
     for name, tensor in saved_numbers(run):
         assert np.isfinite(tensor).all(), name

@@ -225,7 +225,7 @@ def test_a_signal_ends_training_after_the_step_with_a_checkpoint(run: RunFolder,
     with pytest.raises(Interrupted) as caught:
         fit(LinearTask(at_batch=at_batch), new_model(), config(validate_every_steps=100), run, recorder, seed=0)
     assert caught.value.exit_code == code
-    assert str(caught.value) == f"stopped at step 3 and saved. Continue with `elman resume {run.path}`."
+    assert str(caught.value) == f"stopped at step 3 and saved. Continue with `elman resume {run.path}`"
     assert run.read_pointer("last") == "step-00000003"
     assert recorder.events[-1] == ("end",)
 

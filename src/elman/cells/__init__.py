@@ -43,7 +43,7 @@ def register(name: str, cell: Callable[[], Cell]) -> None:
     """
     check_name(name)
     if name in BUILT_IN:
-        raise ValueError(f"cell name {name!r} is the name of a built-in cell; expected another name.")
+        raise ValueError(f"cell name {name!r} is the name of a built-in cell; expected another name")
     check_cell(name, cell())
     CELLS[name] = cell
 
@@ -59,9 +59,9 @@ def require_cell(name: str) -> str:
     if name in CELLS:
         return name
     near = difflib.get_close_matches(name, CELLS, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    suggestion = f" (did you mean {near[0]!r}?)" if near else ""
     *others, last = CELLS
-    raise ValueError(f"unknown cell {name!r}; choose {', '.join(others)} or {last}{hint}")
+    raise ValueError(f"unknown cell {name!r}; choose {', '.join(others)} or {last}{suggestion}")
 
 
 __all__ = [

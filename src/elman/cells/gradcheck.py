@@ -40,7 +40,7 @@ def numerical_gradient(loss: Callable[[], float], array: Array, epsilon: float =
 def relative_error(gradient: Array, expected: Array) -> float:
     """Return |gradient - expected| / (|gradient| + |expected|) in the Euclidean norm; 0 where both are zero."""
     if gradient.shape != expected.shape:
-        raise ValueError(f"gradient: given shape {gradient.shape}, expected {expected.shape}")
+        raise ValueError(f"gradient: given shape {gradient.shape}; expected {expected.shape}")
     scale = float(np.linalg.norm(gradient) + np.linalg.norm(expected))
     return float(np.linalg.norm(gradient - expected)) / scale if scale else 0.0
 

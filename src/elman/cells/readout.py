@@ -56,7 +56,7 @@ def softmax_cross_entropy(
     targets = np.where(counted, targets, 0)
     outside = targets[(targets < 0) | (targets >= logits.shape[-1])]
     if outside.size:
-        raise ValueError(f"targets: given class {outside[0]}, expected 0 to {logits.shape[-1] - 1}")
+        raise ValueError(f"targets: given class {outside[0]}; expected 0 to {logits.shape[-1] - 1}")
     log_p = log_softmax(np.where(counted[..., None], logits, 0.0))
     picked = np.take_along_axis(log_p, targets[..., None], axis=-1)
     d_logits: Array = np.exp(log_p)
@@ -97,7 +97,7 @@ def sigmoid_half_squared_error(
 def _counted(mask: Bools | None, shape: tuple[int, ...]) -> Bools:
     counted = np.ones(shape, bool) if mask is None else np.asarray(mask, bool)
     if counted.shape != shape:
-        raise ValueError(f"mask: given shape {counted.shape}, expected {shape}")
+        raise ValueError(f"mask: given shape {counted.shape}; expected {shape}")
     return counted
 
 

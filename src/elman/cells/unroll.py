@@ -176,7 +176,7 @@ def _active_steps(lengths: npt.ArrayLike, B: int, T: int) -> Bools:
     lengths = np.asarray(lengths)
     integers = lengths.dtype.kind in "iu" or not lengths.size  # an empty list is an array of floats
     if lengths.shape != (B,) or not integers or (B and (lengths.min() < 0 or lengths.max() > T)):
-        raise ValueError(f"lengths: given {lengths.tolist()}, expected {B} integers between 0 and {T}")
+        raise ValueError(f"lengths: given {lengths.tolist()}; expected {B} integers between 0 and {T}")
     return np.arange(T) < lengths[:, None]
 
 
@@ -188,7 +188,7 @@ def _first_steps(reset: npt.ArrayLike, B: int, T: int) -> Bools:
 
 def _expect(name: str, actual: object, expected: object) -> None:
     if actual != expected:
-        raise ValueError(f"{name}: given {actual}, expected {expected}")
+        raise ValueError(f"{name}: given {actual}; expected {expected}")
 
 
 def _forward_layer(

@@ -100,7 +100,7 @@ def _first_mismatch(files: Mapping[str, bytes], manifest: bytes) -> str:
 def _read_file(folder: Path, name: str, expected_size: int | None = None) -> bytes:
     path = folder / name
     if not path.is_file():
-        raise ModelError("no such file", hint="Copy the whole folder again, or train again.", where=str(path))
+        raise ModelError("no such file", hint="Copy the whole folder again, or train again", where=str(path))
     size = path.stat().st_size
     if expected_size is not None and size != expected_size:
         raise damaged_file_error(path, f"the file has {size:,} bytes; expected {expected_size:,}")

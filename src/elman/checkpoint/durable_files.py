@@ -54,9 +54,9 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            hint = "Free some space, then continue with `elman resume`; all checkpoints are intact."
+            hint = "Free some space, then continue with `elman resume`; all checkpoints are intact"
             raise ResourceError("the disk is full", hint=hint, where=str(path)) from None
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            hint = "Check the permissions, or choose another folder."
+            hint = "Check the permissions, or choose another folder"
             raise ResourceError(f"cannot write: {error.strerror}", hint=hint, where=str(path)) from None
         raise

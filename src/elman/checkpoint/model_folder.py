@@ -69,20 +69,20 @@ def read_model(folder: Path) -> ModelFolder:
 def _check_format(version: Any, path: Path) -> None:
     if version == FORMAT_VERSION:
         return
-    hint = "Install the version of elman that wrote the model." if isinstance(version, int) else None
+    hint = "Install the version of elman that wrote the model" if isinstance(version, int) else None
     raise ModelError(f"format version {version!r}; expected {FORMAT_VERSION}", hint=hint, where=str(path))
 
 
 def _require_replaceable(folder: Path) -> None:
     """Raise a ConfigError if the path is a file, or a folder that contains more than a model."""
     if folder.exists() and not folder.is_dir():
-        hint = "Choose another name."
+        hint = "Choose another name"
         raise ConfigError("this is a file; expected a new folder", hint=hint, where=str(folder))
     known = {_CONFIG, _WEIGHTS, _VOCABULARY, _CARD, MANIFEST}
     others = sorted({entry.name for entry in folder.iterdir()} - known) if folder.exists() else []
     if others:
         problem = f"the folder contains other files ({', '.join(others[:3])}), so it is not replaced"
-        raise ConfigError(problem, hint="Choose a new folder.", where=str(folder))
+        raise ConfigError(problem, hint="Choose a new folder", where=str(folder))
 
 
 def _read_card(path: Path) -> str:

@@ -52,7 +52,7 @@ class RunFolder:
         `delete_replaced_run` or `discard` is called.
         """
         if path.exists() and not path.is_dir():
-            raise ConfigError("this is a file; expected a new folder", hint="Choose another -o.", where=str(path))
+            raise ConfigError("this is a file; expected a new folder", hint="Choose another -o", where=str(path))
         if path.is_dir() and any(entry.name not in _FILES_BEFORE_REQUEST for entry in path.iterdir()):
             _require_overwrite(path, overwrite=overwrite)
             cls(path)._set_aside()
@@ -98,7 +98,7 @@ class RunFolder:
         """Open and lock an existing run folder."""
         if not is_run_folder(path):
             problem = "not a run folder" if path.is_dir() else "no such folder"
-            hint = "Name a folder that `elman train` has created."
+            hint = "Name a folder that `elman train` has created"
             raise ModelError(problem, hint=hint, where=str(path))
         run = cls(path)
         run.lock()
@@ -122,7 +122,7 @@ class RunFolder:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             stream.close()
-            hint = "Wait until it ends, or choose another -o."
+            hint = "Wait until it ends, or choose another -o"
             raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path)) from None
         self._lock = stream
 
@@ -188,7 +188,7 @@ class RunFolder:
                 )  # the process was killed before it wrote the pointer, or `last` is damaged
             return checkpoint
         if names:
-            raise ModelError("every checkpoint is damaged", hint="Train again with --overwrite.", where=str(folder))
+            raise ModelError("every checkpoint is damaged", hint="Train again with --overwrite", where=str(folder))
         return None
 
     def append_record(self, name: str, record: dict[str, Any]) -> None:
@@ -218,9 +218,9 @@ def _require_overwrite(path: Path, *, overwrite: bool) -> None:
     """Raise a ConfigError unless the folder is a run folder and the user wants to overwrite it."""
     if not is_run_folder(path):
         problem = "the folder exists and is not a run folder, so it is not replaced"
-        raise ConfigError(problem, hint="Choose another -o.", where=str(path))
+        raise ConfigError(problem, hint="Choose another -o", where=str(path))
     if not overwrite:
-        hint = f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o."
+        hint = f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o"
         raise ConfigError("the folder already exists", hint=hint, where=str(path))
 
 

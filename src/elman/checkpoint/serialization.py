@@ -51,4 +51,4 @@ def parse_tensors(content: bytes, path: Path) -> Tensors:
 
 def damaged_file_error(path: Path, problem: str) -> ModelError:
     """Return the error for a file that differs from the file that elman wrote."""
-    return ModelError(problem, hint="The folder is damaged: copy it again, or train again.", where=str(path))
+    return ModelError(problem, hint="The folder is damaged: copy it again, or train again", where=str(path))

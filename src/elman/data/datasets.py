@@ -174,7 +174,7 @@ def fetch(name: str, *, notify: Notify = lambda message: None) -> Path:
     content = _download(data_set, notify) if data_set.origin == "download" else BUILDERS[name]()
     digest = hashlib.sha256(content).hexdigest()
     if data_set.sha256 not in (None, digest):
-        hint = _manual_download_hint(data_set) if data_set.url else "Please report this with your version of Python."
+        hint = _manual_download_hint(data_set) if data_set.url else "Please report this with your version of Python"
         origin = data_set.url or "this Python"
         raise DataError(f"the SHA-256 of {name} from {origin} is {digest}; expected {data_set.sha256}", hint=hint)
     return _write_to_cache(data_set, content, notify)
@@ -208,7 +208,7 @@ def _file_sha256(file: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        hint = "Check the permissions of the file."
+        hint = "Check the permissions of the file"
         raise DataError(f"cannot read the file: {error.strerror}", hint=hint, where=str(file)) from None
 
 
@@ -254,7 +254,7 @@ def _write_to_cache(data_set: DataSet, content: bytes, notify: Notify) -> Path:
         return target
     raise DataError(
         f"cannot write {data_set.name} to the cache ({'; '.join(problems)})",
-        hint=f"Set {CACHE_VARIABLE} to a folder that can be written.",
+        hint=f"Set {CACHE_VARIABLE} to a folder that can be written",
     )
 
 

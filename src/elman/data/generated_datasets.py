@@ -36,7 +36,7 @@ def python_docs() -> bytes:
     except ImportError:
         raise DataError(
             "this Python does not contain the language reference (the module pydoc_data.topics)",
-            hint="Install the complete standard library, or name a text file of your own.",
+            hint="Install the complete standard library, or name a text file of your own",
         ) from None
     return "".join(f"{topics[name].rstrip()}\n\n" for name in sorted(topics)).encode()
 

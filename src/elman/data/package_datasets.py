@@ -53,7 +53,7 @@ def _read(name: str, path: str) -> str:
     try:
         return file.read_text("utf-8")
     except OSError as error:
-        hint = "Install the version of the package that constraints.txt names."
+        hint = "Install the version of the package that constraints.txt names"
         raise DataError(f"cannot read the file: {error.strerror}", hint=hint, where=str(file)) from None
 
 

@@ -31,7 +31,7 @@ def _load() -> tuple[ModuleType | None, str]:
         except ValueError:
             return (
                 None,
-                f"ELMAN_KERNELS is {_SETTING!r}, expected off or one of {', '.join(_native.instruction_sets())}",
+                f"ELMAN_KERNELS is {_SETTING!r}; expected off or one of {', '.join(_native.instruction_sets())}",
             )
     return _native, ""
 
@@ -89,7 +89,7 @@ def set_num_threads(count: int) -> None:
     """Set how many threads predictions use from now on."""
     global _num_threads
     if count < 1:
-        raise ValueError(f"threads: given {count}, expected 1 or more")
+        raise ValueError(f"threads: given {count}; expected 1 or more")
     _num_threads = count
 
 

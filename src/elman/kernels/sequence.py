@@ -146,9 +146,9 @@ class Stack:
         x = x.astype(np.int64, copy=False) if self.table else _last_axis_contiguous(x, self.dtype)
         lengths = None if lengths is None else _integers(lengths, steps)
         if reset is not None and packed:
-            raise ValueError("reset: given with packed inputs, expected padded inputs")
+            raise ValueError("reset: given with packed inputs; expected padded inputs")
         if reset is not None and np.shape(reset) != steps:
-            raise ValueError(f"reset: given shape {np.shape(reset)}, expected {steps}")
+            raise ValueError(f"reset: given shape {np.shape(reset)}; expected {steps}")
         batch_size = len(lengths) if packed and lengths is not None else steps[0]
         state = self.zero_state(batch_size) if state is None else state
         self._check_directions(state)
@@ -162,7 +162,7 @@ class Stack:
 
     def _check_ids(self, x: Array) -> None:
         if self.table and x.dtype.kind not in "iu":
-            raise ValueError(f"ids: given {x.dtype}, expected integers")
+            raise ValueError(f"ids: given {x.dtype}; expected integers")
 
     def _steps(self, x: Array, lengths: npt.ArrayLike | None) -> tuple[tuple[int, ...], bool]:
         """Return (B, T), or (N,) of packed inputs, and whether the inputs are packed."""
@@ -173,14 +173,14 @@ class Stack:
             expected = (
                 "(B, T), or packed (N,) with lengths" if self.table else "(B, T, I), or packed (N, I) with lengths"
             )
-            raise ValueError(f"inputs: given shape {shape}, expected {expected}")
+            raise ValueError(f"inputs: given shape {shape}; expected {expected}")
         return (x.shape if self.table else x.shape[:-1]), packed
 
     def _check_directions(self, state: StackState) -> None:
         actual = [len(layer) for layer in state]
         expected = [self.num_directions] * len(self.hidden_sizes)
         if actual != expected and sum(actual) == sum(expected):
-            raise ValueError(f"state: given {actual} directions by layer, expected {expected}")
+            raise ValueError(f"state: given {actual} directions by layer; expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +261,7 @@ def _integers(lengths: npt.ArrayLike, steps: Sequence[int]) -> npt.NDArray[np.in
     fits = array.ndim == 1 and (len(steps) == 1 or len(array) == steps[0])
     if not is_integer or not fits or (array.size and (array.min() < 0 or array.max() > steps[-1])):
         rows = f"{steps[0]} " if len(steps) == 2 else ""
-        raise ValueError(f"lengths: given {array.tolist()}, expected {rows}integers between 0 and {steps[-1]}")
+        raise ValueError(f"lengths: given {array.tolist()}; expected {rows}integers between 0 and {steps[-1]}")
     return np.ascontiguousarray(array, np.int64)
 
 

@@ -15,7 +15,7 @@ def reset_time_first(layer: Any, reset: Tensor | None, shape: Sequence[int], *, 
         return None
     expected = tuple(shape[:1]) if unbatched else tuple(reversed(shape)) if layer.batch_first else tuple(shape)
     if reset.dtype != torch.bool or tuple(reset.shape) != expected:
-        raise ValueError(f"reset: given {reset.dtype} {tuple(reset.shape)}, expected booleans {expected}")
+        raise ValueError(f"reset: given {reset.dtype} {tuple(reset.shape)}; expected booleans {expected}")
     return reset.unsqueeze(1) if unbatched else reset.t() if layer.batch_first else reset
 
 

@@ -69,7 +69,7 @@ class _NumpyFunction(torch.autograd.Function):
     def backward(ctx: Any, d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():  # create_graph=True
             cell = type(ctx.call.cell).__name__
-            raise RuntimeError(f"create_graph=True: {cell} runs by NumPy; expected first derivatives only.")
+            raise RuntimeError(f"create_graph=True: {cell} runs by NumPy; expected first derivatives only")
         _ = ctx.saved_tensors  # raises an error if one of them was changed, or freed by an earlier backward
         call, tape = ctx.call, ctx.tape
         if not backward_keeps_graph():

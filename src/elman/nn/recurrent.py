@@ -87,7 +87,7 @@ class Recurrent(nn.Module):
             return self._forward_packed(input, hx)
         if input.dim() not in (2, 3) or input.shape[-1] != self.input_size:
             expected = f"(T, B, {self.input_size}), or (B, T, {self.input_size}) with batch_first"
-            raise ValueError(f"input: shape {tuple(input.shape)}; expected {expected}.")
+            raise ValueError(f"input: shape {tuple(input.shape)}; expected {expected}")
         unbatched = input.dim() == 2
         x = input.unsqueeze(0) if unbatched else input if self.batch_first else input.transpose(0, 1)
         states = self._states(hx, len(x), x, unbatched=unbatched)
@@ -102,7 +102,7 @@ class Recurrent(nn.Module):
     def _forward_packed(self, inputs: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         data, batch_sizes, sorted_indices, unsorted_indices = inputs
         if data.dim() != 2 or data.shape[-1] != self.input_size:
-            raise ValueError(f"input: packed shape {tuple(data.shape)}; expected (N, {self.input_size}).")
+            raise ValueError(f"input: packed shape {tuple(data.shape)}; expected (N, {self.input_size})")
         x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes), batch_first=True)
         states = self._states(hx, len(x), x, unbatched=False)
         if sorted_indices is not None:
@@ -140,19 +140,19 @@ class Recurrent(nn.Module):
             states = [s.unsqueeze(1) for s in states]
         shapes = [tuple(s.shape) for s in states]
         if shapes != [shape] * len(names):
-            raise ValueError(f"hx: shapes {shapes}; expected {', '.join(names)} of {shape} each.")
+            raise ValueError(f"hx: shapes {shapes}; expected {', '.join(names)} of {shape} each")
         return states
 
     def _require_cpu(self, x: Tensor) -> None:
         if x.device.type != "cpu":
             raise RuntimeError(
                 f"cell {self.cell_name!r} runs by NumPy, and the input is on {x.device}; expected the CPU. "
-                "Move the model and its inputs with .to('cpu'), or train with --device cpu."
+                "Move the model and its inputs with .to('cpu'), or train with --device cpu"
             )
         if x.dtype not in _DTYPES:
-            raise TypeError(f"cell {self.cell_name!r} runs by NumPy: input {x.dtype}; expected float32 or float64.")
+            raise TypeError(f"cell {self.cell_name!r} runs by NumPy: input {x.dtype}; expected float32 or float64")
         if x.dtype != (dtype := next(self.parameters()).dtype):
-            raise TypeError(f"input: {x.dtype}; expected {dtype}, the type of the weights.")
+            raise TypeError(f"input: {x.dtype}; expected {dtype}, the type of the weights")
 
     def _layer_names(self, layer: int) -> list[tuple[str, str]]:
         """Return the cell's name and the module's name of each parameter of a layer, in order."""

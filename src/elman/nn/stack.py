@@ -42,7 +42,7 @@ def recurrent_layers(
 def initialize_recurrent(layers: Iterable[Any], *, chrono_steps: int | None = None) -> None:
     """Set the weights that training starts from; chrono_steps is T, the steps that LSTM and GRU should remember."""
     if chrono_steps is not None and chrono_steps < 3:
-        raise ValueError(f"chrono_steps: given {chrono_steps}, expected 3 or more")
+        raise ValueError(f"chrono_steps: given {chrono_steps}; expected 3 or more")
     for layer in layers:
         H, mode = layer.hidden_size, getattr(layer, "mode", None)
         for name, parameter in layer.named_parameters():

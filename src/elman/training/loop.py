@@ -152,7 +152,7 @@ def _stop_if_requested(session: Session, stop: StopRequest) -> None:
     if stop.number is None:
         return
     session.save()
-    hint = f"Continue with `elman resume {session.run.path}`."
+    hint = f"Continue with `elman resume {session.run.path}`"
     raise Interrupted(stop.number, f"stopped at step {session.counters.step} and saved", hint=hint)
 
 
@@ -215,7 +215,7 @@ def _roll_back(session: Session, display: Display, error: NonFiniteError) -> Non
     checkpoint = session.run.newest_checkpoint(display.notify)
     if session.counters.rollbacks or checkpoint is None:
         rate = session.config.learning_rate * session.counters.rate_scale
-        hint = f"Try --lr {rate / 10:.2g}, or clipping with --clip 1. The best step so far is saved."
+        hint = f"Try --lr {rate / 10:.2g}, or clipping with --clip 1. The best step so far is saved"
         raise DivergedError(f"training diverged: {error}", hint=hint, where=str(session.run.path)) from None
     seconds = session.seconds
     session.restore(*checkpoint)

@@ -86,7 +86,7 @@ def test_the_encoding_that_the_user_names_is_used(file: Write, encoding: str, mo
 def test_an_unknown_encoding_raises_an_error_before_reading(encoding: str) -> None:
     with pytest.raises(DataError) as caught:
         TextSource("book.txt", encoding=encoding)
-    hint = "Use one of Python's names, such as utf-8, gb18030, latin-1 or utf-16."
+    hint = "Use one of Python's names, such as utf-8, gb18030, latin-1 or utf-16"
     assert str(caught.value) == f"unknown encoding {encoding!r}. {hint}"
 
 
@@ -160,15 +160,15 @@ def test_an_incomplete_character_at_the_end_of_the_file_is_located_at_its_first_
     for size in range(MIN_BLOCK, 14):
         monkeypatch.setattr(files, "BLOCK_BYTES", size)
         error = error_of(path)
-        assert str(error) == f"{path}:2: not UTF-8 at byte 5 of the line. Try --encoding gb18030."
+        assert str(error) == f"{path}:2: not UTF-8 at byte 5 of the line. Try --encoding gb18030"
 
 
 def test_an_invalid_byte_after_the_first_block_is_located(file: Write) -> None:
     lines = ["a line of thirty-one bytes in all"] * 40_000
     path = file("\n".join(lines).encode() + b"\nfine \xe9\n")
     assert path.stat().st_size > files.BLOCK_BYTES
-    assert str(error_of(path)) == f"{path}:40001: not UTF-8 at byte 6 of the line. Try --encoding gb18030."
-    assert error_of(path, "ascii").hint == "Name the encoding of the file with --encoding."
+    assert str(error_of(path)) == f"{path}:40001: not UTF-8 at byte 6 of the line. Try --encoding gb18030"
+    assert error_of(path, "ascii").hint == "Name the encoding of the file with --encoding"
 
 
 def test_an_invalid_byte_in_a_gz_file_is_located(file: Write) -> None:
@@ -235,7 +235,7 @@ def test_a_truncated_gz_file_raises_an_error(file: Write) -> None:
             error.message
             == "the .gz file is damaged (Compressed file ended before the end-of-stream marker was reached)"
         )
-        assert (error.where, error.hint) == (str(path), "Download or compress it again.")
+        assert (error.where, error.hint) == (str(path), "Download or compress it again")
 
 
 def test_a_gz_file_with_a_damaged_byte_returns_the_text_or_raises_an_error(file: Write) -> None:
@@ -273,7 +273,7 @@ def test_a_dash_means_stdin(wrap: Callable[[bytes], bytes], monkeypatch: pytest.
 
 def test_errors_in_stdin_name_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"one\n\xff")))
-    assert str(error_of("-")) == "stdin:2: not UTF-8 at byte 1 of the line. Try --encoding gb18030."
+    assert str(error_of("-")) == "stdin:2: not UTF-8 at byte 1 of the line. Try --encoding gb18030"
 
 
 def errors_of(path: Path) -> list[DataError]:
@@ -286,13 +286,13 @@ def errors_of(path: Path) -> list[DataError]:
 def test_a_missing_file_raises_an_error(tmp_path: Path) -> None:
     path = tmp_path / "bok.txt"
     for error in errors_of(path):
-        assert str(error) == f"{path}: no such file. Check the path. `elman data list` shows the built-in data sets."
+        assert str(error) == f"{path}: no such file. Check the path. `elman data list` shows the built-in data sets"
         assert error.exit_code == 3
 
 
 def test_a_folder_raises_an_error(tmp_path: Path) -> None:
     for error in errors_of(tmp_path):
-        assert str(error) == f"{tmp_path}: this is a folder; expected a text file. Name the files in it one by one."
+        assert str(error) == f"{tmp_path}: this is a folder; expected a text file. Name the files in it one by one"
 
 
 def test_a_file_without_read_permission_raises_an_error(file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,7 +303,7 @@ def test_a_file_without_read_permission_raises_an_error(file: Write, monkeypatch
 
     monkeypatch.setattr(Path, "open", refuse)
     for error in errors_of(path):
-        assert str(error) == f"{path}: permission denied. Check the permissions of the file."
+        assert str(error) == f"{path}: permission denied. Check the permissions of the file"
 
 
 def test_other_system_errors_are_quoted() -> None:
@@ -316,7 +316,7 @@ def test_zero_bytes_are_not_text(file: Write) -> None:
     path = file(b"PK\x03\x04\0\0")
     for error in errors_of(path):
         assert error.message == "the file contains zero bytes, so it is not text; expected UTF-8 text"
-        assert error.hint == "Decompress the file if it is an archive; only .gz files are read directly."
+        assert error.hint == "Decompress the file if it is an archive; only .gz files are read directly"
         assert error.where == str(path)
 
 

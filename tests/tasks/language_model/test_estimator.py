@@ -214,7 +214,7 @@ def test_saving_does_not_replace_a_folder_of_other_files(trained: Any, tmp_path:
     where = tmp_path / "thesis"
     assert (
         str(caught.value)
-        == f"{where}: the folder contains other files (chapter.tex), so it is not replaced. Choose a new folder."
+        == f"{where}: the folder contains other files (chapter.tex), so it is not replaced. Choose a new folder"
     )
     assert [(p.name, p.read_text()) for p in where.iterdir()] == [("chapter.tex", "years of work")]
     (tmp_path / "notes.txt").write_text("mine")

@@ -337,7 +337,7 @@ def test_save_replaces_a_model_folder_but_no_folder_with_other_files(tmp_path: P
     where = tmp_path / "photos"
     assert (
         str(caught.value)
-        == f"{where}: the folder contains other files (a.jpg), so it is not replaced. Choose a new folder."
+        == f"{where}: the folder contains other files (a.jpg), so it is not replaced. Choose a new folder"
     )
     assert [entry.name for entry in where.iterdir()] == ["a.jpg"]
     for card in ("one", "two"):

@@ -32,7 +32,7 @@ def detect_encoding(sample: bytes, name: str, notify: Notify) -> str:
         if sample.startswith(mark):
             return encoding
     if b"\0" in sample:
-        hint = "Decompress the file if it is an archive; only .gz files are read directly."
+        hint = "Decompress the file if it is an archive; only .gz files are read directly"
         raise DataError("the file contains zero bytes, so it is not text; expected UTF-8 text", hint=hint, where=name)
     if _can_decode(sample, "utf-8") or not _looks_like_gb18030(sample):
         return "utf-8"

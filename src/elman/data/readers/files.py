@@ -28,13 +28,13 @@ def open_binary(path: str | Path, name: str) -> Iterator[BinaryIO]:
     try:
         stream = Path(path).open("rb")  # noqa: SIM115 - closed below; only opening is guarded
     except FileNotFoundError:
-        hint = "Check the path. `elman data list` shows the built-in data sets."
+        hint = "Check the path. `elman data list` shows the built-in data sets"
         raise DataError("no such file", hint=hint, where=name) from None
     except IsADirectoryError:
-        hint = "Name the files in it one by one."
+        hint = "Name the files in it one by one"
         raise DataError("this is a folder; expected a text file", hint=hint, where=name) from None
     except PermissionError:
-        raise DataError("permission denied", hint="Check the permissions of the file.", where=name) from None
+        raise DataError("permission denied", hint="Check the permissions of the file", where=name) from None
     except OSError as error:
         raise DataError(f"cannot open the file: {error.strerror}", where=name) from None
     with stream:
@@ -64,7 +64,7 @@ def decompress(blocks: Iterator[bytes], name: str) -> Iterator[bytes]:
             while block := stream.read(BLOCK_BYTES):
                 yield block
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            hint = "Download or compress it again."
+            hint = "Download or compress it again"
             raise DataError(f"the .gz file is damaged ({error})", hint=hint, where=name) from None
 
 

@@ -30,6 +30,6 @@ def read_csv_rows(lines: Iterable[Line], delimiter: str = ",") -> Iterator[tuple
         except StopIteration:
             return
         except csv.Error as error:
-            hint = "Check that every quote is closed. In CSV, a quote inside a quoted cell is written twice."
+            hint = "Check that every quote is closed. In CSV, a quote inside a quoted cell is written twice"
             raise DataError(f"not a CSV row ({error})", hint=hint, where=places[0]) from None
         yield places[0], row

@@ -166,7 +166,7 @@ class TextSource:
         carried = len(error.object) - block_size  # bytes of a character that begins in the block before
         start_column = 0 if b"\n" in before else column - carried
         byte = error.start - (before.rfind(b"\n") + 1) + start_column + 1
-        hint = "Try --encoding gb18030." if encoding == "utf-8" else "Name the encoding of the file with --encoding."
+        hint = "Try --encoding gb18030" if encoding == "utf-8" else "Name the encoding of the file with --encoding"
         line += before.count(b"\n")
         problem = f"not {encoding.upper()} at byte {byte} of the line"
         return DataError(problem, hint=hint, where=f"{self.name}:{line}")
@@ -201,7 +201,7 @@ def _require_encoding(encoding: str) -> None:
     try:
         "".encode(encoding)  # codecs.lookup also accepts codecs that do not encode text, such as hex
     except LookupError:
-        hint = "Use one of Python's names, such as utf-8, gb18030, latin-1 or utf-16."
+        hint = "Use one of Python's names, such as utf-8, gb18030, latin-1 or utf-16"
         raise DataError(f"unknown encoding {encoding!r}", hint=hint) from None
 
 

@@ -88,7 +88,7 @@ def read_tokens(block: Sequence[Line], format: Format, token_column: str | None 
     for where, cells in words:
         if index >= len(cells):
             problem = f"{describe_column_count(cells)}; expected a token in column {index + 1}"
-            raise DataError(problem, hint="Name another column with --words.", where=where)
+            raise DataError(problem, hint="Name another column with --words", where=where)
         if not clean_token(cells[index]):
             raise _empty_token_error(where)
     return [clean_token(cells[index]) for _, cells in words] or None
@@ -103,10 +103,10 @@ def read_conllu_words(sentence: Iterable[Line]) -> list[Word]:
             continue
         if len(cells) != len(CONLLU):
             problem = f"{describe_column_count(cells)}; expected ten columns, separated by tabs"
-            raise DataError(problem, hint="If the file is not CoNLL-U, name its format with --format.", where=where)
+            raise DataError(problem, hint="If the file is not CoNLL-U, name its format with --format", where=where)
         if not _WORD_ID.fullmatch(cells[0]) or int(cells[0]) != len(words) + 1:
             problem = f"the ID is {shorten(cells[0])!r}; expected {len(words) + 1}"
-            hint = "Add the missing line, or the blank line between two sentences."
+            hint = "Add the missing line, or the blank line between two sentences"
             raise DataError(problem, hint=hint, where=where)
         words.append((where, cells))
     return words
@@ -144,7 +144,7 @@ def column_number(text: str | None, flag: str, default: int) -> int:
     if text is None:
         return default
     if not text.isdecimal() or int(text) < 1:
-        hint = "Names of columns work for CoNLL-U and JSON Lines; set --format for them."
+        hint = "Names of columns work for CoNLL-U and JSON Lines; set --format for them"
         raise ConfigError(f"{flag} is {text!r}; expected the number of a column, from 1", hint=hint)
     return int(text)
 
@@ -165,7 +165,7 @@ def _read_json_tokens(block: Sequence[Line], name: str) -> list[str] | None:
 
 
 def _empty_token_error(where: str) -> DataError:
-    return DataError("empty token; expected text", hint="Fill in the token, or remove it.", where=where)
+    return DataError("empty token; expected text", hint="Fill in the token, or remove it", where=where)
 
 
 def _is_json_object(line: str) -> bool:

@@ -21,7 +21,7 @@ void fail(const std::string& name, const std::string& problem) {
 
 void expect_shape(const char* name, const Index* shape, int axes, const Index* expected, int expected_axes) {
     if (!std::equal(shape, shape + axes, expected, expected + expected_axes))
-        fail(name, "given shape " + shape_text(shape, axes) + ", expected " + shape_text(expected, expected_axes));
+        fail(name, "given shape " + shape_text(shape, axes) + "; expected " + shape_text(expected, expected_axes));
 }
 
 std::string describe_dtype(nb::handle object) {
@@ -33,7 +33,7 @@ nb::tuple tuple_at(const nb::list& list, std::size_t i) { return nb::cast<nb::tu
 
 void expect_length(const char* name, const nb::list& list, std::size_t length) {
     if (list.size() != length)
-        fail(name, "given " + std::to_string(list.size()) + ", expected " + std::to_string(length));
+        fail(name, "given " + std::to_string(list.size()) + "; expected " + std::to_string(length));
 }
 
 namespace {
@@ -49,7 +49,7 @@ BatchShape read_padded_shape(const Shape& inputs, const std::optional<Lengths>& 
     for (Index b = 0; b < batch.B; ++b) {
         const Index length = (*lengths)(std::size_t(b));
         if (length < 0 || length > batch.T)
-            fail("lengths", "given " + std::to_string(length) + ", expected 0 to " + std::to_string(batch.T));
+            fail("lengths", "given " + std::to_string(length) + "; expected 0 to " + std::to_string(batch.T));
     }
     return batch;
 }
@@ -64,11 +64,11 @@ BatchShape read_packed_shape(const Shape& inputs, const Lengths& lengths) {
     for (Index b = 0; b < batch.B; ++b) {
         const Index length = lengths(std::size_t(b));
         if (length < 0 || (b > 0 && length > lengths(std::size_t(b - 1))))
-            fail("lengths", "given rows in another order, expected packed rows from the longest to the shortest");
+            fail("lengths", "given rows in another order; expected packed rows from the longest to the shortest");
         sum += length;
     }
     if (sum != batch.entries)
-        fail("lengths", "given a sum of " + std::to_string(sum) + ", expected the number of packed steps, " +
+        fail("lengths", "given a sum of " + std::to_string(sum) + "; expected the number of packed steps, " +
                             std::to_string(batch.entries));
     return batch;
 }
@@ -80,7 +80,7 @@ BatchShape read_batch_shape(const Shape& inputs, bool table, const std::optional
     if (inputs.axes == axes) return read_padded_shape(inputs, lengths, time_first);
     if (inputs.axes == axes - 1 && lengths) return read_packed_shape(inputs, *lengths);
     fail("inputs", "given shape " + shape_text(inputs.size, inputs.axes) + (lengths ? "" : " without lengths") +
-                       ", expected " + (table ? "(B, T)" : "(B, T, I)") + ", or packed " + (table ? "(N,)" : "(N, I)") +
+                       "; expected " + (table ? "(B, T)" : "(B, T, I)") + ", or packed " + (table ? "(N,)" : "(N, I)") +
                        " with lengths");
 }
 
@@ -90,7 +90,7 @@ void check_ids(const StridedArray<const std::int64_t>& ids, const BatchShape& ba
         for (Index t = 0; t < steps; ++t) {
             const std::int64_t id = ids.data[b * ids.row_stride + t * ids.time_stride];
             if (id < 0 || id >= table_rows)
-                fail("ids", "given " + std::to_string(id) + ", expected 0 to " + std::to_string(table_rows - 1));
+                fail("ids", "given " + std::to_string(id) + "; expected 0 to " + std::to_string(table_rows - 1));
         }
 }
 

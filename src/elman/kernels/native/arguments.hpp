@@ -36,7 +36,7 @@ template <class T>
 ArrayView<T> require_view(const char* name, nanobind::handle object) {
     ArrayView<T> view;
     if (!read_array<T>(object, view))
-        fail(name, "given " + describe_dtype(object) + ", expected a " + (std::is_const_v<T> ? "" : "writable ") +
+        fail(name, "given " + describe_dtype(object) + "; expected a " + (std::is_const_v<T> ? "" : "writable ") +
                        "CPU array of " + dtype_name<T>());
     return view;
 }
@@ -47,13 +47,13 @@ T* optional_array(const char* name, nanobind::handle object, std::initializer_li
     if (object.is_none()) return nullptr;
     const ArrayView<T> view = require_view<T>(name, object);
     expect_shape(name, view.size, view.axes, shape.begin(), int(shape.size()));
-    if (!view.is_contiguous()) fail(name, "given a non-contiguous array, expected a contiguous one");
+    if (!view.is_contiguous()) fail(name, "given a non-contiguous array; expected a contiguous one");
     return view.data;
 }
 
 template <class T>
 T* require_array(const char* name, nanobind::handle object, std::initializer_list<Index> shape) {
-    if (object.is_none()) fail(name, "given None, expected an array");
+    if (object.is_none()) fail(name, "given None; expected an array");
     return optional_array<T>(name, object, shape);
 }
 
@@ -78,7 +78,7 @@ StridedArray<T> read_sequences(const char* name, nanobind::handle object, const 
     const int step_axes = batch.packed ? 1 : 2;
     expect_shape(name, view.size, view.axes, batch.packed ? packed : padded, step_axes + (width ? 1 : 0));
     if (width > 1 && view.num_elements() && view.stride[view.axes - 1] != 1)
-        fail(name, "given a last axis that is not contiguous, expected a contiguous one");
+        fail(name, "given a last axis that is not contiguous; expected a contiguous one");
     const bool time_first = batch.time_first && !batch.packed;
     array.data = view.data;
     array.row_stride = view.stride[time_first ? 1 : 0];
@@ -103,7 +103,7 @@ std::vector<Group> read_weight_groups(const char* name, const nanobind::list& li
     for (std::size_t i = 0; i < specs.size(); ++i) {
         const nanobind::tuple arrays = tuple_at(list, i);
         if (arrays.size() != 4)
-            fail(name, "given " + std::to_string(arrays.size()) + " arrays of a layer, expected W, U, b_ih, b_hh");
+            fail(name, "given " + std::to_string(arrays.size()) + " arrays of a layer; expected W, U, b_ih, b_hh");
         const Index rows = specs[i].gates() * specs[i].H;
         const bool has_table = table_rows > 0 && Index(i) < directions;
         Group group;
@@ -127,14 +127,14 @@ public:
     std::vector<State<T>> read(nanobind::handle states) const {
         if (PyTuple_Check(states.ptr())) return read_joined(nanobind::borrow<nanobind::tuple>(states));
         if (PyList_Check(states.ptr())) return read_by_layer(nanobind::borrow<nanobind::list>(states));
-        fail(name_, "given " + describe_dtype(states) + ", expected a list or a tuple");
+        fail(name_, "given " + describe_dtype(states) + "; expected a list or a tuple");
     }
 
 private:
     std::vector<State<T>> read_joined(const nanobind::tuple& arrays) const {
         const Index count = Index(specs_.size()), H = specs_[0].H;
         for (const LayerSpec& spec : specs_)
-            if (spec.H != H) fail(name_, "given a tuple for layers of different sizes, expected a list");
+            if (spec.H != H) fail(name_, "given a tuple for layers of different sizes; expected a list");
         expect_arrays(arrays, specs_[0]);
         T* h = array(arrays[0], {count, B_, H});
         T* c = arrays.size() == 2 ? array(arrays[1], {count, B_, H}) : nullptr;
@@ -164,7 +164,7 @@ private:
 
     void expect_arrays(const nanobind::tuple& arrays, const LayerSpec& spec) const {
         if (Index(arrays.size()) != spec.states())
-            fail(name_, "given " + std::to_string(arrays.size()) + " arrays of a layer, expected " +
+            fail(name_, "given " + std::to_string(arrays.size()) + " arrays of a layer; expected " +
                             (spec.states() == 2 ? "h and c" : "h alone"));
     }
 

@@ -23,9 +23,9 @@ void compute_losses(const ArrayView<const T>& V, const nb::object& b, const nb::
     const Shape target_shape = require_view<const std::int64_t>("targets", targets);
     if (V.axes != 2 || V.size[0] < 1 || V.size[1] < 1)
         fail("V", "expected two axes, with at least one row and one column");
-    if (!V.is_contiguous()) fail("V", "given a non-contiguous array, expected a contiguous one");
+    if (!V.is_contiguous()) fail("V", "given a non-contiguous array; expected a contiguous one");
     if (target_shape.axes != 1)
-        fail("targets", "given " + std::to_string(target_shape.axes) + " axes, expected one axis");
+        fail("targets", "given " + std::to_string(target_shape.axes) + " axes; expected one axis");
     const Index O = V.size[0], H = V.size[1], N = target_shape.size[0];
     ReadoutArrays<T> arrays;
     arrays.O = O;
@@ -42,7 +42,7 @@ void compute_losses(const ArrayView<const T>& V, const nb::object& b, const nb::
     for (Index i = 0; i < N; ++i)
         if (arrays.targets[i] >= O)
             fail("targets",
-                 "given class " + std::to_string(arrays.targets[i]) + ", expected 0 to " + std::to_string(O - 1));
+                 "given class " + std::to_string(arrays.targets[i]) + "; expected 0 to " + std::to_string(O - 1));
     nb::gil_scoped_release release;
     cross_entropy(arrays, threads);
 }
@@ -54,7 +54,7 @@ void compute_losses_of_any_dtype(const nb::object& V, const nb::object& b, const
     ArrayView<const double> doubles;
     if (read_array(V, floats)) return compute_losses(floats, b, x, targets, losses, d_x, d_V, d_b, threads);
     if (read_array(V, doubles)) return compute_losses(doubles, b, x, targets, losses, d_x, d_V, d_b, threads);
-    fail("V", "given " + describe_dtype(V) + ", expected a CPU array of float32 or float64");
+    fail("V", "given " + describe_dtype(V) + "; expected a CPU array of float32 or float64");
 }
 
 float sum(const nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>& data) {

@@ -26,7 +26,7 @@ constexpr NamedCell kCells[] = {{"elman", Cell::elman}, {"gru", Cell::gru}, {"ls
 Cell cell_from_name(const std::string& name) {
     for (const NamedCell& entry : kCells)
         if (name == entry.name) return entry.cell;
-    fail("cell", "given '" + name + "', expected elman, gru or lstm");
+    fail("cell", "given '" + name + "'; expected elman, gru or lstm");
 }
 
 Activation activation_from_name(const std::string& name) {
@@ -34,7 +34,7 @@ Activation activation_from_name(const std::string& name) {
     if (name == "relu") return Activation::relu;
     if (name == "sigmoid") return Activation::sigmoid;
     if (name == "identity") return Activation::identity;
-    fail("activation", "given '" + name + "', expected tanh, relu, sigmoid or identity");
+    fail("activation", "given '" + name + "'; expected tanh, relu, sigmoid or identity");
 }
 
 // The weights of a stack, and what single steps need.
@@ -64,7 +64,7 @@ public:
     SpecReader(Cell cell, Activation activation, const nb::list& parameters, Index directions, bool table)
         : cell_(cell), activation_(activation), parameters_(parameters), directions_(directions), table_(table) {
         if (directions < 1 || directions > 2 || parameters.size() == 0 || Index(parameters.size()) % directions)
-            fail("parameters", "given " + std::to_string(parameters.size()) + " layers and directions, expected " +
+            fail("parameters", "given " + std::to_string(parameters.size()) + " layers and directions; expected " +
                                    "a multiple of 1 or 2 directions");
     }
 
@@ -76,7 +76,7 @@ public:
                 specs.push_back(read_spec(i));
                 if (first > 0 && specs.back().I != input_size)
                     fail("W", "given " + std::to_string(specs.back().I) +
-                                  " columns, expected the output size of the layer below, " +
+                                  " columns; expected the output size of the layer below, " +
                                   std::to_string(input_size));
             }
             input_size = 0;
@@ -84,8 +84,8 @@ public:
         }
         for (Index d = 0; d < directions_; ++d)
             if (specs[std::size_t(d)].I != specs[0].I)
-                fail("W", "given different numbers of columns for the two directions, expected the same number");
-        if (table_ && table_rows_ < 1) fail("table", "given no rows, expected at least one row");
+                fail("W", "given different numbers of columns for the two directions; expected the same number");
+        if (table_ && table_rows_ < 1) fail("table", "given no rows; expected at least one row");
         return specs;
     }
 
@@ -100,7 +100,7 @@ private:
                  std::string("expected W, U, b_ih, b_hh of ") + dtype_name<T>() + ", W and U with two axes");
         const bool has_table = table_ && Index(i) < directions_;
         if (has_table) table_rows_ = W.size[0];
-        if (U.size[1] < 1) fail("U", "given no columns, expected at least one column");
+        if (U.size[1] < 1) fail("U", "given no columns; expected at least one column");
         LayerSpec spec{};
         spec.cell = cell_;
         spec.activation = activation_;
@@ -149,7 +149,7 @@ std::unique_ptr<TapeHandle<T>> run(const StackHandle<T>& stack, const nb::object
         table_rows ? Shape(require_view<const std::int64_t>("ids", inputs)) : Shape(require_view<const T>("x", inputs));
     const BatchShape batch = read_batch_shape(input_shape, table_rows > 0, lengths, time_first);
     if (reset) {
-        if (batch.packed) fail("reset", "given with packed inputs, expected padded inputs (B, T, I)");
+        if (batch.packed) fail("reset", "given with packed inputs; expected padded inputs (B, T, I)");
         const Index shape[] = {Index(reset->shape(0)), Index(reset->shape(1))}, expected[] = {batch.B, batch.T};
         expect_shape("reset", shape, 2, expected, 2);
     }
@@ -184,7 +184,7 @@ void step(StackHandle<T>& stack, const nb::object& inputs, const nb::object& out
     const Index table_rows = weights.table_rows();
     const Shape output_shape = require_view<T>("outputs", outputs);
     if (output_shape.axes != 2)
-        fail("outputs", "given " + std::to_string(output_shape.axes) + " axes, expected (B, D * H)");
+        fail("outputs", "given " + std::to_string(output_shape.axes) + " axes; expected (B, D * H)");
     const Index B = output_shape.size[0];
     const T* x = table_rows ? nullptr : require_array<const T>("x", inputs, {B, weights.specs()[0].I});
     const std::int64_t* ids = table_rows ? require_array<const std::int64_t>("ids", inputs, {B}) : nullptr;
@@ -210,10 +210,10 @@ void run_backward(TapeHandle<T>& handle, const nb::list& parameters, const nb::o
     arrays.gradients =
         read_weight_groups<T, ParameterGradients<T>>("gradients", gradients, specs, D, handle.table_rows);
     arrays.d_y = read_sequences<const T>("d_outputs", d_outputs, handle.batch, output_size);
-    if (!arrays.d_y.data && handle.tape.batch.num_entries()) fail("d_outputs", "given None, expected an array");
+    if (!arrays.d_y.data && handle.tape.batch.num_entries()) fail("d_outputs", "given None; expected an array");
     arrays.d_x = read_sequences<T>("d_x", d_x, handle.batch, specs[0].I);
     if (handle.table_rows && arrays.d_x.data)
-        fail("d_x", "given an array, expected None: rows of a table have no derivative");
+        fail("d_x", "given an array; expected None: rows of a table have no derivative");
     if (!d_final.is_none()) arrays.d_final = StateReader<const T>("d_final", specs, B, true).read(d_final);
     arrays.d_initial.resize(specs.size());
     if (!d_initial.is_none()) arrays.d_initial = StateReader<T>("d_state", specs, B, true).read(d_initial);
