@@ -24,13 +24,14 @@ HEADINGS = {
 
 All options of all tasks. An option with a flag is set by `elman train TASK FLAG VALUE`; every option can be set by
 `--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). A constructor parameter of an estimator has the last part of
-the key as its name; any other key is set by `config={...}`. This page is generated from the configs of the tasks.
+the key as its name; any other key is set by `config={...}`. Options marked (training) are used in training only, not in
+prediction. This page is generated from the configs of the tasks.
 """,
     "zh": """# 选项一览：训练、数据与模型的全部参数
 
 各任务的全部选项。带标志的选项用 `elman train 任务 标志 值` 设置；任何选项都可以用 `--set 键=值` 或 TOML 文件
 （`--config 文件.toml`）设置。估计器的构造参数以键的最后一段为名，其余的键通过 `config={...}` 传入。
-本页由各任务的配置类生成，内容与命令行的英文 `--help` 一致。
+标有（训练）的选项只在训练时使用，预测时不用。本页由各任务的配置类生成，内容与命令行的英文 `--help` 一致。
 """,
 }
 COLUMNS = {"en": ("key", "flag", "default", "meaning"), "zh": ("键", "标志", "默认值", "说明")}
@@ -101,7 +102,7 @@ IN_LANGUAGE = {"en": _in_english, "zh": _in_chinese}
 
 def _row(field: Option, default: str, meaning: str) -> str:
     cells = [f"`{field.key}`", f"`{field.flag}`" if field.flag else "", default, meaning]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "\\<") for cell in cells) + " |"
 
 
 if __name__ == "__main__":
