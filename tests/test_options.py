@@ -166,11 +166,10 @@ def test_translations_keep_the_names_values_and_numbers() -> None:
         assert not lost, f"docs/zh/options.toml: {chinese!r} lacks {lost}, which {english!r} has"
 
 
-def test_translations_are_chinese_with_full_width_punctuation() -> None:
+def test_translations_are_chinese() -> None:
     for english, chinese, _ in translations():
-        where = f"docs/zh/options.toml: {chinese!r}"
-        assert re.search(r"[一-鿿]", chinese) or not re.search(r"[a-z]", english), f"{where} is not Chinese"
-        assert not re.search(r"[一-鿿] ?[,;:(]|[,;:] ?[一-鿿]", chinese), f"{where} has ASCII punctuation"
+        is_chinese = re.search(r"[一-鿿]", chinese) or not re.search(r"[a-z]", english)
+        assert is_chinese, f"docs/zh/options.toml: {english!r} is translated as {chinese!r}, which is not Chinese"
 
 
 def test_an_option_is_named_after_its_flag() -> None:
