@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -12,7 +14,9 @@ from typing import Any, Literal
 import pytest
 from pydantic import PositiveInt
 
+from elman.cells import CELLS
 from elman.config import Config
+from elman.data.readers.token_lines import CONLLU
 from elman.options import Option, fields_of, option, options_of, values_of
 from elman.tasks.estimator import OWN_PARAMETERS, Estimator, config_places
 from elman.tasks.spec import TASKS, task_spec
@@ -110,12 +114,6 @@ def test_the_parameters_of_an_estimator_are_fields_of_its_config(task: str) -> N
     assert sizes <= {"model.tie_weights"}, "sizes that the command line has and the estimator lacks"
 
 
-def test_the_pages_of_options_are_those_of_the_configs() -> None:
-    generate = _generator()
-    for path, text in generate.pages():
-        assert path.read_text("utf-8") == text, "run `make docs-options`"
-
-
 def _generator() -> ModuleType:
     specification = importlib.util.spec_from_file_location("generate_options", ROOT / "docs" / "generate_options.py")
     assert specification is not None
@@ -123,6 +121,55 @@ def _generator() -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+GENERATE = _generator()
+FIELDS = [field for task in TASKS for field in fields_of(task_spec(task).run_config)]
+VALUES = {choice for field in FIELDS for choice in field.choices} | {*CELLS, *CONLLU}
+ENGLISH_WORDS = {"attention", "columns", "first", "last", "none", "random", "recurrent", "season", "word"}  # and values
+NAME = re.compile(  # a flag, <unk>, a variable of a formula, a key, a file, a number, CPU or UTF-8
+    r"--[\w-]+|<\w+>|(?<!')\b[b-z]\b|\w+_\w+|[a-z]\w*\.[a-z]\w*|\d+(?:[.,]\d+)*|[A-Z]{2,}[\w-]*", re.ASCII
+)
+
+
+def names_in(text: str, choices: Collection[str]) -> set[str]:
+    """The names, values and numbers in a text, which no translation changes. choices are those of its option."""
+    words = set(re.findall(r"[a-z_]+", text))
+    return set(NAME.findall(text)) | (words & (VALUES - ENGLISH_WORDS | set(choices)))
+
+
+def translations() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Each translated text: in English, in Chinese, and the choices of its option."""
+    for field in FIELDS:
+        for section, english in GENERATE.english_texts(field).items():
+            if english in GENERATE.read_translations()[section]:
+                yield english, GENERATE.read_translations()[section][english], field.choices
+
+
+def test_the_pages_of_options_are_those_of_the_configs() -> None:
+    for path, text in GENERATE.pages():
+        assert path.read_text("utf-8") == text, "run `make docs-options`"
+
+
+@pytest.mark.parametrize("section", ["meanings", "defaults"])
+def test_every_text_of_an_option_is_translated_and_every_translation_is_used(section: str) -> None:
+    texts = {GENERATE.english_texts(field).get(section) for field in FIELDS} - {None}
+    translated = set(GENERATE.read_translations()[section])
+    missing, unused = texts - translated, translated - texts
+    assert not missing, f"no translation of {missing}. Add a line for each to [{section}] in docs/zh/options.toml"
+    assert not unused, f"no option has the text {unused}. Remove it from [{section}] in docs/zh/options.toml"
+
+
+def test_translations_keep_the_names_values_and_numbers() -> None:
+    for english, chinese, choices in translations():
+        lost = names_in(english, choices) - names_in(chinese, choices)
+        assert not lost, f"docs/zh/options.toml: {chinese!r} lacks {lost}, which {english!r} has"
+
+
+def test_translations_are_chinese() -> None:
+    for english, chinese, _ in translations():
+        is_chinese = re.search(r"[一-鿿]", chinese) or not re.search(r"[a-z]", english)
+        assert is_chinese, f"docs/zh/options.toml: {english!r} is translated as {chinese!r}, which is not Chinese"
 
 
 def test_an_option_is_named_after_its_flag() -> None:

@@ -46,6 +46,8 @@ TAGGED = [
 NAMED = [(["Ann", "Lee", "saw", f"{n}"], ["B-PER", "I-PER", "O", "O"]) for n in range(20)]
 READINGS = [("银行", "yín háng"), ("行走", "xíng zǒu")]
 MESSAGES = [(f"{text} {n}", label) for n in range(12) for text, label in (("win a prize", "spam"), ("see you", "ham"))]
+CODE = re.compile(r"^```.*?^```|`[^`\n]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)  # and the addresses of links
+ASCII_PUNCTUATION = re.compile(r"[一-鿿](?:\(| ?[,;:!?])|[,;:!?] ?[一-鿿]|\(\d{4}\)|[^|\s] [，。；：（]")  # in Chinese
 NEEDS = {"bpe": "tokenizers"}  # words of a command that an extra brings
 
 
@@ -165,6 +167,12 @@ def test_both_languages_have_the_same_pages_with_the_same_commands_and_snippets(
             assert blocks(mine, language) == blocks(theirs, language), (mine, theirs)
         without_comments = [[re.sub(r"#.*", "", b) for b in blocks(page, "python")] for page in (mine, theirs)]
         assert without_comments[0] == without_comments[1]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if "zh" in page])
+def test_chinese_text_has_full_width_punctuation(page: str) -> None:
+    lines = CODE.sub("`", (ROOT / page).read_text("utf-8")).splitlines()
+    assert [line for line in lines if ASCII_PUNCTUATION.search(line)] == []
 
 
 def test_every_flag_that_the_pages_name_exists() -> None:

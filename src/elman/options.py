@@ -53,12 +53,19 @@ class Option:
     key: str
     flag: str  # empty where the field has none
     metavar: str
-    meaning: str
-    default: str  # empty where the field has no effect unless it is given
+    description: str  # the help of the field, without the choices
+    choices: tuple[str, ...]  # the values of a Literal; empty for other types
+    automatic: str  # how the value is chosen where none is given, in words; empty where the default is a value
+    default: str  # automatic, or the value; empty where the field has no effect unless it is given
     kind: type  # of one value: bool, int, float or str
     takes_one: bool  # False where the value is always a list
     takes_list: bool  # values separated by commas: `256,128`
     repeatable: bool = False  # the flag may be given several times
+
+    @property
+    def meaning(self) -> str:
+        """The description and the choices."""
+        return f"{self.description}: {_or(self.choices)}" if self.choices else self.description
 
     @property
     def help(self) -> str:
@@ -102,13 +109,15 @@ def values_of(options: Iterable[Option], arguments: Mapping[str, Any]) -> Values
 
 def _option(key: str, field: FieldInfo) -> Option:
     extra, shape = _extra(field), _shape(field.annotation)
-    choices = f": {_or(shape.choices)}" if shape.choices else ""
+    automatic = extra.get("automatic") or ""
     return Option(
         key=key,
         flag=extra.get("flag") or "",
         metavar=extra.get("metavar") or {bool: "", str: "NAME"}.get(shape.kind, "N"),
-        meaning=f"{field.description}{choices}",
-        default=extra.get("automatic") or _default(field),
+        description=field.description or "",
+        choices=shape.choices,
+        automatic=automatic,
+        default=automatic or _default(field),
         kind=shape.kind,
         takes_one=shape.takes_one,
         takes_list=shape.takes_list and not extra.get("repeatable"),
