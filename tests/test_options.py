@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -90,6 +91,28 @@ def test_every_field_of_every_task_is_explained(task: str) -> None:
     config = task_spec(task).run_config
     explained = {field.key.split(".")[-1] for field in fields_of(config)}
     assert set(config_places(config)) - explained == {"task"}
+
+
+def declared_default(config: type[Config], key: str) -> Any:
+    """The default of a field, found by its key such as `model.dropout`."""
+    first, _, rest = key.partition(".")
+    field = config.model_fields[first]
+    if not rest:
+        return field.default
+    assert isinstance(field.annotation, type)
+    assert issubclass(field.annotation, Config)
+    return declared_default(field.annotation, rest)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("flops", [1e9, 1e12])
+def test_an_option_whose_value_the_program_chooses_says_so(task: str, flops: float) -> None:
+    spec = task_spec(task)
+    values = spec.resolve({}, None, flops).model_dump()
+    for field in fields_of(spec.run_config):
+        value = functools.reduce(dict.__getitem__, field.key.split("."), values)
+        default = declared_default(spec.run_config, field.key)
+        assert value == default or field.automatic, f"{field.key} is {value}, and its help says {field.default}"
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -662,7 +662,7 @@ def test_a_config_that_no_longer_fits_the_checkpoint_is_told(half_done: Path, di
 def test_a_model_folder_cannot_be_trained_on(half_done: Path, display: Any) -> None:
     from elman.experiment import resume
 
-    with pytest.raises(ModelError, match=r"not a run folder\. Name a folder that `elman train` has created\."):
+    with pytest.raises(ModelError, match=r"not a run folder\. Name a folder that `elman train` has created$"):
         resume(half_done / "model", display)
 
 

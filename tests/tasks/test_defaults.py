@@ -9,10 +9,14 @@ import pytest
 
 from elman.config import BUDGETS, layer_values, to_toml
 from elman.errors import ConfigError
+from elman.tasks.estimator import config_places
 from elman.tasks.spec import TASKS, AnyTask, RunConfig, task_spec
 from elman.training.throughput import ASSUMED_CPU_FLOPS
 
-ZEROS = ["clip_norm", "patience", "validate_tokens"]
+ZEROS = {"clip_norm", "patience", "validate_tokens"}  # options of training for which zero means none, or all
+TASKS_WITH_ZEROS = [
+    (task, key) for task in TASKS for key in sorted(ZEROS & set(config_places(task_spec(task).run_config)))
+]
 
 
 @pytest.fixture(params=TASKS)
@@ -72,14 +76,14 @@ def test_a_seed_that_torch_or_numpy_does_not_accept_is_an_error(spec: AnyTask, s
         resolve(spec, {"seed": seed, **with_training(steps=1)})
 
 
-@pytest.mark.parametrize("key", ZEROS)
+@pytest.mark.parametrize(("spec", "key"), TASKS_WITH_ZEROS, indirect=["spec"])
 def test_zero_turns_an_option_off_and_is_written_to_the_file(spec: AnyTask, key: str) -> None:
     config = resolve(spec, with_training(steps=1, **{key: 0}))
     assert getattr(config.training, key) == 0
     assert resolve(spec, tomllib.loads(to_toml(config))) == config, "the file holds the resolved config"
 
 
-@pytest.mark.parametrize("key", ZEROS)
+@pytest.mark.parametrize(("spec", "key"), TASKS_WITH_ZEROS, indirect=["spec"])
 def test_a_value_below_zero_is_an_error(spec: AnyTask, key: str) -> None:
     with pytest.raises(ConfigError, match=f"training.{key}: given -1; expected greater than or equal to 0"):
         resolve(spec, with_training(steps=1, **{key: -1}))

@@ -42,7 +42,13 @@ class TokenEncoderConfig(Config):
         help="(training) w: a token that occurs n times is replaced by <unk> with probability w / (w + n)",
         automatic=AUTOMATIC,
     )
-    label_smoothing: float = option(0.0, ge=0.0, lt=1.0, help="(training) Label smoothing")
+    label_smoothing: float = option(
+        0.0,
+        ge=0.0,
+        lt=1.0,
+        help="(training) Share of a target probability that is spread over all labels or tags",
+        automatic="0.1 for a classifier, 0 for a tagger",
+    )
 
     @property
     def input_size(self) -> int:

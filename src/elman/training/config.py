@@ -14,7 +14,11 @@ class TrainingConfig(Config):
     """How long and how to train. One of minutes, epochs and steps is the budget."""
 
     minutes: PositiveFloat | None = option(
-        None, flag="--minutes", metavar="M", help="Budget: wall time", automatic="chosen from the size of the data"
+        None,
+        flag="--minutes",
+        metavar="M",
+        help="Budget: wall time in minutes",
+        automatic="chosen from the size of the data",
     )
     epochs: PositiveFloat | None = option(None, flag="--epochs", help="Budget: passes over the training set")
     steps: PositiveInt | None = option(None, flag="--steps", help="Budget: updates of the weights")
@@ -41,16 +45,15 @@ class TrainingConfig(Config):
         1.0, ge=0.0, flag="--clip", metavar="NORM", help="Largest global norm of the gradient; 0 means no clipping"
     )
     average_steps: NonNegativeInt = option(
-        0, help="Last updates over which the weights of the model folder are averaged; 0 means no averaging"
+        0,
+        help="Last updates over which the weights of the model folder are averaged; 0 means no averaging",
+        automatic="chosen from the data and the budget; 0 for a language model",
     )
     patience: NonNegativeInt = option(
         10, help="Early stopping: validations without a new best before training stops; 0 means never"
     )
     validate_every_steps: PositiveInt | None = option(
         None, flag="--validate-every", help="Updates between validations", automatic="16 validations in all"
-    )
-    validate_tokens: NonNegativeInt = option(
-        50_000, help="Tokens of the validation set that a validation during training scores; 0 means all"
     )
     checkpoint_every_steps: PositiveInt | None = option(
         None,
@@ -59,7 +62,9 @@ class TrainingConfig(Config):
         automatic="at every validation and every minute",
     )
     log_every_steps: PositiveInt = option(50, help="Updates averaged into one line of metrics.jsonl")
-    device: Literal["auto", "cpu", "cuda"] = option("auto", flag="--device", help="Device")
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "auto", flag="--device", help="Where training runs; auto uses a GPU if there is one"
+    )
     threads: NonNegativeInt = option(
         0, flag="--threads", help="CPU threads; 0 measures which number is faster", automatic="1, or all if faster"
     )
@@ -79,4 +84,12 @@ class SequenceTrainingConfig(TrainingConfig):
         flag="--bptt",
         help="Steps of a segment, at whose start backpropagation through time is truncated",
         automatic=AUTOMATIC,
+    )
+
+
+class PartialValidationConfig(TrainingConfig):
+    """The options of the training loop for tasks that score a part of a large validation set during training."""
+
+    validate_tokens: NonNegativeInt = option(
+        50_000, help="Tokens of the validation set that a validation during training scores; 0 means all"
     )

@@ -62,17 +62,19 @@ class ForecasterConfig(Config):
     )
     delays: PositiveInt = option(
         flag="--delays",
-        help="Rows that tdnn and narx read; the recurrent encoder reads as many before a forecast counts",
+        help="Rows that tdnn and narx read; rows before the first forecast of a recurrent encoder",
         automatic=AUTOMATIC,
     )
     hidden_size: PositiveInt = option(flag="--hidden", help="Hidden units of each layer", automatic=AUTOMATIC)
-    num_layers: int = option(1, ge=1, le=100, flag="--layers", help="Layers")
+    num_layers: int = option(1, ge=1, le=100, flag="--layers", help="Hidden layers of the history encoder")
     horizon: PositiveInt = option(flag="--horizon", help="Rows to forecast", automatic="a season, or 12")
     season: PositiveInt = option(
         1, flag="--season", help="Rows in a season; 1 means no season", automatic="from the dates"
     )
     reference: Literal["last", "season"] = option(
-        "last", help="The value whose difference to the future is modelled: the last one, or one season before"
+        "last",
+        help="The value whose difference to the future is modelled: the last one, or one season before",
+        automatic="the one with smaller errors on the training set",
     )
     logarithm: bool = option(False, help="Model the logarithms of the targets", automatic=AUTOMATIC)
     levels: bool = option(True, help="Read the levels of the targets beside their differences", automatic=AUTOMATIC)

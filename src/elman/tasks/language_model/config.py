@@ -14,7 +14,7 @@ from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import TextCodec, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
-from elman.training.config import SequenceTrainingConfig
+from elman.training.config import PartialValidationConfig, SequenceTrainingConfig
 
 
 class LanguageModelReaderConfig(ReaderConfig):
@@ -126,13 +126,17 @@ class LanguageModelConfig(Config):
         return create(self.cell, self.activation)
 
 
+class LanguageModelTrainingConfig(SequenceTrainingConfig, PartialValidationConfig):
+    """How long and how to train a language model."""
+
+
 class LanguageModelRun(RunConfig):
     """What config.toml of a language model's run folder holds."""
 
     task: Literal["lm"] = "lm"
     data: LanguageModelDataConfig
     model: LanguageModelConfig
-    training: SequenceTrainingConfig
+    training: LanguageModelTrainingConfig
 
 
 class EvaluateOptions(Config):

@@ -14,7 +14,7 @@ from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import Vocabulary
 from elman.text.sides import SideCodec, SideTokenizer
-from elman.training.config import TrainingConfig
+from elman.training.config import PartialValidationConfig
 
 Level = Literal["char", "word", "byte", "bpe"]
 Normalization = Literal["none", "nfc", "lower"]
@@ -136,7 +136,7 @@ class Seq2SeqConfig(Config):
         "linear", help="How the last states of the encoder become the first states of the decoder"
     )
     attention: Literal["none", "dot", "general", "additive"] = option(
-        "dot", flag="--attention", metavar="KIND", help="Attention"
+        "dot", flag="--attention", metavar="KIND", help="Score function of the attention"
     )
     attention_layer: Literal["first", "last"] = option(
         "last", help="Layer of the decoder whose outputs are the queries; after `first`, the layers read the contexts"
@@ -247,7 +247,7 @@ class Seq2SeqRun(RunConfig):
     task: Literal["seq2seq"] = "seq2seq"
     data: Seq2SeqDataConfig
     model: Seq2SeqConfig
-    training: TrainingConfig
+    training: PartialValidationConfig
 
 
 class PredictOptions(ReaderConfig):
