@@ -141,7 +141,7 @@ def train(network: Network, problem: Problem, arguments: argparse.Namespace) -> 
         x, y = problem.batch(arguments.length, arguments.batch_size, rng)
         optimizer.zero_grad()
         loss = problem.loss(network(x, problem.num_output_steps), y)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), arguments.clip)
         if not math.isfinite(loss.item()):
             raise SystemExit(f"The loss of update {step} is {loss.item()}; expected a finite number. Try a lower --lr.")

@@ -68,7 +68,7 @@ def steps(model: nn.Module, batches: Tensor, rate: float) -> Iterator[float]:
             state = state.detach()
             loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             yield loss.item()

@@ -74,7 +74,7 @@ def plain_steps(model: PlainModel, batches: Iterator[torch.Tensor], config: Lang
         state = (state[0].detach(), state[1].detach())
         loss = F.cross_entropy(logits.flatten(0, 1), ids[1:].flatten())
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.training.clip_norm)
         optimizer.step()
         step += 1

@@ -26,7 +26,8 @@ def pairwise(*options: Sequence[Any]) -> list[tuple[Any, ...]]:
         row = dict(min(missing))
         for i, size in enumerate(sizes):
             if i not in row:
-                row[i] = max(range(size), key=lambda a, i=i: _new_pairs({**row, i: a}, missing))
+                gains = [_new_pairs({**row, i: a}, missing) for a in range(size)]
+                row[i] = gains.index(max(gains))
         rows.append(tuple(row[i] for i in range(len(sizes))))
         missing -= _pairs(rows[-1])
     return [tuple(values[a] for values, a in zip(options, row, strict=True)) for row in rows]

@@ -641,7 +641,8 @@ def test_the_metrics_of_pairs_are_those_of_the_model_on_disk_and_on_its_card(pai
 def test_pairs_in_memory_train_the_same_model_and_cannot_be_read_again(
     pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_memory = MemoryPairs([tuple(line.split("\t")) for line in pairs.read_text().splitlines()])  # type: ignore[misc]
+    lines = [line.split("\t") for line in pairs.read_text().splitlines()]
+    in_memory = MemoryPairs([(source, target) for source, target in lines])
     train([pairs], tmp_path / "file", TINY_PAIRS, SilentDisplay(), task="seq2seq")
     train([in_memory], tmp_path / "memory", TINY_PAIRS, SilentDisplay(), task="seq2seq")
     weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("file", "memory")]

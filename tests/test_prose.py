@@ -120,8 +120,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("".join(lines), "utf-8")
     for name in ("reverse", "addition"):
-        lines = generated_datasets.BUILDERS[name]().splitlines(keepends=True)[:200]
-        (tmp_path / name).write_bytes(b"".join(lines))  # a file goes before the data set of its name
+        content = b"".join(generated_datasets.BUILDERS[name]().splitlines(keepends=True)[:200])
+        (tmp_path / name).write_bytes(content)  # a file goes before the data set of its name
     monkeypatch.setattr(loop, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
     monkeypatch.chdir(tmp_path)

@@ -158,7 +158,7 @@ class Cuts:
         from elman.training import loop
         from elman.training.session import Session
 
-        os.fsync = lambda descriptor: self.event("fsync")
+        os.fsync = lambda fd: self.event("fsync")
         for name in ("rename", "replace", "unlink", "write_text"):
             self._before(Path, name)
         self._before(shutil, "rmtree")
@@ -166,7 +166,7 @@ class Cuts:
         for task in (LanguageModelTask, Seq2SeqTask, ClassifierTask, TaggerTask, ForecasterTask):
             self._before(task, "validate")
         self._before(Session, "save")
-        write_synced, append = checksummed_folder.write_synced, RunFolder.append_record
+        write_synced, append = durable_files.write_synced, RunFolder.append_record
 
         def half_written(path: Path, content: bytes) -> None:
             path.write_bytes(content[: len(content) // 2])
@@ -181,8 +181,12 @@ class Cuts:
             self.event(f"half a line of {name}")
             (run / name).write_bytes(whole)
 
-        checksummed_folder.write_synced = durable_files.write_synced = half_written  # type: ignore[attr-defined]
-        RunFolder.append_record = half_appended  # type: ignore[method-assign]
+        for owner, name, replacement in (
+            (checksummed_folder, "write_synced", half_written),
+            (durable_files, "write_synced", half_written),
+            (RunFolder, "append_record", half_appended),
+        ):
+            setattr(owner, name, replacement)
 
     def _before(self, owner: Any, name: str) -> None:
         real = getattr(owner, name)
@@ -224,11 +228,11 @@ def _command_line(arguments: list[str], shown: Path, signal_number: int | None, 
     os.dup2(os.open(shown, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     real, updates = loop.update, [0]
 
-    def counted(*given: Any) -> float:
+    def counted(*given: Any, **named: Any) -> float:
         updates[0] += 1
         if updates[0] == at_update and signal_number is not None:
             os.kill(os.getpid(), signal_number)
-        return real(*given)
+        return real(*given, **named)
 
     loop.update = counted
     sys.argv = ["elman", *arguments]

@@ -60,7 +60,7 @@ def test_the_limit_is_the_best_rate_for_each_number_of_threads_and_each_block_si
     fast, slow = ProductRate(512, 1, "torch", 90.0), ProductRate(1024, 1, "numpy", 80.0)
     two = ProductRate(512, 2, "numpy", 150.0)
     small, large = ReadRate(64, "elman", 100.0), ReadRate(128, "elman", 40.0)
-    rows = [slow, fast, two, ReadRate(64, "numpy", 50.0), small, large]
+    rows: list[ProductRate | ReadRate] = [slow, fast, two, ReadRate(64, "numpy", 50.0), small, large]
     assert best_rates(rows) == [fast, two, small, large]
 
 

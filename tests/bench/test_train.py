@@ -36,7 +36,8 @@ def test_a_layer_computes_the_equations(name: str, cell: str) -> None:
     w = problem.weights
     assert w.b_ih is not None
     assert w.b_hh is not None
-    exact = LayerParameters(*(array.astype(np.float64) for array in (w.W, w.U, w.b_ih, w.b_hh)))
+    W, U, b_ih, b_hh = (array.astype(np.float64) for array in (w.W, w.U, w.b_ih, w.b_hh))
+    exact = LayerParameters(W, U, b_ih, b_hh)
     x, d_y = (array.swapaxes(0, 1).astype(np.float64) for array in (problem.x, problem.d_y))
     outputs, _, tape = unroll.forward(make_cell(cell), [[exact]], x)
     gradients = unroll.backward(tape, d_y)
@@ -99,8 +100,8 @@ def test_a_peer_with_its_gates_in_another_order_raises_an_error(cell: str, monke
         w = problem.weights
         assert w.b_ih is not None
         assert w.b_hh is not None
-        weights = LayerParameters(*(reorder_gates(array, order) for array in (w.W, w.U, w.b_ih, w.b_hh)))
-        return torch_layer(replace(problem, weights=weights))
+        W, U, b_ih, b_hh = (reorder_gates(array, order) for array in (w.W, w.U, w.b_ih, w.b_hh))
+        return torch_layer(replace(problem, weights=LayerParameters(W, U, b_ih, b_hh)))
 
     monkeypatch.setitem(LAYERS, "torch", swapped)
     rows = train.measure([Shape(cell, 8, 2, 3, 4)], [1], ["torch"], 0.001, {}, lambda message: None)
@@ -126,7 +127,12 @@ def test_there_is_a_row_for_each_thread_count_and_shape_with_its_limit(monkeypat
     limits = {2: ProductRate(512, 2, "numpy", 100.0)}
     messages: list[str] = []
     thread_counts: list[int] = []
-    monkeypatch.setattr(train, "use_threads", lambda count: nullcontext(thread_counts.append(count)))
+
+    def use_threads(count: int) -> nullcontext[None]:
+        thread_counts.append(count)
+        return nullcontext()
+
+    monkeypatch.setattr(train, "use_threads", use_threads)
     rows = list(train.measure(shapes, [1, 2], ["torch"], 0.001, limits, messages.append))
     assert [(row.threads, row.shape) for row in rows] == [(n, shape) for n in (1, 2) for shape in shapes]
     assert [row.share is None for row in rows] == [True, True, False, False]

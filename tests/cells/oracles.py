@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from elman.cells import LayerParameters, unroll
 from elman.cells.activations import Array
@@ -71,7 +71,7 @@ def torch_stack_answer(problem: Problem) -> Answer:
     x, state = _leaf(problem.x), map_state(_leaf, problem.state)
     flat = [s for layer in state for s in layer]
     first = tuple(map(torch.stack, zip(*flat, strict=True)))
-    inputs = x
+    inputs: torch.Tensor | PackedSequence = x
     if problem.lengths is not None:
         inputs = pack_padded_sequence(x, torch.tensor(problem.lengths), batch_first=True, enforce_sorted=False)
     outputs, last = stack(inputs, first if problem.name == "lstm" else first[0])
@@ -90,19 +90,28 @@ def torch_stack_answer(problem: Problem) -> Answer:
     return _torch_named(outputs, final, gradients, x, state)
 
 
-class _FormulaCell(nn.RNNCell):
+class _FormulaCell(nn.RNNCellBase):
     """f(W x + b + U h + c) for the f that nn.RNNCell does not have."""
 
-    def __init__(self, input_size: int, hidden_size: int, dtype: torch.dtype, f: Callable[[Any], Any]) -> None:
-        super().__init__(input_size, hidden_size, dtype=dtype)
+    def __init__(
+        self, input_size: int, hidden_size: int, dtype: torch.dtype, f: Callable[[torch.Tensor], torch.Tensor]
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias=True, num_chunks=1, dtype=dtype)
         self.f = f
 
-    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
         return self.f(F.linear(x, self.weight_ih, self.bias_ih) + F.linear(h, self.weight_hh, self.bias_hh))
 
 
 class _LayerNormLSTMCell(nn.Module):
     """The equations of the paper with torch's layer_norm; (f, i, o, g) of the paper are stored i, f, g, o."""
+
+    gain_x: nn.Parameter
+    bias_x: nn.Parameter
+    gain_h: nn.Parameter
+    bias_h: nn.Parameter
+    gain_c: nn.Parameter
+    bias_c: nn.Parameter
 
     def __init__(self, input_size: int, hidden_size: int, dtype: torch.dtype) -> None:
         super().__init__()

@@ -6,8 +6,10 @@ is tested in the corner where everything happens at once.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,7 +76,9 @@ def test_outputs_states_and_gradients_are_those_of_torch_cells(problem: Problem)
     ("name", "hidden_sizes", "num_directions", "lengths", "bias"),
     pairwise(["tanh", "relu", "gru", "lstm"], [(3,), (3, 3)], [1, 2], [None, [2, 5, 1, 3]], [False, True]),
 )
-def test_outputs_states_and_gradients_are_those_of_torch_stacks(name, hidden_sizes, num_directions, lengths, bias):
+def test_outputs_states_and_gradients_are_those_of_torch_stacks(
+    name: str, hidden_sizes: tuple[int, ...], num_directions: int, lengths: list[int] | None, bias: bool
+) -> None:
     problem = random_problem(name, hidden_sizes, num_directions, lengths=lengths, bias=bias)
     assert_close(elman_answer(problem), torch_stack_answer(problem), TORCH)
 
@@ -86,7 +90,8 @@ def test_outputs_states_and_gradients_are_those_of_torch_stacks(name, hidden_siz
 def test_one_bias_may_be_missing_alone(name: str, missing: str) -> None:
     problem = random_problem(name, (3,), num_directions=2)
     (layer,) = problem.params
-    problem = replace(problem, params=[[replace(p, **{missing: None}) for p in layer]])
+    absent: dict[str, Any] = {missing: None}
+    problem = replace(problem, params=[[replace(p, **absent) for p in layer]])
     assert_close(elman_answer(problem), torch_answer(problem), TORCH)
 
 
@@ -119,7 +124,9 @@ def read_in_two(first: Problem, last: Problem) -> tuple[Answer, Answer]:
 
 
 @pytest.mark.parametrize(("hidden_sizes", "lengths", "reset", "split"), pairwise(LAYERS, LENGTHS, RESETS, [1, 3]))
-def test_a_sequence_is_two_halves_with_carried_state(name, hidden_sizes, lengths, reset, split) -> None:
+def test_a_sequence_is_two_halves_with_carried_state(
+    name: str, hidden_sizes: tuple[int, ...], lengths: list[int] | None, reset: list[list[bool]] | None, split: int
+) -> None:
     problem = random_problem(name, hidden_sizes, lengths=lengths, reset=reset)
     left, right = read_in_two(problem.steps(0, split), problem.steps(split, 5))
     assert_close(joined(left, right, first=left, last=right), elman_answer(problem), REORDERED)
@@ -140,7 +147,9 @@ def backward_direction(answer: Answer) -> Answer:
 
 
 @pytest.mark.parametrize(("lengths", "reset", "split"), pairwise(LENGTHS, RESETS, [1, 3]))
-def test_the_backward_direction_is_two_halves_read_from_the_right(name, lengths, reset, split) -> None:
+def test_the_backward_direction_is_two_halves_read_from_the_right(
+    name: str, lengths: list[int] | None, reset: list[list[bool]] | None, split: int
+) -> None:
     problem = random_problem(name, (3,), num_directions=2, lengths=lengths, reset=reset)
     problem = of_the_backward_direction(problem)
     right, left = read_in_two(problem.steps(split, 5), problem.steps(0, split))
@@ -168,7 +177,7 @@ def test_outputs_and_input_gradients_are_zero_at_padding(hard_problem: Problem) 
 
 
 def test_more_padding_changes_nothing(hard_problem: Problem) -> None:
-    def longer(array):
+    def longer(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return np.concatenate((array, array[:, :2]), axis=1)
 
     padded = replace(
@@ -204,7 +213,8 @@ def test_what_else_is_in_the_batch_changes_nothing(hard_problem: Problem) -> Non
     together = elman_answer(hard_problem)
     alone = [elman_answer(hard_problem.rows([b])) for b in range(4)]
     gathered = {
-        n: np.concatenate([a[n] for a in alone]) if is_by_row(n) else sum(a[n] for a in alone) for n in together
+        n: np.concatenate([a[n] for a in alone]) if is_by_row(n) else np.sum([a[n] for a in alone], axis=0)
+        for n in together
     }
     assert_close(gathered, together, REORDERED)
 
@@ -266,12 +276,16 @@ def documents_are_read_one_by_one(name: str, num_directions: int, rows: list[tup
 
 @settings(max_examples=40, deadline=None, derandomize=True, database=None)
 @READ_ONE_BY_ONE
-def test_any_lengths_and_resets_are_documents_read_one_by_one(name, num_directions, rows) -> None:
+def test_any_lengths_and_resets_are_documents_read_one_by_one(
+    name: str, num_directions: int, rows: list[tuple[int, list[bool]]]
+) -> None:
     documents_are_read_one_by_one(name, num_directions, rows)
 
 
 @pytest.mark.slow
 @settings(max_examples=2000, deadline=None, database=None)
 @READ_ONE_BY_ONE
-def test_two_thousand_lengths_and_resets_are_documents_read_one_by_one(name, num_directions, rows) -> None:
+def test_two_thousand_lengths_and_resets_are_documents_read_one_by_one(
+    name: str, num_directions: int, rows: list[tuple[int, list[bool]]]
+) -> None:
     documents_are_read_one_by_one(name, num_directions, rows)

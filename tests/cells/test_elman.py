@@ -1,13 +1,17 @@
 """The step of the simple recurrent network against its equation."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from elman.cells import Elman
-from elman.cells.activations import ACTIVATIONS
+from elman.cells.activations import ACTIVATIONS, Array
 from elman.cells.gradcheck import gradient_error
 
-EQUATIONS = {
+Products = tuple[Array, Array, Array]
+
+EQUATIONS: dict[str, Callable[[Array], Array]] = {
     "tanh": np.tanh,
     "relu": lambda s: np.where(s > 0.0, s, 0.0),
     "sigmoid": lambda s: 1.0 / (1.0 + np.exp(-s)),
@@ -18,14 +22,14 @@ every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 
 
 @pytest.fixture
-def products() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def products() -> Products:
     """a = W x + b, u = U h + c and h, of 2 rows and H = 3."""
     rng = np.random.default_rng(1)
     return rng.normal(size=(2, 3)), rng.normal(size=(2, 3)), rng.normal(size=(2, 3))
 
 
 @every_activation
-def test_the_step_is_the_equation(activation: str, products) -> None:
+def test_the_step_is_the_equation(activation: str, products: Products) -> None:
     a, u, h = products
     (h_next,), _ = Elman(activation).forward(a, u, (h,))
     # float64 on both sides, a few roundings of numbers of order one.
@@ -33,7 +37,7 @@ def test_the_step_is_the_equation(activation: str, products) -> None:
 
 
 @every_activation
-def test_the_derivatives_are_those_of_finite_differences(activation: str, products) -> None:
+def test_the_derivatives_are_those_of_finite_differences(activation: str, products: Products) -> None:
     cell, (a, u, h), weights = Elman(activation), products, np.random.default_rng(2).normal(size=(2, 3))
     _, tape = cell.forward(a, u, (h,))
     d_a, d_u, (d_h,) = cell.backward((weights,), tape)
@@ -46,7 +50,7 @@ def test_the_derivatives_are_those_of_finite_differences(activation: str, produc
         assert gradient_error(loss, array, gradient) < 1e-9
 
 
-def test_the_state_reaches_the_next_one_through_the_product_alone(products) -> None:
+def test_the_state_reaches_the_next_one_through_the_product_alone(products: Products) -> None:
     a, u, h = products
     cell = Elman()
     (first,), _ = cell.forward(a, u, (h,))
@@ -55,7 +59,7 @@ def test_the_state_reaches_the_next_one_through_the_product_alone(products) -> N
     np.testing.assert_array_equal(cell.backward((h,), tape)[2], (np.zeros_like(h),))
 
 
-def test_the_activation_is_tanh_unless_said_otherwise(products) -> None:
+def test_the_activation_is_tanh_unless_said_otherwise(products: Products) -> None:
     a, u, h = products
     np.testing.assert_array_equal(Elman().forward(a, u, (h,))[0], Elman("tanh").forward(a, u, (h,))[0])
 

@@ -61,7 +61,8 @@ def test_a_model_is_trained_stopped_resumed_evaluated_and_loaded(
     options = ["--cell", cell, "--layers", 2, *SIZES, "--steps", 6, "--json", *(["--bptt", 8] if task == "lm" else [])]
     done = command("train", task, data, "-o", tmp_path / "whole", *options)
     assert done.code == 0, done.err
-    updates, update = [], loop.update
+    updates: list[None] = []
+    update = loop.update
 
     def interrupted(*arguments: Any) -> Any:
         updates.append(None)

@@ -3,25 +3,26 @@
 import numpy as np
 import pytest
 
-from elman.cells.cell import initial_parameters
+from elman.cells.activations import Array
+from elman.cells.cell import CellParameters, initial_parameters
 from elman.cells.gradcheck import cell_gradient_errors
 from elman.cells.layer_norm_lstm import LayerNormLSTM
 
-Arrays = dict[str, np.ndarray]
+Step = tuple[Array, Array, tuple[Array, Array], CellParameters]
 
 
-def s(x: np.ndarray) -> np.ndarray:
+def s(x: Array) -> Array:
     """The sigmoid as books write it."""
     return 1.0 / (1.0 + np.exp(-x))
 
 
-def normalized(v: np.ndarray) -> np.ndarray:
+def normalized(v: Array) -> Array:
     """Rows of mean 0 and variance 1, up to the paper's epsilon."""
-    return (v - v.mean(1, keepdims=True)) / np.sqrt(v.var(1, keepdims=True) + 1e-5)
+    return np.asarray((v - v.mean(1, keepdims=True)) / np.sqrt(v.var(1, keepdims=True) + 1e-5))
 
 
 @pytest.fixture
-def step() -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], Arrays]:
+def step() -> Step:
     """a = W x, u = U h, the state (h, c) and random gains and biases, of 2 rows and H = 3."""
     rng = np.random.default_rng(1)
     a, u, h, c = (rng.normal(size=(2, n)) for n in (12, 12, 3, 3))
@@ -29,7 +30,7 @@ def step() -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray], Array
     return a, u, (h, c), own
 
 
-def test_the_step_is_the_equations(step) -> None:
+def test_the_step_is_the_equations(step: Step) -> None:
     a, u, (h, c), p = step
     sums = p["gain_x"] * normalized(a) + p["bias_x"] + p["gain_h"] * normalized(u) + p["bias_h"]
     i, f, g, o = np.split(sums, 4, axis=-1)
@@ -48,7 +49,7 @@ def test_the_derivatives_are_those_of_finite_differences() -> None:
     assert max(errors.values()) < 1e-8
 
 
-def test_the_scale_and_the_mean_of_the_products_change_nothing(step) -> None:
+def test_the_scale_and_the_mean_of_the_products_change_nothing(step: Step) -> None:
     a, u, state, p = step
     results = [LayerNormLSTM().forward(*products, state, p)[0] for products in ((a, u), (9.0 * a - 4.0, 7.0 * u + 3.0))]
     # The epsilon under the root, 1e-5, is relative to the variance of the products.

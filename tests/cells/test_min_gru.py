@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from elman.cells import LayerParameters, unroll
+from elman.cells.activations import Array
 from elman.cells.gradcheck import cell_gradient_errors
 from elman.cells.min_gru import MinGRU
 
@@ -11,13 +12,13 @@ NO_PRODUCT = np.zeros((2, 0))  # of U, which the cell does not have
 
 
 @pytest.fixture
-def step() -> tuple[np.ndarray, np.ndarray]:
+def step() -> tuple[Array, Array]:
     """a = W x + b and h, of 2 rows and H = 3."""
     rng = np.random.default_rng(1)
     return rng.normal(size=(2, 6)), rng.normal(size=(2, 3))
 
 
-def test_the_step_is_the_equations(step) -> None:
+def test_the_step_is_the_equations(step: tuple[Array, Array]) -> None:
     a, h = step
     z, candidate = 1.0 / (1.0 + np.exp(-a[:, :3])), a[:, 3:]
     (h_next,), _ = MinGRU().forward(a, NO_PRODUCT, (h,))
@@ -30,7 +31,7 @@ def test_the_derivatives_are_those_of_finite_differences() -> None:
     assert max(cell_gradient_errors(MinGRU()).values()) < 1e-9
 
 
-def test_a_shut_update_gate_keeps_the_state_and_an_open_one_replaces_it(step) -> None:
+def test_a_shut_update_gate_keeps_the_state_and_an_open_one_replaces_it(step: tuple[Array, Array]) -> None:
     a, h = step
     for z, expected in ((-1000.0, h), (1000.0, a[:, 3:])):
         a[:, :3] = z

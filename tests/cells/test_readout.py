@@ -1,17 +1,19 @@
 """The readout against torch's functional losses and finite differences, its masks and its largest logits."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from elman.cells import readout
 from elman.cells.gradcheck import gradient_error
 
-TORCH = {
+TORCH: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "softmax_cross_entropy": lambda o, t: F.cross_entropy(o.flatten(0, -2), t.flatten(), reduction="sum"),
     "sigmoid_cross_entropy": lambda o, t: F.binary_cross_entropy_with_logits(o, t, reduction="sum"),
     "half_squared_error": lambda o, t: 0.5 * F.mse_loss(o, t, reduction="sum"),
@@ -53,6 +55,7 @@ def test_sum_and_derivative_are_those_of_torch(example: Example) -> None:
     logits = torch.from_numpy(example.logits).clone().requires_grad_()
     expected = TORCH[example.name](logits, torch.from_numpy(example.targets))
     expected.backward()
+    assert logits.grad is not None
     assert total == pytest.approx(expected.item(), abs=ROUNDING)
     assert count == example.targets.size
     np.testing.assert_allclose(d_logits, logits.grad.numpy(), rtol=0, atol=ROUNDING)
@@ -72,7 +75,8 @@ def test_a_mask_keeps_what_it_says(example: Example) -> None:
     total, count, d_logits = example.loss(example.logits, example.targets, example.mask)
     logits, targets = example.logits[example.mask], example.targets[example.mask]
     masked_total, masked_count, masked_d_logits = example.loss(logits, targets)
-    assert (total, count) == (pytest.approx(masked_total, abs=ROUNDING), masked_count)
+    assert total == pytest.approx(masked_total, abs=ROUNDING)
+    assert count == masked_count
     np.testing.assert_allclose(d_logits[example.mask], masked_d_logits, rtol=0, atol=ROUNDING)
     assert not d_logits[~example.mask].any()
 
@@ -153,7 +157,9 @@ def test_a_mask_that_keeps_nothing_gives_zero(example: Example) -> None:
         ("sigmoid_half_squared_error", [[1.0, 0.0], [0.0, 1.0]], 1.0, [[0.0, 0.0], [0.0, 0.0]]),
     ],
 )
-def test_no_logit_of_a_thousand_overflows(name, targets, expected, d_expected) -> None:
+def test_no_logit_of_a_thousand_overflows(
+    name: str, targets: list[int] | list[list[float]], expected: float, d_expected: list[list[float]]
+) -> None:
     """One row is right by a thousand, the other wrong: every number is exact."""
     logits = np.array([[1000.0, -1000.0], [1000.0, -1000.0]])
     with np.errstate(over="raise", divide="raise", invalid="raise"):
@@ -213,12 +219,12 @@ def test_the_linear_layer_is_that_of_torch(bias: bool) -> None:
     rng = np.random.default_rng(6)
     h, V, weights = rng.normal(size=(2, 5, 3)), rng.normal(size=(4, 3)), rng.normal(size=(2, 5, 4))
     b = rng.normal(size=4) if bias else None
-    leaves = [None if array is None else torch.from_numpy(array).requires_grad_() for array in (h, V, b)]
+    leaves = [torch.from_numpy(array).requires_grad_() for array in ((h, V) if b is None else (h, V, b))]
     expected = F.linear(*leaves)
     (expected * torch.from_numpy(weights)).sum().backward()
     np.testing.assert_allclose(readout.forward(h, V, b), expected.detach().numpy(), rtol=0, atol=ROUNDING)
     gradients = readout.backward(weights, h, V)
     assert len(gradients) == 3
-    for gradient, leaf in zip(gradients, leaves, strict=True):
-        if leaf is not None:
-            np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=ROUNDING)
+    for gradient, leaf in zip(gradients[: len(leaves)], leaves, strict=True):
+        assert leaf.grad is not None
+        np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=ROUNDING)

@@ -115,7 +115,9 @@ def of_parameters(answer: Answer) -> Answer:
     [[5, 6, 1, 0], [5, -1, 1, 0], [5, 5], 5, [[5, 5, 5, 5]], [1.5, 5.0, 1.0, 0.0], [math.nan] * 4],
     ids=["long", "negative", "few", "number", "nested", "fraction", "nan"],
 )
-def test_lengths_that_do_not_fit_say_what_was_expected(lengths: object) -> None:
+def test_lengths_that_do_not_fit_say_what_was_expected(
+    lengths: int | list[int] | list[float] | list[list[int]],
+) -> None:
     problem = random_problem("tanh")
     expected = f"lengths: given {lengths}; expected 4 integers between 0 and 5"
     with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):

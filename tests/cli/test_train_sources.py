@@ -14,18 +14,15 @@ from elman.tasks.spec import load
 from .conftest import TINY, Command
 
 
-class Standard(io.StringIO):
-    """A standard input of bytes."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__()
-        self.buffer = io.BytesIO(content)  # type: ignore[misc]
+def standard_input(content: bytes) -> io.TextIOWrapper:
+    """Return a standard input of these bytes."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8")
 
 
 def test_standard_input_trains_the_same_model_as_a_file(
     command: Command, book: Path, tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", Standard(book.read_bytes()))
+    monkeypatch.setattr(sys, "stdin", standard_input(book.read_bytes()))
     done = command("train", "lm", "-", "-o", tmp_path / "run", "--steps", 4, *TINY)
     assert done.code == 0
     weights = [(run / "model" / "model.safetensors").read_bytes() for run in (tmp_path / "run", trained)]

@@ -13,8 +13,9 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import pooch  # type: ignore[import-untyped]
+import pooch
 import pytest
 
 from elman.data import datasets, generated_datasets, package_datasets
@@ -343,8 +344,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BookServer]:
         thread.join(timeout=60)
 
 
-def replace_timemachine(monkeypatch: pytest.MonkeyPatch, **fields: str) -> datasets.DataSet:
-    changed = replace(datasets.DATA_SETS["timemachine"], **fields)  # type: ignore[arg-type]
+def replace_timemachine(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> datasets.DataSet:
+    changed = replace(datasets.DATA_SETS["timemachine"], **fields)
     monkeypatch.setitem(datasets.DATA_SETS, "timemachine", changed)
     return changed
 

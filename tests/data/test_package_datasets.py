@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pooch  # type: ignore[import-untyped]
+import pooch
 import pytest
 
 from elman.data import datasets, package_datasets

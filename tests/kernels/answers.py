@@ -47,6 +47,7 @@ MIN_FLOPS_PER_THREAD = 2e6
 def each_instruction_set() -> Iterator[str]:
     """Use each instruction set of this machine in turn, and yield its name."""
     before = kernels.instruction_set()
+    assert before is not None
     try:
         for name in kernels.instruction_sets():
             kernels.use_instruction_set(name)
@@ -76,17 +77,23 @@ def native_answer(problem: Problem, *, unpacked: bool, threads: int = 1) -> Answ
         p.x.dtype, cell, activation, len(p.params[0]), groups, table=False, threads=threads, unpacked=unpacked
     )
 
-    def flat(state):
+    def flat(state: unroll.StackState) -> list[unroll.State]:
         return [states for layer in state for states in layer]
 
     empty = partial(np.full_like, fill_value=np.nan)
     outputs, final, d_first = np.zeros_like(p.d_outputs), map_state(empty, p.state), map_state(empty, p.state)
-    d_x, gradients = np.zeros_like(p.x), [tuple(None if w is None else empty(w) for w in group) for group in groups]
+    d_x = np.zeros_like(p.x)
+    layers = [
+        LayerParameters.from_arrays({name: empty(array) for name, array in w.arrays().items()}, w.hidden_size)
+        for layer in p.params
+        for w in layer
+    ]
+    gradients = [(w.W, w.U, w.b_ih, w.b_hh) for w in layers]
     lengths = None if p.lengths is None else np.array(p.lengths, np.int64)
     reset = None if p.reset is None else np.array(p.reset)
     tape = weights.run(p.x, outputs, flat(p.state), flat(final), lengths, reset, False, True, threads)
+    assert tape is not None
     tape.backward(groups, p.d_outputs, flat(p.d_state), d_x, flat(d_first), gradients, False, threads)
-    layers = [LayerParameters(*group) for group in gradients]
     D = len(p.params[0])
     nested = [layers[i : i + D] for i in range(0, len(layers), D)]
     return {"outputs": outputs, **named_states(final), **named_gradients(unroll.Gradients(nested, d_x, d_first))}
@@ -156,7 +163,9 @@ def any_problem(
 def _weights(rng: np.random.Generator, gates: int, I: int, H: int, *, bias: bool) -> LayerParameters:  # noqa: E741
     shapes = [(gates * H, I), (gates * H, H), *[(gates * H,)] * 2 * bias]
     limits = [1 / np.sqrt(I), 0.9 / np.sqrt(H), 0.5, 0.5]
-    return LayerParameters(*(rng.uniform(-s, s, shape) for s, shape in zip(limits, shapes, strict=False)))
+    W, U, *biases = (rng.uniform(-s, s, shape) for s, shape in zip(limits, shapes, strict=False))
+    b_ih, b_hh = biases or (None, None)
+    return LayerParameters(W, U, b_ih, b_hh)
 
 
 def shared_problem(name: str, *, rows: int = 33, ragged: bool = True) -> Problem:

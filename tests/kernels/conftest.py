@@ -45,6 +45,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
     """Use each instruction set of this machine while the test runs."""
     before = kernels.instruction_set()
+    assert before is not None
     kernels.use_instruction_set(request.param)
     yield str(request.param)
     kernels.use_instruction_set(before)

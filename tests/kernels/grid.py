@@ -40,7 +40,7 @@ def _pairs(candidate: tuple[int, ...]) -> set[tuple[tuple[int, int], ...]]:
 
 def pairwise_grid(**options: Sequence[Any]) -> pytest.MarkDecorator:
     """Parametrize a test by instruction set, cell (`name`), precision (`dtype`) and further options, pairwise."""
-    grid = {
+    grid: dict[str, Sequence[Any]] = {
         "instruction_set": kernels.instruction_sets() or ["none"],
         "name": COMPILED_NAMES,
         "dtype": DTYPES,

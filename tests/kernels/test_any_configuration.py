@@ -6,7 +6,7 @@ rows, 256 numbers of a product and chunks of 128 entries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from elman import kernels
+from elman.cells.activations import Array
 
 from ..cells.problems import COMPILED_NAMES, Problem, assert_same
 from .answers import (
@@ -54,11 +55,11 @@ def problems(draw: st.DrawFn) -> Problem:
         lengths=lengths,
         reset=reset,
         bias=draw(st.booleans()),
-        seed=rng.integers(2**32),
+        seed=int(rng.integers(2**32)),
     )
 
 
-MEMORY_LAYOUTS = {
+MEMORY_LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "batch first": np.ascontiguousarray,
     "time first": lambda x: np.ascontiguousarray(x.swapaxes(0, 1)).swapaxes(0, 1),
     "Fortran order": np.asfortranarray,
@@ -73,6 +74,7 @@ memory_layout = st.sampled_from(list(MEMORY_LAYOUTS))
 def using(instruction_set: str) -> Iterator[None]:
     """Use an instruction set. Not a fixture, because hypothesis chooses it."""
     before = kernels.instruction_set()
+    assert before is not None
     kernels.use_instruction_set(instruction_set)
     try:
         yield
@@ -89,7 +91,9 @@ def using(instruction_set: str) -> Iterator[None]:
     threads=st.sampled_from([1, 2, 3]),
     instruction_set=st.sampled_from(kernels.instruction_sets() or ["none"]),
 )
-def test_results_are_those_of_cells(problem, dtype, x_layout, d_layout, threads, instruction_set) -> None:
+def test_results_are_those_of_cells(
+    problem: Problem, dtype: type, x_layout: str, d_layout: str, threads: int, instruction_set: str
+) -> None:
     assume(dtype == np.float64 or is_far_from_kinks(problem.astype(dtype)))
     problem = problem.astype(dtype)
     expected = expected_answer(problem)
@@ -107,7 +111,7 @@ def test_results_are_those_of_cells(problem, dtype, x_layout, d_layout, threads,
     dtype=st.sampled_from(DTYPES),
     instruction_set=st.sampled_from(kernels.instruction_sets() or ["none"]),
 )
-def test_unpacked_weights_change_no_bit(problem, dtype, instruction_set) -> None:
+def test_unpacked_weights_change_no_bit(problem: Problem, dtype: type, instruction_set: str) -> None:
     problem = problem.astype(dtype)
     with using(instruction_set):
         packed, unpacked_answer = (native_answer(problem, unpacked=unpacked) for unpacked in (False, True))

@@ -17,7 +17,7 @@ STATE = """
 
 
 @pytest.mark.parametrize("setting", ["off", "OFF", "0", "no"])
-def test_the_environment_disables_the_kernels(setting) -> None:
+def test_the_environment_disables_the_kernels(setting: str) -> None:
     assert python(STATE, ELMAN_KERNELS=setting) == "False|None|turned off by ELMAN_KERNELS"
 
 
@@ -64,7 +64,7 @@ def test_disabled_kernels_raise_errors() -> None:
 
 
 @needs_kernels
-def test_use_instruction_set_changes_the_name(instruction_set) -> None:
+def test_use_instruction_set_changes_the_name(instruction_set: str) -> None:
     assert kernels.instruction_set() == instruction_set
 
 
@@ -73,6 +73,7 @@ def test_use_instruction_set_changes_the_name(instruction_set) -> None:
 def test_use_instruction_set_changes_the_code() -> None:
     """The plain kernels round products and sums separately, so some of thousands of results differ."""
     problem, before = shared_problem("gru"), kernels.instruction_set()
+    assert before is not None
     answers = {}
     for name in kernels.instruction_sets():
         kernels.use_instruction_set(name)
@@ -105,21 +106,23 @@ def no_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_number_of_threads")
-def test_the_default_is_one_thread_per_core(monkeypatch) -> None:
+def test_the_default_is_one_thread_per_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
     assert kernels.get_num_threads() == 3
 
 
 @pytest.mark.usefixtures("no_number_of_threads")
 @pytest.mark.parametrize(("setting", "expected"), [("7", 7), ("0", 3), ("-2", 3), ("4,2", 3), ("many", 3), ("", 3)])
-def test_omp_num_threads_sets_the_number_of_threads(setting, expected, monkeypatch) -> None:
+def test_omp_num_threads_sets_the_number_of_threads(
+    setting: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", setting)
     assert kernels.get_num_threads() == expected
 
 
 @pytest.mark.usefixtures("no_number_of_threads")
-def test_set_num_threads_has_precedence(monkeypatch) -> None:
+def test_set_num_threads_has_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     kernels.set_num_threads(2)
     assert kernels.get_num_threads() == 2
@@ -127,14 +130,14 @@ def test_set_num_threads_has_precedence(monkeypatch) -> None:
 
 @pytest.mark.usefixtures("no_number_of_threads")
 @pytest.mark.parametrize("count", [0, -1])
-def test_fewer_than_one_thread_raises_an_error(count) -> None:
+def test_fewer_than_one_thread_raises_an_error(count: int) -> None:
     with pytest.raises(ValueError, match=f"^threads: given {count}; expected 1 or more$"):
         kernels.set_num_threads(count)
 
 
 @needs_kernels
 @pytest.mark.parametrize("size", [0, 1, 15, 127, 128, 129, 4097])
-def test_sum_vector_returns_the_sum(instruction_set, size) -> None:
+def test_sum_vector_returns_the_sum(instruction_set: str, size: int) -> None:
     data = np.random.default_rng(size).integers(-8, 9, size).astype(np.float32)  # whole numbers, so the sum is exact
     assert kernels.sum_vector(data) == data.sum()
 

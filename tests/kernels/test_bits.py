@@ -1,11 +1,14 @@
 """Bits never depend on threads, on the rest of the batch, on the order of rows, or on where a sequence is divided."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from elman import kernels
+from elman.cells.activations import Array
 
 from ..cells.problems import Answer, Problem, assert_same, named_states
 from .answers import (
@@ -25,13 +28,13 @@ from .grid import pairwise_grid
 pytestmark = needs_kernels
 
 
-def rows_of(answer: Answer, rows: object) -> Answer:
+def rows_of(answer: Answer, rows: slice | Sequence[int] | npt.NDArray[np.int64]) -> Answer:
     """Return the part of an answer that belongs to these rows of the batch."""
     return {name: array[rows] for name, array in answer.items() if is_by_row(name)}
 
 
 @pairwise_grid()
-def test_the_number_of_threads_changes_no_bit(instruction_set, name, dtype) -> None:
+def test_the_number_of_threads_changes_no_bit(instruction_set: str, name: str, dtype: type) -> None:
     problem = shared_problem(name).astype(dtype)
     expected = kernels_answer(problem)
     for threads in (2, 3, 5):
@@ -39,7 +42,7 @@ def test_the_number_of_threads_changes_no_bit(instruction_set, name, dtype) -> N
 
 
 @pairwise_grid(rows=[1, 2, 4])
-def test_threads_that_share_units_change_no_bit(instruction_set, name, rows, dtype) -> None:
+def test_threads_that_share_units_change_no_bit(instruction_set: str, name: str, rows: int, dtype: type) -> None:
     problem = few_rows_problem(name, rows).astype(dtype)
     expected = kernels_answer(problem)
     for threads in (2, 5):
@@ -47,7 +50,9 @@ def test_threads_that_share_units_change_no_bit(instruction_set, name, rows, dty
 
 
 @pairwise_grid()
-def test_threads_that_share_units_of_unpacked_weights_change_no_bit(instruction_set, name, dtype) -> None:
+def test_threads_that_share_units_of_unpacked_weights_change_no_bit(
+    instruction_set: str, name: str, dtype: type
+) -> None:
     problems = [
         few_rows_problem(name).steps(0, 1),
         few_rows_problem(name).steps(0, 4),
@@ -60,19 +65,21 @@ def test_threads_that_share_units_of_unpacked_weights_change_no_bit(instruction_
 
 
 @pytest.mark.parametrize(("name", "units", "dtype"), [("tanh", 1010, np.float32), ("lstm", 505, np.float32)])
-def test_threads_that_share_units_of_weights_larger_than_the_cache_change_no_bit(name, units, dtype) -> None:
+def test_threads_that_share_units_of_weights_larger_than_the_cache_change_no_bit(
+    name: str, units: int, dtype: type
+) -> None:
     problem = few_rows_problem(name, 6, units=units).astype(dtype)
     assert_same(kernels_answer(problem, threads=2), kernels_answer(problem))
 
 
 @pairwise_grid()
-def test_a_repeated_call_gives_the_same_bits(instruction_set, name, dtype) -> None:
+def test_a_repeated_call_gives_the_same_bits(instruction_set: str, name: str, dtype: type) -> None:
     problem = shared_problem(name).astype(dtype)
     assert_same(kernels_answer(problem, threads=3), kernels_answer(problem, threads=3))
 
 
 @pairwise_grid(threads=[1, 2])
-def test_the_other_rows_of_the_batch_change_no_bit(instruction_set, name, threads, dtype) -> None:
+def test_the_other_rows_of_the_batch_change_no_bit(instruction_set: str, name: str, threads: int, dtype: type) -> None:
     problem = shared_problem(name).astype(dtype)
     batch = kernels_answer(problem, threads=threads)
     for first, size in [(0, 1), (1, 1), (2, 1), (17, 1), (32, 1), (3, 2), (25, 7), (0, 16), (16, 17)]:
@@ -81,7 +88,9 @@ def test_the_other_rows_of_the_batch_change_no_bit(instruction_set, name, thread
 
 
 @pairwise_grid(units=[1, 2])
-def test_the_other_rows_change_no_bit_if_lanes_are_rows(instruction_set, name, units, dtype) -> None:
+def test_the_other_rows_change_no_bit_if_lanes_are_rows(
+    instruction_set: str, name: str, units: int, dtype: type
+) -> None:
     problem = any_problem(name, [[units]], (150, 3, 35), seed=3).astype(dtype)
     batch = kernels_answer(problem, threads=2)
     for rows in ([0], [149], [3, 70, 4], list(range(20, 60))):
@@ -89,7 +98,9 @@ def test_the_other_rows_change_no_bit_if_lanes_are_rows(instruction_set, name, u
 
 
 @pairwise_grid(units=[1, 2])
-def test_threads_that_share_rows_change_no_bit_if_lanes_are_rows(instruction_set, name, units, dtype) -> None:
+def test_threads_that_share_rows_change_no_bit_if_lanes_are_rows(
+    instruction_set: str, name: str, units: int, dtype: type
+) -> None:
     """The layer below is wide, so that there is work for two threads."""
     lengths = [5, 0, 3, 5, 1, 4] * 7
     reset = (np.random.default_rng(6).random((42, 5)) < 0.2).tolist()
@@ -99,7 +110,9 @@ def test_threads_that_share_rows_change_no_bit_if_lanes_are_rows(instruction_set
 
 
 @pairwise_grid(units=[1, 2])
-def test_threads_that_share_units_change_no_bit_if_lanes_are_rows(instruction_set, name, units, dtype) -> None:
+def test_threads_that_share_units_change_no_bit_if_lanes_are_rows(
+    instruction_set: str, name: str, units: int, dtype: type
+) -> None:
     wide = 190 if name in ("gru", "lstm") else 330
     problem = any_problem(name, [[wide, units], [units, wide]], (1, 9, 70)).astype(dtype)
     assert floating_operations(problem) > 2 * MIN_FLOPS_PER_THREAD
@@ -107,7 +120,7 @@ def test_threads_that_share_units_change_no_bit_if_lanes_are_rows(instruction_se
 
 
 @pairwise_grid()
-def test_the_numbers_in_the_padding_change_no_bit(instruction_set, name, dtype) -> None:
+def test_the_numbers_in_the_padding_change_no_bit(instruction_set: str, name: str, dtype: type) -> None:
     problem = shared_problem(name).astype(dtype)
     is_padding = np.arange(problem.x.shape[1]) >= np.array(problem.lengths)[:, None]
     x, d_outputs = problem.x.copy(), problem.d_outputs.copy()
@@ -117,7 +130,7 @@ def test_the_numbers_in_the_padding_change_no_bit(instruction_set, name, dtype) 
 
 
 @pairwise_grid(threads=[1, 2])
-def test_the_order_of_the_rows_changes_no_bit(instruction_set, name, threads, dtype) -> None:
+def test_the_order_of_the_rows_changes_no_bit(instruction_set: str, name: str, threads: int, dtype: type) -> None:
     problem = shared_problem(name).astype(dtype)
     order = np.random.default_rng(1).permutation(len(problem.x))
     answer, shuffled = (kernels_answer(p, threads=threads) for p in (problem, problem.rows(order)))
@@ -133,7 +146,8 @@ def run_in_parts(problem: Problem, cuts: list[int]) -> Answer:
         parts.append(part)
         tapes.append(tape)
         outputs.append(y)
-    d_x, d_state = [], problem.d_state
+    d_x: list[Array] = []
+    d_state = problem.d_state
     for part, tape in zip(reversed(parts), reversed(tapes), strict=True):
         gradients = kernels.backward(tape, part.d_outputs, d_state)
         d_x.insert(0, gradients.x)
@@ -143,7 +157,9 @@ def run_in_parts(problem: Problem, cuts: list[int]) -> Answer:
 
 
 @pairwise_grid(cuts=[(1,), (3, 4, 5), tuple(range(1, 12))])
-def test_dividing_a_sequence_into_parts_changes_no_bit(instruction_set, name, cuts, dtype) -> None:
+def test_dividing_a_sequence_into_parts_changes_no_bit(
+    instruction_set: str, name: str, cuts: tuple[int, ...], dtype: type
+) -> None:
     rng = np.random.default_rng(2)
     lengths, reset = [12, 0, 5, 1, 9], (rng.random((5, 12)) < 0.2).tolist()
     problem = any_problem(name, [[37], [18]], (5, 12, 21), lengths=lengths, reset=reset).astype(dtype)
@@ -153,7 +169,7 @@ def test_dividing_a_sequence_into_parts_changes_no_bit(instruction_set, name, cu
 
 
 @pairwise_grid()
-def test_dividing_a_long_sequence_changes_no_bit(instruction_set, name, dtype) -> None:
+def test_dividing_a_long_sequence_changes_no_bit(instruction_set: str, name: str, dtype: type) -> None:
     """Inputs are multiplied for 128 entries at a time, and gradients of weights are summed for 256 entries."""
     problem = any_problem(name, [[9]], (3, 301, 5), lengths=[301, 40, 257]).astype(dtype)
     whole = rows_of(kernels_answer(problem), slice(None))
@@ -162,7 +178,7 @@ def test_dividing_a_long_sequence_changes_no_bit(instruction_set, name, dtype) -
 
 
 @pairwise_grid()
-def test_a_step_is_a_sequence_of_one_step_to_the_last_bit(instruction_set, name, dtype) -> None:
+def test_a_step_is_a_sequence_of_one_step_to_the_last_bit(instruction_set: str, name: str, dtype: type) -> None:
     """The batch size changes, because a step keeps what it has prepared for the next one."""
     for num_directions, rows in [(1, 4), (1, 1), (2, 9), (1, 4)]:
         problem = any_problem(name, [[19] * num_directions, [34] * num_directions], (rows, 5, 7)).astype(dtype)
@@ -178,7 +194,7 @@ def test_a_step_is_a_sequence_of_one_step_to_the_last_bit(instruction_set, name,
 
 
 @pairwise_grid()
-def test_run_is_forward_without_a_tape_to_the_last_bit(instruction_set, name, dtype) -> None:
+def test_run_is_forward_without_a_tape_to_the_last_bit(instruction_set: str, name: str, dtype: type) -> None:
     p = shared_problem(name).astype(dtype)
     stack = kernels.Stack(p.cell, p.params)
     outputs, final = stack.run(p.x, p.state, p.lengths, p.reset, threads=2)
@@ -187,7 +203,7 @@ def test_run_is_forward_without_a_tape_to_the_last_bit(instruction_set, name, dt
 
 
 @pairwise_grid()
-def test_a_tape_can_be_used_twice(instruction_set, name, dtype) -> None:
+def test_a_tape_can_be_used_twice(instruction_set: str, name: str, dtype: type) -> None:
     p = shared_problem(name).astype(dtype)
     _, _, tape = kernels.forward(p.cell, p.params, p.x, p.state, p.lengths, p.reset)
     first = kernels_gradients(p, tape)
@@ -197,7 +213,7 @@ def test_a_tape_can_be_used_twice(instruction_set, name, dtype) -> None:
 
 
 @pairwise_grid(threads=[1, 2])
-def test_overwriting_the_tape_changes_no_bit(instruction_set, name, threads, dtype) -> None:
+def test_overwriting_the_tape_changes_no_bit(instruction_set: str, name: str, threads: int, dtype: type) -> None:
     p = shared_problem(name).astype(dtype)
     _, _, tape = kernels.forward(p.cell, p.params, p.x, p.state, p.lengths, p.reset)
     expected = kernels_gradients(p, tape, threads=threads)

@@ -41,7 +41,9 @@ every_pair_of_options = pytest.mark.parametrize(list(OPTIONS), pairwise(list(OPT
 
 
 @every_pair_of_options
-def test_results_are_those_of_cells(name, num_layers, num_directions, ragged, has_resets, bias, dtype) -> None:
+def test_results_are_those_of_cells(
+    name: str, num_layers: int, num_directions: int, ragged: bool, has_resets: bool, bias: bool, dtype: type
+) -> None:
     lengths, reset = RAGGED if ragged else None, RESET if has_resets else None
     hidden_sizes = (3, 2)[:num_layers]
     problem = random_problem(name, hidden_sizes, num_directions, lengths=lengths, reset=reset, bias=bias).astype(dtype)
@@ -55,7 +57,7 @@ def test_results_are_those_of_cells(name, num_layers, num_directions, ragged, ha
 
 @every_pair_of_options
 def test_results_of_large_layers_are_those_of_cells(
-    name, num_layers, num_directions, ragged, has_resets, bias, dtype
+    name: str, num_layers: int, num_directions: int, ragged: bool, has_resets: bool, bias: bool, dtype: type
 ) -> None:
     sizes = [[H] * num_directions for H in (130, 35)[:num_layers]]
     rng = np.random.default_rng(5)
@@ -74,7 +76,7 @@ def test_results_of_large_layers_are_those_of_cells(
 
 
 @every_dtype
-def test_results_of_interrupted_products_are_those_of_cells(name: str, dtype) -> None:
+def test_results_of_interrupted_products_are_those_of_cells(name: str, dtype: type) -> None:
     """A product of more than 256 numbers is interrupted: here W x, U h and the sums over 300 entries."""
     problems = (any_problem(name, [[261]], (5, 60, 259), seed=seed) for seed in range(100))
     problem = next(filter(is_far_from_kinks, problems)).astype(dtype)
@@ -85,7 +87,7 @@ def test_results_of_interrupted_products_are_those_of_cells(name: str, dtype) ->
 
 @every_dtype
 @pytest.mark.parametrize("units", [1, 2, 3])
-def test_results_of_layers_of_one_and_two_units_are_those_of_cells(name: str, units: int, dtype) -> None:
+def test_results_of_layers_of_one_and_two_units_are_those_of_cells(name: str, units: int, dtype: type) -> None:
     """The lanes of such layers are rows of the batch: whole registers of them and a rest."""
     problems = (
         any_problem(name, [[units]], (37, STEPS, 35), lengths=[STEPS, 0, 1, *[4] * 34], seed=s) for s in range(100)

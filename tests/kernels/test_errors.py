@@ -267,7 +267,7 @@ def unusual_array(rng: np.random.Generator, like: np.ndarray) -> Any:
     values: list[Callable[[], Any]] = [
         lambda: np.zeros(changed, like.dtype),
         lambda: np.zeros(rng.choice(sizes, rng.integers(0, 5)), like.dtype),
-        lambda: like.astype(rng.choice([np.float16, np.float32, np.float64, np.int64, np.bool_])),
+        lambda: like.astype(rng.choice(["float16", "float32", "float64", "int64", "bool"])),
         lambda: like.astype(like.dtype.newbyteorder()),
         lambda: np.asfortranarray(like),
         lambda: np.repeat(like, 2, axis)[(slice(None),) * axis + (slice(None, None, 2),)],
@@ -289,7 +289,7 @@ ERRORS = (ValueError, TypeError, AttributeError, IndexError, RuntimeError)
     "ignore:invalid value encountered in cast:RuntimeWarning"
 )  # of memory that is not initialized
 @pytest.mark.parametrize("seed", range(8))
-def test_no_argument_ends_the_process(name, seed) -> None:
+def test_no_argument_ends_the_process(name: str, seed: int) -> None:
     """A call either raises an exception or returns arrays of the right shapes."""
     rng = np.random.default_rng(seed)
     problem = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3], shape=(4, 5, 2))
@@ -336,7 +336,7 @@ def unusual_state(rng: np.random.Generator, states: Any) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_weights_end_the_process(name, seed) -> None:
+def test_no_weights_end_the_process(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     problem = random_problem(name, (3, 2), 2)
     num_errors = 0
@@ -363,7 +363,7 @@ def test_the_compiled_module_checks_all_arguments_itself() -> None:
     run = (X, y, first, final, None, None, False, True, 1)
     backward = (groups, y, None, np.zeros_like(X), final, gradients, True, 1)
 
-    def replaced(arguments: tuple, index: int, value: object) -> tuple:
+    def replaced(arguments: tuple[Any, ...], index: int, value: object) -> tuple[Any, ...]:
         return (*arguments[:index], value, *arguments[index + 1 :])
 
     assert weights.run(*run) is not None

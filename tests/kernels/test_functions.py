@@ -1,5 +1,7 @@
 """The error of tanh and sigmoid against NumPy. A cell with W = 1 and U = 0 is its activation function."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,9 @@ from .answers import every_dtype, needs_kernels
 
 pytestmark = [needs_kernels, every_dtype]
 
-REFERENCES = {"tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+REFERENCES: dict[str, Callable[[Array], Array]] = {"tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
 # Two roundings of half a unit in the last place (6e-8 and 1.1e-16), and about one more for the polynomial.
-TOLERANCES = {np.float32: 3e-7, np.float64: 6e-16}
+TOLERANCES: dict[type, float] = {np.float32: 3e-7, np.float64: 6e-16}
 UNITS = 19  # whole registers of every instruction set, and a part of a register
 
 
@@ -30,7 +32,7 @@ def points(dtype: type) -> Array:
 
 
 @pytest.mark.parametrize("name", REFERENCES)
-def test_the_error_is_a_few_roundings(instruction_set, name, dtype) -> None:
+def test_the_error_is_a_few_roundings(instruction_set: str, name: str, dtype: type) -> None:
     x = points(dtype)
     expected = REFERENCES[name](x.astype(np.longdouble if dtype == np.float64 else np.float64))
     actual = activation(name, x)
@@ -40,13 +42,13 @@ def test_the_error_is_a_few_roundings(instruction_set, name, dtype) -> None:
 
 
 @pytest.mark.parametrize("name", ["tanh", "sigmoid", "relu", "identity"])
-def test_every_lane_computes_the_same(instruction_set, name, dtype) -> None:
+def test_every_lane_computes_the_same(instruction_set: str, name: str, dtype: type) -> None:
     values = activation(name, points(dtype))
     np.testing.assert_array_equal(values, np.repeat(values[:, :1], UNITS, axis=1))
 
 
-def test_large_inputs_have_the_limits_as_results(instruction_set, dtype) -> None:
-    x = np.array([30.0, 50.0, 1000.0, 1e30, np.inf], dtype)
+def test_large_inputs_have_the_limits_as_results(instruction_set: str, dtype: type) -> None:
+    x: Array = np.array([30.0, 50.0, 1000.0, 1e30, np.inf], dtype)
     np.testing.assert_array_equal(activation("tanh", x)[:, 0], np.ones(5, dtype))
     np.testing.assert_array_equal(activation("tanh", -x)[:, 0], -np.ones(5, dtype))
     np.testing.assert_array_equal(activation("sigmoid", x[1:])[:, 0], np.ones(4, dtype))
@@ -55,7 +57,7 @@ def test_large_inputs_have_the_limits_as_results(instruction_set, dtype) -> None
     assert np.all((smallest >= 0) & (smallest < 2 * np.finfo(dtype).tiny))
 
 
-def test_nan_and_zero(instruction_set, dtype) -> None:
+def test_nan_and_zero(instruction_set: str, dtype: type) -> None:
     for name in ("tanh", "sigmoid", "relu", "identity"):
         assert np.isnan(activation(name, np.array([np.nan], dtype))).all()
         zero = activation(name, np.array([0.0, -0.0], dtype))

@@ -6,7 +6,7 @@ import pytest
 
 from .grid import pairwise
 
-OPTIONS = [["a", "b", "c"], [1, 2], [True, False], ["x", "y", "z", "w"], [None, 5]]
+OPTIONS: list[list[object]] = [["a", "b", "c"], [1, 2], [True, False], ["x", "y", "z", "w"], [None, 5]]
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5])

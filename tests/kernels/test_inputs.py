@@ -1,12 +1,16 @@
 """The forms of inputs: packed, rows of a table, empty, NaN; and how the caller's arrays are used."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from elman import kernels
 from elman.cells import LayerParameters, unroll
+from elman.cells.activations import Array
 
 from ..cells.problems import (
     COMPILED_NAMES,
@@ -33,13 +37,15 @@ from .grid import pairwise_grid
 
 pytestmark = needs_kernels
 
+Ids = npt.NDArray[np.integer[Any]]
+
 every_cell = pytest.mark.parametrize("name", COMPILED_NAMES)
 
 
 # --- packed
 
 
-def pack(padded, lengths):
+def pack(padded: npt.NDArray[Any], lengths: Sequence[int]) -> npt.NDArray[Any]:
     """Pack rows that are sorted by length, step by step: (B, T, ...) -> (N, ...)."""
     return np.concatenate([padded[: sum(n > t for n in lengths), t] for t in range(padded.shape[1])])
 
@@ -47,6 +53,7 @@ def pack(padded, lengths):
 def packed_answer(problem: Problem, *, threads: int) -> Answer:
     """Return the answer to a problem with sorted rows, from packed inputs; outputs and d_x are packed."""
     p = problem
+    assert p.lengths is not None
     stack = kernels.Stack(p.cell, p.params)
     y, final, tape = stack.forward(pack(p.x, p.lengths), p.state, p.lengths, threads=threads)
     gradients = kernels.backward(tape, pack(p.d_outputs, p.lengths), p.d_state, threads=threads)
@@ -54,11 +61,15 @@ def packed_answer(problem: Problem, *, threads: int) -> Answer:
 
 
 @pairwise_grid(threads=[1, 2])
-def test_packed_inputs_give_the_bits_of_padded_inputs(instruction_set, name, threads, dtype) -> None:
+def test_packed_inputs_give_the_bits_of_padded_inputs(
+    instruction_set: str, name: str, threads: int, dtype: type
+) -> None:
     problem = shared_problem(name)
+    assert problem.lengths is not None
     order = np.argsort(problem.lengths)[::-1]
     problem = replace(problem.rows(order), reset=None).astype(dtype)
     expected = kernels_answer(problem, threads=threads)
+    assert problem.lengths is not None
     packed = {n: pack(a, problem.lengths) if n in ("outputs", "x") else a for n, a in expected.items()}
     assert_same(packed_answer(problem, threads=threads), packed)
 
@@ -66,14 +77,16 @@ def test_packed_inputs_give_the_bits_of_padded_inputs(instruction_set, name, thr
 # --- rows of a table
 
 
-def one_hot_problem(name: str, ids, rows: int, *, hidden_sizes=((11, 5), (4, 6)), **given) -> Problem:
+def one_hot_problem(
+    name: str, ids: Ids, rows: int, *, hidden_sizes: Sequence[Sequence[int]] = ((11, 5), (4, 6)), **given: Any
+) -> Problem:
     """Return a problem with one-hot x and a bottom W that is a transposed table: W x is a row of the table."""
     problem = any_problem(name, hidden_sizes, (*ids.shape, rows), **given)
     bottom = [replace(p, b_ih=None) for p in problem.params[0]]
     return replace(problem, x=np.eye(rows)[ids], params=[bottom, *problem.params[1:]])
 
 
-def table_answer(problem: Problem, ids, *, threads: int = 1) -> Answer:
+def table_answer(problem: Problem, ids: Ids, *, threads: int = 1) -> Answer:
     """Return the answer to a one-hot problem from its table: without x, with the transposed gradient of the table."""
     p = problem
     bottom = [LayerParameters(np.ascontiguousarray(w.W.T), w.U, None, w.b_hh) for w in p.params[0]]
@@ -90,7 +103,9 @@ def without_x(answer: Answer) -> Answer:
 
 
 @pairwise_grid(bias=[True, False])
-def test_rows_of_a_table_give_the_results_of_one_hot_inputs(instruction_set, name, bias, dtype) -> None:
+def test_rows_of_a_table_give_the_results_of_one_hot_inputs(
+    instruction_set: str, name: str, bias: bool, dtype: type
+) -> None:
     rng = np.random.default_rng(8)
     ids, lengths, reset = rng.integers(0, 23, (9, 6)), rng.integers(0, 7, 9).tolist(), rng.random((9, 6)) < 0.2
     problem = one_hot_problem(name, ids, 23, lengths=lengths, reset=reset.tolist(), bias=bias).astype(dtype)
@@ -99,7 +114,7 @@ def test_rows_of_a_table_give_the_results_of_one_hot_inputs(instruction_set, nam
 
 
 @pairwise_grid(dtype=[np.float64], threads=[1, 2, 3])
-def test_they_do_on_several_threads(instruction_set, name, dtype, threads) -> None:
+def test_they_do_on_several_threads(instruction_set: str, name: str, dtype: type, threads: int) -> None:
     ids = np.random.default_rng(8).integers(0, 40, (48, 10))
     problem = one_hot_problem(name, ids, 40, hidden_sizes=[[133], [70]])
     answer = table_answer(problem, ids, threads=threads)
@@ -108,11 +123,12 @@ def test_they_do_on_several_threads(instruction_set, name, dtype, threads) -> No
 
 
 @every_cell
-def test_a_table_of_input_products_replaces_an_embedding(name) -> None:
+def test_a_table_of_input_products_replaces_an_embedding(name: str) -> None:
     rng = np.random.default_rng(9)
     embedding, ids = rng.normal(size=(13, 6)), rng.integers(0, 13, (5, 4))
     problem = replace(any_problem(name, [[8], [3]], (5, 4, 6)), x=embedding[ids])
     (bottom,), *above = problem.params
+    assert bottom.b_ih is not None
     products = LayerParameters(embedding @ bottom.W.T + bottom.b_ih, bottom.U, None, bottom.b_hh)
     outputs, final = kernels.Stack(problem.cell, [[products], *above], table=True).run(ids, problem.state)
     expected, expected_final = unroll.run(problem.cell, problem.params, problem.x, problem.state)
@@ -120,15 +136,12 @@ def test_a_table_of_input_products_replaces_an_embedding(name) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.uint64])
-def test_ids_may_be_any_integers_in_any_layout(dtype) -> None:
+def test_ids_may_be_any_integers_in_any_layout(dtype: type) -> None:
     ids = np.random.default_rng(8).integers(0, 23, (9, 6))
     problem = one_hot_problem("gru", ids, 23)
     expected = table_answer(problem, ids)
-    for same_ids in (
-        ids.astype(dtype),
-        np.asfortranarray(ids.astype(dtype)),
-        np.repeat(ids.astype(dtype), 2, 1)[:, ::2],
-    ):
+    integers: Ids = ids.astype(dtype)
+    for same_ids in (integers, np.asfortranarray(integers), np.repeat(integers, 2, 1)[:, ::2]):
         assert_same(table_answer(problem, same_ids), expected)
 
 
@@ -159,7 +172,7 @@ def test_a_step_may_be_a_row_of_a_table() -> None:
 
 
 @pytest.mark.parametrize("wrong", [23, 24, -1, 2**40, -(2**63)])
-def test_an_id_outside_the_table_raises_an_error(wrong) -> None:
+def test_an_id_outside_the_table_raises_an_error(wrong: int) -> None:
     ids = np.zeros((9, 6), np.int64)
     ids[8, 5] = wrong
     problem = one_hot_problem("gru", np.zeros_like(ids), 23)
@@ -171,7 +184,9 @@ def test_an_id_outside_the_table_raises_an_error(wrong) -> None:
 
 
 @pairwise_grid(threads=[1, 2])
-def test_nan_stays_in_its_row_and_reaches_all_later_steps(instruction_set, name, threads, dtype) -> None:
+def test_nan_stays_in_its_row_and_reaches_all_later_steps(
+    instruction_set: str, name: str, threads: int, dtype: type
+) -> None:
     problem = replace(any_problem(name, [[67], [70]], (40, 9, 50)), reset=None).astype(dtype)
     x = problem.x.copy()
     x[3, 4, 7] = np.nan
@@ -186,7 +201,7 @@ def test_nan_stays_in_its_row_and_reaches_all_later_steps(instruction_set, name,
 
 
 @pairwise_grid(dtype=[np.float64], infinity=[np.inf, -np.inf])
-def test_infinity_has_the_results_of_cells(instruction_set, name, dtype, infinity) -> None:
+def test_infinity_has_the_results_of_cells(instruction_set: str, name: str, dtype: type, infinity: float) -> None:
     problem = any_problem(name, [[19, 3], [6, 20]], (5, 4, 7), lengths=[4, 4, 2, 0, 3])
     problem.x[1, 2, 3] = problem.x[2, 1, 0] = infinity
     p = problem
@@ -202,7 +217,7 @@ def test_infinity_has_the_results_of_cells(instruction_set, name, dtype, infinit
 
 @pairwise_grid(shape=[(0, 5, 7), (4, 0, 7), (0, 0, 7), (0, 5, 1), (4, 0, 1)], has_lengths=[False, True])
 def test_a_batch_without_rows_or_steps_has_the_results_of_cells(
-    instruction_set, name, shape, has_lengths, dtype
+    instruction_set: str, name: str, shape: tuple[int, int, int], has_lengths: bool, dtype: type
 ) -> None:
     B, T, _ = shape
     lengths = [0] * B if has_lengths else None
@@ -211,7 +226,7 @@ def test_a_batch_without_rows_or_steps_has_the_results_of_cells(
 
 
 @pytest.mark.parametrize("rows", [0, 3])
-def test_packed_inputs_may_have_no_steps(rows) -> None:
+def test_packed_inputs_may_have_no_steps(rows: int) -> None:
     problem = any_problem("lstm", [[5, 3], [4, 8]], (rows, 0, 7), lengths=[0] * rows)
     stack = kernels.Stack(problem.cell, problem.params)
     outputs, final, tape = stack.forward(np.zeros((0, 7)), problem.state, [0] * rows)
@@ -219,7 +234,7 @@ def test_packed_inputs_may_have_no_steps(rows) -> None:
     assert (outputs.shape, gradients.x.shape) == ((0, 12), (0, 7))
     assert_same(named_states(final), named_states(problem.state))
     assert_same(named_states(gradients.state), named_states(problem.d_state))
-    assert not any(p.U.any() or p.W.any() or p.b_ih.any() for layer in gradients.params for p in layer)
+    assert not any(array.any() for layer in gradients.params for p in layer for array in p.arrays().values())
 
 
 def test_a_table_may_be_used_with_no_steps() -> None:
@@ -248,7 +263,7 @@ def test_outputs_and_input_gradients_after_the_lengths_are_zeros() -> None:
 
 
 @every_cell
-def test_arguments_are_not_changed(name) -> None:
+def test_arguments_are_not_changed(name: str) -> None:
     problem = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3])
     before = {n: a.copy() for n, a in problem.variables().items()}
     kernels_answer(problem)
@@ -263,7 +278,7 @@ def test_read_only_arrays_are_accepted() -> None:
     assert_near(kernels_answer(problem), elman_answer(problem))
 
 
-STATE_LAYOUTS = {
+STATE_LAYOUTS: dict[str, Callable[[Array], Array]] = {
     "Fortran order": np.asfortranarray,
     "every second number": lambda s: np.repeat(s, 2, axis=1)[:, ::2],
     "reversed rows": lambda s: np.ascontiguousarray(s[::-1])[::-1],
@@ -272,13 +287,13 @@ STATE_LAYOUTS = {
 }
 
 
-def with_layout(state, layout: str):
+def with_layout(state: unroll.StackState, layout: str) -> unroll.StackState:
     return tuple(tuple(tuple(STATE_LAYOUTS[layout](s) for s in states) for states in layer) for layer in state)
 
 
 @every_dtype
 @pytest.mark.parametrize("layout", STATE_LAYOUTS)
-def test_states_may_have_any_layout(layout, dtype) -> None:
+def test_states_may_have_any_layout(layout: str, dtype: type) -> None:
     problem = random_problem("lstm", (3, 2), 2).astype(dtype)
     moved = replace(problem, state=with_layout(problem.state, layout), d_state=with_layout(problem.d_state, layout))
     assert_near(kernels_answer(moved), expected_answer(moved))
@@ -286,7 +301,7 @@ def test_states_may_have_any_layout(layout, dtype) -> None:
 
 @every_dtype
 @pytest.mark.parametrize("layout", STATE_LAYOUTS)
-def test_states_of_a_step_may_have_any_layout(layout, dtype) -> None:
+def test_states_of_a_step_may_have_any_layout(layout: str, dtype: type) -> None:
     problem = random_problem("lstm", (3, 2), 2).astype(dtype)
     stack = kernels.Stack(problem.cell, problem.params)
     state = with_layout(problem.state, layout)
@@ -296,7 +311,7 @@ def test_states_of_a_step_may_have_any_layout(layout, dtype) -> None:
     assert_same({"y": y, **named_states(after)}, {"y": expected[:, 0], **named_states(final)})
 
 
-def test_a_missing_state_or_derivative_is_zeros(name) -> None:
+def test_a_missing_state_or_derivative_is_zeros(name: str) -> None:
     p = random_problem(name, (3, 2), 2, lengths=[5, 0, 1, 3])
     cell = make_cell(name)
     outputs, final, tape = kernels.forward(cell, p.params, p.x, None, p.lengths)

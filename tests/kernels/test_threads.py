@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from ..cells.problems import COMPILED_NAMES, assert_same
+from ..cells.problems import COMPILED_NAMES, Problem, assert_same
 from .answers import (
     MIN_FLOPS_PER_THREAD,
     few_rows_problem,
@@ -85,7 +86,7 @@ def script(*parts: str, problem: str = SHARED) -> str:
     return "".join([SCRIPT.format(problem=problem), *parts])
 
 
-def test_the_problems_of_these_tests_are_large_enough_for_five_threads(name) -> None:
+def test_the_problems_of_these_tests_are_large_enough_for_five_threads(name: str) -> None:
     for problem in (shared_problem(name), few_rows_problem(name)):
         assert floating_operations(problem) > 5 * MIN_FLOPS_PER_THREAD
 
@@ -97,7 +98,7 @@ def test_the_requested_number_of_threads_is_used() -> None:
 
 
 @pytest.mark.parametrize("make", [shared_problem, few_rows_problem], ids=["rows", "units"])
-def test_several_callers_at_once_get_their_own_results(make) -> None:
+def test_several_callers_at_once_get_their_own_results(make: Callable[[str], Problem]) -> None:
     problems = [make(name) for name in COMPILED_NAMES]
     expected = [kernels_answer(problem) for problem in problems]
     failures: list[BaseException] = []
@@ -136,7 +137,7 @@ def test_borrowed_threads_change_no_bit() -> None:
     [{"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "3"}, {"OMP_DYNAMIC": "true"}, {"OMP_THREAD_LIMIT": "1"}],
     ids=lambda environment: "".join(environment),
 )
-def test_fewer_borrowed_threads_than_requested_do_all_the_work(environment) -> None:
+def test_fewer_borrowed_threads_than_requested_do_all_the_work(environment: dict[str, str]) -> None:
     python(script(BORROW, CHECK) + script(CHECK, problem=FEW_ROWS), **environment)
 
 

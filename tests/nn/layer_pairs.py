@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ CELLS = {
     "lstm": ("LSTM", {}),
 }
 CELL_NAMES = list(CELLS)
-STACKS = {
+STACKS: dict[str, dict[str, Any]] = {
     f"{layers}_{'both' if both else 'forward'}_{'biases' if bias else 'bare'}": {
         "num_layers": layers,
         "bidirectional": both,
@@ -124,7 +125,7 @@ def outcome(
     result = (run or layer)(sequence(layer, form, x), as_hx(hx))
     loss(result).backward()
     gradients = [t.grad for t in (x, *hx, *layer.parameters())]
-    return [*(t.detach() for t in tensors(result)), *gradients]  # type: ignore[list-item]
+    return [*(t.detach() for t in tensors(result)), *gradients]
 
 
 def assert_same(mine: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) -> None:
@@ -134,10 +135,13 @@ def assert_same(mine: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) 
         assert (a is None) == (b is None), f"tensor {index}: {a} and {b}"
         if a is not None and b is not None:
             bound = 1e-10 if b.dtype == torch.float64 else 1e-5
-            torch.testing.assert_close(a, b, rtol=bound, atol=bound, msg=lambda text, i=index: f"tensor {i}: {text}")
+            torch.testing.assert_close(a, b, rtol=bound, atol=bound, msg=partial("tensor {}: {}".format, index))
 
 
-def assert_equal(mine: Sequence[Tensor], theirs: Sequence[Tensor]) -> None:
+def assert_equal(mine: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) -> None:
     """Assert equality to the last bit."""
     assert len(mine) == len(theirs) > 0
-    assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+    for a, b in zip(mine, theirs, strict=True):
+        assert a is not None
+        assert b is not None
+        assert torch.equal(a, b)

@@ -22,7 +22,7 @@ def recurrent(cell: str, dtype: torch.dtype = torch.float64, **options: Any) -> 
     layer = elman.nn.Recurrent(cell, INPUTS, UNITS, dtype=dtype, **options)
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter += 0.4 * torch.randn(parameter.shape, dtype=dtype)
+            parameter.add_(0.4 * torch.randn(parameter.shape, dtype=dtype))
     return layer
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from elman.models.attention import Attention as RuntimeAttention
+from elman.models.attention import Kind
 from elman.nn import Attention
 
 B, T, S, H = 3, 4, 5, 6
@@ -21,7 +22,8 @@ def problem(kind: str) -> tuple[Attention, torch.Tensor, torch.Tensor]:
     with torch.no_grad():
         for parameter in attention.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
-    return attention, *(torch.randn(B, n, H, generator=generator, dtype=torch.float64) for n in (T, S))
+    queries, memory = (torch.randn(B, n, H, generator=generator, dtype=torch.float64) for n in (T, S))
+    return attention, queries, memory
 
 
 def score(attention: Attention, q: np.ndarray, m: np.ndarray) -> float:
@@ -54,6 +56,7 @@ def test_what_is_padded_changes_nothing_and_gets_no_gradient(kind: str) -> None:
     memory.requires_grad_()
     contexts = attention(queries, memory, LENGTHS)
     contexts.sum().backward()
+    assert memory.grad is not None
     padded = torch.arange(S) >= LENGTHS[:, None]
     assert not memory.grad[padded].any()
     assert memory.grad[~padded].all()
@@ -71,7 +74,7 @@ def test_derivatives_are_those_of_finite_differences(kind: str) -> None:
 
 @every_kind
 @pytest.mark.parametrize("rows", [1, 3])
-def test_prediction_has_the_same_shares_for_each_of_the_rows_of_a_memory(kind: str, rows: int) -> None:
+def test_prediction_has_the_same_shares_for_each_of_the_rows_of_a_memory(kind: Kind, rows: int) -> None:
     attention, _, memory = problem(kind)
     queries = torch.randn(B, rows, H, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
     tensors = {f"attention.{name}": parameter.detach().numpy() for name, parameter in attention.named_parameters()}

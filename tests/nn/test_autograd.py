@@ -202,7 +202,7 @@ def test_anomaly_detection_finds_nothing() -> None:
 def storage(t: Tensor) -> Callable[[], bool]:
     """Return a function that tells whether the tensor's memory is still held by anyone."""
     reference = t.untyped_storage()._weak_ref()
-    return lambda: not torch.UntypedStorage._expired(reference)  # type: ignore[no-any-return]
+    return lambda: not torch.UntypedStorage._expired(reference)
 
 
 @needs_kernels

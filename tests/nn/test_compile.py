@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -26,7 +27,8 @@ def test_torch_compile_has_the_whole_layer_in_one_graph(cell: str, by_kernels: l
         torch.compiler.reset()  # the two layers' code is partly the same
         x, hx = batch(layer).requires_grad_(), as_hx(states(layer))
         with torch._dynamo.config.patch(allow_rnn=True):  # without it torch compiles around such layers, its own too
-            result = torch.compile(layer, backend="eager", fullgraph=True)(x, hx)
+            compiled: Any = torch.compile(layer, backend="eager", fullgraph=True)
+            result = compiled(x, hx)
         tensors(result)[0].sum().backward()
         results.append([*tensors(result), x.grad, *(p.grad for p in layer.parameters())])
     assert by_kernels == []
@@ -38,7 +40,8 @@ def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]
     layer, _ = layer_pair(cell)
     ids, rows = torch.arange(T * B).view(T, B) % 5, batch(layer, shape=(5,))
     with torch._dynamo.config.patch(allow_rnn=True):
-        result = torch.compile(layer.from_ids, backend="eager", fullgraph=True)(ids, rows)
+        compiled: Any = torch.compile(layer.from_ids, backend="eager", fullgraph=True)
+        result = compiled(ids, rows)
     assert by_kernels == []
     assert_same(tensors(result), tensors(layer(rows[ids])))
 
@@ -47,7 +50,7 @@ def test_torch_compile_has_ids_in_one_graph_too(cell: str, by_kernels: list[str]
 def test_torch_compile_as_it_comes_gives_the_same(cell: str) -> None:
     layer, _ = layer_pair(cell)
     reset = torch.rand(T, B, generator=seeded()) < 0.3
-    compiled = torch.compile(layer, backend="eager")
+    compiled: Any = torch.compile(layer, backend="eager")
     x, hx = batch(layer), as_hx(states(layer))
     assert_same(tensors(compiled(x)), tensors(layer(x)))
     assert_same(tensors(compiled(x, hx, reset)), tensors(layer(x, hx, reset)))

@@ -69,9 +69,12 @@ def test_the_kernels_compute_all_kinds_of_sequences(cell: str, form: str, by_ker
 def test_backward_is_the_kernels_too(by_kernels: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     again: list[str] = []
     original = elman.nn.torch_function.run_by_torch
-    monkeypatch.setattr(
-        elman.nn.torch_function, "run_by_torch", lambda *arguments: again.append("by_torch") or original(*arguments)
-    )
+
+    def run_by_torch(*arguments: Any) -> Any:
+        again.append("by_torch")
+        return original(*arguments)
+
+    monkeypatch.setattr(elman.nn.torch_function, "run_by_torch", run_by_torch)
     layer, _ = layer_pair("lstm")
     layer(batch(layer))[0].sum().backward()
     assert again == []
@@ -227,7 +230,8 @@ class Marked(Tensor):
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         cls.seen += 1
-        return super().__torch_function__(function, types, args, kwargs or {})
+        call: Any = super().__torch_function__  # torch does not annotate it
+        return call(function, types, args, kwargs or {})
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from elman import kernels
+from elman.nn.kernel_function import run_by_kernels
 
 from ..pairwise import pairwise
 from .layer_pairs import (
@@ -63,7 +64,7 @@ def outcome_of_ids(run: Callable[..., Any], layer: Any, ids: Tensor, rows: int, 
     result = run(ids, embedding, as_hx(initial))
     loss(result).backward()
     gradients = [t.grad for t in (embedding, *initial, *layer.parameters())]
-    return [*(t.detach() for t in tensors(result)), *gradients]  # type: ignore[list-item]
+    return [*(t.detach() for t in tensors(result)), *gradients]
 
 
 @pytest.mark.parametrize(("cell", "form", "stack"), pairwise(CELL_NAMES, ["batch", "batch_first", "one"], list(STACKS)))
@@ -103,19 +104,15 @@ def test_small_and_large_embeddings_give_the_same(cell: str, rows: int) -> None:
 @pytest.mark.parametrize(("rows", "table"), [(kernels.MAX_TABLE_ROWS, True), (kernels.MAX_TABLE_ROWS + 1, False)])
 def test_a_table_is_made_of_small_embeddings_alone(rows: int, table: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     layer, _ = layer_pair("gru")
-    calls = []
-    run = kernels_run()
-    monkeypatch.setattr(
-        "elman.nn.layers.run_by_kernels", lambda call, *rest: calls.append(call.table) or run(call, *rest)
-    )
+    calls: list[bool] = []
+
+    def recorded(call: Any, *rest: Any) -> Any:
+        calls.append(call.table)
+        return run_by_kernels(call, *rest)
+
+    monkeypatch.setattr("elman.nn.layers.run_by_kernels", recorded)
     layer.from_ids(some_ids(layer, rows), embeddings(layer, rows))
     assert calls == [table]
-
-
-def kernels_run() -> Callable[..., Any]:
-    from elman.nn.layers import run_by_kernels
-
-    return run_by_kernels
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

@@ -1,6 +1,7 @@
 """elman.nn's layers against torch.nn's: one interface, one set of weights, one result."""
 
 import inspect
+from typing import Any
 
 import pytest
 import torch
@@ -9,12 +10,14 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import elman.nn
 
-PAIRS = {
+Kind = type[nn.RNN] | type[nn.GRU] | type[nn.LSTM]
+
+PAIRS: dict[str, tuple[Kind, Kind]] = {
     "RNN": (elman.nn.RNN, nn.RNN),
     "GRU": (elman.nn.GRU, nn.GRU),
     "LSTM": (elman.nn.LSTM, nn.LSTM),
 }
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "plain": {},
     "relu": {"nonlinearity": "relu"},
     "two_layers": {"num_layers": 2},
@@ -33,13 +36,13 @@ def layer_pair(name: str, form: str) -> tuple[nn.RNNBase, nn.RNNBase]:
     return ours, theirs
 
 
-def tensors(result: object) -> list[Tensor]:
+def tensors(result: Any) -> list[Tensor]:
     """Every tensor of what a layer returns."""
     if isinstance(result, Tensor):
         return [result]
     if isinstance(result, PackedSequence):
         return [result.data, result.batch_sizes]
-    return [tensor for part in result for tensor in tensors(part)]  # type: ignore[attr-defined]
+    return [tensor for part in result for tensor in tensors(part)]
 
 
 def assert_equal(ours: object, theirs: object) -> None:
@@ -53,7 +56,8 @@ def assert_equal(ours: object, theirs: object) -> None:
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_constructor_and_forward_are_torchs(name: str) -> None:
     ours, theirs = PAIRS[name]
-    assert inspect.signature(ours.__init__) == inspect.signature(theirs.__init__)
+    constructors = [inspect.getattr_static(kind, "__init__") for kind in (ours, theirs)]
+    assert inspect.signature(constructors[0]) == inspect.signature(constructors[1])
     names = list(inspect.signature(ours.forward).parameters)
     assert names == [*inspect.signature(theirs.forward).parameters, "reset"]
 
@@ -91,7 +95,7 @@ def test_the_same_weights_give_the_same_outputs_states_and_gradients(name: str, 
     for layer in layer_pair(name, form):
         leaf = x.clone().requires_grad_()
         result = layer(leaf)
-        sum((tensor * (index + 1)).sum() for index, tensor in enumerate(tensors(result))).backward()
+        torch.stack([(tensor * (index + 1)).sum() for index, tensor in enumerate(tensors(result))]).sum().backward()
         results.append([result, leaf.grad, [p.grad for p in layer.parameters()]])
     assert_equal(*results)
 

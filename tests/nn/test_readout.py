@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -62,6 +64,7 @@ def test_first_and_second_derivatives_pass_torchs_gradcheck(bias: bool) -> None:
 @needs_kernels
 def test_a_graph_that_is_kept_gives_the_same_gradients_twice() -> None:
     x, weight, b, targets = leaves()
+    assert b is not None
     loss = elman.nn.cross_entropy(x, weight, b, targets) * 3.0
     first = torch.autograd.grad(loss, [x, weight, b], retain_graph=True)
     torch.testing.assert_close(torch.autograd.grad(loss, [x, weight, b]), first, rtol=0, atol=0)
@@ -80,13 +83,17 @@ def test_frozen_weights_get_no_gradient() -> None:
 def test_the_kernels_compute_on_the_cpu_and_torch_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     original = readout._run
-    monkeypatch.setattr(readout, "_run", lambda *arguments: calls.append("kernels") or original(*arguments))  # type: ignore[func-returns-value]
+
+    def run(*arguments: Any) -> Any:
+        calls.append("kernels")
+        return original(*arguments)
+
+    monkeypatch.setattr(readout, "_run", run)
     x, weight, b, targets = leaves(torch.float32)
     with torch.no_grad():
         elman.nn.cross_entropy(x, weight, b, targets)
         assert calls == ["kernels"]
-        half = [None if t is None else t.bfloat16() for t in (x, weight, b)]
-        elman.nn.cross_entropy(half[0], half[1], half[2], targets)  # type: ignore[arg-type]
+        elman.nn.cross_entropy(x.bfloat16(), weight.bfloat16(), None if b is None else b.bfloat16(), targets)
         with torch.autocast("cpu", torch.bfloat16):
             elman.nn.cross_entropy(x, weight, b, targets)
     assert calls == ["kernels"]

@@ -45,8 +45,15 @@ from .recurrent_layers import NUMPY_CELLS, RESET, inputs, recurrent, states
         [torch.float32, torch.float64],
     ),
 )  # fmt: skip
-def test_it_is_torchs_layer_where_torch_has_the_cell(cell, form, num_layers, bidirectional, bias, batch_first, dtype):
-    options = {"num_layers": num_layers, "bidirectional": bidirectional, "bias": bias, "batch_first": batch_first}
+def test_it_is_torchs_layer_where_torch_has_the_cell(
+    cell: str, form: str, num_layers: int, bidirectional: bool, bias: bool, batch_first: bool, dtype: torch.dtype
+) -> None:
+    options: dict[str, Any] = {
+        "num_layers": num_layers,
+        "bidirectional": bidirectional,
+        "bias": bias,
+        "batch_first": batch_first,
+    }
     _, theirs = layer_pair(cell, dtype, **options)
     mine = elman.nn.Recurrent("elman" if cell == "tanh" else cell, INPUTS, UNITS, dtype=dtype, **options)
     assert [*mine.state_dict()] == [*theirs.state_dict()]

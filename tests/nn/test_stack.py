@@ -7,7 +7,11 @@ import torch
 
 import elman.nn
 
-LAYERS = {"elman": elman.nn.RNN, "gru": elman.nn.GRU, "lstm": elman.nn.LSTM}
+LAYERS: dict[str, type[torch.nn.RNN] | type[torch.nn.GRU] | type[torch.nn.LSTM]] = {
+    "elman": elman.nn.RNN,
+    "gru": elman.nn.GRU,
+    "lstm": elman.nn.LSTM,
+}
 
 
 def started(cell: str, **options: int) -> torch.nn.Module:

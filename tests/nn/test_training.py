@@ -151,7 +151,10 @@ def test_a_functional_call_uses_the_weights_it_is_given(cell: str) -> None:
     assert_same(*results)
 
 
-PARAMETRIZATIONS = {"weight_norm": parametrizations.weight_norm, "orthogonal": parametrizations.orthogonal}
+PARAMETRIZATIONS: dict[str, Callable[..., nn.Module]] = {
+    "weight_norm": parametrizations.weight_norm,
+    "orthogonal": parametrizations.orthogonal,
+}
 
 
 @pytest.mark.parametrize("name", PARAMETRIZATIONS)
@@ -178,7 +181,8 @@ def test_from_ids_sees_weights_that_are_computed(cell: str) -> None:
     parametrizations.weight_norm(layer, "weight_ih_l0")
     ids, rows = torch.arange(T * B).view(T, B) % 2, batch(layer, shape=(2,))
     results = []
-    for run in (lambda: layer.from_ids(ids, rows), lambda: layer(rows[ids])):
+    runs: list[Callable[[], Any]] = [lambda: layer.from_ids(ids, rows), lambda: layer(rows[ids])]
+    for run in runs:
         layer.zero_grad()
         with torch.no_grad():
             layer.parametrizations.weight_ih_l0.original0.mul_(1.5)
@@ -277,7 +281,8 @@ def test_a_layer_inside_of_a_module_is_moved_and_trained_with_it() -> None:
             self.layer, self.readout = layer, nn.Linear(4, 2)
 
         def forward(self, x: Tensor) -> Tensor:
-            return self.readout(self.layer(x)[0])  # type: ignore[no-any-return]
+            y: Tensor = self.readout(self.layer(x)[0])
+            return y
 
     results = []
     for layer in layer_pair("gru", torch.float32):

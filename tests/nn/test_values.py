@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
+from torch import Tensor
 
 from ..pairwise import pairwise
 from .layer_pairs import (
@@ -82,7 +85,7 @@ def test_the_gradient_of_one_result_alone_is_torchs(cell: str, result: int, form
     assert_same(mine, [t.expand_as(m).to(m) for m, t in zip(mine, theirs, strict=True)])
 
 
-REQUIRES_GRAD = {
+REQUIRES_GRAD: dict[str, Callable[[str], bool]] = {
     "x": lambda name: name == "x",
     "h": lambda name: name == "h",
     "x_and_states": lambda name: name in ("x", "h", "c"),
@@ -147,7 +150,7 @@ def test_results_lie_in_memory_as_torchs_do(cell: str, form: str, batch_first: b
     assert layouts[0] == layouts[1]
 
 
-LAYOUTS = {
+LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "slices": lambda t: torch.stack([t, t], -1)[..., 1],
     "expanded": lambda t: t[:, :1].expand_as(t),
     "transposed": lambda t: t.permute(2, 0, 1).contiguous().permute(1, 2, 0),

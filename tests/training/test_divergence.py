@@ -88,7 +88,7 @@ def test_the_largest_gradient_is_named(run: RunFolder, number: float) -> None:
     task = LinearTask()
     model = new_model()
     hooks = iter([1.0, 1.0, number])
-    model.bias.register_hook(lambda gradient: gradient * next(hooks, 1.0))  # type: ignore[no-untyped-call]
+    model.bias.register_hook(lambda gradient: gradient * next(hooks, 1.0))
     recorder = Recorder()
     fit(task, model, config(), run, recorder, seed=0)
     ((message,),) = recorder.of("notify")

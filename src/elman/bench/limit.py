@@ -126,7 +126,7 @@ def _product_runs(n: int, threads: int, rng: np.random.Generator) -> dict[str, C
 
         torch_a, torch_b, torch_out = (torch.from_numpy(array) for array in (a, b, np.empty_like(a)))
         runs["torch"] = lambda: torch.mm(torch_a, torch_b, out=torch_out)
-        if torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        if torch.backends.mkldnn.is_available():
             onednn_a, onednn_b = torch_a.to_mkldnn(), torch_b.to_mkldnn()
             runs["onednn"] = lambda: functional.linear(onednn_a, onednn_b)
     return runs

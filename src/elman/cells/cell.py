@@ -44,8 +44,13 @@ _STORED = {"W": "weight_ih", "U": "weight_hh", "b_ih": "bias_ih", "b_hh": "bias_
 class PlainCell(Protocol):
     """A cell whose only parameters are W, U and the biases."""
 
-    states: tuple[str, ...]  # names, each of an array (..., H); the first is h, the output
-    gates: int  # G
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names, each of an array (..., H); the first is h, the output."""
+
+    @property
+    def gates(self) -> int:
+        """G."""
 
     def forward(self, a: Array, u: Array, state: State) -> tuple[State, tuple[Array, ...]]:
         """Return the next state and the tape, which holds what backward needs."""
@@ -57,8 +62,13 @@ class PlainCell(Protocol):
 class CellWithParameters(Protocol):
     """A cell that has parameters of its own beside W, U and the biases."""
 
-    states: tuple[str, ...]
-    gates: int
+    @property
+    def states(self) -> tuple[str, ...]:
+        """Names, each of an array (..., H); the first is h, the output."""
+
+    @property
+    def gates(self) -> int:
+        """G."""
 
     def parameters(self, hidden_size: int) -> Initial:
         """Return the shape and the initial value of each parameter of the cell's own."""

@@ -14,8 +14,7 @@ The adder that many texts print under an "L1" figure uses the last of these deri
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,13 @@ import numpy.typing as npt
 from .activations import Array, sigmoid
 
 Bools = npt.NDArray[np.bool_]
-Loss = Callable[[Array, npt.NDArray[Any], Bools | None], tuple[float, int, Array]]
+
+
+class Loss(Protocol):
+    """A loss of logits, targets and an optional mask."""
+
+    def __call__(self, logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None) -> tuple[float, int, Array]:
+        """Return (sum, count, d_logits)."""
 
 
 def forward(h: Array, V: Array, b: Array | None = None) -> Array:

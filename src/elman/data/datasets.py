@@ -132,7 +132,7 @@ DATA_SETS: dict[str, DataSet] = {
 
 def cache_folders() -> list[Path]:
     """Return the folders that may contain data sets, in the order of the search; they may not exist yet."""
-    import pooch  # type: ignore[import-untyped]
+    import pooch
 
     shared = os.environ.get(CACHE_VARIABLE)
     own: Path = pooch.os_cache("elman")

@@ -79,7 +79,7 @@ def _time_step(spec: AnyTask, config: RunConfig, corpus: Any) -> tuple[int, floa
         counts.clear()
         for batch in batches:
             loss, count, _ = task.loss(model, batch, None, 0.0, rng)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             counts.append(count)
 
     num_threads = config.training.threads

@@ -91,7 +91,7 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
     for _ in range(config.accumulate_steps):
         batch, counters.position = next(batches)
         loss, n, session.carry = session.task.loss(model, batch, session.carry, progress, session.rng)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         loss_sum, count = loss_sum + loss.item(), count + n
     _scale_gradients(session, loss_sum, count)
     session.optimizer.step()

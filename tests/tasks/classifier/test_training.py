@@ -80,7 +80,7 @@ def test_the_network_overfits_one_batch(architecture: str) -> None:
     for _ in range(150):
         optimizer.zero_grad()
         loss = torch.nn.functional.cross_entropy(network(batch.tokens, RNG), torch.from_numpy(batch.labels))
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     assert float(loss.detach()) < 0.05
     assert predictor_of(network).evaluate(EXAMPLES)["accuracy"] == 1.0
@@ -95,7 +95,7 @@ def test_gradients_equal_finite_differences() -> None:
         def loss(network: Any = network, batch: Any = batch, labels: Any = labels) -> torch.Tensor:
             return torch.nn.functional.cross_entropy(network(batch.tokens, RNG), labels, reduction="sum")
 
-        loss().backward()  # type: ignore[no-untyped-call]
+        loss().backward()
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
             place = int(parameter.grad.abs().argmax())

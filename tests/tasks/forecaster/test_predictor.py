@@ -15,7 +15,7 @@ from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.forecaster.batches import without_missing
 from elman.tasks.forecaster.calendar import Step
 from elman.tasks.forecaster.config import ForecasterConfig
-from elman.tasks.forecaster.history_encoders import monotone
+from elman.tasks.forecaster.history_encoders import Recurrent, monotone
 from elman.tasks.forecaster.predictor import ForecasterPredictor
 from elman.tasks.forecaster.scales import modelled
 from elman.tasks.forecaster.series import Dates, Series
@@ -76,7 +76,11 @@ def test_row_by_row_is_the_same_as_all_at_once(architecture: str) -> None:
 def features_by_hand(predictor: ForecasterPredictor, z: Array, t: int) -> Array:
     """x_t from its definition; rows before the first one equal it."""
     scales, season = predictor.scales, predictor.config.season
-    row, K = lambda n: z[max(n, 0)], len(TARGETS)
+    K = len(TARGETS)
+
+    def row(n: int) -> Array:
+        return np.asarray(z[max(n, 0)])
+
     first = 0 if predictor.config.levels else K
     parts = [((row(t) - scales.mean) / scales.scale)[first:], (row(t) - row(t - 1))[:K] / scales.differences]
     if season > 1:
@@ -127,7 +131,8 @@ def test_the_recurrent_encoder_by_hand(architecture: str) -> None:
     config = predictor.config
     z = without_missing(series_of().values[: t + 1], predictor.scales.mean)
     x = np.array([features_by_hand(predictor, z, n) for n in range(t + 1)], np.float32)
-    stack = predictor._encoder._stack  # type: ignore[attr-defined]
+    assert isinstance(predictor._encoder, Recurrent)
+    stack = predictor._encoder._stack
     h, _ = stack.run(x[None], stack.initial_state(1))
     a = predictor.tensors["readout.weight"] @ h[0, -1] + predictor.tensors["readout.bias"]
     o = monotone(a.reshape(config.horizon, 2, -1).astype(np.float64), config.median)
@@ -253,14 +258,15 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
     longer = tiny_config(horizon=5)
     with pytest.raises(ModelError, match=r"'readout\.weight' has shape"):
         ForecasterPredictor(longer, scales_of(longer), tensors)
-    for wrong, expected in (
+    mistakes: list[tuple[dict[str, Any], str]] = [
         ({"quantiles": (0.9, 0.5)}, "expected rising numbers between 0 and 1, including 0.5"),
         ({"quantiles": (0.1, 0.9)}, "expected rising numbers between 0 and 1, including 0.5"),
         ({"quantiles": (0.0, 0.5)}, "expected rising numbers between 0 and 1, including 0.5"),
         ({"reference": "season", "season": 1}, "given season; expected last where season is 1"),
-    ):
+    ]
+    for wrong, expected in mistakes:
         with pytest.raises(ValueError, match=expected):
-            ForecasterConfig(**{"delays": 1, "hidden_size": 1, "horizon": 1, **wrong})  # type: ignore[arg-type]
+            ForecasterConfig(**{"delays": 1, "hidden_size": 1, "horizon": 1, **wrong})
     scales = scales_of(tiny_config())
     for change in ({"mean": (1.0,)}, {"spread": scales.spread[:3]}, {"naive_mae": (1.0,)}, {"targets": ("a",)}):
         with pytest.raises(ModelError, match="has scales that do not fit"):

@@ -52,7 +52,9 @@ def test_targets_and_inputs_are_columns_with_missing_values(tmp_path: Path) -> N
     assert series.dates.following(2) == ["1949-04", "1949-05"]
     assert read(tmp_path / "data", TABLE, columns(("Rain",))).values[:, 0].tolist()[:2] == [1.5, 2.0]
     assert len(series.rows(1, 3)) == 2
-    assert series.rows(1, 3).dates.text(0) == "1949-02"  # type: ignore[union-attr]
+    dates = series.rows(1, 3).dates
+    assert dates is not None
+    assert dates.text(0) == "1949-02"
 
 
 @pytest.mark.parametrize("separator", [",", "\t", ";"])
@@ -72,7 +74,8 @@ def test_rows_that_are_missing_according_to_the_dates_are_inserted(tmp_path: Pat
     assert np.flatnonzero(np.isnan(series.values[:, 0])).tolist() == [3, 8]
     expected = "2 rows are missing according to the dates, the first at 2020-04; inserted"
     assert messages == [f"{tmp_path / 'data'}: {expected}"]
-    assert [date.month for date in series.dates.dates] == list(range(1, 13))  # type: ignore[union-attr]
+    assert series.dates is not None
+    assert [date.month for date in series.dates.dates] == list(range(1, 13))
 
 
 def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> None:

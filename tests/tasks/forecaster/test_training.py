@@ -114,7 +114,7 @@ def test_one_window_is_overfitted(architecture: str, corpus: ForecasterCorpus) -
     for _ in range(400):
         optimizer.zero_grad()
         loss, count, _ = task.loss(network, batch, None, 0.0, RNG)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()) / count)
     assert losses[-1] < 0.3 * losses[0]
@@ -124,7 +124,7 @@ def test_one_window_is_overfitted(architecture: str, corpus: ForecasterCorpus) -
 def test_gradients_are_those_of_finite_differences(architecture: str, corpus: ForecasterCorpus) -> None:
     task, batch = whole(corpus, architecture)
     network = tiny_network(architecture).double()
-    task.loss(network, batch, None, 0.0, RNG)[0].backward()  # type: ignore[no-untyped-call]
+    task.loss(network, batch, None, 0.0, RNG)[0].backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         place = int(parameter.grad.abs().argmax())

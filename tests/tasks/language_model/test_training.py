@@ -63,7 +63,7 @@ def test_the_loss_and_every_gradient_are_those_of_the_equations(corpus: Corpus, 
     task = make_task(corpus, architecture)
     network, batch = perturbed(task.build().double()), first_batch(task)
     loss, count, _ = task.loss(network, batch, None, 0.0, no_rng())
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     expected_loss, expected_count, gradients = by_hand(network, batch)
     assert float(loss.detach()) == pytest.approx(expected_loss, rel=FLOAT64)
     assert count == expected_count == 30
@@ -96,7 +96,7 @@ def test_the_network_can_overfit_one_batch(corpus: Corpus, cell: str) -> None:
     for _ in range(150):
         optimizer.zero_grad()
         loss, count, _ = task.loss(network, batch, None, 0.0, no_rng())
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     assert start / count > 2.0
     assert float(loss.detach()) / count < 0.05
@@ -292,5 +292,6 @@ def test_the_validation_loss_does_not_depend_on_how_many_tokens_are_scored_at_a_
 
 def test_the_operations_of_a_batch_are_those_of_its_tokens(corpus: Corpus) -> None:
     values = {"model": ARCHITECTURES["gru"], "training": {"steps": 1}}
-    operations = count_operations(resolve(values, corpus), corpus, None, 30)  # type: ignore[arg-type]
+    batch = first_batch(make_task(corpus, "gru"))
+    operations = count_operations(resolve(values, corpus), corpus, batch, 30)
     assert operations == 30 * operations_per_token("gru", 5, 3, len(corpus.vocabulary))

@@ -363,8 +363,15 @@ def test_validation_pairs_may_be_a_file_or_pairs_in_memory(tmp_path: Path) -> No
 
 
 def test_the_parameters_are_read_set_and_cloned() -> None:
-    parameters = {"cell": "gru", "hidden_size": 8, "source_level": "char", "steps": 2, "verbose": False, "seed": 4}
-    model = elman.Seq2Seq(**parameters)  # type: ignore[arg-type]
+    parameters: dict[str, Any] = {
+        "cell": "gru",
+        "hidden_size": 8,
+        "source_level": "char",
+        "steps": 2,
+        "verbose": False,
+        "seed": 4,
+    }
+    model = elman.Seq2Seq(**parameters)
     assert model.get_params().items() >= parameters.items()
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(hidden_size=6, attention="additive") is model

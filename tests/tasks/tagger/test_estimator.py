@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,9 @@ class Frame:
     def __getitem__(self, names: list[str]) -> Frame:
         return Frame(*names)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
     def itertuples(self, *, index: bool, name: None) -> Any:
         assert not index
         return zip(SENTENCES, TAGS, strict=True)
@@ -85,9 +89,9 @@ def test_arguments_that_do_not_fit_together_are_errors(fitted: elman.Tagger) -> 
     with pytest.raises(ConfigError, match="given a path and tags; expected a path alone"):
         model.fit("tagged.txt", TAGS)
     with pytest.raises(ConfigError, match="given a DataFrame and tags; expected one column"):
-        model.fit(Frame("tokens"), TAGS)  # type: ignore[arg-type]
+        model.fit(Frame("tokens"), TAGS)
     with pytest.raises(ConfigError, match="a DataFrame with the columns a, b; expected tokens and tags"):
-        model.fit(Frame("a", "b"))  # type: ignore[arg-type]
+        model.fit(Frame("a", "b"))
     with pytest.raises(DataError, match=r"item 0 is .*; expected tokens and their tags"):
         model.fit(SENTENCES)
     with pytest.raises(ConfigError, match="not trained yet"):

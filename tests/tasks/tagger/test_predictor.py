@@ -105,7 +105,7 @@ def test_a_sentence_is_tokens_or_text_and_may_be_empty() -> None:
     predictor = tiny_predictor()
     expected = predictor.predict([SENTENCES[0]])
     assert predictor.predict([" ".join(SENTENCES[0])]) == expected
-    assert predictor.predict([np.array(SENTENCES[0])]) == expected  # type: ignore[list-item]
+    assert predictor.predict([np.array(SENTENCES[0])]) == expected
     assert predictor.predict([[], SENTENCES[0], ""]) == [[], *expected, []]
     assert predictor.predict([]) == []
     assert [p.shape for p in predictor.predict_proba([[], ["a", ""]])] == [(0, 3), (2, 3)]

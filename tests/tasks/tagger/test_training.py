@@ -69,7 +69,7 @@ def test_the_network_overfits_one_batch(architecture: str, corpus: TaggerCorpus)
     for _ in range(200):
         optimizer.zero_grad()
         loss, count = loss_of(network, batch, corpus)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
     assert float(loss.detach()) / count < 0.05
     measured = predictor_of(network).evaluate(EXAMPLES)
@@ -81,7 +81,7 @@ def test_the_network_overfits_one_batch(architecture: str, corpus: TaggerCorpus)
 def test_gradients_equal_finite_differences(architecture: str, corpus: TaggerCorpus) -> None:
     network = tiny_network(architecture).double()
     batch = batch_of(EXAMPLES)
-    loss_of(network, batch, corpus)[0].backward()  # type: ignore[no-untyped-call]
+    loss_of(network, batch, corpus)[0].backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         place = int(parameter.grad.abs().argmax())

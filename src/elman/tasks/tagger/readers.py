@@ -21,6 +21,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
+
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
 from elman.data.readers.jsonl import read_objects
@@ -44,7 +46,7 @@ from elman.errors import DataError
 
 from .config import TaggerReaderConfig as ReaderConfig
 
-Sentence = str | Sequence[str]  # a text, which is tokenized, or tokens
+Sentence = str | Sequence[str] | npt.NDArray[Any]  # a text, which is tokenized; or tokens
 _TAGS_OF_WORDS = ("upos", "xpos", "deprel")  # CoNLL-U columns in which `_` means that there is no tag
 
 
