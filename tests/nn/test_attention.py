@@ -16,7 +16,7 @@ ROUNDING = 1e-12
 every_kind = pytest.mark.parametrize("kind", ["dot", "general", "additive"])
 
 
-def problem(kind: str) -> tuple[Attention, torch.Tensor, torch.Tensor]:
+def problem(kind: Kind) -> tuple[Attention, torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
     attention = Attention(kind, H).double()
     with torch.no_grad():
@@ -37,7 +37,7 @@ def score(attention: Attention, q: np.ndarray, m: np.ndarray) -> float:
 
 
 @every_kind
-def test_shares_and_contexts_are_those_of_the_equations(kind: str) -> None:
+def test_shares_and_contexts_are_those_of_the_equations(kind: Kind) -> None:
     attention, queries, memory = problem(kind)
     shares = attention.weights(queries, memory, LENGTHS).detach().numpy()
     contexts = attention(queries, memory, LENGTHS).detach().numpy()
@@ -51,7 +51,7 @@ def test_shares_and_contexts_are_those_of_the_equations(kind: str) -> None:
 
 
 @every_kind
-def test_what_is_padded_changes_nothing_and_gets_no_gradient(kind: str) -> None:
+def test_what_is_padded_changes_nothing_and_gets_no_gradient(kind: Kind) -> None:
     attention, queries, memory = problem(kind)
     memory.requires_grad_()
     contexts = attention(queries, memory, LENGTHS)
@@ -66,7 +66,7 @@ def test_what_is_padded_changes_nothing_and_gets_no_gradient(kind: str) -> None:
 
 
 @every_kind
-def test_derivatives_are_those_of_finite_differences(kind: str) -> None:
+def test_derivatives_are_those_of_finite_differences(kind: Kind) -> None:
     attention, queries, memory = problem(kind)
     inputs = (queries.requires_grad_(), memory.requires_grad_(), *attention.parameters())
     assert torch.autograd.gradcheck(lambda q, m, *_: attention(q, m, LENGTHS), inputs)
@@ -84,3 +84,9 @@ def test_prediction_has_the_same_shares_for_each_of_the_rows_of_a_memory(kind: K
     np.testing.assert_allclose(
         shares, attention.weights(queries, memory, LENGTHS).detach().numpy(), rtol=1e3 * ROUNDING
     )
+
+
+def test_an_unknown_kind_is_an_error() -> None:
+    message = "^kind of attention: given 'Dot'; expected dot, general or additive$"
+    with pytest.raises(ValueError, match=message):
+        Attention("Dot", H)  # type: ignore[arg-type]

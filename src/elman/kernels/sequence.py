@@ -49,7 +49,7 @@ def pack(
     threads: int,
     unpacked: bool = False,
 ) -> _native._Weights:
-    """Return weights of the compiled module, for callers that allocate the results themselves (nn/unrolled.py).
+    """Return weights of the compiled module, for callers that allocate the results themselves (nn/kernel_function.py).
 
     unpacked: do not copy the weights but read the arrays, which is faster for up to MAX_UNPACKED_STEPS steps.
     """

@@ -22,14 +22,14 @@ from elman.checkpoint import Tensors
 from elman.models.stack import take
 
 Array = npt.NDArray[Any]
-Kind = Literal["none", "dot", "general", "additive"]
+Kind = Literal["dot", "general", "additive"]
 
 
 class Attention:
     """Attention of queries (H,) to encoder outputs (H,). The weights are named `attention.*`."""
 
     def __init__(self, kind: Kind, tensors: Tensors, size: int) -> None:
-        """Take the weights of a kind other than none."""
+        """Take the weights of a kind of attention."""
         square = (size, size)
         self._key = take(tensors, "attention.key.weight", square) if kind in ("general", "additive") else None
         self._query = take(tensors, "attention.query.weight", square) if kind == "additive" else None

@@ -11,15 +11,24 @@ Queries, memories and contexts have one size, H; the caller projects memories of
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 from torch import Tensor, nn
+
+from elman.models.attention import Kind
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class Attention(nn.Module):
     """Contexts of queries; `weights` returns the attention weights alone."""
 
-    def __init__(self, kind: str, size: int) -> None:
+    def __init__(self, kind: Kind, size: int) -> None:
+        """Create an attention of a kind (dot, general or additive) for queries of a size; others are a ValueError."""
         super().__init__()
+        if kind not in KINDS:
+            raise ValueError(f"kind of attention: given {kind!r}; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}")
         self.kind = kind
         if kind in ("general", "additive"):
             self.key = nn.Linear(size, size, bias=False)

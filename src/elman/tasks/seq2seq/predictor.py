@@ -97,7 +97,7 @@ class Seq2SeqPredictor(FolderPredictor):
             name = f"bridge.{layer}_{state}"
             self._bridges[layer, state] = take(tensors, f"{name}.weight", (H, M)), take(tensors, f"{name}.bias", (H,))
         has_attention = config.attention != "none"
-        self._attention = Attention(config.attention, tensors, H) if has_attention else None
+        self._attention = Attention(config.attention, tensors, H) if config.attention != "none" else None
         self._projection = take(tensors, "memory.weight", (H, M)) if has_attention and M != H else None
         self._combine = take(tensors, "combine.weight", (H, 2 * H)) if has_attention else None
         self._combine_bias = take(tensors, "combine.bias", (H,)) if has_attention else None
