@@ -19,7 +19,7 @@ from .train import TargetFiles, parallel_sources
 
 def make_evaluate_command(summary: str) -> Any:
     """Return the command with the options of all tasks."""
-    options = TaskOptions(lambda spec: [spec.reader_config, spec.evaluation.options])
+    options = TaskOptions(lambda spec: [spec.evaluation.reader_options or spec.reader_config, spec.evaluation.options])
     first, last = parameters_of(_first_parameters), parameters_of(_last_options)
     return make_command(
         "evaluate", summary, [*first, *options.parameters(), *last], lambda arguments: _evaluate(options, arguments)

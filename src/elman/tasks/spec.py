@@ -122,10 +122,11 @@ class Prediction(Generic[P]):
 class Evaluation(Generic[C, E]):
     """How `elman evaluate` scores a model, on the validation set of its run or on examples, with these options."""
 
-    options: type[Config]  # beside those of the task's ReaderConfig
+    options: type[Config]  # beside those of the reader
     score_validation_set: Callable[[Scored, C, Any], dict[str, Any]]
     score: Callable[[Scored, Iterable[E], Any], dict[str, Any]]
     tables: Callable[[dict[str, Any]], list[str]] | None = None  # lines for metrics that are not single numbers
+    reader_options: type[ReaderConfig] | None = None  # if the model sets some options of the reader: the others
 
 
 @dataclass(frozen=True, slots=True)

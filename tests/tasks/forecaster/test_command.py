@@ -183,6 +183,7 @@ def test_options_of_other_tasks_and_wrong_options_are_refused(
     command: Command, run: Path, table: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "short.csv").write_text("month,sales\n1990-01,3\n1990-02,4\n")
+    (tmp_path / "other.csv").write_text("month,other\n1990-01,3\n")
     (tmp_path / "bare.csv").write_text("sales\n" + "1\n2\n" * 40)
     for words, code, expected in (
         (["predict", run, table, "--beam", "2"], 2, "--beam: the model is a forecaster; expected a model of seq2seq"),
@@ -192,6 +193,8 @@ def test_options_of_other_tasks_and_wrong_options_are_refused(
             "--label: the model is a forecaster; expected a model of classify",
         ),
         (["train", "forecast", table, table, "-o", tmp_path / "no"], 2, "DATA: given 2 files; expected one series"),
+        (["evaluate", run, table, "--target", "sales"], 2, "No such option: --target"),
+        (["evaluate", run, tmp_path / "other.csv"], 3, "no column 'sales' in its header. Its columns are month, other"),
         (["evaluate", run, table, table], 2, "DATA: given 2 files; expected one series"),
         (["evaluate", run, "--context", "3"], 2, "--context: given without DATA"),
         (["evaluate", run, table, "--context", "9", "--from", "1991-01"], 2, "--context and --from: given both"),

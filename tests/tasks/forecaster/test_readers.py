@@ -100,10 +100,10 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
         ("a,b\n1,2\n3\n", None, "FILE:3: has one cell; expected 2 as in the header"),
         ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers. Name what to forecast with --target, from a, b"),
         ("a,b\nx,y\n", None, "FILE:1: has no column of numbers. Name what to forecast with --target, from a, b"),
-        ("a,b\n1,2\n", columns(("c",)), "FILE:1: has no column 'c' in its header. Choose --target from a, b"),
-        ("a,b\n1,2\n", columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header. Choose --inputs from a, b"),
+        ("a,b\n1,2\n", columns(("c",)), "FILE:1: has no column 'c' in its header. Its columns are a, b"),
+        ("a,b\n1,2\n", columns(("a",), ("c",)), "FILE:1: has no column 'c' in its header. Its columns are a, b"),
         ("a,b\n1,2\n", columns(("a",), ("a",)), "FILE:1: the column 'a' is named twice"),
-        ("a,b\n1,2\n", columns(("a",), date="d"), "FILE:1: has no column 'd' in its header. Choose --date from a, b"),
+        ("a,b\n1,2\n", columns(("a",), date="d"), "FILE:1: has no column 'd' in its header. Its columns are a, b"),
         (
             "a,b\n1,2\n2,high\n",
             columns(("b",)),

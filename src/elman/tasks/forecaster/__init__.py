@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredictor]:
     """Return the table of the functions in this folder. A source has one example: a series."""
+    from elman.data.corpora.config import ReaderConfig
     from elman.tasks.spec import Evaluation, Prediction, Report, TaskSpec
 
     from . import answers, config, corpus, defaults, evaluation, predictor, readers, report
@@ -41,6 +42,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
             tables=report.tables,
+            reader_options=ReaderConfig,
         ),
         report=Report(
             describe_run=report.describe_run,

@@ -146,13 +146,10 @@ def _read(table: list[Row], reader: ReaderConfig, name: str, notify: Notify) -> 
 
 def _check_columns(header: Sequence[str], targets: Sequence[str], inputs: Sequence[str], where: str) -> None:
     """Raise a DataError if a column is not in the header, is there twice, or is named twice."""
-    for flag, names in (("--target", targets), ("--inputs", inputs)):
-        for name in names:
-            if name not in header:
-                hint = f"Choose {flag} from {list_names(header)}"
-                raise DataError(f"has no column {name!r} in its header", hint=hint, where=where)
     names = [*targets, *inputs]
     for name in names:
+        if name not in header:
+            raise _missing_column(name, header, where)
         if names.count(name) > 1:
             raise DataError(f"the column {name!r} is named twice among targets and inputs", where=where)
         if header.count(name) > 1:
@@ -164,9 +161,12 @@ def _date_column(header: Sequence[str], rows: Sequence[Row], reader: ReaderConfi
     if name is None or (name not in header and not reader.date_required):
         return next((i for i in range(len(header)) if _holds_dates([row[i] for _, row in rows])), None)
     if name not in header:
-        hint = f"Choose --date from {list_names(header)}"
-        raise DataError(f"has no column {name!r} in its header", hint=hint, where=where)
+        raise _missing_column(name, header, where)
     return header.index(name)
+
+
+def _missing_column(name: str, header: Sequence[str], where: str) -> DataError:
+    return DataError(f"has no column {name!r} in its header", hint=f"Its columns are {list_names(header)}", where=where)
 
 
 def _only_target(
