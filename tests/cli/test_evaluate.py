@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from elman.data import datasets
 from elman.tasks.spec import load
 
 from .conftest import Command, only_json
@@ -24,6 +25,13 @@ def test_evaluate_of_a_file_prints_the_metrics_of_the_predictor(command: Command
     result = only_json(command("evaluate", trained / "model", book, "--json").out)
     assert result == load(trained).evaluate(book.read_text())
     assert result["perplexity"] == pytest.approx(math.exp(result["loss"]))
+
+
+def test_evaluate_of_a_data_set_finds_its_file(
+    command: Command, trained: Path, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(datasets, "local_path", {"timemachine": book}.__getitem__)
+    assert command("evaluate", trained, "timemachine").out == command("evaluate", trained, book).out
 
 
 def test_unknown_characters_are_counted_on_stderr(command: Command, trained: Path, tmp_path: Path) -> None:

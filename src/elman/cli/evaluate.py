@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.config import Values
+from elman.data.sources import located
 from elman.errors import ConfigError, DataError
 from elman.tasks.spec import TASKS, AnyTask, Scored, load, task_spec, validation_corpus
 
@@ -29,7 +30,10 @@ def make_evaluate_command(summary: str) -> Any:
 def _first_parameters(
     run: Run,
     data: Annotated[
-        list[str] | None, typer.Argument(metavar="[DATA]...", help="Files.  [default: the validation set of the run]")
+        list[str] | None,
+        typer.Argument(
+            metavar="[DATA]...", help="Files, or names of data sets.  [default: the validation set of the run]"
+        ),
     ] = None,
     target_file: TargetFiles = None,
 ) -> None:
@@ -78,6 +82,6 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
 
     def examples() -> Iterator[Any]:
         for source in sources:
-            yield from spec.open_source(source, reader, say).examples()
+            yield from spec.open_source(located(source), reader, say).examples()
 
     return spec.evaluation.score(scored, examples(), values)

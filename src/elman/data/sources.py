@@ -7,14 +7,17 @@ and the estimators all read through it, so one file gives the same examples ever
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from elman.data import datasets
 from elman.data.readers.encodings import Notify
+from elman.data.readers.files import STDIN
 from elman.data.readers.text import SourceRecord, TextSource
-from elman.errors import ConfigError
+from elman.errors import ConfigError, DataError
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
@@ -47,6 +50,29 @@ class ExampleSource(Protocol[E_co]):
 
 
 SourceArgument = str | Path | ParallelFiles | ExampleSource[Any]
+
+
+def located(source: SourceArgument) -> SourceArgument:
+    """Return a source whose path holds from any folder; the cached file of a data set where no file has that name."""
+    if isinstance(source, ParallelFiles):
+        return ParallelFiles(_located_path(source.source), _located_path(source.target))
+    return _located_path(source) if isinstance(source, str | Path) else source
+
+
+def _located_path(source: str | Path) -> str | Path:
+    if str(source) == STDIN:
+        return source
+    path = Path(source)
+    try:
+        path.exists()
+    except (OSError, ValueError):
+        hint = "A str is a path; give the texts themselves as a list: [text]"
+        raise DataError(f"{str(source)[:40]!r}... is no path", hint=hint) from None
+    if not path.exists() and str(source) in datasets.DATA_SETS:
+        return datasets.local_path(str(source))
+    if not path.exists() and (near := difflib.get_close_matches(str(source), datasets.DATA_SETS, n=1)):
+        raise DataError("no such file", hint=f"Did you mean the data set {near[0]!r}?", where=str(source))
+    return path.absolute() if path.exists() else path
 
 
 @dataclass(frozen=True, slots=True)

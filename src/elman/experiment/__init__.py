@@ -24,7 +24,7 @@ from elman import kernels
 from elman.checkpoint import CONFIG_FILE, RunFolder, replace_file, translate_disk_errors
 from elman.config import Values, read_toml, to_toml, validate_config
 from elman.data.readers.encodings import Notify
-from elman.data.sources import ExampleSource, SourceArgument
+from elman.data.sources import ExampleSource, SourceArgument, located
 from elman.errors import ConfigError, ModelError, ResourceError
 from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spec
 from elman.training.loop import FitResult, fit
@@ -32,7 +32,7 @@ from elman.training.progress import Display
 from elman.training.throughput import ASSUMED_CPU_FLOPS
 from elman.version import version
 
-from .sources import from_request, located, to_request
+from .sources import from_request, to_request
 from .timing import check_device, settled_config
 from .training_module import training_module
 

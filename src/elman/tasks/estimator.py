@@ -107,14 +107,17 @@ class Estimator:
         return layer_values(dict(self.config or {}), merge_values(*nested))
 
     def _reader(self) -> Any:
-        """Return the reader config by which `fit` reads files; `evaluate` uses it too."""
+        """Return the reader config with which `fit` reads files."""
         kind = self._spec.reader_config
         data = get_table(self._values(), "data")
         return validate_config(kind, {name: value for name, value in data.items() if name in kind.model_fields})
 
     def _examples(self, source: SourceArgument) -> Any:
-        """Return the examples of a source, read as `fit` reads them."""
-        return self._spec.open_source(source, self._reader(), lambda message: None).examples()
+        """Return the examples of a source, read as `fit` reads them; options that the model sets are the model's."""
+        from elman.data.sources import located
+
+        reader = self._reader().model_copy(update=self._spec.reader_defaults(self._trained))
+        return self._spec.open_source(located(source), reader, lambda message: None).examples()
 
 
 def config_places(model: type[Config], prefix: str = "") -> dict[str, str]:

@@ -13,6 +13,7 @@ import pytest
 
 import elman
 from elman.checkpoint import is_run_folder
+from elman.data import datasets
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
 from elman.training.progress import SilentDisplay
@@ -71,10 +72,14 @@ def test_fit_takes_a_validation_set(tmp_path: Path) -> None:
     assert by_list["valid"] == by_path
 
 
-def test_evaluate_takes_a_path_or_texts(trained: Any, tmp_path: Path) -> None:
+def test_evaluate_takes_a_path_or_texts_or_the_name_of_a_data_set(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model, _ = trained
     (tmp_path / "book.txt").write_text("\n".join(LINES) + "\n")
     assert model.evaluate(tmp_path / "book.txt") == model.evaluate(LINES) == model.evaluate(str(tmp_path / "book.txt"))
+    monkeypatch.setattr(datasets, "local_path", {"timemachine": tmp_path / "book.txt"}.__getitem__)
+    assert model.evaluate("timemachine") == model.evaluate(LINES)
 
 
 def test_generate_stream_and_suggest_are_those_of_the_predictor(trained: Any) -> None:

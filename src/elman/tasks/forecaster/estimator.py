@@ -121,12 +121,11 @@ class Forecaster(Estimator):
 
     def _read(self, history: History) -> Series:
         """Return a history as a series with the columns of the model; a path is read with the encoding of `fit`."""
-        predictor = self.predictor
         if not isinstance(history, str | Path):
-            return predictor.series(history)
-        reader = self._reader().model_copy(update=predictor.reader_values())
-        (series,) = self._spec.open_source(history, reader, lambda message: None).examples()
-        return series  # type: ignore[no-any-return]
+            return self.predictor.series(history)
+        series: Series
+        (series,) = self._examples(history)
+        return series
 
 
 def _source(history: Any) -> str | Path | MemorySeries:

@@ -100,7 +100,7 @@ class LanguageModel(Estimator):
         return self.predictor.suggest(prompt, k)
 
     def evaluate(self, text: str | Path | Iterable[str]) -> dict[str, Any]:
-        """Return loss, perplexity and bits per character of a text: a path, or texts. A path is read as by `fit`."""
+        """Return loss, perplexity and bits per character; the argument is that of `fit`, read in the same way."""
         return self.predictor.evaluate(self._examples(_source(text)))
 
 
