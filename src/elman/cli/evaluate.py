@@ -10,7 +10,7 @@ import typer
 from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import TASKS, AnyTask, Scored, load, task_spec, validation_corpus
+from elman.tasks.spec import TASKS, AnyTask, Scored, load, reader_values, task_spec, validation_corpus
 
 from .console import print_json, say
 from .options import Json, Run, make_command, parameters_of
@@ -75,7 +75,7 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
             problem = f"{flags[0]}: given without DATA; expected DATA, which it describes"
             raise ConfigError(problem, hint=f"Run elman evaluate {scored.run} DATA")
         return spec.evaluation.score_validation_set(scored, validation_corpus(scored.run, spec), values)
-    reader = config_from(spec.reader_config, arguments, spec.reader_defaults(scored.predictor))
+    reader = _reader_config(spec, scored, arguments)
     if spec.single_file and len(data) > 1:
         raise ConfigError(f"DATA: given {len(data)} files; expected one series")
     sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")
@@ -85,3 +85,11 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
             yield from spec.open_source(located(source), reader, say).examples()
 
     return spec.evaluation.score(scored, examples(), values)
+
+
+def _reader_config(spec: AnyTask, scored: Scored, arguments: Values) -> Any:
+    """Return the reader options of the training, except those that are given or that contradict the given ones."""
+    try:
+        return config_from(spec.reader_config, arguments, reader_values(spec, scored))
+    except ConfigError:
+        return config_from(spec.reader_config, arguments, spec.reader_defaults(scored.predictor))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from elman.checkpoint import ModelFolder, is_run_folder, read_model
-from elman.config import Config, Values
+from elman.checkpoint import CONFIG_FILE, ModelFolder, is_run_folder, read_model
+from elman.config import Config, Values, get_table, read_toml
 from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource, SourceArgument
@@ -212,6 +212,18 @@ def load(path: str | Path) -> Any:
         folder = folder / "model"
     model = read_model(folder)
     return spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
+
+
+def reader_values(spec: AnyTask, scored: Scored) -> Values:
+    """Return the reader options that a model was trained with: those of its run folder, and those that it sets itself.
+
+    A model folder alone knows only the latter.
+    """
+    data: Values = {}
+    if is_run_folder(scored.run):
+        data = get_table(read_toml(scored.run / CONFIG_FILE), "data")
+    of_run = {name: value for name, value in data.items() if name in spec.reader_config.model_fields}
+    return {**of_run, **spec.reader_defaults(scored.predictor)}
 
 
 def validation_corpus(run: Path, spec: AnyTask) -> Any:

@@ -44,6 +44,22 @@ def only_json(done: Done) -> dict[str, Any]:
     return done.json
 
 
+def test_evaluate_reads_the_columns_that_training_read(command: Command, tmp_path: Path) -> None:
+    rows = "".join(f"{number},{text},{label}\n" for number, (text, label) in enumerate(ROWS))
+    (tmp_path / "header.csv").write_text("id,body,kind\n" + rows)
+    (tmp_path / "bare.csv").write_text(rows)
+    named, bare = ("--text", "body", "--label", "kind"), ("--no-header", "--columns", "id,text,label")
+    for name, options in (("header", named), ("bare", bare)):
+        table, run = tmp_path / f"{name}.csv", tmp_path / name
+        assert command("train", "classify", table, "-o", run, *options, *TINY).code == 0
+        scores = command("evaluate", run, table, "--json").json
+        assert scores["count"] == len(ROWS)
+        assert scores == command("evaluate", run / "model", table, *options, "--json").json
+    other = command("evaluate", tmp_path / "bare", tmp_path / "header.csv", "--header", *named, "--json").json
+    assert other == scores, "the columns of training contradict --header, and are not used"
+    assert command("evaluate", tmp_path / "header", tmp_path / "header.csv", "--text", "id", "--json").json != scores
+
+
 def test_from_a_file_to_labels(command: Command, run: Path, table: Path, tmp_path: Path) -> None:
     config = (run / "config.toml").read_text()
     assert 'task = "classify"' in config
