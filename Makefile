@@ -33,7 +33,7 @@ test: $(VENV)/develop.installed
 	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: $(VENV)/develop.installed
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile slow
 
 check: $(VENV)/develop.installed
 	@$(BIN)/ruff format --check .

@@ -1,0 +1,58 @@
+"""What holds for every test: one thread of torch, no waiting for the disk, and two numbers of Hypothesis examples.
+
+fast    the number that a test names, at most 300: `make test`
+slow    2,000 for every property test: `make test-slow`
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+from hypothesis import is_hypothesis_test, settings
+
+FAST = settings(max_examples=100, deadline=None, derandomize=True, database=None)
+SLOW = settings(FAST, max_examples=2000)
+settings.register_profile("fast", FAST)
+settings.register_profile("slow", SLOW)
+settings.load_profile("fast")  # unless pytest is called with --hypothesis-profile
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every property test at most 300 examples, or the 2,000 of the profile slow."""
+    for item in items:
+        test = getattr(item, "obj", None)
+        if is_hypothesis_test(test):
+            # Settings of its own come before those of the profile, and Hypothesis has no public way to change them.
+            own: settings = test._hypothesis_internal_use_settings
+            if settings.default.max_examples == SLOW.max_examples:
+                test._hypothesis_internal_use_settings = settings(own, max_examples=SLOW.max_examples)
+            elif item.get_closest_marker("slow") is None:
+                assert own.max_examples <= 300, f"{item.nodeid}: the fast suite has at most 300 examples"
+
+
+def pytest_collection_finish() -> None:
+    """Exclude modules and collected tests from garbage collection, which would scan them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: more threads only slow down problems of this size."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Leave out fsync, which takes milliseconds: no test cuts the power. Tests of its order replace it themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
