@@ -1,4 +1,4 @@
-"""What holds for every test: one thread of torch, no waiting for the disk, and two numbers of Hypothesis examples.
+"""What holds for every test: one thread of torch, no wait for the disk, and two numbers of Hypothesis examples.
 
 fast    the number that a test names, at most 300: `make test`
 slow    2,000 for every property test: `make test-slow`
@@ -7,12 +7,13 @@ slow    2,000 for every property test: `make test-slow`
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator
 
 import pytest
 import torch
 from hypothesis import is_hypothesis_test, settings
+
+from .short_measurements import shorten_measurements
 
 FAST = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 SLOW = settings(FAST, max_examples=2000)
@@ -51,8 +52,7 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_wait_for_the_disk() -> Iterator[None]:
-    """Leave out fsync, which takes milliseconds: no test cuts the power. Tests of its order replace it themselves."""
+def short_measurements() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: None)
+        shorten_measurements(patch)
         yield
