@@ -9,6 +9,8 @@ import pytest
 from elman.tasks import descriptions
 from elman.tasks.language_model import report, training
 
+PREVIEW_TOKENS = training.PREVIEW_TOKENS  # outside of the tests
+
 
 def shorten_measurements(patch: pytest.MonkeyPatch) -> None:
     """Leave out fsync, generate 20 tokens instead of hundreds, and measure a speed once.

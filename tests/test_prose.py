@@ -86,8 +86,15 @@ def lacking(words: list[str]) -> bool:
     return any(importlib.util.find_spec(NEEDS[word]) is None for word in words if word in NEEDS)
 
 
+@pytest.fixture(scope="module")
+def beginnings() -> dict[str, bytes]:
+    """The first 200 lines of generated data sets."""
+    lines = {name: generated_datasets.BUILDERS[name]().splitlines(keepends=True) for name in ("reverse", "addition")}
+    return {name: b"".join(lines[name][:200]) for name in lines}
+
+
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str, bytes]) -> Path:
     """A folder with the files that the pages name."""
     files = {
         "book.txt": [ENGLISH],
@@ -117,9 +124,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, lines in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("".join(lines), "utf-8")
-    for name in ("reverse", "addition"):
-        lines = generated_datasets.BUILDERS[name]().splitlines(keepends=True)[:200]
-        (tmp_path / name).write_bytes(b"".join(lines))  # a file goes before the data set of its name
+    for name, content in beginnings.items():
+        (tmp_path / name).write_bytes(content)  # a file goes before the data set of its name
     monkeypatch.setattr(loop, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
     monkeypatch.chdir(tmp_path)

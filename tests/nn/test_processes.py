@@ -144,10 +144,11 @@ def mean_loss(result: Any) -> Tensor:
     not distributed.is_available() or not distributed.is_gloo_available(), reason="this torch has no gloo"
 )
 def test_processes_that_train_together_have_the_gradients_of_the_whole_batch(tmp_path: Path) -> None:
-    spawn = torch.multiprocessing.get_context("spawn")
-    all_done = spawn.Barrier(PROCESSES)
+    forks = torch.multiprocessing.get_context("forkserver")  # torch is imported once
+    forks.set_forkserver_preload([__name__, "torch._dynamo"])
+    all_done = forks.Barrier(PROCESSES)
     processes = [
-        spawn.Process(target=share_of, args=(rank, tmp_path, all_done), daemon=True) for rank in range(PROCESSES)
+        forks.Process(target=share_of, args=(rank, tmp_path, all_done), daemon=True) for rank in range(PROCESSES)
     ]
     for process in processes:
         process.start()
