@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
 
 import elman
 from elman.checkpoint import is_run_folder
@@ -363,6 +361,8 @@ def test_validation_pairs_may_be_a_file_or_pairs_in_memory(tmp_path: Path) -> No
 
 
 def test_the_parameters_are_read_set_and_cloned() -> None:
+    from sklearn.base import clone
+
     parameters = {"cell": "gru", "hidden_size": 8, "source_level": "char", "steps": 2, "verbose": False, "seed": 4}
     model = elman.Seq2Seq(**parameters)  # type: ignore[arg-type]
     assert model.get_params().items() >= parameters.items()
@@ -384,6 +384,8 @@ def test_the_budget_of_the_constructor_is_replaced_by_that_of_fit(capsys: pytest
 
 
 def test_the_score_is_the_exact_match_and_serves_cross_validation(trained: Any) -> None:
+    from sklearn.model_selection import cross_val_score
+
     model, _ = trained
     assert model.score(PAIRS) == model.evaluate(PAIRS)["exact_match"]
     sources, targets = zip(*PAIRS, strict=True)
