@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -25,12 +26,14 @@ settings.load_profile("fast")  # unless pytest is called with --hypothesis-profi
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every property test at most 300 examples, or the 2,000 of the profile slow."""
+    default = settings.default
+    slow = default is not None and default.max_examples == SLOW.max_examples
     for item in items:
-        test = getattr(item, "obj", None)
+        test: Any = getattr(item, "obj", None)
         if is_hypothesis_test(test):
             # Settings of its own come before those of the profile, and Hypothesis has no public way to change them.
             own: settings = test._hypothesis_internal_use_settings
-            if settings.default.max_examples == SLOW.max_examples:
+            if slow:
                 test._hypothesis_internal_use_settings = settings(own, max_examples=SLOW.max_examples)
             elif item.get_closest_marker("slow") is None:
                 assert own.max_examples <= 300, f"{item.nodeid}: the fast suite has at most 300 examples"

@@ -32,7 +32,7 @@ PAGES = [
     *sorted(f"docs/{p.parent.name}/{p.name}" for p in ROOT.glob("docs/*/*.md")),
 ]
 ENGLISH_PAGES = [page for page in PAGES if "zh" not in page]
-STEPS = "8"
+STEPS = "3"
 NOT_RUN = ("git clone", "cd ", "make ", "pip install", "python benchmarks/", "python -m venv")  # said, run elsewhere
 ENGLISH = "The time traveller smiled. It was a book, and the time was gone; he said nothing more about it.\n" * 60
 CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n白日依山尽，黄河入海流。\n" * 40
@@ -69,7 +69,7 @@ def shortened(words: list[str]) -> list[str]:
     if words[:3] not in TRAININGS and words[:2] != ["elman", "demo"]:
         return words
     if words[1] == "demo":
-        return [*words, "--minutes", "0.02"]
+        return [*words, "--minutes", "0.005"]
     kept, skip = [], False
     for word in words:
         if skip:

@@ -49,8 +49,9 @@ class Moments:
         from elman.training import loop
         from elman.training.session import Session
 
-        shorten_measurements(pytest.MonkeyPatch())
-        os.fsync = lambda descriptor: self.event("fsync")
+        patch = pytest.MonkeyPatch()
+        shorten_measurements(patch)
+        patch.setattr(os, "fsync", lambda descriptor: self.event("fsync"))
         for name in ("rename", "replace", "unlink", "write_text"):
             self._before(Path, name)
         self._before(shutil, "rmtree")
@@ -58,7 +59,7 @@ class Moments:
         for task in (LanguageModelTask, Seq2SeqTask, ClassifierTask, TaggerTask, ForecasterTask):
             self._before(task, "validate")
         self._before(Session, "save")
-        write_synced, append = checksummed_folder.write_synced, RunFolder.append_record
+        write_synced, append = durable_files.write_synced, RunFolder.append_record
 
         def half_written(path: Path, content: bytes) -> None:
             path.write_bytes(content[: len(content) // 2])
@@ -73,8 +74,9 @@ class Moments:
             self.event(f"half a line of {name}")
             (run / name).write_bytes(whole)
 
-        checksummed_folder.write_synced = durable_files.write_synced = half_written  # type: ignore[attr-defined]
-        RunFolder.append_record = half_appended  # type: ignore[method-assign]
+        for module in (checksummed_folder, durable_files):
+            patch.setattr(module, "write_synced", half_written)
+        patch.setattr(RunFolder, "append_record", half_appended)
 
     def _before(self, owner: Any, name: str) -> None:
         real = getattr(owner, name)
@@ -121,7 +123,8 @@ def run_command_line(arguments: list[str], shown: Path, signal_number: int | Non
     from elman.cli import main
     from elman.training import loop
 
-    shorten_measurements(pytest.MonkeyPatch())
+    patch = pytest.MonkeyPatch()
+    shorten_measurements(patch)
     os.dup2(os.open(shown, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
     real, updates = loop.update, [0]
 
@@ -131,7 +134,7 @@ def run_command_line(arguments: list[str], shown: Path, signal_number: int | Non
             os.kill(os.getpid(), signal_number)
         return real(*given)
 
-    loop.update = counted
+    patch.setattr(loop, "update", counted)
     sys.argv = ["elman", *arguments]
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
     os._exit(main())
