@@ -59,7 +59,9 @@ CALLS = [
 def output() -> list[str]:
     """What a process prints after the import, after the first call and after more calls."""
     code = "\n".join([STATE, CALLS[0], "print(calls)", *CALLS, "print(calls)"])
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 

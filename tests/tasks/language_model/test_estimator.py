@@ -115,7 +115,7 @@ def test_loading_and_generating_need_no_torch(trained: Any, tmp_path: Path) -> N
     model, _ = trained
     model.save(tmp_path / "model")
     command = [sys.executable, "-W", "error", "-c", NO_TORCH, str(tmp_path / "model")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     written, error = done.stdout.split("|")
     assert written == model.generate("the ", max_tokens=20, seed=1)
     assert error == "the model is not trained yet. Call fit first, or use elman.load"
@@ -307,7 +307,7 @@ except elman.ElmanError as error:
 
 def test_fit_without_torch_names_the_package_to_install() -> None:
     command = [sys.executable, "-W", "error", "-c", FIT_WITHOUT_TORCH]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == (
         'ElmanError 1 training needs PyTorch, which is not installed. Install it: pip install "elman[train]"\n'
     )

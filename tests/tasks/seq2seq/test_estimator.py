@@ -211,7 +211,7 @@ def test_loading_and_predicting_need_no_torch(trained: Any, tmp_path: Path) -> N
     model, _ = trained
     model.save(tmp_path / "model")
     command = [sys.executable, "-W", "error", "-c", NO_TORCH, str(tmp_path / "model")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split("|")[:-1] == [
         str(model.predict(["abc", "dd"], beam=2)),
         "1",
