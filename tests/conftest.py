@@ -7,12 +7,15 @@ slow    2,000 for every property test: `make test-slow`
 from __future__ import annotations
 
 import gc
+import multiprocessing
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import is_hypothesis_test, settings
+
+from elman.tasks.spec import TASKS
 
 from .short_measurements import shorten_measurements
 
@@ -59,3 +62,19 @@ def short_measurements() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         shorten_measurements(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def forks() -> Any:
+    """Return a multiprocessing context whose children are forked from a server that has imported elman and torch.
+
+    A process has one such server, with what was asked for before its first child.
+    """
+    context = multiprocessing.get_context("forkserver")
+    # What training imports on its way, which takes each child a second. What is not there or not installed is ignored.
+    late = ["torch._dynamo", "torch.profiler._cupti_monitor", "safetensors.numpy", "tomli_w", "numpy.ma", "sacrebleu"]
+    parts = ("answers", "preparation", "readers", "report", "training")
+    tasks = [f"{task.package}.{part}" for task in TASKS.values() for part in parts]
+    tests = ["tests.resume.child", "tests.nn.test_processes"]
+    context.set_forkserver_preload(["elman.experiment", "elman.cli", *late, *tasks, *tests])
+    return context
