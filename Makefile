@@ -7,6 +7,7 @@
 #   make kernels               compile what has changed
 #   make test-without-kernels  the fast suite in an installation without a compiler
 #   make test-sanitized        the tests of the kernels with g++'s sanitizers, which check every memory access (Linux)
+# make test-slow runs the slow tests, and the property tests with 2,000 examples each.
 # constraints.txt has the versions of all packages and build tools.
 PYTHON ?= python3
 VENV := .venv
@@ -33,7 +34,7 @@ test: $(VENV)/develop.installed
 	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-slow: $(VENV)/develop.installed
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile slow
 
 check: $(VENV)/develop.installed
 	@$(BIN)/ruff format --check .

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import elman
+from elman.cli import main
 
 from .commands import every_command
 
@@ -229,6 +230,27 @@ def test_start_up_prints_the_time_of_each_command(run: Run, writer: Path) -> Non
     ]
 
 
+def test_memory_trains_on_a_text_of_the_requested_size(
+    run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process, which has imported torch."""
+    module = load_benchmark("memory")
+
+    def run_here(command: list[str], **options: Any) -> SimpleNamespace:
+        assert command[:3] == [sys.executable, "-m", "elman"]
+        assert options == {"check": True, "capture_output": True, "text": True}
+        monkeypatch.setattr(sys, "argv", command[2:])
+        capsys.readouterr()
+        assert main() == 0
+        return SimpleNamespace(stdout=capsys.readouterr().out)
+
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(run=run_here))
+    output = run(module, "--gigabytes", 0.0001, "--steps", 1)
+    assert re.search(r"^text 0\.00 GB, random stream, 1 updates$", output, re.MULTILINE)
+    assert re.search(r"^peak resident memory \d+ MB \(model [\d.]+ MB\)$", output, re.MULTILINE)
+
+
+@pytest.mark.slow
 def test_memory_prints_the_peak_of_one_training(run: Run) -> None:
     output = run("memory", "--gigabytes", 0.0001, "--steps", 1)
     assert re.search(r"^peak resident memory \d+ MB \(model [\d.]+ MB\)$", output, re.MULTILINE)

@@ -32,7 +32,7 @@ PAGES = [
     *sorted(f"docs/{p.parent.name}/{p.name}" for p in ROOT.glob("docs/*/*.md")),
 ]
 ENGLISH_PAGES = [page for page in PAGES if "zh" not in page]
-STEPS = "8"
+STEPS = "3"
 NOT_RUN = ("git clone", "cd ", "make ", "pip install", "python benchmarks/", "python -m venv")  # said, run elsewhere
 ENGLISH = "The time traveller smiled. It was a book, and the time was gone; he said nothing more about it.\n" * 60
 CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n白日依山尽，黄河入海流。\n" * 40
@@ -71,7 +71,7 @@ def shortened(words: list[str]) -> list[str]:
     if words[:3] not in TRAININGS and words[:2] != ["elman", "demo"]:
         return words
     if words[1] == "demo":
-        return [*words, "--minutes", "0.02"]
+        return [*words, "--minutes", "0.005"]
     kept, skip = [], False
     for word in words:
         if skip:
@@ -88,8 +88,15 @@ def lacking(words: list[str]) -> bool:
     return any(importlib.util.find_spec(NEEDS[word]) is None for word in words if word in NEEDS)
 
 
+@pytest.fixture(scope="module")
+def beginnings() -> dict[str, bytes]:
+    """The first 200 lines of generated data sets."""
+    lines = {name: generated_datasets.BUILDERS[name]().splitlines(keepends=True) for name in ("reverse", "addition")}
+    return {name: b"".join(lines[name][:200]) for name in lines}
+
+
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str, bytes]) -> Path:
     """A folder with the files that the pages name."""
     files = {
         "book.txt": [ENGLISH],
@@ -119,8 +126,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, lines in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("".join(lines), "utf-8")
-    for name in ("reverse", "addition"):
-        content = b"".join(generated_datasets.BUILDERS[name]().splitlines(keepends=True)[:200])
+    for name, content in beginnings.items():
         (tmp_path / name).write_bytes(content)  # a file goes before the data set of its name
     monkeypatch.setattr(loop, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
 
 from elman.cells import CELLS
 
@@ -22,15 +21,6 @@ def point_id(point: tuple[Any, ...]) -> str:
     names = [f"{len(hidden_sizes)}_layers", "both" if num_directions == 2 else "forward"]
     options = {"ragged": lengths, "resets": reset, "biases": bias}
     return "-".join(names + [name for name, value in options.items() if value])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Problems of this size are slower on several threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_a_wrong_option_of_generate_is_reported_before_the_prompt_is_printed(
 def test_a_pipe_that_is_closed_early_is_not_an_error(trained: Path) -> None:
     command = f"{sys.executable} -W error -m elman generate {trained} --max-tokens 20000 --seed 1"
     script = f"set -o pipefail; {command} | head -c 1"
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode in (141, 1)  # 1 where the parser notices it first
     assert (len(done.stdout), done.stderr) == (1, "")
 
@@ -84,7 +84,7 @@ def test_a_pipe_that_is_closed_early_is_not_an_error(trained: Path) -> None:
 def test_a_character_that_stdout_cannot_encode_is_replaced(trained: Path) -> None:
     command = [sys.executable, "-m", "elman", "generate", str(trained), "--prompt", "中", "--max-tokens", "3"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    done = subprocess.run(command, capture_output=True, check=False, env=environment)
+    done = subprocess.run(command, capture_output=True, check=False, env=environment, timeout=60)
     assert done.returncode == 0
     assert done.stdout.startswith(b"?")
     assert b"Traceback" not in done.stderr

@@ -52,5 +52,7 @@ def test_help_imports_no_numpy_and_generate_and_evaluate_no_torch(trained: Path)
         f"sys.argv = ['elman', 'generate', {str(trained)!r}, '--max-tokens', '3']; assert main() == 0;"
         f"sys.argv = ['elman', 'evaluate', {str(trained)!r}]; assert main() == 0"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")

@@ -164,7 +164,7 @@ def test_the_error_of_training_without_torch_names_the_package_to_install(
 ) -> None:
     for arguments in (["train", "lm", str(book), "-o", str(tmp_path / "run")], ["resume", str(trained)], ["demo"]):
         command = [sys.executable, "-W", "error", "-c", TRAIN_WITHOUT_TORCH, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=60)
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (
             'elman: training needs PyTorch, which is not installed. Install it: pip install "elman[train]"\n'

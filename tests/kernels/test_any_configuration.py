@@ -82,7 +82,7 @@ def using(instruction_set: str) -> Iterator[None]:
         kernels.use_instruction_set(before)
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True, database=None)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(
     problem=problems(),
     dtype=st.sampled_from(DTYPES),

@@ -127,8 +127,9 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
 
 
 @torch_has_openmp
-def test_borrowed_threads_change_no_bit() -> None:
-    python(script(CHECK, BORROW_FROM_TORCH, CHECK) + script(CHECK, problem=FEW_ROWS))
+def test_borrowed_threads_change_no_bit_and_a_forked_child_does_not_wait_for_them() -> None:
+    """In one process, because torch takes two seconds to import."""
+    python(script(CHECK, BORROW_FROM_TORCH, CHECK, FORK) + script(CHECK, problem=FEW_ROWS))
 
 
 @torch_has_openmp
@@ -139,11 +140,6 @@ def test_borrowed_threads_change_no_bit() -> None:
 )
 def test_fewer_borrowed_threads_than_requested_do_all_the_work(environment: dict[str, str]) -> None:
     python(script(BORROW, CHECK) + script(CHECK, problem=FEW_ROWS), **environment)
-
-
-@torch_has_openmp
-def test_a_forked_child_does_not_wait_for_borrowed_threads() -> None:
-    python(script(BORROW_FROM_TORCH, CHECK, FORK))
 
 
 @torch_has_openmp

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from .layer_pairs import needs_kernels
 
 STATE = """
@@ -47,27 +49,32 @@ print([name for name in before if before[name] != after[name]], calls)
 """
 
 
-def output(code: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
-
-
-def test_importing_elman_nn_changes_nothing_in_the_process() -> None:
-    assert output(STATE) == ["[] []"]
-
-
 CALLS = [
     "elman.nn.GRU(2, 3)(torch.zeros(4, 1, 2))",
     "elman.nn.cross_entropy(torch.ones(1, 2), torch.ones(3, 2), None, torch.tensor([0]))",
 ]
 
 
+@pytest.fixture(scope="module")
+def output() -> list[str]:
+    """What a process prints after the import, after the first call and after more calls."""
+    code = "\n".join([STATE, CALLS[0], "print(calls)", *CALLS, "print(calls)"])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_importing_elman_nn_changes_nothing_in_the_process(output: list[str]) -> None:
+    assert output[0] == "[] []"
+    assert len(output) == 3
+
+
 @needs_kernels
-def test_the_first_call_prepares_the_kernels_and_later_ones_do_not() -> None:
+def test_the_first_call_prepares_the_kernels_and_later_ones_do_not(output: list[str]) -> None:
     once = ["register_array_type", "register_array_type", "borrow_threads", "keep_freed_memory"]
-    lines = output("\n".join([STATE, CALLS[0], "print(calls)", *CALLS, "print(calls)"]))
-    assert lines[1:] == [str(once), str(once)]
+    assert output[1:] == [str(once), str(once)]
 
 
 def test_torch_cells_are_torchs_own_classes() -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import torch
-import torch.multiprocessing
 from torch import Tensor, distributed
 from torch.nn.parallel import DistributedDataParallel
 
@@ -143,11 +142,10 @@ def mean_loss(result: Any) -> Tensor:
 @pytest.mark.skipif(
     not distributed.is_available() or not distributed.is_gloo_available(), reason="this torch has no gloo"
 )
-def test_processes_that_train_together_have_the_gradients_of_the_whole_batch(tmp_path: Path) -> None:
-    spawn = torch.multiprocessing.get_context("spawn")
-    all_done = spawn.Barrier(PROCESSES)
+def test_processes_that_train_together_have_the_gradients_of_the_whole_batch(forks: Any, tmp_path: Path) -> None:
+    all_done = forks.Barrier(PROCESSES)
     processes = [
-        spawn.Process(target=share_of, args=(rank, tmp_path, all_done), daemon=True) for rank in range(PROCESSES)
+        forks.Process(target=share_of, args=(rank, tmp_path, all_done), daemon=True) for rank in range(PROCESSES)
     ]
     for process in processes:
         process.start()

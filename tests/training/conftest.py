@@ -1,4 +1,4 @@
-"""One thread: the models are small, and sums on one thread have one order."""
+"""One thread: the models are small, and sums on one thread have one order. The default number of validations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from elman.training import loop
+
+from ..short_measurements import VALIDATIONS
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
@@ -14,3 +18,8 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(original)
+
+
+@pytest.fixture(autouse=True)
+def _default_validations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "VALIDATIONS", VALIDATIONS)

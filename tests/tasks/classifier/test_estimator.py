@@ -8,10 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone, is_classifier
-from sklearn.metrics import accuracy_score
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
-from sklearn.pipeline import make_pipeline
 
 import elman
 from elman.errors import ConfigError, DataError, Interrupted
@@ -81,6 +77,8 @@ def test_arguments_that_do_not_fit_together_are_errors() -> None:
 
 
 def test_parameters_are_those_of_the_constructor() -> None:
+    from sklearn.base import clone, is_classifier
+
     model = elman.Classifier(**TINY)
     assert clone(model).get_params() == model.get_params()
     assert model.get_params()["config"] is TINY["config"]
@@ -90,6 +88,9 @@ def test_parameters_are_those_of_the_constructor() -> None:
 
 
 def test_scikit_learn_can_cross_validate_search_and_pipe_it() -> None:
+    from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+    from sklearn.pipeline import make_pipeline
+
     model = elman.Classifier(**{**TINY, "steps": 12})
     scores = cross_val_score(model, TEXTS, LABELS, cv=2)
     assert scores.shape == (2,)
@@ -110,6 +111,9 @@ def test_a_budget_of_fit_replaces_that_of_the_constructor(tmp_path: Path) -> Non
 
 
 def test_labels_keep_their_types() -> None:
+    from sklearn.metrics import accuracy_score
+    from sklearn.model_selection import cross_val_score
+
     model = elman.Classifier(**{**TINY, "steps": 12})
     numbers = np.array([0, 0, 7, 7] * 12)
     model.fit(TEXTS, numbers)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from elman.errors import DataError
 from elman.tasks.classifier.config import EvaluateOptions
@@ -20,6 +19,8 @@ from .models import EXAMPLES, LABELS, corpus_of, tiny_predictor
 
 
 def test_metrics_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
     predictor = tiny_predictor()
     examples = EXAMPLES * 3 + [("ab", "hot"), ("ba", "cold")]
     texts, labels = [text for text, _ in examples], [label for _, label in examples]

@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 
 from tests.cli.conftest import Command, only_json, run_command
 
-TINY = ("--steps", "150", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
+SHORT = ("--steps", "20", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
+LONGER = (*SHORT, "--steps", "150", "--set", "training.validate_every_steps=50")  # better than the naive forecasts
 KEYS = {
     *("task", "count", "forecasts", "loss", "mae", "rmse", "smape", "mase", "relative_mae", "coverage"),
     *("coverage_expected", "mae_last_value", "mae_seasonal_naive", "targets"),
@@ -41,11 +43,19 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def run(command: Command, table: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "run"
-    done = command("train", "forecast", table, "--target", "sales", "-o", folder, *TINY)
-    assert done.code == 0, done.err
+@pytest.fixture(scope="module")
+def run(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that tests read and never change."""
+    from elman.experiment import train
+    from elman.training.progress import SilentDisplay
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    values = {
+        "data": {"targets": ["sales"]},
+        "model": {"hidden_size": 12},
+        "training": {"steps": 20, "batch_size": 4, "learning_rate": 0.01, "threads": 1},
+    }
+    train([table], folder, values, SilentDisplay(), task="forecast")
     return folder
 
 
@@ -57,7 +67,7 @@ def told(done: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("memory", ["recurrent", "tdnn", "narx"])
 def test_from_a_file_to_a_forecast(command: Command, memory: str, table: Path, tmp_path: Path) -> None:
     words = ["--target", "sales", "--inputs", "day", "--memory", memory, "--delays", "13"]
-    done = command("train", "forecast", table, *words, "-o", tmp_path / "run", *TINY, "--json")
+    done = command("train", "forecast", table, *words, "-o", tmp_path / "run", *LONGER, "--json")
     result = told(done)
     assert set(result) == {"run", "model", "task", "steps", "seconds", "values_per_second", "best_step", "valid"}
     assert set(result["valid"]) == KEYS
@@ -89,7 +99,7 @@ def test_history_is_not_scored(command: Command, run: Path, table: Path) -> None
 
 def test_quantiles_and_json(command: Command, table: Path, tmp_path: Path) -> None:
     words = ["--target", "sales,day", "--quantiles", "0.25,0.5,0.75", "--horizon", "3", "-o", tmp_path / "run"]
-    assert command("train", "forecast", table, *words, *TINY).code == 0
+    assert command("train", "forecast", table, *words, *SHORT).code == 0
     found = told(command("predict", tmp_path / "run", table, "--json"))
     assert found["count"] == 3
     assert [row["date"] for row in found["predictions"]] == ["2000-01", "2000-02", "2000-03"]
@@ -102,11 +112,12 @@ def test_quantiles_and_json(command: Command, table: Path, tmp_path: Path) -> No
 def test_calibration_is_reported_if_there_are_intervals(
     command: Command, run: Path, table: Path, tmp_path: Path
 ) -> None:
-    assert "80% prediction intervals, calibrated on these rows" in command("resume", run).err
+    shutil.copytree(run, tmp_path / "run")
+    assert "80% prediction intervals, calibrated on these rows" in command("resume", tmp_path / "run").err
     assert "intervals were calibrated on these rows" in command("evaluate", run).err
     assert "calibrated" not in command("evaluate", run, table).err
     words = ["--target", "sales", "--quantiles", "0.5", "-o", tmp_path / "median"]
-    assert command("train", "forecast", table, *words, *TINY).code == 0
+    assert command("train", "forecast", table, *words, *SHORT).code == 0
     assert "calibrated" not in command("resume", tmp_path / "median").err
     assert "calibrated" not in command("evaluate", tmp_path / "median").err
 
@@ -147,7 +158,7 @@ def test_data_that_cannot_be_used_is_refused_and_leaves_nothing(
     command: Command, content: str, words: list[str], code: int, expected: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.csv").write_text(content)
-    done = command("train", "forecast", tmp_path / "bad.csv", "-o", tmp_path / "run", *TINY, *words)
+    done = command("train", "forecast", tmp_path / "bad.csv", "-o", tmp_path / "run", *SHORT, *words)
     assert expected in done.err
     assert done.code == code
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv"]
@@ -158,7 +169,7 @@ def test_missing_values_are_reported_and_replaced(command: Command, table: Path,
     del lines[50:52]
     lines[20] = lines[20].replace(lines[20].split(",")[1], "")
     (tmp_path / "gaps.csv").write_text("".join(lines))
-    words = ["--target", "sales", "-o", tmp_path / "run", *TINY]
+    words = ["--target", "sales", "-o", tmp_path / "run", *SHORT]
     done = command("train", "forecast", tmp_path / "gaps.csv", *words)
     assert done.code == 0
     assert "2 rows are missing according to the dates, the first at 1994-02; inserted" in done.err
@@ -169,7 +180,7 @@ def test_dates_are_those_of_the_column_and_the_step_of_training(command: Command
     lines = [line.split(",") for line in table.read_text().splitlines()]
     rows = "".join(f"{'made' if n == 0 else '2001-01-01'},{','.join(row)}\n" for n, row in enumerate(lines))
     (tmp_path / "two.csv").write_text(rows)
-    words = ["--target", "sales", "--date", "month", "-o", tmp_path / "run", *TINY]
+    words = ["--target", "sales", "--date", "month", "-o", tmp_path / "run", *SHORT]
     assert command("train", "forecast", tmp_path / "two.csv", *words).code == 0
     found = command("predict", tmp_path / "run", tmp_path / "two.csv")
     assert found.out.splitlines()[1].startswith("2000-01,")

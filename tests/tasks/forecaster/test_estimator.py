@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone
 
 import elman
 from elman.errors import ConfigError, DataError
@@ -81,6 +80,8 @@ def test_wrong_arguments_are_refused() -> None:
 
 
 def test_parameters_are_those_of_the_constructor(tmp_path: Path) -> None:
+    from sklearn.base import clone
+
     model = elman.Forecaster(**TINY)
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(hidden_size=5, memory="tdnn") is model

@@ -14,6 +14,7 @@ import pytest
 import elman
 from elman.checkpoint import is_run_folder
 from elman.data import datasets
+from elman.data.readers import files
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
 from elman.training.progress import SilentDisplay
@@ -119,7 +120,7 @@ def test_loading_and_generating_need_no_torch(trained: Any, tmp_path: Path) -> N
     model, _ = trained
     model.save(tmp_path / "model")
     command = [sys.executable, "-W", "error", "-c", NO_TORCH, str(tmp_path / "model")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     written, error = done.stdout.split("|")
     assert written == model.generate("the ", max_tokens=20, seed=1)
     assert error == "the model is not trained yet. Call fit first, or use elman.load"
@@ -257,10 +258,12 @@ class Interrupter(SilentDisplay):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def interrupted(patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, **options: Any) -> Interrupted:
+def interrupted(
+    patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, steps: int = 200, **options: Any
+) -> Interrupted:
     patch.setattr(estimator, "display_for", lambda *, verbose: Interrupter(at))
     with pytest.raises(Interrupted) as caught:
-        model.fit(LINES, steps=200, **options)
+        model.fit(LINES, steps=steps, **options)
     assert caught.value.exit_code == 130
     return caught.value
 
@@ -288,7 +291,7 @@ def test_a_fit_interrupted_in_a_run_folder_can_be_resumed(tmp_path: Path, monkey
     from elman.experiment import resume
 
     model = tiny(config={"training": {**EVERY_TWO["training"], "patience": 1}})
-    error = interrupted(monkeypatch, model, "validation", run=tmp_path / "run")
+    error = interrupted(monkeypatch, model, "validation", steps=20, run=tmp_path / "run")
     assert f"elman resume {tmp_path / 'run'}" in str(error)
     assert "give run=" not in str(error)
     assert resume(tmp_path / "run", SilentDisplay())["steps"] >= 3
@@ -309,7 +312,7 @@ except elman.ElmanError as error:
 
 def test_fit_without_torch_names_the_package_to_install() -> None:
     command = [sys.executable, "-W", "error", "-c", FIT_WITHOUT_TORCH]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == (
         'ElmanError 1 training needs PyTorch, which is not installed. Install it: pip install "elman[train]"\n'
     )
@@ -389,9 +392,12 @@ def test_fit_and_evaluate_read_a_path_with_the_encoding_of_the_config(tmp_path: 
         expected.evaluate(tmp_path / "other.txt")
 
 
-def test_gb18030_named_by_the_config_is_read_by_fit_and_evaluate(tmp_path: Path) -> None:
-    """A file that begins with a page of ASCII, so that GB18030 is not detected."""
-    begin = "a line of ASCII\n" * 70_000
+def test_gb18030_named_by_the_config_is_read_by_fit_and_evaluate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose first block is ASCII, so that GB18030 is not detected."""
+    monkeypatch.setattr(files, "BLOCK_BYTES", 1000)
+    begin = "a line of ASCII\n" * 70
     (tmp_path / "utf8.txt").write_text(begin + POEM, "utf-8")
     (tmp_path / "other.txt").write_bytes((begin + POEM).encode("gb18030"))
     config = {**TINY["config"], "data": {"encoding": "gb18030"}}

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
 
 import elman
 from elman.checkpoint import is_run_folder
@@ -213,7 +211,7 @@ def test_loading_and_predicting_need_no_torch(trained: Any, tmp_path: Path) -> N
     model, _ = trained
     model.save(tmp_path / "model")
     command = [sys.executable, "-W", "error", "-c", NO_TORCH, str(tmp_path / "model")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split("|")[:-1] == [
         str(model.predict(["abc", "dd"], beam=2)),
         "1",
@@ -363,6 +361,8 @@ def test_validation_pairs_may_be_a_file_or_pairs_in_memory(tmp_path: Path) -> No
 
 
 def test_the_parameters_are_read_set_and_cloned() -> None:
+    from sklearn.base import clone
+
     parameters: dict[str, Any] = {
         "cell": "gru",
         "hidden_size": 8,
@@ -391,6 +391,8 @@ def test_the_budget_of_the_constructor_is_replaced_by_that_of_fit(capsys: pytest
 
 
 def test_the_score_is_the_exact_match_and_serves_cross_validation(trained: Any) -> None:
+    from sklearn.model_selection import cross_val_score
+
     model, _ = trained
     assert model.score(PAIRS) == model.evaluate(PAIRS)["exact_match"]
     sources, targets = zip(*PAIRS, strict=True)

@@ -175,7 +175,9 @@ def test_predict_and_evaluate_need_no_torch(models: Path, pairs: Path, run: Path
         "    sys.argv = ['elman', *words]\n"
         "    assert main() == 0\n"
     )
-    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -167,7 +167,9 @@ def steps(task: Seq2SeqTask, model: torch.nn.Module, count: int) -> Iterator[flo
 def test_it_overfits_one_batch_and_then_predicts_its_targets(architecture: str, corpus: Seq2SeqCorpus) -> None:
     task = task_of(corpus, architecture, hidden_size=32, embedding_size=16, encoder_hidden_size=None)
     model = task.build()
-    *_, last = steps(task, model, 120)
+    for last in steps(task, model, 120):
+        if last < 0.02:  # no need to go on
+            break
     assert last < 0.05
     predictor = task.predictor(model.eval())
     assert predictor.predict([source for source, _ in ANTONYMS]) == [target for _, target in ANTONYMS]

@@ -42,10 +42,18 @@ def treebank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def run(command: Command, treebank: Path, tmp_path: Path) -> Path:
-    folder = tmp_path / "run"
-    assert command("train", "tag", treebank, "-o", folder, *TINY).code == 0
+@pytest.fixture(scope="module")
+def run(treebank: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder that tests read and never change."""
+    from elman.experiment import train
+    from elman.training.progress import SilentDisplay
+
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    values = {
+        "model": {"hidden_size": 12, "character_size": 6},
+        "training": {"steps": 60, "batch_size": 8, "learning_rate": 0.02, "threads": 1},
+    }
+    train([treebank], folder, values, SilentDisplay(), task="tag")
     return folder
 
 

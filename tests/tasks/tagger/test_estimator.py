@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
 
 import elman
 from elman.errors import ConfigError, DataError
@@ -103,6 +101,8 @@ def test_arguments_that_do_not_fit_together_are_errors(fitted: elman.Tagger) -> 
 
 
 def test_parameters_are_those_of_the_constructor() -> None:
+    from sklearn.base import clone
+
     model = elman.Tagger(**TINY)
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(hidden_size=5, crf=True) is model
@@ -111,6 +111,8 @@ def test_parameters_are_those_of_the_constructor() -> None:
 
 
 def test_scikit_learn_cross_validates_it() -> None:
+    from sklearn.model_selection import cross_val_score
+
     scores = cross_val_score(elman.Tagger(**{**TINY, "steps": 12}), SENTENCES, TAGS, cv=2)
     assert scores.shape == (2,)
     assert scores.min() > 0.3

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
 
 from elman.errors import DataError
 from elman.metrics import SpanScores
@@ -22,6 +21,8 @@ from .models import EXAMPLES, LABELS, TEXT, WORDS, tiny_predictor
 
 
 def test_metrics_are_those_of_scikit_learn_and_of_spans() -> None:
+    from sklearn.metrics import accuracy_score, f1_score
+
     predictor = tiny_predictor("crf")
     examples = EXAMPLES * 2
     metrics = predictor.evaluate(examples)
