@@ -122,17 +122,17 @@ def plain_beam(
         best_possible = max((log_p for _, log_p in prefixes), default=-np.inf) / max(1, max_length) ** penalty
         if length < max_length and len(completed) >= K and best_possible <= best and not patient:
             break
-        candidates = []
+        candidates, cut = [], []  # at equal scores, what ends at a step comes before what is cut there
         for row, (ids, log_p) in enumerate(prefixes):
             continuations = choices(machine, source, ids, forbidden) if length < max_length else []
             if not continuations:
-                completed.append(hypothesis_of(ids, log_p, penalty, finished=False))
+                cut.append(hypothesis_of(ids, log_p, penalty, finished=False))
             for token, x in continuations:
                 is_other = (*ids, token) != greedy_path[: length + 1]
                 candidates.append((is_other, -(log_p + x), row, token, (*ids, token)))
         candidates.sort()
         ends = [(ids[:-1], -cost) for _, cost, _, token, ids in candidates[:K] if token == END]
-        completed += [hypothesis_of(ids, log_p, penalty, finished=True) for ids, log_p in ends]
+        completed += [*(hypothesis_of(ids, log_p, penalty, finished=True) for ids, log_p in ends), *cut]
         prefixes = [(ids, -cost) for _, cost, _, token, ids in candidates if token != END][:K]
     return sorted(completed, key=lambda one: -one.score)[:K]
 
