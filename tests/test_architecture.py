@@ -22,7 +22,7 @@ SOURCE = ROOT / "src" / "elman"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"bench"},
+    {"bench", "labs"},
     {"estimators"},
     {"experiment"},
     {"task training"},
@@ -57,6 +57,7 @@ PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench
 EXTRAS = {
     "bench": PEERS | {"matplotlib"},
     "estimators": {"sklearn"},
+    "labs": {"matplotlib", "cycler", "torch"},
     "metrics": {"sacrebleu"},
     "task": {"matplotlib"},
     "text": {"tokenizers"},

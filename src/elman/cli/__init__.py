@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from . import bench, data, demo, doctor, generate, train
+from . import bench, data, demo, doctor, generate, lab, train
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -55,6 +55,7 @@ app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
 app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
+app.command("lab")(lab.lab)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

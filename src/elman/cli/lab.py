@@ -1,0 +1,146 @@
+"""elman lab: the textbook's experiments. Lists them, runs them, and checks what they claim."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from elman.errors import ConfigError, missing_package_error
+
+from .console import print_json, say
+from .options import Json
+
+if TYPE_CHECKING:
+    from elman.labs.lab import Lab, Language, Outcome, Settings
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs, by name or alias such as 作业8.")]
+Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
+Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures of the labs, PNG and SVG.")]
+Scale = Annotated[
+    Literal["full", "smoke"], typer.Option(help="smoke: a fraction of each training, to see that it runs.")
+]
+Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, where a claim is about several.")]
+Lang = Annotated[Literal["en", "zh"] | None, typer.Option(help="Language.  [default: by LC_ALL and LANG]")]
+
+
+def lab(
+    names: Names = None,
+    check: Check = False,
+    figures: Figures = None,
+    scale: Scale = "full",
+    seeds: Seeds = None,
+    lang: Lang = None,
+    as_json: Json = False,
+) -> None:
+    """Run the textbook's experiments; without NAME, list them."""
+    from elman.labs import LABS, find_labs
+    from elman.labs.lab import Settings
+
+    settings = Settings(lang or _language(), scale == "smoke", seeds)
+    if not names and not check:
+        _list(settings.language, as_json=as_json)
+        return
+    labs = find_labs(names or LABS)
+    quiet = check or as_json
+    results = {each.name: _run(each, settings, figures, quiet=quiet) for each in labs}
+    failed = [name for name, outcome in results.items() if not outcome.passed]
+    if as_json:
+        print_json({name: outcome.as_json() for name, outcome in results.items()})
+    elif check:
+        _print_check(labs, results, settings.language)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _run(each: Lab, settings: Settings, figures: Path | None, *, quiet: bool) -> Outcome:
+    from elman.labs.lab import Report, run_lab
+
+    write = _discard if quiet else _print
+    save = None
+    if figures is not None:
+        save = _figure_writer(figures, each.name, settings.language)
+    if not quiet:
+        _print_head(each, settings.language)
+    outcome = run_lab(each, Report(settings, write, save))
+    if not quiet:
+        print()
+    return outcome
+
+
+def _figure_writer(folder: Path, name: str, language: Language) -> Any:
+    from elman.labs.figures import figure_writer
+
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--figures: {folder} is a file; expected a folder", hint="Choose another name")
+    try:
+        return figure_writer(folder, name, language, say)
+    except ModuleNotFoundError as error:
+        raise missing_package_error(error) or error from None
+
+
+def _list(language: Language, *, as_json: bool) -> None:
+    from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
+
+    labs = [load_lab(name) for name in LABS]
+    if as_json:
+        listing = {
+            each.name: {"title": each.title.in_language(language), "chapter": each.chapter, "seconds": each.seconds}
+            for each in labs
+        }
+        print_json({"labs": listing, "aliases": {alias: list(members) for alias, members in ALIASES.items()}})
+        return
+    width = max(map(len, LABS))
+    for chapter, title in CHAPTERS.items():
+        print(title.in_language(language))
+        for each in labs:
+            if each.chapter == chapter:
+                print(f"  {each.name:<{width}}  {_duration(each.seconds):>6}  {each.title.in_language(language)}")
+    print()
+    for alias, members in ALIASES.items():
+        print(f"  {alias}: {', '.join(members)}")
+
+
+def _print_head(each: Lab, language: Language) -> None:
+    print(f"{each.name}: {each.title.in_language(language)}")
+    print(each.claim.in_language(language))
+    print(f"[{each.source}]")
+    print(flush=True)
+
+
+def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Language) -> None:
+    from elman.labs.lab import format_value
+
+    for each in labs:
+        outcome = results[each.name]
+        print(f"{'✓' if outcome.passed else '✗'} {each.name}  {outcome.seconds:.1f} s")
+        for claim in outcome.claims:
+            if not claim.passed:
+                expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
+                words = "expected" if language == "en" else "期望"
+                print(f"    {claim.name} = {format_value(claim.computed)}; {words} {expected}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1.0:
+        return "< 1 s"
+    return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} min"
+
+
+def _language() -> Language:
+    """Return the language of the environment."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := os.environ.get(name):
+            return "zh" if value.startswith("zh") else "en"
+    return "en"
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _discard(line: str) -> None:
+    """Ignore a line: nobody asked for it."""

@@ -1,0 +1,46 @@
+"""The textbook's experiments, one file each: `elman lab` lists them, and `elman lab NAME` runs one.
+
+A new lab is one file with LAB in it and its name in LABS. Order of reading: lab.py, then any lab.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable
+
+from elman.errors import ConfigError
+
+from .lab import Lab, Text
+
+CHAPTERS = {
+    "srn": Text("The simple recurrent network", "简单循环网络"),
+    "bptt": Text("Backpropagation through time", "随时间反向传播"),
+    "addition": Text("Binary addition", "二进制加法"),
+    "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
+}
+
+LABS = ("srn-linear", "srn-tanh")
+
+# What students search for, and the labs of each in their order.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "作业8": ("srn-linear", "srn-tanh"),
+}
+
+
+def load_lab(name: str) -> Lab:
+    """Return the lab of a name in LABS."""
+    lab: Lab = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").LAB
+    return lab
+
+
+def find_labs(names: Iterable[str]) -> list[Lab]:
+    """Return the labs of names and aliases, each once, in their order; an unknown name is a ConfigError."""
+    found: dict[str, None] = {}
+    for name in names:
+        if name not in LABS and name not in ALIASES:
+            near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else "`elman lab` lists all labs"
+            raise ConfigError(f"unknown lab {name!r}", hint=hint)
+        found |= dict.fromkeys(ALIASES.get(name, (name,)))
+    return [load_lab(name) for name in found]

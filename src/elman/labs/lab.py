@@ -1,0 +1,206 @@
+"""Lab: an experiment of a textbook with what it must show. Report: what it says, computes and draws while it runs.
+
+A lab is one file. Its function `run` computes with the public interface of elman and tells a Report about it, in the
+order in which a reader follows:
+
+    report.say(en=..., zh=...)                    explanation
+    report.show("h' = f(W x + U h)")              equations and numbers, the same in both languages
+    report.table(["t", "h"], rows)                numbers in columns
+    report.equal("h", computed, expected)         a claim; at_least and at_most check bounds
+    report.figure("states", draw)                 a figure, drawn only if the reader asks for figures
+
+The expected numbers are data at the top of the file, with their source.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Language = Literal["en", "zh"]
+Draw = Callable[["Figure", Language], None]
+
+
+class Text(NamedTuple):
+    """A text in both languages."""
+
+    en: str
+    zh: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the text in one language."""
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """An experiment. `run` is deterministic: it gives the same numbers on each run of one machine."""
+
+    name: str  # on the command line, as `elman lab NAME`
+    chapter: str  # a key of CHAPTERS
+    title: Text
+    claim: Text
+    source: str  # paper or book, with equation, section or exercise
+    seconds: float  # typical running time on two cores
+    run: Callable[[Report], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A number that was computed beside what is expected of it."""
+
+    name: str
+    computed: Any
+    relation: Literal["=", ">=", "<="]
+    expected: Any
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How labs run: the language, whether only a fraction of a training is done, and how many seeds are used."""
+
+    language: Language = "en"
+    smoke: bool = False
+    seeds: int | None = None  # None: as many as the lab needs
+
+
+@dataclass(slots=True)
+class Report:
+    """What a lab says, claims and draws."""
+
+    settings: Settings = field(default_factory=Settings)
+    write: Callable[[str], None] = lambda line: None  # receives each line as soon as it is known
+    save_figure: Callable[[str, Draw], None] | None = None
+    claims: list[Claim] = field(default_factory=list)
+
+    @property
+    def smoke(self) -> bool:
+        """Whether only a fraction of a training is done. What needs the whole training is then not claimed."""
+        return self.settings.smoke
+
+    @property
+    def passed(self) -> bool:
+        """Whether every claim so far holds."""
+        return all(claim.passed for claim in self.claims)
+
+    def seeds(self, default: int) -> range:
+        """Return the seeds to use: as many as the user asks for, by default as many as the lab needs."""
+        return range(self.settings.seeds or (min(default, 2) if self.smoke else default))
+
+    def say(self, en: str, zh: str) -> None:
+        """Explain something."""
+        self.write(Text(en, zh).in_language(self.settings.language))
+
+    def show(self, *lines: str) -> None:
+        """Show equations or numbers, which are the same in both languages."""
+        for line in lines:
+            self.write(f"    {line}")
+
+    def table(self, header: Sequence[str | Text], rows: Iterable[Sequence[Any]]) -> None:
+        """Show rows of numbers and texts in aligned columns."""
+        language = self.settings.language
+        names = [name if isinstance(name, str) else name.in_language(language) for name in header]
+        cells = [names, *([format_value(value, 6) for value in row] for row in rows)]
+        widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            padded = (cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True))
+            self.write("    " + "   ".join(padded).rstrip())
+
+    def equal(self, name: str, computed: Any, expected: Any, *, within: float = 0.0) -> None:
+        """Claim that a value, a list or an array is what is expected; numbers may differ by `within`."""
+        self._claim(name, computed, "=", expected, passed=_equal(computed, expected, within))
+
+    def at_least(self, name: str, computed: float, expected: float) -> None:
+        """Claim a lower bound."""
+        self._claim(name, computed, ">=", expected, passed=bool(computed >= expected))
+
+    def at_most(self, name: str, computed: float, expected: float) -> None:
+        """Claim an upper bound."""
+        self._claim(name, computed, "<=", expected, passed=bool(computed <= expected))
+
+    def figure(self, name: str, draw: Draw) -> None:
+        """Offer a figure; draw fills a matplotlib Figure, with labels in a language."""
+        if self.save_figure is not None:
+            self.save_figure(name, draw)
+
+    def _claim(self, name: str, computed: Any, relation: Any, expected: Any, *, passed: bool) -> None:
+        claim = Claim(name, _plain(computed), relation, _plain(expected), passed)
+        self.claims.append(claim)
+        words = Text("expected", "期望").in_language(self.settings.language)
+        verdict = Text("pass", "通过") if passed else Text("FAIL", "不符")
+        bound = "" if relation == "=" else f"{relation} "
+        self.write(
+            f"  {'✓' if passed else '✗'} {name} = {format_value(claim.computed)}   "
+            f"{words} {bound}{format_value(claim.expected)}   {verdict.in_language(self.settings.language)}"
+        )
+
+
+class Outcome(NamedTuple):
+    """What a lab gave."""
+
+    claims: list[Claim]
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every claim holds."""
+        return all(claim.passed for claim in self.claims)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the outcome as an object of `elman lab --check --json`."""
+        return {
+            "pass": self.passed,
+            "expected": {
+                claim.name: claim.expected if claim.relation == "=" else f"{claim.relation} {claim.expected}"
+                for claim in self.claims
+            },
+            "got": {claim.name: claim.computed for claim in self.claims},
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def run_lab(lab: Lab, report: Report) -> Outcome:
+    """Run a lab to its end."""
+    started = time.monotonic()
+    lab.run(report)
+    return Outcome(report.claims, time.monotonic() - started)
+
+
+def format_value(value: Any, digits: int = 10) -> str:
+    """Return a number with its significant digits, or a list of them."""
+    value = _plain(value)
+    if isinstance(value, list):
+        if value and all(isinstance(item, list) for item in value):
+            return " / ".join(format_value(item, digits) for item in value)
+        return ", ".join(format_value(item, digits) for item in value)
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def display_width(text: str) -> int:
+    """Return the columns that a text takes on a terminal; a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _plain(value: Any) -> Any:
+    """Return arrays as lists and NumPy's numbers as Python's, for JSON."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _equal(computed: Any, expected: Any, within: float) -> bool:
+    if isinstance(expected, str | bool) or within == 0.0:
+        return bool(_plain(computed) == _plain(expected))
+    mine, theirs = np.asarray(computed, np.float64), np.asarray(expected, np.float64)
+    return mine.shape == theirs.shape and bool((np.abs(mine - theirs) <= within).all())

@@ -1,0 +1,148 @@
+"""The labs: every claim holds, every text is there in both languages, and the command reports misses."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman import labs
+from elman.errors import ConfigError
+from elman.labs.lab import Lab, Report, Settings, display_width, format_value, run_lab
+from tests.cli.conftest import Command, run_command
+
+SOURCE = Path(labs.__file__).parent
+FRAMEWORK = {"__init__", "lab", "figures"}  # files of the folder that are not labs
+CHINESE = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
+
+
+def replaced(monkeypatch: pytest.MonkeyPatch, name: str, **changes: Any) -> None:
+    """Let elman find a changed lab under its name."""
+    real = labs.load_lab
+
+    def load(wanted: str) -> Lab:
+        return dataclasses.replace(real(wanted), **changes) if wanted == name else real(wanted)
+
+    monkeypatch.setattr(labs, "load_lab", load)
+
+
+def test_every_file_of_the_folder_is_a_lab_of_the_list() -> None:
+    files = {path.stem.replace("_", "-") for path in SOURCE.glob("*.py") if path.stem not in FRAMEWORK}
+    assert files == set(labs.LABS)
+    assert len(set(labs.LABS)) == len(labs.LABS)
+    assert {member for members in labs.ALIASES.values() for member in members} <= set(labs.LABS)
+    assert not set(labs.ALIASES) & set(labs.LABS)
+
+
+@pytest.mark.parametrize("name", labs.LABS)
+def test_a_lab_has_its_name_a_chapter_and_both_languages(name: str) -> None:
+    lab = labs.load_lab(name)
+    assert lab.name == name
+    assert lab.chapter in labs.CHAPTERS
+    assert lab.source
+    for text in (lab.title, lab.claim):
+        assert CHINESE.search(text.zh)
+        assert not CHINESE.search(text.en)
+
+
+@pytest.mark.parametrize("name", labs.LABS)
+def test_the_claims_of_a_lab_hold_in_both_languages(name: str) -> None:
+    outputs = {}
+    for language in ("en", "zh"):
+        lines: list[str] = []
+        report = Report(Settings(language, smoke=True), lines.append)
+        outcome = run_lab(labs.load_lab(name), report)
+        assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
+        outputs[language] = [(claim.name, claim.computed, claim.expected) for claim in outcome.claims]
+        assert bool(CHINESE.search("\n".join(lines))) is (language == "zh")
+    assert outputs["en"] == outputs["zh"], "the same numbers in both languages, and on each run"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", labs.LABS)
+def test_the_claims_of_a_lab_hold_at_full_scale(name: str) -> None:
+    lab = labs.load_lab(name)
+    outcome = run_lab(lab, Report())
+    assert outcome.claims, "a lab claims something"
+    assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
+
+
+@pytest.mark.parametrize("name", labs.LABS)
+def test_the_figures_of_a_lab_are_written(name: str, tmp_path: Path) -> None:
+    from elman.labs.figures import figure_writer
+
+    written: list[str] = []
+    report = Report(Settings(smoke=True), save_figure=figure_writer(tmp_path, name, "en", written.append))
+    run_lab(labs.load_lab(name), report)
+    for path in map(Path, written):
+        assert path.stat().st_size > 5000
+        assert path.with_suffix(".svg").read_text("utf-8").rstrip().endswith("</svg>")
+
+
+def test_a_missed_claim_is_reported_and_the_exit_code_is_1(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(report: Report) -> None:
+        report.equal("h", np.array([2.0, 6.0]), [2.0, 7.0])
+        report.at_least("share", 0.5, 0.9)
+        report.at_most("error", 0.1, 0.2)
+
+    replaced(monkeypatch, "srn-linear", run=run)
+    done = command("lab", "srn-linear", "--lang", "en")
+    assert done.code == 1
+    assert "✗ h = 2, 6   expected 2, 7   FAIL" in done.out
+    assert "✓ error = 0.1   expected <= 0.2   pass" in done.out
+    done = command("lab", "--check", "srn-linear", "srn-tanh", "--lang", "en")
+    assert done.code == 1
+    assert re.search(
+        r"✗ srn-linear .*\n    h = 2, 6; expected 2, 7\n    share = 0.5; expected >= 0.9\n✓ srn-tanh", done.out
+    )
+    result = command("lab", "--check", "srn-linear", "srn-tanh", "--json").json
+    assert result["srn-linear"]["pass"] is False
+    assert result["srn-linear"]["expected"] == {"h": [2.0, 7.0], "share": ">= 0.9", "error": "<= 0.2"}
+    assert result["srn-linear"]["got"] == {"h": [2.0, 6.0], "share": 0.5, "error": 0.1}
+    assert result["srn-tanh"]["pass"] is True
+
+
+def test_labs_are_listed_by_chapter_with_their_aliases(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    out = command("lab").out
+    assert "简单循环网络\n" in out
+    assert "作业8: srn-linear" in out
+    assert [name for name in labs.LABS if f"  {name} " not in out] == []
+    assert set(json.loads(command("lab", "--json").out)["labs"]) == set(labs.LABS)
+
+
+def test_an_alias_runs_its_labs_in_order_each_once() -> None:
+    assert [lab.name for lab in labs.find_labs(["srn-tanh", "作业8"])][:2] == ["srn-tanh", "srn-linear"]
+    with pytest.raises(ConfigError, match=r"unknown lab 'srn-lineer'\. Did you mean 'srn-linear'\?"):
+        labs.find_labs(["srn-lineer"])
+
+
+def test_claims_compare_numbers_within_a_bound_and_everything_else_exactly() -> None:
+    report = Report()
+    report.equal("close", [1.0, 2.0], [1.0, 2.0 + 1e-9], within=1e-8)
+    report.equal("far", [1.0, 2.0], [1.0, 2.1], within=1e-8)
+    report.equal("shape", np.ones((2, 1)), np.ones((1, 2)), within=1.0)
+    report.equal("text", "ohlol", "ohlol")
+    report.equal("nan", float("nan"), 1.0, within=1.0)
+    report.at_least("bound", 1.0, 1.0)
+    report.at_most("above", 1.1, 1.0)
+    assert [claim.passed for claim in report.claims] == [True, False, False, True, False, True, False]
+    assert not report.passed
+
+
+def test_columns_are_aligned_in_both_scripts() -> None:
+    lines: list[str] = []
+    Report(Settings(), lines.append).table(["步", "h"], [(1, 0.5), (12, 2.0 / 3.0)])
+    assert lines == ["    步   h", "    1    0.5", "    12   0.666667"]
+    assert display_width("步a") == 3
+    assert format_value([[1.0, 2.5], [3.0, 4.0]]) == "1, 2.5 / 3, 4"
