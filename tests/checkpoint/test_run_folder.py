@@ -219,6 +219,17 @@ def test_loading_returns_the_checkpoint_that_was_saved(tmp_path: Path) -> None:
     }
 
 
+def test_the_metrics_are_synced_before_the_checkpoint_that_stores_their_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = new_run(tmp_path / "run")
+    run.append_record("metrics.jsonl", {"step": 1})
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(Path(f"/proc/self/fd/{fd}").readlink().name))
+    save(run, 1)
+    assert synced[:2] == ["metrics.jsonl", "tensors.safetensors"]
+
+
 def test_only_the_last_two_checkpoints_and_their_best_steps_are_kept(tmp_path: Path) -> None:
     run = new_run(tmp_path / "run")
     history = []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from elman.tasks.spec import load
 from tests.cli.conftest import Command, Done, run_command
 
 TINY = ("--steps", "60", "--hidden", "12", "--characters", "6", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
@@ -106,7 +107,12 @@ def test_every_format_of_sentences_gives_the_same_tags(command: Command, run: Pa
         "conllu": conllu(sentences),
         "columns": "the\tx\ndog\tx\n\n\na\tx\ncat\tx\nhears\tx",
     }
-    outputs = {}
+    model, outputs = load(run), {}
+    expected = [  # those of the predicted tags
+        p[model.labels.index(tag)]
+        for tags, rows_p in zip(model.predict(sentences), model.predict_proba(sentences), strict=True)
+        for tag, p in zip(tags, rows_p, strict=True)
+    ]
     for name, content in formats.items():
         (tmp_path / name).write_text(content)
         words = ["--format", "columns"] if name == "columns" else []
@@ -121,6 +127,7 @@ def test_every_format_of_sentences_gives_the_same_tags(command: Command, run: Pa
         ]
         probabilities = [p for prediction in as_json["predictions"] for p in prediction["probabilities"]]
         assert [float(p) for _, _, p in rows] == pytest.approx(probabilities, abs=1e-4)
+        assert probabilities == pytest.approx(expected)
     assert len(set(outputs.values())) == 1
 
 
