@@ -57,7 +57,7 @@ PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench
 EXTRAS = {
     "bench": PEERS | {"matplotlib"},
     "estimators": {"sklearn"},
-    "labs": {"matplotlib", "cycler", "torch"},
+    "labs": {"IPython", "matplotlib", "cycler", "torch"},
     "metrics": {"sacrebleu"},
     "task": {"matplotlib"},
     "text": {"tokenizers"},

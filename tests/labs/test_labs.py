@@ -13,11 +13,13 @@ import pytest
 
 from elman import labs
 from elman.errors import ConfigError
+from elman.labs.figures import figure_writer
 from elman.labs.lab import Lab, Report, Settings, display_width, format_value, run_lab
+from elman.labs.notebook import notebook_text
 from tests.cli.conftest import Command, run_command
 
 SOURCE = Path(labs.__file__).parent
-FRAMEWORK = {"__init__", "lab", "figures"}  # files of the folder that are not labs
+FRAMEWORK = {"__init__", "lab", "figures", "notebook"}  # files of the folder that are not labs
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
@@ -55,19 +57,6 @@ def test_a_lab_has_its_name_a_chapter_and_both_languages(name: str) -> None:
         assert not CHINESE.search(text.en)
 
 
-@pytest.mark.parametrize("name", labs.LABS)
-def test_the_claims_of_a_lab_hold_in_both_languages(name: str) -> None:
-    outputs = {}
-    for language in ("en", "zh"):
-        lines: list[str] = []
-        report = Report(Settings(language, smoke=True), lines.append)
-        outcome = run_lab(labs.load_lab(name), report)
-        assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
-        outputs[language] = [(claim.name, claim.computed, claim.expected) for claim in outcome.claims]
-        assert bool(CHINESE.search("\n".join(lines))) is (language == "zh")
-    assert outputs["en"] == outputs["zh"], "the same numbers in both languages, and on each run"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", labs.LABS)
 def test_the_claims_of_a_lab_hold_at_full_scale(name: str) -> None:
@@ -78,15 +67,42 @@ def test_the_claims_of_a_lab_hold_at_full_scale(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", labs.LABS)
-def test_the_figures_of_a_lab_are_written(name: str, tmp_path: Path) -> None:
-    from elman.labs.figures import figure_writer
-
-    written: list[str] = []
-    report = Report(Settings(smoke=True), save_figure=figure_writer(tmp_path, name, "en", written.append))
-    run_lab(labs.load_lab(name), report)
-    for path in map(Path, written):
+def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab, lines, figures = labs.load_lab(name), list[str](), list[str]()
+    report = Report(Settings("en", smoke=True), lines.append, figure_writer(tmp_path, name, "en", figures.append))
+    outcome = run_lab(lab, report)
+    assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
+    assert not CHINESE.search("\n".join(lines))
+    for path in map(Path, figures):
         assert path.stat().st_size > 5000
         assert path.with_suffix(".svg").read_text("utf-8").rstrip().endswith("</svg>")
+
+    cells = json.loads(notebook_text(lab, Settings("zh", smoke=True)))["cells"]
+    assert lab.title.zh in cells[0]["source"]
+    assert len({cell["id"] for cell in cells}) == len(cells)
+    namespace: dict[str, Any] = {"__name__": "notebook"}
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            exec(compile(cell["source"], "<cell>", "exec", dont_inherit=True), namespace)
+    assert CHINESE.search(capsys.readouterr().out)
+    assert namespace["report"].claims == outcome.claims
+
+
+def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "tanh.ipynb"
+    done = command("lab", "srn-tanh", "--notebook", path, "--lang", "zh")
+    assert (done.code, done.out, done.err) == (0, "", f"{path}\n")
+    assert path.read_text("utf-8") == notebook_text(labs.load_lab("srn-tanh"), Settings("zh"))
+    for words, problem in (
+        (["作业8", "--notebook", path], f"given {len(labs.ALIASES['作业8'])} labs; expected one"),
+        (["srn-tanh", "--notebook", tmp_path / "a.txt"], "expected a name that ends in .ipynb"),
+        (["srn-tanh", "--notebook", tmp_path / "no" / "a.ipynb"], "the folder does not exist. Create it: mkdir -p"),
+    ):
+        done = command("lab", *words)
+        assert done.code == 2
+        assert problem in done.err
 
 
 def test_a_missed_claim_is_reported_and_the_exit_code_is_1(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs, by name or alias such as 作业8.")]
 Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures of the labs, PNG and SVG.")]
+Notebook = Annotated[Path | None, typer.Option(metavar="FILE.ipynb", help="Write a lab as a notebook.")]
 Scale = Annotated[
     Literal["full", "smoke"], typer.Option(help="smoke: a fraction of each training, to see that it runs.")
 ]
@@ -31,6 +32,7 @@ def lab(
     names: Names = None,
     check: Check = False,
     figures: Figures = None,
+    notebook: Notebook = None,
     scale: Scale = "full",
     seeds: Seeds = None,
     lang: Lang = None,
@@ -45,6 +47,9 @@ def lab(
         _list(settings.language, as_json=as_json)
         return
     labs = find_labs(names or LABS)
+    if notebook is not None:
+        _write_notebook(notebook, labs, settings)
+        return
     quiet = check or as_json
     results = {each.name: _run(each, settings, figures, quiet=quiet) for each in labs}
     failed = [name for name, outcome in results.items() if not outcome.passed]
@@ -69,6 +74,22 @@ def _run(each: Lab, settings: Settings, figures: Path | None, *, quiet: bool) ->
     if not quiet:
         print()
     return outcome
+
+
+def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None:
+    from elman.checkpoint import translate_disk_errors
+    from elman.labs.notebook import notebook_text
+
+    if len(labs) != 1:
+        raise ConfigError(f"--notebook: given {len(labs)} labs; expected one")
+    if path.suffix != ".ipynb":
+        raise ConfigError(f"--notebook: given {path}; expected a name that ends in .ipynb")
+    if not path.absolute().parent.is_dir():
+        hint = f"Create it: mkdir -p {path.parent}"
+        raise ConfigError(f"--notebook {path}: the folder does not exist", hint=hint)
+    with translate_disk_errors(path):
+        path.write_text(notebook_text(labs[0], settings), encoding="utf-8")
+    say(str(path))
 
 
 def _figure_writer(folder: Path, name: str, language: Language) -> Any:

@@ -79,7 +79,7 @@ class Report:
 
     settings: Settings = field(default_factory=Settings)
     write: Callable[[str], None] = lambda line: None  # receives each line as soon as it is known
-    save_figure: Callable[[str, Draw], None] | None = None
+    save_figure: Callable[[str, Draw, Language], None] | None = None
     claims: list[Claim] = field(default_factory=list)
 
     @property
@@ -130,7 +130,7 @@ class Report:
     def figure(self, name: str, draw: Draw) -> None:
         """Offer a figure; draw fills a matplotlib Figure, with labels in a language."""
         if self.save_figure is not None:
-            self.save_figure(name, draw)
+            self.save_figure(name, draw, self.settings.language)
 
     def _claim(self, name: str, computed: Any, relation: Any, expected: Any, *, passed: bool) -> None:
         claim = Claim(name, _plain(computed), relation, _plain(expected), passed)
