@@ -24,7 +24,7 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs-options develop kernels clean
+.PHONY: demo test test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs-pages develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -104,8 +104,9 @@ $(VENV)/develop.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pyt
 	@touch $@
 
 # The pages of options are made from the configs of the tasks; a test compares them.
-docs-options: $(VENV)/develop.installed
+docs-pages: $(VENV)/develop.installed
 	@$(BIN)/python docs/generate_options.py
+	@$(BIN)/python docs/generate_labs.py
 
 develop: | $(BIN)/python
 	@echo "installing elman and its development tools into $(VENV)"

@@ -1,6 +1,6 @@
 """Write docs/en/options.md and docs/zh/options.md: all options of all tasks, from the fields of their configs.
 
-    make docs-options
+    make docs-pages
 
 A test compares the pages with the configs, so an option is documented where it is declared, and nowhere else. The
 configs are in English; docs/zh/options.toml has the Chinese of each of their texts.

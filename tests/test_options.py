@@ -171,7 +171,7 @@ def translations() -> Iterator[tuple[str, str, tuple[str, ...]]]:
 
 def test_the_pages_of_options_are_those_of_the_configs() -> None:
     for path, text in GENERATE.pages():
-        assert path.read_text("utf-8") == text, "run `make docs-options`"
+        assert path.read_text("utf-8") == text, "run `make docs-pages`"
 
 
 @pytest.mark.parametrize("section", ["meanings", "defaults"])

@@ -68,6 +68,8 @@ def shortened(words: list[str]) -> list[str]:
         one = ["--threads", "1"]  # on a busy machine torch's threads wait for each other at every time step
         sizes = {"train": ["--hidden", "16", "--length", "4", *one], "step": ["--hidden", "16"], "limit": one}
         return [*words, "--seconds", "0.01", *sizes[words[2]]]
+    if words[:2] == ["elman", "lab"]:
+        return [*words, "--scale", "smoke"]
     if words[:3] not in TRAININGS and words[:2] != ["elman", "demo"]:
         return words
     if words[1] == "demo":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -19,7 +20,7 @@ from elman.labs.notebook import notebook_text
 from tests.cli.conftest import Command, run_command
 
 SOURCE = Path(labs.__file__).parent
-FRAMEWORK = {"__init__", "lab", "figures", "notebook"}  # files of the folder that are not labs
+FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook"}  # files of the folder that are not labs
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
@@ -46,13 +47,24 @@ def test_every_file_of_the_folder_is_a_lab_of_the_list() -> None:
     assert not set(labs.ALIASES) & set(labs.LABS)
 
 
+def test_the_pages_of_labs_are_those_of_the_labs() -> None:
+    path = SOURCE.parents[2] / "docs" / "generate_labs.py"
+    specification = importlib.util.spec_from_file_location("generate_labs", path)
+    assert specification is not None
+    assert specification.loader is not None
+    generate = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(generate)
+    for page, text in generate.pages():
+        assert page.read_text("utf-8") == text, "run `make docs-pages`"
+
+
 @pytest.mark.parametrize("name", labs.LABS)
 def test_a_lab_has_its_name_a_chapter_and_both_languages(name: str) -> None:
     lab = labs.load_lab(name)
     assert lab.name == name
     assert lab.chapter in labs.CHAPTERS
-    assert lab.source
-    for text in (lab.title, lab.claim):
+    for text in (lab.title, lab.claim, lab.source):
+        assert text.en
         assert CHINESE.search(text.zh)
         assert not CHINESE.search(text.en)
 

@@ -105,6 +105,7 @@ def _figure_writer(folder: Path, name: str, language: Language) -> Any:
 
 def _list(language: Language, *, as_json: bool) -> None:
     from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
+    from elman.labs.lab import format_duration
 
     labs = [load_lab(name) for name in LABS]
     if as_json:
@@ -119,7 +120,7 @@ def _list(language: Language, *, as_json: bool) -> None:
         print(title.in_language(language))
         for each in labs:
             if each.chapter == chapter:
-                print(f"  {each.name:<{width}}  {_duration(each.seconds):>6}  {each.title.in_language(language)}")
+                print(f"  {each.name:<{width}}  {format_duration(each.seconds):>6}  {each.title.in_language(language)}")
     print()
     for alias, members in ALIASES.items():
         print(f"  {alias}: {', '.join(members)}")
@@ -128,7 +129,7 @@ def _list(language: Language, *, as_json: bool) -> None:
 def _print_head(each: Lab, language: Language) -> None:
     print(f"{each.name}: {each.title.in_language(language)}")
     print(each.claim.in_language(language))
-    print(f"[{each.source}]")
+    print(f"[{each.source.in_language(language)}]")
     print(flush=True)
 
 
@@ -143,12 +144,6 @@ def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Lan
                 expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
                 words = "expected" if language == "en" else "期望"
                 print(f"    {claim.name} = {format_value(claim.computed)}; {words} {expected}")
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1.0:
-        return "< 1 s"
-    return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} min"
 
 
 def _language() -> Language:

@@ -48,7 +48,7 @@ class Lab:
     chapter: str  # a key of CHAPTERS
     title: Text
     claim: Text
-    source: str  # paper or book, with equation, section or exercise
+    source: Text  # paper or book, with equation, section or exercise
     seconds: float  # typical running time on two cores
     run: Callable[[Report], None]
 
@@ -183,6 +183,13 @@ def format_value(value: Any, digits: int = 10) -> str:
             return " / ".join(format_value(item, digits) for item in value)
         return ", ".join(format_value(item, digits) for item in value)
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
+
+
+def format_duration(seconds: float) -> str:
+    """Return a running time in the unit that a reader expects: `< 1 s`, `20 s` or `3 min`."""
+    if seconds < 1.0:
+        return "< 1 s"
+    return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} min"
 
 
 def display_width(text: str) -> int:

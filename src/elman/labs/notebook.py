@@ -45,7 +45,8 @@ def notebook_text(lab: Lab, settings: Settings) -> str:
 
 def _introduction(lab: Lab, docstring: str, settings: Settings) -> str:
     language = settings.language
-    return f"# {lab.title.in_language(language)}\n\n{lab.claim.in_language(language)}\n\n[{lab.source}]\n\n{docstring}"
+    title, claim, source = (text.in_language(language) for text in (lab.title, lab.claim, lab.source))
+    return f"# {title}\n\n{claim}\n\n[{source}]\n\n{docstring}"
 
 
 def _code_cells(source: str, package: str) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .drawings import unrolled_network
 from .lab import Lab, Report, Text
 
 X = np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]])
@@ -45,6 +46,7 @@ def run(report: Report) -> None:
         en="The last input is twice the first, the last output eight times: the state carries the past.",
         zh="最后一个输入是第一个的两倍，最后一个输出却是第一个的八倍：隐状态把过去带到了现在。",
     )
+    report.figure("unrolled", unrolled_network(X.tolist(), [h.tolist() for h in hidden], [y.tolist() for y in outputs]))
 
 
 LAB = Lab(
@@ -55,7 +57,10 @@ LAB = Lab(
         "With all weights 1 and no activation, the hidden states are 2, 6, 16 and the outputs 4, 12, 32.",
         "权重全为 1、没有激活函数时，隐状态依次为 2、6、16，输出依次为 4、12、32。",
     ),
-    source="Elman (1990); 邱锡鹏《神经网络与深度学习》6.1, 作业8 (1)",
+    source=Text(
+        "Elman (1990); Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8 (1)",
+        "Elman（1990）；邱锡鹏《神经网络与深度学习》6.1 节，作业8（1）",
+    ),
     seconds=0.1,
     run=run,
 )

@@ -12,6 +12,7 @@ import numpy as np
 from elman import cells
 from elman.cells import unroll
 
+from .drawings import unrolled_network
 from .lab import Lab, Report, Text
 from .srn_linear import X
 
@@ -43,6 +44,7 @@ def run(report: Report) -> None:
         en="tanh keeps the states below 1, where they saturate: the third input is twice as large and hardly shows.",
         zh="tanh 把隐状态限制在 1 以内，而且很快饱和：第三个输入大了一倍，隐状态却几乎没有变化。",
     )
+    report.figure("unrolled", unrolled_network(X.tolist(), [h.tolist() for h in hidden], [y.tolist() for y in outputs]))
 
 
 LAB = Lab(
@@ -53,7 +55,10 @@ LAB = Lab(
         "With tanh, the hidden states are 0.9640..., 0.9992..., 0.99998..., and the outputs are twice as large.",
         "加上 tanh 后，隐状态依次为 0.9640…、0.9992…、0.99998…，输出是它们的两倍。",
     ),
-    source="Elman (1990); 邱锡鹏《神经网络与深度学习》6.1, 作业8 (2)",
+    source=Text(
+        "Elman (1990); Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8 (2)",
+        "Elman（1990）；邱锡鹏《神经网络与深度学习》6.1 节，作业8（2）",
+    ),
     seconds=0.1,
     run=run,
 )
