@@ -14,7 +14,7 @@ import pytest
 
 from elman import labs
 from elman.errors import ConfigError
-from elman.labs.figures import figure_writer
+from elman.labs import figures
 from elman.labs.lab import Lab, Report, Settings, display_width, format_value, run_lab
 from elman.labs.notebook import notebook_text
 from tests.cli.conftest import Command, run_command
@@ -82,12 +82,14 @@ def test_the_claims_of_a_lab_hold_at_full_scale(name: str) -> None:
 def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lab, lines, figures = labs.load_lab(name), list[str](), list[str]()
-    report = Report(Settings("en", smoke=True), lines.append, figure_writer(tmp_path, name, "en", figures.append))
+    lab, lines, written = labs.load_lab(name), list[str](), list[str]()
+    report = Report(
+        Settings("en", smoke=True), lines.append, figures.figure_writer(tmp_path, name, "en", written.append)
+    )
     outcome = run_lab(lab, report)
     assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
     assert not CHINESE.search("\n".join(lines))
-    for path in map(Path, figures):
+    for path in map(Path, written):
         assert path.stat().st_size > 5000
         assert path.with_suffix(".svg").read_text("utf-8").rstrip().endswith("</svg>")
 
@@ -100,6 +102,27 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
             exec(compile(cell["source"], "<cell>", "exec", dont_inherit=True), namespace)
     assert CHINESE.search(capsys.readouterr().out)
     assert namespace["report"].claims == outcome.claims
+
+
+@pytest.mark.parametrize("fonts", [[], ["DejaVu Sans"]])
+def test_without_a_chinese_font_figures_have_english_labels(
+    fonts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(figures, "chinese_fonts", lambda: fonts)
+    messages, drawn_languages = list[str](), list[str]()
+    write = figures.figure_writer(tmp_path / "new", "lab", "zh", messages.append)
+    write("name", lambda figure, language: drawn_languages.append(language), "zh")
+    path = tmp_path / "new" / "lab-name.png"
+    assert path.exists()
+    expected = [str(path)] if fonts else [figures.NO_CHINESE_FONT, str(path)]
+    assert (messages, drawn_languages) == (expected, ["zh" if fonts else "en"])
+
+
+def test_a_file_in_place_of_the_folder_of_figures_is_an_error(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = command("lab", "srn-tanh", "--figures", tmp_path / "file")
+    assert done.code == 2
+    assert "is a file; expected a folder. Choose another name" in done.err
 
 
 def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> None:
