@@ -62,10 +62,19 @@ def test_a_name_that_cannot_stand_in_a_config_is_refused(name: str) -> None:
         register(name, Decay)
 
 
-def test_a_built_in_cell_is_not_replaced() -> None:
-    with pytest.raises(ValueError, match=r"^cell name 'gru' is the name of a built-in cell; expected another name$"):
-        register("gru", Decay)
+@pytest.mark.parametrize("name", ["gru", "rnn"])
+def test_a_built_in_cell_is_not_replaced(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^cell name '{name}' is the name of a built-in cell; expected another name$"):
+        register(name, Decay)
     assert CELLS["gru"] is GRU
+    assert "rnn" not in CELLS
+
+
+def test_the_simple_recurrent_network_has_synonyms() -> None:
+    assert [require_cell(name) for name in ("elman", "rnn", "srn")] == ["elman"] * 3
+    cell = create("rnn", "relu")
+    assert isinstance(cell, Elman)
+    assert cell.activation == "relu"
 
 
 def changed(**members: Any) -> type:

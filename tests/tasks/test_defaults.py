@@ -76,6 +76,13 @@ def test_a_seed_that_torch_or_numpy_does_not_accept_is_an_error(spec: AnyTask, s
         resolve(spec, {"seed": seed, **with_training(steps=1)})
 
 
+@pytest.mark.parametrize("synonym", ["rnn", "srn"])
+def test_a_synonym_of_a_cell_is_the_cell(spec: AnyTask, synonym: str) -> None:
+    configs = [resolve(spec, {"model": {"cell": name}}) for name in (synonym, "elman")]
+    assert configs[0] == configs[1]
+    assert configs[0].model_dump()["model"]["cell"] == "elman"
+
+
 @pytest.mark.parametrize(("spec", "key"), TASKS_WITH_ZEROS, indirect=["spec"])
 def test_zero_turns_an_option_off_and_is_written_to_the_file(spec: AnyTask, key: str) -> None:
     config = resolve(spec, with_training(steps=1, **{key: 0}))

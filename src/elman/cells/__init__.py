@@ -33,6 +33,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "min_gru": MinGRU,
 }
 BUILT_IN = tuple(CELLS)
+SYNONYMS = {"rnn": "elman", "srn": "elman"}  # other names that are accepted, and the name that is stored
 
 
 def register(name: str, cell: Callable[[], Cell]) -> None:
@@ -42,7 +43,7 @@ def register(name: str, cell: Callable[[], Cell]) -> None:
     replaced; a built-in one may not. A ValueError says what a cell lacks.
     """
     check_name(name)
-    if name in BUILT_IN:
+    if name in BUILT_IN or name in SYNONYMS:
         raise ValueError(f"cell name {name!r} is the name of a built-in cell; expected another name")
     check_cell(name, cell())
     CELLS[name] = cell
@@ -50,12 +51,13 @@ def register(name: str, cell: Callable[[], Cell]) -> None:
 
 def create(name: str, activation: str = "tanh") -> Cell:
     """Return a new cell by name; the activation is that of the elman cell, and others have none."""
-    cell = CELLS[require_cell(name)]
-    return cell(activation) if name == "elman" else cell()
+    name = require_cell(name)
+    return CELLS[name](activation) if name == "elman" else CELLS[name]()
 
 
 def require_cell(name: str) -> str:
-    """Return the name; a ValueError names the cells that there are where it is none of them."""
+    """Return the name in CELLS of a name or a synonym; for another name, a ValueError lists the cells."""
+    name = SYNONYMS.get(name, name)
     if name in CELLS:
         return name
     near = difflib.get_close_matches(name, CELLS, n=1)
@@ -69,6 +71,7 @@ __all__ = [
     "CELLS",
     "GRU",
     "LSTM",
+    "SYNONYMS",
     "Cell",
     "Elman",
     "LayerParameters",

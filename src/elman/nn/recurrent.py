@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from elman.cells import Cell, create
+from elman.cells import Cell, create, require_cell
 from elman.cells.cell import initial_parameters, parameter_shapes, stored_name
 
 from .layout import reset_time_first, results_in_layout
@@ -45,7 +45,7 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         self.cell = create(cell) if isinstance(cell, str) else cell
-        self.cell_name = cell if isinstance(cell, str) else type(cell).__name__
+        self.cell_name = require_cell(cell) if isinstance(cell, str) else type(cell).__name__
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
         shapes = parameter_shapes(self.cell, input_size, hidden_size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from elman.cells import CELLS
+from elman.cells import CELLS, SYNONYMS
 from elman.config import BUDGETS, Values, positive_or_none
 
 CHARACTERS_PER_TOKEN = 4.0  # about; equal tokens of a batch are encoded once
@@ -33,7 +33,8 @@ def passes_over_data(budget: Values, *, per_minute: float, per_step: float) -> f
 def known_cell(model: Values, default: str = "lstm") -> str:
     """Return the name of the cell among the model values; the default for a name that is not a cell."""
     cell = model.get("cell", default)
-    return cell if isinstance(cell, str) and cell in CELLS else default
+    cell = SYNONYMS.get(cell, cell) if isinstance(cell, str) else default
+    return cell if cell in CELLS else default
 
 
 def number_of(model: Values, name: str, default: float) -> float:
