@@ -18,9 +18,10 @@ CHAPTERS = {
     "bptt": Text("Backpropagation through time", "随时间反向传播"),
     "addition": Text("Binary addition", "二进制加法"),
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
+    "memory": Text("Long-term dependencies", "长程依赖"),
 }
 
-LABS = ("srn-linear", "srn-tanh")
+LABS = ("srn-linear", "srn-tanh", "first-token")
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
