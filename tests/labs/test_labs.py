@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codeop
 import dataclasses
 import importlib.util
 import json
@@ -97,9 +98,10 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
     assert lab.title.zh in cells[0]["source"]
     assert len({cell["id"] for cell in cells}) == len(cells)
     namespace: dict[str, Any] = {"__name__": "notebook"}
+    compiler = codeop.Compile()  # as in IPython, a `from __future__ import` holds for the cells after it
     for cell in cells:
         if cell["cell_type"] == "code":
-            exec(compile(cell["source"], "<cell>", "exec", dont_inherit=True), namespace)
+            exec(compiler(cell["source"], "<cell>", "exec"), namespace)
     assert CHINESE.search(capsys.readouterr().out)
     assert namespace["report"].claims == outcome.claims
 

@@ -87,10 +87,11 @@ def run(report: Report) -> None:
         report.at_most("mean accuracy, one direction", float(np.mean(one)), CHANCE + 0.05)
         report.at_least("smallest accuracy, both directions", min(both), 0.99)
     report.say(
-        en=f"After {updates} updates, one direction is still at chance: the derivative of the loss with respect to the first token is a "
-        "product of more than 30 factors and vanishes. For the second direction the first token is one step away.",
-        zh=f"更新 {updates} 次之后，单向网络的准确率仍与随机猜测相当：损失对第一个词元的导数是三十多个因子的乘积，几乎为零（梯度消失）。"
-        "对反向的那一层来说，第一个词元只有一步之遥。",
+        en=f"After {updates} updates, one direction is still at chance: the derivative of the loss with respect to the "
+        "first token is a product of more than 30 factors and vanishes. For the second direction, the first token is "
+        "one step away.",
+        zh=f"更新 {updates} 次之后，单向网络的准确率仍与随机猜测相当：损失对第一个词元的导数是三十多个因子的乘积，"
+        "几乎为零（梯度消失）。对反向的那一层来说，第一个词元只有一步之遥。",
     )
 
 
