@@ -20,11 +20,11 @@ CHAPTERS = {
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
 }
 
-LABS = ("srn-linear", "srn-tanh", "one-hot", "charlm-hello", "ohlol-embedding")
+LABS = ("srn-linear", "srn-tanh", "one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell")
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "作业8": ("srn-linear", "srn-tanh", "charlm-hello", "ohlol-embedding"),
+    "作业8": ("srn-linear", "srn-tanh", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
 }
 
 
