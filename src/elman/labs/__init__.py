@@ -20,11 +20,11 @@ CHAPTERS = {
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
 }
 
-LABS = ("srn-linear", "srn-tanh", "one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell")
+LABS = ("srn-linear", "srn-tanh", "one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms")
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "作业8": ("srn-linear", "srn-tanh", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
+    "作业8": ("srn-linear", "srn-tanh", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
 }
 
 
