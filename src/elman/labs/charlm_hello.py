@@ -179,6 +179,6 @@ LAB = Lab(
         "对第一步做一次梯度下降，e 的 logit 由 2.2 升到 2.3，其余都下降；有隐状态的网络能学会 hello，没有则学不会。",
     ),
     source="Karpathy (2015), The Unreasonable Effectiveness of Recurrent Neural Networks; 作业8",
-    seconds=1.0,
+    seconds=1.5,
     run=run,
 )

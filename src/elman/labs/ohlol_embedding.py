@@ -159,6 +159,6 @@ LAB = Lab(
         "380 个参数的网络，最初的损失约为 ln 4，训练不超过 15 轮就输出 ohlol。",
     ),
     source="刘二大人《PyTorch 深度学习实践》第 12 讲; 作业8",
-    seconds=0.5,
+    seconds=2.0,
     run=run,
 )

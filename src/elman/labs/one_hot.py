@@ -77,7 +77,7 @@ LAB = Lab(
         "The 1-of-k code of hello is 0100 1000 0010 0010 0001, and W times a code is a column of W.",
         "hello 的独热编码是 0100 1000 0010 0010 0001；W 乘以一个编码，得到 W 的一列。",
     ),
-    source="刘二大人《PyTorch 深度学习实践》第 12 讲; Karpathy (2015), The Unreasonable Effectiveness of RNNs",
+    source="刘二大人《PyTorch 深度学习实践》第 12 讲; Karpathy (2015)",
     seconds=0.1,
     run=run,
 )
