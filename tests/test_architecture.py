@@ -197,7 +197,7 @@ def test_cells_import_numpy_and_nothing_else_of_ours() -> None:
 
 
 def test_torch_is_imported_only_where_models_are_trained() -> None:
-    others = [path for module, path in MODULES.items() if part_of(module) not in TORCH_USERS | {"bench"}]
+    others = [path for module, path in MODULES.items() if part_of(module) not in TORCH_USERS | {"bench", "labs"}]
     assert [path for path in others if "torch" in packages_of(path)] == []
 
 

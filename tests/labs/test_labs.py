@@ -6,6 +6,7 @@ import codeop
 import dataclasses
 import importlib.util
 import json
+import linecache
 import re
 from pathlib import Path
 from typing import Any
@@ -98,10 +99,13 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
     assert lab.title.zh in cells[0]["source"]
     assert len({cell["id"] for cell in cells}) == len(cells)
     namespace: dict[str, Any] = {"__name__": "notebook"}
-    compiler = codeop.Compile()  # as in IPython, a `from __future__ import` holds for the cells after it
+    # As in IPython, a `from __future__ import` holds for the cells after it, and inspect finds the source of functions.
+    compiler = codeop.Compile()
     for cell in cells:
         if cell["cell_type"] == "code":
-            exec(compiler(cell["source"], "<cell>", "exec"), namespace)
+            name, source = f"<cell {cell['id']}>", cell["source"]
+            linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+            exec(compiler(source, name, "exec"), namespace)
     assert CHINESE.search(capsys.readouterr().out)
     assert namespace["report"].claims == outcome.claims
 

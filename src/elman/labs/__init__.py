@@ -21,11 +21,15 @@ CHAPTERS = {
     "memory": Text("Long-term dependencies", "长程依赖"),
 }
 
-LABS = ("srn-linear", "srn-tanh", "first-token")
+LABS = (
+    *("srn-linear", "srn-tanh"),
+    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess"),
+    *("first-token",),
+)
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "作业8": ("srn-linear", "srn-tanh"),
+    "作业8": ("srn-linear", "srn-tanh", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
 }
 
 

@@ -1,0 +1,235 @@
+"""Encoder-decoder of six pairs of words, character by character: two simple recurrent networks with 128 hidden units.
+
+    encoder   h_t = tanh(W x_t + b + U h_(t-1) + c)        reads the word, padded with ? to 5 characters, and E
+    decoder   s_t = tanh(W' y_(t-1) + b' + U' s_(t-1) + c'),   s_0 = the encoder's last h
+              o_t = V s_t + b_o                            reads S and the target, is trained to output the target and E
+
+Inputs are one-hot. The summed loss of a batch is the sum over its pairs of the mean cross-entropy of their six steps.
+When it translates, the source feeds the decoder S????? instead of its own previous output, as in no step of training.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .lab import Lab, Language, Report, Text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CHARACTERS = "SE?abcdefghijklmnopqrstuvwxyz"
+PAIRS = {"man": "women", "black": "white", "king": "queen", "girl": "boy", "up": "down", "high": "low"}
+UNSEEN = ("mans", "old")
+EXPECTED_PARAMETERS = 44_445  # 2 (128·29 + 128·128 + 128 + 128) + 29·128 + 29
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 5000, 3, 0.001  # Adam
+FEW_EPOCHS, INTERVAL = 300, 20  # the epochs in which the two ways to translate differ, and how often they are compared
+LENGTH = 5
+
+
+def encode(texts: Sequence[str]) -> Any:
+    """Return the ids (B, T) of texts of one length."""
+    import torch
+
+    return torch.tensor([[CHARACTERS.index(character) for character in text] for text in texts])
+
+
+def create_network(seed: int) -> Any:
+    """Return encoder, decoder and output layer."""
+    import torch
+
+    from elman import nn
+
+    torch.manual_seed(seed)
+    encoder, decoder = (nn.RNN(len(CHARACTERS), 128, batch_first=True) for _ in range(2))
+    return torch.nn.ModuleDict(
+        {"encoder": encoder, "decoder": decoder, "linear": torch.nn.Linear(128, len(CHARACTERS))}
+    )
+
+
+def decode(network: Any, ids: Any, state: Any) -> tuple[Any, Any]:
+    """Return the decoder's logits (B, T, 29) and its last state."""
+    import torch
+
+    s, state = network["decoder"](torch.eye(len(CHARACTERS))[ids], state)
+    return network["linear"](s), state
+
+
+def encode_words(network: Any, words: Sequence[str]) -> Any:
+    """Return the encoder's last state."""
+    import torch
+
+    ids = encode([word.ljust(LENGTH, "?") + "E" for word in words])
+    return network["encoder"](torch.eye(len(CHARACTERS))[ids])[1]
+
+
+def translate(network: Any, words: Sequence[str], *, own_output: bool) -> list[str]:
+    """Return the outputs up to E, without ?; the decoder reads its own previous output, or S????? as in the source."""
+    import torch
+
+    with torch.no_grad():
+        state = encode_words(network, words)
+        if own_output:
+            ids, steps = encode(["S"] * len(words)), []
+            for _ in range(LENGTH + 1):
+                logits, state = decode(network, ids, state)
+                ids = logits.argmax(dim=2)
+                steps.append(ids)
+            outputs = torch.cat(steps, dim=1)
+        else:
+            outputs = decode(network, encode(["S" + "?" * LENGTH] * len(words)), state)[0].argmax(dim=2)
+    texts = ("".join(CHARACTERS[k] for k in row) for row in outputs.tolist())
+    return [text.partition("E")[0].replace("?", "") for text in texts]
+
+
+def count_correct(network: Any, *, own_output: bool) -> int:
+    """Return how many of the six words are translated correctly."""
+    outputs = translate(network, list(PAIRS), own_output=own_output)
+    return sum(output == target for output, target in zip(outputs, PAIRS.values(), strict=True))
+
+
+def train(seed: int, epochs: int, interval: int | None = None) -> tuple[Any, float, list[tuple[int, int]]]:
+    """Return the network, the first summed loss, and after each interval the number of correct words in both ways."""
+    import torch
+
+    network = create_network(seed)
+    optimizer = torch.optim.Adam(network.parameters(), LEARNING_RATE)
+    words, targets = list(PAIRS), [target.ljust(LENGTH, "?") for target in PAIRS.values()]
+    decoder_ids, target_ids = encode(["S" + target for target in targets]), encode([target + "E" for target in targets])
+    first_loss, correct = math.nan, []
+    for epoch in range(1, epochs + 1):
+        for rows in torch.randperm(len(words)).split(BATCH_SIZE):
+            state = encode_words(network, [words[row] for row in rows])
+            logits, _ = decode(network, decoder_ids[rows], state)
+            loss = BATCH_SIZE * torch.nn.functional.cross_entropy(logits.transpose(1, 2), target_ids[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            first_loss = loss.item() if math.isnan(first_loss) else first_loss
+        if interval and epoch % interval == 0:
+            correct.append((count_correct(network, own_output=False), count_correct(network, own_output=True)))
+    return network, first_loss, correct
+
+
+def run(report: Report) -> None:
+    """Train for few epochs, and compare the two ways to translate; then train for as long as the source."""
+    num_parameters = sum(p.numel() for p in create_network(0).parameters())
+    report.equal("parameters", num_parameters, EXPECTED_PARAMETERS)
+    num_targets, num_padding = (LENGTH + 1) * len(PAIRS), sum(LENGTH - len(target) for target in PAIRS.values())
+    report.say(
+        en=f"As in the source, padding is trained as a target: {num_padding} of the {num_targets} target characters "
+        "are ?. Its dropout is left out: dropout between layers does nothing with a single layer.",
+        zh=f"和原程序一样，填充也当作训练目标：{num_targets} 个目标字符里有 {num_padding} 个是 ?。"
+        "原程序的 dropout 作用于层与层之间，单层网络里不起作用，这里省去。",
+    )
+    epochs = 140 if report.smoke else FEW_EPOCHS
+    results = [train(seed, epochs, INTERVAL) for seed in report.seeds(10)]
+    first_loss = np.mean([first for _, first, _ in results])
+    report.equal("mean of the first summed losses", first_loss, 3.0 * math.log(29.0), within=0.1)
+    compare_decoding(report, np.array([correct for _, _, correct in results]))
+    if not report.smoke:
+        translate_all_words(report, [network for network, _, _ in results])
+        train_as_source(report)
+
+
+def compare_decoding(report: Report, correct: Any) -> None:
+    """Show how many words each way translates: correct is (seeds, times, 2)."""
+    report.say(
+        en="In training, the decoder reads the correct previous character. In translation, it should read its own "
+        "previous output; the source feeds it S?????, which is not an input of the training. How many of the six words "
+        f"are correct, over {len(correct)} seeds (mean ± standard deviation):",
+        zh="训练时，解码器的输入是正确的前一个字符（强制教学）。翻译时，应当输入它自己的上一个输出；"
+        "原程序却输入 S?????，训练中没有这样的输入。"
+        f"六个词译对了几个（{len(correct)} 个随机种子，平均 ± 标准差）：",
+    )
+    times = np.arange(1, correct.shape[1] + 1) * INTERVAL
+    mean, spread = correct.mean(axis=0), correct.std(axis=0)
+    report.table(
+        [Text("epochs", "轮数"), "S?????", Text("its own output", "自己的上一个输出")],
+        [
+            (times[k], *(f"{mean[k, way]:.1f} ± {spread[k, way]:.1f}" for way in (0, 1)))
+            for k in range(4, len(times), 2)
+        ],
+    )
+    gained = (correct[..., 1] - correct[..., 0]).mean()
+    report.at_least("words gained by its own output, mean over the epochs", gained, 0.1)
+
+    def draw(figure: Figure, language: Language) -> None:
+        axes = figure.subplots()
+        labels = (Text("S????? (source)", "S?????（原程序）"), Text("its own output", "自己的上一个输出"))
+        for way, label in enumerate(labels):
+            axes.plot(times, mean[:, way], marker="os"[way], label=label.in_language(language))
+        axes.set_xlabel(Text("epochs", "轮数").in_language(language))
+        axes.set_ylabel(Text("words translated correctly, of 6", "译对的词数（共 6 个）").in_language(language))
+        title = Text(
+            f"Input of the decoder\n(mean of {len(correct)} seeds)", f"解码器的输入\n（{len(correct)} 个种子的平均）"
+        )
+        axes.legend(title=title.in_language(language), loc="lower right")
+
+    report.figure("decoding", draw)
+
+
+def translate_all_words(report: Report, networks: Sequence[Any]) -> None:
+    """Translate all words of three letters, and count how many become one of the six targets."""
+    words = ["".join(letters) for letters in itertools.product(CHARACTERS[3:], repeat=3)]
+    targets = set(PAIRS.values())
+    outputs = [[translate(network, words, own_output=own) for network in networks] for own in (False, True)]
+    shares = np.array([[np.mean([text in targets for text in texts]) for texts in way] for way in outputs])
+    (other, _), *_ = Counter(text for texts in outputs[0] for text in texts if text not in targets).most_common(1)
+    mean, spread = shares.mean(axis=1), shares.std(axis=1)
+    report.say(
+        en=f"All {len(words)} words of three letters, of which only man was trained: by its own output, "
+        f"{mean[1]:.0%} ± {spread[1]:.0%} become one of the six targets; by S?????, {mean[0]:.0%} ± {spread[0]:.0%}. "
+        f"Of the others, {other} is the most frequent. The network has memorised six words and gives one of them for "
+        "nearly every input.",
+        zh=f"再看全部 {len(words)} 个三字母串，其中只有 man 训练过：输入自己的输出时，"
+        f"{mean[1]:.0%} ± {spread[1]:.0%} 译成六个目标词之一；输入 S????? 时为 {mean[0]:.0%} ± {spread[0]:.0%}，"
+        f"其余译文中最常见的是 {other}。网络只是记住了六个词，几乎对任何输入都输出其中之一。",
+    )
+    report.at_least("share of the six targets, its own output", mean[1], 0.9)
+    report.at_most("share of the six targets, S?????", mean[0], 0.9)
+
+
+def train_as_source(report: Report) -> None:
+    """Train for 5,000 epochs; translate the six words, and two that are new."""
+    networks = [train(seed, EPOCHS)[0] for seed in report.seeds(3)]
+    report.say(
+        en=f"{EPOCHS} epochs as in the source, {len(networks)} seeds: both ways translate all six words. New words "
+        "have no expected translation; this is what the network makes of them:",
+        zh=f"像原程序那样训练 {EPOCHS} 轮，{len(networks)} 个随机种子：两种方式都译对全部六个词。"
+        "新词没有标准译文，网络的输出如下：",
+    )
+    rows: list[tuple[Any, ...]] = []
+    for seed, network in enumerate(networks):
+        both = [translate(network, UNSEEN, own_output=own) for own in (False, True)]
+        rows.extend((seed, *row) for row in zip(UNSEEN, *both, strict=True))
+    report.table(
+        [Text("seed", "种子"), Text("new word", "新词"), "S?????", Text("its own output", "自己的上一个输出")], rows
+    )
+    for own, name in ((False, "S?????"), (True, "its own output")):
+        fewest = min(count_correct(network, own_output=own) for network in networks)
+        report.equal(f"words translated by every seed, {name}", fewest, len(PAIRS))
+
+
+LAB = Lab(
+    name="antonyms",
+    chapter="sequences",
+    title=Text("Encoder and decoder: six pairs of words", "编码器-解码器：六对词"),
+    claim=Text(
+        "44,445 parameters; the first summed loss is about 3 ln 29 = 10.1; all six words are translated. Before the "
+        "training is over, the source's decoder input S????? translates fewer words than the decoder's own output.",
+        "44,445 个参数；最初的损失之和约为 3 ln 29 = 10.1；六个词全部译对。"
+        "训练结束之前，原程序给解码器输入 S?????，译对的词比输入自己的输出少。",
+    ),
+    source=Text(
+        "Cho et al. (2014); graykode/nlp-tutorial 4-1; assignment 8",
+        "Cho 等（2014）；graykode/nlp-tutorial 4-1；作业8",
+    ),
+    seconds=60.0,
+    run=run,
+)
