@@ -20,7 +20,7 @@ CHAPTERS = {
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
 }
 
-LABS = ("srn-linear", "srn-tanh", "adder", "adder-randn")
+LABS = ("srn-linear", "srn-tanh", "adder", "adder-randn", "adder-long")
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
