@@ -23,13 +23,14 @@ CHAPTERS = {
 
 LABS = (
     *("srn-linear", "srn-tanh"),
+    *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess"),
     *("first-token",),
 )
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "作业8": ("srn-linear", "srn-tanh", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
+    "作业8": ("srn-linear", "srn-tanh", "adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
 }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Language = Literal["en", "zh"]
+SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
 Draw = Callable[["Figure", Language], None]
 
 
@@ -57,7 +58,7 @@ class Lab:
 class Claim:
     """A number that was computed beside what is expected of it."""
 
-    name: str
+    name: str  # in English
     computed: Any
     relation: Literal["=", ">=", "<="]
     expected: Any
@@ -115,15 +116,16 @@ class Report:
             padded = (cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True))
             self.write("    " + "   ".join(padded).rstrip())
 
-    def equal(self, name: str, computed: Any, expected: Any, *, within: float = 0.0) -> None:
+    def equal(self, name: str | Text, computed: Any, expected: Any, *, within: float = 0.0) -> None:
         """Claim that a value, a list or an array is what is expected; numbers may differ by `within`."""
-        self._claim(name, computed, "=", expected, passed=_equal(computed, expected, within))
+        tolerance = f" ± {within:g}" if within >= SHOWN_TOLERANCE else ""
+        self._claim(name, computed, "=", expected, passed=_equal(computed, expected, within), tolerance=tolerance)
 
-    def at_least(self, name: str, computed: float, expected: float) -> None:
+    def at_least(self, name: str | Text, computed: float, expected: float) -> None:
         """Claim a lower bound."""
         self._claim(name, computed, ">=", expected, passed=bool(computed >= expected))
 
-    def at_most(self, name: str, computed: float, expected: float) -> None:
+    def at_most(self, name: str | Text, computed: float, expected: float) -> None:
         """Claim an upper bound."""
         self._claim(name, computed, "<=", expected, passed=bool(computed <= expected))
 
@@ -132,15 +134,19 @@ class Report:
         if self.save_figure is not None:
             self.save_figure(name, draw, self.settings.language)
 
-    def _claim(self, name: str, computed: Any, relation: Any, expected: Any, *, passed: bool) -> None:
-        claim = Claim(name, _plain(computed), relation, _plain(expected), passed)
+    def _claim(
+        self, name: str | Text, computed: Any, relation: Any, expected: Any, *, passed: bool, tolerance: str = ""
+    ) -> None:
+        names = name if isinstance(name, Text) else Text(name, name)
+        claim = Claim(names.en, _plain(computed), relation, _plain(expected), passed)
         self.claims.append(claim)
+        shown = names.in_language(self.settings.language)
         words = Text("expected", "期望").in_language(self.settings.language)
         verdict = Text("pass", "通过") if passed else Text("FAIL", "不符")
         bound = "" if relation == "=" else f"{relation} "
         self.write(
-            f"  {'✓' if passed else '✗'} {name} = {format_value(claim.computed)}   "
-            f"{words} {bound}{format_value(claim.expected)}   {verdict.in_language(self.settings.language)}"
+            f"  {'✓' if passed else '✗'} {shown} = {format_value(claim.computed)}   "
+            f"{words} {bound}{format_value(claim.expected)}{tolerance}   {verdict.in_language(self.settings.language)}"
         )
 
 

@@ -1,0 +1,204 @@
+"""Binary addition of any length: a network that has only seen 12 bits adds 1,000 bits, and one unit holds the carry.
+
+    h_t = sigmoid(W x_t + U h_(t-1) + b)        o_t = V h_t + b_o        digit t of the sum is 1 where o_t > 0
+
+It is the network of the lab adder with biases, trained on cross-entropy by Adam (Kingma and Ba, 2015). Only one bit has
+to be remembered, the carry k. After digit t it is 1 if at least two of a_t, b_t and the old carry are 1; the digit of
+the sum is a_t + b_t + k modulo 2. Nothing in this rule depends on the length.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from elman import cells
+from elman.cells import readout, unroll
+from elman.cells.activations import Array
+from elman.cells.readout import Bools
+
+from .lab import Lab, Language, Report, Text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BITS, TESTED_BITS, SUMS = 12, (16, 64, 256, 1000), 1000
+HIDDEN, UPDATES, BATCH, RATE = 16, 3000, 32, 0.01
+CELL = cells.create("elman", "sigmoid")
+Network = tuple[cells.LayerParameters, Array, Array]  # W, U and b; V; b_o
+CarryUnit = tuple[int, bool, float]  # its index, whether it is small after a carry, and a threshold
+
+
+def add(x: Array) -> Array:
+    """Return the digits (B, T) of the sums of the numbers with digits x (B, T, 2), by Python's integers."""
+    packed = np.packbits(x.astype(np.uint8), axis=1, bitorder="little")  # (B, bytes, 2)
+    totals = [sum(int.from_bytes(number.tobytes(), "little") for number in pair.T) for pair in packed]
+    sums = np.array([list(total.to_bytes(packed.shape[1] + 1, "little")) for total in totals], np.uint8)
+    return np.unpackbits(sums, axis=1, bitorder="little")[:, : x.shape[1]].astype(np.float64)
+
+
+def random_digits(rng: np.random.Generator, count: int, bits: int) -> Array:
+    """Return the digits (count, bits + 1, 2) of pairs of numbers; the last are 0, so that the sum has room."""
+    x = np.zeros((count, bits + 1, 2))
+    x[:, :bits] = rng.integers(0, 2, (count, bits, 2))
+    return x
+
+
+def train(rng: np.random.Generator, updates: int) -> Network:
+    """Return a network that has been trained on random pairs of 12-bit numbers."""
+    shapes = [(HIDDEN, 2), (HIDDEN, HIDDEN), (HIDDEN,), (1, HIDDEN), (1,)]
+    parameters = W, U, b, V, b_o = [rng.uniform(-0.25, 0.25, shape) for shape in shapes]
+    layer = cells.LayerParameters(W, U, b)
+    means, squares = [np.zeros(shape) for shape in shapes], [np.zeros(shape) for shape in shapes]
+    for update in range(1, updates + 1):
+        x = random_digits(rng, BATCH, BITS)
+        h, _, tape = unroll.forward(CELL, [[layer]], x)
+        _, count, d_o = readout.sigmoid_cross_entropy(readout.forward(h, V, b_o), add(x)[..., None])
+        d_h, d_V, d_b_o = readout.backward(d_o / count, h, V)
+        d_layer = unroll.backward(tape, d_h).params[0][0]
+        gradients = [*d_layer.arrays().values(), d_V, d_b_o]
+        for parameter, d, mean, square in zip(parameters, gradients, means, squares, strict=True):
+            mean += 0.1 * (d - mean)
+            square += 0.001 * (d * d - square)
+            step = mean / (1.0 - 0.9**update) / (np.sqrt(square / (1.0 - 0.999**update)) + 1e-8)
+            parameter -= RATE * step
+    return layer, V, b_o
+
+
+def stream(network: Network, x: Array) -> tuple[Array, Array]:
+    """Return the answers (B, T) and the states (B, T, H), reading one digit at a time and keeping only the state."""
+    layer, V, b_o = network
+    answers, states = np.zeros(x.shape[:2]), np.zeros((*x.shape[:2], HIDDEN))
+    state = None
+    for t in range(x.shape[1]):
+        h, state = unroll.run(CELL, [[layer]], x[:, t : t + 1], state)
+        answers[:, t] = readout.forward(h[:, 0], V, b_o)[:, 0] > 0.0
+        states[:, t] = h[:, 0]
+    return answers, states
+
+
+def carries(x: Array) -> Bools:
+    """Return the carry (B, T) after each digit: that before it makes the sum's digit a + b + carry modulo 2."""
+    before = (add(x) + x.sum(axis=2)) % 2.0 == 1.0
+    return np.pad(before[:, 1:], ((0, 0), (0, 1)))
+
+
+def auc(scores: Array, positive: Bools) -> float:
+    """Return the probability that a positive example has a higher score than a negative one; ties count 1/2."""
+    negatives = np.sort(scores[~positive])
+    below = [np.searchsorted(negatives, scores[positive], side) for side in ("left", "right")]
+    return float(np.mean(below) / len(negatives))
+
+
+def states_and_carries(network: Network, rng: np.random.Generator) -> tuple[Array, Bools]:
+    """Return the states (N, H) after all digits of new sums, and the carries (N,)."""
+    x = random_digits(rng, 200, 64)
+    return stream(network, x)[1].reshape(-1, HIDDEN), carries(x).ravel()
+
+
+def find_carry_unit(states: Array, carry: Bools) -> CarryUnit:
+    """Return the unit whose values with and without a carry are farthest apart."""
+    inverted = states[carry].mean(axis=0) < states[~carry].mean(axis=0)
+    turned = np.where(inverted, 1.0 - states, states)  # every unit is larger after a carry, on average
+    above, below = turned[carry].min(axis=0), turned[~carry].max(axis=0)
+    unit = int((above - below).argmax())
+    return unit, bool(inverted[unit]), float(above[unit] + below[unit]) / 2.0
+
+
+def run(report: Report) -> None:
+    """Train on 12 bits with several seeds, add long numbers, and look for the carry in the states."""
+    report.show("h_t = sigmoid(W x_t + U h_(t-1) + b)        o_t = V h_t + b_o")
+    tested = TESTED_BITS[:1] if report.smoke else TESTED_BITS
+    longest = np.zeros((1, 1001, 2))  # 1 + (2^1000 - 1)
+    longest[0, :1000, 0] = longest[0, 0, 1] = 1.0
+    networks, rows = [], []
+    for seed in report.seeds(10):
+        rng = np.random.default_rng(seed)
+        network = train(rng, 200 if report.smoke else UPDATES)
+        tests = [*(random_digits(rng, SUMS, bits) for bits in tested), longest]
+        exact = [int((stream(network, x)[0] == add(x)).all(axis=1).sum()) for x in tests]
+        states, carry = states_and_carries(network, rng)
+        ordered = sum(abs(auc(values, carry) - 0.5) >= 0.49 for values in states.T)
+        unit, inverted, threshold = find_carry_unit(states, carry)
+        states, carry = states_and_carries(network, rng)
+        values = 1.0 - states[:, unit] if inverted else states[:, unit]
+        right = float(((values > threshold) == carry).mean())
+        rows.append((seed, *exact, ordered, unit, auc(values, carry), right))
+        networks.append((network, (unit, inverted, threshold)))
+
+    report.say(
+        en=f"Training: random numbers of {BITS} bits. Test: how many of {SUMS} new random sums of each length are "
+        "exact? The network reads and writes digit by digit, and only its state is kept. In 1 + (2^1000 - 1) the "
+        "carry passes through 1,000 digits. Python's integers give the right answers.",
+        zh=f"训练：随机的 {BITS} 位数。测试：每种长度新取 {SUMS} 道随机题，看答对几道。"
+        "网络逐位读入、逐位输出，只保留隐状态。计算 1 + (2^1000 - 1) 时，进位要传过 1000 位。"
+        "正确答案由 Python 的整数给出。",
+    )
+    report.say(
+        en="Which hidden unit holds the carry? Several have an AUC of at least 0.99; the table counts them. But AUC "
+        "only compares orders: a unit that is 0.99 without a carry and 0.9999 with one has an AUC of 1, too. So the "
+        "carry unit is the one whose values with and without a carry are farthest apart. The last two columns are "
+        "measured on new sums: its AUC, and the share of carries that a threshold on its value gives right.",
+        zh="哪个隐藏单元表示进位？AUC 不低于 0.99 的单元有好几个，表中列出个数。但 AUC 只比较大小顺序："
+        "无进位时取 0.99、有进位时取 0.9999 的单元，AUC 也是 1。所以选有进位与无进位时取值相隔最远的单元。"
+        "最后两列在新题上测量：它的 AUC，以及用一个阈值读出进位的正确率。",
+    )
+    lengths = [Text(f"{bits} bits", f"{bits} 位") for bits in tested]
+    unit_columns = [Text("carry unit", "进位单元"), Text("its AUC", "其 AUC"), Text("by threshold", "阈值读出")]
+    report.table([Text("seed", "种子"), *lengths, "1 + (2^1000 - 1)", "AUC >= 0.99", *unit_columns], rows)
+    network, carry_unit = networks[0]
+    x = random_digits(np.random.default_rng(0), 100, 64)
+    at_once, _ = unroll.run(CELL, [[network[0]]], x)
+    difference = float(np.abs(stream(network, x)[1] - at_once).max())
+    report.at_most("states: digit by digit, against all digits at once", difference, 1e-12)
+    if not report.smoke:
+        for index, bits in enumerate(tested, start=1):
+            report.equal(f"exact sums of {bits} bits, worst seed", min(row[index] for row in rows), SUMS)
+        report.equal("seeds with 1 + (2^1000 - 1) exact", sum(row[-5] for row in rows), len(rows))
+        report.at_least("AUC of the carry unit, worst seed", min(row[-2] for row in rows), 0.99)
+        report.at_least("carry by threshold, worst seed", min(row[-1] for row in rows), 0.999)
+    report.figure("carry", lambda figure, language: _draw(figure, language, network, carry_unit))
+
+
+def _draw(figure: Figure, language: Language, network: Network, carry_unit: CarryUnit) -> None:
+    unit, inverted, threshold = carry_unit
+    x = random_digits(np.random.default_rng(3), 1, 24)
+    answers, states = stream(network, x)
+    values = 1.0 - states[0, :, unit] if inverted else states[0, :, unit]
+    steps = np.arange(x.shape[1])
+    axes = figure.subplots()
+    label = Text("carry after the digit", "读完这一位后的进位").in_language(language)
+    axes.bar(steps, carries(x)[0].astype(float), width=1.0, color="0.85", label=label)
+    label = Text(f"hidden unit {unit}", f"隐藏单元 {unit}").in_language(language)
+    axes.plot(steps, values, "o-", label=f"1 - {label}" if inverted else label)
+    axes.axhline(threshold, color="black", linestyle=":", label=Text("threshold", "阈值").in_language(language))
+    columns = [f"{a:.0f}\n{b:.0f}\n{digit:.0f}" for (a, b), digit in zip(x[0], answers[0], strict=True)]
+    axes.set_xticks([-1.5, *steps], [f"a\nb\n{Text('sum', '和').in_language(language)}", *columns])
+    axes.tick_params(axis="x", length=0.0)
+    axes.set_xlim(-2.2, len(steps) - 0.5)
+    axes.set_ylim(0.0, 1.15)
+    axes.set_xlabel(Text("digits, the least significant first", "各位数字，最低位在左").in_language(language))
+    axes.set_ylabel(Text("value after the digit", "读完这一位后的值").in_language(language))
+    axes.legend(frameon=False, loc="upper right", ncols=3)
+
+
+LAB = Lab(
+    name="adder-long",
+    chapter="addition",
+    title=Text(
+        "Binary addition of 1,000 bits, and the unit that holds the carry", "1000 位的二进制加法与表示进位的隐藏单元"
+    ),
+    claim=Text(
+        "Trained on 12 bits, every seed adds numbers of 16, 64, 256 and 1,000 bits exactly, and one hidden unit holds "
+        "the carry with an AUC of at least 0.99.",
+        "只用 12 位的数训练，每个随机种子都能准确计算 16、64、256 和 1000 位的加法；"
+        "总有一个隐藏单元表示进位，AUC 不低于 0.99。",
+    ),
+    source=Text(
+        "Elman (1990); Kingma and Ba (2015)",
+        "Elman（1990）；Kingma 与 Ba（2015），Adam 优化器",
+    ),
+    seconds=25,
+    run=run,
+)
