@@ -90,6 +90,8 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
     )
     outcome = run_lab(lab, report)
     assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
+    for claim in outcome.claims:
+        assert CHINESE.search(claim.name.zh) or not re.search(r"[a-z]{2} ", claim.name.en), "a name in words has both"
     assert not CHINESE.search("\n".join(lines))
     for path in map(Path, written):
         assert path.stat().st_size > 5000

@@ -143,7 +143,7 @@ def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Lan
             if not claim.passed:
                 expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
                 words = "expected" if language == "en" else "期望"
-                print(f"    {claim.name} = {format_value(claim.computed)}; {words} {expected}")
+                print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
 
 
 def _language() -> Language:

@@ -98,7 +98,11 @@ def run(report: Report) -> None:
         errors.append(float(np.abs(y - target).sum()))
         if update in expected:
             printed = (round(errors[-1], 8), a, b, int(np.round(y[:, 0]) @ PLACES))
-            report.equal(f"update {update}: error, a, b, answer", printed, expected[update])
+            report.equal(
+                Text(f"update {update}: error, a, b, answer", f"第 {update} 次更新：误差，a，b，答案"),
+                printed,
+                expected[update],
+            )
         for weights, gradient in zip((W, U, V), backward(U, V, x, h, y, y - target), strict=True):
             weights -= RATE * gradient
     if not report.smoke:
@@ -108,7 +112,7 @@ def run(report: Report) -> None:
             en="One sum says little about the network. Here are all 16,384 sums of two numbers below 128:",
             zh="一道题说明不了多少。下面把 128 以内两数相加的 16384 道题全部算一遍：",
         )
-        report.equal("exact sums", exact, 128**2)
+        report.equal(Text("exact sums", "准确的和的个数"), exact, 128**2)
     report.figure("training", lambda figure, language: _draw(figure, language, errors, shares))
 
 
@@ -134,9 +138,13 @@ def check_gradients(report: Report, W: Array, U: Array, V: Array) -> None:
         "把手推的梯度与两种损失的有限差分比较，相对误差如下：",
     )
     squared, absolute = y - target, np.sign(y - target)  # the derivatives of the two losses
-    report.at_most("y - target, half the squared error", relative_error_of(squared, half_squared_error), 1e-8)
-    report.at_least("y - target, L1", relative_error_of(squared, l1_error), 0.1)
-    report.at_most("sign(y - target), L1", relative_error_of(absolute, l1_error), 1e-8)
+    report.at_most(
+        Text("y - target, half the squared error", "y - target 对平方误差的一半"),
+        relative_error_of(squared, half_squared_error),
+        1e-8,
+    )
+    report.at_least(Text("y - target, L1", "y - target 对 L1"), relative_error_of(squared, l1_error), 0.1)
+    report.at_most(Text("sign(y - target), L1", "sign(y - target) 对 L1"), relative_error_of(absolute, l1_error), 1e-8)
     report.say(
         en="It minimizes half the squared error. The printed error is only a measure of progress.",
         zh="它减小的是平方误差的一半；打印的 L1 误差只用来观察进展。",

@@ -151,13 +151,29 @@ def run(report: Report) -> None:
     x = random_digits(np.random.default_rng(0), 100, 64)
     at_once, _ = unroll.run(CELL, [[network[0]]], x)
     difference = float(np.abs(stream(network, x)[1] - at_once).max())
-    report.at_most("states: digit by digit, against all digits at once", difference, 1e-12)
+    report.at_most(
+        Text("states: digit by digit, against all digits at once", "隐状态：逐位输入与一次输入之差"), difference, 1e-12
+    )
     if not report.smoke:
         for index, bits in enumerate(tested, start=1):
-            report.equal(f"exact sums of {bits} bits, worst seed", min(row[index] for row in rows), SUMS)
-        report.equal("seeds with 1 + (2^1000 - 1) exact", sum(row[-5] for row in rows), len(rows))
-        report.at_least("AUC of the carry unit, worst seed", min(row[-2] for row in rows), 0.99)
-        report.at_least("carry by threshold, worst seed", min(row[-1] for row in rows), 0.999)
+            report.equal(
+                Text(f"exact sums of {bits} bits, worst seed", f"{bits} 位：准确的和的个数，最差的种子"),
+                min(row[index] for row in rows),
+                SUMS,
+            )
+        report.equal(
+            Text("seeds with 1 + (2^1000 - 1) exact", "算对 1 + (2^1000 - 1) 的种子数"),
+            sum(row[-5] for row in rows),
+            len(rows),
+        )
+        report.at_least(
+            Text("AUC of the carry unit, worst seed", "进位单元的 AUC，最差的种子"), min(row[-2] for row in rows), 0.99
+        )
+        report.at_least(
+            Text("carry by threshold, worst seed", "用阈值读出进位的正确率，最差的种子"),
+            min(row[-1] for row in rows),
+            0.999,
+        )
     report.figure("carry", lambda figure, language: _draw(figure, language, network, carry_unit))
 
 

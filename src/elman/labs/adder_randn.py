@@ -113,10 +113,18 @@ def run(report: Report) -> None:
     if not report.smoke:
         if len(generators) >= 10:  # claims about the distribution need several seeds
             inside = int(((low <= printed) & (printed <= high)).sum())
-            report.at_least("errors of the source inside the interval, of 20", inside, 18)
-            report.at_least("mean exact share from update 5000 on", min(share.mean() for share in shares[5:]), 0.9)
+            report.at_least(
+                Text("errors of the source inside the interval, of 20", "原程序的 20 个误差中落在区间内的个数"),
+                inside,
+                18,
+            )
+            report.at_least(
+                Text("mean exact share from update 5000 on", "第 5000 次更新之后的平均正确率"),
+                min(share.mean() for share in shares[5:]),
+                0.9,
+            )
         exact = [evaluate(*weights)[1] for weights in zip(W, U, V, strict=True)]
-        report.equal("exact share of the worst seed at the end", min(exact), 1.0)
+        report.equal(Text("exact share of the worst seed at the end", "训练结束时最差种子的正确率"), min(exact), 1.0)
         report.say(
             en="The seeds differ in when they learn to add, not in whether they do. From update 5000 on, most sums are "
             "right, as in the source's output.",
@@ -134,7 +142,9 @@ def _claim_gradients(
         h, y = adder.forward(W[s], U[s], V[s], x[:, s])
         by_adder = adder.backward(U[s], V[s], x[:, s], h, y, y - target[:, s])
         worst = max(worst, *(relative_error(d[s], d_s) for d, d_s in zip(d_all, by_adder, strict=True)))
-    report.at_most("gradients of all seeds, against the lab adder", worst, 1e-13)
+    report.at_most(
+        Text("gradients of all seeds, against the lab adder", "所有种子的梯度与实验 adder 之差"), worst, 1e-13
+    )
 
 
 def _draw(

@@ -119,7 +119,7 @@ def train(seed: int, epochs: int, interval: int | None = None) -> tuple[Any, flo
 def run(report: Report) -> None:
     """Train for few epochs, and compare the two ways to translate; then train for as long as the source."""
     num_parameters = sum(p.numel() for p in create_network(0).parameters())
-    report.equal("parameters", num_parameters, EXPECTED_PARAMETERS)
+    report.equal(Text("parameters", "参数个数"), num_parameters, EXPECTED_PARAMETERS)
     num_targets, num_padding = (LENGTH + 1) * len(PAIRS), sum(LENGTH - len(target) for target in PAIRS.values())
     report.say(
         en=f"As in the source, padding is trained as a target: {num_padding} of the {num_targets} target characters "
@@ -130,7 +130,9 @@ def run(report: Report) -> None:
     epochs = 140 if report.smoke else FEW_EPOCHS
     results = [train(seed, epochs, INTERVAL) for seed in report.seeds(10)]
     first_loss = np.mean([first for _, first, _ in results])
-    report.equal("mean of the first summed losses", first_loss, 3.0 * math.log(29.0), within=0.1)
+    report.equal(
+        Text("mean of the first summed losses", "最初的损失之和的平均值"), first_loss, 3.0 * math.log(29.0), within=0.1
+    )
     compare_decoding(report, np.array([correct for _, _, correct in results]))
     if not report.smoke:
         translate_all_words(report, [network for network, _, _ in results])
@@ -157,7 +159,11 @@ def compare_decoding(report: Report, correct: Any) -> None:
         ],
     )
     gained = (correct[..., 1] - correct[..., 0]).mean()
-    report.at_least("words gained by its own output, mean over the epochs", gained, 0.1)
+    report.at_least(
+        Text("words gained by its own output, mean over the epochs", "使用自己的输出多译对的词数，各轮平均"),
+        gained,
+        0.1,
+    )
 
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.subplots()
@@ -191,8 +197,10 @@ def translate_all_words(report: Report, networks: Sequence[Any]) -> None:
         f"{mean[1]:.0%} ± {spread[1]:.0%} 译成六个目标词之一；输入 S????? 时为 {mean[0]:.0%} ± {spread[0]:.0%}，"
         f"其余译文中最常见的是 {other}。网络只是记住了六个词，几乎对任何输入都输出其中之一。",
     )
-    report.at_least("share of the six targets, its own output", mean[1], 0.9)
-    report.at_most("share of the six targets, S?????", mean[0], 0.9)
+    report.at_least(
+        Text("share of the six targets, its own output", "译成六个目标词的比例，自己的上一个输出"), mean[1], 0.9
+    )
+    report.at_most(Text("share of the six targets, S?????", "译成六个目标词的比例，S?????"), mean[0], 0.9)
 
 
 def train_as_source(report: Report) -> None:
@@ -211,9 +219,11 @@ def train_as_source(report: Report) -> None:
     report.table(
         [Text("seed", "种子"), Text("new word", "新词"), "S?????", Text("its own output", "自己的上一个输出")], rows
     )
-    for own, name in ((False, "S?????"), (True, "its own output")):
+    for own, name, zh_name in ((False, "S?????", "S?????"), (True, "its own output", "自己的上一个输出")):
         fewest = min(count_correct(network, own_output=own) for network in networks)
-        report.equal(f"words translated by every seed, {name}", fewest, len(PAIRS))
+        report.equal(
+            Text(f"words translated by every seed, {name}", f"每个种子都译对的词数，{zh_name}"), fewest, len(PAIRS)
+        )
 
 
 LAB = Lab(

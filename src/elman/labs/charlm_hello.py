@@ -101,10 +101,10 @@ def update_figure(report: Report) -> None:
         return readout.softmax_cross_entropy(logits, np.array(E))[0]
 
     differences = [(loss_at(o + shift) - loss_at(o - shift)) / 2e-5 for shift in 1e-5 * np.eye(4)]
-    report.equal("dL/do, by finite differences", differences, d_o, within=1e-9)
-    report.equal("logits of the figure", o, FIGURE_O, within=1e-12)
-    report.equal("logit of e after the step", after[E], EXPECTED_E, within=0.005)
-    report.at_most("largest change of another logit", (after - o)[OTHERS].max(), 0.0)
+    report.equal(Text("dL/do, by finite differences", "dL/do，有限差分"), differences, d_o, within=1e-9)
+    report.equal(Text("logits of the figure", "原图的 logits"), o, FIGURE_O, within=1e-12)
+    report.equal(Text("logit of e after the step", "更新后 e 的 logit"), after[E], EXPECTED_E, within=0.005)
+    report.at_most(Text("largest change of another logit", "其余 logit 的最大变化"), (after - o)[OTHERS].max(), 0.0)
 
 
 def update_whole_networks(report: Report) -> None:
@@ -128,8 +128,10 @@ def update_whole_networks(report: Report) -> None:
         f"损失下降的有 {loss_fell} 个；第一步 e 的 logit 上升的有 {e_rose} 个；"
         f"e 上升且其余全部下降的只有 {as_in_figure} 个。图中的箭头只表示一个时间步自己的梯度。",
     )
-    report.equal("networks whose loss fell", loss_fell, num_networks)
-    report.at_most("networks that moved as in the figure", as_in_figure, num_networks // 2)
+    report.equal(Text("networks whose loss fell", "损失下降的网络数"), loss_fell, num_networks)
+    report.at_most(
+        Text("networks that moved as in the figure", "变化方向与图中一致的网络数"), as_in_figure, num_networks // 2
+    )
 
 
 def compare_training(report: Report) -> None:
@@ -147,9 +149,15 @@ def compare_training(report: Report) -> None:
     for name, results in (("with U", with_state), ("U = 0", without_state)):
         final = np.array([losses[-1] for losses, _ in results])
         report.show(f"{name:<7} L = {final.mean():.4f} ± {final.std():.4f}   {[text for _, text in results]}")
-    report.equal("seeds that say ello", sum(text == "ello" for _, text in with_state), len(with_state))
-    report.at_most("largest loss with U", max(losses[-1] for losses, _ in with_state), 0.1)
-    report.at_least("smallest loss with U = 0", min(min(losses) for losses, _ in without_state), floor)
+    report.equal(
+        Text("seeds that say ello", "输出 ello 的种子数"),
+        sum(text == "ello" for _, text in with_state),
+        len(with_state),
+    )
+    report.at_most(Text("largest loss with U", "有 U 时的最大损失"), max(losses[-1] for losses, _ in with_state), 0.1)
+    report.at_least(
+        Text("smallest loss with U = 0", "U = 0 时的最小损失"), min(min(losses) for losses, _ in without_state), floor
+    )
 
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.subplots()

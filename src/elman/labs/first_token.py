@@ -84,8 +84,8 @@ def run(report: Report) -> None:
         zip(seeds, one, both, strict=True),
     )
     if not report.smoke:
-        report.at_most("mean accuracy, one direction", float(np.mean(one)), CHANCE + 0.05)
-        report.at_least("smallest accuracy, both directions", min(both), 0.99)
+        report.at_most(Text("mean accuracy, one direction", "单向网络的平均准确率"), float(np.mean(one)), CHANCE + 0.05)
+        report.at_least(Text("smallest accuracy, both directions", "双向网络的最低准确率"), min(both), 0.99)
     report.say(
         en=f"After {updates} updates, one direction is still at chance: the derivative of the loss with respect to the "
         "first token is a product of more than 30 factors and vanishes. For the second direction, the first token is "

@@ -58,7 +58,7 @@ class Lab:
 class Claim:
     """A number that was computed beside what is expected of it."""
 
-    name: str  # in English
+    name: Text
     computed: Any
     relation: Literal["=", ">=", "<="]
     expected: Any
@@ -138,7 +138,7 @@ class Report:
         self, name: str | Text, computed: Any, relation: Any, expected: Any, *, passed: bool, tolerance: str = ""
     ) -> None:
         names = name if isinstance(name, Text) else Text(name, name)
-        claim = Claim(names.en, _plain(computed), relation, _plain(expected), passed)
+        claim = Claim(names, _plain(computed), relation, _plain(expected), passed)
         self.claims.append(claim)
         shown = names.in_language(self.settings.language)
         words = Text("expected", "期望").in_language(self.settings.language)
@@ -166,10 +166,10 @@ class Outcome(NamedTuple):
         return {
             "pass": self.passed,
             "expected": {
-                claim.name: claim.expected if claim.relation == "=" else f"{claim.relation} {claim.expected}"
+                claim.name.en: claim.expected if claim.relation == "=" else f"{claim.relation} {claim.expected}"
                 for claim in self.claims
             },
-            "got": {claim.name: claim.computed for claim in self.claims},
+            "got": {claim.name.en: claim.computed for claim in self.claims},
             "seconds": round(self.seconds, 2),
         }
 

@@ -81,9 +81,18 @@ def run(report: Report) -> None:
     """Compute the floor, then train with both outputs."""
     floor = compute_floor()
     report.show(f"L >= 5 ln(1 + 3 e^-2) = 5 ln({1.0 + 3.0 * math.exp(-2.0):.6g}) = {floor:.6g}")
-    report.equal("floor, from all corners", floor, 5.0 * math.log1p(3.0 * math.exp(-2.0)), within=1e-12)
-    report.equal("floor, the expected number", floor, EXPECTED_FLOOR, within=5e-5)
-    report.equal("parameters", sum(p.numel() for p in create_network(0, head=False).parameters()), EXPECTED_PARAMETERS)
+    report.equal(
+        Text("floor, from all corners", "下限，由所有顶点算出"),
+        floor,
+        5.0 * math.log1p(3.0 * math.exp(-2.0)),
+        within=1e-12,
+    )
+    report.equal(Text("floor, the expected number", "下限，资料给出的数"), floor, EXPECTED_FLOOR, within=5e-5)
+    report.equal(
+        Text("parameters", "参数个数"),
+        sum(p.numel() for p in create_network(0, head=False).parameters()),
+        EXPECTED_PARAMETERS,
+    )
 
     epochs = 40 if report.smoke else MORE_EPOCHS
     results = {head: [train(seed, epochs, head=head) for seed in report.seeds(10)] for head in (False, True)}
@@ -106,10 +115,17 @@ def run(report: Report) -> None:
             for epoch in (0, EPOCHS, epochs)
         ],
     )
-    report.at_least("smallest loss, logits h", losses[False].min(), floor)
-    report.at_most("largest loss at the end, linear head", losses[True][:, -1].max(), 0.1)
+    report.at_least(Text("smallest loss, logits h", "以 h 为 logits 的最小损失"), losses[False].min(), floor)
+    report.at_most(
+        Text("largest loss at the end, linear head", "训练结束时的最大损失，加线性层"), losses[True][:, -1].max(), 0.1
+    )
     if not report.smoke:
-        report.equal("smallest loss, logits h, at the floor", losses[False].min(), floor, within=0.01)
+        report.equal(
+            Text("smallest loss, logits h, at the floor", "以 h 为 logits 的最小损失，与下限相比"),
+            losses[False].min(),
+            floor,
+            within=0.01,
+        )
     report.say(
         en="Longer training cannot remove the floor; a linear head does. Some seeds end at about 2.18: in one step, "
         "one wrong logit is close to 1, where tanh is flat and its gradient almost zero.",

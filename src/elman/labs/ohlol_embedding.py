@@ -84,8 +84,10 @@ def run(report: Report) -> None:
         zh="每一步，网络读入 hello 的一个字符，输出 ohlol 的一个字符。hello 中两个 l 的目标不同，分别是 l 和 o，"
         "所以必须用到隐状态。",
     )
-    report.equal("ids", [encode(SOURCE), encode(TARGET)], EXPECTED_IDS)
-    report.equal("parameters", sum(p.numel() for p in create_network(0).parameters()), EXPECTED_PARAMETERS)
+    report.equal(Text("ids", "编号"), [encode(SOURCE), encode(TARGET)], EXPECTED_IDS)
+    report.equal(
+        Text("parameters", "参数个数"), sum(p.numel() for p in create_network(0).parameters()), EXPECTED_PARAMETERS
+    )
 
     results = [train(seed) for seed in report.seeds(20)]
     losses = np.array([of_seed for of_seed, _, _ in results])
@@ -104,9 +106,13 @@ def run(report: Report) -> None:
         f"训练 {min(epochs_needed)} 到 {max(epochs_needed)} 轮后，输出首次成为 ohlol。",
     )
     if not report.smoke:
-        report.equal("mean of the first losses", first.mean(), math.log(4.0), within=0.1)
-    report.equal("seeds that output ohlol", sum(o[-1] == TARGET for _, o, _ in results), len(results))
-    report.at_most("largest loss at the end", last.max(), 0.1)
+        report.equal(Text("mean of the first losses", "最初损失的平均值"), first.mean(), math.log(4.0), within=0.1)
+    report.equal(
+        Text("seeds that output ohlol", "输出 ohlol 的种子数"),
+        sum(o[-1] == TARGET for _, o, _ in results),
+        len(results),
+    )
+    report.at_most(Text("largest loss at the end", "训练结束时的最大损失"), last.max(), 0.1)
     explain(report, results[0][2])
 
     def draw(figure: Figure, language: Language) -> None:
@@ -147,7 +153,7 @@ def explain(report: Report, network: Any) -> None:
         "large: divide it by 5 before you compare.",
         zh="上面的损失是五步的平均值，实验 ohlol-cell 给出的是五步之和，是平均值的五倍：比较之前要除以 5。",
     )
-    report.equal("summed loss / mean loss", summed / mean, 5.0, within=1e-5)
+    report.equal(Text("summed loss / mean loss", "损失之和 / 平均损失"), summed / mean, 5.0, within=1e-5)
 
 
 LAB = Lab(

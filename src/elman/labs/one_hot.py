@@ -34,8 +34,8 @@ def run(report: Report) -> None:
         ["t", Text("character", "字符"), Text("id", "编号"), Text("code", "独热编码")],
         zip(range(1, len(WORD) + 1), WORD, ids, code, strict=True),
     )
-    report.equal("code", code, EXPECTED_CODE)
-    report.equal("decoded", "".join(vocabulary[k] for k in X.argmax(axis=1)), WORD)
+    report.equal(Text("code", "编码"), code, EXPECTED_CODE)
+    report.equal(Text("decoded", "解码"), "".join(vocabulary[k] for k in X.argmax(axis=1)), WORD)
 
     report.say(
         en="A matrix times a one-hot vector is a column of the matrix. An embedding looks the column up instead:",
@@ -45,10 +45,15 @@ def run(report: Report) -> None:
     report.show(*(f"W[{row}] = {values}" for row, values in enumerate(W.tolist())))
     for x, k in zip(X[:2], ids[:2], strict=True):
         report.show(f"W x({vocabulary[k]}) = {(W @ x).tolist()} = W[:, {k}]")
-    report.equal("W x, all steps", X @ W.T, W[:, ids].T)
+    report.equal(Text("W x, all steps", "W x，所有时间步"), X @ W.T, W[:, ids].T)
     distances = np.linalg.norm(np.eye(4)[:, None] - np.eye(4)[None], axis=-1)
     apart = distances[~np.eye(4, dtype=bool)]
-    report.equal("distance of two codes, min and max", [apart.min(), apart.max()], [np.sqrt(2.0)] * 2, within=1e-15)
+    report.equal(
+        Text("distance of two codes, min and max", "两个编码的距离，最小与最大"),
+        [apart.min(), apart.max()],
+        [np.sqrt(2.0)] * 2,
+        within=1e-15,
+    )
     report.say(
         en="All characters are equally far apart, √2: the code says which one it is, and not which ones are alike. "
         "The ids depend on the order of the vocabulary: in the order h, e, l, o, the code of h is 1000.",

@@ -37,9 +37,9 @@ def run(report: Report) -> None:
     )
     split = TOKENIZERS["space"].split
     lines, same = ([split(line) for line in NORMALIZERS["textbook"].pieces(text)] for text in (TEXT, SAME_TEXT))
-    report.equal("words of line 1", lines[0], EXPECTED_LINES[0])
-    report.equal("words of line 2", lines[1], EXPECTED_LINES[1])
-    report.equal(f"words of {SAME_TEXT!r}", same, EXPECTED_LINES)
+    report.equal(Text("words of line 1", "第 1 行的词"), lines[0], EXPECTED_LINES[0])
+    report.equal(Text("words of line 2", "第 2 行的词"), lines[1], EXPECTED_LINES[1])
+    report.equal(Text(f"words of {SAME_TEXT!r}", f"{SAME_TEXT!r} 的词"), same, EXPECTED_LINES)
 
     report.say(
         en="Count the words. The most frequent word gets id 1; words of equal frequency keep the order of the text. "
@@ -53,21 +53,23 @@ def run(report: Report) -> None:
         [Text("id", "编号"), Text("word", "词"), Text("count", "次数")],
         [(k, word, counts[word]) for k, word in enumerate(vocabulary.tokens)],
     )
-    report.equal("distinct words", len(counts), len(EXPECTED_COUNTS))
-    report.equal("counts", [counts[word] for word in EXPECTED_COUNTS], list(EXPECTED_COUNTS.values()))
-    report.equal("vocabulary", vocabulary.tokens, EXPECTED_VOCABULARY)
+    report.equal(Text("distinct words", "不同的词数"), len(counts), len(EXPECTED_COUNTS))
+    report.equal(Text("counts", "词频"), [counts[word] for word in EXPECTED_COUNTS], list(EXPECTED_COUNTS.values()))
+    report.equal(Text("vocabulary", "词表"), vocabulary.tokens, EXPECTED_VOCABULARY)
 
     ids = [vocabulary.encode(line) for line in lines]
     one_hot = np.eye(len(vocabulary), dtype=int)
     for line, line_ids in zip(lines, ids, strict=True):
         report.show(f"{' '.join(line)}  ->  {' '.join(map(str, line_ids))}")
-    report.equal("ids of line 1", ids[0], EXPECTED_IDS[0])
-    report.equal("ids of line 2", ids[1], EXPECTED_IDS[1])
-    report.equal("one-hot of 3", "".join(map(str, one_hot[3])), EXPECTED_ONE_HOT_3)
-    report.equal("words of the ids", [vocabulary.decode(line_ids) for line_ids in ids], EXPECTED_LINES)
+    report.equal(Text("ids of line 1", "第 1 行的编号"), ids[0], EXPECTED_IDS[0])
+    report.equal(Text("ids of line 2", "第 2 行的编号"), ids[1], EXPECTED_IDS[1])
+    report.equal(Text("one-hot of 3", "3 的独热编码"), "".join(map(str, one_hot[3])), EXPECTED_ONE_HOT_3)
+    report.equal(
+        Text("words of the ids", "由编号还原的词"), [vocabulary.decode(line_ids) for line_ids in ids], EXPECTED_LINES
+    )
     unknown = vocabulary.encode(["this", "is", "a", "book"])
     report.show(f"this is a book  ->  {' '.join(map(str, unknown))}")
-    report.equal("id of a word not in the vocabulary", unknown[-1], 0)
+    report.equal(Text("id of a word not in the vocabulary", "词表之外的词的编号"), unknown[-1], 0)
     show_deleted(report)
 
 
@@ -83,10 +85,12 @@ def show_deleted(report: Report) -> None:
         f"elman 的 word 级词元化会保留它们；{CHINESE}切分成 {len(characters)} 个词元，每个汉字一个。",
     )
     report.show(f"{ENGLISH}  ->  textbook: {cleaned.split()}    word: {words}")
-    report.equal("textbook", cleaned, "it s o clock")
-    report.equal("level word", words, ["it's", "3", "o'clock", "."])
-    report.equal("length of six Chinese characters after cleaning", len(cleaned_chinese), 0)
-    report.equal("tokens of level word in them", len(characters), 6)
+    report.equal(Text("after the textbook's cleaning", "按教材的方法清洗之后"), cleaned, "it s o clock")
+    report.equal(Text("tokens of level word", "按词切分"), words, ["it's", "3", "o'clock", "."])
+    report.equal(
+        Text("length of six Chinese characters after cleaning", "六个汉字清洗后的长度"), len(cleaned_chinese), 0
+    )
+    report.equal(Text("tokens of level word in them", "按词切分的词元数"), len(characters), 6)
 
 
 LAB = Lab(

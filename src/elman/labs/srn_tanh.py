@@ -39,7 +39,12 @@ def run(report: Report) -> None:
     zero = np.zeros(2)
     layer = cells.LayerParameters(W=W, U=U, b_ih=zero, b_hh=zero)
     by_cells, _ = unroll.run(cells.create("elman", "tanh"), [[layer]], X[None])
-    report.equal("h of elman.cells", by_cells[0], [[value, value] for value in EXPECTED_H], within=1e-15)
+    report.equal(
+        Text("h of elman.cells", "elman.cells 的 h"),
+        by_cells[0],
+        [[value, value] for value in EXPECTED_H],
+        within=1e-15,
+    )
     report.say(
         en="tanh keeps the states below 1, where they saturate: the third input is twice as large and hardly shows.",
         zh="tanh 把隐状态限制在 1 以内，而且很快饱和：第三个输入大了一倍，隐状态却几乎没有变化。",
