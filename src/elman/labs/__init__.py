@@ -20,11 +20,11 @@ CHAPTERS = {
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
 }
 
-LABS = ("srn-linear", "srn-tanh")
+LABS = ("srn-linear", "srn-tanh", "srn-frameworks")
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "作业8": ("srn-linear", "srn-tanh"),
+    "作业8": ("srn-linear", "srn-tanh", "srn-frameworks"),
 }
 
 
