@@ -20,13 +20,13 @@ CHAPTERS = {
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
 }
 
-LABS = ("srn-linear", "srn-tanh", "srn-frameworks", "bptt", "bptt-lstm-gru", "gradients")
+LABS = ("srn-linear", "srn-tanh", "srn-frameworks", "bptt", "bptt-lstm-gru", "gradients", "gates-gradient")
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
     "作业8": ("srn-linear", "srn-tanh", "srn-frameworks"),
     "作业9": ("bptt", "bptt-lstm-gru"),
-    "作业10": ("gradients",),
+    "作业10": ("gradients", "gates-gradient"),
 }
 
 
