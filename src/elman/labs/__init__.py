@@ -22,7 +22,8 @@ CHAPTERS = {
 }
 
 LABS = (
-    *("srn-linear", "srn-tanh"),
+    *("srn-linear", "srn-tanh", "srn-frameworks"),
+    *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess"),
     *("first-token",),
@@ -30,7 +31,12 @@ LABS = (
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
-    "作业8": ("srn-linear", "srn-tanh", "adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
+    "作业8": (
+        *("srn-linear", "srn-tanh", "srn-frameworks"),
+        *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
+    ),
+    "作业9": ("bptt", "bptt-lstm-gru"),
+    "作业10": ("gradients", "gates-gradient"),
 }
 
 

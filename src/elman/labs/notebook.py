@@ -1,7 +1,7 @@
 """A lab as a notebook: its own source, divided into cells that run from top to bottom, then one cell that runs it.
 
-The cells are the lab's file, so a notebook cannot differ from the lab: imports and expected numbers, one cell for each
-function, and a last cell that calls `run` and shows the figures between the cells' output.
+The cells are the lab's file in its order, so a notebook cannot differ from the lab: one cell for each function or
+class, one for the statements between them, and a last cell that calls `run` and shows the figures.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import ast
 import importlib
 import inspect
 import json
+import re
 from typing import Any
 
 from .lab import Lab, Settings, Text
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
+RELATIVE_IMPORT = re.compile(r"^( *)from \.(\w*) import", re.MULTILINE)
 
 
 def notebook_of(lab: Lab, settings: Settings) -> dict[str, Any]:
     """Return a lab as a notebook (nbformat 4.5)."""
     module = importlib.import_module(lab.run.__module__)
-    head, *functions = _code_cells(inspect.getsource(module), module.__package__ or "")
+    sources = _code_cells(inspect.getsource(module), module.__package__ or "")
     run = Text("Run the lab", "运行实验").in_language(settings.language)
     cells = [
         _markdown("introduction", _introduction(lab, inspect.getdoc(module) or "", settings)),
-        _code("definitions", head),
-        *(_code(f"function-{number}", source) for number, source in enumerate(functions, start=1)),
+        *(_code(f"code-{number}", source) for number, source in enumerate(sources, start=1)),
         _markdown("run", f"## {run}"),
         _code("output", _run_cell(settings)),
     ]
@@ -50,21 +51,22 @@ def _introduction(lab: Lab, docstring: str, settings: Settings) -> str:
 
 
 def _code_cells(source: str, package: str) -> list[str]:
-    """Return the imports and values of a lab's file as one text, then one text for each function; without LAB."""
-    lines = source.splitlines()
-    head: list[str] = []
-    functions: list[str] = []
-    for node in ast.parse(source).body[1:]:  # the first is the docstring
-        start = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        text = "\n".join(lines[start - 1 : node.end_lineno])
-        if isinstance(node, ast.ImportFrom) and node.level:
-            node.module, node.level = ".".join(filter(None, (package, node.module))), 0
-            text = ast.unparse(node)
-        if isinstance(node, DEFINITIONS):
-            functions.append(text)
-        elif not (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LAB"):
-            head.append(text)
-    return ["\n".join(head), *functions]
+    """Return the statements of a lab's file in their order, without docstring and LAB: each function is a cell."""
+    lines = RELATIVE_IMPORT.sub(lambda m: f"{m[1]}from {package}{'.' * bool(m[2])}{m[2]} import", source).splitlines()
+    cells: list[str] = []
+    joins = False  # whether the last cell takes further statements
+    for node in ast.parse(source).body[1:]:
+        is_definition = isinstance(node, DEFINITIONS)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LAB":
+            continue
+        first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
+        text = "\n".join(lines[first - 1 : node.end_lineno])
+        if joins and not is_definition:
+            cells[-1] += f"\n{text}"
+        else:
+            cells.append(text)
+        joins = not is_definition
+    return cells
 
 
 def _run_cell(settings: Settings) -> str:
