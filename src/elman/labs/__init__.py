@@ -20,7 +20,16 @@ CHAPTERS = {
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
 }
 
-LABS = ("srn-linear", "srn-tanh", "srn-frameworks", "bptt", "bptt-lstm-gru", "gradients", "gates-gradient")
+LABS = (
+    "srn-linear",
+    "srn-tanh",
+    "srn-frameworks",
+    "bptt",
+    "bptt-lstm-gru",
+    "gradients",
+    "gates-gradient",
+    "dimensions",
+)
 
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
