@@ -274,6 +274,6 @@ LAB = Lab(
         "手推的简单循环网络梯度，与有限差分、elman.cells 和 torch 的结果一致。",
     ),
     source="Werbos (1990); 邱锡鹏《神经网络与深度学习》6.2, 习题 6-1P, 作业9",
-    seconds=1.5,
+    seconds=1.2,
     run=run,
 )

@@ -92,6 +92,6 @@ LAB = Lab(
         "手推的 LSTM 与 GRU 梯度，与有限差分、elman.cells 和 torch 的结果一致。",
     ),
     source="Hochreiter and Schmidhuber (1997); Cho et al. (2014); 邱锡鹏《神经网络与深度学习》6.6, 习题 6-2P, 作业9",
-    seconds=1.5,
+    seconds=1.2,
     run=run,
 )

@@ -204,6 +204,6 @@ LAB = Lab(
         "一次训练和一次预测中，每个数组的形状都符合预期；H_t 的形状是 (B, H)，不是 (B, V)。",
     ),
     source="Zhang et al., Dive into Deep Learning, 9.5 / 《动手学深度学习》8.5; H. G. Wells, The Time Machine",
-    seconds=2.0,
+    seconds=1.2,
     run=run,
 )

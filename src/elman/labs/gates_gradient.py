@@ -229,6 +229,6 @@ LAB = Lab(
         "h + g(h) 会梯度爆炸；f 或 z 接近 1 时，LSTM 与 GRU 保留梯度；推导的雅可比矩阵与实测一致。",
     ),
     source="邱锡鹏《神经网络与深度学习》习题 6-3, 6-4, 6-5, 作业10; Gers et al. (2000)",
-    seconds=1.0,
+    seconds=0.6,
     run=run,
 )

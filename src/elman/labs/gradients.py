@@ -236,6 +236,6 @@ LAB = Lab(
         "线性循环网络的梯度等于 U^T 的幂；tanh 使它变小，接近 1 的门保留它，梯度裁剪限制更新的大小。",
     ),
     source="Bengio et al. (1994); Pascanu et al. (2013); 邱锡鹏《神经网络与深度学习》6.5, 作业10",
-    seconds=7.0,
+    seconds=6.3,
     run=run,
 )
