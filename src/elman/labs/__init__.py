@@ -25,7 +25,7 @@ LABS = (
     *("srn-linear", "srn-tanh", "srn-frameworks"),
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
-    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess"),
+    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
     *("first-token",),
 )
 

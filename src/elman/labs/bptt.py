@@ -286,6 +286,6 @@ LAB = Lab(
         "Werbos (1990); Qiu, Neural Networks and Deep Learning, section 6.2, exercise 6-1P, assignment 9",
         "Werbos（1990）；邱锡鹏《神经网络与深度学习》6.2 节，习题 6-1P，作业9",
     ),
-    seconds=1.5,
+    seconds=1.2,
     run=run,
 )

@@ -95,6 +95,6 @@ LAB = Lab(
         "Hochreiter and Schmidhuber (1997); Cho et al. (2014); Qiu, section 6.6, exercise 6-2P, assignment 9",
         "Hochreiter 与 Schmidhuber（1997）；Cho 等（2014）；邱锡鹏《神经网络与深度学习》6.6 节，习题 6-2P，作业9",
     ),
-    seconds=1.5,
+    seconds=1.2,
     run=run,
 )

@@ -266,6 +266,6 @@ LAB = Lab(
         "Qiu, Neural Networks and Deep Learning, exercises 6-3, 6-4, 6-5, assignment 10; Gers et al. (2000)",
         "邱锡鹏《神经网络与深度学习》习题 6-3、6-4、6-5，作业10；Gers 等（2000）",
     ),
-    seconds=1.0,
+    seconds=0.6,
     run=run,
 )
