@@ -52,7 +52,7 @@ def find_labs(names: Iterable[str]) -> list[Lab]:
     for name in names:
         if name not in LABS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else "`elman lab` lists all labs"
+            hint = f"Did you mean {near[0]!r}?" if near else "List all labs with `elman lab`"
             raise ConfigError(f"unknown lab {name!r}", hint=hint)
         found |= dict.fromkeys(ALIASES.get(name, (name,)))
     return [load_lab(name) for name in found]

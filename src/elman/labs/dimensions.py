@@ -124,7 +124,8 @@ def train(report: Report, weights: dict[str, Any]) -> None:
         difference = (layer(one_hot(X, V).float())[0].transpose(0, 1) - states).abs().max().item()
         report.at_most(
             Text(
-                "max |H_t - torch.nn.RNN|, W = W_xh^T, U = W_hh^T", "max |H_t - torch.nn.RNN|，W = W_xh^T，U = W_hh^T"
+                "max |H_t - torch.nn.RNN|, W = W_xh^T, U = W_hh^T",
+                "|H_t - torch.nn.RNN| 的最大值，W = W_xh^T，U = W_hh^T",
             ),
             difference,
             1e-6,
@@ -195,7 +196,7 @@ def predict(report: Report, weights: dict[str, Any]) -> None:
         en="The last symbol of the prefix is read once. Reading it a second time changes the state:",
         zh="前缀的最后一个字符只读一次。读第二次会改变隐状态：",
     )
-    report.at_least(Text("max |H_t read twice - H_t|", "max |读两次的 H_t - H_t|"), difference, 0.001)
+    report.at_least(Text("max |H_t read twice - H_t|", "|读两次的 H_t - H_t| 的最大值"), difference, 0.001)
 
 
 def check_shapes(report: Report, title: Text, arrays: dict[str, Any], expected: dict[str, str]) -> None:
