@@ -50,7 +50,7 @@ def test_every_file_of_the_folder_is_a_lab_of_the_list() -> None:
 
 
 def test_the_pages_of_labs_are_those_of_the_labs() -> None:
-    path = SOURCE.parents[2] / "docs" / "generate_labs.py"
+    path = Path(__file__).parents[2] / "docs" / "generate_labs.py"
     specification = importlib.util.spec_from_file_location("generate_labs", path)
     assert specification is not None
     assert specification.loader is not None
