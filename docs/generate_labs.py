@@ -36,7 +36,7 @@ The first command lists the labs. `--check` prints one line for each lab and exi
 `--json` it prints all computed and expected values. `--figures DIR` writes the figures, and `--notebook FILE.ipynb`
 writes a lab as a notebook. `--lang zh` prints Chinese; without it, the environment (`LC_ALL`, `LANG`) decides.
 `--seeds N` sets the number of seeds of labs whose claim is about several, and `--scale smoke` shortens every training,
-to see that it runs. The names of exercises and experiments under which students know them are aliases of labs.
+to see that it runs. Aliases are the names under which students know these exercises, such as 作业8.
 """,
     "zh": f"""# 实验：循环神经网络教材与课程作业的可运行版本（作业8、作业9、作业10）
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codeop
 import dataclasses
-import importlib.util
 import json
 import linecache
 import re
@@ -20,6 +19,7 @@ from elman.labs import figures
 from elman.labs.lab import Lab, Report, Settings, display_width, format_value, run_lab
 from elman.labs.notebook import notebook_text
 from tests.cli.conftest import Command, run_command
+from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
 FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook"}  # files of the folder that are not labs
@@ -50,12 +50,7 @@ def test_every_file_of_the_folder_is_a_lab_of_the_list() -> None:
 
 
 def test_the_pages_of_labs_are_those_of_the_labs() -> None:
-    path = Path(__file__).parents[2] / "docs" / "generate_labs.py"
-    specification = importlib.util.spec_from_file_location("generate_labs", path)
-    assert specification is not None
-    assert specification.loader is not None
-    generate = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(generate)
+    generate = load_script(Path(__file__).parents[2] / "docs" / "generate_labs.py")
     for page, text in generate.pages():
         assert page.read_text("utf-8") == text, "run `make docs-pages`"
 
@@ -140,6 +135,8 @@ def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> 
     assert path.read_text("utf-8") == notebook_text(labs.load_lab("srn-tanh"), Settings("zh"))
     for words, problem in (
         (["作业8", "--notebook", path], f"given {len(labs.ALIASES['作业8'])} labs; expected one"),
+        (["--notebook", path], "--notebook: given without NAME; expected labs. List all labs with `elman lab`"),
+        (["--figures", tmp_path], "--figures: given without NAME; expected labs"),
         (["srn-tanh", "--notebook", tmp_path / "a.txt"], "expected a name that ends in .ipynb"),
         (["srn-tanh", "--notebook", tmp_path / "no" / "a.ipynb"], "the folder does not exist. Create it: mkdir -p"),
     ):

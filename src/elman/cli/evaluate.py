@@ -89,7 +89,8 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
 
 def _reader_config(spec: AnyTask, scored: Scored, arguments: Values) -> Any:
     """Return the reader options of the training, except those that are given or that contradict the given ones."""
+    of_training = reader_values(spec, scored)
     try:
-        return config_from(spec.reader_config, arguments, reader_values(spec, scored))
+        return config_from(spec.reader_config, arguments, of_training)
     except ConfigError:
         return config_from(spec.reader_config, arguments, spec.reader_defaults(scored.predictor))

@@ -22,13 +22,13 @@ Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all l
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures of the labs, PNG and SVG.")]
 Notebook = Annotated[Path | None, typer.Option(metavar="FILE.ipynb", help="Write a lab as a notebook.")]
 Scale = Annotated[
-    Literal["full", "smoke"], typer.Option(help="smoke: a fraction of each training, to see that it runs.")
+    Literal["full", "smoke"], typer.Option(help="smoke: a fraction of lab training, to see that it runs.")
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, where a claim is about several.")]
 Lang = Annotated[Literal["en", "zh"] | None, typer.Option(help="Language.  [default: by LC_ALL and LANG]")]
 
 
-def lab(
+def lab_command(
     names: Names = None,
     check: Check = False,
     figures: Figures = None,
@@ -44,6 +44,9 @@ def lab(
 
     settings = Settings(lang or _language(), scale == "smoke", seeds)
     if not names and not check:
+        for flag, value in (("--figures", figures), ("--notebook", notebook)):
+            if value is not None:
+                raise ConfigError(f"{flag}: given without NAME; expected labs", hint="List all labs with `elman lab`")
         _list(settings.language, as_json=as_json)
         return
     labs = find_labs(names or LABS)
@@ -51,7 +54,7 @@ def lab(
         _write_notebook(notebook, labs, settings)
         return
     quiet = check or as_json
-    results = {each.name: _run(each, settings, figures, quiet=quiet) for each in labs}
+    results = {lab.name: _run(lab, settings, figures, quiet=quiet) for lab in labs}
     failed = [name for name, outcome in results.items() if not outcome.passed]
     if as_json:
         print_json({name: outcome.as_json() for name, outcome in results.items()})
@@ -61,16 +64,16 @@ def lab(
         raise typer.Exit(1)
 
 
-def _run(each: Lab, settings: Settings, figures: Path | None, *, quiet: bool) -> Outcome:
+def _run(lab: Lab, settings: Settings, figures: Path | None, *, quiet: bool) -> Outcome:
     from elman.labs.lab import Report, run_lab
 
     write = _discard if quiet else _print
     save = None
     if figures is not None:
-        save = _figure_writer(figures, each.name, settings.language)
+        save = _figure_writer(figures, lab.name, settings.language)
     if not quiet:
-        _print_head(each, settings.language)
-    outcome = run_lab(each, Report(settings, write, save))
+        _print_head(lab, settings.language)
+    outcome = run_lab(lab, Report(settings, write, save))
     if not quiet:
         print()
     return outcome
@@ -110,35 +113,35 @@ def _list(language: Language, *, as_json: bool) -> None:
     labs = [load_lab(name) for name in LABS]
     if as_json:
         listing = {
-            each.name: {"title": each.title.in_language(language), "chapter": each.chapter, "seconds": each.seconds}
-            for each in labs
+            lab.name: {"title": lab.title.in_language(language), "chapter": lab.chapter, "seconds": lab.seconds}
+            for lab in labs
         }
         print_json({"labs": listing, "aliases": {alias: list(members) for alias, members in ALIASES.items()}})
         return
     width = max(map(len, LABS))
     for chapter, title in CHAPTERS.items():
         print(title.in_language(language))
-        for each in labs:
-            if each.chapter == chapter:
-                print(f"  {each.name:<{width}}  {format_duration(each.seconds):>6}  {each.title.in_language(language)}")
+        for lab in labs:
+            if lab.chapter == chapter:
+                print(f"  {lab.name:<{width}}  {format_duration(lab.seconds):>6}  {lab.title.in_language(language)}")
     print()
     for alias, members in ALIASES.items():
         print(f"  {alias}: {', '.join(members)}")
 
 
-def _print_head(each: Lab, language: Language) -> None:
-    print(f"{each.name}: {each.title.in_language(language)}")
-    print(each.claim.in_language(language))
-    print(f"[{each.source.in_language(language)}]")
+def _print_head(lab: Lab, language: Language) -> None:
+    print(f"{lab.name}: {lab.title.in_language(language)}")
+    print(lab.claim.in_language(language))
+    print(f"[{lab.source.in_language(language)}]")
     print(flush=True)
 
 
 def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Language) -> None:
     from elman.labs.lab import format_value
 
-    for each in labs:
-        outcome = results[each.name]
-        print(f"{'✓' if outcome.passed else '✗'} {each.name}  {outcome.seconds:.1f} s")
+    for lab in labs:
+        outcome = results[lab.name]
+        print(f"{'✓' if outcome.passed else '✗'} {lab.name}  {outcome.seconds:.1f} s")
         for claim in outcome.claims:
             if not claim.passed:
                 expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
