@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import itertools
 import json
@@ -20,6 +19,7 @@ import elman
 from elman.cli import main
 
 from .commands import every_command
+from .scripts import load_script
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 WORDS = ["abc", "de", "fghij", "klmno", "pq", "rstuv", "wxyz", "bad", "cab", "fed"]
@@ -41,13 +41,7 @@ Run = Callable[..., str]
 
 def load_benchmark(name: str) -> ModuleType:
     """Import a file of benchmarks/ as a module."""
-    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look up their module there
-    spec.loader.exec_module(module)
-    return module
+    return load_script(BENCHMARKS / f"{name}.py")
 
 
 @pytest.fixture(autouse=True)

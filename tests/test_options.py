@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
 import inspect
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 import pytest
@@ -21,6 +19,8 @@ from elman.data.readers.token_lines import CONLLU
 from elman.options import Option, fields_of, option, options_of, values_of
 from elman.tasks.estimator import OWN_PARAMETERS, Estimator, config_places
 from elman.tasks.spec import TASKS, task_spec
+
+from .scripts import load_script
 
 ROOT = Path(__file__).parent.parent
 
@@ -137,16 +137,7 @@ def test_the_parameters_of_an_estimator_are_fields_of_its_config(task: str) -> N
     assert sizes <= {"model.tie_weights"}, "sizes that the command line has and the estimator lacks"
 
 
-def _generator() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("generate_options", ROOT / "docs" / "generate_options.py")
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-GENERATE = _generator()
+GENERATE = load_script(ROOT / "docs" / "generate_options.py")
 FIELDS = [field for task in TASKS for field in fields_of(task_spec(task).run_config)]
 VALUES = {choice for field in FIELDS for choice in field.choices} | {*CELLS, *CONLLU}
 ENGLISH_WORDS = {"attention", "columns", "first", "last", "none", "random", "recurrent", "season", "word"}  # and values
