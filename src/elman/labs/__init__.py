@@ -18,7 +18,10 @@ CHAPTERS = {
     "bptt": Text("Backpropagation through time", "随时间反向传播"),
     "addition": Text("Binary addition", "二进制加法"),
     "sequences": Text("Characters, words and pairs", "字符、词与序列对"),
+    "language": Text("Language models", "语言模型"),
+    "encoder-decoder": Text("Encoder-decoder and attention", "编码器-解码器与注意力机制"),
     "memory": Text("Long-term dependencies", "长程依赖"),
+    "tasks": Text("Classification, labelling and forecasting", "文本分类、序列标注与时间序列预测"),
 }
 
 LABS = (
