@@ -136,8 +136,9 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     from elman.tasks.spec import task_spec
 
     report = task_spec(result["task"]).report
+    scored, metrics = ("validation", result["valid"]) if result["valid"] is not None else ("training", result["train"])
     stderr_console().print(
-        f"validation set: {report.summary(result['valid'])} (step {result['best_step']:,} of {result['steps']:,})\n"
+        f"{scored} set: {report.summary(metrics)} (step {result['best_step']:,} of {result['steps']:,})\n"
         f"model: {result['model']}\n"
         f"next: {report.next_commands(result['run'])}",
         highlight=False,

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, PositiveInt, model_validator
 
 from elman.cells import Cell, create
 from elman.config import Config
-from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -46,14 +46,9 @@ class LanguageModelTextConfig(Config):
 class LanguageModelDataConfig(LanguageModelTextConfig, LanguageModelReaderConfig, VocabularyConfig, DataConfig):
     """How the text is read, tokenized, split and cut into mini-batches."""
 
-    valid_fraction: float | None = option(
-        None,
-        flag="--valid-fraction",
-        metavar="F",
-        gt=0.0,
-        lt=1.0,
-        help="Share of the text in the validation set, from its end",
-        automatic="0.1, at most 250,000 tokens",
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the text in the validation set, from its end",
+        "0.1, at most 250,000 tokens; 0 for fewer than 18 tokens",
     )
     stream: Literal["sequential", "random"] = option(
         "sequential",
