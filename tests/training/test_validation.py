@@ -61,7 +61,7 @@ def test_validations_follow_the_interval_and_the_last_step(run: RunFolder) -> No
 
 
 def test_the_training_loss_is_the_mean_since_the_last_validation(run: RunFolder) -> None:
-    values = {4: 2.0, 8: 1.0, 11: 3.0}
+    values = {1: 2.0, 2: 1.0, 3: 3.0}
     result, _, recorder = run_fit(run, LinearTask(metric=values.__getitem__), steps=11, validate_every_steps=4)
     losses = [loss for _, _, loss, _ in recorder.of("step")]
     means = [sum(losses[i:j]) / (j - i) for i, j in ((0, 4), (4, 8), (8, 11))]

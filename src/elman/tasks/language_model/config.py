@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
 
@@ -78,8 +78,17 @@ def _as_tuple(sizes: Any) -> Any:
     return sizes if isinstance(sizes, list | tuple) else (sizes,)
 
 
+BIDIRECTIONAL = (
+    "a language model reads in one direction; expected no second one. A layer that reads backwards has seen the token "
+    "that is to be predicted, so its perplexity would mean nothing, and it could not generate. Use both directions to "
+    "classify, to tag or to fill gaps (elman lab bidirectional)"
+)
+
+
 class LanguageModelConfig(Config):
     """The sizes of a language model. Options marked (training) do not change predictions."""
+
+    refused_keys: ClassVar[dict[str, str]] = {"bidirectional": BIDIRECTIONAL}
 
     cell: CellName = option("lstm", flag="--cell", help=CELL_HELP)
     activation: Literal["tanh", "relu"] = option("tanh", help="Activation of the elman cell")
