@@ -38,8 +38,8 @@ writes a lab as a notebook. `--lang zh` prints Chinese; without it, the environm
 `--seeds N` sets the number of seeds of labs whose claim is about several, and `--scale smoke` shortens every training,
 to see that it runs. Aliases are the names under which students know these exercises, such as 作业8.
 
-The text of a book is not part of elman. Labs that need it read it from the cache, to which `elman data fetch timemachine`
-adds it, or read your own text with `--text FILE`. Without a text they are skipped, with the command that gets it.
+The text of a book is not part of elman. Labs that need it read it from the cache, where `elman data fetch timemachine`
+puts it, or they read your own text with `--text FILE`. Without a text they are skipped and name this command.
 """,
     "zh": f"""# 实验：循环神经网络教材与课程作业的可运行版本（作业8、作业9、作业10）
 

@@ -141,7 +141,7 @@ LAB = Lab(
     chapter="language",
     title=Text("The corpus: The Time Machine", "语料库：时光机器（文本预处理、词表、词频）"),
     claim=Text(
-        "The book has 170,580 characters from a vocabulary of 28 symbols, and 32,775 words from a vocabulary of 4,580 entries.",
+        "The book has 170,580 characters and 32,775 words; the vocabularies have 28 and 4,580 entries.",
         "全书有 170,580 个字符，字符词表的大小是 28；有 32,775 个词，词表的大小是 4,580。",
     ),
     source=Text(
