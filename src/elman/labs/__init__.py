@@ -29,7 +29,7 @@ LABS = (
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
-    *("time-machine",),
+    *("time-machine", "rnn-scratch", "no-clipping", "no-detach"),
     *("first-token",),
 )
 

@@ -1,0 +1,233 @@
+"""What the labs of character language models share: the text as ids, batches in two orders, and perplexity.
+
+    perplexity = exp(mean cross-entropy in nats): as uncertain as a uniform choice among so many symbols
+
+Sequential batches: the text is cut into B streams, and window k + 1 continues window k in each row, so the hidden state
+can be carried on. Random batches: windows in random order, so each starts from a state of zero.
+Settings and both orders are those of Zhang et al., Dive into Deep Learning, 9.3 and 9.5 (8.3 and 8.5 in Chinese).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from elman.errors import DataError
+from elman.text import NORMALIZERS, Vocabulary
+
+from .lab import Language, Report, Text
+from .texts import read_text
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    pass
+
+Ids = npt.NDArray[np.int64]
+
+BATCH, STEPS = 32, 35
+TRAINING_CHARACTERS = 10_000
+PREFIXES = ("time traveller", "traveller")
+MIN_CHARACTERS = 4_000  # of a text: two windows of training, and held-out characters
+
+
+class Characters(NamedTuple):
+    """A text as ids: the first 10,000 characters are for training, the others are held out."""
+
+    vocabulary: Vocabulary
+    training: Ids
+    held_out: Ids
+    prefixes: tuple[str, ...]  # of the texts to generate
+    is_book: bool  # whether it is the book, to which the expected numbers belong
+
+
+def read_characters(report: Report) -> Characters:
+    """Return The Time Machine, or the user's own text, cleaned as in the textbook if it is written in Latin letters."""
+    text, is_book = read_text(report, "timemachine")
+    cleaned = "".join(NORMALIZERS["textbook" if _is_latin(text) else "nfc"].pieces(text))
+    if len(cleaned) < MIN_CHARACTERS:
+        raise DataError(
+            f"the text has {len(cleaned):,} characters after cleaning; expected at least {MIN_CHARACTERS:,}",
+            hint="Choose a longer text",
+            where=report.settings.text,
+        )
+    vocabulary = Vocabulary.from_tokens(cleaned)
+    ids = np.array(vocabulary.encode(cleaned))
+    size = min(TRAINING_CHARACTERS, len(ids) // 2)
+    prefixes = PREFIXES if is_book else (cleaned[:14], cleaned[5:14])
+    return Characters(vocabulary, ids[:size], ids[size:], prefixes, is_book)
+
+
+def _is_latin(text: str) -> bool:
+    """Return whether most letters are from a to z; the textbook's cleaning deletes all others."""
+    letters = [symbol for symbol in text if symbol.isalpha()]
+    return 2 * sum(symbol.isascii() for symbol in letters) >= len(letters)
+
+
+def sequential_batches(ids: Ids, offset: int, batch: int = BATCH, steps: int = STEPS) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets (B, T); row b of a window continues row b of the window before."""
+    length = (len(ids) - offset - 1) // batch
+    inputs = ids[offset : offset + batch * length].reshape(batch, length)
+    targets = ids[offset + 1 : offset + 1 + batch * length].reshape(batch, length)
+    for start in range(0, length - steps + 1, steps):
+        yield inputs[:, start : start + steps], targets[:, start : start + steps]
+
+
+def random_batches(
+    ids: Ids, rng: np.random.Generator, batch: int = BATCH, steps: int = STEPS
+) -> Iterator[tuple[Ids, Ids]]:
+    """Yield inputs and targets (B, T) of windows in random order; each window is used at most once."""
+    offset = int(rng.integers(steps))
+    starts = rng.permutation(np.arange(offset, len(ids) - steps, steps))
+    for first in range(0, len(starts) - batch + 1, batch):
+        places = starts[first : first + batch, None] + np.arange(steps)
+        yield ids[places], ids[places + 1]
+
+
+def random_floor(ids: Ids, steps: int = STEPS) -> float:
+    """Return the lowest perplexity that windows of a text allow if each is read from a state of zero.
+
+    After k symbols of a window, the best possible prediction is the distribution of what follows these k symbols
+    somewhere in the text. Memory cannot help: what was before the window is not there.
+    """
+    symbols = ids.tolist()
+    losses = []
+    for k in range(1, steps + 1):
+        places = range(len(symbols) - k)
+        after = Counter(tuple(symbols[i : i + k + 1]) for i in places)
+        before = Counter(tuple(symbols[i : i + k]) for i in places)
+        losses.append(-sum(n * math.log(n / before[run[:-1]]) for run, n in after.items()) / len(places))
+    return math.exp(np.mean(losses))
+
+
+def tokens_per_second(updates: dict[str, Callable[[], object]], tokens: int, rounds: int = 7) -> dict[str, float]:
+    """Return the median speed of functions that read so many tokens a call; they run in turn, first once unmeasured."""
+    seconds: dict[str, list[float]] = {name: [] for name in updates}
+    for number in range(rounds + 1):
+        for name, update in updates.items():
+            started = perf_counter()
+            update()
+            if number:
+                seconds[name].append(perf_counter() - started)
+    return {name: tokens / median(times) for name, times in seconds.items()}
+
+
+class Network(NamedTuple):
+    """A character model of torch modules: a recurrent layer over one-hot vectors (T, B, V), and a linear readout."""
+
+    layer: Any  # torch.nn.RNN, GRU or LSTM, or those of elman.nn
+    readout: Any  # torch.nn.Linear
+
+    def parameters(self) -> list[Any]:
+        """Return all parameters."""
+        return [*self.layer.parameters(), *self.readout.parameters()]
+
+    def logits(self, inputs: Any, state: Any = None) -> tuple[Any, Any]:
+        """Return the logits (T * B, V), ordered by time, after ids (B, T), and the final state."""
+        from torch.nn.functional import one_hot
+
+        outputs, state = self.layer(one_hot(inputs.T, self.layer.input_size).float(), state)
+        return self.readout(outputs.flatten(0, 1)), state
+
+    def loss(self, inputs: Ids, targets: Ids, state: Any = None) -> tuple[Any, Any]:
+        """Return the mean cross-entropy of ids (B, T), and the final state."""
+        import torch
+
+        logits, state = self.logits(torch.from_numpy(inputs), state)
+        return torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets).T.flatten()), state
+
+    def step(self, tokens: Ids, state: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the logits (B, V) after one token of each row, and the next state; the form of elman.decoding."""
+        import torch
+
+        with torch.no_grad():
+            logits, carried = self.logits(torch.from_numpy(tokens)[:, None], state.get("carried"))
+        return logits.numpy(), {"carried": carried}
+
+
+def detached(state: Any) -> Any:
+    """Return a state without its history: the backward pass ends here. An LSTM's state is a pair."""
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def update_network(network: Network, loss: Any, optimizer: Any, clip: float = 1.0) -> float:
+    """Take one step of gradient descent, and return the norm of the gradient before clipping."""
+    from torch.nn.utils import clip_grad_norm_
+
+    optimizer.zero_grad()
+    loss.backward()
+    norm = float(clip_grad_norm_(network.parameters(), clip))
+    optimizer.step()
+    return norm
+
+
+def train(
+    network: Network, ids: Ids, *, epochs: int, rate: float, after_epoch: Callable[[int], None] = lambda epoch: None
+) -> list[float]:
+    """Train in sequential order by stochastic gradient descent with clipping at 1; return each epoch's perplexity."""
+    import torch
+
+    rng = np.random.default_rng(0)
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    perplexities = []
+    for epoch in range(1, epochs + 1):
+        state, losses = None, []
+        for inputs, targets in sequential_batches(ids, int(rng.integers(STEPS + 1))):
+            loss, state = network.loss(inputs, targets, state)
+            update_network(network, loss, optimizer)
+            state = detached(state)
+            losses.append(loss.item())
+        perplexities.append(float(np.exp(np.mean(losses))))
+        after_epoch(epoch)
+    return perplexities
+
+
+def perplexity_of(network: Network, ids: Ids) -> float:
+    """Return the perplexity of a text that is read in B streams, each from a state of zero."""
+    import torch
+
+    state, losses = None, []
+    with torch.no_grad():
+        for inputs, targets in sequential_batches(ids, offset=0):
+            loss, state = network.loss(inputs, targets, state)
+            losses.append(loss.item())
+    return float(np.exp(np.mean(losses)))
+
+
+def speed_table(report: Report, updates: dict[str, Callable[[], object]]) -> None:
+    """Show the median speed of updates on one batch each, taken in turn."""
+    rounds = 1 if report.smoke else 15
+    report.say(
+        en=f"Speed, median of {rounds} updates taken in turn:", zh=f"速度（交替进行，各 {rounds} 次更新的中位数）："
+    )
+    speeds = tokens_per_second(updates, BATCH * STEPS, rounds)
+    report.table(["", Text("tokens/s", "词元/秒")], [(name, f"{speed:,.0f}") for name, speed in speeds.items()])
+
+
+def draw_perplexities(
+    training: Sequence[float], held_out: Sequence[float], size: int
+) -> Callable[[Figure, Language], None]:
+    """Return the drawing of training and held-out perplexity by epoch; held_out is measured at equal distances."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        axes = figure.add_subplot()
+        each = max(1, len(training) // len(held_out))
+        names = Text("training text", "训练文本"), Text("held-out text", "未见文本")
+        axes.semilogy(range(1, len(training) + 1), training, label=names[0].in_language(language))
+        epochs = range(each, each * len(held_out) + 1, each)
+        axes.semilogy(epochs, held_out, marker="o", label=names[1].in_language(language))
+        uniform = Text("uniform guess", "均匀猜测").in_language(language)
+        axes.axhline(size, color="0.5", linestyle=":", label=uniform)
+        axes.set_xlabel(Text("epoch", "轮").in_language(language))
+        axes.set_ylabel(Text("perplexity", "困惑度").in_language(language))
+        axes.legend(frameon=False)
+
+    return draw
