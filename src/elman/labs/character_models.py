@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,23 +19,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from elman.decoding import Sampler, Step, generate
 from elman.errors import DataError
 from elman.text import NORMALIZERS, Vocabulary
 
-from .lab import Language, Report, Text
+from .lab import Draw, Language, Report, Text
 from .texts import read_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    pass
-
 Ids = npt.NDArray[np.int64]
+State = dict[str, npt.NDArray[Any]]
 
 BATCH, STEPS = 32, 35
 TRAINING_CHARACTERS = 10_000
 PREFIXES = ("time traveller", "traveller")
+NEW_SYMBOLS = 50  # of a continuation
+POINTS = 20  # at which held-out text is measured during a training
+SAME_GRADIENT = 1e-6  # float32
 MIN_CHARACTERS = 4_000  # of a text: two windows of training, and held-out characters
 
 
@@ -170,13 +172,10 @@ def update_network(network: Network, loss: Any, optimizer: Any, clip: float = 1.
 
 
 def train(
-    network: Network, ids: Ids, *, epochs: int, rate: float, after_epoch: Callable[[int], None] = lambda epoch: None
+    network: Network, ids: Ids, optimizer: Any, *, epochs: int, after_epoch: Callable[[int], None] = lambda epoch: None
 ) -> list[float]:
-    """Train in sequential order by stochastic gradient descent with clipping at 1; return each epoch's perplexity."""
-    import torch
-
+    """Train in sequential order with clipping at 1, and return the perplexity of each epoch."""
     rng = np.random.default_rng(0)
-    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
     perplexities = []
     for epoch in range(1, epochs + 1):
         state, losses = None, []
@@ -202,30 +201,108 @@ def perplexity_of(network: Network, ids: Ids) -> float:
     return float(np.exp(np.mean(losses)))
 
 
-def speed_table(report: Report, updates: dict[str, Callable[[], object]]) -> None:
+def memorize(report: Report, network: Network, characters: Characters, epochs: int, rate: float) -> Perplexities:
+    """Train a network on the first 10,000 characters by SGD, and show its perplexity on them and on held-out text."""
+    import torch
+
+    held_out = []
+
+    def after_epoch(epoch: int) -> None:
+        if epoch % max(1, epochs // POINTS) == 0:
+            held_out.append(perplexity_of(network, characters.held_out[: len(characters.training)]))
+
+    optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+    training = train(network, characters.training, optimizer, epochs=epochs, after_epoch=after_epoch)
+    perplexities = Perplexities(training, held_out)
+    show_perplexities(report, perplexities)
+    return perplexities
+
+
+class Perplexities(NamedTuple):
+    """The perplexity of the training text in each epoch, and that of held-out text at POINTS of them."""
+
+    training: list[float]
+    held_out: list[float]
+
+    @property
+    def distance(self) -> int:
+        """The epochs from one measurement of held-out text to the next."""
+        return len(self.training) // len(self.held_out)
+
+
+def show_perplexities(report: Report, perplexities: Perplexities) -> None:
+    """Show the perplexities as a table, and where that of held-out text is lowest."""
+    training, held_out = perplexities
+    epochs = [perplexities.distance * (k + 1) for k in range(len(held_out))]
+    report.table(
+        [Text("epoch", "轮"), Text("training", "训练文本"), Text("held-out", "未见文本")],
+        [(epoch, f"{training[epoch - 1]:.3f}", f"{value:.1f}") for epoch, value in zip(epochs, held_out, strict=True)],
+    )
+    best = int(np.argmin(held_out))
+    if best + 1 < len(held_out):
+        report.say(
+            en=f"On text that it has not read, the network was best after {epochs[best]} epochs: {held_out[best]:.1f}. "
+            "After that it only learned by heart (overfitting).",
+            zh=f"在没有读过的文本上，第 {epochs[best]} 轮时最好：{held_out[best]:.1f}。之后只是死记硬背（过拟合）。",
+        )
+
+
+def continuation(step: Step, state: State, characters: Characters, prefix: str, size: int = NEW_SYMBOLS) -> str:
+    """Return the greedy continuation of a prefix by a model of one row; each symbol of the prefix is read once."""
+    for token in characters.vocabulary.encode(prefix):
+        logits, state = step(np.array([token]), state)
+    ids = generate(step, logits[0], state, Sampler(temperature=0.0), np.random.default_rng(0), size)
+    return "".join(characters.vocabulary.decode(list(ids)))
+
+
+def compare_layers(
+    report: Report, characters: Characters, mine: Network, plain: Network, names: tuple[str, str], rate: float
+) -> None:
+    """Claim that two networks with the same weights have the same gradients; show their speed, which changes them."""
+    import torch
+
+    inputs, targets = next(sequential_batches(characters.training, 0))
+    networks = dict(zip(names, (mine, plain), strict=True))
+    for network in networks.values():
+        network.loss(inputs, targets)[0].backward()
+    differences = [
+        float((a.grad - b.grad).abs().max()) for a, b in zip(mine.parameters(), plain.parameters(), strict=True)
+    ]
+    report.at_most(Text("largest difference of the gradients", "梯度的最大差别"), max(differences), SAME_GRADIENT)
+    updates = {}
+    for name, network in networks.items():
+        optimizer = torch.optim.SGD(network.parameters(), lr=rate)
+
+        def update(network: Network = network, optimizer: Any = optimizer) -> None:
+            update_network(network, network.loss(inputs, targets)[0], optimizer)
+
+        updates[name] = update
+    show_speed(report, updates)
+
+
+def show_speed(report: Report, updates: dict[str, Callable[[], object]]) -> None:
     """Show the median speed of updates on one batch each, taken in turn."""
     rounds = 1 if report.smoke else 15
     report.say(
-        en=f"Speed, median of {rounds} updates taken in turn:", zh=f"速度（交替进行，各 {rounds} 次更新的中位数）："
+        en=f"Speed of training, the median of {rounds} updates each, taken in turn:",
+        zh=f"训练速度（交替进行，各取 {rounds} 次更新的中位数）：",
     )
     speeds = tokens_per_second(updates, BATCH * STEPS, rounds)
     report.table(["", Text("tokens/s", "词元/秒")], [(name, f"{speed:,.0f}") for name, speed in speeds.items()])
 
 
-def draw_perplexities(
-    training: Sequence[float], held_out: Sequence[float], size: int
-) -> Callable[[Figure, Language], None]:
-    """Return the drawing of training and held-out perplexity by epoch; held_out is measured at equal distances."""
+def draw_perplexities(perplexities: Perplexities, size: int) -> Draw:
+    """Return the drawing of both perplexities by epoch, beside that of a uniform guess among `size` symbols."""
+    training, held_out = perplexities
 
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.add_subplot()
-        each = max(1, len(training) // len(held_out))
-        names = Text("training text", "训练文本"), Text("held-out text", "未见文本")
-        axes.semilogy(range(1, len(training) + 1), training, label=names[0].in_language(language))
-        epochs = range(each, each * len(held_out) + 1, each)
-        axes.semilogy(epochs, held_out, marker="o", label=names[1].in_language(language))
-        uniform = Text("uniform guess", "均匀猜测").in_language(language)
-        axes.axhline(size, color="0.5", linestyle=":", label=uniform)
+        names = Text("training text", "训练文本"), Text("held-out text", "未见文本"), Text("uniform guess", "均匀猜测")
+        labels = [name.in_language(language) for name in names]
+        axes.semilogy(range(1, len(training) + 1), training, label=labels[0])
+        epochs = [perplexities.distance * (k + 1) for k in range(len(held_out))]
+        axes.semilogy(epochs, held_out, marker="o", label=labels[1])
+        axes.axhline(size, color="0.5", linestyle=":", label=labels[2])
         axes.set_xlabel(Text("epoch", "轮").in_language(language))
         axes.set_ylabel(Text("perplexity", "困惑度").in_language(language))
         axes.legend(frameon=False)

@@ -2,14 +2,14 @@
 
     g <- min(1, theta / |g|) g        |g|: the norm of the gradients of all weights together; theta = 1
 
-Clipping shortens a step that is too long, and keeps its direction. It does nothing if |g| <= theta, so whether a training
-needs it depends on the weights at the start. It does not help against gradients that vanish.
+Clipping shortens a step that is too long, and keeps its direction. It does nothing if |g| <= theta, so whether a
+training needs it depends on the weights at the start. It does not help against gradients that vanish.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 HIDDEN, RATE, EPOCHS, CLIP, SEEDS = 256, 1.0, 10, 1.0, 10
 NO_CLIPPING = math.inf
 SMALL = 0.01  # standard deviation of the weights of rnn-scratch
-# Measured in 10 seeds on the book, tanh: 9.6 to 10.5 with clipping, more than 1e20 without.
-PERPLEXITY_CLIPPED = 14.0
+# Measured on the book, tanh. With clipping: 11.2 to 11.5. Without: 1e10 to 1e47 in 7 of 10 seeds, 11 in the others.
+PERPLEXITY_CLIPPED, DIVERGED_SHARE = 14.0, 0.5
 
 
 class Course(NamedTuple):
@@ -149,21 +149,25 @@ def show_rule(report: Report, characters: Characters) -> None:
 
 
 def claim_courses(report: Report, characters: Characters, courses: dict[tuple[str, float], list[Course]]) -> None:
-    """Claim that clipped trainings learn in every seed; of the book, that the others do not."""
+    """Claim that clipped trainings learn with every seed, and of the book that most others do not."""
     if report.smoke:
         return
     uniform = len(characters.vocabulary)  # the perplexity of a uniform guess
-    clipped, unclipped = (summary(courses["tanh", clip]) for clip in (CLIP, NO_CLIPPING))
-    largest = Text("with clipping: largest perplexity of all seeds", "裁剪：各随机种子中最大的困惑度")
-    report.at_most(largest, clipped[2], PERPLEXITY_CLIPPED if characters.is_book else uniform)
+    unclipped = [course.perplexity for course in courses["tanh", NO_CLIPPING]]
+    report.show(f"tanh, |g| <= inf: {', '.join(f'{value:.3g}' for value in unclipped)}")
+    report.at_most(
+        Text("with clipping: largest perplexity of all seeds", "裁剪：各随机种子中最大的困惑度"),
+        max(course.perplexity for course in courses["tanh", CLIP]),
+        PERPLEXITY_CLIPPED if characters.is_book else uniform,
+    )
     if characters.is_book:
         report.at_least(
             Text(
-                "without: smallest perplexity of all seeds; a uniform guess has 28",
-                "不裁剪：各随机种子中最小的困惑度；均匀猜测的困惑度是 28",
+                "without: share of seeds that end worse than a uniform guess (28)",
+                "不裁剪：结果比均匀猜测（28）更差的随机种子所占比例",
             ),
-            unclipped[0],
-            uniform,
+            float(np.mean([value > uniform for value in unclipped])),
+            DIVERGED_SHARE,
         )
 
 
@@ -173,10 +177,10 @@ def compare_small_weights(report: Report, characters: Characters, epochs: int) -
     norm = max(unclipped.norms)
     report.say(
         en=f"\nWith weights of standard deviation {SMALL:g}, as in rnn-scratch, the largest norm of these epochs is "
-        f"{norm:.3g}, and the losses with and without clipping are the same. Not every recurrent network needs clipping "
-        "at every time; nobody knows beforehand which one does.",
+        f"{norm:.3g}, and the losses with and without clipping are the same. Not every training needs "
+        "clipping, but nobody knows beforehand which one does.",
         zh=f"\n若权重的标准差为 {SMALL:g}（与 rnn-scratch 相同），这几轮里最大的范数是 {norm:.3g}，裁剪与否损失都一样。"
-        "并非每个循环神经网络时时都需要裁剪，但事先无法知道哪一个需要。",
+        "并非每次训练都需要裁剪，但事先无法知道哪一次需要。",
     )
     if characters.is_book:
         same = clipped.losses == unclipped.losses
@@ -199,8 +203,8 @@ LAB = Lab(
     chapter="language",
     title=Text("Training without gradient clipping", "不做梯度裁剪会怎样：梯度爆炸"),
     claim=Text(
-        "With clipping, the network learns with every seed; without, its perplexity is above that of a uniform guess.",
-        "裁剪梯度时，每个随机种子都能学会；不裁剪时，困惑度比均匀猜测还高。",
+        "With clipping, training succeeds with every seed; without, most seeds end worse than a uniform guess.",
+        "裁剪梯度时，每个随机种子都训练成功；不裁剪时，多数随机种子的结果比均匀猜测还差。",
     ),
     source=Text(
         "Zhang et al., Dive into Deep Learning, section 9.5, exercise; Pascanu, Mikolov and Bengio (2013)",

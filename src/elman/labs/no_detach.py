@@ -2,7 +2,8 @@
 
     h_t = tanh(E[x_t] + U h_(t-1) + b)       L_k = mean cross-entropy of window k
 
-Window k begins with the last h of window k - 1. Detached: the backward pass of L_k ends at the beginning of window k (truncated backpropagation through time).
+Window k begins with the last h of window k - 1.
+Detached: the backward pass of L_k ends at the beginning of window k (truncated backpropagation through time).
 Not detached: it continues through the windows k - 1, k - 2, ... 1, so that each window costs more than the one before.
 The gradient is then that of the whole sequence up to window k.
 """

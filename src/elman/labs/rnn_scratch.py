@@ -18,20 +18,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman.cells.readout import log_softmax, softmax_cross_entropy
-from elman.decoding import Sampler, generate
 
 from .character_models import (
     BATCH,
+    POINTS,
     STEPS,
     Characters,
     Ids,
     Network,
+    Perplexities,
+    continuation,
     draw_perplexities,
     random_batches,
     random_floor,
     read_characters,
     sequential_batches,
-    speed_table,
+    show_perplexities,
+    show_speed,
     update_network,
 )
 from .lab import Lab, Report, Text
@@ -40,9 +43,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 HIDDEN, EPOCHS, RATE, CLIP, SCALE = 512, 500, 1.0, 1.0, 0.01
-NEW_SYMBOLS = 50
 EXPECTED_PARAMETERS = 291_356  # Dive into Deep Learning, 9.5; with 28 symbols
 EXPECTED_PERPLEXITY = 1.1  # "about 1.0", sequential batches
+HELD_OUT_RATIO, RESET_RATIO = 10.0, 1.05
 
 Array = npt.NDArray[np.float32] if TYPE_CHECKING else Any
 Weights = dict[str, Array]
@@ -107,8 +110,8 @@ def update(w: Weights, gradients: Weights) -> None:
         w[name] -= RATE * min(1.0, CLIP / norm) * gradient
 
 
-def train(characters: Characters, epochs: int, *, sequential: bool) -> tuple[Weights, list[float], list[float]]:
-    """Return the weights, and the perplexity of each epoch: of the training, and of held-out text (10 times)."""
+def train(characters: Characters, epochs: int, *, sequential: bool) -> tuple[Weights, Perplexities]:
+    """Return the weights, and the perplexities of the training."""
     w, rng = initial_weights(len(characters.vocabulary)), np.random.default_rng(0)
     training, held_out = [], []
     for epoch in range(epochs):
@@ -120,9 +123,9 @@ def train(characters: Characters, epochs: int, *, sequential: bool) -> tuple[Wei
             state = last if sequential else zeros()  # no graph in NumPy: the state is a number, so it is detached
             losses.append(loss)
         training.append(math.exp(np.mean(losses)))
-        if (epoch + 1) % max(1, epochs // 10) == 0:
+        if (epoch + 1) % max(1, epochs // POINTS) == 0:
             held_out.append(perplexity(w, characters.held_out[: len(ids)]))
-    return w, training, held_out
+    return w, Perplexities(training, held_out)
 
 
 def zeros() -> Array:
@@ -140,19 +143,14 @@ def perplexity(w: Weights, ids: Ids, *, carried: bool = True) -> float:
     return math.exp(np.mean(losses))
 
 
-def continue_prefix(w: Weights, characters: Characters, prefix: str, *, repeat_last: bool = False) -> str:
-    """Return the greedy continuation of a prefix; repeat_last reads its last symbol twice, which is wrong."""
+def continue_prefix(w: Weights, characters: Characters, prefix: str) -> str:
+    """Return the greedy continuation of a prefix."""
 
     def step(tokens: Any, state: Any) -> tuple[Array, Any]:
         H, logits = forward(w, tokens[:, None], state["H"])
         return logits, {"H": H[-1]}
 
-    state = {"H": np.zeros((1, HIDDEN), np.float32)}
-    for token in characters.vocabulary.encode(prefix + prefix[-1:] * repeat_last):
-        logits, state = step(np.array([token]), state)
-    greedy = Sampler(temperature=0.0)
-    ids = list(generate(step, logits[0], state, greedy, np.random.default_rng(0), NEW_SYMBOLS))
-    return "".join(characters.vocabulary.decode(ids))
+    return continuation(step, {"H": np.zeros((1, HIDDEN), np.float32)}, characters, prefix)
 
 
 def run(report: Report) -> None:
@@ -163,11 +161,11 @@ def run(report: Report) -> None:
         report.equal(Text("parameters", "参数个数"), sum(value.size for value in w.values()), EXPECTED_PARAMETERS)
     compare_with_torch(report, characters, w)
     epochs = 2 if report.smoke else EPOCHS
-    w, training, held_out = train(characters, epochs, sequential=True)
-    show_sequential(report, characters, w, training, held_out)
-    show_random(report, characters, epochs, training[-1])
+    w, perplexities = train(characters, epochs, sequential=True)
+    show_sequential(report, characters, w, perplexities)
+    show_random(report, characters, epochs, perplexities.training[-1])
     show_text(report, characters, w)
-    report.figure("perplexity", draw_perplexities(training, held_out, len(characters.vocabulary)))
+    report.figure("perplexity", draw_perplexities(perplexities, len(characters.vocabulary)))
 
 
 def compare_with_torch(report: Report, characters: Characters, w: Weights) -> None:
@@ -193,7 +191,7 @@ def compare_with_torch(report: Report, characters: Characters, w: Weights) -> No
     )
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
     copied = {name: value.copy() for name, value in w.items()}
-    speed_table(
+    show_speed(
         report,
         {
             "NumPy": lambda: update(copied, loss_and_gradients(copied, X, Y, zeros())[2]),
@@ -202,37 +200,33 @@ def compare_with_torch(report: Report, characters: Characters, w: Weights) -> No
     )
 
 
-def show_sequential(
-    report: Report, characters: Characters, w: Weights, training: list[float], held_out: list[float]
-) -> None:
+def show_sequential(report: Report, characters: Characters, w: Weights, perplexities: Perplexities) -> None:
     """Show the perplexities of the sequential order, and what a state of zero in each window would cost."""
-    epochs = len(training)
     report.say(
         en="\nSequential batches. The source shows the training perplexity only; held-out text is beside it here:",
-        zh="\n顺序分区。原文只给出训练困惑度，这里在旁边列出训练集以外文本的困惑度：",
+        zh="\n顺序分区。原文只给出训练困惑度，这里在旁边列出训练时未见过的文本的困惑度：",
     )
-    each = max(1, epochs // len(held_out))
-    report.table(
-        [Text("epoch", "轮"), Text("training", "训练"), Text("held-out", "未见文本")],
-        [(each * (k + 1), f"{training[each * (k + 1) - 1]:.3f}", f"{held_out[k]:.1f}") for k in range(len(held_out))],
-    )
+    show_perplexities(report, perplexities)
+    last = perplexities.training[-1]
     carried, reset = (perplexity(w, characters.training, carried=carried) for carried in (True, False))
     report.say(
-        en="The state is set to zero only at the beginning of an epoch. Zero at each window, the same weights give:",
+        en="The state is zero only at the beginning of an epoch. With zero at each window, these weights would give:",
         zh="隐状态只在每轮开始时置零。若每个窗口都置零，同样的权重给出：",
     )
     report.show(f"{carried:.3f} -> {reset:.3f}")
-    if not report.smoke:
-        if characters.is_book:
-            report.at_most(Text("training perplexity", "训练困惑度"), training[-1], EXPECTED_PERPLEXITY)
-        last = perplexity(w, characters.held_out)
-        report.at_least(Text("held-out perplexity", "未见文本的困惑度"), last, 3.0 * training[-1])
-        report.at_least(Text("training text, state reset / carried", "训练文本，置零 / 传递"), reset / carried, 1.05)
+    if report.smoke:
+        return
+    if characters.is_book:
+        report.at_most(Text("training perplexity", "训练困惑度"), last, EXPECTED_PERPLEXITY)
+    report.at_least(
+        Text("held-out perplexity", "未见文本的困惑度"), perplexity(w, characters.held_out), HELD_OUT_RATIO * last
+    )
+    report.at_least(Text("training text, state reset / carried", "训练文本，置零 / 传递"), reset / carried, RESET_RATIO)
 
 
 def show_random(report: Report, characters: Characters, epochs: int, sequential: float) -> None:
     """Train in random order, and compare the perplexity with the lowest that this order allows."""
-    _, training, _ = train(characters, epochs, sequential=False)
+    training = train(characters, epochs, sequential=False)[1].training
     floor = random_floor(characters.training)
     report.say(
         en="\nRandom batches: each window starts from a state of zero, so its first symbols cannot be known. If each "
@@ -252,7 +246,7 @@ def show_text(report: Report, characters: Characters, w: Weights) -> None:
         zh="\n贪心续写。前缀的最后一个字符只读一次；读两次，就是另一段文本了：",
     )
     for prefix in characters.prefixes:
-        once, twice = (continue_prefix(w, characters, prefix, repeat_last=repeat) for repeat in (False, True))
+        once, twice = (continue_prefix(w, characters, read) for read in (prefix, prefix + prefix[-1]))
         report.table(["", ""], [(Text("once", "一次"), prefix + once), (Text("twice", "两次"), prefix + twice)])
 
 
