@@ -1,17 +1,11 @@
-"""What the labs of character language models share: the text as ids, batches in two orders, and perplexity.
+"""What the labs of character language models share: a network of torch modules, its training, and its perplexity.
 
-    perplexity = exp(mean cross-entropy in nats): as uncertain as a uniform choice among so many symbols
-
-Sequential batches: the text is cut into B streams, and window k + 1 continues window k in each row, so the hidden state
-can be carried on. Random batches: windows in random order, so each starts from a state of zero.
-Settings and both orders are those of Zhang et al., Dive into Deep Learning, 9.3 and 9.5 (8.3 and 8.5 in Chinese).
+perplexity = exp(mean cross-entropy in nats): as uncertain as a uniform choice among so many symbols
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,94 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.decoding import Sampler, Step, generate
-from elman.errors import DataError
-from elman.text import NORMALIZERS, Vocabulary
 
+from .characters import BATCH, STEPS, Characters, Ids, sequential_batches
 from .lab import Draw, Language, Report, Text
-from .texts import read_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Ids = npt.NDArray[np.int64]
 State = dict[str, npt.NDArray[Any]]
 
-BATCH, STEPS = 32, 35
-TRAINING_CHARACTERS = 10_000
-PREFIXES = ("time traveller", "traveller")
 NEW_SYMBOLS = 50  # of a continuation
 POINTS = 20  # at which held-out text is measured during a training
 SAME_GRADIENT = 1e-6  # float32
-MIN_CHARACTERS = 4_000  # of a text: two windows of training, and held-out characters
-
-
-class Characters(NamedTuple):
-    """A text as ids: the first 10,000 characters are for training, the others are held out."""
-
-    vocabulary: Vocabulary
-    training: Ids
-    held_out: Ids
-    prefixes: tuple[str, ...]  # of the texts to generate
-    is_book: bool  # whether it is the book, to which the expected numbers belong
-
-
-def read_characters(report: Report) -> Characters:
-    """Return The Time Machine, or the user's own text, cleaned as in the textbook if it is written in Latin letters."""
-    text, is_book = read_text(report, "timemachine")
-    cleaned = "".join(NORMALIZERS["textbook" if _is_latin(text) else "nfc"].pieces(text))
-    if len(cleaned) < MIN_CHARACTERS:
-        raise DataError(
-            f"the text has {len(cleaned):,} characters after cleaning; expected at least {MIN_CHARACTERS:,}",
-            hint="Choose a longer text",
-            where=report.settings.text,
-        )
-    vocabulary = Vocabulary.from_tokens(cleaned)
-    ids = np.array(vocabulary.encode(cleaned))
-    size = min(TRAINING_CHARACTERS, len(ids) // 2)
-    prefixes = PREFIXES if is_book else (cleaned[:14], cleaned[5:14])
-    return Characters(vocabulary, ids[:size], ids[size:], prefixes, is_book)
-
-
-def _is_latin(text: str) -> bool:
-    """Return whether most letters are from a to z; the textbook's cleaning deletes all others."""
-    letters = [symbol for symbol in text if symbol.isalpha()]
-    return 2 * sum(symbol.isascii() for symbol in letters) >= len(letters)
-
-
-def sequential_batches(ids: Ids, offset: int, batch: int = BATCH, steps: int = STEPS) -> Iterator[tuple[Ids, Ids]]:
-    """Yield inputs and targets (B, T); row b of a window continues row b of the window before."""
-    length = (len(ids) - offset - 1) // batch
-    inputs = ids[offset : offset + batch * length].reshape(batch, length)
-    targets = ids[offset + 1 : offset + 1 + batch * length].reshape(batch, length)
-    for start in range(0, length - steps + 1, steps):
-        yield inputs[:, start : start + steps], targets[:, start : start + steps]
-
-
-def random_batches(
-    ids: Ids, rng: np.random.Generator, batch: int = BATCH, steps: int = STEPS
-) -> Iterator[tuple[Ids, Ids]]:
-    """Yield inputs and targets (B, T) of windows in random order; each window is used at most once."""
-    offset = int(rng.integers(steps))
-    starts = rng.permutation(np.arange(offset, len(ids) - steps, steps))
-    for first in range(0, len(starts) - batch + 1, batch):
-        places = starts[first : first + batch, None] + np.arange(steps)
-        yield ids[places], ids[places + 1]
-
-
-def random_floor(ids: Ids, steps: int = STEPS) -> float:
-    """Return the lowest perplexity that windows of a text allow if each is read from a state of zero.
-
-    After k symbols of a window, the best possible prediction is the distribution of what follows these k symbols
-    somewhere in the text. Memory cannot help: what was before the window is not there.
-    """
-    symbols = ids.tolist()
-    losses = []
-    for k in range(1, steps + 1):
-        places = range(len(symbols) - k)
-        after = Counter(tuple(symbols[i : i + k + 1]) for i in places)
-        before = Counter(tuple(symbols[i : i + k]) for i in places)
-        losses.append(-sum(n * math.log(n / before[run[:-1]]) for run, n in after.items()) / len(places))
-    return math.exp(np.mean(losses))
 
 
 def tokens_per_second(updates: dict[str, Callable[[], object]], tokens: int, rounds: int = 7) -> dict[str, float]:
@@ -269,7 +187,7 @@ def compare_layers(
         float((a.grad - b.grad).abs().max()) for a, b in zip(mine.parameters(), plain.parameters(), strict=True)
     ]
     report.at_most(Text("largest difference of the gradients", "梯度的最大差别"), max(differences), SAME_GRADIENT)
-    updates = {}
+    updates: dict[str, Callable[[], object]] = {}
     for name, network in networks.items():
         optimizer = torch.optim.SGD(network.parameters(), lr=rate)
 

@@ -53,7 +53,7 @@ def numbers(shape: str) -> tuple[int, ...]:
 
 def encode(text: str) -> list[int]:
     """Return the ids of a text after the cleaning of the textbook."""
-    return VOCABULARY.encode(NORMALIZERS["textbook"].prompt(text))
+    return [int(k) for k in VOCABULARY.encode(NORMALIZERS["textbook"].prompt(text))]
 
 
 def step(X_t: Any, H_t: Any, weights: dict[str, Any]) -> tuple[Any, Any]:

@@ -11,16 +11,8 @@ Here the state of a layer is the pair (h, c), and both are carried from window t
 
 from __future__ import annotations
 
-from .character_models import (
-    Characters,
-    Network,
-    compare_layers,
-    continuation,
-    draw_perplexities,
-    memorize,
-    perplexity_of,
-    read_characters,
-)
+from .character_models import Network, compare_layers, continuation, draw_perplexities, memorize, perplexity_of
+from .characters import Characters, read_characters
 from .lab import Lab, Report, Text
 
 LAYERS, HIDDEN, EPOCHS, RATE = 2, 256, 500, 2.0

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .character_models import STEPS, Characters, Network, detached, read_characters, sequential_batches, update_network
+from .character_models import Network, detached, update_network
+from .characters import STEPS, Characters, read_characters, sequential_batches
 from .lab import Lab, Language, Report, Text
 
 if TYPE_CHECKING:

@@ -8,16 +8,8 @@ as parameters. The initial weights are those of PyTorch, uniform between -1/sqrt
 
 from __future__ import annotations
 
-from .character_models import (
-    Characters,
-    Network,
-    compare_layers,
-    continuation,
-    draw_perplexities,
-    memorize,
-    perplexity_of,
-    read_characters,
-)
+from .character_models import Network, compare_layers, continuation, draw_perplexities, memorize, perplexity_of
+from .characters import Characters, read_characters
 from .lab import Lab, Report, Text
 
 HIDDEN, EPOCHS, RATE = 256, 500, 1.0

@@ -13,41 +13,32 @@ Symbols of Dive into Deep Learning: rows are examples, and X_t (B, V) is one-hot
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from elman.cells.readout import log_softmax, softmax_cross_entropy
 
 from .character_models import (
-    BATCH,
     POINTS,
-    STEPS,
-    Characters,
-    Ids,
     Network,
     Perplexities,
     continuation,
     draw_perplexities,
-    random_batches,
-    random_floor,
-    read_characters,
-    sequential_batches,
     show_perplexities,
     show_speed,
     update_network,
 )
+from .characters import BATCH, STEPS, Characters, Ids, random_batches, random_floor, read_characters, sequential_batches
 from .lab import Lab, Report, Text
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
 
 HIDDEN, EPOCHS, RATE, CLIP, SCALE = 512, 500, 1.0, 1.0, 0.01
 EXPECTED_PARAMETERS = 291_356  # Dive into Deep Learning, 9.5; with 28 symbols
 EXPECTED_PERPLEXITY = 1.1  # "about 1.0", sequential batches
 HELD_OUT_RATIO, RESET_RATIO = 10.0, 1.05
 
-Array = npt.NDArray[np.float32] if TYPE_CHECKING else Any
+Array = npt.NDArray[np.float32]
 Weights = dict[str, Array]
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from elman.decoding import Sampler, generate
 
-from .character_models import Characters, Ids, Network, read_characters, train
+from .character_models import Network, State, train
+from .characters import Characters, Ids, read_characters
 from .lab import Lab, Language, Report, Text
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def measure(network: Network, characters: Characters, prefixes: list[Ids], texts
 
 def generate_text(network: Network, prefix: Ids, temperature: float, seed: int) -> Ids:
     """Return SIZE symbols after a prefix."""
-    state: dict[str, object] = {}
+    state: State = {}
     for token in prefix:
         logits, state = network.step(np.array([token]), state)
     rng = np.random.default_rng(seed)
