@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HIDDEN, EPOCHS, RATE = 128, 6, 0.004
 TEXTS, PREFIX, SIZE = 10, 20, 400  # number and lengths of the texts
+HELD_OUT = 1_000  # characters at least
 TEMPERATURES = (0.0, 0.5, 1.0, 1.5)  # 0 is greedy
 N = 8  # length of the runs of characters that are counted
 GREEDY_DISTINCT, SAMPLED_DISTINCT = 0.25, 0.9
@@ -83,7 +84,7 @@ def run(report: Report) -> None:
     """Train a model, and continue beginnings of held-out text at several temperatures."""
     characters = read_characters(report)
     ids = np.concatenate([characters.training, characters.held_out])
-    training, held_out = np.split(ids, [9 * len(ids) // 10])
+    training, held_out = np.split(ids, [len(ids) - max(len(ids) // 10, HELD_OUT)])
     if report.smoke:
         training = training[:20_000]
     network = trained_network(characters, training, 1 if report.smoke else EPOCHS)
