@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 State = dict[str, npt.NDArray[Any]]
+Floats = npt.NDArray[np.floating[Any]]
 
 NEW_SYMBOLS = 50  # of a continuation
 POINTS = 20  # at which held-out text is measured during a training
@@ -165,12 +166,18 @@ def show_perplexities(report: Report, perplexities: Perplexities) -> None:
         )
 
 
+def read_prefix(step: Step, state: State, prefix: Ids) -> tuple[Floats, State]:
+    """Return the logits (V,) and the state after a prefix; each of its symbols is read once."""
+    for token in prefix:
+        logits, state = step(np.array([token]), state)
+    return logits[0], state
+
+
 def continuation(step: Step, state: State, characters: Characters, prefix: str, size: int = NEW_SYMBOLS) -> str:
     """Return the greedy continuation of a prefix by a model of one row; each symbol of the prefix is read once."""
-    for token in characters.vocabulary.encode(prefix):
-        logits, state = step(np.array([token]), state)
-    ids = generate(step, logits[0], state, Sampler(temperature=0.0), np.random.default_rng(0), size)
-    return "".join(characters.vocabulary.decode(list(ids)))
+    logits, state = read_prefix(step, state, characters.vocabulary.encode(prefix))
+    ids = generate(step, logits, state, Sampler(temperature=0.0), np.random.default_rng(0), size)
+    return "".join(characters.vocabulary.decode(list(ids))).replace("\n", " ")
 
 
 def compare_layers(

@@ -52,7 +52,7 @@ def read_characters(report: Report) -> Characters:
     vocabulary = Vocabulary.from_tokens(cleaned)
     ids = np.array(vocabulary.encode(cleaned))
     size = min(TRAINING_CHARACTERS, len(ids) // 2)
-    prefixes = PREFIXES if is_book else (cleaned[:14], cleaned[5:14])
+    prefixes = PREFIXES if is_book else (cleaned[:14], cleaned[:5])
     return Characters(vocabulary, ids[:size], ids[size:], prefixes, is_book)
 
 

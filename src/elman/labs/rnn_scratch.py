@@ -237,9 +237,11 @@ def show_text(report: Report, characters: Characters, w: Weights) -> None:
         en="\nGreedy continuation. The last symbol of the prefix is read once; read twice, it is another text:",
         zh="\n贪心续写。前缀的最后一个字符只读一次；读两次，就是另一段文本了：",
     )
+    rows = []
     for prefix in characters.prefixes:
         once, twice = (continue_prefix(w, characters, read) for read in (prefix, prefix + prefix[-1]))
-        report.table(["", ""], [(Text("once", "一次"), prefix + once), (Text("twice", "两次"), prefix + twice)])
+        rows += [(Text("once", "一次"), prefix + once), (Text("twice", "两次"), prefix + twice)]
+    report.table([Text("last symbol read", "末字符读"), Text("text", "文本")], rows)
 
 
 LAB = Lab(

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from elman.decoding import Sampler, generate
+from elman.decoding import Sampler, distribution, generate
 
-from .character_models import Network, State, train
+from .character_models import Network, read_prefix, train
 from .characters import Characters, Ids, read_characters
 from .lab import Lab, Language, Report, Text
 
@@ -45,6 +45,11 @@ def distinct_share(text: str) -> float:
     return len(set(runs)) / len(runs)
 
 
+def known_share(words: list[str], vocabulary: set[str]) -> float:
+    """Return the share of words that are in a vocabulary; 0 for no words."""
+    return sum(word in vocabulary for word in words) / max(1, len(words))
+
+
 def measure(network: Network, characters: Characters, prefixes: list[Ids], texts: list[Ids], words: set[str]) -> Row:
     """Return what is measured of texts that continue the prefixes; words are those of the training text."""
     import torch
@@ -54,17 +59,15 @@ def measure(network: Network, characters: Characters, prefixes: list[Ids], texts
         _, state = network.logits(torch.from_numpy(rows[:, : PREFIX - 1]))
         loss, _ = network.loss(rows[:, PREFIX - 1 : -1], rows[:, PREFIX:], state)
     strings = ["".join(characters.vocabulary.decode(text.tolist())) for text in texts]
-    known = [float(np.mean([word in words for word in string.split()])) for string in strings]
+    known = [known_share(string.split(), words) for string in strings]
     return Row([distinct_share(string) for string in strings], known, float(np.exp(loss.item())), strings[0])
 
 
 def generate_text(network: Network, prefix: Ids, temperature: float, seed: int) -> Ids:
     """Return SIZE symbols after a prefix."""
-    state: State = {}
-    for token in prefix:
-        logits, state = network.step(np.array([token]), state)
-    rng = np.random.default_rng(seed)
-    return np.array(list(generate(network.step, logits[0], state, Sampler(temperature), rng, SIZE)))
+    logits, state = read_prefix(network.step, {}, prefix)
+    sampler, rng = Sampler(temperature, forbidden=[0]), np.random.default_rng(seed)  # 0 is <unk>
+    return np.array(list(generate(network.step, logits, state, sampler, rng, SIZE)))
 
 
 def trained_network(characters: Characters, training: Ids, epochs: int, seed: int = 0) -> Network:
@@ -88,6 +91,7 @@ def run(report: Report) -> None:
     if report.smoke:
         training = training[:20_000]
     network = trained_network(characters, training, 1 if report.smoke else EPOCHS)
+    compare_distributions(report, network, training[:PREFIX])
     words = set("".join(characters.vocabulary.decode(training.tolist())).split())
     num_texts = len(report.seeds(TEXTS))
     starts = np.linspace(0, len(held_out) - PREFIX - SIZE, num_texts).astype(int)
@@ -102,6 +106,17 @@ def run(report: Report) -> None:
     if not report.smoke:
         claim(report, characters, measured)
     report.figure("temperature", lambda figure, language: draw(figure, language, measured, book))
+
+
+def compare_distributions(report: Report, network: Network, prefix: Ids) -> None:
+    """Claim that a temperature is a power of the probabilities, for the symbol after a prefix."""
+    logits, _ = read_prefix(network.step, {}, prefix)
+    p, q = (distribution(logits, Sampler(temperature)) for temperature in (1.0, 0.5))
+    report.at_most(
+        Text("temperature 0.5: max |q - p^2 / sum of p^2|", "温度 0.5：|q - p^2 / p^2 之和| 的最大值"),
+        float(np.abs(q - p**2 / (p**2).sum()).max()),
+        1e-12,
+    )
 
 
 def show(report: Report, measured: dict[float, Row], book: Row) -> None:
@@ -120,8 +135,10 @@ def show(report: Report, measured: dict[float, Row], book: Row) -> None:
             for name, row in rows
         ],
     )
-    for name, row in rows:
-        report.table(["", ""], [(name, row.example[:80])])
+    report.table(
+        [Text("temperature", "温度"), Text("beginning of the first text", "第一段文本的开头")],
+        [(name, row.example[:80].replace("\n", " ")) for name, row in rows],
+    )
 
 
 def claim(report: Report, characters: Characters, measured: dict[float, Row]) -> None:
