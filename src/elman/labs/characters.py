@@ -8,7 +8,6 @@ Settings and both orders are those of Zhang et al., Dive into Deep Learning, 9.3
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -88,11 +87,14 @@ def random_floor(ids: Ids, steps: int = STEPS) -> float:
     After k symbols of a window, the best possible prediction is the distribution of what follows these k symbols
     somewhere in the text. Memory cannot help: what was before the window is not there.
     """
-    symbols = ids.tolist()
+    context = ids  # one number for each run of k symbols, by its first place
     losses = []
     for k in range(1, steps + 1):
-        places = range(len(symbols) - k)
-        after = Counter(tuple(symbols[i : i + k + 1]) for i in places)
-        before = Counter(tuple(symbols[i : i + k]) for i in places)
-        losses.append(-sum(n * math.log(n / before[run[:-1]]) for run, n in after.items()) / len(places))
+        places = len(ids) - k
+        before = np.bincount(context[:places])
+        _, run, after = np.unique(
+            np.stack([context[:places], ids[k:]]), axis=1, return_inverse=True, return_counts=True
+        )
+        losses.append(-np.log(after[run] / before[context[:places]]).mean())
+        context = run
     return math.exp(np.mean(losses))

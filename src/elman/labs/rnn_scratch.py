@@ -152,10 +152,10 @@ def run(report: Report) -> None:
     if len(characters.vocabulary) == 28:
         report.equal(Text("parameters", "参数个数"), sum(value.size for value in w.values()), EXPECTED_PARAMETERS)
     compare_with_torch(report, characters, w)
-    epochs = 2 if report.smoke else EPOCHS
+    epochs = 1 if report.smoke else EPOCHS
     w, perplexities = train(characters, epochs, sequential=True)
     show_sequential(report, characters, w, perplexities)
-    show_random(report, characters, 2 if report.smoke else RANDOM_EPOCHS, perplexities.training[-1])
+    show_random(report, characters, 1 if report.smoke else RANDOM_EPOCHS, perplexities.training[-1])
     show_text(report, characters, w)
     report.figure("perplexity", draw_perplexities(perplexities, len(characters.vocabulary)))
 

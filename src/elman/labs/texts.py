@@ -34,7 +34,7 @@ def read_text(report: Report, name: str) -> LabText:
     file = _available_file(name)
     if file is not None:
         summary = datasets.DATA_SETS[name].summary
-        report.say(en=f"Text: {summary}", zh=f"文本：数据集 {name}（{summary}）")
+        report.say(en=f"Text: {summary}", zh=f"文本：数据集 {name}")
         return LabText(_read(str(file)), is_expected=True)
     if not report.smoke:
         _skip(report, name, reads_text=True)
