@@ -29,6 +29,7 @@ FRAMEWORK = {
     "drawings",
     "notebook",
     "texts",
+    "characters",
     "character_models",
 }  # files of the folder that are not labs
 CHINESE = re.compile("[\u4e00-\u9fff]")
