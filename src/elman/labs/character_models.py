@@ -26,6 +26,7 @@ Floats = npt.NDArray[np.floating[Any]]
 
 NEW_SYMBOLS = 50  # of a continuation
 POINTS = 20  # at which held-out text is measured during a training
+HELD_OUT_RATIO = 10.0  # held-out / training; measured: more than 50
 SAME_GRADIENT = 1e-6  # float32
 
 
@@ -164,6 +165,17 @@ def show_perplexities(report: Report, perplexities: Perplexities) -> None:
             "After that it only learned by heart (overfitting).",
             zh=f"在没有读过的文本上，第 {epochs[best]} 轮时最好：{held_out[best]:.1f}。之后只是死记硬背（过拟合）。",
         )
+
+
+def claim_perplexities(
+    report: Report, characters: Characters, network: Network, perplexities: Perplexities, expected: float
+) -> None:
+    """Claim the training perplexity of the book, and that the perplexity of all held-out text is far above it."""
+    training = perplexities.training[-1]
+    if characters.is_book:
+        report.at_most(Text("training perplexity", "训练困惑度"), training, expected)
+    held_out = perplexity_of(network, characters.held_out)
+    report.at_least(Text("held-out perplexity", "未见文本的困惑度"), held_out, HELD_OUT_RATIO * training)
 
 
 def read_prefix(step: Step, state: State, prefix: Ids) -> tuple[Floats, State]:
