@@ -12,7 +12,7 @@ Here the state of a layer is the pair (h, c), and both are carried from window t
 from __future__ import annotations
 
 from .character_models import Network, claim_perplexities, compare_layers, continuation, draw_perplexities, memorize
-from .characters import Characters, read_characters
+from .characters import read_characters
 from .lab import Lab, Report, Text
 
 LAYERS, HIDDEN, EPOCHS, RATE = 2, 256, 500, 2.0

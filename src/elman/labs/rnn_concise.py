@@ -9,7 +9,7 @@ as parameters. The initial weights are those of PyTorch, uniform between -1/sqrt
 from __future__ import annotations
 
 from .character_models import Network, claim_perplexities, compare_layers, continuation, draw_perplexities, memorize
-from .characters import Characters, read_characters
+from .characters import read_characters
 from .lab import Lab, Report, Text
 
 HIDDEN, EPOCHS, RATE = 256, 500, 1.0
