@@ -12,8 +12,6 @@ from .console import say
 
 app = typer.Typer(help="List, download and locate data sets by name.", no_args_is_help=True, rich_markup_mode=None)
 
-_INSTALL_COMMANDS = {"download": "elman data fetch {}", "package": 'pip install "elman[data]"'}
-
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `elman data list` shows them.")]
 
 
@@ -25,7 +23,7 @@ def list_() -> None:
 
     for name, data_set in DATA_SETS.items():
         try:
-            state = "available" if datasets.is_available(name) else _INSTALL_COMMANDS[data_set.origin].format(name)
+            state = "available" if datasets.is_available(name) else datasets.command_to_get(name)
         except DataError:
             state = f"damaged; see: elman data path {name}"
         print(f"{name:<17}{', '.join(data_set.tasks):<14}{state:<36}{data_set.licence:<15}{data_set.summary}")
