@@ -15,7 +15,7 @@ from elman.config import Values, layer_values, parse_assignments, read_toml
 from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
 
-from .console import print_json, stderr_console
+from .console import print_json, show, stderr_console
 from .groups import LazyCommand, LazyGroup
 from .options import Assignments, ConfigFile, Json, Out, Overwrite, make_command, parameter_of, parameters_of
 
@@ -136,11 +136,8 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     from elman.tasks.spec import task_spec
 
     report = task_spec(result["task"]).report
-    stderr_console().print(
+    show(
         f"validation set: {report.summary(result['valid'])} (step {result['best_step']:,} of {result['steps']:,})\n"
         f"model: {result['model']}\n"
-        f"next: {report.next_commands(result['run'])}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"next: {report.next_commands(result['run'])}"
     )
