@@ -5,13 +5,19 @@ from __future__ import annotations
 import functools
 import re
 import string
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from elman.options import Option, fields_of, options_of
 from elman.tasks.spec import TASKS, task_spec
-from elman.translations.catalogue import catalogue, read_entries
+from elman.translations import display_width, pad, translate, use_language, wrap
+from elman.translations.catalogue import Catalogue, catalogue, chinese_list, read_entries
 
 from .commands import every_command
 from .translatable_texts import Text, constants, texts
@@ -219,3 +225,88 @@ def test_translations_are_chinese_with_full_width_punctuation() -> None:
         if (re.search("[a-z]{3}", words) and not re.search("[一-鿿]", chinese)) or ASCII_PUNCTUATION.search(chinese):
             wrong.append(entry)
     assert wrong == []
+
+
+def test_the_lines_to_add_are_toml() -> None:
+    text = Text('"{0}" has {1}\n\\ {{x}}', ("name", "count"), "file.py:3")
+    assert tomllib.loads(toml_lines([text]).partition("\n\n")[2]) == {text.template: text.template}
+
+
+EXAMPLES = Catalogue(
+    {
+        "{0} has {1} texts{2}; expected {3}": "{0} 有 {1:number} 段文本{2:t}；应为 {3:terms}",
+        "columns {0}, {1} rows{2}": "列 {0:list}，{1:number} 行{2:t}",
+        ", one every {0}": "，每{0:t}一个",
+        "{0} day{s}": "{0} 天",
+        "no such file": "没有这个文件",
+        "Check {0}": "请检查{0}",
+        "a file": "文件",
+    },
+    {"label": "标签", "day": "一天"},
+)
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("no such file", "没有这个文件"),
+        ("no such file. Check x.txt", "没有这个文件。请检查 x.txt"),
+        ("a b.txt:3: no such file", "a b.txt:3: 没有这个文件"),
+        ("model.size (--size): no such file", "model.size (--size)：没有这个文件"),
+        ("x has 3 texts; expected label or a file", "x 有 3 段文本；应为标签或文件"),
+        ("label has 3 texts, one every day; expected y", "label 有 3 段文本，每一天一个；应为 y"),
+        ("columns a, b, 3 rows, one every 2 days", "列 a、b，3 行，每 2 天一个"),
+        ("1 day", "1 天"),
+        ("no such file\nsomething else\n\n1 day", "没有这个文件\nsomething else\n\n1 天"),
+        ("label", "label"),
+        ("nothing that is known", "nothing that is known"),
+    ],
+)
+def test_a_message_is_translated_with_its_values(english: str, chinese: str) -> None:
+    assert EXAMPLES.translate(english) == chinese
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        ("a", "a"),
+        ("a, b", "a、b"),
+        ("a or b", "a 或 b"),
+        ("a, b or c", "a、b 或 c"),
+        ("steps and epochs", "steps 和 epochs"),
+        ("a, b and 1,000 more", "a、b 等，另有 1,000 个"),
+    ],
+)
+def test_lists(english: str, chinese: str) -> None:
+    assert chinese_list(english) == chinese
+
+
+def test_a_text_is_translated_only_in_chinese() -> None:
+    assert translate("no such file") == "no such file"
+    with use_language("zh"):
+        assert translate("no such file") == "没有这个文件"
+        assert translate("label") == "label"
+        assert translate("label", "words") == "标签"
+    assert translate("no such file") == "no such file"
+
+
+@given(st.text(alphabet="中文字，。（）ab 12", max_size=60), st.integers(6, 30))
+def test_wrapping_changes_nothing_but_spaces(text: str, width: int) -> None:
+    lines = wrap(text, width)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert all(line == line.rstrip() for line in lines)
+
+
+@given(st.text(alphabet="中文字 ", max_size=60), st.integers(2, 30))
+def test_wrapped_lines_are_as_wide_as_allowed_at_most(text: str, width: int) -> None:
+    assert all(display_width(line) <= width for line in wrap(text, width))
+
+
+def test_a_line_neither_begins_with_closing_nor_ends_with_opening_punctuation() -> None:
+    assert wrap("一二三，四五（六）七", 6) == ["一二", "三，四", "五", "（六）", "七"]
+    assert wrap("取 [默认值：1]", 5) == ["取", "[默认", "值：", "1]"]
+
+
+def test_padding_counts_columns() -> None:
+    assert pad("损失", 6) == "损失  "
+    assert pad("损失", 6, right=True) == "  损失"

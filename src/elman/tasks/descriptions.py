@@ -9,6 +9,7 @@ from elman.data.readers.text import SourceRecord
 from elman.training.config import TrainingConfig
 from elman.translations import translate
 
+_MADE_WITH = "Made with elman; runs without PyTorch."
 LEVEL_NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}
 
 
@@ -59,7 +60,7 @@ def model_card(
     usage = "\n".join(commands)
     return f"""# {translate(title, "words")}
 
-{translate(f"{summary} Made with elman; runs without PyTorch.")}
+{translate(f"{summary} {_MADE_WITH}")}
 
 | | |
 |---|---|

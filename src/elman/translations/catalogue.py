@@ -17,7 +17,8 @@ _ADDITION_STARTS = (" ", ",", ";")  # of texts that are put right after another 
 _NUMBER = r"-?\d[\d,.]*(?:e[+-]?\d+)?%?"
 _CHINESE = "[\u4e00-\u9fff]"
 _FORMATTER = string.Formatter()
-_KEY = re.compile(r"([a-z_.]+(?: \(--[\w-]+\))?|--[\w-]+): ")  # of a config, with its flag
+_PLACE = re.compile(r"(\S+(?: \(--[\w-]+\))?|[^\n]+:\d+): ")  # a file and a line, or a key with its flag
+_KEY = re.compile(r"[a-z_]+(?:\.[a-z_]+)?(?: \(--[\w-]+\))?|--[\w-]+")  # of a config, with its flag
 _SENTENCE_END = re.compile(r"[.。！？!?]$")
 
 
@@ -112,35 +113,58 @@ class Catalogue:
         return template.values(text, self._additions)
 
     def _match(self, text: str) -> str | None:
+        """Return the Chinese of a text, or None if no part of it is in the catalogue."""
         if text in self.entries:
             return self.entries[text]
-        key = _KEY.match(text)
+        if "\n" in text:
+            return self._match_template(text) or self._match_lines(text)
+        return self._match_sentences(text) or self._match_template(text) or self._match_after_place(text)
+
+    def _match_sentences(self, text: str) -> str | None:
+        """Return the Chinese of a message and its hint."""
+        for left, right in _splits(text, ". "):
+            first, second = self._match_sentence(left), self._match(right)
+            if first is not None and second is not None:
+                return as_sentences(first, second)
+        return None
+
+    def _match_sentence(self, text: str) -> str | None:
+        """Return the Chinese of a text whose full stop was cut off; most messages have none."""
+        template = self.matching(f"{text}.")
+        if template is not None and template.english.endswith("."):
+            return template.fill(self._values(template, f"{text}.") or (), self)
+        return self.entries.get(f"{text}.") or self._match(text)
+
+    def _match_template(self, text: str) -> str | None:
+        """Return the Chinese of a text with values, or of a message after the place or the key that it is about."""
+        found = _PLACE.match(text)
+        place, message = (found[1], text[found.end() :]) if found is not None else ("", "")
+        if message in self.entries:
+            return _after_place(place, self.entries[message])
         for template in self._templates:
             values = self._values(template, text)
             if values is not None:
                 return template.fill(values, self)
-            values = self._values(template, text[key.end() :]) if key is not None else None
-            if key is not None and values is not None:  # a message about a key is as specific as without the key
-                return f"{key[1]}：{template.fill(values, self)}"
-        return self._match_parts(text)
-
-    def _match_parts(self, text: str) -> str | None:
-        """Return the Chinese of several lines, of a message and its hint, or of a message after a place."""
-        if "\n" in text:
-            lines = [self._match(line) if line else "" for line in text.split("\n")]
-            pairs = zip(lines, text.split("\n"), strict=True)
-            return (
-                None if not any(lines) else "\n".join(line if chinese is None else chinese for chinese, line in pairs)
-            )
-        for left, right in _splits(text, ". "):
-            message, hint = self._match(left), self._match(right)
-            if message is not None and hint is not None:
-                return as_sentences(message, hint)
-        for place, message in _splits(text, ": "):
-            chinese = self._match(message)
-            if chinese is not None:
-                return f"{place}: {chinese}"
+            values = self._values(template, message) if message else None
+            if values is not None:
+                return _after_place(place, template.fill(values, self))
         return None
+
+    def _match_after_place(self, text: str) -> str | None:
+        place, _, message = text.partition(": ")
+        chinese = self._match(message) if message else None
+        return None if chinese is None else _after_place(place, chinese)
+
+    def _match_lines(self, text: str) -> str | None:
+        """Return the Chinese of several lines; a line that is not in the catalogue stays as it is."""
+        lines = text.split("\n")
+        chinese = [self._match(line) if line else None for line in lines]
+        return "\n".join(new or old for new, old in zip(chinese, lines, strict=True)) if any(chinese) else None
+
+
+def _after_place(place: str, message: str) -> str:
+    """Return a message after a file and a line, or after a key or a flag, which belongs to the sentence."""
+    return f"{place}：{message}" if _KEY.fullmatch(place) else f"{place}: {message}"
 
 
 # How a placeholder in a Chinese template writes its value.
@@ -156,10 +180,11 @@ _FORMS: dict[str, Callable[[str, Catalogue], str]] = {
 
 def chinese_list(text: str, catalogue: Catalogue | None = None) -> str:
     """Return the list `a, b or c` or `a, b and 3 more` as Chinese writes it; a catalogue translates the items."""
-    found = re.fullmatch(r"(?:(.+) (or|and) )?(.+?)(?: and ([\d,]+) more)?", text, re.DOTALL)
+    more = re.search(r" and ([\d,]+) more$", text)
+    found = re.fullmatch(r"(?:(.+) (or|and) )?(.*)", text[: more.start()] if more is not None else text)
     if found is None:
         return text
-    before, word, last, more = found.groups()
+    before, word, last = found.groups()
     names = [*(before.split(", ") if before else ()), *last.split(", ")]
     if catalogue is not None:
         names = [catalogue.translate_value(name) for name in names]
@@ -167,7 +192,7 @@ def chinese_list(text: str, catalogue: Catalogue | None = None) -> str:
     if word:
         conjunction = f"{' ' * names[-2][-1:].isascii()}{_CONJUNCTIONS[word]}{' ' * names[-1][:1].isascii()}"
         listing = "、".join(names[:-1]) + conjunction + names[-1]
-    return f"{listing} 等，另有 {more} 个" if more else listing
+    return f"{listing} 等，另有 {more[1]} 个" if more is not None else listing
 
 
 def as_sentences(*texts: str) -> str:
