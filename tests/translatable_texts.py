@@ -30,8 +30,9 @@ NOT_ON_THE_COMMAND_LINE = (
 )
 PRINTING = {"say", "notify", "show", "print", "translate"}
 SKIPPED_CALLS = {"compile", "search", "fullmatch", "match", "sub", "Text"}  # patterns; a Text is in both languages
-PROSE = re.compile(r"[A-Za-z]{2,}[\"'`)]?[,;:]? [\"'`(]?[A-Za-z]{2,}")  # two words with a space between them
-BESIDE_VALUE = re.compile(r"\{\d+\}[,;:]? [A-Za-z]{2,}|[A-Za-z]{2,}[,;:]? \{\d+\}")  # a word and a value
+_WORD = "[A-Za-z][A-Za-z0-9]+"
+PROSE = re.compile(rf"{_WORD}[\"'`)]?[,;:]? [\"'`(]?{_WORD}")  # two words with a space between them
+BESIDE_VALUE = re.compile(rf"\{{\d+\}}[,;:]? {_WORD}|{_WORD}[,;:]? \{{\d+\}}")  # a word and a value
 PLURAL = re.compile(r"'e?s' \* .*|'(e?s|s are)' if .* else '( is)?'|'' if .* else 'e?s'")
 
 
