@@ -32,7 +32,10 @@ NOT_TRANSLATED = {  # texts that no person reads, that are the same in both lang
     *("The class ", "the value of the "),  # prompts of the demo
     *("{0} to {1}", "upper left", "matrix products, {0} thread{s}", "{0}, batch 1, 1 thread", "{0}, {1} thread{s}"),
     *("model name", "{0}; for the recurrent history encoder"),
-    "0.1, at most 5,000 examples",  # of options that every task replaces by its own
+    *(
+        "0.1, at most 5,000 examples; 0 for fewer than 10",
+        "{0}; 0 means no validation set",
+    ),  # of options that every task replaces by its own
     "Share of the examples in the validation set",
     "Largest (target tokens + 1) / (source tokens + 1) of the pairs in the training set",  # of a model folder
 }
@@ -82,6 +85,7 @@ def toml_lines(missing: Iterable[Text]) -> str:
 
 def test_every_text_is_translated() -> None:
     translated = {entry.english for entry in ENTRIES}
+    translated |= {english.partition(";")[0] for english in option_texts()}  # which configs put together
     missing = [text for template, text in source_texts().items() if template not in translated]
     assert not missing, toml_lines(missing)
 

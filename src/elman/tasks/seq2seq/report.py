@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from elman import kernels
-from elman.tasks.descriptions import LEVEL_NOUNS, describe_size, describe_training, items_per_second
+from elman.tasks.descriptions import (
+    LEVEL_NOUNS,
+    describe_size,
+    describe_training,
+    describe_validation_set,
+    items_per_second,
+    scores_row,
+)
 from elman.tasks.descriptions import model_card as card_of
 from elman.text import Vocabulary
 from elman.text.sides import RESERVED
@@ -21,8 +28,9 @@ SPEED_SOURCES = 1000  # predicted at once to measure the speed
 def describe_run(config: Seq2SeqRun, corpus: Seq2SeqCorpus) -> Iterator[str]:
     """Yield the data, the model and the training in one line each."""
     model, text = config.model, corpus.text
+    validation_set = describe_validation_set(corpus, f"{corpus.valid_set.count:,} sources")
     yield (
-        f"training set: {corpus.train_set.count:,} pairs; validation set: {corpus.valid_set.count:,} sources; "
+        f"training set: {corpus.train_set.count:,} pairs; {validation_set}; "
         f"sources: {_num_tokens(corpus.source_vocabulary):,} different {LEVEL_NOUNS[text.source.level]}; "
         f"targets: {_num_tokens(corpus.target_vocabulary):,} different {LEVEL_NOUNS[text.target.level]}"
     )
@@ -75,7 +83,7 @@ def model_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: Seq2S
             ("source", _side(text.source, predictor.source_vocabulary)),
             ("target", _side(text.target, predictor.target_vocabulary)),
             ("training set", f"{corpus.train_set.count:,} pairs"),
-            ("validation set", f"{valid['count']:,} sources, greedy search"),
+            (scores_row(corpus), f"{valid['count']:,} sources, greedy search"),
             *scores,
         ],
         tables="",
