@@ -16,8 +16,9 @@ import pytest
 from elman import labs
 from elman.errors import ConfigError
 from elman.labs import figures
-from elman.labs.lab import Lab, Report, Settings, Text, display_width, format_value, run_lab
+from elman.labs.lab import Lab, Report, Settings, Text, format_value, run_lab
 from elman.labs.notebook import notebook_text
+from elman.translations import display_width
 from tests.cli.conftest import Command, run_command
 from tests.scripts import load_script
 

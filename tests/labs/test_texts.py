@@ -11,6 +11,7 @@ import pytest
 
 from elman import labs
 from elman.data import datasets, package_datasets
+from elman.data.catalogue import DATA_SETS
 from elman.labs.lab import Report, Settings, SkippedLabError, run_lab
 from elman.labs.notebook import notebook_text
 from elman.labs.texts import data_set_file, read_text
@@ -39,8 +40,8 @@ def cached_book(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     book = cache / "timemachine" / "timemachine.txt"
     book.parent.mkdir()
     book.write_text("The Book\n", "utf-8")
-    entry = dataclasses.replace(datasets.DATA_SETS["timemachine"], sha256=None)
-    monkeypatch.setitem(datasets.DATA_SETS, "timemachine", entry)
+    entry = dataclasses.replace(DATA_SETS["timemachine"], sha256=None)
+    monkeypatch.setitem(DATA_SETS, "timemachine", entry)
     return book
 
 

@@ -16,17 +16,18 @@ The expected numbers are data at the top of the file, with their source.
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
+from elman.translations import Language as Language
+from elman.translations import display_width
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Language = Literal["en", "zh"]
 SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
 Draw = Callable[["Figure", Language], None]
 
@@ -228,11 +229,6 @@ def format_duration(seconds: float) -> str:
 def _cell(value: Any, language: Language) -> str:
     """Return a value as it stands in a table."""
     return value.in_language(language) if isinstance(value, Text) else format_value(value, 6)
-
-
-def display_width(text: str) -> int:
-    """Return the columns that a text takes on a terminal; a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _plain(value: Any) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from elman.data import datasets
+from elman.data.catalogue import DATA_SETS
 from elman.data.generated_datasets import python_docs
 from elman.data.readers.files import STDIN
 from elman.data.readers.text import TextSource
@@ -33,7 +34,7 @@ def read_text(report: Report, name: str) -> LabText:
         return LabText(read_own_text(path), is_expected=False)
     file = _available_file(name)
     if file is not None:
-        summary = datasets.DATA_SETS[name].summary
+        summary = DATA_SETS[name].summary
         report.say(en=f"Text: {summary}", zh=f"文本：数据集 {name}")
         return LabText(_read(str(file)), is_expected=True)
     if not report.smoke:
