@@ -95,7 +95,7 @@ def right_extension(
 def check_extend(call: Call) -> Iterator[Result]:
     """Check one step of beam search."""
     log_p = random_model(BEAM_SEED)
-    prefixes, totals = [[START, 2], [START, 5], [START, 3]], [-1.0, -1.2, -2.5]
+    prefixes, totals = [[START, 2], [START, 5], [START, 3]], [-3.0, -1.2, -1.1]
     right = right_extension(prefixes, totals, log_p, BEAM)
     each = [right_extension([prefix], [total], log_p, 1)[0] for prefix, total in zip(prefixes, totals, strict=True)]
     unweighted = right_extension(prefixes, [0.0] * BEAM, log_p, BEAM)

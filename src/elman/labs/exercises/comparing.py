@@ -23,6 +23,7 @@ from .exercise import Result, StudentError
 RELATIVE, ABSOLUTE = 1e-6, 1e-8  # of the largest expected entry; finite differences have errors below 1e-9
 ELMAN = Text("elman", "elman")
 DIFFERENCES = Text("finite differences", "有限差分")
+TRANSPOSED = Text("the matrix is transposed", "矩阵被转置了")
 Causes = Mapping[Text, Array]
 
 
@@ -62,7 +63,7 @@ class Expected:
         if not value.any():
             return Text("nothing is computed, all entries are zero", "没有计算，全部为零")
         if value.ndim == 2 and value.shape == self.value.T.shape and is_close(value, self.value.T):
-            return Text("the matrix is transposed", "矩阵被转置了")
+            return TRANSPOSED
         return self._constant_factor(value)
 
     def _constant_factor(self, value: Array) -> Text | None:
@@ -82,12 +83,12 @@ class Expected:
                 f"{name}: shape {value.shape}; expected {self.value.shape}",
                 f"{name}：形状为 {value.shape}，应为 {self.value.shape}",
             )
-            return _sentence(problem, self.cause(value) if value.shape == self.value.T.shape else None)
+            return _sentence(problem, TRANSPOSED if is_close(value, self.value.T) else None)
         if not np.isfinite(value).all():
             index = list(map(int, np.argwhere(~np.isfinite(value))[0]))
-            return Text(
-                f"{name}: {value[*index]} at {index}; expected numbers", f"{name}：{index} 处为 {value[*index]}"
-            )
+            at, at_zh = (f" at {index}", f"{index} 处") if index else ("", "")
+            number = value[*index]
+            return Text(f"{name}: {number}{at}; expected numbers", f"{name}：{at_zh}为 {number}，应为有限的数")
         return value
 
     def _difference(self, name: str, value: Array, oracle: Array) -> Text:

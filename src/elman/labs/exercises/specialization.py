@@ -110,11 +110,14 @@ class _Rewriter(ast.NodeTransformer):
         if (known := _constant(node.test)) is not None:
             return self.visit_body(node.body if known else node.orelse)
         node.body, node.orelse = self.visit_body(node.body), self.visit_body(node.orelse)
-        return node if node.body else None
+        if not node.body and not node.orelse:
+            return None
+        node.body = node.body or [ast.Pass()]
+        return node
 
     def visit_For(self, node: ast.For) -> Any:
         node.target, node.iter = self.visit(node.target), self.visit(node.iter)
-        node.body = self.visit_body(node.body)
+        node.body = self.visit_body(node.body) or [ast.Pass()]
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from elman.errors import DataError
 from elman.labs.lab import Text
 
 MAX_BYTES = 5_000_000
+MAX_PIECES = 100  # of a file with syntax errors that are put together to find a statement
 RUN = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.AugAssign)
 RUN_ALSO = (ast.If, ast.Try)
 MAGIC = re.compile(r"^(\s*)(?:[%!?].*|.*[^\s#?]\?{1,2}|[\w.,\s]+=\s*[%!].*)$")
@@ -67,11 +69,10 @@ class Submission:
         if cell is not None:
             source = self._without_magics(source, cell)
         for part, first_line in _parts(source):
-            try:
-                tree = ast.parse(part)
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                line = getattr(error, "lineno", None) or 1
-                self._note(getattr(error, "msg", str(error)), Place(first_line + line - 1, cell))
+            tree = _parsed(part)
+            if isinstance(tree, Exception):
+                line = getattr(tree, "lineno", None) or 1
+                self._note(getattr(tree, "msg", str(tree)), Place(first_line + line - 1, cell))
                 continue
             for node in tree.body:
                 self._add_statement(node, part, first_line, cell)
@@ -99,7 +100,7 @@ class Submission:
 
     def _without_magics(self, source: str, cell: int) -> str:
         """Return a cell without what only IPython understands. The number of lines stays."""
-        if _is_python(source):
+        if isinstance(_parsed(source), ast.Module):
             return source
         lines = source.splitlines()
         first = next((number for number, line in enumerate(lines) if line.strip()), 0)
@@ -158,23 +159,32 @@ def _code_cells(text: str, path: Path) -> list[tuple[int, str]]:
     return sources
 
 
-def _is_python(source: str) -> bool:
+def _parsed(source: str) -> ast.Module | Exception:
+    """Return the syntax tree of a source, or why it has none."""
     try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of escape sequences, for example
+            return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return error
 
 
 def _parts(source: str) -> list[tuple[str, int]]:
     """Return parts of a source and the numbers of their first lines: all of it, or where it has syntax errors, parts.
 
-    A part begins at each line that is not indented and can begin a statement.
+    A part begins at a line that is not indented and ends before another one, as soon as it is Python. If it never is,
+    it ends before the next such line, and is an error.
     """
-    if _is_python(source):
+    if isinstance(_parsed(source), ast.Module):
         return [(source, 1)]
     lines = source.splitlines()
     starts = [number for number, line in enumerate(lines) if number == 0 or (line and not CONTINUES.match(line))]
-    starts = [start for start in starts if not (start and lines[start - 1].startswith("@"))]  # below a decorator
     ends = [*starts[1:], len(lines)]
-    return [("\n".join(lines[start:end]), start + 1) for start, end in zip(starts, ends, strict=True)]
+    parts: list[tuple[str, int]] = []
+    k = 0
+    while k < len(starts):
+        candidates = ["\n".join(lines[starts[k] : end]) for end in ends[k : k + MAX_PIECES]]
+        length = next((n for n, part in enumerate(candidates) if isinstance(_parsed(part), ast.Module)), 0)
+        parts.append((candidates[length], starts[k] + 1))
+        k += length + 1
+    return parts
