@@ -37,6 +37,7 @@ The first command lists the labs. `--check` prints one line for each lab and exi
 writes a lab as a notebook. `--lang zh` prints Chinese; without it, the environment (`LC_ALL`, `LANG`) decides.
 `--seeds N` sets the number of seeds of labs whose claim is about several, and `--scale smoke` shortens every training,
 to see that it runs. Aliases are the names under which students know these exercises, such as 作业8.
+[Exercises](exercises.md) let you write the functions yourself, and grade them.
 """,
     "zh": f"""# 实验：循环神经网络教材与课程作业的可运行版本（作业8、作业9、作业10）
 
@@ -50,6 +51,7 @@ to see that it runs. Aliases are the names under which students know these exerc
 不写时由环境变量（`LC_ALL`、`LANG`）决定。结论涉及多个随机种子的实验，可以用 `--seeds N` 设置种子的个数；
 `--scale smoke` 缩短训练，只用来确认能够运行。
 作业与实验的常用名称是这些实验的别名。
+想自己动手写，请看[自动评分的练习](exercises.md)。
 """,
 }
 COLUMNS = {"en": ("lab", "what it shows", "source", "time"), "zh": ("实验", "内容", "出处", "用时")}

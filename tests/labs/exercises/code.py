@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +17,7 @@ from elman.labs.exercises.grading import Part, grade_functions
 from elman.labs.lab import Text
 
 
+@functools.cache
 def key_of(name: str) -> str:
     """Return the teacher's key."""
     return file_text(load_exercise(name), "key.py", "en", key=True)
@@ -36,9 +39,12 @@ def caller(source: str) -> Callable[..., Any]:
     return call
 
 
-def grade_source(name: str, source: str) -> dict[str, Part]:
-    """Return the parts of a graded source by name."""
-    return {part.name: part for part in grade_functions(load_exercise(name), caller(source))}
+def grade_source(name: str, source: str, *functions: str) -> dict[str, Part]:
+    """Return the parts of a graded source by name: of some of its functions, or of all."""
+    exercise = load_exercise(name)
+    chosen = tuple(function for function in exercise.functions if not functions or function.name in functions)
+    exercise = dataclasses.replace(exercise, functions=chosen)
+    return {part.name: part for part in grade_functions(exercise, caller(source))}
 
 
 def _as_sent(value: Any) -> Any:

@@ -20,7 +20,9 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-@pytest.mark.parametrize(("file", "language"), [("file.py", "en"), ("file.ipynb", "zh")])
+@pytest.mark.parametrize(
+    ("file", "language"), [("file.py", "en"), pytest.param("file.ipynb", "zh", marks=pytest.mark.slow)]
+)
 def test_the_key_gets_full_points_and_the_empty_exercise_none(
     name: str, file: str, language: str, tmp_path: Path
 ) -> None:
@@ -149,3 +151,14 @@ def test_other_ways_to_write_a_right_solution_get_full_points() -> None:
         "[g * scale for g in gradients]", "tuple((g * scale).astype(np.float32) for g in gradients)"
     )
     assert {part.message("en") for part in grade_source("clip", single).values()} == {"right"}
+
+
+@pytest.mark.parametrize(("language", "comma"), [("en", ", "), ("zh", "、")])
+def test_the_page_lists_the_exercises_with_their_functions_and_points(language: str, comma: str) -> None:
+    page = Path(__file__).parents[3] / "docs" / language / "exercises.md"
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \| (\d+) \|$", page.read_text("utf-8"), re.MULTILINE)
+    exercises = [load_exercise(name) for name in EXERCISES]
+    assert rows == [
+        (exercise.name, comma.join(f"`{function.name}`" for function in exercise.functions), str(exercise.points))
+        for exercise in exercises
+    ]

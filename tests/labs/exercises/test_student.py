@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from elman.errors import ElmanError
 from elman.labs.exercises import load_exercise
 from elman.labs.exercises.grading import Grade, grade_file
 from elman.labs.exercises.process import EndedError, Limits, Worker
@@ -158,6 +159,15 @@ def test_a_forged_reply_is_not_trusted(tmp_path: Path) -> None:
     middle = grade_clip(tmp_path, forged).parts[1]
     assert middle.points == 0
     assert middle.message("en") == "the result cannot be read"
+
+
+@posix_only
+def test_a_process_that_cannot_start_is_no_fault_of_the_student() -> None:
+    with (
+        Student(Submission(), Limits(megabytes=1)) as student,
+        pytest.raises(ElmanError, match="no process can be started"),
+    ):
+        student.call("f")
 
 
 def test_a_worker_ends_when_its_input_ends(tmp_path: Path) -> None:

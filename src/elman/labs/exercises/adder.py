@@ -171,8 +171,8 @@ EXERCISE = Exercise(
     name="adder",
     title=Text("Binary addition: the network of the lab adder", "二进制加法：手推梯度的循环神经网络"),
     text=Text(
-        "The network reads one digit of each number at a time, the least significant first, and writes a digit of the "
-        "sum. No biases, h_0 = 0. `elman lab adder` trains it.",
+        "The network reads one digit of each number at a time, the least significant first, and writes a digit of "
+        "the sum. No biases, h_0 = 0. `elman lab adder` trains it.",
         "网络每步读入两个数各一位（最低位在前），并写出和的一位。没有偏置，h_0 = 0。`elman lab adder` 训练这个网络。",
     ),
     functions=(
@@ -183,9 +183,9 @@ EXERCISE = Exercise(
                 "返回两个数的 8 位二进制数字，最低位在前。",
             ),
             """
-            6 = 00000110, so digits(6, 0)[:, 0] = 0, 1, 1, 0, 0, 0, 0, 0
+            6 = 00000110        digits(6, 0)[:, 0] = 0, 1, 1, 0, 0, 0, 0, 0
 
-            a, b integers 0 ... 255  ->  x (8, 2)
+            a, b = 0 ... 255  ->  x (8, 2)
             """,
             ("x",),
             check_digits,
@@ -207,7 +207,7 @@ EXERCISE = Exercise(
             "loss_gradient(y, target)",
             Text("Return the derivative of half the squared error.", "返回平方误差的一半的导数。"),
             """
-            L = sum of (y - target)^2 / 2
+            L = sum (y - target)^2 / 2
 
             y, target (T, 1)  ->  d_y (T, 1)
             """,

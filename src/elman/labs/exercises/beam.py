@@ -171,10 +171,9 @@ EXERCISE = Exercise(
     name="beam",
     title=Text("Greedy search and beam search", "贪心搜索与束搜索"),
     text=Text(
-        "A model gives the log probability of each next token. Here it depends on the last token alone: log_p[i, j] is "
-        "that of token j after token i. A sequence begins after `start` and ends with `end`; one "
-        "that has not ended after "
-        "max_length tokens is cut.",
+        "A model gives the log probability of each next token. Here it depends on the last token alone: log_p[i, j] "
+        "is that of token j after token i. A sequence begins after `start` and ends with `end`; one that has not "
+        "ended after max_length tokens is cut.",
         "模型给出下一个词元的对数概率，这里它只取决于前一个词元：log_p[i, j] 是词元 i 之后出现词元 j 的对数概率。"
         "序列从 `start` 之后开始，以 `end` 结束；达到 max_length 个词元仍未结束的序列被截断。",
     ),
@@ -182,13 +181,12 @@ EXERCISE = Exercise(
         Function(
             "score(log_probability, n, a)",
             Text(
-                "Return the score of a sequence of n tokens, the end token included.",
-                "返回 n 个词元（含结束词元）的序列的得分。",
+                "Return the score of a sequence of n tokens, the end token included. a is the length penalty; 0 "
+                "means none.",
+                "返回 n 个词元（含结束词元）的序列的得分。a 是长度惩罚，0 表示不惩罚。",
             ),
             """
-            score = log_probability / n^a           a: the length penalty; 0 means none
-
-            three numbers  ->  a number
+            score = log_probability / n^a
             """,
             ("score",),
             check_score,
@@ -202,7 +200,7 @@ EXERCISE = Exercise(
                 "每一步取概率最大的词元。返回不含开始与结束词元的序列，以及对数概率（到达结束词元时包含它）。",
             ),
             """
-            log_p (V, V)  ->  list of tokens, a number
+            log_p (V, V)  ->  [token, ...], log_probability
             """,
             ("ends", "is cut"),
             check_greedy,
@@ -211,14 +209,14 @@ EXERCISE = Exercise(
         Function(
             "extend(prefixes, log_probabilities, log_p, beam)",
             Text(
-                "One step of beam search: return the `beam` most likely of all continuations of all prefixes, the most "
-                "likely first, and their log probabilities.",
+                "One step of beam search: return the `beam` most likely of all continuations of all prefixes, the "
+                "most likely first, and their log probabilities.",
                 "束搜索的一步：在全部前缀的全部续写中，返回概率最大的 `beam` 个（从大到小）及其对数概率。",
             ),
             """
-            log p(prefix + [j]) = log p(prefix) + log_p[last token of prefix, j]
+            log p(prefix + [j]) = log p(prefix) + log_p[prefix[-1], j]
 
-            list of lists of tokens, list of numbers  ->  list of lists of tokens, list of numbers
+            [prefix, ...], [log_probability, ...]  ->  [prefix, ...], [log_probability, ...]
             """,
             ("prefixes", "log_probabilities"),
             check_extend,
@@ -227,16 +225,14 @@ EXERCISE = Exercise(
         Function(
             "beam_search(log_p, start, end, max_length, beam, a)",
             Text(
-                "Keep the `beam` most likely prefixes at each step; those that end leave the beam as "
-                "hypotheses, and so do "
-                "those that are cut. Return the tokens of the hypothesis with the best score, "
-                "without start and end, and "
-                "its log probability.",
+                "Keep the `beam` most likely prefixes at each step; those that end leave the beam as hypotheses, and "
+                "so do those that are cut. Return the tokens of the hypothesis with the best score, without start "
+                "and end, and its log probability.",
                 "每一步保留概率最大的 `beam` 个前缀；到达结束词元的和被截断的离开束，成为候选。"
                 "返回得分最高的候选（不含开始与结束词元）及其对数概率。",
             ),
             """
-            log_p (V, V)  ->  list of tokens, a number
+            log_p (V, V)  ->  [token, ...], log_probability
             """,
             ("a beam of 1", f"a beam of {BEAM}", "length penalty", "the maximum length"),
             check_beam_search,

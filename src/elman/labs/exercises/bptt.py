@@ -122,11 +122,10 @@ EXERCISE = Exercise(
     name="bptt",
     title=Text("Backpropagation through time", "随时间反向传播（BPTT）"),
     text=Text(
-        "The forward computation is given; write the gradients. `d_h` stands for the derivative of "
-        "the loss with respect "
-        "to h. Compare your gradients with finite differences: `numerical_gradient` is given, too.",
-        "前向计算已经给出，请写出梯度。`d_h` 表示损失对 h 的导数。可以用给出的 `numerical_gradient`（有限差分）"
-        "检验自己的梯度。",
+        "The forward computation is given; write the gradients. `d_h` stands for the derivative of the loss with "
+        "respect to h. Compare your gradients with finite differences: `numerical_gradient` is given, too.",
+        "前向计算已经给出，请写出梯度。`d_h` 表示损失对 h 的导数。"
+        "可以用给出的 `numerical_gradient`（有限差分）检验自己的梯度。",
     ),
     functions=(
         Function(
@@ -146,9 +145,8 @@ EXERCISE = Exercise(
         Function(
             "backward(W, U, x, h, h_0, d_outputs)",
             Text(
-                "Return the derivatives through all steps. d_outputs holds what reaches each h_t "
-                "from the output layer. "
-                "h_t also acts on step t+1. Gradients of weights are summed over steps and batch.",
+                "Return the derivatives through all steps. d_outputs holds what reaches each h_t from the output "
+                "layer. h_t also acts on step t+1. Gradients of weights are summed over steps and batch.",
                 "返回经过所有时间步的梯度。d_outputs 是从输出层传到各个 h_t 的梯度；h_t 还影响第 t+1 步。"
                 "权重的梯度对时间步和批次求和。",
             ),

@@ -133,9 +133,9 @@ EXERCISE = Exercise(
             "global_norm(gradients)",
             Text("Return the norm of all gradients together.", "返回全部梯度合在一起的范数。"),
             """
-            norm = sqrt(sum of g^2 over all entries of all arrays)
+            norm = sqrt(sum g^2)
 
-            list of arrays  ->  a number
+            [g_1, g_2, ...]  ->  norm
             """,
             ("norm",),
             check_norm,
@@ -150,7 +150,7 @@ EXERCISE = Exercise(
             """
             g' = g * min(1, max_norm / norm)
 
-            list of arrays, a number  ->  list of arrays
+            [g_1, g_2, ...]  ->  [g_1', g_2', ...]
             """,
             ("large gradients", "small gradients", "zero gradients"),
             check_clip_by_norm,
@@ -165,7 +165,7 @@ EXERCISE = Exercise(
             """
             g' = min(max(g, -bound), bound)
 
-            list of arrays, a number  ->  list of arrays
+            [g_1, g_2, ...]  ->  [g_1', g_2', ...]
             """,
             ("entries",),
             check_clip_by_value,

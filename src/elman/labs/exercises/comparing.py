@@ -23,6 +23,7 @@ from .exercise import Result, StudentError
 RELATIVE, ABSOLUTE = 1e-6, 1e-8  # of the largest expected entry; finite differences have errors below 1e-9
 ELMAN = Text("elman", "elman")
 DIFFERENCES = Text("finite differences", "有限差分")
+CAUSE = Text(". Likely cause: ", "。可能的原因：")  # between a problem and its cause
 TRANSPOSED = Text("the matrix is transposed", "矩阵被转置了")
 Causes = Mapping[Text, Array]
 
@@ -61,7 +62,7 @@ class Expected:
             if is_close(value, candidate) and not is_close(candidate, self.value):
                 return cause
         if not value.any():
-            return Text("nothing is computed, all entries are zero", "没有计算，全部为零")
+            return Text("all entries are zero", "全部为零")
         if value.ndim == 2 and value.shape == self.value.T.shape and is_close(value, self.value.T):
             return TRANSPOSED
         return self._constant_factor(value)
@@ -220,7 +221,7 @@ def _largest_difference(name: Text, value: Array, oracle: Array, by: Text) -> Te
 def _sentence(problem: Text, cause: Text | None) -> Text:
     if cause is None:
         return problem
-    return Text(f"{problem.en}. Likely cause: {cause.en}", f"{problem.zh}。可能的原因：{cause.zh}")
+    return Text(f"{problem.en}{CAUSE.en}{cause.en}", f"{problem.zh}{CAUSE.zh}{cause.zh}")
 
 
 def _listed(steps: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from elman.labs.lab import Language, Text
 
+from .comparing import CAUSE
 from .exercise import Exercise, Function, Result, StudentError
 from .process import Limits
 from .student import Student
@@ -25,8 +26,14 @@ class Part(NamedTuple):
     problems: tuple[Text, ...]
 
     def message(self, language: Language) -> str:
-        """Return what is wrong, or that the function is right."""
-        return "\n".join(problem.in_language(language) for problem in self.problems or (RIGHT,))
+        """Return what is wrong, one result a line and each cause once; or that the function is right."""
+        lines: list[str] = []
+        causes = {""}
+        for problem in self.problems or (RIGHT,):
+            line, separator, cause = problem.in_language(language).partition(CAUSE.in_language(language))
+            lines.append(line if cause in causes else f"{line}{separator}{cause}")
+            causes.add(cause)
+        return "\n".join(lines)
 
 
 class Grade(NamedTuple):

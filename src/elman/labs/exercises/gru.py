@@ -128,8 +128,8 @@ EXERCISE = Exercise(
     name="gru",
     title=Text("Gated recurrent unit: one step, forward and backward", "门控循环单元（GRU）：一步的前向计算与梯度"),
     text=Text(
-        "a = W x + b and u = U h + c are the products of all gates, computed before: (B, 3H), the gates stacked in the "
-        "order r, z, n. The reset gate is applied after the product, as in torch.nn.GRU. `sigmoid` is given.",
+        "a = W x + b and u = U h + c are the products of all gates, computed before: (B, 3H), the gates stacked in "
+        "the order r, z, n. The reset gate is applied after the product, as in torch.nn.GRU. `sigmoid` is given.",
         "a = W x + b 与 u = U h + c 是所有门的乘积，已经算好，形状为 (B, 3H)，各门按 r、z、n 的顺序排列。"
         "与 torch.nn.GRU 一样，重置门作用在乘积之后。`sigmoid` 已经给出。",
     ),
@@ -150,13 +150,12 @@ EXERCISE = Exercise(
         Function(
             "backward(d_h_next, r, z, n, u_n, h)",
             Text(
-                "Return the derivatives of one step. d_h holds the path from h to h' that does not "
-                "go through u. Derive "
-                "the formulas from the equations of `forward`.",
+                "Return the derivatives of one step. d_h holds the path from h to h' that does not go through u. "
+                "Derive the formulas from the equations of `forward`.",
                 "返回一步的梯度。d_h 只含从 h 到 h' 且不经过 u 的路径。请由 `forward` 的公式推导。",
             ),
             """
-            d_a = [d_r, d_z, d_n], where d_r is the derivative with respect to a_r, and so on; d_u likewise
+            d_a = dL/da = [d_r, d_z, d_n]       d_u = dL/du
 
             d_h_next, r, z, n, u_n, h (B, H)  ->  d_a (B, 3H), d_u (B, 3H), d_h (B, H)
             """,

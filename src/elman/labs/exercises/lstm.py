@@ -126,8 +126,8 @@ EXERCISE = Exercise(
         "Long short-term memory: one step, forward and backward", "长短期记忆网络（LSTM）：一步的前向计算与梯度"
     ),
     text=Text(
-        "a = W x + b and u = U h + c are the products of all gates, computed before: (B, 4H), the gates stacked in the "
-        "order i, f, g, o. The cell computes the next state from them. `sigmoid` is given.",
+        "a = W x + b and u = U h + c are the products of all gates, computed before: (B, 4H), the gates stacked in "
+        "the order i, f, g, o. The cell computes the next state from them. `sigmoid` is given.",
         "a = W x + b 与 u = U h + c 是所有门的乘积，已经算好，形状为 (B, 4H)，各门按 i、f、g、o 的顺序排列。"
         "循环单元由它们计算下一个状态。`sigmoid` 已经给出。",
     ),
@@ -148,13 +148,12 @@ EXERCISE = Exercise(
         Function(
             "backward(d_h_next, d_c_next, i, f, g, o, c, c_next)",
             Text(
-                "Return the derivatives of one step. d_c_next is what the next step carries back to "
-                "c'; c' also acts on "
-                "the loss through h'. Derive the formulas from the equations of `forward`.",
+                "Return the derivatives of one step. d_c_next is what the next step carries back to c'; c' also acts "
+                "on the loss through h'. Derive the formulas from the equations of `forward`.",
                 "返回一步的梯度。d_c_next 是下一步传回 c' 的梯度；c' 还通过 h' 影响损失。请由 `forward` 的公式推导。",
             ),
             """
-            d_a = [d_i, d_f, d_g, d_o], where d_i is the derivative with respect to a_i + u_i, and so on
+            d_a = [d_i, d_f, d_g, d_o]      d_i = dL/d(a_i + u_i), ...
 
             d_h_next, d_c_next, i, f, g, o, c, c_next (B, H)  ->  d_a (B, 4H), d_c (B, H)
             """,

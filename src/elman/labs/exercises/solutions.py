@@ -112,9 +112,8 @@ def step_backward() -> str:
     """Return the statements of the derivatives of one step."""
     return (
         f"d_a = {pre_activation_gradient('d_h', 'h')}\n"
-        "d_x, d_W, d_b = linear_backward(d_a, x, W)\n"
-        "d_h_prev, d_U, _ = linear_backward(d_a, h_prev, U)\n"
-        "return d_W, d_U, d_b, d_x, d_h_prev"
+        "d_x, d_W, d_b = linear_backward(d_a, x, W)\nd_h_prev, d_U, _ = linear_backward(d_a, h_prev, U)\nreturn d_W, "
+        "d_U, d_b, d_x, d_h_prev"
     )
 
 
@@ -162,8 +161,8 @@ def backward_through_time() -> str:
         ),
         "step.h_prev": "h[:, t - 1] if t > 0 else h_0",
         "d_s = (d_s[0] + d_u[:, t] @ p.U, *d_s[1:])": "d_h = d_a[:, t] @ U",
-        "gradients = LayerParameters(W=_sum_of_products(d_a, x), U=_sum_of_products(d_u, h_prev),"
-        " b_ih=None if p.b_ih is None else d_a.sum(axis=(0, 1)),"
+        "gradients = LayerParameters(W=_sum_of_products(d_a, x), U=_sum_of_products(d_u, h_prev), b_ih=None if "
+        "p.b_ih is None else d_a.sum(axis=(0, 1)),"
         " b_hh=None if p.b_hh is None else d_u.sum(axis=(0, 1)), cell_parameters=d_own)": (
             "d_W, d_U, d_b = sum_of_products(d_a, x), sum_of_products(d_a, h_prev), d_a.sum(axis=(0, 1))"
         ),

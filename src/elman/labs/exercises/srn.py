@@ -158,7 +158,7 @@ EXERCISE = Exercise(
             "step(W, U, b, x, h_prev)",
             Text("Return the state after one step.", "返回一步之后的隐状态。"),
             """
-            h = tanh(W x + b + U h_prev)            for each row of the batch
+            h = tanh(W x + b + U h_prev)
 
             W (H, I), U (H, H), b (H,), x (B, I), h_prev (B, H)  ->  h (B, H)
             """,
@@ -197,9 +197,9 @@ EXERCISE = Exercise(
                 "返回全部 B T 个词元的平均交叉熵，以及它对 logits 的导数。",
             ),
             """
-            p = softmax(logits)        loss = mean of -log p[target]        in nats
+            p = softmax(logits)        loss = -1/(B T) sum log p[target]
 
-            logits (B, T, O), targets (B, T) integers 0 ... O-1  ->  loss, d_logits (B, T, O)
+            logits (B, T, O), targets (B, T) = 0 ... O-1  ->  loss, d_logits (B, T, O)
             """,
             ("loss", "d_logits", "large logits"),
             check_cross_entropy,
@@ -208,9 +208,8 @@ EXERCISE = Exercise(
         Function(
             "step_backward(d_h, W, U, x, h_prev, h)",
             Text(
-                "Return the derivatives of one step. d_h is that of the loss with respect to h = "
-                "step(...). Gradients of "
-                "weights are summed over the batch.",
+                "Return the derivatives of one step. d_h is that of the loss with respect to h = step(...). "
+                "Gradients of weights are summed over the batch.",
                 "返回一步的梯度。d_h 是损失对 h = step(...) 的导数。权重的梯度对批次求和。",
             ),
             """

@@ -10,6 +10,7 @@ import re
 import tempfile
 from typing import Any
 
+from elman.errors import ElmanError
 from elman.labs.lab import Text
 
 from .exchange import UnreadableError, decode, encode
@@ -66,7 +67,10 @@ class Student:
 
     def _load(self) -> None:
         """Run the statements of the submission in a new process. One that ends it is left out the next time."""
-        self._worker = Worker(self._limits, self._folder.name)
+        try:
+            self._worker = Worker(self._limits, self._folder.name)
+        except EndedError as error:
+            raise ElmanError(f"no process can be started for the student's code: {error.reason.en}") from None
         for number, statement in enumerate(self._submission.statements):
             if number in self._skipped:
                 continue

@@ -172,8 +172,8 @@ EXERCISE = Exercise(
         Function(
             "tokenize(text)",
             Text(
-                "Return the words of each line. Everything but the letters a to z separates words; "
-                "an empty line has no words.",
+                "Return the words of each line. Everything but the letters a to z separates words; an empty line has "
+                "no words.",
                 "返回每一行的词。字母 a 到 z 以外的字符都是分隔符；空行没有词。",
             ),
             """
@@ -196,9 +196,8 @@ EXERCISE = Exercise(
         Function(
             "build(tokens, min_frequency)",
             Text(
-                "Return the vocabulary: `<unk>` for unknown words, then the words that occur at "
-                "least min_frequency times, "
-                "the most frequent first; equally frequent ones by first appearance.",
+                "Return the vocabulary: `<unk>` for unknown words, then the words that occur at least min_frequency "
+                "times, the most frequent first; equally frequent ones by first appearance.",
                 "返回词表：开头是代表未知词的 `<unk>`，其后是至少出现 min_frequency 次的词，按词频从高到低；"
                 "词频相同的按出现的先后。",
             ),
@@ -235,7 +234,7 @@ EXERCISE = Exercise(
             """
             one_hot(k)_j = 1 if j = k, else 0
 
-            N ids, a number  ->  array (N, size)
+            ids (N,)  ->  (N, size)
             """,
             ("vectors",),
             check_one_hot,
