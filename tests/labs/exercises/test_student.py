@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import textwrap
 import time
@@ -162,11 +163,9 @@ def test_a_forged_reply_is_not_trusted(tmp_path: Path) -> None:
 
 
 @posix_only
-def test_a_process_that_cannot_start_is_no_fault_of_the_student() -> None:
-    with (
-        Student(Submission(), Limits(megabytes=1)) as student,
-        pytest.raises(ElmanError, match="no process can be started"),
-    ):
+def test_a_process_that_cannot_start_is_no_fault_of_the_student(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with Student(Submission(), LIMITS) as student, pytest.raises(ElmanError, match="no process can be started"):
         student.call("f")
 
 
