@@ -40,6 +40,7 @@ to see that it runs. Aliases are the names under which students know these exerc
 
 The text of a book is not part of elman. Labs that need it read it from the cache, where `elman data fetch timemachine`
 puts it, or they read your own text with `--text FILE`. Without a text they are skipped and name this command.
+[Exercises](exercises.md) let you write the functions yourself, and grade them.
 """,
     "zh": f"""# 实验：循环神经网络教材与课程作业的可运行版本（作业8、作业9、作业10）
 
@@ -56,6 +57,7 @@ puts it, or they read your own text with `--text FILE`. Without a text they are 
 
 书的全文不随 elman 发布。需要它的实验从缓存读取，`elman data fetch timemachine` 把书下载到缓存；也可以用 `--text FILE`
 换成自己的文本。没有文本的实验会跳过，并给出获取数据的命令。
+想自己动手写，请看[自动评分的练习](exercises.md)。
 """,
 }
 COLUMNS = {"en": ("lab", "what it shows", "source", "time"), "zh": ("实验", "内容", "出处", "用时")}

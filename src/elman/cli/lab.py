@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from elman.errors import ConfigError, missing_package_error
-from elman.translations import Language, current_language
+from elman.translations import Language, current_language, translate
 
 from .console import print_json, say
 from .options import Json
@@ -21,6 +21,11 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="La
 Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures of the labs, PNG and SVG.")]
 Notebook = Annotated[Path | None, typer.Option(metavar="FILE.ipynb", help="Write a lab as a notebook.")]
+Exercise = Annotated[
+    Path | None, typer.Option("--exercise", metavar="FILE", help="Write an exercise to fill in: FILE.py or FILE.ipynb.")
+]
+Grade = Annotated[Path | None, typer.Option("--grade", metavar="FILE", help="Grade a file of an exercise.")]
+Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Write the solution of an exercise.")]
 Scale = Annotated[
     Literal["full", "smoke"], typer.Option(help="smoke: a fraction of lab training, to see that it runs.")
 ]
@@ -35,16 +40,26 @@ def lab_command(
     check: Check = False,
     figures: Figures = None,
     notebook: Notebook = None,
+    exercise: Exercise = None,
+    grade: Grade = None,
+    key: Key = None,
     scale: Scale = "full",
     seeds: Seeds = None,
     text: TextFile = None,
     as_json: Json = False,
 ) -> None:
-    """Run the textbook's experiments; without NAME, list them."""
+    """Run the textbook's experiments, and write and grade exercises; without NAME, list them."""
     from elman.labs import LABS, find_labs
     from elman.labs.lab import Settings
 
     settings = Settings(current_language(), scale == "smoke", seeds, text)
+    if exercise is not None or grade is not None or key is not None:
+        from .exercises import run_exercise
+
+        files = {"--exercise": exercise, "--grade": grade, "--key": key}
+        others = {"--check": check, "--figures": figures, "--notebook": notebook, "--text": text}
+        run_exercise(names or [], files, others, settings.language, as_json=as_json)
+        return
     if not names and not check:
         for flag, value in (("--figures", figures), ("--notebook", notebook), ("--text", text)):
             if value is not None:
@@ -124,6 +139,7 @@ def _figure_writer(folder: Path, name: str, language: Language) -> Any:
 
 def _list(language: Language, *, as_json: bool) -> None:
     from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
+    from elman.labs.exercises import EXERCISES, load_exercise
     from elman.labs.lab import format_duration
 
     labs = [load_lab(name) for name in LABS]
@@ -132,7 +148,9 @@ def _list(language: Language, *, as_json: bool) -> None:
             lab.name: {"title": lab.title.in_language(language), "chapter": lab.chapter, "seconds": lab.seconds}
             for lab in labs
         }
-        print_json({"labs": listing, "aliases": {alias: list(members) for alias, members in ALIASES.items()}})
+        exercises = {name: {"title": load_exercise(name).title.in_language(language)} for name in EXERCISES}
+        aliases = {alias: list(members) for alias, members in ALIASES.items()}
+        print_json({"labs": listing, "aliases": aliases, "exercises": exercises})
         return
     width = max(map(len, LABS))
     for chapter, title in CHAPTERS.items():
@@ -143,6 +161,10 @@ def _list(language: Language, *, as_json: bool) -> None:
     print()
     for alias, members in ALIASES.items():
         print(f"  {alias}: {', '.join(members)}")
+    print()
+    print(translate("Exercises (elman lab NAME --exercise FILE, then --grade FILE)"))
+    for name in EXERCISES:
+        print(f"  {name:<{width}}  {load_exercise(name).title.in_language(language)}")
 
 
 def _print_head(lab: Lab, language: Language) -> None:

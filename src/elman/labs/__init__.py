@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from elman.errors import ConfigError
 
+from .exercises import EXERCISES
 from .lab import Lab, Text
 
 CHAPTERS = {
@@ -65,6 +66,8 @@ def find_labs(names: Iterable[str]) -> list[Lab]:
         if name not in LABS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "List all labs with `elman lab`"
+            if name in EXERCISES:
+                hint = f"It is an exercise: write it with `elman lab {name} --exercise {name}.py`"
             raise ConfigError(f"unknown lab {name!r}", hint=hint)
         found |= dict.fromkeys(ALIASES.get(name, (name,)))
     return [load_lab(name) for name in found]
