@@ -29,6 +29,7 @@ LABS = (
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
+    *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry"),
     *("first-token",),
 )
 
