@@ -28,8 +28,9 @@ LABS = (
     *("srn-linear", "srn-tanh", "srn-frameworks"),
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
-    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
-    *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry"),
+    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
+    *("antonyms", "antonyms-decoding", "preprocess", "dimensions", "dimensions-prediction"),
+    *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry", "translate"),
     *("first-token",),
 )
 
@@ -37,10 +38,15 @@ LABS = (
 ALIASES: dict[str, tuple[str, ...]] = {
     "作业8": (
         *("srn-linear", "srn-tanh", "srn-frameworks"),
-        *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
+        *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "antonyms-decoding"),
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "gates-gradient"),
+    "d2l-9.7": ("translate", "teacher-forcing", "masked-loss"),
+    "d2l-9.8": ("beam",),
+    "序列逆置": ("reversal",),
+    "进位加法": ("decimal-carry",),
+    "机器翻译": ("translate",),
 }
 
 
