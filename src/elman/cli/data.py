@@ -16,8 +16,6 @@ app = typer.Typer(
     cls=Group, help="List, download and locate data sets by name.", no_args_is_help=True, rich_markup_mode=None
 )
 
-_INSTALL_COMMANDS = {"download": "elman data fetch {}", "package": 'pip install "elman[data]"'}
-
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `elman data list` shows them.")]
 
 
@@ -30,7 +28,7 @@ def list_() -> None:
     for name, data_set in DATA_SETS.items():
         try:
             available = datasets.is_available(name)
-            state = translate("available", "words") if available else _INSTALL_COMMANDS[data_set.origin].format(name)
+            state = translate("available", "words") if available else datasets.command_to_get(name)
         except DataError:
             state = translate(f"damaged; see: elman data path {name}")
         row = f"{name:<17}{', '.join(data_set.tasks):<14}{pad(state, 36)}{pad(translate(data_set.licence), 15)}"

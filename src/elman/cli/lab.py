@@ -25,6 +25,9 @@ Scale = Annotated[
     Literal["full", "smoke"], typer.Option(help="smoke: a fraction of lab training, to see that it runs.")
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, where a claim is about several.")]
+TextFile = Annotated[
+    str | None, typer.Option("--text", metavar="FILE", help="Your own text, for labs that read a book.")
+]
 
 
 def lab_command(
@@ -34,20 +37,23 @@ def lab_command(
     notebook: Notebook = None,
     scale: Scale = "full",
     seeds: Seeds = None,
+    text: TextFile = None,
     as_json: Json = False,
 ) -> None:
     """Run the textbook's experiments; without NAME, list them."""
     from elman.labs import LABS, find_labs
     from elman.labs.lab import Settings
 
-    settings = Settings(current_language(), scale == "smoke", seeds)
+    settings = Settings(current_language(), scale == "smoke", seeds, text)
     if not names and not check:
-        for flag, value in (("--figures", figures), ("--notebook", notebook)):
+        for flag, value in (("--figures", figures), ("--notebook", notebook), ("--text", text)):
             if value is not None:
                 raise ConfigError(f"{flag}: given without NAME; expected labs", hint="List all labs with `elman lab`")
         _list(settings.language, as_json=as_json)
         return
     labs = find_labs(names or LABS)
+    if text is not None:
+        _check_text(text, labs)
     if notebook is not None:
         _write_notebook(notebook, labs, settings)
         return
@@ -75,6 +81,18 @@ def _run(lab: Lab, settings: Settings, figures: Path | None, *, quiet: bool) -> 
     if not quiet:
         print()
     return outcome
+
+
+def _check_text(path: str, labs: Sequence[Lab]) -> None:
+    """Raise an error for a text that cannot be read or that no lab would read, before any lab runs."""
+    from elman.labs import LABS, load_lab
+    from elman.labs.texts import read_own_text
+
+    if not any(lab.reads_text for lab in labs):
+        readers = [name for name in LABS if load_lab(name).reads_text]
+        names = ", ".join(lab.name for lab in labs)
+        raise ConfigError(f"--text: given for {names}; expected a lab that reads a text: {', '.join(readers)}")
+    read_own_text(path)
 
 
 def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None:
@@ -135,10 +153,14 @@ def _print_head(lab: Lab, language: Language) -> None:
 
 
 def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Language) -> None:
-    from elman.labs.lab import format_value
+    from elman.labs.lab import Text, format_value
 
     for lab in labs:
         outcome = results[lab.name]
+        if outcome.skipped is not None:
+            words = Text("skipped", "已跳过").in_language(language)
+            print(f"- {lab.name}  {words}: {outcome.skipped.in_language(language)}")
+            continue
         print(f"{'✓' if outcome.passed else '✗'} {lab.name}  {outcome.seconds:.1f} s")
         for claim in outcome.claims:
             if not claim.passed:

@@ -29,6 +29,7 @@ LABS = (
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
+    *("time-machine", "rnn-scratch", "rnn-concise", "lstm-deep", "no-clipping", "no-detach", "sampling"),
     *("first-token",),
 )
 
@@ -40,6 +41,14 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "gates-gradient"),
+    "d2l-8.2": ("preprocess", "time-machine"),
+    "d2l-9.2": ("preprocess", "time-machine"),
+    "d2l-8.5": ("dimensions", "rnn-scratch", "no-clipping", "no-detach", "sampling"),
+    "d2l-9.5": ("dimensions", "rnn-scratch", "no-clipping", "no-detach", "sampling"),
+    "d2l-8.6": ("rnn-concise",),
+    "d2l-9.6": ("rnn-concise",),
+    "d2l-9.3": ("lstm-deep",),
+    "d2l-10.3": ("lstm-deep",),
 }
 
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from typing import Any
+
+from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 
 from .lab import Lab, Report, Text
 
 B, T, V, H = 32, 35, 28, 512
 SENTENCE = """The Time Traveller (for so it will be convenient to speak of him) was expounding a recondite matter to us.
 His grey eyes shone and twinkled, and his usually pale face was flushed and animated. """  # H. G. Wells, 1895
-SYMBOLS = "? abcdefghijklmnopqrstuvwxyz"  # ? stands for every other symbol
+VOCABULARY = Vocabulary([UNKNOWN, " ", *string.ascii_lowercase])
 PREFIX = "time traveller"
 PREDICTED = 10
 EXPECTED_PARAMETERS = 291_356  # Dive into Deep Learning, 9.5
@@ -49,8 +52,8 @@ def numbers(shape: str) -> tuple[int, ...]:
 
 
 def encode(text: str) -> list[int]:
-    """Return the ids of a text: letters in lower case, everything else as one space."""
-    return [SYMBOLS.index(symbol) for symbol in re.sub("[^a-z]+", " ", text.lower())]
+    """Return the ids of a text after the cleaning of the textbook."""
+    return [int(k) for k in VOCABULARY.encode(NORMALIZERS["textbook"].prompt(text))]
 
 
 def step(X_t: Any, H_t: Any, weights: dict[str, Any]) -> tuple[Any, Any]:

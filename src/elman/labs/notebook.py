@@ -72,11 +72,11 @@ def _code_cells(source: str, package: str) -> list[str]:
 def _run_cell(settings: Settings) -> str:
     return (
         "from elman.labs.figures import show_figure\n"
-        "from elman.labs.lab import Report, Settings\n\n"
-        f"report = Report(Settings(language={settings.language!r}, smoke={settings.smoke}, seeds={settings.seeds}), "
-        "print, show_figure)\n"
-        "run(report)\n"
-        "assert report.passed"
+        "from elman.labs.lab import Report, Settings, run_experiment\n\n"
+        f"settings = {settings!r}\n"
+        "report = Report(settings, print, show_figure)\n"
+        "outcome = run_experiment(run, report)\n"
+        "assert outcome.passed"
     )
 
 
