@@ -37,7 +37,7 @@ entry is not used, if values differ, or if another template takes a message; it 
 **Why not gettext.** gettext marks each text where it is written, and looks it up before its values are filled in. The
 errors of this package carry finished English sentences, which Python users and `--json` need. With gettext, each of
 600 places would have to carry the template and the values beside the sentence, and the package would need a compiled
-catalogue. Matching takes some tenths of a millisecond a message in Chinese, and nothing in English. The texts of labs
+catalogue. Matching takes less than a millisecond a message in Chinese, and nothing in English. The texts of labs
 are not here: a lab consists of pages of text, which its file has in both languages side by side.
 """
 

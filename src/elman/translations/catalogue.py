@@ -17,6 +17,7 @@ _ADDITION_STARTS = (" ", ",", ";")  # of texts that are put right after another 
 _NUMBER = r"-?\d[\d,.]*(?:e[+-]?\d+)?%?"
 _CHINESE = "[\u4e00-\u9fff]"
 _FORMATTER = string.Formatter()
+_WORD = re.compile(r"(?<![\w{}])[A-Za-z]{2,}(?![\w{}])")  # not next to a value, which could be a part of it
 _PLACE = re.compile(r"(\S+(?: \(--[\w-]+\))?|[^\n]+:\d+): ")  # a file and a line, or a key with its flag
 _KEY = re.compile(r"[a-z_]+(?:\.[a-z_]+)?(?: \(--[\w-]+\))?|--[\w-]+")  # of a config, with its flag
 _SENTENCE_END = re.compile(r"[.。！？!?]$")
@@ -32,6 +33,11 @@ class Template:
         self.literals = [literal for literal, _ in self.parts if literal]
         self.fields = [field for _, field in self.parts if field is not None]
         self._compiled: re.Pattern[str] | None = None
+
+    @property
+    def word(self) -> str:
+        """The longest word of the literal text, by which the template is found; empty if it has none."""
+        return max(_WORD.findall(self.english), key=len, default="")
 
     @property
     def weight(self) -> int:
@@ -90,6 +96,9 @@ class Catalogue:
         self.words = words or {}
         with_values = (Template(english, chinese) for english, chinese in entries.items() if "{" in english)
         self._templates = sorted(with_values, key=lambda template: template.weight, reverse=True)
+        self._by_word: dict[str, list[int]] = {}
+        for index, template in enumerate(self._templates):
+            self._by_word.setdefault(template.word, []).append(index)
         self._additions = "|".join(
             Template(english, "").pattern("", captured=False)
             for english in ("", *entries)
@@ -107,7 +116,13 @@ class Catalogue:
 
     def matching(self, text: str) -> Template | None:
         """Return the template that a text with values is made from."""
-        return next((template for template in self._templates if self._values(template, text) is not None), None)
+        return next((template for template in self._candidates(text) if self._values(template, text) is not None), None)
+
+    def _candidates(self, text: str) -> Iterator[Template]:
+        """Yield the templates whose word is in a text, the most specific first."""
+        words = {"", *re.findall("[A-Za-z]+", text)}
+        indices = sorted(index for word in words for index in self._by_word.get(word, ()))
+        return (self._templates[index] for index in indices)
 
     def _values(self, template: Template, text: str) -> tuple[str, ...] | None:
         return template.values(text, self._additions)
@@ -141,7 +156,7 @@ class Catalogue:
         place, message = (found[1], text[found.end() :]) if found is not None else ("", "")
         if message in self.entries:
             return _after_place(place, self.entries[message])
-        for template in self._templates:
+        for template in self._candidates(text):
             values = self._values(template, text)
             if values is not None:
                 return template.fill(values, self)
