@@ -24,6 +24,7 @@ from elman.errors import ConfigError
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
+from elman.models.trace import Trace
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import classify_tokens, is_word, last_word_start
@@ -31,6 +32,7 @@ from elman.text.words import classify_tokens, is_word, last_word_start
 from . import evaluation
 from .batches import Tokens
 from .config import LanguageModelConfig, LanguageModelTextConfig
+from .trace import Model, trace_text
 
 Ids = npt.NDArray[np.int64]
 
@@ -105,6 +107,11 @@ class LanguageModelPredictor(FolderPredictor):
         examples is a text, several texts (scored as one), or token ids.
         """
         return evaluation.evaluate(examples, self.codec, self._scorer)
+
+    def trace(self, text: str, *, gradients: bool = False) -> Trace:
+        """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too."""
+        model = Model(self.step, self._stack, self._V, self.vocabulary.tokens)
+        return trace_text(model, text, self.prompt_ids(text), gradients=gradients)
 
     def prompt_ids(self, prompt: str) -> Ids:
         """Return the ids of a prompt; an empty one is a line end, or else the most frequent token."""
