@@ -12,7 +12,8 @@ from elman.tasks.spec import FilePrediction
 
 from .config import ForecasterReaderConfig, PredictOptions
 from .evaluation import report_step
-from .predictor import Forecast, ForecasterPredictor
+from .forecast import Forecast
+from .predictor import ForecasterPredictor
 from .readers import open_source
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from elman.tasks.estimator import Estimator, sequence_tags
 
-from .predictor import Forecast, ForecasterPredictor
+from .forecast import Forecast
+from .predictor import ForecasterPredictor
 from .readers import MemorySeries
 from .series import Series
 

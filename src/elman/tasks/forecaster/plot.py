@@ -7,7 +7,7 @@ from pathlib import Path
 from elman.checkpoint import translate_disk_errors
 from elman.errors import ConfigError
 
-from .predictor import Forecast
+from .forecast import Forecast
 from .series import Series
 
 HISTORY_HORIZONS = 6  # horizons of history that are drawn
