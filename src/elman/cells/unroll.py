@@ -133,9 +133,7 @@ def forward(
     return _unroll(cell, params, x, state, lengths, reset, keep_tape=True)
 
 
-def backward(
-    tape: Tape, d_outputs: Array, d_state: StackState | None = None, *, with_steps: bool = False
-) -> Gradients:
+def backward(tape: Tape, d_outputs: Array, d_state: StackState | None = None, *, with_steps: bool = False) -> Gradients:
     """Return the gradients, from d_outputs (B, T, D*H) and the derivative with respect to the final state.
 
     with_steps adds the derivatives of every step.

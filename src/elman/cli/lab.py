@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from elman.errors import ConfigError, missing_package_error
+from elman.language import Language, environment_language
 
 from .console import print_json, say
-from .options import Json
+from .options import Json, Lang
 
 if TYPE_CHECKING:
-    from elman.labs.lab import Lab, Language, Outcome, Settings
+    from elman.labs.lab import Lab, Outcome, Settings
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs, by name or alias such as 作业8.")]
 Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
@@ -25,7 +25,6 @@ Scale = Annotated[
     Literal["full", "smoke"], typer.Option(help="smoke: a fraction of lab training, to see that it runs.")
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, where a claim is about several.")]
-Lang = Annotated[Literal["en", "zh"] | None, typer.Option(help="Language.  [default: by LC_ALL and LANG]")]
 
 
 def lab_command(
@@ -42,7 +41,7 @@ def lab_command(
     from elman.labs import LABS, find_labs
     from elman.labs.lab import Settings
 
-    settings = Settings(lang or _language(), scale == "smoke", seeds)
+    settings = Settings(lang or environment_language(), scale == "smoke", seeds)
     if not names and not check:
         for flag, value in (("--figures", figures), ("--notebook", notebook)):
             if value is not None:
@@ -147,14 +146,6 @@ def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Lan
                 expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
                 words = "expected" if language == "en" else "期望"
                 print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
-
-
-def _language() -> Language:
-    """Return the language of the environment."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return "zh" if value.startswith("zh") else "en"
-    return "en"
 
 
 def _print(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.main import get_command_from_info
@@ -19,6 +19,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a mode
 Out = Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder to make.")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Config file.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key.")]
+Lang = Annotated[Literal["en", "zh"] | None, typer.Option(help="Language.  [default: by LC_ALL and LANG]")]
 Overwrite = Annotated[bool, typer.Option(help="Replace a run folder that exists.")]
 
 

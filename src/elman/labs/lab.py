@@ -22,23 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from elman.language import Language as Language
+from elman.language import Text as Text
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Language = Literal["en", "zh"]
 SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
 Draw = Callable[["Figure", Language], None]
-
-
-class Text(NamedTuple):
-    """A text in both languages."""
-
-    en: str
-    zh: str
-
-    def in_language(self, language: Language) -> str:
-        """Return the text in one language."""
-        return self.zh if language == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,6 @@ class Attention:
         attention_weights: Array = exp / exp.sum(-1, keepdims=True)
         return attention_weights
 
-
     def backward(self, d_weights: Array, queries: Array, encoder_outputs: Array) -> tuple[Array, Array]:
         """Return d_queries (K, H) and d_encoder_outputs (S, H), from d_weights (K, S), of one source of S tokens."""
         q, m = queries, encoder_outputs

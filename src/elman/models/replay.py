@@ -74,7 +74,10 @@ class StackSteps:
     def tape(self, steps: slice = slice(None)) -> unroll.Tape:
         """Return the tape of unroll.backward, of all steps or, for stacks of one direction, of some."""
         tapes = [
-            [LayerTape(layer.parameters, layer.x[None, steps], layer.steps[steps], layer.reverse) for layer in directions]
+            [
+                LayerTape(layer.parameters, layer.x[None, steps], layer.steps[steps], layer.reverse)
+                for layer in directions
+            ]
             for directions in self.layers
         ]
         return unroll.Tape(self.cell, tapes, None, None)
@@ -117,7 +120,13 @@ def _replay_run(stack: Stack, engine: _Kernels | _NumPy, run: Run, row: int) -> 
         for direction, p in enumerate(directions):
             a = _input_products(p, x) if index or not uses_table else engine.table(direction)[ids]
             layer, layer_error = _layer_steps(
-                f"{stack.layer_name(index)}", stack.cell, p, x, a, states[index][direction], initial[index][direction],
+                f"{stack.layer_name(index)}",
+                stack.cell,
+                p,
+                x,
+                a,
+                states[index][direction],
+                initial[index][direction],
                 reverse=direction == 1,
             )
             steps.append(layer)
@@ -132,7 +141,9 @@ def _is_exact(layers: list[list[LayerSteps]], outputs: Array, final: unroll.Stac
     """Return whether the outputs and the last states are those of the prediction, to the last bit."""
     top = np.concatenate([layer.states["h"] for layer in layers[-1]], axis=-1)
     same = top.tobytes() == np.ascontiguousarray(outputs).tobytes()
-    for layer, last in zip((d for directions in layers for d in directions), (s for l in final for s in l), strict=True):
+    all_layers = [layer for directions in layers for layer in directions]
+    all_final = [states for directions in final for states in directions]
+    for layer, last in zip(all_layers, all_final, strict=True):
         for values, expected in zip(layer.states.values(), last, strict=True):
             mine = values[0 if layer.reverse else -1] if len(values) else expected[0]
             same = same and mine.tobytes() == expected[0].tobytes()
@@ -251,10 +262,7 @@ class _NumPy:
         x, nested = stack.layer_inputs(run.x), stack.nested(run.state)
         _, final, tape = unroll.forward(stack.cell, stack.parameters, x, nested, run.lengths)
         return [
-            [
-                _states_after(layer, _one_row(last, row), row, T)
-                for layer, last in zip(directions, lasts, strict=True)
-            ]
+            [_states_after(layer, _one_row(last, row), row, T) for layer, last in zip(directions, lasts, strict=True)]
             for directions, lasts in zip(tape.layers, final, strict=True)
         ]
 

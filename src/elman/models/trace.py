@@ -128,7 +128,9 @@ def layer_traces(steps: StackSteps, axis: str, derivatives: Derivatives | None =
 
 def cell_name(cell: Cell) -> str:
     """Return the name of a cell in CELLS, or that of its class."""
-    return next((name for name, kind in CELLS.items() if isinstance(kind, type) and type(cell) is kind), type(cell).__name__)
+    return next(
+        (name for name, kind in CELLS.items() if isinstance(kind, type) and type(cell) is kind), type(cell).__name__
+    )
 
 
 def stack_derivatives(

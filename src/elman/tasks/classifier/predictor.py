@@ -27,6 +27,8 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.batches.padded import length_buckets
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import save_drawings
+from elman.language import Language
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
@@ -36,7 +38,7 @@ from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
 from elman.text import Vocabulary
 
-from . import evaluation
+from . import evaluation, pictures
 from .config import ClassifierConfig, ClassifierTextConfig
 from .readers import LabelledText
 from .trace import Model, trace_text
@@ -147,9 +149,24 @@ class ClassifierPredictor(FolderPredictor):
 
         The loss is that of the label, by default of the one that the model predicts.
         """
-        model = Model(self.log_probabilities, self._after_each, self._encoder.layers, self._pooling, self._V, self.labels)
+        model = Model(
+            self.log_probabilities, self._after_each, self._encoder.layers, self._pooling, self._V, self.labels
+        )
         (text,) = require_texts([text])
         return trace_text(model, text, self.tokens(text), label, gradients=gradients)
+
+    def plot(
+        self,
+        folder: str | Path,
+        examples: Iterable[LabelledText] | Iterable[tuple[str, str]],
+        *,
+        language: Language | None = None,
+    ) -> list[Path]:
+        """Draw the confusion matrix and the reliability diagram, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from elman.language import Language
 from elman.tasks.estimator import Estimator, sequence_tags
 
 from .forecast import Forecast
@@ -115,6 +116,14 @@ class Forecaster(Estimator):
     def score(self, history: History, y: None = None) -> float:
         """Return 1 minus the relative MAE: 0 is as good as the better naive forecast, 1 is perfect."""
         return 1.0 - float(self.evaluate(history)["relative_mae"])
+
+    def plot(self, folder: str | Path, history: History = None, *, language: Language | None = None) -> list[Path]:
+        """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
+        of a history, the forecast of its last rows beside what came, too.
+
+        The language is that of the environment, if none is given.
+        """
+        return self._plot(folder, _source(history) if history is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""

@@ -20,12 +20,14 @@ import numpy.typing as npt
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.errors import DataError, ModelError
+from elman.figures.style import save_drawings
+from elman.language import Language
 from elman.metrics import ForecastScores
 from elman.models.folder import FolderPredictor, damage_errors, read_config
 from elman.models.stack import State
 from elman.models.trace import Trace
 
-from . import evaluation
+from . import evaluation, pictures
 from .batches import futures, references, with_lead, without_missing
 from .calibration import calibrate, calibration_factors
 from .config import ForecasterConfig, ForecasterReaderConfig
@@ -131,6 +133,13 @@ class ForecasterPredictor(FolderPredictor):
         """
         series = self.series(history)
         return trace_series(lambda: self.predict(series), self._encoder, series, gradients=gradients)
+
+    def plot(self, folder: str | Path, history: History, *, language: Language | None = None) -> list[Path]:
+        """Draw the forecast of the last rows of a history, beside what came, as PNG and SVG in a folder.
+
+        The forecast is made from the rows before. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, [history]), language)
 
     def backtest(self, history: History, begin: int) -> Array:
         """Return the forecasts (N, H, K, Q) before each row from `begin` on whose horizon is inside the history.

@@ -20,7 +20,7 @@ import numpy as np
 
 from elman.errors import ConfigError
 from elman.models.recorder import Recorder, recording
-from elman.models.replay import StackSteps, replay
+from elman.models.replay import replay
 from elman.models.trace import Array, Trace, add_norms_by_lag, layer_traces, stack_derivatives
 
 from .forecast import Forecast
@@ -30,9 +30,7 @@ from .series import Series
 AXIS = "rows"
 
 
-def trace_series(
-    predict: Callable[[], Forecast], encoder: HistoryEncoder, series: Series, *, gradients: bool
-) -> Trace:
+def trace_series(predict: Callable[[], Forecast], encoder: HistoryEncoder, series: Series, *, gradients: bool) -> Trace:
     """Return the trace of the forecast after a series."""
     if gradients and not isinstance(encoder, Recurrent):
         problem = "the history encoder has no recurrent layers; expected a model with --memory recurrent"

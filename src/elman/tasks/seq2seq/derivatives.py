@@ -154,7 +154,9 @@ def _bridges_backward(parts: Parts, decoded: DecodedSteps, stacks: list[_StackBa
         for direction, one in enumerate(layer)
         for name in encoder.cell.states
     }
-    layers = [(one[0], d[0]) for stack in stacks for one, d in zip(stack.steps.layers, stack.d_state or (), strict=True)]
+    layers = [
+        (one[0], d[0]) for stack in stacks for one, d in zip(stack.steps.layers, stack.d_state or (), strict=True)
+    ]
     for layer, name, encoder_state in config.bridges:
         one, d_initial = layers[layer]
         number = list(decoded.decoder.cell.states).index(name)

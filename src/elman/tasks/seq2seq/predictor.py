@@ -21,7 +21,6 @@ The encoder stops at the length of each source, and padding has the attention we
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,8 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import save_drawings
+from elman.language import Language
 from elman.metrics import Mean
 from elman.models.attention import Attention, projected
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
@@ -42,6 +43,8 @@ from elman.models.stack import Stack, State, take
 from elman.models.trace import Trace
 from elman.text import END, Vocabulary
 
+from . import pictures
+from .alignment import Alignment
 from .config import Seq2SeqConfig, Seq2SeqTextConfig
 from .derivatives import Parts
 from .ensemble import EncoderDecoder, Ensemble, Prediction
@@ -51,15 +54,6 @@ from .trace import Model, trace_pair
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """The attention weights (target tokens, source tokens) of a pair; both sides end with </s>. Rows sum to one."""
-
-    source: list[str]
-    target: list[str]
-    attention_weights: Array
 
 
 class Seq2SeqPredictor(FolderPredictor):
@@ -284,11 +278,27 @@ class Seq2SeqPredictor(FolderPredictor):
         With gradients, derivatives of the loss of the target, too.
         """
         parts = Parts(
-            self.config, self._encoder, self._decoder, self._upper_layers, self._attention, self._V,
-            projection=self._projection, combine=self._combine, bridges=self._bridges,
+            self.config,
+            self._encoder,
+            self._decoder,
+            self._upper_layers,
+            self._attention,
+            self._V,
+            projection=self._projection,
+            combine=self._combine,
+            bridges=self._bridges,
         )
         model = Model(self.encode, self.step, Ensemble([self]).search, self.source_codec, self.target_codec, parts)
         return trace_pair(model, source, target, beam, length_penalty, gradients=gradients)
+
+    def plot(
+        self, folder: str | Path, examples: Iterable[Pair] | Iterable[PairItem], *, language: Language | None = None
+    ) -> list[Path]:
+        """Draw the attention weights of the first pairs, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
 
     def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 256) -> Mean:
         """Return the cross-entropy in nats of all target tokens, ends included, after the correct previous tokens."""

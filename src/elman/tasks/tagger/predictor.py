@@ -23,6 +23,8 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.batches.padded import IdLists, length_buckets, pad_ids
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import save_drawings
+from elman.language import Language
 from elman.models.crf import ConditionalRandomField
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.recorder import note
@@ -32,7 +34,7 @@ from elman.models.trace import Trace
 from elman.text import Vocabulary
 from elman.text.spans import transition_mask
 
-from . import evaluation
+from . import evaluation, pictures
 from .config import TaggerConfig, TaggerTextConfig
 from .readers import Sentence, TaggedSentence, require_sentences
 from .trace import Model, trace_sentence
@@ -133,6 +135,15 @@ class TaggerPredictor(FolderPredictor):
         model = Model(self.predict, self.predict_proba, self._loss, self._encoder.layers, self._V, self.labels)
         (tokens,) = require_sentences([sentence], self.text.tokenize)
         return trace_sentence(model, list(tokens), tags, gradients=gradients)
+
+    def plot(
+        self, folder: str | Path, examples: Iterable[evaluation.Example], *, language: Language | None = None
+    ) -> list[Path]:
+        """Draw the confusion matrix and the reliability diagram, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""

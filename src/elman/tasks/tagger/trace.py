@@ -53,9 +53,7 @@ def trace_sentence(model: Model, tokens: list[str], tags: Sequence[str] | None, 
     target = list(decisions if tags is None else tags)
     ids = _label_ids(target, len(tokens), model.labels)
     loss = model.loss(emissions, np.array([len(tokens)]), ids[None])
-    facts: dict[str, Any] = {
-        "labels": list(model.labels), "decisions": decisions, "target": target, "loss": loss
-    }
+    facts: dict[str, Any] = {"labels": list(model.labels), "decisions": decisions, "target": target, "loss": loss}
     derivatives = None
     if gradients:
         d_emissions = probabilities.copy()
