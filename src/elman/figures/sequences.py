@@ -20,9 +20,11 @@ Array = npt.NDArray[Any]
 
 STEP, UNIT = Text("step", "时间步"), Text("unit", "单元")
 MOST_TICKS = 60  # labels of steps along an axis
+HORIZONTAL = 4  # characters of the longest label that is not turned
 INCHES_PER_STEP, WIDEST = 0.2, 13.0
 PERCENTILES = 10, 90  # of the band of the units of a gate
 LABELLED_POINTS = 60
+MIN_COLUMNS, LINE_COLUMNS = 24, 72  # of text in a drawing of tokens
 
 
 def state_map(states: Array, tokens: Sequence[str], title: Text) -> Draw:
@@ -54,7 +56,8 @@ def units_on_text(states: Array, tokens: Sequence[str], units: Sequence[int], ti
         chosen = states[:, list(units)]
         limit = float(np.abs(chosen).max(initial=1e-6))
         norm, colour_map = Normalize(-limit, limit), colormaps[SIGNED_MAP]
-        figure.set_size_inches(9.0, 0.9 + len(units) * (0.35 + 0.27 * len(lines)))
+        columns = max(line[-1][2] + line[-1][3] for line in lines)
+        figure.set_size_inches(1.4 + 0.115 * max(MIN_COLUMNS, columns), 0.9 + len(units) * (0.35 + 0.27 * len(lines)))
         panels = figure.subplots(len(units), squeeze=False)[:, 0]
         for panel, unit in zip(panels, units, strict=True):
             _draw_tokens(panel, lines, [colour_map(norm(value)) for value in states[:, unit]])
@@ -75,14 +78,13 @@ def gates_over_time(gates: Mapping[str, Array], tokens: Sequence[str], title: Te
         steps = np.arange(len(tokens))
         figure.set_size_inches(_width(len(tokens)), 0.9 + 1.25 * len(gates))
         panels = figure.subplots(len(gates), sharex=True, squeeze=False)[:, 0]
-        for number, (panel, (name, values)) in enumerate(zip(panels, gates.items(), strict=True)):
+        for panel, (name, values) in zip(panels, gates.items(), strict=True):
             low, high = np.percentile(values, PERCENTILES, axis=1)
-            colour = COLOURS[number % len(COLOURS)]
             panel.fill_between(
-                steps, low, high, color=colour, alpha=0.25, linewidth=0, label=band.in_language(language)
+                steps, low, high, color=COLOURS[0], alpha=0.25, linewidth=0, label=band.in_language(language)
             )
             mean = Text("mean", "平均值").in_language(language)
-            panel.plot(steps, values.mean(1), color=colour, linestyle="-", marker=".", label=mean)
+            panel.plot(steps, values.mean(1), color=COLOURS[0], linestyle="-", marker=".", label=mean)
             lowest = -1.05 if values.min(initial=0.0) < 0.0 else -0.05
             if values.max(initial=0.0) <= 1.0 and values.min(initial=0.0) >= -1.0:
                 panel.set_ylim(lowest, 1.05)
@@ -136,13 +138,13 @@ def principal_components(states: Array, tokens: Sequence[str], title: Text) -> D
     return draw
 
 
-def norms_by_lag(norms: Mapping[str, Array]) -> Draw:
+def norms_by_lag(norms: Mapping[Text, Array]) -> Draw:
     """Return the drawing of gradient norms (lags,) by layer, on a logarithmic axis; zeros are left out."""
 
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.add_subplot()
         for name, values in norms.items():
-            axes.plot(np.where(values > 0.0, values, np.nan), marker=".", label=name)
+            axes.plot(np.where(values > 0.0, values, np.nan), marker=".", label=name.in_language(language))
         axes.set_yscale("log")
         _integer_ticks(axes)
         axes.set_xlabel(Text("lag k: steps before the loss", "时滞 k：损失之前的步数").in_language(language))
@@ -209,7 +211,7 @@ def _label_ticks(axes: Axes, tokens: Sequence[str], *, vertical: bool) -> None:
     if vertical:
         axes.set_yticks(ticks, [names[i] for i in ticks], fontsize=8)
         return
-    rotation = 0 if max(map(len, names), default=0) <= 2 else 90
+    rotation = 0 if max(map(len, names), default=0) <= HORIZONTAL else 90
     axes.set_xticks(ticks, [names[i] for i in ticks], rotation=rotation, fontsize=8)
 
 
@@ -222,9 +224,6 @@ def _integer_ticks(axes: Axes) -> None:
 def _width(steps: int) -> float:
     """Return the width in inches of a figure with so many steps."""
     return min(WIDEST, max(5.0, 1.6 + INCHES_PER_STEP * steps))
-
-
-LINE_COLUMNS = 72  # of text in a drawing of tokens
 
 
 def _wrapped(tokens: Sequence[str]) -> list[list[tuple[int, str, float, float]]]:
@@ -258,6 +257,6 @@ def _draw_tokens(axes: Axes, lines: Sequence[Sequence[tuple[int, str, float, flo
                 fontsize=9,
                 color="white" if dark else "black",
             )
-    axes.set_xlim(0, LINE_COLUMNS)
+    axes.set_xlim(0, max(MIN_COLUMNS, *(line[-1][2] + line[-1][3] for line in lines)))
     axes.set_ylim(-len(lines), 0)
     axes.set_axis_off()

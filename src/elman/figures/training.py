@@ -20,10 +20,11 @@ Points = Sequence[tuple[float, float]]
 
 UPDATES = Text("updates", "更新次数")
 MOST_NUMBERED = 20  # classes of a confusion matrix whose cells show their counts
+DECADE = 10  # the range of gradient norms above which their axis is logarithmic
 BINS = 10  # of the probabilities in a reliability diagram
 
 
-def training_curves(training: Points, validation: Points, unit: Text = Text("loss (nats)", "损失（纳特）")) -> Draw:  # noqa: B008
+def training_curves(training: Points, validation: Points) -> Draw:
     """Return the drawing of the loss of training batches and of the validation set; the best validation is marked."""
 
     def draw(figure: Figure, language: Language) -> None:
@@ -40,7 +41,7 @@ def training_curves(training: Points, validation: Points, unit: Text = Text("los
             marked = Text(f"best: {losses[best]:.4g}", f"最佳：{losses[best]:.4g}").in_language(language)
             axes.plot(steps[best], losses[best], "o", color="black", markerfacecolor="none", markersize=9, label=marked)
         axes.set_xlabel(UPDATES.in_language(language))
-        axes.set_ylabel(unit.in_language(language))
+        axes.set_ylabel(Text("loss", "损失").in_language(language))
         axes.set_title(Text("Training curves", "训练曲线").in_language(language))
         axes.legend()
 
@@ -57,7 +58,11 @@ def gradient_norms(norms: Points, clip: float | None) -> Draw:
         if clip:
             label = Text(f"clipping at {clip:g}", f"梯度裁剪：{clip:g}").in_language(language)
             axes.axhline(clip, color="black", linestyle=":", label=label)
-        axes.set_yscale("log")
+        values = [norm for _, norm in norms if norm > 0.0]
+        if values and max(values) > DECADE * min(values):
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0.0)
         axes.set_xlabel(UPDATES.in_language(language))
         axes.set_ylabel(Text("gradient norm", "梯度范数").in_language(language))
         axes.set_title(Text("Gradient norm before clipping", "裁剪前的梯度范数").in_language(language))
@@ -82,7 +87,7 @@ def confusion_matrix(counts: Array, labels: Sequence[str]) -> Draw:
         axes.set_xticks(range(C), names, rotation=rotation, fontsize=size)
         axes.set_yticks(range(C), names, fontsize=size)
         if C <= MOST_NUMBERED:
-            for row, column in np.ndindex(C, C):
+            for row, column in np.argwhere(counts):
                 colour = "white" if shares[row, column] > 0.55 else "black"
                 text = str(counts[row, column])
                 axes.text(column, row, text, ha="center", va="center", fontsize=7, color=colour)
@@ -115,8 +120,8 @@ def reliability(probabilities: Array, correct: Array) -> Draw:
         top.plot(means[shown], accuracies[shown], color=COLOURS[0], marker="o", label=label.in_language(language))
         top.set_ylabel(Text("accuracy", "准确率").in_language(language))
         top.set_ylim(-0.02, 1.02)
-        top.legend(loc="upper left", fontsize=8)
-        top.set_title(Text("Reliability diagram", "可靠性图").in_language(language))
+        top.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
+        figure.suptitle(Text("Reliability diagram", "可靠性图").in_language(language), fontsize=11)
         edges = np.linspace(0.0, 1.0, BINS + 1)
         bottom.bar(edges[:-1], counts, width=1.0 / BINS, align="edge", color="0.7", edgecolor="white")
         bottom.set_ylabel(Text("predictions", "预测数").in_language(language))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from elman.models.trace import LayerTrace, Trace
 
 SATURATED = 0.1, 0.9  # a gate below or above is nearly closed or open
+_SHARES = "   below 0.1: {below:.0%}   above 0.9: {above:.0%}"
 
 
 def summarize(trace: Trace) -> dict[str, Any]:
@@ -34,8 +36,7 @@ def summary_lines(trace: Trace) -> list[str]:
         direction = "" if layer.direction == "forward" else ", backward"
         lines.append(f"{layer.name}  {layer.cell} {hidden_size}{direction}, {steps} steps of {layer.axis}")
         lines += [
-            f"  {name:<3}mean {gate['mean']:.3f}   below {SATURATED[0]}: {100 * gate['below']:.0f} %"
-            f"   above {SATURATED[1]}: {100 * gate['above']:.0f} %"
+            f"  {name:<3}mean {gate['mean']:.3f}" + (_SHARES.format(**gate) if "below" in gate else "")
             for name, gate in figures["gates"].items()
         ]
         lines.append(
@@ -65,15 +66,20 @@ def _layer(layer: LayerTrace) -> dict[str, Any]:
         "hidden_size": layer["h"].shape[1],
         "h_norm": {"first": float(norms[0]), "last": float(norms[-1])},
         "gates": {
-            gate: {
-                "mean": float(layer.gate(gate).mean()),
-                "below": float((layer.gate(gate) < SATURATED[0]).mean()),
-                "above": float((layer.gate(gate) > SATURATED[1]).mean()),
-            }
-            for gate in layer.gates
-            if gate != "h" and f"gate.{gate}" in layer.arrays
+            gate: _gate(layer.gate(gate)) for gate in layer.gates if gate != "h" and f"gate.{gate}" in layer.arrays
         },
     }
     if "norm_by_lag" in layer.arrays:
         figures["norm_by_lag"] = layer["norm_by_lag"].tolist()
+    return figures
+
+
+def _gate(values: npt.NDArray[Any]) -> dict[str, float]:
+    """Return the mean of a gate, and the shares of its values that are nearly 0 or 1, unless some are negative."""
+    figures = {"mean": float(values.mean())}
+    if values.min(initial=0.0) >= 0.0:
+        figures |= {
+            "below": float((values < SATURATED[0]).mean()),
+            "above": float((values > SATURATED[1]).mean()),
+        }
     return figures

@@ -40,7 +40,9 @@ def trace_drawings(trace: Trace) -> dict[str, Draw]:
         drawings["attention"] = sequences.attention_map(trace["attention"], trace.axes["source"], trace.axes["target"])
     if "tree" in trace.facts:
         drawings["beam"] = sequences.beam_tree(trace.facts["tree"])
-    norms = {_label(layer): layer["norm_by_lag"] for layer in trace.layers if "norm_by_lag" in layer.arrays}
+    norms = {
+        _titled(Text("", ""), layer): layer["norm_by_lag"] for layer in trace.layers if "norm_by_lag" in layer.arrays
+    }
     if any(len(values) > 1 for values in norms.values()):
         drawings["gradient-by-lag"] = sequences.norms_by_lag(norms)
     if trace.task == "forecast":
@@ -91,10 +93,7 @@ def _file_name(layer: LayerTrace) -> str:
     return layer.name.replace(".", "-") + backward
 
 
-def _label(layer: LayerTrace) -> str:
-    return layer.name + ("" if layer.direction == "forward" else " (backward)")
-
-
 def _titled(title: Text, layer: LayerTrace) -> Text:
     english, chinese = ("", "") if layer.direction == "forward" else (" (backward)", "（反向）")
-    return Text(f"{title.en}, {layer.name}{english}", f"{title.zh}，{layer.name}{chinese}")
+    first, second = (f"{title.en}, ", f"{title.zh}，") if title.en else ("", "")
+    return Text(f"{first}{layer.name}{english}", f"{second}{layer.name}{chinese}")
