@@ -1,7 +1,7 @@
 """The oracle of a trace's derivatives: finite differences of the loss that a model in float64 reports.
 
-The derivatives of a step give those of the layer's weights: dL/dW = sum over t of d_a x^T, dL/dU = sum of d_u h^T of the
-step before, and dL/db the sums of d_a and of d_u. Each is compared along a random direction.
+The derivatives of the steps give those of the layer's weights: dL/dW is the sum over t of d_a x^T, dL/dU that of d_u
+times the h before, and dL/db the sums of d_a and of d_u. Each is compared along a random direction.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ def assert_derivatives_are_those_of_finite_differences(
             direction = rng.standard_normal(gradient.shape)
             moved = [{**tensors, name: tensors[name] + sign * STEP * direction} for sign in (1.0, -1.0)]
             difference = (loss(moved[0]) - loss(moved[1])) / (2.0 * STEP)
-            np.testing.assert_allclose(float((gradient * direction).sum()), difference, rtol=1e-5, atol=1e-8, err_msg=name)
+            np.testing.assert_allclose(
+                float((gradient * direction).sum()), difference, rtol=1e-5, atol=1e-8, err_msg=name
+            )
             compared += 1
     assert compared >= 2 * len(trace.layers) > 0

@@ -94,6 +94,9 @@ def _trace_options(predictor: Any, given: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of the predictor's `trace`; an option of other tasks is a ConfigError."""
     from elman.tasks.spec import task_spec
 
+    if not hasattr(predictor, "trace"):
+        problem = f"RUN is a {task_spec(predictor.task).title}; expected a model of a task with traces"
+        raise ConfigError(problem, hint="Its predictor has no method `trace`")
     options = {}
     for name, value in given.items():
         if value is None:
