@@ -60,6 +60,11 @@ def test_norms_by_lag_of_a_backward_direction_count_from_its_last_step() -> None
     np.testing.assert_allclose(forward["norm_by_lag"], np.linalg.norm(forward["d_h"], axis=1)[::-1], rtol=1e-6)
 
 
+def test_norms_by_lag_reach_over_all_steps_where_every_step_has_a_part_of_the_loss() -> None:
+    trace = tiny_predictor("mean").trace(TEXT, gradients=True)
+    assert {len(layer["norm_by_lag"]) for layer in trace.layers} == {len(TEXT)}
+
+
 def test_an_unknown_label_and_an_empty_text_are_errors() -> None:
     with pytest.raises(ConfigError, match="the model does not know the label 'warm'; expected one of cold, hot, 中"):
         tiny_predictor().trace(TEXT, label="warm")
