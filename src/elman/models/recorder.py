@@ -7,7 +7,7 @@
 
 A trace (trace.py) is therefore a record of a prediction, and not of a second implementation of it. Predictors call each
 other through many functions, and none of them has to pass the recorder on: it is a context variable, which belongs to
-one thread or asynchronous task. Without a recorder, a call costs one look-up, about 50 nanoseconds.
+one thread or asynchronous task. Without a recorder, a call costs one look-up, about 0.1 microseconds.
 """
 
 from __future__ import annotations
