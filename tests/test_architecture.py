@@ -24,6 +24,7 @@ LAYERS = [
     {"cli"},
     {"bench", "labs"},
     {"estimators"},
+    {"inspect"},
     {"experiment"},
     {"task training"},
     {"task network"},
@@ -31,7 +32,7 @@ LAYERS = [
     {"task"},
     {"task spec"},
     {"models"},
-    {"data", "decoding", "kernels"},
+    {"data", "decoding", "kernels", "figures"},
     {"training config"},
     {"options"},
     {"cells", "text", "config", "checkpoint", "metrics"},
@@ -55,11 +56,11 @@ TORCH_USERS = {"nn", "training", "experiment", "task training", "task network"}
 PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench
 # What some parts import beside the packages of every installation; all but torch inside functions.
 EXTRAS = {
-    "bench": PEERS | {"matplotlib"},
+    "bench": PEERS,
     "estimators": {"sklearn"},
-    "labs": {"IPython", "matplotlib", "cycler", "torch"},
+    "figures": {"matplotlib", "cycler"},
+    "labs": {"IPython", "matplotlib", "torch"},
     "metrics": {"sacrebleu"},
-    "task": {"matplotlib"},
     "text": {"tokenizers"},
 }
 RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "pydantic_core", "typer", "rich", "pooch", "tomli_w"}

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elman.figures import style
 from elman.options import Option, fields_of, options_of
 from elman.tasks.spec import TASKS, task_spec
 from elman.translations import display_width, pad, translate, use_language, wrap
@@ -31,6 +32,9 @@ NOT_TRANSLATED = {  # texts that no person reads, that are the same in both lang
     *("Value error, ", "input should be ", ", unable to"),  # in messages of pydantic
     *("The class ", "the value of the "),  # prompts of the demo
     *("{0} to {1}", "upper left", "matrix products, {0} thread{s}", "{0}, batch 1, 1 thread", "{0}, {1} thread{s}"),
+    *style.CHINESE_FONTS,
+    *(style.NO_CHINESE_FONT, "DejaVu Sans", "offset points", "lower center"),  # of figures
+    "NumPy uses no table of input products",
     *("model name", "{0}; for the recurrent history encoder"),
     *(
         "0.1, at most 5,000 examples; 0 for fewer than 10",

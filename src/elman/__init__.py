@@ -34,7 +34,7 @@ _HOME_OF = {
     "load": "elman.tasks.spec",
 }
 
-_PACKAGES = frozenset({"cells", "nn"})
+_PACKAGES = frozenset({"cells", "inspect", "nn"})
 
 __all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Tagger", "load"]
 

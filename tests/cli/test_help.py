@@ -14,7 +14,7 @@ from .conftest import Command
 COMMANDS = [
     [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
     ["train", "forecast"], ["resume"],
-    ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"],
+    ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"],
     ["bench"], ["bench", "train"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip

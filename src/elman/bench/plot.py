@@ -8,12 +8,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elman.errors import ConfigError, missing_package_error
+from elman.figures.style import check_figure_file, write_figure
+from elman.translations import Language
 
 from . import step, train
 from .limit import ProductRate, ReadRate
 
-FORMATS = (".png", ".svg", ".pdf")
 BARS_WIDTH = 0.8  # width of all bars of a group; groups are 1 apart
 T = TypeVar("T")
 
@@ -34,14 +34,7 @@ def check_plot(path: Path | None) -> None:
     """Raise an error if a figure cannot be drawn or written to `path`; called before the measurement starts."""
     if path is None:
         return
-    if path.suffix not in FORMATS:
-        raise ConfigError(f"--plot {path}: unknown file format; expected a name that ends in {', '.join(FORMATS)}")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"--plot {path}: the folder does not exist", hint=f"Create it: mkdir -p {path.parent}")
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise missing_package_error(error) or error from None
+    check_figure_file(path, "--plot")
 
 
 def train_panels(rows: Sequence[train.Row]) -> list[Panel]:
@@ -93,16 +86,15 @@ def limit_panels(rows: Sequence[ProductRate | ReadRate]) -> list[Panel]:
 
 def draw(panels: Sequence[Panel], path: Path) -> None:
     """Write the figure to a file."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    columns = min(3, len(panels))
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(4.2 * columns, 3.2 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    for index, panel in enumerate(panels):
-        _draw_panel(figure.add_subplot(rows, columns, index + 1), panel)
-    figure.savefig(path, dpi=150)
+    def draw_panels(figure: Any, language: Language) -> None:
+        columns = min(3, len(panels))
+        rows = -(-len(panels) // columns)
+        figure.set_size_inches(4.2 * columns, 3.2 * rows)
+        for index, panel in enumerate(panels):
+            _draw_panel(figure.add_subplot(rows, columns, index + 1), panel)
+
+    write_figure([path], draw_panels, "en")
 
 
 def _draw_panel(axes: Any, panel: Panel) -> None:

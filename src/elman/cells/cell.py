@@ -12,12 +12,14 @@ and the cell computes the next state from them:
 
 d_state holds the paths from the state to the next one that do not go through u; unroll adds the path through u.
 
-Two members of a cell are optional.
+Some members of a cell are optional.
 weights      Those of W, U, b_ih and b_hh that the cell has; all four by default. A cell without U has gates that do not
              depend on h: it has no b_hh either, u is (..., 0), and backward returns it as d_u.
 parameters   parameters(hidden_size) -> {name: (shape, initial value)}: parameters beside those four, such as the gains
              of layer normalization. Every layer has its own in each direction. forward takes them as a fourth argument,
              {name: array}; backward returns their gradients as a fourth result, {name: array}, summed over the batch.
+gate_names   The names of the gates, in the order of their rows in W; a gate that is named `h` is the new state itself.
+tape_names   The names of the arrays of the tape. With both, a trace can show the gates (models/trace.py).
 
 Symbols: H hidden, G gates, I input.
 """
@@ -119,6 +121,19 @@ def weight_names(cell: Cell) -> tuple[str, ...]:
     """Return the names of those of W, U, b_ih and b_hh that the cell has."""
     names: tuple[str, ...] = getattr(cell, "weights", WEIGHTS)
     return names
+
+
+def gate_names(cell: Cell) -> tuple[str, ...]:
+    """Return the names of the cell's gates; empty for a cell that does not name them."""
+    names: tuple[str, ...] = getattr(cell, "gate_names", ())
+    return names
+
+
+def gate_values(cell: Cell, tape: tuple[Array, ...]) -> dict[str, Array]:
+    """Return the gates (..., H) in the tape of a step by name; empty for a cell that does not name them."""
+    tape_names: tuple[str, ...] = getattr(cell, "tape_names", ())
+    values = dict(zip(tape_names, tape, strict=False))
+    return {name: values[name] for name in gate_names(cell) if name in values}
 
 
 def stored_name(name: str, layer: int = 0, *, reverse: bool = False) -> str:

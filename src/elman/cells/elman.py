@@ -18,6 +18,8 @@ class Elman:
 
     states: tuple[str, ...] = ("h",)
     gates = 1
+    gate_names = ("h",)
+    tape_names = ("h",)
 
     def __init__(self, activation: str = "tanh") -> None:
         if activation not in ACTIVATIONS:

@@ -21,6 +21,8 @@ class GRU:
 
     states: tuple[str, ...] = ("h",)
     gates = 3
+    gate_names = ("r", "z", "n")
+    tape_names = ("r", "z", "n", "u_n", "h_prev")
 
     def forward(self, a: Array, u: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Return the next state and the tape, from a = W x + b and u = U h + c, both (..., 3H)."""

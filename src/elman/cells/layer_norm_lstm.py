@@ -31,6 +31,11 @@ class LayerNormLSTM:
 
     states: tuple[str, ...] = ("h", "c")
     gates = 4
+    gate_names = ("i", "f", "g", "o")
+    tape_names = (
+        *("a_hat", "a_scale", "u_hat", "u_scale", "i", "f", "g", "o", "c_prev", "c_hat", "c_scale", "tanh_c"),
+        *("gain_x", "gain_h", "gain_c"),
+    )
     weights = ("W", "U")
 
     def parameters(self, hidden_size: int) -> Initial:

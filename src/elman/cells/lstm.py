@@ -23,6 +23,8 @@ class LSTM:
 
     states: tuple[str, ...] = ("h", "c")
     gates = 4
+    gate_names = ("i", "f", "g", "o")
+    tape_names = ("i", "f", "g", "o", "c_prev", "tanh_c")
 
     def forward(self, a: Array, u: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Return the next state and the tape, from a = W x + b and u = U h + c, both (..., 4H)."""

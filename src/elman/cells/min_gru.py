@@ -22,6 +22,8 @@ class MinGRU:
 
     states: tuple[str, ...] = ("h",)
     gates = 2
+    gate_names = ("z", "n")
+    tape_names = ("z", "n", "h_prev", "u")
     weights = ("W", "b_ih")
 
     def forward(self, a: Array, u: Array, state: State) -> tuple[State, tuple[Array, ...]]:

@@ -44,9 +44,9 @@ StackParameters = Sequence[Sequence[LayerParameters]]  # [layer][direction]
 
 
 class StepTape(NamedTuple):
-    """What the backward of one step needs: the h that U multiplied, and the cell's own tape."""
+    """What the backward of one step needs: the state before it, whose h U multiplied, and the cell's own tape."""
 
-    h_prev: Array
+    state_prev: State
     cell: tuple[Array, ...]
 
 
@@ -71,12 +71,29 @@ class Tape:
 
 
 @dataclass(frozen=True, slots=True)
+class StepGradients:
+    """Derivatives of the loss in one layer and direction with respect to what each step computes.
+
+    states: the derivative of each of the cell's states after every step (B, T, H), along all paths; a and u
+    (B, T, G*H), those of the products.
+    """
+
+    states: tuple[Array, ...]
+    a: Array
+    u: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Gradients:
-    """Derivatives of the loss with respect to the parameters, the inputs (B, T, I) and the initial state."""
+    """Derivatives of the loss with respect to the parameters, the inputs (B, T, I) and the initial state.
+
+    steps: those of every step, [layer][direction], if they were asked for.
+    """
 
     params: list[list[LayerParameters]]
     x: Array
     state: StackState
+    steps: list[list[StepGradients]] | None = None
 
 
 def zero_state(cell: Cell, params: StackParameters, batch_size: int) -> StackState:
@@ -116,26 +133,32 @@ def forward(
     return _unroll(cell, params, x, state, lengths, reset, keep_tape=True)
 
 
-def backward(tape: Tape, d_outputs: Array, d_state: StackState | None = None) -> Gradients:
-    """Return the gradients, from d_outputs (B, T, D*H) and the derivative with respect to the final state."""
+def backward(tape: Tape, d_outputs: Array, d_state: StackState | None = None, *, with_steps: bool = False) -> Gradients:
+    """Return the gradients, from d_outputs (B, T, D*H) and the derivative with respect to the final state.
+
+    with_steps adds the derivatives of every step.
+    """
     d_params: list[list[LayerParameters]] = []
+    d_steps: list[list[StepGradients]] = []
     d_state_initial: list[tuple[State, ...]] = []
     d_x = d_outputs if tape.active is None else np.where(tape.active[..., None], d_outputs, 0.0)
     for index, layer in reversed(list(enumerate(tape.layers))):
         d_inputs = np.zeros_like(layer[0].x, dtype=d_outputs.dtype)
-        d_layer, d_states, start = [], [], 0
+        d_layer, d_states, d_layer_steps, start = [], [], [], 0
         for direction, layer_tape in enumerate(layer):
             end = start + layer_tape.parameters.hidden_size
             d_final = d_state[index][direction] if d_state is not None else None
-            d_input, d_parameters, d_initial = _backward_layer(tape, layer_tape, d_x[..., start:end], d_final)
+            d_input, d_parameters, d_initial, steps = _backward_layer(tape, layer_tape, d_x[..., start:end], d_final)
             d_inputs += d_input
+            d_layer_steps.append(steps)
             d_layer.append(d_parameters)
             d_states.append(d_initial)
             start = end
         d_x = d_inputs
         d_params.insert(0, d_layer)
         d_state_initial.insert(0, tuple(d_states))
-    return Gradients(d_params, d_x, tuple(d_state_initial))
+        d_steps.insert(0, d_layer_steps)
+    return Gradients(d_params, d_x, tuple(d_state_initial), d_steps if with_steps else None)
 
 
 def _unroll(
@@ -214,7 +237,7 @@ def _forward_layer(
         u = state[0] @ U_T if p.b_hh is None else state[0] @ U_T + p.b_hh
         state_next, cell_tape = step(a[:, t], u, state, *own)
         if keep_tape:
-            steps.append(StepTape(state[0], cell_tape))
+            steps.append(StepTape(state, cell_tape))
         if active is None:
             outputs[:, t] = state_next[0]
         else:
@@ -230,7 +253,7 @@ def _forward_layer(
 
 def _backward_layer(
     tape: Tape, layer: LayerTape, d_outputs: Array, d_state: State | None
-) -> tuple[Array, LayerParameters, State]:
+) -> tuple[Array, LayerParameters, State, StepGradients]:
     p, x, cell = layer.parameters, layer.x, tape.cell
     B, T, _ = x.shape
     H = p.hidden_size
@@ -239,6 +262,7 @@ def _backward_layer(
     d_u = np.zeros((B, T, len(p.U)), d_outputs.dtype)
     d_own = {name: np.zeros_like(value) for name, value in p.cell_parameters.items()}
     h_prev = np.zeros((B, T, H), d_outputs.dtype)
+    d_states = tuple(np.zeros((B, T, H), d_outputs.dtype) for _ in cell.states)
     d_s = tuple(np.zeros((B, H), d_outputs.dtype) for _ in cell.states) if d_state is None else d_state
     for t in range(T) if layer.reverse else range(T - 1, -1, -1):
         if tape.reset is not None and layer.reverse:
@@ -248,10 +272,13 @@ def _backward_layer(
             d_past = _keep(~tape.active[:, t], d_s)  # the derivative of rows that have ended passes unchanged
             d_s = _keep(tape.active[:, t], d_s)
         step = layer.steps[t]
-        d_a[:, t], d_u[:, t], d_s, *d_parameters = step_backward((d_s[0] + d_outputs[:, t], *d_s[1:]), step.cell)
+        d_s = (d_s[0] + d_outputs[:, t], *d_s[1:])
+        for d_after, derivative in zip(d_states, d_s, strict=True):
+            d_after[:, t] = derivative
+        d_a[:, t], d_u[:, t], d_s, *d_parameters = step_backward(d_s, step.cell)
         for name, total in d_own.items():
             total += d_parameters[0][name]
-        h_prev[:, t] = step.h_prev
+        h_prev[:, t] = step.state_prev[0]
         d_s = (d_s[0] + d_u[:, t] @ p.U, *d_s[1:])
         if d_past is not None:
             d_s = tuple(now + past for now, past in zip(d_s, d_past, strict=True))
@@ -264,7 +291,7 @@ def _backward_layer(
         b_hh=None if p.b_hh is None else d_u.sum(axis=(0, 1)),
         cell_parameters=d_own,
     )
-    return np.asarray(d_a @ p.W), gradients, d_s
+    return np.asarray(d_a @ p.W), gradients, d_s, StepGradients(d_states, d_a, d_u)
 
 
 def _keep(rows: Bools, state: State) -> State:

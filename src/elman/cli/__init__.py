@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from . import bench, data, demo, doctor, generate, lab, train
+from . import bench, data, demo, doctor, generate, inspect, lab, train
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -55,6 +55,8 @@ app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
 app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
+app.command("inspect")(inspect.inspect_command)
+app.command("plot")(inspect.plot_command)
 app.command("lab")(lab.lab_command)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)

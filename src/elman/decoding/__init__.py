@@ -6,12 +6,13 @@ state. A step of `search` also takes a context, arrays that do not change. Rando
 
 from .generation import Step, generate
 from .sampling import Sampler, distribution
-from .search import Hypothesis, SearchStep, search
+from .search import Hypothesis, Prefixes, SearchStep, search
 from .suggestion import suggest
 from .viterbi import viterbi
 
 __all__ = [
     "Hypothesis",
+    "Prefixes",
     "Sampler",
     "SearchStep",
     "Step",

@@ -60,11 +60,13 @@ def search(
     beam: int = 1,
     length_penalty: float = 1.0,
     forbidden: Sequence[int] = (),
+    levels: list[Prefixes] | None = None,
 ) -> list[list[Hypothesis]]:
     """Return up to `beam` distinct hypotheses of each source, at least one, best first.
 
     state and context have one row a source. A hypothesis of max_lengths (B,) tokens is cut, so a finished one has fewer
-    tokens. Forbidden ids are never chosen.
+    tokens. Forbidden ids are never chosen. A beam search appends to `levels` its prefixes of 0, 1, 2 ... tokens; row r
+    of step t is row r of the prefixes of t tokens.
     """
     if beam < 1:
         raise ValueError(f"beam: given {beam}; expected 1 or more")
@@ -74,7 +76,7 @@ def search(
     rules = _Rules(start, end, limits, beam, length_penalty, list(forbidden))
     if beam == 1:
         return [[best] for best in _greedy(step, state, context, rules)]
-    return _beam(step, state, context, rules)
+    return _beam(step, state, context, rules, levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _most_likely(log_p: Floats, forbidden: list[int]) -> tuple[Ids, Floats]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Prefixes:
+class Prefixes:
     """K prefixes of each of B sources, most likely first, but the greedy one before all others.
 
     ids (B, K, 1 + t) begin with the start token. log_probabilities (B, K) are -inf for rows without an active prefix.
@@ -158,9 +160,9 @@ class _Prefixes:
     def active_sources(self) -> Bools:
         return np.asarray(self.active.any(axis=1))
 
-    def select(self, mask: Bools) -> _Prefixes:
+    def select(self, mask: Bools) -> Prefixes:
         """Return the prefixes of some of the sources."""
-        return _Prefixes(
+        return Prefixes(
             self.sources[mask], self.ids[mask], self.log_probabilities[mask], self.parents[mask], self.greedy[mask]
         )
 
@@ -210,26 +212,32 @@ class _Hypotheses:
         return [sorted(group, key=lambda hypothesis: -hypothesis.score)[:beam] for group in self._hypotheses]
 
 
-def _beam(step: SearchStep, state: State, context: State, rules: _Rules) -> list[list[Hypothesis]]:
+def _beam(
+    step: SearchStep, state: State, context: State, rules: _Rules, levels: list[Prefixes] | None
+) -> list[list[Hypothesis]]:
     """Extend the most likely prefixes of all sources. The state is gathered at every step, the context rarely."""
     hypotheses = _Hypotheses(rules)
     B = len(rules.max_lengths)
     sources = np.arange(B)
     start = np.full((B, 1, 1), rules.start)
-    prefixes = _deactivate_done(
-        _Prefixes(sources, start, np.zeros((B, 1)), sources[:, None], np.ones(B, bool)), hypotheses, rules
-    )
+    extended = Prefixes(sources, start, np.zeros((B, 1)), sources[:, None], np.ones(B, bool))
+    prefixes = _deactivate_done(extended, hypotheses, rules)
+    if levels is not None:
+        levels.append(extended)
     while (active := prefixes.active_sources).any():
         if _should_shrink(active):
             prefixes, context = prefixes.select(active), _select_rows(context, active)
         log_p, state = step(prefixes.ids[:, :, -1].ravel(), _select_rows(state, prefixes.parents.ravel()), context)
         continuations = _continuations(log_p, prefixes, rules)
         _collect_hypotheses(continuations, prefixes, hypotheses, rules)
-        prefixes = _deactivate_done(_extend(continuations, prefixes, rules), hypotheses, rules)
+        extended = _extend(continuations, prefixes, rules)
+        prefixes = _deactivate_done(extended, hypotheses, rules)
+        if levels is not None:
+            levels.append(extended)
     return hypotheses.ranked()
 
 
-def _continuations(log_p: Floats, prefixes: _Prefixes, rules: _Rules) -> _Continuations:
+def _continuations(log_p: Floats, prefixes: Prefixes, rules: _Rules) -> _Continuations:
     """Return at least the 2K most likely continuations of each source; K of them are not ends, if there are as many.
 
     Within a row, the order is that of the log probabilities of the step, so 2K continuations of each row are enough.
@@ -250,7 +258,7 @@ def _continuations(log_p: Floats, prefixes: _Prefixes, rules: _Rules) -> _Contin
 
 
 def _collect_hypotheses(
-    continuations: _Continuations, prefixes: _Prefixes, hypotheses: _Hypotheses, rules: _Rules
+    continuations: _Continuations, prefixes: Prefixes, hypotheses: _Hypotheses, rules: _Rules
 ) -> None:
     """Complete the ends among the K most likely continuations, and cut the prefixes without any continuation."""
     ids, log_probabilities = prefixes.ids.reshape(-1, prefixes.ids.shape[-1]), prefixes.log_probabilities.ravel()
@@ -264,7 +272,7 @@ def _collect_hypotheses(
         hypotheses.add(source, ids[row], log_probabilities[row], finished=False)
 
 
-def _extend(continuations: _Continuations, prefixes: _Prefixes, rules: _Rules) -> _Prefixes:
+def _extend(continuations: _Continuations, prefixes: Prefixes, rules: _Rules) -> Prefixes:
     """Return the K most likely continuations without ends as prefixes, in as many rows as the fullest source needs."""
     others = continuations.select(continuations.tokens != rules.end)
     others = others.select(others.ranks() < rules.beam)
@@ -278,10 +286,10 @@ def _extend(continuations: _Continuations, prefixes: _Prefixes, rules: _Rules) -
     greedy = np.zeros(B, bool)
     greedy[others.sources[others.greedy]] = True
     ids = np.concatenate([prefixes.ids.reshape(-1, length)[parents], tokens[:, :, None]], axis=2)
-    return _Prefixes(prefixes.sources, ids, log_probabilities, parents, greedy)
+    return Prefixes(prefixes.sources, ids, log_probabilities, parents, greedy)
 
 
-def _deactivate_done(prefixes: _Prefixes, hypotheses: _Hypotheses, rules: _Rules) -> _Prefixes:
+def _deactivate_done(prefixes: Prefixes, hypotheses: _Hypotheses, rules: _Rules) -> Prefixes:
     """Deactivate the prefixes of sources that are done, by the rule above; cut the prefixes of the maximum length."""
     sources, log_probabilities = prefixes.sources, prefixes.log_probabilities
     limits = rules.max_lengths[sources]
@@ -291,7 +299,7 @@ def _deactivate_done(prefixes: _Prefixes, hypotheses: _Hypotheses, rules: _Rules
     best_possible = log_probabilities.max(axis=1, initial=-np.inf) / np.maximum(1, limits) ** rules.length_penalty
     done = full | (hypotheses.counts[sources] >= rules.beam) & (best_possible <= hypotheses.best[sources])
     remaining = np.where(done[:, None], -np.inf, log_probabilities)
-    return _Prefixes(sources, prefixes.ids, remaining, prefixes.parents, prefixes.greedy)
+    return Prefixes(sources, prefixes.ids, remaining, prefixes.parents, prefixes.greedy)
 
 
 def _should_shrink(active: Bools) -> bool:

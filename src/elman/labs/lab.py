@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 import numpy as np
 
 from elman.translations import Language as Language
+from elman.translations import Text as Text
 from elman.translations import display_width
 
 if TYPE_CHECKING:
@@ -30,17 +31,6 @@ if TYPE_CHECKING:
 
 SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
 Draw = Callable[["Figure", Language], None]
-
-
-class Text(NamedTuple):
-    """A text in both languages."""
-
-    en: str
-    zh: str
-
-    def in_language(self, language: Language) -> str:
-        """Return the text in one language."""
-        return self.zh if language == "zh" else self.en
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@
 
 q: a query, that is an output of the decoder; m_s: the encoder's output for source token s. The keys, W m or U m,
 depend on the source alone and are computed once. The K queries that share a source, such as the hypotheses of a beam,
-are one matrix product. nn/attention.py computes the same with torch, and its derivatives.
+are one matrix product. nn/attention.py computes the same with torch. The derivatives are for traces.
 """
 
 from __future__ import annotations
@@ -50,6 +50,20 @@ class Attention:
         exp = np.exp(e - e.max(-1, keepdims=True))
         attention_weights: Array = exp / exp.sum(-1, keepdims=True)
         return attention_weights
+
+    def backward(self, d_weights: Array, queries: Array, encoder_outputs: Array) -> tuple[Array, Array]:
+        """Return d_queries (K, H) and d_encoder_outputs (S, H), from d_weights (K, S), of one source of S tokens."""
+        q, m = queries, encoder_outputs
+        keys = self.keys(m[None])[0]
+        a = self.weights(q[None], keys[None], np.array([len(m)]))[0]
+        d_e = a * (d_weights - (a * d_weights).sum(-1, keepdims=True))
+        if self._query is None or self._score is None:
+            d_q, d_keys = d_e @ keys, d_e.T @ q
+        else:
+            hidden = np.tanh(projected(q[None], self._query)[0][:, None] + keys)
+            d_hidden = d_e[..., None] * self._score * (1.0 - hidden * hidden)
+            d_q, d_keys = d_hidden.sum(1) @ self._query, d_hidden.sum(0)
+        return np.asarray(d_q), np.asarray(d_keys if self._key is None else d_keys @ self._key)
 
 
 def projected(x: Array, W: Array) -> Array:

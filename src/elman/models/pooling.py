@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.models.recorder import note
 from elman.models.stack import State, take
 
 Array = npt.NDArray[Any]
@@ -38,7 +39,17 @@ class Pooling:
     def __call__(self, outputs: Array, last: Array, lengths: Ids) -> Array:
         """Return (B, N) from outputs (B, T, N) up to the lengths (B,), and from the last outputs (B, N)."""
         inside = (np.arange(outputs.shape[1]) < lengths[:, None])[:, :, None]
-        return self._pool(outputs, last, inside, self._tensors)
+        pooled = self._pool(outputs, last, inside, self._tensors)
+        note("pooled", pooled)
+        return pooled
+
+    def weights(self, outputs: Array) -> Array | None:
+        """Return the weights (T,) of the outputs (T, N) of one text in attention pooling; None for other kinds."""
+        return _softmax(_scores(outputs, self._tensors)) if self._tensors else None
+
+    def backward(self, d_pooled: Array, outputs: Array, num_directions: int) -> Array:
+        """Return d_outputs (T, N) from d_pooled (N,) and the outputs (T, N) of one text, of one token or more."""
+        return _BACKWARDS[self._pool](d_pooled, outputs, num_directions, self._tensors)
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first token."""
@@ -90,6 +101,46 @@ def _scores(outputs: Array, tensors: Tensors) -> Array:
     """Return the scores e (M,) of outputs (M, N)."""
     e: Array = np.tanh(outputs @ tensors["key.weight"].T + tensors["key.bias"]) @ tensors["score"]
     return e
+
+
+def _softmax(e: Array) -> Array:
+    a = np.exp(e - e.max())
+    return np.asarray(a / a.sum())
+
+
+def _last_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+    d_outputs = np.zeros_like(outputs)
+    H = outputs.shape[1] // num_directions
+    d_outputs[-1, :H] = d_pooled[:H]
+    d_outputs[0, H:] += d_pooled[H:]  # the backward direction ends at the first token
+    return d_outputs
+
+
+def _mean_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+    return np.repeat((d_pooled / outputs.dtype.type(len(outputs)))[None], len(outputs), axis=0)
+
+
+def _max_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+    d_outputs = np.zeros_like(outputs)
+    d_outputs[outputs.argmax(0), np.arange(outputs.shape[1])] = d_pooled
+    return d_outputs
+
+
+def _attention_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+    hidden = np.tanh(outputs @ tensors["key.weight"].T + tensors["key.bias"])
+    a = _softmax(hidden @ tensors["score"])
+    d_a = outputs @ d_pooled
+    d_e = a * (d_a - a @ d_a)
+    d_hidden = d_e[:, None] * tensors["score"] * (1.0 - hidden * hidden)
+    return np.asarray(a[:, None] * d_pooled + d_hidden @ tensors["key.weight"])
+
+
+_BACKWARDS: dict[Callable[[Array, Array, Array, Tensors], Array], Callable[[Array, Array, int, Tensors], Array]] = {
+    _last: _last_backward,
+    _mean: _mean_backward,
+    _max: _max_backward,
+    _attention: _attention_backward,
+}
 
 
 def _push_last(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:

@@ -21,6 +21,8 @@ from elman.checkpoint import Tensors
 from elman.checkpoint.serialization import parse_tensors, tensor_bytes
 from elman.errors import ModelError
 
+from .recorder import record_run
+
 STEPPED_ROWS = 8  # a step of more rows is better shared among threads
 _ENDINGS = ("", "_reverse")  # of the names of the two directions
 
@@ -58,15 +60,15 @@ class Stack:
         self.cell = cell
         self.parameters: list[list[LayerParameters]] = []
         self._first = first
-        self._prefix, self._endings = prefix, _ENDINGS if bidirectional else _ENDINGS[:1]
-        self._embedding = embedding
+        self._prefix, self.endings = prefix, _ENDINGS if bidirectional else _ENDINGS[:1]
+        self.embedding = embedding
         self._dense: kernels.Stack | None = None
         self._gathered: kernels.Stack | None = None
         for index, H in enumerate(hidden_sizes):
             self.parameters.append(
-                [self._layer(tensors, f"{prefix}layers.{first + index}.", end, input_size, H) for end in self._endings]
+                [self._layer(tensors, f"{prefix}layers.{first + index}.", end, input_size, H) for end in self.endings]
             )
-            input_size = H * len(self._endings)
+            input_size = H * len(self.endings)
 
     def _layer(self, tensors: Tensors, name: str, ending: str, input_size: int, hidden_size: int) -> LayerParameters:
         def stored(parameter: str, shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -87,24 +89,42 @@ class Stack:
         self, x: npt.NDArray[Any], state: State, lengths: npt.NDArray[Any] | None = None
     ) -> tuple[npt.NDArray[Any], State]:
         """Return the outputs (B, T, D*H) of inputs (B, T, I) or of rows (B, T) of the embedding, and the last state."""
-        nested = tuple(
-            tuple(tuple(state[name] for name in self._names(index, ending)) for ending in self._endings)
-            for index in range(len(self.parameters))
-        )
-        ids = x.dtype.kind in "iu"
-        if self._embedding is not None and ids and len(self._embedding) > kernels.MAX_TABLE_ROWS:
-            x, ids = self._embedding[x], False
-        if kernels.supports(self.cell, self.parameters[0][0].U.dtype):
-            packed = self._packed_table() if ids else self._packed()
+        given, nested = x, self.nested(state)
+        x = self.layer_inputs(x)
+        if self.compiled:
+            packed = self._packed_table() if x.dtype.kind in "iu" else self._packed()
             if lengths is None and x.shape[1] == 1 and len(x) <= STEPPED_ROWS:
                 output, final = packed.step(x[:, 0], nested)
                 outputs = output[:, None]
             else:
                 outputs, final = packed.run(x, nested, lengths)
         else:
-            x = self._embedding[x] if self._embedding is not None and ids else x
             outputs, final = unroll.run(self.cell, self.parameters, x, nested, lengths)
-        return outputs, self._flat(final)
+        final_state = self._flat(final)
+        record_run(self, given, state, lengths, outputs, final_state)
+        return outputs, final_state
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the kernels run the stack; else NumPy does."""
+        return kernels.supports(self.cell, self.parameters[0][0].U.dtype)
+
+    def layer_inputs(self, x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return x as the bottom layer gets it: rows of the table of input products as they are, others looked up."""
+        if self.embedding is None or x.dtype.kind not in "iu":
+            return x
+        return x if self.compiled and len(self.embedding) <= kernels.MAX_TABLE_ROWS else self.embedding[x]
+
+    def nested(self, state: State) -> unroll.StackState:
+        """Return the state of the layers [layer][direction] in a flat state, which may have other entries."""
+        return tuple(
+            tuple(tuple(state[name] for name in self._names(index, ending)) for ending in self.endings)
+            for index in range(len(self.parameters))
+        )
+
+    def layer_name(self, index: int) -> str:
+        """Return the name of a layer, before those of its states and weights: `encoder.layers.0`."""
+        return f"{self._prefix}layers.{self._first + index}"
 
     def _packed(self) -> kernels.Stack:
         if self._dense is None:
@@ -114,30 +134,31 @@ class Stack:
     def _packed_table(self) -> kernels.Stack:
         """Pack the weights with the product of every row of the embedding in the place of the bottom W."""
         if self._gathered is None:
-            assert self._embedding is not None
+            assert self.embedding is not None
             bottom, *above = self.parameters
-            tables = [self._table(direction, self._embedding) for direction in bottom]
+            tables = [input_products(direction, self.embedding) for direction in bottom]
             self._gathered = kernels.Stack(self.cell, [tables, *above], table=True)
         return self._gathered
 
-    @staticmethod
-    def _table(bottom: LayerParameters, embedding: npt.NDArray[Any]) -> LayerParameters:
-        products = embedding @ bottom.W.T
-        if bottom.b_ih is not None:
-            products += bottom.b_ih
-        return LayerParameters(products, bottom.U, None, bottom.b_hh)
-
     def _names(self, index: int, ending: str) -> list[str]:
         """The names of a layer's states in one direction."""
-        return [f"{self._prefix}layers.{self._first + index}.{name}{ending}" for name in self.cell.states]
+        return [f"{self.layer_name(index)}.{name}{ending}" for name in self.cell.states]
 
     def _flat(self, state: unroll.StackState) -> State:
         return {
             name: array
             for index, layer in enumerate(state)
-            for ending, arrays in zip(self._endings, layer, strict=True)
+            for ending, arrays in zip(self.endings, layer, strict=True)
             for name, array in zip(self._names(index, ending), arrays, strict=True)
         }
+
+
+def input_products(bottom: LayerParameters, embedding: npt.NDArray[Any]) -> LayerParameters:
+    """Return the bottom layer with the product W x + b_ih of every row x of an embedding in the place of W."""
+    products = embedding @ bottom.W.T
+    if bottom.b_ih is not None:
+        products += bottom.b_ih
+    return LayerParameters(products, bottom.U, None, bottom.b_hh)
 
 
 def state_to_bytes(state: State) -> bytes:

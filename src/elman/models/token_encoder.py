@@ -48,7 +48,7 @@ class TokenEncoder:
         self._embedding = take(tensors, "tokens.words.weight", (len(words), config.embedding_size))
         self._output_size, self._character_size = config.output_size, config.character_size
         self._character_layer = _character_layer(config, tensors, characters) if config.character_size else None
-        self._layers = Stack(
+        self.layers = Stack(
             config.build_cell(),
             tensors,
             config.input_size,
@@ -75,7 +75,7 @@ class TokenEncoder:
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of the layers before the first token."""
-        return self._layers.initial_state(batch_size)
+        return self.layers.initial_state(batch_size)
 
     def run(self, lists: Sequence[Sequence[str]]) -> tuple[Array, Array, Ids]:
         """Return the outputs (B, T, D*H) for lists of tokens, the last outputs (B, D*H), and the lengths (B,)."""
@@ -87,12 +87,12 @@ class TokenEncoder:
         inputs = self._inputs([token for tokens in lists for token in tokens])
         x = np.zeros((*inside.shape, *inputs.shape[1:]), inputs.dtype)
         x[inside] = inputs
-        outputs, state = self._layers.run(x, self.initial_state(len(lists)), lengths)
+        outputs, state = self.layers.run(x, self.initial_state(len(lists)), lengths)
         return outputs, np.concatenate([state[name] for name in self._last_states], axis=1), lengths
 
     def step(self, tokens: Sequence[str], state: State) -> tuple[Array, State]:
         """Return the output (B, H) after a token for each row, and the next state of the layers."""
-        outputs, state_next = self._layers.run(self._inputs(tokens)[:, None], state)
+        outputs, state_next = self.layers.run(self._inputs(tokens)[:, None], state)
         return outputs[:, 0], state_next
 
     def _inputs(self, tokens: Sequence[str]) -> Array:

@@ -19,7 +19,9 @@ from .spec import AnyTask, load, task_spec
 
 if TYPE_CHECKING:
     from elman.data.sources import SourceArgument
+    from elman.models.trace import Trace
     from elman.training.progress import Display
+    from elman.translations import Language
 
 OWN_PARAMETERS = frozenset({"config", "verbose"})  # that are no config fields
 
@@ -31,6 +33,7 @@ class Estimator:
     config: Mapping[str, Any] | None
     verbose: bool
     _predictor: Any = None
+    _metrics: Sequence[Mapping[str, Any]] = ()  # the records of metrics.jsonl of the last `fit`
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -48,6 +51,11 @@ class Estimator:
     def save(self, path: str | Path) -> None:
         """Write the model folder, which `elman.load` reads without torch."""
         self._trained.save(path)
+
+    def trace(self, input: Any, **options: Any) -> Trace:  # noqa: A002 - the name that all tasks share
+        """Return what happens inside the trained model on one input; options are those of the predictor's `trace`."""
+        trace: Trace = self._trained.trace(input, **options)
+        return trace
 
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a trained model, for scikit-learn."""
@@ -80,6 +88,7 @@ class Estimator:
         """
         try:
             from elman.experiment import train
+            from elman.inspect import read_metrics
         except ModuleNotFoundError as error:
             raise missing_package_error(error) or error from None
 
@@ -92,12 +101,25 @@ class Estimator:
             except Interrupted as stop:
                 if (out / "model").is_dir():
                     self._predictor = load(out)
+                    self._metrics = read_metrics(out)
                 if run is not None:
                     raise
                 state = "The best model so far is kept" if self._predictor else "No model was validated yet"
                 raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{state}. Give run= to resume later") from None
             self._predictor = load(out)
+            self._metrics = read_metrics(out)
         return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
+
+    def _plot(self, folder: str | Path, source: SourceArgument | None, language: Language | None) -> list[Path]:
+        """Draw the training of the last `fit`, and what the task draws of the examples of a source, if one is given."""
+        from elman.figures.style import save_drawings
+        from elman.inspect import training_drawings
+
+        drawings = training_drawings(self._metrics)
+        spec, trained = self._spec, self._trained
+        if source is not None and spec.pictures is not None:
+            drawings |= spec.pictures.of_examples(trained, self._examples(source))
+        return save_drawings(folder, drawings, language)
 
     def _values(self) -> Values:
         """Return the config values of the parameters that are not None, laid over `config`."""

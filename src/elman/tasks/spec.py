@@ -19,6 +19,7 @@ from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource, SourceArgument
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import Draw
 from elman.models.folder import FolderPredictor
 from elman.options import option
 from elman.training.config import TrainingConfig
@@ -130,6 +131,14 @@ class Evaluation(Generic[C, E]):
 
 
 @dataclass(frozen=True, slots=True)
+class Pictures(Generic[C, E, P]):
+    """What is drawn of a model's predictions, by name: for the validation set of its run, or for examples."""
+
+    of_validation_set: Callable[[P, C], dict[str, Draw]]
+    of_examples: Callable[[P, Iterable[E]], dict[str, Draw]]
+
+
+@dataclass(frozen=True, slots=True)
 class Report(Generic[R, C, P]):
     """What the task writes for people."""
 
@@ -173,6 +182,7 @@ class TaskSpec(Generic[R, C, E, P]):
     prediction: Prediction[P] | None  # None: the model has no `elman predict`
     evaluation: Evaluation[C, E]
     report: Report[R, C, P]
+    pictures: Pictures[C, E, P] | None = None
     reader_defaults: Callable[[P], Values] = no_reader_defaults  # reader options of a model, such as its columns
 
 

@@ -95,7 +95,7 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
         loss, n, session.carry = session.task.loss(model, batch, session.carry, progress, session.rng)
         loss.backward()
         loss_sum, count = loss_sum + loss.item(), count + n
-    _scale_gradients(session, loss_sum, count)
+    counters.log_norm += _scale_gradients(session, loss_sum, count)
     session.optimizer.step()
     counters.step += 1
     if session.average is not None:
@@ -106,8 +106,11 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
     return loss_sum / count
 
 
-def _scale_gradients(session: Session, loss_sum: float, count: int) -> None:
-    """Scale the gradients from the sum to the mean of the losses, and clip their norm; raise if they are not finite."""
+def _scale_gradients(session: Session, loss_sum: float, count: int) -> float:
+    """Scale the gradients from the sum to the mean of the losses, and clip their norm; raise if they are not finite.
+
+    Return the norm before clipping.
+    """
     gradients = [p.grad for p in session.model.parameters() if p.grad is not None]
     norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))) / count
     if not (math.isfinite(loss_sum) and math.isfinite(norm)):
@@ -115,6 +118,7 @@ def _scale_gradients(session: Session, loss_sum: float, count: int) -> None:
     clip = session.config.clip_norm
     scale = min(1.0, clip / (norm + 1e-6)) if clip else 1.0
     torch._foreach_mul_(gradients, scale / count)
+    return norm
 
 
 def _describe_divergence(session: Session, loss: float) -> str:
@@ -137,9 +141,11 @@ def _log(session: Session) -> None:
     counters = session.counters
     if counters.step % session.config.log_every_steps == 0:
         loss = counters.log_loss / counters.log_count
-        session.run.append_record("metrics.jsonl", {"step": counters.step, "tokens": counters.tokens, "loss": loss})
+        record = {"step": counters.step, "tokens": counters.tokens, "loss": loss}
+        record["gradient_norm"] = counters.log_norm / session.config.log_every_steps
+        session.run.append_record("metrics.jsonl", record)
         session.run.append_record("timing.jsonl", {"step": counters.step, "seconds": round(session.seconds, 3)})
-        counters.log_loss, counters.log_count = 0.0, 0
+        counters.log_loss, counters.log_count, counters.log_norm = 0.0, 0, 0.0
 
 
 def _validate_or_save(session: Session, display: Display, progress_before: float) -> None:

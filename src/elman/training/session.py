@@ -32,8 +32,8 @@ class NonFiniteError(Exception):
 class Counters:
     """The numbers that a checkpoint stores as JSON.
 
-    log_loss and log_count belong to the log line in progress, train_loss and train_count to the updates since the last
-    validation; both would differ after resuming without them.
+    log_loss, log_count and log_norm belong to the log line in progress, train_loss and train_count to the updates since
+    the last validation; they would differ after resuming without them.
     """
 
     position: Position
@@ -49,6 +49,7 @@ class Counters:
     rate_scale: float = 1.0
     log_loss: float = 0.0
     log_count: int = 0
+    log_norm: float = 0.0  # sum over the updates of the norm of the gradient before clipping
     train_loss: float = 0.0
     train_count: int = 0
     best_train: dict[str, float] | None = None  # the training metrics of the best step
@@ -127,6 +128,7 @@ class Session:
     def restore(self, tensors: Tensors, state: dict[str, Any]) -> None:
         """Restore a checkpoint, and cut metrics.jsonl to the size that it had then."""
         try:
+            state = {"log_norm": 0.0, **state}  # checkpoints of earlier versions have none
             self.counters = Counters(**{counter.name: state[counter.name] for counter in fields(Counters)})
             copy_weights(_select_prefix("model.", tensors), self.model)
             if self.average is not None:

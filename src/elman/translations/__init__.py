@@ -47,13 +47,25 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from .columns import display_width, pad, wrap
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")  # the first that is set decides, as in the C library
+
+
+class Text(NamedTuple):
+    """A text in both languages, side by side: in labs and figures."""
+
+    en: str
+    zh: str
+
+    def in_language(self, language: Language) -> str:
+        """Return the text in one language."""
+        return self.zh if language == "zh" else self.en
+
 
 _language: ContextVar[Language] = ContextVar("language", default="en")
 
@@ -91,6 +103,7 @@ def translate(text: str, file: str = "messages") -> str:
 __all__ = [
     "LANGUAGES",
     "Language",
+    "Text",
     "current_language",
     "display_width",
     "environment_language",

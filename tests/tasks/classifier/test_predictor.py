@@ -99,7 +99,7 @@ def test_a_text_without_tokens_is_classified_by_the_bias(architecture: str) -> N
 def test_pooling_follows_its_equation(architecture: str) -> None:
     predictor = tiny_predictor(architecture)
     ids, top = VOCABULARY.encode("fed")[None], predictor.config.num_layers - 1
-    layers = predictor._encoder._layers
+    layers = predictor._encoder.layers
     outputs, state = layers.run(ids, layers.initial_state(1))
     (h,) = outputs.astype(np.float64)
     last = np.concatenate([state[f"layers.{top}.h"][0], state[f"layers.{top}.h_reverse"][0]])

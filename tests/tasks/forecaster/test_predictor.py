@@ -132,7 +132,7 @@ def test_the_recurrent_encoder_by_hand(architecture: str) -> None:
     z = without_missing(series_of().values[: t + 1], predictor.scales.mean)
     x = np.array([features_by_hand(predictor, z, n) for n in range(t + 1)], np.float32)
     assert isinstance(predictor._encoder, Recurrent)
-    stack = predictor._encoder._stack
+    stack = predictor._encoder.stack
     h, _ = stack.run(x[None], stack.initial_state(1))
     a = predictor.tensors["readout.weight"] @ h[0, -1] + predictor.tensors["readout.bias"]
     o = monotone(a.reshape(config.horizon, 2, -1).astype(np.float64), config.median)

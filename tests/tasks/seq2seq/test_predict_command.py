@@ -21,6 +21,7 @@ from elman.tasks.spec import load
 from tests.cli.conftest import Command, Done
 
 from .commands import SOURCES, check_error, files_of, only_json, predicted_lines
+from .models import tiny_predictor
 
 
 def test_each_line_has_one_line_of_output_in_order(
@@ -317,3 +318,15 @@ def test_a_missing_file_is_an_error(command: Command, models: Path, tmp_path: Pa
     (tmp_path / "photo").write_bytes(bytes(range(256)))
     check_error(done := command(verb, models / "a", tmp_path / "photo"), 3)
     assert f"{tmp_path / 'photo'}: the file contains zero bytes, so it is not text; expected" in done.err
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+def test_attention_is_drawn_where_the_name_is_that_of_a_picture(command: Command, tmp_path: Path, lines: int) -> None:
+    pytest.importorskip("matplotlib")
+    tiny_predictor("dot").save(tmp_path / "model")
+    (tmp_path / "sources.txt").write_text("dab\nabc\n"[: 4 * lines], "utf-8")
+    done = command("predict", tmp_path / "model", tmp_path / "sources.txt", "--attention", tmp_path / "a.png")
+    assert done.code == 0, done.err
+    names = ["a.png"] if lines == 1 else ["a-1.png", "a-2.png"]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == names
+    assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in names)

@@ -53,7 +53,7 @@ def test_probabilities_follow_the_equations(architecture: str) -> None:
             _, state = layer.run(CHARACTERS.encode(token)[None], layer.initial_state(1))
             last = [state[f"tokens.characters.layers.0.h{ending}"][0] for ending in ("", "_reverse")]
             x[t] = np.concatenate([x[t], *last])
-    h, _ = encoder._layers.run(np.array([x], np.float32), encoder._layers.initial_state(1))
+    h, _ = encoder.layers.run(np.array([x], np.float32), encoder.layers.initial_state(1))
     e = h[0].astype(np.float64) @ weights["readout.weight"].T + weights["readout.bias"]
     if predictor.config.crf:
         assert predictor._crf is not None

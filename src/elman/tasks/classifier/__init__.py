@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, ClassifierPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Evaluation, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, evaluation, predictor, readers, report
+    from . import answers, config, corpus, defaults, evaluation, pictures, predictor, readers, report
 
     return TaskSpec(
         name="classify",
@@ -41,6 +41,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
             score=evaluation.score,
             tables=report.tables,
         ),
+        pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

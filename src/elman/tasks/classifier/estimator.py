@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
 from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+from elman.translations import Language
 
 from .predictor import ClassifierPredictor, Explanation
 from .readers import MemoryTexts, label_text
@@ -139,6 +140,21 @@ class Classifier(Estimator):
     def evaluate(self, texts: Texts, labels: Iterable[Any] | None = None) -> dict[str, Any]:
         """Return loss, accuracy, macro F1 and the confusion matrix; the arguments are those of `fit`."""
         return self.predictor.evaluate(self._examples(_source(texts, labels)))
+
+    def plot(
+        self,
+        folder: str | Path,
+        texts: Texts | None = None,
+        labels: Iterable[Any] | None = None,
+        *,
+        language: Language | None = None,
+    ) -> list[Path]:
+        """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
+        of labelled texts, the confusion matrix and the reliability diagram, too.
+
+        The language is that of the environment, if none is given.
+        """
+        return self._plot(folder, _source(texts, labels) if texts is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of a classifier of texts."""

@@ -64,12 +64,17 @@ def measure(examples: Sequence[LabelledText], labels: Sequence[str], log_probabi
 def _scores(
     examples: Sequence[LabelledText], labels: Sequence[str], log_probabilities: Model
 ) -> tuple[Mean, ConfusionMatrix]:
+    expected = label_numbers(examples, labels)
+    log_p = log_probabilities(example.text for example in examples)
+    loss = -float(log_p[np.arange(len(expected)), expected].sum(dtype=np.float64))
+    return Mean(loss, len(expected)), ConfusionMatrix.of(expected, log_p.argmax(1), len(labels))
+
+
+def label_numbers(examples: Sequence[LabelledText], labels: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the numbers (N,) of the examples' labels; a label that the model does not know is a DataError."""
     number = {label: i for i, label in enumerate(labels)}
     for example in examples:
         if example.label not in number:
             problem = f"the model does not know the label {example.label!r}; expected one of {list_names(labels)}"
             raise DataError(problem, where=example.where or None)
-    expected = np.array([number[example.label] for example in examples], np.int64)
-    log_p = log_probabilities(example.text for example in examples)
-    loss = -float(log_p[np.arange(len(expected)), expected].sum(dtype=np.float64))
-    return Mean(loss, len(expected)), ConfusionMatrix.of(expected, log_p.argmax(1), len(labels))
+    return np.array([number[example.label] for example in examples], np.int64)

@@ -27,16 +27,21 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.batches.padded import length_buckets
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import save_drawings
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.pooling import Pooling
+from elman.models.recorder import note
 from elman.models.stack import State, take
 from elman.models.text_arguments import require_texts
 from elman.models.token_encoder import TokenEncoder
+from elman.models.trace import Trace
 from elman.text import Vocabulary
+from elman.translations import Language
 
-from . import evaluation
+from . import evaluation, pictures
 from .config import ClassifierConfig, ClassifierTextConfig
 from .readers import LabelledText
+from .trace import Model, trace_text
 
 Array = npt.NDArray[Any]
 BATCH_TOKENS = 1 << 15  # of a batch, with padding
@@ -139,6 +144,30 @@ class ClassifierPredictor(FolderPredictor):
             prior=float(np.exp(log_p[0, label])),
         )
 
+    def trace(self, text: str, *, label: str | None = None, gradients: bool = False) -> Trace:
+        """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too.
+
+        The loss is that of the label, by default of the one that the model predicts.
+        """
+        model = Model(
+            self.log_probabilities, self._after_each, self._encoder.layers, self._pooling, self._V, self.labels
+        )
+        (text,) = require_texts([text])
+        return trace_text(model, text, self.tokens(text), label, gradients=gradients)
+
+    def plot(
+        self,
+        folder: str | Path,
+        examples: Iterable[LabelledText] | Iterable[tuple[str, str]],
+        *,
+        language: Language | None = None,
+    ) -> list[Path]:
+        """Draw the confusion matrix and the reliability diagram, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
+
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
@@ -178,5 +207,7 @@ class ClassifierPredictor(FolderPredictor):
         log_p = np.empty((len(lengths), len(self.labels)), self._V.dtype)
         for rows in length_buckets(lengths, BATCH_TOKENS):
             pooled = self._pooling(*self._encoder.run([tokens_of(row) for row in rows]))
-            log_p[rows] = log_softmax(pooled @ self._V.T + self._b)
+            logits = pooled @ self._V.T + self._b
+            note("logits", logits)
+            log_p[rows] = log_softmax(logits)
         return log_p

@@ -8,20 +8,21 @@ from typing import Any
 
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
+from elman.figures.style import check_figure_file, write_figure
 from elman.tasks.spec import FilePrediction
 
 from .config import ForecasterReaderConfig, PredictOptions
 from .evaluation import report_step
-from .predictor import Forecast, ForecasterPredictor
+from .forecast import Forecast
+from .plot import forecast_drawing
+from .predictor import ForecasterPredictor
 from .readers import open_source
 
 
 def predict_file(predictor: ForecasterPredictor, options: PredictOptions, path: str, notify: Notify) -> FilePrediction:
     """Return the rows that follow the series of a file, and draw them if --plot names a file."""
     if options.plot is not None:
-        from .plot import check_plot
-
-        check_plot(options.plot)
+        check_figure_file(options.plot, "--plot")
     reader = ForecasterReaderConfig(**predictor.reader_values(), encoding=options.encoding)
     (series,) = open_source(path, reader, notify).examples()
     report_step(series, predictor.scales, notify)
@@ -31,9 +32,7 @@ def predict_file(predictor: ForecasterPredictor, options: PredictOptions, path: 
         raise DataError(error.message, hint=error.hint, where=error.where or path) from None
     messages: tuple[str, ...] = ()
     if options.plot is not None:
-        from .plot import draw_forecast
-
-        draw_forecast(options.plot, series, forecast)
+        write_figure([options.plot], forecast_drawing(series, forecast), "en")
         messages = (f"plot: {options.plot}",)
     return FilePrediction(_as_csv(forecast, series.dates.name if series.dates else "row"), _as_json(forecast), messages)
 

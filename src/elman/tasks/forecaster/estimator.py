@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from elman.tasks.estimator import Estimator, sequence_tags
+from elman.translations import Language
 
-from .predictor import Forecast, ForecasterPredictor
+from .forecast import Forecast
+from .predictor import ForecasterPredictor
 from .readers import MemorySeries
 from .series import Series
 
@@ -114,6 +116,14 @@ class Forecaster(Estimator):
     def score(self, history: History, y: None = None) -> float:
         """Return 1 minus the relative MAE: 0 is as good as the better naive forecast, 1 is perfect."""
         return 1.0 - float(self.evaluate(history)["relative_mae"])
+
+    def plot(self, folder: str | Path, history: History = None, *, language: Language | None = None) -> list[Path]:
+        """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
+        of a history, the forecast of its last rows beside what came, too.
+
+        The language is that of the environment, if none is given.
+        """
+        return self._plot(folder, _source(history) if history is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.models.recorder import note
 from elman.models.stack import Stack, State, take
 
 from .batches import ALL_ROWS
@@ -71,15 +72,19 @@ class Recurrent:
 
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, features: int) -> None:
         sizes = [config.hidden_size] * config.num_layers
-        self._stack = Stack(config.build_cell(), tensors, features, sizes)
+        self.stack = Stack(config.build_cell(), tensors, features, sizes)
         self._readout = _Readout(config, scales, tensors)
 
     def initial_state(self, batch_size: int) -> State:
-        return self._stack.initial_state(batch_size)
+        return self.stack.initial_state(batch_size)
 
     def run(self, z: Array, x: Array, state: State, rows: slice = ALL_ROWS) -> tuple[Array, State]:
-        outputs, after = self._stack.run(x, state)
+        outputs, after = self.stack.run(x, state)
         return self._readout(outputs[:, rows]), after
+
+    def median_derivative(self) -> Array:
+        """Return the derivative (hidden,) of the mean of the medians o (H, K) with respect to the last output."""
+        return self._readout.median_derivative()
 
 
 class TimeDelay:
@@ -167,8 +172,10 @@ class _Hidden:
             inputs = config.hidden_size
 
     def __call__(self, x: Array) -> Array:
-        for W, b in self._layers:
+        note("hidden.x", x)
+        for number, (W, b) in enumerate(self._layers):
             x = self._activation(x @ W.T + b)
+            note(f"hidden.{number}.h", x)
         return x
 
 
@@ -189,6 +196,10 @@ class _Readout:
         """Return (..., H, K, Q), which `monotone` turns into quantiles."""
         parts: Array = h @ self._V.T + self._b
         return parts.reshape(*h.shape[:-1], *self._shape)
+
+    def median_derivative(self) -> Array:
+        """Return the derivative (hidden,) of the mean of the medians: `monotone` leaves them as they are."""
+        return np.asarray(self._V.reshape(*self._shape, -1)[:, :, self._median].mean((0, 1)))
 
 
 def monotone(a: Array, median: int) -> Array:

@@ -1,51 +1,37 @@
-"""The plot of a forecast: the end of the series, the medians and the prediction interval (extra plot)."""
+"""The plot of a forecast: the end of the series, the medians and the prediction intervals (extra plot)."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import numpy as np
 
-from elman.checkpoint import translate_disk_errors
-from elman.errors import ConfigError
+from elman.figures.series import Fan, forecast_fan
+from elman.figures.style import Draw
 
-from .predictor import Forecast
+from .forecast import Forecast
 from .series import Series
 
 HISTORY_HORIZONS = 6  # horizons of history that are drawn
-FORMATS = (".png", ".svg", ".pdf")
 
 
-def check_plot(path: Path) -> None:
-    """Raise an error before the work if the plot cannot be written."""
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--plot: given {path.name!r}; expected a name that ends in {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise ConfigError("--plot: the folder does not exist", hint="Make it first", where=str(path))
-    import matplotlib as mpl
+def forecast_drawing(series: Series, forecast: Forecast, actual: Series | None = None) -> Draw:
+    """Return the drawing of the end of a series and of its forecast, one panel for each target.
 
-    mpl.use("agg")
-
-
-def draw_forecast(path: Path, series: Series, forecast: Forecast) -> None:
-    """Draw the end of a series and its forecast, one panel for each target."""
-    import matplotlib.pyplot as plt
-
+    actual: the rows that were forecast, if they are known by now.
+    """
     H = len(forecast.dates)
     history = series.rows(max(0, len(series) - HISTORY_HORIZONS * H), len(series))
-    before, ahead = range(1 - len(history), 1), range(1, H + 1)
-    figure, panels = plt.subplots(len(forecast.targets), squeeze=False, figsize=(9, 3 * len(forecast.targets)))
-    for k, name in enumerate(forecast.targets):
-        panel = panels[k, 0]
-        panel.plot(before, history.values[:, k], color="black", label="series")
-        panel.plot(ahead, forecast.median[:, k], color="tab:blue", label="forecast")
-        interval = f"{forecast.levels[0]:g} to {forecast.levels[-1]:g}"
-        low, high = forecast.quantiles[:, k, 0], forecast.quantiles[:, k, -1]
-        panel.fill_between(ahead, low, high, color="tab:blue", alpha=0.25, label=interval)
-        panel.set_title(name)
-        panel.legend(loc="upper left")
-        if history.dates is not None:
-            ticks = [before[0], 0, H]
-            panel.set_xticks(ticks, [history.dates.text(0), history.dates.text(-1), forecast.dates[-1]])
-    figure.tight_layout()
-    with translate_disk_errors(path):
-        figure.savefig(path)
-    plt.close(figure)
+    T = len(history)
+    dates = [history.dates.text(row) if history.dates else f"{row + 1 - T:+d}" for row in range(T)]
+    return forecast_fan(
+        [
+            Fan(
+                name,
+                history.values[:, k],
+                np.asarray(forecast.quantiles[:, k]),
+                forecast.levels,
+                [*dates, *forecast.dates],
+                None if actual is None else actual.values[:H, k],
+            )
+            for k, name in enumerate(forecast.targets)
+        ]
+    )

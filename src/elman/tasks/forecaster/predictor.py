@@ -11,7 +11,6 @@ interval.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,28 @@ import numpy.typing as npt
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.errors import DataError, ModelError
+from elman.figures.style import save_drawings
 from elman.metrics import ForecastScores
 from elman.models.folder import FolderPredictor, damage_errors, read_config
 from elman.models.stack import State
+from elman.models.trace import Trace
+from elman.translations import Language
 
-from . import evaluation
+from . import evaluation, pictures
 from .batches import futures, references, with_lead, without_missing
 from .calibration import calibrate, calibration_factors
 from .config import ForecasterConfig, ForecasterReaderConfig
+from .forecast import Forecast
 from .history_encoders import HISTORY_ENCODERS, Features
 from .readers import MemorySeries
 from .scales import Scales, first_not_positive, modelled
 from .series import Series
+from .trace import trace_series
 
 Array = npt.NDArray[Any]
 History = Series | Any  # Any: an array, a DataFrame, or columns by name, as MemorySeries takes them
 
 LEAD, SEEN = "series.z", "series.seen"  # entries of a state: the last rows, and the number of rows so far
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """The next rows: the median (H, K) and all quantiles (H, K, Q) of the targets."""
-
-    targets: tuple[str, ...]
-    levels: tuple[float, ...]
-    median: Array
-    quantiles: Array
-    dates: tuple[str, ...]
 
 
 class ForecasterPredictor(FolderPredictor):
@@ -133,6 +126,21 @@ class ForecasterPredictor(FolderPredictor):
         following = dates.following(H) if dates else [f"+{h + 1}" for h in range(H)]
         median = quantiles[..., self.config.median]
         return Forecast(series.targets, self.config.quantiles, median, quantiles, tuple(following))
+
+    def trace(self, history: History, *, gradients: bool = False) -> Trace:
+        """Return what happens inside the model as it forecasts the rows after a history.
+
+        With gradients, derivatives of the mean of the medians, in units of their spread, too.
+        """
+        series = self.series(history)
+        return trace_series(lambda: self.predict(series), self._encoder, series, gradients=gradients)
+
+    def plot(self, folder: str | Path, history: History, *, language: Language | None = None) -> list[Path]:
+        """Draw the forecast of the last rows of a history, beside what came, as PNG and SVG in a folder.
+
+        The forecast is made from the rows before. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, [history]), language)
 
     def backtest(self, history: History, begin: int | None) -> Array:
         """Return the forecasts (N, H, K, Q) before each row from `begin` on whose horizon is inside the history.

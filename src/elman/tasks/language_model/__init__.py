@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModelPredictor]:
     """Return the table of the functions in this folder. An example is a block of text."""
-    from elman.tasks.spec import Evaluation, Report, TaskSpec
+    from elman.tasks.spec import Evaluation, Pictures, Report, TaskSpec
 
-    from . import config, corpus, defaults, evaluation, predictor, preparation, readers, report
+    from . import config, corpus, defaults, evaluation, pictures, predictor, preparation, readers, report
 
     return TaskSpec(
         name="lm",
@@ -37,6 +37,7 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
         evaluation=Evaluation(
             config.EvaluateOptions, score_validation_set=evaluation.score_validation_set, score=evaluation.score
         ),
+        pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

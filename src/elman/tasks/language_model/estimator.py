@@ -8,6 +8,7 @@ from typing import Any
 
 from elman.models.text_arguments import require_texts
 from elman.tasks.estimator import Estimator
+from elman.translations import Language
 
 from .predictor import LanguageModelPredictor
 from .readers import MemoryTexts
@@ -102,6 +103,16 @@ class LanguageModel(Estimator):
     def evaluate(self, text: str | Path | Iterable[str]) -> dict[str, Any]:
         """Return loss, perplexity and bits per character; the argument is that of `fit`, read in the same way."""
         return self.predictor.evaluate(self._examples(_source(text)))
+
+    def plot(
+        self, folder: str | Path, text: str | Path | Iterable[str] | None = None, *, language: Language | None = None
+    ) -> list[Path]:
+        """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
+        of a text, the reliability diagram of the next tokens, too.
+
+        The language is that of the environment, if none is given.
+        """
+        return self._plot(folder, _source(text) if text is not None else None, language)
 
 
 def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryTexts:

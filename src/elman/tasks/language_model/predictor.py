@@ -21,16 +21,20 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.decoding import Sampler, generate, suggest
 from elman.errors import ConfigError
+from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
+from elman.models.trace import Trace
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import classify_tokens, is_word, last_word_start
+from elman.translations import Language
 
-from . import evaluation
+from . import evaluation, pictures
 from .batches import Tokens
 from .config import LanguageModelConfig, LanguageModelTextConfig
+from .trace import Model, trace_text
 
 Ids = npt.NDArray[np.int64]
 
@@ -105,6 +109,20 @@ class LanguageModelPredictor(FolderPredictor):
         examples is a text, several texts (scored as one), or token ids.
         """
         return evaluation.evaluate(examples, self.codec, self._scorer)
+
+    def trace(self, text: str, *, gradients: bool = False) -> Trace:
+        """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too."""
+        model = Model(self.step, self._stack, self._V, self.vocabulary.tokens)
+        return trace_text(model, text, self.prompt_ids(text), gradients=gradients)
+
+    def plot(
+        self, folder: str | Path, examples: str | Iterable[str], *, language: Language | None = None
+    ) -> list[Path]:
+        """Draw the reliability diagram of the next tokens of a text, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
 
     def prompt_ids(self, prompt: str) -> Ids:
         """Return the ids of a prompt; an empty one is a line end, or else the most frequent token."""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Evaluation, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, evaluation, predictor, preparation, readers, report
+    from . import answers, config, corpus, defaults, evaluation, pictures, predictor, preparation, readers, report
 
     return TaskSpec(
         name="seq2seq",
@@ -40,6 +40,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
         ),
+        pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

@@ -10,11 +10,15 @@ from typing import Any
 
 from elman.checkpoint import translate_disk_errors
 from elman.errors import ConfigError
+from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Line, load
+from elman.translations import current_language
 
+from .alignment import Alignment
 from .config import PredictOptions
 from .ensemble import Prediction
+from .pictures import alignment_drawing
 from .predictor import Seq2SeqPredictor
 
 WEIGHT_DIGITS = 5  # of an attention weight in the file of --attention
@@ -29,7 +33,7 @@ class Seq2SeqAnswers:
         if self._attention_file is not None:
             _check_attention(predictor, self._attention_file)
         self._ensemble = predictor.ensemble_with([load(path) for path in options.ensemble or ()])
-        self._alignments: list[dict[str, Any]] = []
+        self._alignments: list[tuple[int, Alignment]] = []
         self.unknown: dict[str, None] = {}
 
     def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
@@ -44,7 +48,8 @@ class Seq2SeqAnswers:
         for line in chunk:
             best = predictions.get(line.number, [])[: options.n_best or 1]
             if best and self._attention_file is not None:
-                self._align(line.number, sources[line.number], best[0].text)
+                alignment = self._predictor.align(sources[line.number], best[0].text)
+                self._alignments.append((line.number, alignment))
             error = None if line.number in sources else line.error or "empty; expected a source"
             as_json: dict[str, Any] = {
                 "line": line.number,
@@ -56,21 +61,14 @@ class Seq2SeqAnswers:
 
     def finish(self) -> Iterator[Answer]:
         """Write the file of --attention; every line has been answered."""
-        if self._attention_file is not None:
-            with translate_disk_errors(self._attention_file):
-                self._attention_file.write_text(json.dumps(self._alignments, ensure_ascii=False), "utf-8")
+        path = self._attention_file
+        if path is not None and path.suffix.lower() in SUFFIXES:
+            _draw_alignments(path, self._alignments)
+        elif path is not None:
+            objects = [_alignment_as_json(number, alignment) for number, alignment in self._alignments]
+            with translate_disk_errors(path):
+                path.write_text(json.dumps(objects, ensure_ascii=False), "utf-8")
         yield from ()
-
-    def _align(self, number: int, source: str, target: str) -> None:
-        alignment = self._predictor.align(source, target)
-        self._alignments.append(
-            {
-                "line": number,
-                "source": alignment.source,
-                "target": alignment.target,
-                "attention": [[round(float(a), WEIGHT_DIGITS) for a in row] for row in alignment.attention_weights],
-            }
-        )
 
     def _lines(self, number: int, best: Sequence[Prediction]) -> list[str]:
         if self._options.n_best is None:
@@ -87,6 +85,23 @@ def _as_json(prediction: Prediction) -> dict[str, Any]:
     }
 
 
+def _alignment_as_json(number: int, alignment: Alignment) -> dict[str, Any]:
+    return {
+        "line": number,
+        "source": alignment.source,
+        "target": alignment.target,
+        "attention": [[round(float(a), WEIGHT_DIGITS) for a in row] for row in alignment.attention_weights],
+    }
+
+
+def _draw_alignments(path: Path, alignments: Sequence[tuple[int, Alignment]]) -> None:
+    """Draw an alignment as the file that was named, and several as files with the numbers of their lines."""
+    language = available_language(current_language(), lambda message: None)
+    for number, alignment in alignments:
+        file = path if len(alignments) == 1 else path.with_stem(f"{path.stem}-{number}")
+        write_figure([file], alignment_drawing(alignment), language)
+
+
 def _check_attention(predictor: Seq2SeqPredictor, path: Path) -> None:
     """Raise a ConfigError, before the predictions, if the file of --attention cannot be written."""
     if predictor.config.attention == "none":
@@ -98,3 +113,5 @@ def _check_attention(predictor: Seq2SeqPredictor, path: Path) -> None:
         raise ConfigError("--attention: the folder of the file does not exist", hint="Make it first", where=str(path))
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ConfigError("--attention: the file cannot be written", hint="Check its permissions", where=str(path))
+    if path.suffix.lower() in SUFFIXES:
+        require_matplotlib()

@@ -261,7 +261,7 @@ class PredictOptions(ReaderConfig):
         help="The score is the log probability divided by the length to the power of P",
     )
     attention: str | None = option(
-        None, flag="--attention", metavar="FILE.json", help="Write the attention weights of RUN for each target token"
+        None, flag="--attention", metavar="FILE.json|FILE.png", help="Write or draw the attention weights of each line"
     )
     ensemble: tuple[str, ...] | None = option(
         None,

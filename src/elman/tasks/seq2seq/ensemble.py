@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.data.batches.padded import pad_sources
-from elman.decoding import Hypothesis, search
+from elman.decoding import Hypothesis, Prefixes, search
 from elman.errors import ConfigError
 from elman.metrics import Mean
 from elman.models.stack import State
@@ -81,17 +81,14 @@ class Ensemble:
 
     def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[list[Prediction]]:
         """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
-        if beam < 1:
-            raise ConfigError(f"beam: given {beam}; expected 1 or more")
-        if not 0.0 <= length_penalty < math.inf:
-            raise ConfigError(f"length_penalty: given {length_penalty}; expected 0 or more")
+        _check_search(beam, length_penalty)
         sources = require_texts(sources)
         order = sorted(range(len(sources)), key=lambda row: len(sources[row]))  # sources of similar length together
         predictions: list[list[Prediction]] = [[]] * len(sources)
         size = max(1, ROWS // beam)
         for first in range(0, len(order), size):
             rows = order[first : first + size]
-            hypotheses = self._search([sources[row] for row in rows], beam, length_penalty)
+            hypotheses = self.search([sources[row] for row in rows], beam, length_penalty)
             for row, best in zip(rows, hypotheses, strict=True):
                 predictions[row] = [self._prediction(hypothesis) for hypothesis in best]
         return predictions
@@ -113,7 +110,11 @@ class Ensemble:
             score=first.score if len(self._members) == 1 else None,
         )
 
-    def _search(self, sources: list[str], beam: int, length_penalty: float) -> list[list[Hypothesis]]:
+    def search(
+        self, sources: list[str], beam: int, length_penalty: float, levels: list[Prefixes] | None = None
+    ) -> list[list[Hypothesis]]:
+        """Return up to `beam` hypotheses of each source, in one batch; `levels` receives the prefixes of the search."""
+        _check_search(beam, length_penalty)
         state: State = {}
         context: State = {}
         max_lengths = np.zeros(len(sources), np.int64)
@@ -135,6 +136,7 @@ class Ensemble:
             beam=beam,
             length_penalty=length_penalty,
             forbidden=(vocabulary[UNKNOWN], vocabulary[START]),
+            levels=levels,
         )
 
     def _step(self, tokens: Ids, state: State, context: State) -> tuple[Array, State]:
@@ -152,6 +154,13 @@ class Ensemble:
     def _prediction(self, hypothesis: Hypothesis) -> Prediction:
         text = self._members[0].target_codec.decode(hypothesis.ids)
         return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.finished)
+
+
+def _check_search(beam: int, length_penalty: float) -> None:
+    if beam < 1:
+        raise ConfigError(f"beam: given {beam}; expected 1 or more")
+    if not 0.0 <= length_penalty < math.inf:
+        raise ConfigError(f"length_penalty: given {length_penalty}; expected 0 or more")
 
 
 def _prefixed(number: int, arrays: State) -> State:

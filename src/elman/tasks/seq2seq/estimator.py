@@ -9,6 +9,7 @@ from typing import Any
 from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError
 from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+from elman.translations import Language
 
 from .ensemble import Prediction
 from .predictor import Seq2SeqPredictor
@@ -120,6 +121,21 @@ class Seq2Seq(Estimator):
         A target may be a list of targets, any of which is right.
         """
         return self.predictor.evaluate(self._examples(_source(sources, targets)), beam=beam)
+
+    def plot(
+        self,
+        folder: str | Path,
+        sources: Pairs | Iterable[str] | None = None,
+        targets: Targets | None = None,
+        *,
+        language: Language | None = None,
+    ) -> list[Path]:
+        """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
+        of pairs, the attention weights of the first ones, too.
+
+        The language is that of the environment, if none is given.
+        """
+        return self._plot(folder, _source(sources, targets) if sources is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""

@@ -21,7 +21,6 @@ The encoder stops at the length of each source, and padding has the attention we
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,28 +33,27 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.attention import Attention, projected
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
+from elman.models.recorder import note
 from elman.models.stack import Stack, State, take
+from elman.models.trace import Trace
 from elman.text import END, Vocabulary
+from elman.translations import Language
 
+from . import pictures
+from .alignment import Alignment
 from .config import Seq2SeqConfig, Seq2SeqTextConfig
+from .derivatives import Parts
 from .ensemble import EncoderDecoder, Ensemble, Prediction
 from .evaluation import PairItem
 from .readers import Pair
+from .trace import Model, trace_pair
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Alignment:
-    """The attention weights (target tokens, source tokens) of a pair; both sides end with </s>. Rows sum to one."""
-
-    source: list[str]
-    target: list[str]
-    attention_weights: Array
 
 
 class Seq2SeqPredictor(FolderPredictor):
@@ -92,7 +90,7 @@ class Seq2SeqPredictor(FolderPredictor):
         )
         self._embedding = take(tensors, "decoder.embedding.weight", (len(target_vocabulary), E))
         self._decoder, self._upper_layers = self._decoder_stacks()
-        self._bridges = {}
+        self._bridges: dict[tuple[int, str], tuple[Array, Array]] = {}
         for layer, state, _ in config.bridges if config.bridge == "linear" else ():
             name = f"bridge.{layer}_{state}"
             self._bridges[layer, state] = take(tensors, f"{name}.weight", (H, M)), take(tensors, f"{name}.bias", (H,))
@@ -151,6 +149,7 @@ class Seq2SeqPredictor(FolderPredictor):
         context: State = {"lengths": lengths}
         if self._attention is not None:
             m = outputs if self._projection is None else projected(outputs, self._projection)
+            note("encoder_outputs", m)
             context |= {"encoder_outputs": m, "keys": self._attention.keys(m)}
         return state, context
 
@@ -170,7 +169,9 @@ class Seq2SeqPredictor(FolderPredictor):
         The K rows of each of the context's B sources are next to each other.
         """
         _, h, state = self._decode(tokens[:, None], state, context)
-        return log_softmax(h[:, 0] @ self._V.T + self._b), state
+        log_p = log_softmax(h[:, 0] @ self._V.T + self._b)
+        note("log_probabilities", log_p)
+        return log_p, state
 
     def _decode(self, tokens: Ids, state: State, context: State) -> tuple[Array, Array, State]:
         """Return the queries s and the attentional outputs h~, both (B*K, T, H), and the next state."""
@@ -223,13 +224,16 @@ class Seq2SeqPredictor(FolderPredictor):
         if self._combine is None or c is None:
             return s
         h: Array = np.tanh(projected(np.concatenate([c, s], axis=-1), self._combine) + self._combine_bias)
+        note("attentional_output", h)
         return h
 
     def _attention_weights(self, s: Array, context: State) -> Array:
         """Return the attention weights (B, K*T, S) of queries (B*K, T, H)."""
         assert self._attention is not None
         B, _, H = context["keys"].shape
-        return self._attention.weights(s.reshape(B, -1, H), context["keys"], context["lengths"])
+        attention_weights = self._attention.weights(s.reshape(B, -1, H), context["keys"], context["lengths"])
+        note("attention", attention_weights)
+        return attention_weights
 
     # Whole sequences
 
@@ -259,6 +263,42 @@ class Seq2SeqPredictor(FolderPredictor):
             [*self.target_codec.tokens(target), END],
             self._attention_weights(s, context)[0],
         )
+
+    def trace(
+        self,
+        source: str,
+        *,
+        target: str | None = None,
+        beam: int = 1,
+        length_penalty: float = 1.0,
+        gradients: bool = False,
+    ) -> Trace:
+        """Return what happens inside the model as it predicts a target, or as it reads a target that is given.
+
+        With gradients, derivatives of the loss of the target, too.
+        """
+        parts = Parts(
+            self.config,
+            self._encoder,
+            self._decoder,
+            self._upper_layers,
+            self._attention,
+            self._V,
+            projection=self._projection,
+            combine=self._combine,
+            bridges=self._bridges,
+        )
+        model = Model(self.encode, self.step, Ensemble([self]).search, self.source_codec, self.target_codec, parts)
+        return trace_pair(model, source, target, beam, length_penalty, gradients=gradients)
+
+    def plot(
+        self, folder: str | Path, examples: Iterable[Pair] | Iterable[PairItem], *, language: Language | None = None
+    ) -> list[Path]:
+        """Draw the attention weights of the first pairs, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
 
     def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 256) -> Mean:
         """Return the cross-entropy in nats of all target tokens, ends included, after the correct previous tokens."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elman.errors import ConfigError
 from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+from elman.translations import Language
 
 from .predictor import TaggerPredictor
 from .readers import MemorySentences, Sentence
@@ -123,6 +124,21 @@ class Tagger(Estimator):
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
         """Return loss, accuracy, F1 of each tag and, for spans, F1 of spans; the arguments are those of `fit`."""
         return self.predictor.evaluate(self._examples(_source(sentences, tags)))
+
+    def plot(
+        self,
+        folder: str | Path,
+        sentences: Sentences | None = None,
+        tags: Tags | None = None,
+        *,
+        language: Language | None = None,
+    ) -> list[Path]:
+        """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
+        of tagged sentences, the confusion matrix and the reliability diagram, too.
+
+        The language is that of the environment, if none is given.
+        """
+        return self._plot(folder, _source(sentences, tags) if sentences is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""

@@ -23,16 +23,21 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
 from elman.data.batches.padded import IdLists, length_buckets, pad_ids
 from elman.errors import ConfigError, ModelError
+from elman.figures.style import save_drawings
 from elman.models.crf import ConditionalRandomField
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
+from elman.models.recorder import note
 from elman.models.stack import State, take
 from elman.models.token_encoder import TokenEncoder
+from elman.models.trace import Trace
 from elman.text import Vocabulary
 from elman.text.spans import transition_mask
+from elman.translations import Language
 
-from . import evaluation
+from . import evaluation, pictures
 from .config import TaggerConfig, TaggerTextConfig
 from .readers import Sentence, TaggedSentence, require_sentences
+from .trace import Model, trace_sentence
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -122,6 +127,24 @@ class TaggerPredictor(FolderPredictor):
                 probabilities[row] = of_tokens[:length]
         return probabilities
 
+    def trace(self, sentence: Sentence, *, tags: Sequence[str] | None = None, gradients: bool = False) -> Trace:
+        """Return what happens inside the model as it reads a sentence; with gradients, derivatives of the loss, too.
+
+        The loss is that of the tags, by default of those that the model predicts.
+        """
+        model = Model(self.predict, self.predict_proba, self._loss, self._encoder.layers, self._V, self.labels)
+        (tokens,) = require_sentences([sentence], self.text.tokenize)
+        return trace_sentence(model, list(tokens), tags, gradients=gradients)
+
+    def plot(
+        self, folder: str | Path, examples: Iterable[evaluation.Example], *, language: Language | None = None
+    ) -> list[Path]:
+        """Draw the confusion matrix and the reliability diagram, as PNG and SVG in a folder.
+
+        The examples are those of `evaluate`. The language is that of the environment, if none is given.
+        """
+        return save_drawings(folder, pictures.of_examples(self, examples), language)
+
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
@@ -171,7 +194,9 @@ class TaggerPredictor(FolderPredictor):
             rows = [row for row in bucket if sentences[row]]
             if rows:
                 outputs, _, lengths = self._encoder.run([sentences[row] for row in rows])
-                yield rows, outputs @ self._V.T + self._b, lengths
+                emissions = outputs @ self._V.T + self._b
+                note("emissions", emissions)
+                yield rows, emissions, lengths
 
     def _loss(self, emissions: Array, lengths: Ids, labels: Ids) -> float:
         """Return the loss of labels (B, T), in nats, summed over all tokens."""

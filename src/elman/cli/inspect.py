@@ -1,0 +1,125 @@
+"""elman inspect: what happens inside a network on one input. elman plot: the pictures of a run. Neither needs torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from elman.errors import ConfigError, DataError
+from elman.translations import current_language, translate
+
+from .console import print_json, say
+from .options import Json, Run
+
+TRACE_OPTIONS = {  # of the predictors' `trace`: the tasks that have them
+    "target": ("classify", "tag", "seq2seq"),
+    "beam": ("seq2seq",),
+}
+TARGET_ARGUMENTS = {"classify": "label", "tag": "tags", "seq2seq": "target"}
+
+
+def inspect_command(
+    run: Run,
+    input: Annotated[  # noqa: A002 - the name in the help
+        str, typer.Argument(metavar="INPUT", help="A text; for a forecaster, the file of a series.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write the trace: safetensors and JSON.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Write its pictures, PNG and SVG.")] = None,
+    gradients: Annotated[bool, typer.Option("--gradients", help="Trace derivatives, too.")] = False,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Label, tags or target text whose loss is traced.  [default: what the model predicts]"),
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Hypotheses of the search for a target.  [default: 1]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what happens inside a model on one input: states, gates, attention, decisions, derivatives."""
+    from elman.figures.style import check_figure_folder, write_figures
+    from elman.inspect import summarize, trace_drawings, write_trace
+    from elman.inspect.summary import summary_lines
+    from elman.inspect.trace_folder import check_trace_folder
+    from elman.tasks.spec import load
+
+    predictor = load(run)
+    options = _trace_options(predictor, {"target": target, "beam": beam})
+    if out is not None:
+        check_trace_folder(out)
+    if plot is not None:
+        check_figure_folder(plot, "--plot")
+    trace = predictor.trace(_input(predictor, input), gradients=gradients, **options)
+    if out is not None:
+        write_trace(trace, out)
+        say(str(out))
+    pictures = []
+    if plot is not None:
+        pictures = write_figures(plot, trace_drawings(trace), current_language(), say)
+        for path in pictures:
+            say(str(path))
+    if as_json:
+        written = {"trace": None if out is None else str(out), "pictures": list(map(str, pictures))}
+        print_json({**summarize(trace), **written})
+        return
+    for line in summary_lines(trace):
+        print(translate(line))
+
+
+def plot_command(
+    run: Run,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder for the pictures.")],
+    as_json: Json = False,
+) -> None:
+    """Draw a run: training curves, gradient norms, confusion matrix, reliability, forecast."""
+    from elman.figures.style import check_figure_folder, write_figures
+    from elman.inspect import run_drawings
+
+    check_figure_folder(out, "--out")
+    paths = write_figures(out, run_drawings(run), current_language(), say)
+    if as_json:
+        print_json({"run": str(run), "pictures": list(map(str, paths))})
+        return
+    for path in paths:
+        print(path)
+
+
+def _trace_options(predictor: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the predictor's `trace`; an option of other tasks is a ConfigError."""
+    from elman.tasks.spec import task_spec
+
+    if not hasattr(predictor, "trace"):
+        problem = f"RUN is a {task_spec(predictor.task).title}; expected a model of a task with traces"
+        raise ConfigError(problem, hint="Its predictor has no method `trace`")
+    options = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if predictor.task not in TRACE_OPTIONS[name]:
+            title = task_spec(predictor.task).title
+            expected = " or ".join(task_spec(task).title for task in TRACE_OPTIONS[name])
+            raise ConfigError(f"--{name}: RUN is a {title}; expected a {expected}", hint=f"Leave out --{name}")
+        options[TARGET_ARGUMENTS[predictor.task] if name == "target" else name] = value
+    if options.get("target") is not None and "beam" in options:
+        raise ConfigError("--target and --beam: given both; expected one of them", hint="Leave out one")
+    if "tags" in options:
+        options["tags"] = options["tags"].split()
+    return options
+
+
+def _input(predictor: Any, given: str) -> Any:
+    """Return the input as the predictor takes it: a text, or for a forecaster the series of a file."""
+    from elman.tasks.spec import task_spec
+
+    if predictor.task != "forecast":
+        return given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    spec = task_spec(predictor.task)
+    reader = spec.reader_config(**spec.reader_defaults(predictor))
+    try:
+        (series,) = spec.open_source(given, reader, say).examples()
+    except DataError as error:
+        raise DataError(error.message, hint=error.hint, where=error.where or given) from None
+    return series

@@ -1,0 +1,28 @@
+"""Inspect: what happens inside a network, on disk and in pictures. The traces themselves are made by the predictors.
+
+    trace = elman.load("runs/book").trace("It was", gradients=True)
+    elman.inspect.write_trace(trace, "trace")            a folder: safetensors and JSON (docs/en/inspect.md)
+    elman.inspect.plot_trace(trace, "pictures")          states, gates, attention ... as PNG and SVG
+    elman.inspect.plot_run("runs/book", "pictures")      training curves, confusion matrix ... of a run
+
+The predictors are below this part in the order of imports, and estimators are above it. models/trace.py therefore has
+the trace and its arrays, and this part has what is done with one.
+"""
+
+from .run_pictures import plot_run, read_metrics, run_drawings, training_drawings
+from .summary import summarize
+from .trace_folder import TRACE_FORMAT, read_trace, write_trace
+from .trace_pictures import plot_trace, trace_drawings
+
+__all__ = [
+    "TRACE_FORMAT",
+    "plot_run",
+    "plot_trace",
+    "read_metrics",
+    "read_trace",
+    "run_drawings",
+    "summarize",
+    "trace_drawings",
+    "training_drawings",
+    "write_trace",
+]

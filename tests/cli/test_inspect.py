@@ -1,0 +1,120 @@
+"""elman inspect and elman plot: traces on disk, summaries, pictures of inputs and of runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from elman.inspect import read_trace
+from elman.tasks.spec import load
+from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
+from tests.tasks.forecaster.models import tiny_predictor as tiny_forecaster
+from tests.tasks.language_model.models import tiny_predictor as tiny_language_model
+from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
+from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
+
+from .conftest import Command, only_json
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    tiny_language_model("lstm").save(tmp_path / "lm")
+    tiny_classifier("mean").save(tmp_path / "classify")
+    tiny_tagger("crf").save(tmp_path / "tag")
+    tiny_encoder_decoder("dot").save(tmp_path / "seq2seq")
+    tiny_forecaster("lstm").save(tmp_path / "forecast")
+    rows = [f"{20 + t % 5},{9 + t % 3},{t % 2}" for t in range(30)]
+    (tmp_path / "series.csv").write_text("\n".join(["a,b,c", *rows]) + "\n", "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "more", "loss"),
+    [
+        ("lm", "abc de", [], True),
+        ("classify", "fed", ["--target", "hot"], True),
+        ("tag", "Ann left", ["--target", "B-X O"], True),
+        ("seq2seq", "dab", ["--beam", "3"], True),
+        ("seq2seq", "dab", ["--target", "AA B"], True),
+        ("forecast", "series.csv", [], False),
+    ],
+)
+def test_inspect_writes_the_trace_that_the_predictor_returns(
+    command: Command, models: Path, task: str, text: str, more: list[str], loss: bool
+) -> None:
+    folder, given = models / "trace", models / text if task == "forecast" else text
+    done = command("inspect", models / task, given, "-o", folder, "--gradients", *more, "--json")
+    assert done.code == 0, done.err
+    summary, trace = only_json(done.out), read_trace(folder)
+    assert summary["exact"] is True
+    assert summary["task"] == task
+    assert summary["trace"] == str(folder)
+    assert ("loss" in summary["facts"]) == loss
+    assert summary["facts"] == json.loads(json.dumps(trace.facts))
+    assert [layer["name"] for layer in summary["layers"]] == [layer.name for layer in trace.layers]
+    for layer in trace.layers:
+        assert layer["d_h"].shape == layer["h"].shape
+    if task == "classify":
+        (log_p,) = load(models / task).log_probabilities([text])
+        np.testing.assert_array_equal(trace["log_probabilities"], log_p)
+        assert trace.facts["target"] == "hot"
+
+
+def test_inspect_prints_a_summary_and_draws(command: Command, models: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = command("inspect", models / "lm", "abc", "--plot", models / "pictures", "--lang", "en")
+    assert done.code == 0
+    assert done.out.startswith("layers.0  lstm 5, 3 steps of tokens\n  i  mean 0.")
+    assert "\ndecisions: " in done.out
+    names = {path.stem for path in (models / "pictures").glob("*.png")}
+    assert names == {"h-layers-0", "c-layers-0", "gates-layers-0", "units-layers-0", "components-layers-0"}
+    assert done.err.splitlines() == [
+        str(models / "pictures" / f"{name}.png")
+        for name in map(
+            str.strip,
+            sorted(
+                names, key=["h-layers-0", "c-layers-0", "gates-layers-0", "units-layers-0", "components-layers-0"].index
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("task", "more", "message"),
+    [
+        ("lm", ["--target", "x"], "--target: RUN is a language model; expected a classifier or tagger or sequence-to-"),
+        ("tag", ["--beam", "2"], "--beam: RUN is a tagger; expected a sequence-to-sequence model. Leave out --beam"),
+        ("seq2seq", ["--beam", "2", "--target", "B"], "--target and --beam: given both; expected one of them"),
+        ("classify", ["--target", "warm"], "the model does not know the label 'warm'"),
+    ],
+)
+def test_options_of_other_tasks_are_errors(
+    command: Command, models: Path, task: str, more: list[str], message: str
+) -> None:
+    done = command("inspect", models / task, "abc", *more)
+    assert done.code == 2
+    assert message in done.err
+    assert done.out == ""
+
+
+def test_a_folder_with_other_files_is_found_before_the_work(command: Command, models: Path) -> None:
+    done = command("inspect", models / "lm", "abc", "-o", models)
+    assert done.code == 2
+    assert "so it is not replaced" in done.err
+
+
+def test_plot_draws_a_run_and_refuses_a_model_folder(command: Command, trained: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    done = command("plot", trained, "-o", tmp_path / "pictures", "--json")
+    assert done.code == 0, done.err
+    paths = [
+        tmp_path / "pictures" / f"{name}.png" for name in ("training", "reliability")
+    ]  # too short a run for a line of losses
+    assert only_json(done.out) == {"run": str(trained), "pictures": list(map(str, paths))}
+    assert all(path.exists() and path.with_suffix(".svg").exists() for path in paths)
+    refused = command("plot", trained / "model", "-o", tmp_path / "pictures")
+    assert refused.code == 2
+    assert "not a run folder; expected one, in which training has left metrics.jsonl" in refused.err
