@@ -23,6 +23,7 @@ from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
 FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook"}  # files of the folder that are not labs
+FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures"}  # what labs share
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 

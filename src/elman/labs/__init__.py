@@ -26,8 +26,8 @@ CHAPTERS = {
 }
 
 LABS = (
-    *("srn-linear", "srn-tanh", "srn-frameworks"),
-    *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
+    *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes"),
+    *("bptt", "bptt-lstm-gru", "gradients", "clipping", "residual", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
     *("first-token",),
@@ -36,11 +36,11 @@ LABS = (
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
     "作业8": (
-        *("srn-linear", "srn-tanh", "srn-frameworks"),
+        *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes"),
         *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
-    "作业10": ("gradients", "gates-gradient"),
+    "作业10": ("gradients", "clipping", "residual", "gates-gradient"),
 }
 
 
