@@ -19,6 +19,7 @@ from elman.metrics import (
     Mean,
     SequenceScores,
     SpanScores,
+    auc,
     bits_per_character,
     edit_distance,
     perplexity,
@@ -297,3 +298,19 @@ def test_span_scores_equal_their_definitions_and_can_be_added_in_any_order(
     assert total.f1 == pytest.approx(
         2 * total.precision * total.recall / denominator if denominator else 0.0, rel=ROUNDING
     )
+
+
+@thorough
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=30))
+def test_the_auc_is_that_of_scikit_learn_and_the_share_of_pairs_in_the_right_order(
+    examples: list[tuple[int, bool]],
+) -> None:
+    scores, positive = [float(score) for score, _ in examples], [is_positive for _, is_positive in examples]
+    pairs = [(a, b) for a, is_a in examples for b, is_b in examples if is_a and not is_b]
+    if not pairs:
+        assert math.isnan(auc(scores, positive))
+        return
+    expected = sum((a > b) + 0.5 * (a == b) for a, b in pairs) / len(pairs)
+    assert auc(scores, positive) == pytest.approx(expected, rel=ROUNDING)
+    metrics = pytest.importorskip("sklearn.metrics")
+    assert auc(scores, positive) == pytest.approx(metrics.roc_auc_score(positive, scores), rel=ROUNDING)

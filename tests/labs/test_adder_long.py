@@ -1,10 +1,11 @@
-"""The parts of the lab adder-long: sums, carries and AUC, each by its definition."""
+"""The parts of the lab adder-long: sums and carries by their definitions, and the unit that holds the carry."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from elman.labs.adder_long import add, auc, carries, find_carry_unit, random_digits
+from elman.labs.adder_long import find_carry_unit
+from elman.labs.digits import add, carries, random_digits
 
 
 def test_sums_and_carries_follow_the_rule_of_written_addition() -> None:
@@ -15,13 +16,6 @@ def test_sums_and_carries_follow_the_rule_of_written_addition() -> None:
         carry = total // 2.0
         assert (add(x)[:, t] == total % 2.0).all()
         assert (carries(x)[:, t] == (carry == 1.0)).all()
-
-
-def test_auc_is_the_share_of_pairs_in_the_right_order_and_half_of_the_ties() -> None:
-    rng = np.random.default_rng(0)
-    scores, positive = rng.integers(0, 5, 40).astype(np.float64), rng.random(40) < 0.4
-    pairs = scores[positive][:, None] - scores[~positive]
-    assert abs(auc(scores, positive) - ((pairs > 0).mean() + 0.5 * (pairs == 0).mean())) < 1e-12
 
 
 def test_the_carry_unit_has_the_widest_gap_in_either_direction() -> None:

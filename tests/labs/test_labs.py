@@ -23,16 +23,9 @@ from tests.cli.conftest import Command, run_command
 from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
-FRAMEWORK = {
-    "__init__",
-    "lab",
-    "figures",
-    "drawings",
-    "notebook",
-    "texts",
-    "characters",
-    "character_models",
-}  # files of the folder that are not labs
+# Files of the folder that are not labs: the frame, and what labs share.
+FRAMEWORK = {"__init__", "lab", "drawings", "notebook", "texts", "characters", "character_models"}
+FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 

@@ -26,8 +26,8 @@ CHAPTERS = {
 }
 
 LABS = (
-    *("srn-linear", "srn-tanh", "srn-frameworks"),
-    *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
+    *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes"),
+    *("bptt", "bptt-lstm-gru", "gradients", "clipping", "residual", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
     *("antonyms", "antonyms-decoding", "preprocess", "dimensions", "dimensions-prediction"),
@@ -39,11 +39,11 @@ LABS = (
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
     "作业8": (
-        *("srn-linear", "srn-tanh", "srn-frameworks"),
+        *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes"),
         *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "antonyms-decoding"),
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
-    "作业10": ("gradients", "gates-gradient"),
+    "作业10": ("gradients", "clipping", "residual", "gates-gradient"),
     # Sections of Dive into Deep Learning are those of the Chinese edition.
     "d2l-8.2": ("preprocess", "time-machine"),
     "d2l-8.3": ("time-machine",),

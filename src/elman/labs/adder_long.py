@@ -9,7 +9,8 @@ the sum is a_t + b_t + k modulo 2. Nothing in this rule depends on the length.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,32 +18,17 @@ from elman import cells
 from elman.cells import readout, unroll
 from elman.cells.activations import Array
 from elman.cells.readout import Bools
+from elman.metrics import auc
 
-from .lab import Lab, Language, Report, Text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from . import pictures
+from .digits import add, carries, random_digits
+from .lab import Draw, Lab, Report, Text
 
 BITS, TESTED_BITS, SUMS = 12, (16, 64, 256, 1000), 1000
 HIDDEN, UPDATES, BATCH, RATE = 16, 3000, 32, 0.01
 CELL = cells.create("elman", "sigmoid")
 Network = tuple[cells.LayerParameters, Array, Array]  # W, U and b; V; b_o
 CarryUnit = tuple[int, bool, float]  # its index, whether it is small after a carry, and a threshold
-
-
-def add(x: Array) -> Array:
-    """Return the digits (B, T) of the sums of the numbers with digits x (B, T, 2), by Python's integers."""
-    packed = np.packbits(x.astype(np.uint8), axis=1, bitorder="little")  # (B, bytes, 2)
-    totals = [sum(int.from_bytes(number.tobytes(), "little") for number in pair.T) for pair in packed]
-    sums = np.array([list(total.to_bytes(packed.shape[1] + 1, "little")) for total in totals], np.uint8)
-    return np.unpackbits(sums, axis=1, bitorder="little")[:, : x.shape[1]].astype(np.float64)
-
-
-def random_digits(rng: np.random.Generator, count: int, bits: int) -> Array:
-    """Return the digits (count, bits + 1, 2) of pairs of numbers; the last are 0, so that the sum has room."""
-    x = np.zeros((count, bits + 1, 2))
-    x[:, :bits] = rng.integers(0, 2, (count, bits, 2))
-    return x
 
 
 def train(rng: np.random.Generator, updates: int) -> Network:
@@ -78,19 +64,6 @@ def stream(network: Network, x: Array) -> tuple[Array, Array]:
     return answers, states
 
 
-def carries(x: Array) -> Bools:
-    """Return the carry (B, T) after each digit: that before it makes the sum's digit a + b + carry modulo 2."""
-    before = (add(x) + x.sum(axis=2)) % 2.0 == 1.0
-    return np.pad(before[:, 1:], ((0, 0), (0, 1)))
-
-
-def auc(scores: Array, positive: Bools) -> float:
-    """Return the probability that a positive example has a higher score than a negative one; ties count 1/2."""
-    negatives = np.sort(scores[~positive])
-    below = [np.searchsorted(negatives, scores[positive], side) for side in ("left", "right")]
-    return float(np.mean(below) / len(negatives))
-
-
 def states_and_carries(network: Network, rng: np.random.Generator) -> tuple[Array, Bools]:
     """Return the states (N, H) after all digits of new sums, and the carries (N,)."""
     x = random_digits(rng, 200, 64)
@@ -106,27 +79,41 @@ def find_carry_unit(states: Array, carry: Bools) -> CarryUnit:
     return unit, bool(inverted[unit]), float(above[unit] + below[unit]) / 2.0
 
 
-def run(report: Report) -> None:
-    """Train on 12 bits with several seeds, add long numbers, and look for the carry in the states."""
-    report.show("h_t = sigmoid(W x_t + U h_(t-1) + b)        o_t = V h_t + b_o")
-    tested = TESTED_BITS[:1] if report.smoke else TESTED_BITS
+class Measured(NamedTuple):
+    """What is measured with one seed; the fields up to `right` are the columns of the table."""
+
+    seed: int
+    exact: list[int]  # sums of each length, and 1 + (2^1000 - 1)
+    ordered: int  # units with an AUC of at least 0.99
+    unit: int
+    auc: float
+    right: float  # share of carries that the threshold gives right
+    network: Network
+    carry_unit: CarryUnit
+
+
+def measure(seed: int, lengths: Sequence[int], updates: int) -> Measured:
+    """Train on 12 bits, add long numbers, and find the unit that holds the carry."""
+    rng = np.random.default_rng(seed)
+    network = train(rng, updates)
     longest = np.zeros((1, 1001, 2))  # 1 + (2^1000 - 1)
     longest[0, :1000, 0] = longest[0, 0, 1] = 1.0
-    networks, rows = [], []
-    for seed in report.seeds(10):
-        rng = np.random.default_rng(seed)
-        network = train(rng, 200 if report.smoke else UPDATES)
-        tests = [*(random_digits(rng, SUMS, bits) for bits in tested), longest]
-        exact = [int((stream(network, x)[0] == add(x)).all(axis=1).sum()) for x in tests]
-        states, carry = states_and_carries(network, rng)
-        ordered = sum(abs(auc(values, carry) - 0.5) >= 0.49 for values in states.T)
-        unit, inverted, threshold = find_carry_unit(states, carry)
-        states, carry = states_and_carries(network, rng)
-        values = 1.0 - states[:, unit] if inverted else states[:, unit]
-        right = float(((values > threshold) == carry).mean())
-        rows.append((seed, *exact, ordered, unit, auc(values, carry), right))
-        networks.append((network, (unit, inverted, threshold)))
+    tests = [*(random_digits(rng, SUMS, bits) for bits in lengths), longest]
+    exact = [int((stream(network, x)[0] == add(x)).all(axis=1).sum()) for x in tests]
+    states, carry = states_and_carries(network, rng)
+    ordered = sum(abs(auc(values, carry) - 0.5) >= 0.49 for values in states.T)
+    unit, inverted, threshold = carry_unit = find_carry_unit(states, carry)
+    states, carry = states_and_carries(network, rng)  # others than those in which the unit was found
+    values = 1.0 - states[:, unit] if inverted else states[:, unit]
+    right = float(((values > threshold) == carry).mean())
+    return Measured(seed, exact, ordered, unit, auc(values, carry), right, network, carry_unit)
 
+
+def run(report: Report) -> None:
+    """Train with several seeds, add long numbers, and look for the carry in the states."""
+    report.show("h_t = sigmoid(W x_t + U h_(t-1) + b)        o_t = V h_t + b_o")
+    tested, updates = (TESTED_BITS[:1], 200) if report.smoke else (TESTED_BITS, UPDATES)
+    results = [measure(seed, tested, updates) for seed in report.seeds(10)]
     report.say(
         en=f"Training: random numbers of {BITS} bits. Test: how many of {SUMS} new random sums of each length are "
         "exact? The network reads and writes digit by digit, and only its state is kept. In 1 + (2^1000 - 1) the "
@@ -146,8 +133,11 @@ def run(report: Report) -> None:
     )
     lengths = [Text(f"{bits} bits", f"{bits} 位") for bits in tested]
     unit_columns = [Text("carry unit", "进位单元"), Text("its AUC", "其 AUC"), Text("by threshold", "阈值读出")]
-    report.table([Text("seed", "种子"), *lengths, "1 + (2^1000 - 1)", "AUC >= 0.99", *unit_columns], rows)
-    network, carry_unit = networks[0]
+    report.table(
+        [Text("seed", "种子"), *lengths, "1 + (2^1000 - 1)", "AUC >= 0.99", *unit_columns],
+        [(r.seed, *r.exact, r.ordered, r.unit, r.auc, r.right) for r in results],
+    )
+    network, carry_unit = results[0].network, results[0].carry_unit
     x = random_digits(np.random.default_rng(0), 100, 64)
     at_once, _ = unroll.run(CELL, [[network[0]]], x)
     difference = float(np.abs(stream(network, x)[1] - at_once).max())
@@ -155,48 +145,30 @@ def run(report: Report) -> None:
         Text("states: digit by digit, against all digits at once", "隐状态：逐位输入与一次输入之差"), difference, 1e-12
     )
     if not report.smoke:
-        for index, bits in enumerate(tested, start=1):
-            report.equal(
-                Text(f"exact sums of {bits} bits, worst seed", f"{bits} 位：准确的和的个数，最差的种子"),
-                min(row[index] for row in rows),
-                SUMS,
-            )
-        report.equal(
-            Text("seeds with 1 + (2^1000 - 1) exact", "算对 1 + (2^1000 - 1) 的种子数"),
-            sum(row[-5] for row in rows),
-            len(rows),
-        )
-        report.at_least(
-            Text("AUC of the carry unit, worst seed", "进位单元的 AUC，最差的种子"), min(row[-2] for row in rows), 0.99
-        )
-        report.at_least(
-            Text("carry by threshold, worst seed", "用阈值读出进位的正确率，最差的种子"),
-            min(row[-1] for row in rows),
-            0.999,
-        )
-    report.figure("carry", lambda figure, language: _draw(figure, language, network, carry_unit))
+        claim(report, results)
+    report.figure("carry", carry_picture(network, carry_unit))
 
 
-def _draw(figure: Figure, language: Language, network: Network, carry_unit: CarryUnit) -> None:
+def claim(report: Report, results: Sequence[Measured]) -> None:
+    """Claim that every seed adds exactly, and that it has a unit that holds the carry."""
+    for index, bits in enumerate(TESTED_BITS):
+        name = Text(f"exact sums of {bits} bits, worst seed", f"{bits} 位：准确的和的个数，最差的种子")
+        report.equal(name, min(r.exact[index] for r in results), SUMS)
+    name = Text("seeds with 1 + (2^1000 - 1) exact", "算对 1 + (2^1000 - 1) 的种子数")
+    report.equal(name, sum(r.exact[-1] for r in results), len(results))
+    name = Text("AUC of the carry unit, worst seed", "进位单元的 AUC，最差的种子")
+    report.at_least(name, min(r.auc for r in results), 0.99)
+    name = Text("carry by threshold, worst seed", "用阈值读出进位的正确率，最差的种子")
+    report.at_least(name, min(r.right for r in results), 0.999)
+
+
+def carry_picture(network: Network, carry_unit: CarryUnit) -> Draw:
+    """Return the drawing of the carry unit over a sum of two random numbers of 24 bits."""
     unit, inverted, threshold = carry_unit
     x = random_digits(np.random.default_rng(3), 1, 24)
     answers, states = stream(network, x)
     values = 1.0 - states[0, :, unit] if inverted else states[0, :, unit]
-    steps = np.arange(x.shape[1])
-    axes = figure.subplots()
-    label = Text("carry after the digit", "读完这一位后的进位").in_language(language)
-    axes.bar(steps, carries(x)[0].astype(float), width=1.0, color="0.85", label=label)
-    label = Text(f"hidden unit {unit}", f"隐藏单元 {unit}").in_language(language)
-    axes.plot(steps, values, "o-", label=f"1 - {label}" if inverted else label)
-    axes.axhline(threshold, color="black", linestyle=":", label=Text("threshold", "阈值").in_language(language))
-    columns = [f"{a:.0f}\n{b:.0f}\n{digit:.0f}" for (a, b), digit in zip(x[0], answers[0], strict=True)]
-    axes.set_xticks([-1.5, *steps], [f"a\nb\n{Text('sum', '和').in_language(language)}", *columns])
-    axes.tick_params(axis="x", length=0.0)
-    axes.set_xlim(-2.2, len(steps) - 0.5)
-    axes.set_ylim(0.0, 1.15)
-    axes.set_xlabel(Text("digits, the least significant first", "各位数字，最低位在左").in_language(language))
-    axes.set_ylabel(Text("value after the digit", "读完这一位后的值").in_language(language))
-    axes.legend(frameon=False, loc="upper right", ncols=3)
+    return pictures.carry_unit(x[0], answers[0], carries(x)[0], values, threshold, unit, inverted=inverted)
 
 
 LAB = Lab(

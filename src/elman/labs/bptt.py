@@ -12,28 +12,16 @@ Symbols: d_x is dL/dx. d_h_prev is the part of dL/dh_(t-1) that comes from step 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from elman import cells
-from elman.cells import LayerParameters, gradcheck, unroll
+from elman.cells import gradcheck
 from elman.cells.activations import Array
 
+from . import pictures
+from .derivation import TARGETS, HandWritten, Values, X, by_cells, by_torch, compare, distinct_weights, show_lines
 from .lab import Lab, Report, Text, format_value
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from .lab import Language
-
-X = np.array([[1.0, -0.5], [0.3, 0.8], [-0.6, 0.4]])  # three steps of two inputs
-TARGETS = np.array([[0.5], [-0.4], [0.9]])
-TOLERANCES = {"finite differences": 1e-10, "elman.cells": 1e-14, "torch": 1e-14}  # of gradients below 2
-NAMES_IN_CHINESE = {"finite differences": "有限差分"}
-Values = dict[str, Any]
 
 
 # Each function takes the values that it needs by name, and returns them together with those that it computes.
@@ -82,27 +70,7 @@ def weights_backward(*, x: Array, h: Array, h_prev: Array, d_y: Array, d_a: Arra
     return locals()
 
 
-class HandWritten(NamedTuple):
-    """A cell by hand, its number of gates, and its names in elman.cells and torch.nn."""
-
-    forward: Callable[..., Values]
-    backward: Callable[..., Values]
-    gates: int
-    name: str
-    torch_name: str
-
-
 SRN = HandWritten(srn, srn_backward, 1, "elman", "RNN")
-
-
-def distinct_weights(gates: int) -> dict[str, Array]:
-    """Return weights of which no two are equal, so that an exchanged row, gate or matrix changes the gradients."""
-    H = 2 * gates
-    shapes = {"W": (H, 2), "U": (H, 2), "b_ih": (H,), "b_hh": (H,), "V": (1, 2)}
-    ends = np.cumsum([np.prod(shape) for shape in shapes.values()])
-    numbers = np.random.default_rng(0).permutation(np.linspace(-0.9, 0.9, ends[-1]))
-    parts = np.split(numbers, ends[:-1])
-    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
 def forward_steps(cell: HandWritten, weights: dict[str, Array]) -> list[Values]:
@@ -141,81 +109,6 @@ def by_differences(cell: HandWritten, weights: dict[str, Array]) -> dict[str, Ar
     return {name: gradcheck.numerical_gradient(loss, array) for name, array in weights.items()}
 
 
-def by_cells(cell: HandWritten, weights: dict[str, Array]) -> dict[str, Array]:
-    """Return the gradients by elman.cells."""
-    layer = LayerParameters(weights["W"], weights["U"], weights["b_ih"], weights["b_hh"])
-    h, _, tape = unroll.forward(cells.create(cell.name), [[layer]], X[None])
-    d_y = h @ weights["V"].T - TARGETS
-    gradients = unroll.backward(tape, d_y @ weights["V"]).params[0][0]
-    return {**gradients.arrays(), "V": d_y[0].T @ h[0]}
-
-
-def by_torch(cell: HandWritten, weights: dict[str, Array]) -> dict[str, Array]:
-    """Return the gradients by torch's automatic differentiation."""
-    import torch
-
-    layer = getattr(torch.nn, cell.torch_name)(2, 2).double()
-    leaves = {name: torch.tensor(array, requires_grad=True) for name, array in weights.items()}
-    names = {"W": "weight_ih_l0", "U": "weight_hh_l0", "b_ih": "bias_ih_l0", "b_hh": "bias_hh_l0"}
-    h, _ = torch.func.functional_call(layer, {names[key]: leaves[key] for key in names}, (torch.from_numpy(X),))
-    (((h @ leaves["V"].T - torch.from_numpy(TARGETS)) ** 2).sum() / 2).backward()
-    return {name: np.asarray(leaf.grad) for name, leaf in leaves.items()}
-
-
-def show_lines(report: Report, function: Callable[..., Values], steps: list[Values], order: tuple[int, ...]) -> None:
-    """Show each commented code line of a function with its equation, and its value at each step."""
-    for line in inspect.getsource(function).splitlines():
-        code, _, equation = line.strip().partition("  # ")
-        if equation:
-            name = code.split(" = ")[0]
-            values = [f"t={t}: {format_value(steps[t - 1][name] + 0.0, 5)}" for t in order]  # + 0.0: no -0
-            joined = "   ".join(values)
-            report.show(
-                f"{equation:<55} {code}", *(f"    {text}" for text in ([joined] if len(joined) < 100 else values))
-            )
-
-
-def compare(
-    report: Report, title: str, cell: HandWritten, weights: dict[str, Array], by_hand: dict[str, Array]
-) -> None:
-    """Show all gradients side by side, and claim that they are equal."""
-    report.say(
-        en=f"\n{title}: the gradients, summed over the steps, by hand and by three other ways",
-        zh=f"\n{title}：各步相加得到的梯度，手算与另外三种方法对照",
-    )
-    others = {
-        "finite differences": by_differences(cell, weights),
-        "elman.cells": by_cells(cell, weights),
-        "torch": by_torch(cell, weights),
-    }
-    report.table(
-        ["", Text("by hand", "手算"), Text("finite differences", "有限差分"), "elman.cells", "torch"],
-        [
-            (f"dL/d{name}{list(index)}", value, *(gradients[name][index] for gradients in others.values()))
-            for name, gradient in by_hand.items()
-            for index, value in np.ndenumerate(gradient)
-        ],
-    )
-    for name, gradients in others.items():
-        difference = max(float(np.abs(by_hand[key] - gradients[key]).max()) for key in by_hand)
-        report.at_most(
-            Text(f"{title}: max |by hand - {name}|", f"{title}：手推与 {NAMES_IN_CHINESE.get(name, name)} 的最大差"),
-            difference,
-            TOLERANCES[name],
-        )
-    report.say(
-        en="A common mistake: nothing goes from step t+1 to step t. The program runs, but the gradient is wrong.",
-        zh="常见的错误：漏掉从第 t+1 步传到第 t 步的梯度。程序照样运行，梯度却是错的。",
-    )
-    mistaken = backward_steps(cell, forward_steps(cell, weights), through_time=False)
-    error = gradcheck.relative_error(mistaken["U"], others["finite differences"]["U"])
-    report.at_least(
-        Text(f"{title}: relative error of dL/dU with this mistake", f"{title}：犯这个错误时 dL/dU 的相对误差"),
-        error,
-        0.1,
-    )
-
-
 def derive(report: Report, title: str, cell: HandWritten) -> list[Values]:
     """Show the derivation of a cell with its numbers, then compare the gradients; return the values of each step."""
     weights = distinct_weights(cell.gates)
@@ -233,45 +126,20 @@ def derive(report: Report, title: str, cell: HandWritten) -> list[Values]:
     )
     for function in (output_backward, cell.backward, weights_backward):
         show_lines(report, function, steps, (3, 2, 1))
-    compare(report, title, cell, weights, by_hand)
+    others = {
+        "finite differences": by_differences(cell, weights),
+        "elman.cells": by_cells(cell, weights),
+        "torch": by_torch(cell, weights),
+    }
+    mistaken = backward_steps(cell, forward_steps(cell, weights), through_time=False)
+    compare(report, title, by_hand, others, mistaken)
     return steps
 
 
 def run(report: Report) -> None:
     """Derive the simple recurrent network."""
     steps = derive(report, "SRN", SRN)
-    report.figure("unrolled", lambda figure, language: draw_unrolled(figure, language, steps))
-
-
-def draw_unrolled(figure: Figure, language: Language, steps: list[Values]) -> None:
-    """Draw the unrolled network: values go up and to the right, derivatives down and to the left."""
-    ax = figure.subplots()
-    ax.set(xlim=(-0.3, 7.6), ylim=(-0.6, 5.7))
-    ax.axis("off")
-    blue, orange = "#0072B2", "#D55E00"
-
-    def arrow(start: tuple[float, float], end: tuple[float, float], colour: str, label: str = "") -> None:
-        style = {"arrowstyle": "->", "color": colour, "linestyle": "-" if colour == blue else "--"}
-        ax.annotate("", end, start, arrowprops=style)
-        ax.text(max(start[0], end[0]) + 0.06, (start[1] + end[1]) / 2, label, color=colour, fontsize=8, va="center")
-
-    for t, values in enumerate(steps, start=1):
-        x = 2.8 * (t - 1) + 0.4
-        for row, name in enumerate("xhy"):
-            text = f"${name}_{t}$\n" + format_value(values[name], 3).replace(", ", "\n")
-            ax.text(x, 2.4 * row, text, ha="center", va="center", fontsize=8, bbox={"boxstyle": "round", "fc": "w"})
-        for bottom, name in ((0.6, "a"), (3.0, "y")):
-            label = f"$dL/d{name}_{t}$\n" + format_value(values[f"d_{name}"], 3).replace(", ", "\n")
-            arrow((x - 0.2, bottom), (x - 0.2, bottom + 1.2), blue)
-            arrow((x + 0.2, bottom + 1.2), (x + 0.2, bottom), orange, label)
-        if t > 1:
-            arrow((x - 2.3, 2.6), (x - 0.5, 2.6), blue)
-            arrow((x - 0.5, 2.2), (x - 2.3, 2.2), orange)
-            label = f"$U^T dL/du_{t}$\n" + format_value(values["d_h_prev"], 3).replace(", ", "\n")
-            ax.text(x - 1.4, 2.1, label, color=orange, fontsize=8, ha="center", va="top")
-    solid, dashed = Text("solid: forward", "实线：前向传播"), Text("dashed: backward", "虚线：反向传播")
-    ax.text(0.0, 5.6, solid.in_language(language), color=blue)
-    ax.text(2.8, 5.6, dashed.in_language(language), color=orange)
+    report.figure("unrolled", pictures.unrolled_derivatives(steps))
 
 
 LAB = Lab(

@@ -16,7 +16,8 @@ import numpy as np
 
 from elman.cells.activations import Array, sigmoid
 
-from .bptt import HandWritten, Values, derive
+from .bptt import derive
+from .derivation import HandWritten, Values
 from .lab import Lab, Report, Text
 
 

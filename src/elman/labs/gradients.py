@@ -1,4 +1,4 @@
-"""Vanishing and exploding gradients: the norm of dL_t/dh_(t-k) by the lag k, and what gradient clipping changes.
+"""Vanishing and exploding gradients: the norm of dL_t/dh_(t-k) by the lag k.
 
     linear    h_t = W x_t + U h_(t-1)         dL_t/dh_(t-k) = (U^T)^k dL_t/dh_t
     tanh      h_t = tanh(W x_t + U h_(t-1))   each step back: U^T (1 - h_t^2) *
@@ -7,12 +7,10 @@
 
 rho is the spectral radius of U, its largest |eigenvalue|. GRU and LSTM have the usual small initial weights, once with
 biases 0 and once with the bias 3 of z (GRU) or f (LSTM), so that this gate is near sigma(3) = 0.95.
-Clipping: if the norm of all gradients together exceeds a bound, multiply them by bound / norm.
+What clipping changes: the lab clipping.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,21 +19,14 @@ from elman.cells import LayerParameters, unroll
 from elman.cells.activations import Array
 from elman.cells.gradcheck import relative_error
 
+from . import pictures
 from .lab import Lab, Report, Text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from .lab import Language
 
 H = 32
 INPUTS = 2
 LAGS = 60
 SHOWN = (0, 1, 10, 30, 60)
 SEEDS = 10
-UPDATES = 300
-LEARNING_RATE = 0.05  # of plain SGD
-CLIPPING = {"-": np.inf, "1": 1.0}  # off and on: the largest norm of the gradient
 CELLS = {  # name: cell of elman.cells, activation, gates, spectral radius of U (None: as drawn), open gate and its bias
     "identity, rho = 1.1": ("elman", "identity", 1, 1.1, None),
     "identity, rho = 0.9": ("elman", "identity", 1, 0.9, None),
@@ -73,30 +64,6 @@ def gradients_by_lag(cell: cells.Cell, layer: LayerParameters, x: Array, v: Arra
     return np.array(gradients)
 
 
-def train_to_remember(seed: int, updates: int, clip: float) -> tuple[Array, Array]:
-    """Train a tanh network (rho = 1.5) to return the first of 40 inputs; return the losses and the gradient norms."""
-    rng = np.random.default_rng(seed)
-    cell = cells.create("elman", "tanh")
-    layer = random_layer(rng, 1, 1.5, None)
-    v = rng.normal(size=H) / np.sqrt(H)
-    weights = {**layer.arrays(), "v": v}
-    losses, norms = [], []
-    for _ in range(updates):
-        x = rng.normal(size=(16, 40, INPUTS))  # new sequences for each update, so the loss is that of unseen data
-        h, _, tape = unroll.forward(cell, [[layer]], x)
-        error = h[:, -1] @ v - x[:, 0, 0]
-        d_h = np.zeros_like(h)
-        d_h[:, -1] = np.outer(error, v) / len(x)
-        gradients = {**unroll.backward(tape, d_h).params[0][0].arrays(), "v": error @ h[:, -1] / len(x)}
-        norm = float(np.sqrt(sum((gradient**2).sum() for gradient in gradients.values())))
-        scale = min(1.0, clip / norm)
-        for name, gradient in gradients.items():
-            weights[name] -= LEARNING_RATE * scale * gradient  # in place: layer and v change
-        losses.append((error**2).mean() / 2)
-        norms.append(norm)
-    return np.array(losses), np.array(norms)
-
-
 def measure(seeds: range) -> tuple[dict[str, Array], float, float]:
     """Return the norms (seeds, lags) of each cell, and the relative error of the linear cells.
 
@@ -121,7 +88,7 @@ def measure(seeds: range) -> tuple[dict[str, Array], float, float]:
 
 
 def run(report: Report) -> None:
-    """Measure the gradients by lag, then train with and without clipping."""
+    """Measure the gradients by lag."""
     seeds = report.seeds(SEEDS)
     norms, analytic_error, transposed_error = measure(seeds)
     report.say(
@@ -179,98 +146,21 @@ def run(report: Report) -> None:
         zh="tanh 的导数不超过 1，所以 tanh 使梯度变小。光有门还不够：偏置为 0 时，f 与 z 约为 0.5，\n"
         "梯度每一步大约减半。门接近 1 时，梯度才能通过。LSTM 的梯度在 k = 10 之后甚至增大。",
     )
-    report.figure("by-lag", lambda figure, language: draw_norms(figure, language, norms))
-    clip_gradients(report, seeds)
-
-
-def clip_gradients(report: Report, seeds: range) -> None:
-    """Train with and without clipping, and compare the losses of the last 50 updates."""
-    report.say(
-        en="\nClipping: a tanh network with rho = 1.5 learns to return the first of 40 inputs.\n"
-        "A network that always returns 0 has the loss 0.5.",
-        zh="\n梯度裁剪：rho = 1.5 的 tanh 网络学习输出 40 个输入中的第一个。\n总是输出 0 的网络，损失为 0.5。",
-    )
-    updates = 20 if report.smoke else UPDATES
-    losses, rows = {}, []
-    for name, clip in CLIPPING.items():
-        runs = [train_to_remember(seed, updates, clip) for seed in seeds]
-        losses[name] = np.array([loss for loss, _ in runs])
-        steps = LEARNING_RATE * np.array([np.minimum(norms, clip).max() for _, norms in runs])
-        final = losses[name][:, -50:].mean(axis=1)
-        rows.append(
-            (name, final.mean(), final.std(), final.min(), final.max(), f"{steps.min():.2g} - {steps.max():.2g}")
-        )
-    report.table(
-        [
-            Text("norm at most", "范数上限"),
-            Text("mean loss", "平均损失"),
-            Text("standard deviation", "标准差"),
-            Text("smallest", "最小"),
-            Text("largest", "最大"),
-            Text("largest step of a seed", "每个种子的最大更新步长"),
-        ],
-        rows,
-    )
-    report.say(
-        en="The loss is that of the last 50 updates. Without clipping, single updates move the weights very far.\n"
-        "Clipping bounds the step. It cannot bring back a gradient that has vanished.",
-        zh="损失取最后 50 次更新的平均。不裁剪时，个别更新会使权重移动很远。\n"
-        "梯度裁剪限制了步长，但不能恢复已经消失的梯度。",
-    )
-    if not report.smoke:
-        final_off, final_on = (values[:, -50:].mean(axis=1) for values in losses.values())
-        report.at_least(Text("clipping off: mean loss", "不裁剪：平均损失"), final_off.mean(), 0.35)
-        report.at_most(Text("clipping at 1: mean loss", "裁剪到 1：平均损失"), final_on.mean(), 0.3)
-        report.at_least(
-            Text("share of seeds in which clipping gives the lower loss", "裁剪后损失更低的种子所占比例"),
-            (final_on < final_off).mean(),
-            0.7,
-        )
-    report.figure("clipping", lambda figure, language: draw_losses(figure, language, losses))
-
-
-def draw_norms(figure: Figure, language: Language, norms: dict[str, Array]) -> None:
-    """Draw the norms by lag, on a logarithmic axis."""
-    ax = figure.subplots()
-    for name, values in norms.items():
-        label = name.replace("rho", r"$\rho$").replace("b_z", "$b_z$").replace("b_f", "$b_f$")
-        ax.plot(np.exp(np.log(values).mean(axis=0)), label=label)
-    ax.set(yscale="log", xlim=(0, LAGS))
-    ax.set_xlabel(Text("lag k (steps)", "间隔 k（时间步）").in_language(language))
-    ax.set_ylabel(Text("norm of $dL_t/dh_{t-k}$", "$dL_t/dh_{t-k}$ 的范数").in_language(language))
-    figure.legend(loc="outside right center", frameon=False, fontsize=8)
-
-
-def draw_losses(figure: Figure, language: Language, losses: dict[str, Array]) -> None:
-    """Draw the loss by update: the mean of 10 updates; of the seeds, the median and the middle half."""
-    ax = figure.subplots()
-    labels = (Text("clipping off", "不裁剪"), Text("clipping at 1", "裁剪到 1"))
-    for values, label in zip(losses.values(), labels, strict=True):
-        blocks = values.reshape(len(values), -1, 10).mean(axis=2)
-        updates = 10 * np.arange(blocks.shape[1]) + 5
-        low, median, high = np.quantile(blocks, [0.25, 0.5, 0.75], axis=0)
-        (line,) = ax.plot(updates, median, label=label.in_language(language))
-        ax.fill_between(updates, low, high, color=line.get_color(), alpha=0.15, lw=0)
-    ax.set(ylim=(0, None))
-    ax.set_xlabel(Text("updates", "更新次数").in_language(language))
-    ax.set_ylabel(
-        Text("loss (median and middle half of the seeds)", "损失（各种子的中位数与中间一半）").in_language(language)
-    )
-    ax.legend(frameon=False)
+    report.figure("by-lag", pictures.norms_by_lag(norms))
 
 
 LAB = Lab(
     name="gradients",
     chapter="bptt",
-    title=Text("Vanishing and exploding gradients, and clipping", "梯度消失、梯度爆炸与梯度裁剪"),
+    title=Text("Vanishing and exploding gradients", "梯度消失与梯度爆炸"),
     claim=Text(
-        "The gradient of a linear RNN is a power of U^T. tanh shrinks it, gates near 1 keep it; clipping bounds steps.",
-        "线性循环网络的梯度等于 U^T 的幂；tanh 使它变小，接近 1 的门保留它，梯度裁剪限制更新的大小。",
+        "The gradient of a linear RNN over k steps is a power of U^T. tanh shrinks it, gates near 1 keep it.",
+        "线性循环网络经过 k 步的梯度等于 U^T 的幂；tanh 使它变小，接近 1 的门保留它。",
     ),
     source=Text(
         "Bengio et al. (1994); Pascanu et al. (2013); Qiu, section 6.5, assignment 10",
         "Bengio 等（1994）；Pascanu 等（2013）；邱锡鹏《神经网络与深度学习》6.5 节，作业10",
     ),
-    seconds=6.3,
+    seconds=2.5,
     run=run,
 )

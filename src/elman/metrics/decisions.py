@@ -6,6 +6,8 @@ macro F1              mean F1 of the classes that occur
 span precision        correct spans / predicted spans               correct: the same beginning, end and type
 span recall           correct spans / expected spans
 span F1               2 correct spans / (predicted spans + expected spans)
+AUC                   area under the ROC curve: the probability that a positive example has a higher score than a
+                      negative one; equal scores count 1/2
 """
 
 from __future__ import annotations
@@ -118,3 +120,13 @@ class SpanScores:
         """The harmonic mean of precision and recall; 0 without any spans."""
         total = self.predicted + self.expected
         return 2.0 * self.correct / total if total else 0.0
+
+
+def auc(scores: npt.ArrayLike, positive: npt.ArrayLike) -> float:
+    """Return the AUC of scores (N,), where positive (N,) is true for positive examples; NaN if a class is empty."""
+    values, is_positive = np.asarray(scores), np.asarray(positive, bool)
+    negatives, positives = np.sort(values[~is_positive]), values[is_positive]
+    if not negatives.size or not positives.size:
+        return math.nan
+    lower_or_equal = np.searchsorted(negatives, positives, "right") + np.searchsorted(negatives, positives, "left")
+    return float(lower_or_equal.mean() / (2 * len(negatives)))

@@ -45,7 +45,7 @@ def test_infinities_and_nan_arrive() -> None:
         (np.array(["a"]), "an array of <U1"),
         (np.array([object()]), "an array of object"),
         (np.zeros(MAX_ENTRIES + 1), f"an array of shape ({MAX_ENTRIES + 1},)"),
-        ([0] * 20_000, "list of 20000 items"),
+        ([0] * 200_000, "a list of 200000 items"),
         ("a" * 20_000, "a string of 20000 characters"),
         (2**100, "an integer of 101 bits"),
         (print, "an object of type builtin_function_or_method"),
@@ -55,6 +55,11 @@ def test_infinities_and_nan_arrive() -> None:
 )
 def test_what_no_exercise_expects_arrives_in_words(value: Any, description: str) -> None:
     assert sent(value) == Other(description)
+
+
+def test_the_entries_of_all_arrays_together_are_limited() -> None:
+    first, second, third = sent([np.zeros(60_000), np.zeros(60_000), np.zeros(30_000)])
+    assert (len(first), second, len(third)) == (60_000, Other("an array of shape (60000,)"), 30_000)
 
 
 def test_a_list_that_contains_itself_arrives() -> None:

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-MAX_ENTRIES, MAX_LENGTH, MAX_DEPTH = 100_000, 10_000, 8
+MAX_ENTRIES = 100_000  # of all arrays, lists and dictionaries of a result
+MAX_LENGTH, MAX_DEPTH = 10_000, 8  # of strings, and of nested lists
 LARGEST_INTEGER = 2**63
+MAX_REPLY = 4_000_000  # characters of a result
 
 
 class UnreadableError(ValueError):
@@ -32,27 +34,9 @@ class Other:
     description: str
 
 
-def encode(value: Any, depth: int = 0) -> Any:
+def encode(value: Any) -> Any:
     """Return a value as an object for JSON."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or type(value) in (bool, float):
-        return value
-    if type(value) is int:
-        return value if abs(value) < LARGEST_INTEGER else {"other": f"an integer of {value.bit_length()} bits"}
-    if type(value) is str:
-        return value if len(value) <= MAX_LENGTH else {"other": f"a string of {len(value)} characters"}
-    if isinstance(value, np.ndarray):
-        return _encode_array(value)
-    if isinstance(value, list | tuple | dict) and depth >= MAX_DEPTH:
-        return {"other": "a structure that is nested too deeply"}
-    if isinstance(value, list | tuple | dict) and len(value) > MAX_LENGTH:
-        return {"other": f"{type(value).__name__} of {len(value)} items"}
-    if isinstance(value, list | tuple):
-        return {"list": [encode(item, depth + 1) for item in value]}
-    if isinstance(value, dict):
-        return {"dict": [[_encode_key(key), encode(item, depth + 1)] for key, item in value.items()]}
-    return {"other": f"an object of type {type(value).__name__}"[:200]}
+    return _Encoder().encode(value, 0)
 
 
 def decode(value: Any) -> Any:
@@ -71,20 +55,55 @@ def decode(value: Any) -> Any:
     raise UnreadableError("expected a value as encode returns it")
 
 
-def _encode_key(key: Any) -> Any:
-    if isinstance(key, list | tuple | dict | np.ndarray):
-        return {"other": f"a key of type {type(key).__name__}"}
-    return encode(key)
+class _Encoder:
+    """Encodes a value; it counts the entries, so that no result takes long to send."""
 
+    def __init__(self) -> None:
+        self.left = MAX_ENTRIES
 
-def _encode_array(array: np.ndarray[Any, Any]) -> Any:
-    if array.dtype.kind not in "biuf":
-        return {"other": f"an array of {array.dtype}"}
-    if array.size > MAX_ENTRIES:
-        return {"other": f"an array of shape {array.shape}"}
-    if array.dtype.kind == "f":
-        array = array.astype(np.float64)
-    return {"array": array.ravel().tolist(), "shape": list(array.shape)}
+    def encode(self, value: Any, depth: int) -> Any:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or type(value) in (bool, float):
+            return value
+        if type(value) is int:
+            return value if abs(value) < LARGEST_INTEGER else {"other": f"an integer of {value.bit_length()} bits"}
+        if type(value) is str:
+            return value if len(value) <= MAX_LENGTH else {"other": f"a string of {len(value)} characters"}
+        if isinstance(value, np.ndarray):
+            return self._encode_array(value)
+        if isinstance(value, list | tuple | dict):
+            return self._encode_items(value, depth + 1)
+        return {"other": f"an object of type {type(value).__name__}"[:200]}
+
+    def _encode_items(self, value: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            return {"other": "a structure that is nested too deeply"}
+        if not self._takes(len(value)):
+            return {"other": f"a {type(value).__name__} of {len(value)} items"}
+        if isinstance(value, dict):
+            return {"dict": [[self._encode_key(key), self.encode(item, depth)] for key, item in value.items()]}
+        return {"list": [self.encode(item, depth) for item in value]}
+
+    def _encode_key(self, key: Any) -> Any:
+        if isinstance(key, list | tuple | dict | np.ndarray):
+            return {"other": f"a key of type {type(key).__name__}"}
+        return self.encode(key, 0)
+
+    def _encode_array(self, array: np.ndarray[Any, Any]) -> Any:
+        if array.dtype.kind not in "biuf":
+            return {"other": f"an array of {array.dtype}"}
+        if not self._takes(array.size):
+            return {"other": f"an array of shape {array.shape}"}
+        if array.dtype.kind == "f":
+            array = array.astype(np.float64)
+        return {"array": array.ravel().tolist(), "shape": list(array.shape)}
+
+    def _takes(self, entries: int) -> bool:
+        if entries > self.left:
+            return False
+        self.left -= entries
+        return True
 
 
 def _decode_array(entries: list[Any], shape: list[Any]) -> np.ndarray[Any, Any]:

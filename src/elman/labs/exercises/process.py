@@ -21,7 +21,8 @@ from typing import Any
 
 from elman.labs.lab import Text
 
-MAX_REPLY = 4_000_000  # bytes
+from .exchange import MAX_REPLY
+
 START_SECONDS = 60.0  # Python and NumPy are started, on a busy machine too
 END_SECONDS = 1.0  # between the end of the output of a process and its own end
 KEPT_VARIABLES = ("PATH", "PYTHONPATH", "PYTHONHOME", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -61,8 +62,10 @@ class Worker:
             cwd=folder,
             env=environment,
             start_new_session=True,
+            bufsize=0,
         )
-        threading.Thread(target=self._read_replies, daemon=True).start()
+        self._reader = threading.Thread(target=self._read_replies, daemon=True)
+        self._reader.start()
         self.ask({"bytes": limits.megabytes << 20, "seconds": limits.computing_seconds}, START_SECONDS)
 
     def ask(self, request: dict[str, Any], seconds: float | None = None) -> dict[str, Any]:
@@ -97,10 +100,13 @@ class Worker:
         else:
             self._process.kill()
         self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        self._reader.join(END_SECONDS)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
+        if not self._reader.is_alive():  # else a process that escaped still holds the other end
+            self._process.stdout.close()
 
     def _send(self, request: dict[str, Any]) -> None:
         stream = self._process.stdin
@@ -109,10 +115,11 @@ class Worker:
         stream.flush()
 
     def _read_replies(self) -> None:
-        stream = self._process.stdout
-        assert stream is not None
-        with contextlib.suppress(OSError, ValueError):  # closed by stop
-            while (line := stream.readline(MAX_REPLY)).endswith(b"\n"):
+        assert self._process.stdout is not None
+        file, rest = self._process.stdout.fileno(), b""
+        while len(rest) < 2 * MAX_REPLY and (chunk := os.read(file, 1 << 16)):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
                 self._replies.put(line)
         self._replies.put(b"")
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import IO, Any
 
-from .exchange import decode, encode
+from .exchange import MAX_REPLY, decode, encode
 
 MAX_FILE, MAX_OPEN_FILES = 1 << 20, 64
 MAX_MESSAGE = 300
@@ -40,7 +40,10 @@ def main() -> None:
             reply: dict[str, Any] = {"value": None}
         else:
             reply = _reply(request, namespace, compiler)
-        replies.write(json.dumps(reply) + "\n")
+        text = json.dumps(reply)
+        if len(text) > MAX_REPLY:
+            text = json.dumps({"value": {"other": f"a result of {len(text)} characters"}})
+        replies.write(f"{text}\n")
         replies.flush()
 
 
