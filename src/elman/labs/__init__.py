@@ -29,7 +29,7 @@ LABS = (
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
-    *("first-token",),
+    *("first-token", "digit-sum", "initial-weights", "exploding", "lstm-memory", "variants"),
 )
 
 # What students search for, and the labs of each in their order.
@@ -40,6 +40,15 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "gates-gradient"),
+    "实验14": ("digit-sum", "exploding"),
+    "实验15": ("lstm-memory",),
+    "实验6.1": ("digit-sum",),
+    "实验6.2": ("exploding",),
+    "实验6.3": ("lstm-memory",),
+    "nndl-6.1": ("digit-sum",),
+    "nndl-6.2": ("exploding",),
+    "nndl-6.3": ("lstm-memory",),
+    "动手练习6": ("variants",),
 }
 
 
