@@ -180,9 +180,10 @@ LAB = Lab(
     chapter="memory",
     title=Text("Digit sum: the memory of recurrent networks", "数字求和：循环神经网络的记忆能力（实验6.1、实验14）"),
     claim=Text(
-        "The longer the sequence, the less often a simple recurrent network is right; GRU and LSTM are right more often. "
-        "This holds of means over seeds: the curve of one seed need not fall.",
-        "序列越长，简单循环网络的准确率越低；GRU 与 LSTM 的准确率更高。这是多个随机种子的平均结果，单个种子的曲线未必下降。",
+        "The longer the sequence, the less often a simple recurrent network is right; GRU and LSTM are right more "
+        "often. This holds of means over seeds: the curve of one seed need not fall.",
+        "序列越长，简单循环网络的准确率越低；GRU 与 LSTM 的准确率更高。"
+        "这是多个随机种子的平均结果，单个种子的曲线未必下降。",
     ),
     source=Text(
         "Qiu, Neural Networks and Deep Learning, experiment 6.1; Bengio, Simard and Frasconi (1994)",

@@ -28,9 +28,10 @@ from .sequence_classifier import Integers, SequenceClassifier
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-LEAST_GAINS = {10: 0.05, 20: 0.05}  # by L: bounds
-OPEN = 0.8
-LEAST_DIFFERENCE = 0.2
+# Bounds of the claims, with what 10 seeds gave.
+LEAST_GAINS = {10: 0.25, 20: 0.4}  # by L, of the mean accuracy of LSTM over SRN: GAIN_10 and GAIN_20
+LEAST_RISE = 0.1  # of the mean f from the two digits to the zeros at the end: 0.21 to 0.35
+LEAST_DIFFERENCE = 0.3  # of the mean accuracies with h = 0 and with c = 0: 0.51
 TITLES = (
     Text("input gate", "输入门"),
     Text("forget gate", "遗忘门"),
@@ -142,10 +143,10 @@ def _show_gates(report: Report, trainings: list[Training]) -> None:
         within=1e-5,
     )
     if not report.smoke:
-        forget = [float(read_gates(training.network, SHOWN)["f"][QUIET].mean()) for training in trainings]
-        report.at_least(
-            Text("mean f while only zeros come, smallest", "只读入 0 时 f 的平均值，最小"), min(forget), OPEN
-        )
+        forget = [read_gates(training.network, SHOWN)["f"] for training in trainings]
+        rises = [float(f[QUIET].mean() - f[:2].mean()) for f in forget]
+        name = Text("mean f: zeros at the end above the two digits, smallest", "f 的平均值：末尾各步比前两步高出，最小")
+        report.at_least(name, min(rises), LEAST_RISE)
 
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.subplots(2, 2, sharex=True, sharey=True).flat

@@ -102,8 +102,11 @@ class SequenceClassifier:
     def layer_parameters(self) -> list[list[LayerParameters]]:
         """Return the parameters of [layer][direction]; the bottom layer's W is W E^T (G*H, tokens)."""
         layers = [
-            [LayerParameters(**{weights: self.p[name] for weights, name in names.items()}) for names in directions]
-            for directions in self.names
+            [
+                LayerParameters.from_arrays({w: self.p[name] for w, name in names.items()}, self.hidden_size)
+                for names in layer
+            ]
+            for layer in self.names
         ]
         layers[0] = [replace(layer, W=layer.W @ self.p["E"].T) for layer in layers[0]]
         return layers
