@@ -228,3 +228,12 @@ def test_the_linear_layer_is_that_of_torch(bias: bool) -> None:
     for gradient, leaf in zip(gradients[: len(leaves)], leaves, strict=True):
         assert leaf.grad is not None
         np.testing.assert_allclose(gradient, leaf.grad.numpy(), rtol=0, atol=ROUNDING)
+
+
+def test_the_memory_layout_of_the_logits_changes_nothing() -> None:
+    rng = np.random.default_rng(0)
+    logits, targets = rng.normal(size=(3, 4, 5)), rng.integers(5, size=(3, 4))
+    for same in (np.asfortranarray(logits), np.repeat(logits, 2, axis=-1)[..., ::2]):
+        expected, actual = (readout.softmax_cross_entropy(o, targets) for o in (logits, same))
+        assert actual[0] == pytest.approx(expected[0], rel=1e-14)  # the sums have another order
+        np.testing.assert_allclose(actual[2], expected[2], rtol=0.0, atol=1e-15)

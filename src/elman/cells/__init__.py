@@ -1,8 +1,8 @@
 """The equations: NumPy only, and nothing else of elman's. One file a cell.
 
 A cell is its pointwise step, forward and backward (cell.py says exactly what it has); `unroll` holds both matrix
-products and the loop over time, once for all cells; `readout` turns outputs into losses; `gradcheck` checks the
-derivatives by finite differences.
+products and the loop over time, once for all cells; `readout` turns outputs into losses; `adam` updates parameters;
+`gradcheck` checks the derivatives by finite differences.
 
 A new cell is one file with `states`, `gates`, `forward` and `backward`, and one line in CELLS. A cell from outside of
 the package is registered:

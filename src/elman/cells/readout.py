@@ -62,14 +62,15 @@ def softmax_cross_entropy(
     outside = targets[(targets < 0) | (targets >= logits.shape[-1])]
     if outside.size:
         raise ValueError(f"targets: given class {outside[0]}; expected 0 to {logits.shape[-1] - 1}")
-    log_p = log_softmax(np.where(counted[..., None], logits, 0.0))
-    picked = np.take_along_axis(log_p, targets[..., None], axis=-1)
-    d_logits: Array = np.exp(log_p)
-    np.put_along_axis(d_logits, targets[..., None], np.exp(picked) - 1.0, axis=-1)
+    log_p = log_softmax(logits if mask is None else np.where(counted[..., None], logits, 0.0))
+    d_logits: Array = np.exp(log_p, order="C")  # so that reshape below is a view, and its entries can be set
+    entries = np.arange(targets.size), targets.reshape(-1)
+    picked = log_p.reshape(-1, log_p.shape[-1])[entries]
+    d_logits.reshape(-1, log_p.shape[-1])[entries] = np.exp(picked) - 1.0
     return (
-        -float(picked[..., 0][counted].sum(dtype=np.float64)),
+        -float(picked[counted.reshape(-1)].sum(dtype=np.float64)),
         int(counted.sum()),
-        np.where(counted[..., None], d_logits, 0.0),
+        d_logits if mask is None else np.where(counted[..., None], d_logits, 0.0),
     )
 
 

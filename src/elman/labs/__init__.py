@@ -33,7 +33,7 @@ LABS = (
     *("antonyms", "antonyms-decoding", "preprocess", "dimensions", "dimensions-prediction"),
     *("time-machine", "rnn-scratch", "rnn-concise", "lstm-deep", "no-clipping", "no-detach", "sampling"),
     *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry", "translate"),
-    *("first-token",),
+    *("first-token", "digit-sum", "initial-weights", "exploding", "lstm-memory", "variants"),
 )
 
 # What students search for, and the labs of each in their order.
@@ -44,7 +44,20 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "clipping", "residual", "gates-gradient"),
-    # Sections of Dive into Deep Learning are those of the Chinese edition.
+    # Experiments and exercises of Neural Networks and Deep Learning (邱锡鹏), chapter 6.
+    "实验14": ("digit-sum", "exploding"),
+    "实验15": ("lstm-memory",),
+    "实验6.1": ("digit-sum",),
+    "实验6.2": ("exploding",),
+    "实验6.3": ("lstm-memory",),
+    "nndl-6.1": ("digit-sum",),
+    "nndl-6.2": ("exploding",),
+    "nndl-6.3": ("lstm-memory",),
+    "动手练习6": ("variants",),
+    "序列反转": ("reversal",),
+    "进位加法": ("decimal-carry",),
+    "机器翻译": ("translate",),
+    # Sections of Dive into Deep Learning (动手学深度学习), Chinese edition.
     "d2l-8.2": ("preprocess", "time-machine"),
     "d2l-8.3": ("time-machine",),
     "d2l-8.5": ("dimensions", "dimensions-prediction", "rnn-scratch", "no-clipping", "no-detach", "sampling"),
@@ -55,9 +68,6 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "d2l-9.3": ("lstm-deep",),
     "d2l-9.7": ("translate", "teacher-forcing", "masked-loss"),
     "d2l-9.8": ("beam",),
-    "序列反转": ("reversal",),
-    "进位加法": ("decimal-carry",),
-    "机器翻译": ("translate",),
 }
 
 
