@@ -24,8 +24,8 @@ from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
 # Files of the folder that are not labs: the frame, and what labs share.
-FRAMEWORK = {"__init__", "lab", "drawings", "notebook", "texts", "characters", "character_models"}
-FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures"}
+FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook", "texts", "characters", "character_models"}
+FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures", "sequence_classifier"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
