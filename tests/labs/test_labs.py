@@ -100,7 +100,7 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
     cells = json.loads(notebook_text(lab, Settings("zh", smoke=True)))["cells"]
     assert lab.title.zh in cells[0]["source"]
     assert len({cell["id"] for cell in cells}) == len(cells)
-    namespace: dict[str, Any] = {"__name__": "notebook"}
+    namespace: dict[str, Any] = {"__name__": "__main__"}  # as in IPython
     # As in IPython, a `from __future__ import` holds for the cells after it, and inspect finds the source of functions.
     compiler = codeop.Compile()
     for cell in cells:

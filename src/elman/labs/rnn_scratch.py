@@ -204,7 +204,8 @@ def show_sequential(report: Report, characters: Characters, w: Weights, perplexi
     final = perplexities.training[-100:]
     report.say(
         en=f"With a learning rate of {RATE:g} the perplexity goes up and down at the end: "
-        f"{min(final):.2f} to {max(final):.2f} in the last 100 epochs. The source prints the last epoch of one training, 1.0.",
+        f"{min(final):.2f} to {max(final):.2f} in the last 100 epochs. "
+        "The source prints the last epoch of one training, 1.0.",
         zh=f"学习率为 {RATE:g}，训练困惑度最后仍上下波动：最后 100 轮在 {min(final):.2f} 与 {max(final):.2f} 之间。"
         "原文给出的 1.0 是一次训练最后一轮的值。",
     )
