@@ -201,11 +201,11 @@ def show_sequential(report: Report, characters: Characters, w: Weights, perplexi
     )
     show_perplexities(report, perplexities)
     last = perplexities.training[-1]
-    final = perplexities.training[-100:]
+    low, high = min(perplexities.training[-100:]), max(perplexities.training[-100:])
     report.say(
-        en=f"With a learning rate of {RATE:g} the perplexity goes up and down at the end: {min(final):.2f} to {max(final):.2f} "
-        "in the last 100 epochs. The source prints the last epoch of one training, 1.0.",
-        zh=f"学习率为 {RATE:g}，训练困惑度最后仍上下波动：最后 100 轮在 {min(final):.2f} 与 {max(final):.2f} 之间。"
+        en=f"With a learning rate of {RATE:g}, the training perplexity still goes up and down in the last 100 epochs: "
+        f"{low:.2f} to {high:.2f}. The source prints the last epoch of one training, 1.0.",
+        zh=f"学习率为 {RATE:g}，训练困惑度最后仍上下波动：最后 100 轮在 {low:.2f} 与 {high:.2f} 之间。"
         "原文给出的 1.0 是一次训练最后一轮的值。",
     )
     carried, reset = (perplexity(w, characters.training, carried=carried) for carried in (True, False))
