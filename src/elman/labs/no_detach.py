@@ -217,10 +217,10 @@ def compare_gradients(report: Report, whole: list[Any], kept: list[Any], cut: li
 
 
 def draw_cost(figure: Figure, language: Language, kept: list[dict[str, Any]], cut: list[dict[str, Any]]) -> None:
-    """Draw operations and time by window."""
+    """Draw operations and memory by window."""
     titles = (
         ("nodes", Text("operations of the backward pass", "反向传播的运算个数")),
-        ("ms", Text("time of the backward pass, ms", "反向传播的时间（毫秒）")),
+        ("mb", Text("memory, MB", "内存（MB）")),
     )
     for axes, (name, title) in zip(figure.subplots(1, 2), titles, strict=True):
         windows = range(1, WINDOWS + 1)
