@@ -30,6 +30,7 @@ LABS = (
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
     *("first-token",),
+    *("bidirectional", "cloze", "thor-review", "review-bilstm", "io-patterns", "three-memories"),
 )
 
 # What students search for, and the labs of each in their order.
@@ -40,6 +41,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "gates-gradient"),
+    "实验16": ("review-bilstm",),
+    "实验6.4": ("review-bilstm",),
+    "nndl-6.4": ("review-bilstm",),
+    "nlp-beginner-2": ("thor-review", "review-bilstm"),
+    "双向循环神经网络": ("bidirectional", "first-token", "cloze"),
 }
 
 
