@@ -22,15 +22,15 @@ from tests.cli.conftest import Command, run_command
 from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
-FRAMEWORK = {
-    "__init__",
-    "lab",
-    "figures",
-    "drawings",
+FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook"}  # files of the folder that are not labs
+SHARED = {
     "task_drawings",
+    "manual_text",
+    "short_reviews",
     "review_corpus",
-    "notebook",
-}  # files of the folder that are not labs
+    "digit_sequences",
+}  # what labs draw and read
+
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
@@ -50,7 +50,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, name: str, **changes: Any) -> None
 
 
 def test_every_file_of_the_folder_is_a_lab_of_the_list() -> None:
-    files = {path.stem.replace("_", "-") for path in SOURCE.glob("*.py") if path.stem not in FRAMEWORK}
+    files = {path.stem.replace("_", "-") for path in SOURCE.glob("*.py") if path.stem not in FRAMEWORK | SHARED}
     assert files == set(labs.LABS)
     assert len(set(labs.LABS)) == len(labs.LABS)
     assert {member for members in labs.ALIASES.values() for member in members} <= set(labs.LABS)

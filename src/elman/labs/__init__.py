@@ -25,7 +25,7 @@ CHAPTERS = {
 }
 
 LABS = (
-    *("srn-linear", "srn-tanh", "srn-frameworks"),
+    *("srn-linear", "srn-tanh", "srn-frameworks", "shared-weights"),
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),

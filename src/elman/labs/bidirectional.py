@@ -13,23 +13,16 @@ last position of a window is like generation: nothing is to the right of it.
 
 from __future__ import annotations
 
-import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from elman.data.generated_datasets import python_docs
+from .lab import Lab, Report, Text
+from .manual_text import SYMBOLS, corpus, random_windows
+from .task_drawings import perplexity_by_position
 
-from .lab import Lab, Language, Report, Text
-from .task_drawings import draw_lines
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SYMBOLS = " abcdefghijklmnopqrstuvwxyz"
-VALID_FRACTION, VALID_WINDOWS = 0.1, 60
-T, BATCH, UPDATES, RATE, CLIP = 64, 16, 250, 0.01, 1.0
+VALID_WINDOWS = 60
+T, UPDATES, RATE, CLIP = 64, 250, 0.01, 1.0
 EMBEDDING, FEATURES = 32, 64  # FEATURES numbers reach the output layer: H = 64 one way, 2H = 2 * 32 both ways
 PROMPT, GENERATED = "the class ", 70
 WAYS = (Text("one way", "单向"), Text("both ways", "双向"))
@@ -37,17 +30,6 @@ WAYS = (Text("one way", "单向"), Text("both ways", "双向"))
 LARGEST_STATED = 1.15  # perplexity of whole windows, both ways: 1.04 to 1.05
 SMALLEST_RATIO = 1.6  # perplexity of the text so far, both ways by one way: 2.0 to 2.3
 SMALLEST_COPIED = 17.0  # symbols of 27 that are copied: 16 to 23, mean 20.5; those that the text hardly has are not
-
-
-@cache
-def corpus() -> tuple[Any, Any]:
-    """Return the ids of Python's language reference, letters and spaces only: training set and validation set."""
-    import torch
-
-    text = re.sub("[^a-z]+", " ", python_docs().decode().lower())
-    ids = torch.tensor([SYMBOLS.index(symbol) for symbol in text])
-    size = int(len(ids) * (1.0 - VALID_FRACTION))
-    return ids[:size], ids[size:]
 
 
 def create_network(seed: int, *, bidirectional: bool) -> Any:
@@ -69,14 +51,6 @@ def logits(network: Any, ids: Any) -> Any:
     """Return o (B, T, V) of ids (B, T)."""
     outputs, _ = network["layer"](network["embedding"](ids))
     return network["linear"](outputs)
-
-
-def random_windows(ids: Any, length: int, rng: np.random.Generator) -> Any:
-    """Return a batch of windows (B, length)."""
-    import torch
-
-    starts = torch.from_numpy(rng.integers(len(ids) - length + 1, size=BATCH))
-    return ids[starts[:, None] + torch.arange(length)]
 
 
 def train(seed: int, updates: int, *, bidirectional: bool) -> Any:
@@ -217,26 +191,12 @@ def compare_perplexity(report: Report, networks: dict[bool, list[Any]]) -> None:
         zh="整个序列先于答案给出时才用双向网络：序列标注（elman train tag）、"
         "文本分类（实验 first-token、review-bilstm）、完形填空（实验 cloze）。",
     )
-    report.figure("perplexity", lambda figure, language: _draw(figure, language, np.exp(stated.mean(1))))
+    lines = list(zip(WAYS, np.exp(stated.mean(1)), strict=True))
+    report.figure("perplexity", perplexity_by_position(lines))
 
 
 def _range(values: Any) -> str:
     return f"{values.mean():.3g} ({values.min():.3g} - {values.max():.3g})"
-
-
-def _draw(figure: Figure, language: Language, perplexities: Any) -> None:
-    axes = figure.subplots()
-    lines = list(zip(WAYS, perplexities, strict=True))
-    draw_lines(axes, language, range(1, T + 1), lines, Text("position in the window", "窗口里的位置"))
-    axes.set(
-        yscale="log", ylim=(0.9, 20), ylabel=Text("perplexity of x_(t+1)", "x_(t+1) 的困惑度").in_language(language)
-    )
-    axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
-    axes.minorticks_off()
-    note = Text("the last position:\nnothing to copy", "最后一个位置：\n无可抄写").in_language(language)
-    last = perplexities[1][-1]
-    axes.annotate(note, (T, last), (T - 22, last * 1.15), arrowprops={"arrowstyle": "->"}, va="center")
-    axes.legend(loc="upper center", frameon=False)
 
 
 LAB = Lab(

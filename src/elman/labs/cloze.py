@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from .bidirectional import CLIP, FEATURES, RATE, SYMBOLS, corpus, create_network, random_windows
+from .bidirectional import CLIP, FEATURES, RATE, create_network
 from .lab import Lab, Report, Text
+from .manual_text import SYMBOLS, corpus, random_windows
 from .task_drawings import texts_with_errors
 
 WAYS = {"left": Text("left", "只看左边"), "right": Text("right", "只看右边"), "both": Text("both", "两边都看")}

@@ -16,16 +16,13 @@ speakers exchanged: the same words, the other label.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .lab import Lab, Language, Report, Text
+from .lab import Lab, Report, Text
 from .review_corpus import BAD, GOOD, Example, corpus, vocabulary
-from .task_drawings import draw_lines, shaded_words
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .task_drawings import accuracy_by_updates, shaded_words
 
 TRAINING_SIZE, TEST_PAIRS = 1500, 200
 EMBEDDING, FEATURES, BATCH, RATE, UPDATES, INTERVAL = 32, 32, 32, 0.01, 200, 20
@@ -218,17 +215,8 @@ def compare(report: Report, curves: dict[str, Any]) -> None:
         zh="继续训练，四种网络最终都能学会这套语法：第二个方向与注意力的好处是更容易学会。"
         "课程在 IMDB 影评上报告的准确率约为 0.86。",
     )
-    report.figure("accuracy", lambda figure, language: _draw_accuracy(figure, language, steps, curves))
-
-
-def _draw_accuracy(figure: Figure, language: Language, steps: Any, curves: dict[str, Any]) -> None:
-    axes = figure.subplots()
-    lines = [(NETWORKS[name][2], values.mean(0)) for name, values in curves.items()]
-    draw_lines(axes, language, steps, lines, Text("updates", "更新次数"))
-    axes.axhline(0.5, color="0.5", linewidth=1)
-    axes.text(steps[-1], 0.51, Text("bag of words", "词袋").in_language(language), ha="right", va="bottom")
-    axes.set_ylabel(Text("test accuracy, mean of the seeds", "测试集准确率，各随机种子的平均").in_language(language))
-    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 0.15))
+    lines = [(NETWORKS[name][2], accuracies.mean(0)) for name, accuracies in curves.items()]
+    report.figure("accuracy", accuracy_by_updates(steps, lines, (0.5, Text("bag of words", "词袋"))))
 
 
 LAB = Lab(

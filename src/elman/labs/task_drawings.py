@@ -35,6 +35,58 @@ def draw_lines(axes: Axes, language: Language, x: Any, lines: Sequence[tuple[Tex
     axes.set_xlabel(x_name.in_language(language))
 
 
+def accuracy_by_updates(steps: Any, lines: Sequence[tuple[Text, Any]], level: tuple[float, Text]) -> Draw:
+    """Return the drawing of named accuracies over the updates, and of a level to compare them with."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        axes = figure.subplots()
+        draw_lines(axes, language, steps, lines, Text("updates", "更新次数"))
+        axes.axhline(level[0], color="0.5", linewidth=1)
+        axes.text(steps[-1], level[0] + 0.01, level[1].in_language(language), ha="right", va="bottom")
+        axes.set_ylabel(
+            Text("test accuracy, mean of the seeds", "测试集准确率，各随机种子的平均").in_language(language)
+        )
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 0.15))
+
+    return draw
+
+
+def errors_by_lag_of_tasks(panels: Sequence[tuple[Text, Sequence[tuple[Text, Any]]]], delays: int) -> Draw:
+    """Return the drawing of named errors by lag, one panel a task; a window of delays ends between two lags."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        figure.set_size_inches(8.0, 3.6)
+        for axes, (title, lines) in zip(figure.subplots(1, len(panels), sharey=True), panels, strict=True):
+            lags = range(len(lines[0][1]))
+            draw_lines(axes, language, lags, lines, Text("steps since the cue", "距提示的步数"))
+            axes.axvline(delays - 0.5, color="0.5", linewidth=1)
+            axes.text(delays - 0.3, 0.5, f"D = {delays}", color="0.3")
+            axes.set(title=title.in_language(language), ylim=(-0.05, 1.25))
+        figure.axes[0].set_ylabel(Text("squared error / variance", "均方误差 / 方差").in_language(language))
+        figure.axes[-1].legend(frameon=False, loc="center right")
+
+    return draw
+
+
+def perplexity_by_position(lines: Sequence[tuple[Text, Any]]) -> Draw:
+    """Return the drawing of named perplexities by the position in a window; the last line leaps at the end."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        axes = figure.subplots()
+        positions = range(1, len(lines[0][1]) + 1)
+        draw_lines(axes, language, positions, lines, Text("position in the window", "窗口里的位置"))
+        name = Text("perplexity of x_(t+1)", "x_(t+1) 的困惑度").in_language(language)
+        axes.set(yscale="log", ylim=(0.9, 20), ylabel=name)
+        axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        axes.minorticks_off()
+        note = Text("the last position:\nnothing to copy", "最后一个位置：\n无可抄写").in_language(language)
+        end, last = len(positions), lines[-1][1][-1]
+        axes.annotate(note, (end, last), (0.65 * end, last * 1.15), arrowprops={"arrowstyle": "->"}, va="center")
+        axes.legend(loc="upper center", frameon=False)
+
+    return draw
+
+
 def texts_with_errors(truth: str, texts: Sequence[tuple[Text, str]]) -> Draw:
     """Return the drawing of a text and versions of it, letter below letter; wrong letters are bold and shaded."""
 

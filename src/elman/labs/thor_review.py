@@ -18,55 +18,22 @@ Elman's network, "not" changes what the next word does.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .lab import Lab, Report, Text
+from .short_reviews import ORDERS, REVIEW, TEST, TRAINING, VOCABULARY, bag
 from .task_drawings import states_under_words
 
-REVIEW = "the action scenes were top notch in this movie"
-ORDERS = ("i had cleaned my car", "i had my car cleaned")
-SUBJECTS = ("action scenes were", "jokes were", "actors were", "acting was", "plot was", "music was", "ending was")
-ADVERBS, NEGATIONS = ("very", "really", "often"), ("not", "never", "hardly")
-GOOD, BAD = ("top notch", "good", "funny", "great"), ("half baked", "bad", "dull", "weak")
-ENDINGS = ("", " in this movie", " again")
 HIDDEN, BATCH, UPDATES, RATE = 32, 64, 300, 0.02
-LIMIT = (
-    0.75  # three of four; the source's cell cannot be right more often on the test set, which consists of such fours
-)
+LIMIT = 0.75  # the test set consists of such fours, of which the source's cell cannot have more than three right
 KINDS = {
     "source": Text("source", "原教程"),
     "tanh": Text("tanh in i2h", "i2h 加 tanh"),
     "elman": Text("Elman: tanh, output from h_t", "Elman：加 tanh，由 h_t 输出"),
 }
-
-Example = tuple[str, int]  # a review, and 1 if it is positive
-
-
-def reviews() -> tuple[list[Example], list[Example]]:
-    """Return training and test set: all reviews of the grammar; those of the test have other subject-ending pairs."""
-    pairs = list(itertools.product(SUBJECTS, ENDINGS))
-    sets: list[list[Example]] = [[], []]
-    for number, (subject, ending) in enumerate(pairs):
-        held_out = number % 5 == 4
-        for adverb, word in itertools.product(ADVERBS + NEGATIONS, GOOD + BAD):
-            positive = (word in GOOD) == (adverb in ADVERBS)
-            sets[held_out].append((f"the {subject} {adverb} {word}{ending}", int(positive)))
-        if not held_out:
-            sets[0] += [(f"the {subject} {word}{ending}", int(word in GOOD)) for word in GOOD + BAD]
-    return sets[0], sets[1]
-
-
-TRAINING, TEST = reviews()
-VOCABULARY = sorted({word for text, _ in [*TRAINING, (" ".join(ORDERS), 0)] for word in text.split()})
-
-
-def bag(text: str) -> Any:
-    """Return the counts (V,) of the words of a text."""
-    return np.array([text.split().count(word) for word in VOCABULARY])
 
 
 def create_cell(seed: int, kind: str) -> Any:

@@ -16,15 +16,12 @@ is that of a network that knows nothing: mean squared errors are divided by the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .lab import Lab, Language, Report, Text
-from .task_drawings import draw_lines
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .lab import Lab, Report, Text
+from .task_drawings import errors_by_lag_of_tasks
 
 D = 8  # delays: cues with a lag of up to 7 are inside the window
 T, LONGEST, SERIES, BATCH, UPDATES, RATE = 64, 20, 500, 32, 450, 0.01
@@ -153,7 +150,7 @@ def run(report: Report) -> None:
     inside = {key: np.nanmean(rows[:, :D], axis=1) for key, rows in curves.items()}
     outside = {key: rows[:, D:].mean(axis=1) for key, rows in curves.items()}
     report.say(
-        en=f"The same series, {updates} updates and about as many parameters. Mean squared error / variance at lags inside "
+        en=f"The same series, {updates} updates and about as many parameters. Squared error / variance at lags inside "
         f"the window (up to {D - 1}) and outside ({D} to {LONGEST}), mean of the seeds (smallest - largest):",
         zh=f"序列相同，都更新 {updates} 次，参数个数相近。均方误差除以方差：间隔在延时窗口以内（不超过 {D - 1}）"
         f"与以外（{D} 到 {LONGEST}），各随机种子的平均（最小 - 最大）：",
@@ -174,7 +171,8 @@ def run(report: Report) -> None:
         zh="窗口一到边缘就忘记。输出不断重复的内容永远不会早于 D 步，所以 NARX 能够保持；输出里没有的，它也回忆不出来。"
         "隐状态没有这样的边缘。对应的命令：elman train forecast --memory tdnn、narx 或 recurrent。",
     )
-    report.figure("errors", lambda figure, language: _draw(figure, language, curves))
+    panels = [(TASKS[task], [(NAMES[kind], curves[task, kind].mean(0)) for kind in NAMES]) for task in TASKS]
+    report.figure("errors", errors_by_lag_of_tasks(panels, D))
 
 
 def claim_errors(report: Report, inside: dict[tuple[str, str], Any], outside: dict[tuple[str, str], Any]) -> None:
@@ -196,18 +194,6 @@ def _size(kind: str) -> int:
 
 def _range(values: Any) -> str:
     return f"{values.mean():.3f} ({values.min():.3f} - {values.max():.3f})"
-
-
-def _draw(figure: Figure, language: Language, curves: dict[tuple[str, str], Any]) -> None:
-    figure.set_size_inches(8.0, 3.6)
-    for axes, (task, title) in zip(figure.subplots(1, 2, sharey=True), TASKS.items(), strict=True):
-        lines = [(name, curves[task, kind].mean(0)) for kind, name in NAMES.items()]
-        draw_lines(axes, language, range(LONGEST + 1), lines, Text("steps since the cue", "距提示的步数"))
-        axes.axvline(D - 0.5, color="0.5", linewidth=1)
-        axes.text(D - 0.3, 0.5, f"D = {D}", color="0.3")
-        axes.set(title=title.in_language(language), ylim=(-0.05, 1.25))
-    figure.axes[0].set_ylabel(Text("squared error / variance", "均方误差 / 方差").in_language(language))
-    figure.axes[1].legend(frameon=False, loc="center right")
 
 
 LAB = Lab(
