@@ -202,6 +202,6 @@ LAB = Lab(
         "Karpathy (2015), The unreasonable effectiveness of recurrent neural networks; Qiu, section 6.3",
         "Karpathy（2015）；邱锡鹏《神经网络与深度学习》6.3 节",
     ),
-    seconds=30.0,
+    seconds=40.0,
     run=run,
 )

@@ -146,7 +146,7 @@ def share_on_own_opinion(weights: Any, examples: list[Example]) -> float:
 
 def run(report: Report) -> None:
     """Compare a bag of words and the four networks with several seeds; look at the attention weights."""
-    updates = 2 * INTERVAL if report.smoke else UPDATES
+    updates = INTERVAL if report.smoke else UPDATES
     examples, tests = corpus(TRAINING_SIZE, TEST_PAIRS)
     training, test = encode(examples), encode(tests)
     report.say(
@@ -233,6 +233,6 @@ LAB = Lab(
         "Qiu, Neural Networks and Deep Learning, experiment 6.4; Yang et al. (2016), section 2.2",
         "邱锡鹏《神经网络与深度学习：案例与实践》实验 6.4（实验16）；Yang 等（2016）2.2 节",
     ),
-    seconds=40.0,
+    seconds=50.0,
     run=run,
 )

@@ -46,6 +46,7 @@ def accuracy_by_updates(steps: Any, lines: Sequence[tuple[Text, Any]], level: tu
         axes.set_ylabel(
             Text("test accuracy, mean of the seeds", "测试集准确率，各随机种子的平均").in_language(language)
         )
+        axes.set_ylim(0.4, 1.02)
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1.0, 0.15))
 
     return draw

@@ -28,6 +28,7 @@ from .short_reviews import ORDERS, REVIEW, TEST, TRAINING, VOCABULARY, bag
 from .task_drawings import states_under_words
 
 HIDDEN, BATCH, UPDATES, RATE = 32, 64, 300, 0.02
+ROUNDING = 2e-5  # of float32 sums: measured 6e-7
 LIMIT = 0.75  # the test set consists of such fours, of which the source's cell cannot have more than three right
 KINDS = {
     "source": Text("source", "原教程"),
@@ -137,7 +138,7 @@ def compare_negation(report: Report, cells: dict[str, list[Any]]) -> None:
     for kind in ("source", "tanh"):
         difference = float(np.abs(z[kind] @ [1.0, -1.0, -1.0, 1.0]).max())  # z(very good) - z(very bad) - ...
         name = Text(f"z(very good) + z(not bad) - z(very bad) - z(not good), {kind}", f"四个 z 之差，{kind}")
-        report.at_most(name, difference, 1e-3)
+        report.at_most(name, difference, ROUNDING)
     report.at_most(Text("test accuracy, source, largest", "测试集准确率，原教程，最高"), right["source"].max(), LIMIT)
     if not report.smoke:
         report.at_least(Text("test accuracy, Elman, smallest", "测试集准确率，Elman，最低"), right["elman"].min(), 0.95)
@@ -197,6 +198,6 @@ LAB = Lab(
         "Robertson, Classifying names with a character-level RNN (PyTorch tutorial, older editions); Elman (1990)",
         "Robertson，PyTorch 教程《用字符级 RNN 给名字分类》（旧版）；Elman（1990）",
     ),
-    seconds=20.0,
+    seconds=40.0,
     run=run,
 )
