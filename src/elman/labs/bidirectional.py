@@ -28,7 +28,7 @@ PROMPT, GENERATED = "the class ", 70
 WAYS = (Text("one way", "单向"), Text("both ways", "双向"))
 # Bounds, and what was measured over 10 seeds.
 LARGEST_STATED = 1.15  # perplexity of whole windows, both ways: 1.04 to 1.05
-SMALLEST_RATIO = 1.6  # perplexity of the text so far, both ways by one way: 2.0 to 2.3
+SMALLEST_RATIO = 1.6  # perplexity of the text so far, both ways by one way: 2.0 and more
 SMALLEST_COPIED = 17.0  # symbols of 27 that are copied: 16 to 23, mean 20.5; those that the text hardly has are not
 
 

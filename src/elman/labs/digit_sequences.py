@@ -12,7 +12,7 @@ import numpy as np
 SYMBOLS = [*map(str, range(10)), "S", "E"]  # digits are their own tokens
 START, END = 10, 11
 BATCH, TEST_SIZE = 64, 500
-LONGEST, REVERSED = 8, 3  # digits that are read; digits that are reversed
+LONGEST, REVERSED, COPIES = 8, 3, 5  # digits that are read, that are reversed, and the most copies of a digit
 Ids = Any  # a tensor of tokens (B, T)
 
 
@@ -25,10 +25,11 @@ def complement(rng: np.random.Generator, test: bool) -> tuple[Ids, Ids]:
 
 
 def copies(rng: np.random.Generator, test: bool) -> tuple[Ids, Ids]:
-    """Return all ten digits n (10, 1), and n copies of n and E, padded with -1."""
+    """Return the digits n from 0 to 5 (6, 1), and n copies of n and E, padded with -1."""
     import torch
 
-    return torch.arange(10)[:, None], torch.tensor([[n] * n + [END] + [-1] * (9 - n) for n in range(10)])
+    n = torch.arange(COPIES + 1)[:, None]
+    return n, torch.tensor([[k] * k + [END] + [-1] * (COPIES - k) for k in n[:, 0].tolist()])
 
 
 def random_digits(rng: np.random.Generator, test: bool) -> Ids:
