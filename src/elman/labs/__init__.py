@@ -26,7 +26,7 @@ CHAPTERS = {
 }
 
 LABS = (
-    *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes"),
+    *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes", "shared-weights"),
     *("bptt", "bptt-lstm-gru", "gradients", "clipping", "residual", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
@@ -34,6 +34,7 @@ LABS = (
     *("time-machine", "rnn-scratch", "rnn-concise", "lstm-deep", "no-clipping", "no-detach", "sampling"),
     *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry", "translate"),
     *("first-token", "digit-sum", "initial-weights", "exploding", "lstm-memory", "variants"),
+    *("bidirectional", "cloze", "thor-review", "review-bilstm", "io-patterns", "three-memories"),
 )
 
 # What students search for, and the labs of each in their order.
@@ -47,16 +48,21 @@ ALIASES: dict[str, tuple[str, ...]] = {
     # Experiments and exercises of Neural Networks and Deep Learning (邱锡鹏), chapter 6.
     "实验14": ("digit-sum", "exploding"),
     "实验15": ("lstm-memory",),
+    "实验16": ("review-bilstm",),
     "实验6.1": ("digit-sum",),
     "实验6.2": ("exploding",),
     "实验6.3": ("lstm-memory",),
+    "实验6.4": ("review-bilstm",),
     "nndl-6.1": ("digit-sum",),
     "nndl-6.2": ("exploding",),
     "nndl-6.3": ("lstm-memory",),
+    "nndl-6.4": ("review-bilstm",),
     "动手练习6": ("variants",),
     "序列反转": ("reversal",),
     "进位加法": ("decimal-carry",),
     "机器翻译": ("translate",),
+    "双向循环神经网络": ("bidirectional", "first-token", "cloze"),
+    "nlp-beginner-2": ("thor-review", "review-bilstm"),
     # Sections of Dive into Deep Learning (动手学深度学习), Chinese edition.
     "d2l-8.2": ("preprocess", "time-machine"),
     "d2l-8.3": ("time-machine",),
@@ -66,6 +72,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "d2l-9.1": ("bptt-lstm-gru",),
     "d2l-9.2": ("bptt-lstm-gru",),
     "d2l-9.3": ("lstm-deep",),
+    "d2l-9.4": ("bidirectional", "cloze"),
     "d2l-9.7": ("translate", "teacher-forcing", "masked-loss"),
     "d2l-9.8": ("beam",),
 }

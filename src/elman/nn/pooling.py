@@ -1,4 +1,4 @@
-"""Pooling of the outputs of all tokens into one vector, with derivatives; runtime/pooling.py has the equations."""
+"""Pooling of the outputs of all tokens into one vector, with derivatives; models/pooling.py has the equations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,18 @@ class Pooling(nn.Module):
 
     def forward(self, outputs: Tensor, last: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, N), from the first lengths (B,) of the outputs (T, B, N) and the last outputs (B, N)."""
-        inside = (torch.arange(len(outputs), device=lengths.device)[:, None] < lengths)[:, :, None]
-        return self._pool(self, outputs, last, inside)
+        return self._pool(self, outputs, last, _inside(outputs, lengths))
+
+    def weights(self, outputs: Tensor, lengths: Tensor) -> Tensor:
+        """Return the attention weights (T, B) of outputs (T, B, N); the weight of padding is zero. Attention only."""
+        if not hasattr(self, "score"):
+            raise ValueError("weights: given a pooling without attention; expected Pooling('attention', size)")
+        return _attention_weights(self, outputs, _inside(outputs, lengths))[:, :, 0]
+
+
+def _inside(outputs: Tensor, lengths: Tensor) -> Tensor:
+    """Return which steps are before the end of their row, (T, B, 1)."""
+    return (torch.arange(len(outputs), device=lengths.device)[:, None] < lengths)[:, :, None]
 
 
 def _last(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Tensor:
@@ -37,9 +47,12 @@ def _max(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Ten
 
 
 def _attention(pooling: Pooling, outputs: Tensor, last: Tensor, inside: Tensor) -> Tensor:
+    return (_attention_weights(pooling, outputs, inside) * outputs).sum(0)
+
+
+def _attention_weights(pooling: Pooling, outputs: Tensor, inside: Tensor) -> Tensor:
     e = (torch.tanh(pooling.key(outputs)) @ pooling.score)[:, :, None]
-    a = torch.softmax(e.masked_fill(~inside, -torch.inf), 0)
-    return (a * outputs).sum(0)
+    return torch.softmax(e.masked_fill(~inside, -torch.inf), 0)
 
 
 _POOLINGS: dict[str, Callable[[Pooling, Tensor, Tensor, Tensor], Tensor]] = {
