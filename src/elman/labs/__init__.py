@@ -31,6 +31,7 @@ LABS = (
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
     *("antonyms", "antonyms-decoding", "preprocess", "dimensions", "dimensions-prediction"),
     *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry", "translate"),
+    *("tang-poems",),
     *("first-token",),
 )
 
@@ -47,6 +48,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "序列逆置": ("reversal",),
     "进位加法": ("decimal-carry",),
     "机器翻译": ("translate",),
+    "唐诗生成": ("tang-poems",),
 }
 
 

@@ -169,9 +169,9 @@ def batch(rng: np.random.Generator, transitions: Any, size: int) -> tuple[Any, A
     for t in range(1, STEPS + 1):
         above = rng.random((size, 1)) > transitions[x[:, t - 1] - FIRST].cumsum(axis=1)
         x[:, t] = FIRST + above[:, :-1].sum(axis=1)
-    t = np.arange(STEPS + 1)
-    x[t == lengths[:, None]] = END
-    mask = t <= lengths[:, None]
+    positions = np.arange(STEPS + 1)
+    x[positions == lengths[:, None]] = END
+    mask = positions <= lengths[:, None]
     return np.where(mask, x, PADDING), mask
 
 
