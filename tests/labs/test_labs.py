@@ -28,6 +28,7 @@ FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook", "texts", "cha
 FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures", "sequence_classifier"}
 FRAMEWORK |= {"task_drawings", "manual_text", "short_reviews", "review_corpus", "digit_sequences"}
 CHINESE = re.compile("[\u4e00-\u9fff]")
+CHINESE_DATA = {"tang-poems"}  # labs that show Chinese texts in both languages, by report.show
 
 
 @pytest.fixture
@@ -93,7 +94,8 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
     assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
     for claim in outcome.claims:
         assert CHINESE.search(claim.name.zh) or not re.search(r"[a-z]{2} ", claim.name.en), "a name in words has both"
-    assert not CHINESE.search("\n".join(lines))
+    explained = [line for line in lines if name not in CHINESE_DATA or not line.startswith("    ")]
+    assert not CHINESE.search("\n".join(explained))
     for path in map(Path, written):
         assert path.stat().st_size > 5000
         assert path.with_suffix(".svg").read_text("utf-8").rstrip().endswith("</svg>")

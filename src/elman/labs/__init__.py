@@ -32,6 +32,7 @@ LABS = (
     *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
     *("antonyms", "antonyms-decoding", "preprocess", "dimensions", "dimensions-prediction"),
     *("time-machine", "rnn-scratch", "rnn-concise", "lstm-deep", "no-clipping", "no-detach", "sampling"),
+    *("tang-poems",),
     *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry", "translate"),
     *("first-token", "digit-sum", "initial-weights", "exploding", "lstm-memory", "variants"),
     *("bidirectional", "cloze", "thor-review", "review-bilstm", "io-patterns", "three-memories"),
@@ -61,8 +62,10 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "序列反转": ("reversal",),
     "进位加法": ("decimal-carry",),
     "机器翻译": ("translate",),
+    "唐诗生成": ("tang-poems",),
     "双向循环神经网络": ("bidirectional", "first-token", "cloze"),
     "nlp-beginner-2": ("thor-review", "review-bilstm"),
+    "nlp-beginner-5": ("tang-poems",),
     # Sections of Dive into Deep Learning (动手学深度学习), Chinese edition.
     "d2l-8.2": ("preprocess", "time-machine"),
     "d2l-8.3": ("time-machine",),

@@ -3,8 +3,9 @@
     log p(y) = sum over t of log p(y_t | y_1 ... y_(t-1))        with the end symbol
     score(y) = log p(y) / n^a                                    n symbols; a = 0 is log p(y) itself
 
-Greedy search takes the most likely symbol at each step. Beam search keeps the K most likely prefixes. Exhaustive search
-compares all sequences, which is possible only for a small vocabulary and short sequences: here it is the oracle.
+Greedy search takes the most likely symbol at each step. Beam search keeps the K most likely prefixes; elman also keeps
+the greedy prefix, which a plain beam may lose, so its result is never below greedy search. Exhaustive search compares
+all sequences, which is possible only for a small vocabulary and short sequences: here it is the oracle.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ EXAMPLE = {
 }
 EXPECTED_GREEDY, EXPECTED_BEST = ("ABC", 0.048), ("ACB", 0.054)  # of four symbols
 HIDDEN, VOCABULARY, LONGEST, SOURCES, SEEDS = 8, 5, 5, 50, 10  # of the random networks; symbol 0 ends a sequence
+# Ten networks with 50 sources each gave: greedy search finds the best in 0.78 and a beam of 4 in 1.00; length + 0.87.
+MOST_GREEDY, LEAST_GAIN, LEAST_LONGER = 0.9, 0.05, 0.1
 BEAMS = (1, 2, 4, (VOCABULARY - 1) ** LONGEST)  # the last beam holds every prefix
 PENALTIES = (0.0, 0.75, 1.0)
 
@@ -164,11 +167,11 @@ def search_random_networks(report: Report) -> None:
         [(beam, f"{is_best[beam].mean():.1%}", np.mean(values), worse[beam]) for beam, values in log_p.items()],
     )
     report.equal(Text("beams below greedy search", "低于贪心搜索的次数"), sum(worse.values()), 0)
-    report.at_most(Text("share of the best, greedy", "找到最优的比例，贪心搜索"), is_best[1].mean(), 0.9)
+    report.at_most(Text("share of the best, greedy", "找到最优的比例，贪心搜索"), is_best[1].mean(), MOST_GREEDY)
     report.at_least(
         Text("gain of a beam of 4 in the share of the best", "束宽 4 使找到最优的比例提高"),
         is_best[4].mean() - is_best[1].mean(),
-        0.05,
+        LEAST_GAIN,
     )
     report.equal(
         Text(f"share of the best, beam of {BEAMS[-1]}", f"找到最优的比例，束宽 {BEAMS[-1]}"),
@@ -185,7 +188,7 @@ def search_random_networks(report: Report) -> None:
     report.at_least(
         Text("length with a = 1 minus length with a = 0", "a = 1 与 a = 0 的平均长度之差"),
         mean_lengths[1.0] - mean_lengths[0.0],
-        0.1,
+        LEAST_LONGER,
     )
 
 
@@ -201,7 +204,9 @@ def draw_tree(figure: Figure, language: Language) -> None:
         heights = [0.0, 0.0, sign, sign, sign]
         sequence = [*letters, SYMBOLS[END]]
         p = [EXAMPLE[letters[:t]][SYMBOLS.index(symbol)] for t, symbol in enumerate(sequence)]
-        label = f"{name.in_language(language)}: p = {' · '.join(f'{value:g}' for value in p)} = {math.prod(p):.3f}"
+        sequence[-1] = Text("end", "结束").in_language(language)
+        product = f"p = {' × '.join(f'{value:g}' for value in p)} = {math.prod(p):.3f}"
+        label = f"{name.in_language(language)}   {product}"
         axes.plot(range(5), heights, color=colour, ls=style, lw=2, label=label, zorder=1)
         for t, (symbol, value) in enumerate(zip(sequence, p, strict=True), start=1):
             axes.text(

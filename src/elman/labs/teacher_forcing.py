@@ -21,6 +21,9 @@ from .reversal import LENGTH, create_network, decode, encode, generate, previous
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# Ten seeds gave: forced - free-running at least 0.15 with teacher forcing and at most 0.03 with scheduled sampling, a
+# gain of at least 0.07, and after a wrong input at most 0.78 of the right letters.
+LEAST_GAP, MOST_GAP, LEAST_GAIN, MOST_AFTER_WRONG = 0.08, 0.06, 0.02, 0.9
 UPDATES, TEST_SIZE, SEEDS = 500, 1000, 10
 TRAININGS = {0.0: Text("teacher forcing", "强制教学"), 1.0: Text("scheduled sampling", "计划采样")}
 WAYS = {"forced": Text("forced", "输入正确字母"), "free": Text("free-running", "输入自己的输出")}
@@ -103,7 +106,7 @@ def show_effect(report: Report, effect: Any) -> None:
                 "right after a wrong input / after a correct one, largest", "错误输入后与正确输入后的正确率之比，最大值"
             ),
             (effect[:, 1] / effect[:, 0]).max(),
-            0.9,
+            MOST_AFTER_WRONG,
         )
 
 
@@ -113,17 +116,17 @@ def claim_differences(report: Report, accuracy: dict[float, Any]) -> None:
     report.at_least(
         Text("smallest difference forced - free-running, teacher forcing", "两种正确率之差的最小值，强制教学"),
         gap[0.0].min(),
-        0.08,
+        LEAST_GAP,
     )
     report.at_most(
         Text("largest difference forced - free-running, scheduled sampling", "两种正确率之差的最大值，计划采样"),
         gap[1.0].max(),
-        0.05,
+        MOST_GAP,
     )
     report.at_least(
         Text("smallest gain of scheduled sampling, free-running", "计划采样使自由运行正确率提高的最小值"),
         (accuracy[1.0][:, 1] - accuracy[0.0][:, 1]).min(),
-        0.02,
+        LEAST_GAIN,
     )
     report.say(
         en="Scheduled sampling lowers the forced accuracy, which nobody needs, and raises the free-running accuracy. "
