@@ -24,8 +24,8 @@ class Section(NamedTuple):
 HOW_TO = Section(Text("How-to", "操作方法"), ("howto", "*"))
 SECTIONS = (
     Section(Text("Getting started", "快速入门"), ("getting-started",)),
-    Section(Text("Guides", "指南"), ("guide", "classifier", "tagger", "seq2seq", "forecaster")),
-    Section(Text("Labs and exercises", "实验与练习"), ("assignments", "labs", "exercise*", "mistakes")),
+    Section(Text("Guides", "指南"), ("guide", "classifier", "tagger", "seq2seq", "forecaster", "data*", "inspect*")),
+    Section(Text("Labs and exercises", "实验与练习"), ("assignments", "labs", "exercise*", "grad*", "mistakes")),
     Section(
         Text("Theory", "理论"),
         (

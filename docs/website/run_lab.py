@@ -19,7 +19,7 @@ from typing import Any
 import elman
 from elman.errors import DataError
 from elman.labs import figures, load_lab
-from elman.labs.lab import Draw, Language, Report, Settings, format_value, run_lab
+from elman.labs.lab import Draw, Language, Report, Settings, Text, format_value, run_lab
 from elman.labs.notebook import notebook_text
 
 SOURCE = Path(elman.__file__).parent
@@ -48,7 +48,8 @@ def record_lab(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
     try:
         outcome = run_lab(lab, report)
         record = {"seconds": outcome.seconds}
-        skipped = getattr(outcome, "skipped", None)
+        reason = getattr(outcome, "skipped", None)
+        skipped = reason.in_language(language) if isinstance(reason, Text) else reason
     except (DataError, ModuleNotFoundError) as error:
         skipped = str(error)
     record |= {

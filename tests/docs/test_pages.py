@@ -39,9 +39,9 @@ def test_every_page_that_a_section_names_exists() -> None:
 
 
 def test_a_new_page_has_a_section_without_being_named() -> None:
-    arranged = dict(arrange(["guide", "inspect", "exercises", "theory/new", "theory/bptt"]))
+    arranged = dict(arrange(["guide", "new", "exercises", "theory/new", "theory/bptt"]))
     section_of = {name: section for section, names in arranged.items() for name in names}
-    assert section_of["inspect"] is HOW_TO
+    assert section_of["new"] is HOW_TO
     assert section_of["exercises"].title.en == "Labs and exercises"
     assert section_of["theory/new"] is section_of["theory/bptt"]
     assert arranged[section_of["theory/bptt"]] == ["theory/bptt", "theory/new"]
