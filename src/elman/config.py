@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,9 +22,13 @@ _MAX_NUMBER = 1e18
 
 
 class Config(BaseModel):
-    """A frozen model that rejects unknown keys."""
+    """A frozen model that rejects unknown keys.
+
+    `refused_keys` explains why a key that a user may expect is not there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    refused_keys: ClassVar[dict[str, str]] = {}
 
 
 C = TypeVar("C", bound=Config)
@@ -123,6 +127,8 @@ def _describe_problem(model: type[Config], problem: Any) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if kind == "extra_forbidden":
+        if (reason := refusal(model, path)) is not None:
+            return f"{key}: {reason}"
         known_keys = _known_keys(model, path[:-1])
         return f"{key}: unknown key{_suggest(path[-1], known_keys)}; expected {', '.join(known_keys)}"
     if kind == "missing":
@@ -139,14 +145,26 @@ def _describe_problem(model: type[Config], problem: Any) -> str:
     return f"{key}: given {value!r}; expected {expected}"
 
 
-def _known_keys(model: type[Config], path: list[str]) -> list[str]:
+def refusal(model: type[Config], path: Sequence[str]) -> str | None:
+    """Return why a key is refused, for a key that its table explains."""
+    table = _table(model, path[:-1])
+    return table.refused_keys.get(path[-1]) if table is not None else None
+
+
+def _known_keys(model: type[Config], path: Sequence[str]) -> list[str]:
     """Return the keys of a table of the config."""
+    table = _table(model, path)
+    return list(table.model_fields) if table is not None else []
+
+
+def _table(model: type[Config], path: Sequence[str]) -> type[Config] | None:
+    """Return the model of a table of the config, or None if the path is no table."""
     for name in path:
         field = model.model_fields[name].annotation if name in model.model_fields else None
         if not (isinstance(field, type) and issubclass(field, Config)):
-            return []
+            return None
         model = field
-    return list(model.model_fields)
+    return model
 
 
 def _suggest(word: str, choices: Iterable[str]) -> str:

@@ -101,6 +101,14 @@ def fields_of(model: type[Config], prefix: str = "") -> Iterator[Option]:
             yield _option(f"{prefix}{name}", field)
 
 
+def refused_keys_of(model: type[Config], prefix: str = "") -> Iterator[str]:
+    """Yield the keys that a config and the configs in it refuse with a reason: `model.bidirectional`."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Config):
+            yield from refused_keys_of(field.annotation, f"{prefix}{name}.")
+    yield from (f"{prefix}{name}" for name in model.refused_keys)
+
+
 def values_of(options: Iterable[Option], arguments: Mapping[str, Any]) -> Values:
     """Return nested config values of the options that have a value other than None among the arguments, by name."""
     present = [option for option in options if arguments.get(option.name) is not None]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-TRAIN_KEYS = {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+TRAIN_KEYS = {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "train", "valid"}
 TINY = ["--hidden", "16", "--embedding", "8", "--batch-size", "4", "--bptt", "8", "--threads", "1"]
 
 

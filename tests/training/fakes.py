@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from elman.checkpoint import RunFolder
 from elman.training.config import TrainingConfig
+from elman.training.progress import Validation
 from elman.training.task import Carry, Position
 
 ROWS, INPUTS = 64, 3
@@ -48,6 +49,7 @@ class LinearTask:
 
     objective: tuple[str, Literal["min", "max"]] = ("loss", "min")
     unit = "rows"
+    has_validation_set = True
 
     def __init__(
         self,
@@ -109,6 +111,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.events: list[tuple[Any, ...]] = []
+        self.training: list[dict[str, float]] = []  # the training metrics of each validation
 
     def begin(self, progress: float, unit: str = "tokens") -> None:
         self.events.append(("begin", progress))
@@ -117,8 +120,9 @@ class Recorder:
         assert seconds >= 0.0
         self.events.append(("step", step, progress, loss, tokens))
 
-    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
-        self.events.append(("validation", step, metrics, best, sample))
+    def validation(self, validation: Validation) -> None:
+        self.events.append(("validation", validation.step, validation.metrics, validation.best, validation.sample))
+        self.training.append(validation.train)
 
     def notify(self, message: str) -> None:
         self.events.append(("notify", message))

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from elman.training import progress
-from elman.training.progress import SECONDS_BETWEEN_LINES, ConsoleDisplay, SilentDisplay
+from elman.training.progress import SECONDS_BETWEEN_LINES, ConsoleDisplay, SilentDisplay, Validation
 
 
 class Clock:
@@ -89,25 +89,29 @@ def test_the_remaining_time_has_the_format_of_a_clock(clock: Clock, seconds: flo
 
 def test_a_validation_is_one_line_followed_by_its_sample(clock: Clock) -> None:
     display, output = console_display()
-    display.validation(1500, {"loss": 1.23456, "perplexity": 3.4368}, best=True, sample="one\ntwo")
-    display.validation(1600, {"loss": 1.3}, best=False, sample=None)
+    metrics = {"loss": 1.23456, "perplexity": 3.4368}
+    display.validation(Validation(1500, {"loss": 1.1, "perplexity": 3.00417}, metrics, best=True, sample="one\ntwo"))
+    display.validation(Validation(1600, {"loss": 1.2}, {"loss": 1.3}, best=False))
+    display.validation(Validation(1700, {"loss": 1.2}, {"loss": 1.1}, best=False, has_validation_set=False))
     assert output().splitlines() == [
-        "step 1,500  validation: loss 1.235  perplexity 3.437  (best so far)",
+        "step 1,500  training: loss 1.1  perplexity 3.004  validation: loss 1.235  perplexity 3.437  (best so far)",
         "    one",
         "    two",
-        "step 1,600  validation: loss 1.3",
+        "step 1,600  training: loss 1.2  validation: loss 1.3",
+        "step 1,700  training set: loss 1.1",
     ]
 
 
 def test_samples_can_be_omitted(clock: Clock) -> None:
     display, output = console_display(samples=False)
-    display.validation(1, {"loss": 1.0}, best=False, sample="one")
+    display.validation(Validation(1, {"loss": 1.0}, {"loss": 1.0}, best=False, sample="one"))
     assert "one" not in output()
 
 
 def test_control_characters_are_replaced(clock: Clock) -> None:
     display, output = console_display(terminal=True)
-    display.validation(1, {"loss": 1.0}, best=False, sample="a\x1b[2Jb\x07c\x9bd\u202ee [red]中文[/red]")
+    sample = "a\x1b[2Jb\x07c\x9bd\u202ee [red]中文[/red]"
+    display.validation(Validation(1, {"loss": 1.0}, {"loss": 1.0}, best=False, sample=sample))
     assert "a\ufffd[2Jb\ufffdc\ufffdd\ufffde [red]中文[/red]" in output()
     assert not set("\x1b\x07\x9b\u202e") & set(output().replace("\x1b[2m", "").replace("\x1b[0m", ""))
 
@@ -142,7 +146,7 @@ def test_a_silent_display_shows_nothing(capsys: pytest.CaptureFixture[str]) -> N
     display = SilentDisplay()
     display.begin(0.0)
     display.step(1, 0.5, 1.0, 1, 1.0)
-    display.validation(1, {"loss": 1.0}, best=True, sample="x")
+    display.validation(Validation(1, {"loss": 1.0}, {"loss": 1.0}, best=True, sample="x"))
     display.notify("x")
     display.end()
     assert capsys.readouterr() == ("", "")

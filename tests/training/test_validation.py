@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,18 @@ def test_by_default_there_are_sixteen_validations(run: RunFolder) -> None:
 def test_validations_follow_the_interval_and_the_last_step(run: RunFolder) -> None:
     _, _, recorder = run_fit(run, LinearTask(), steps=11, validate_every_steps=4)
     assert [event[0] for event in recorder.of("validation")] == [4, 8, 11]
+
+
+def test_the_training_loss_is_the_mean_since_the_last_validation(run: RunFolder) -> None:
+    values = {1: 2.0, 2: 1.0, 3: 3.0}
+    result, _, recorder = run_fit(run, LinearTask(metric=values.__getitem__), steps=11, validate_every_steps=4)
+    losses = [loss for _, _, loss, _ in recorder.of("step")]
+    means = [sum(losses[i:j]) / (j - i) for i, j in ((0, 4), (4, 8), (8, 11))]
+    assert [train["loss"] for train in recorder.training] == pytest.approx(means, rel=1e-12)
+    assert result.best_step == 8
+    assert result.best_train == recorder.training[1]
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [record["train"] for record in records if "valid" in record] == recorder.training
 
 
 VALUES = [5.0, 3.0, 4.0, 2.0, 2.0, 6.0, 7.0, 8.0]

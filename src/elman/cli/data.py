@@ -12,22 +12,23 @@ from .console import say
 
 app = typer.Typer(help="List, download and locate data sets by name.", no_args_is_help=True, rich_markup_mode=None)
 
-_INSTALL_COMMANDS = {"download": "elman data fetch {}", "packaged": 'pip install "elman[data]"'}
+_INSTALL_COMMANDS = {"download": "elman data fetch {}", "package": 'pip install "elman[data]"'}
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `elman data list` shows them.")]
 
 
 @app.command("list")
 def list_() -> None:
-    """List the data sets, and for each one whether it is available or how to get it."""
+    """List the data sets: tasks, whether each is available or how to get it, licence and content."""
     from elman.data import datasets
+    from elman.data.catalogue import DATA_SETS
 
-    for name, data_set in datasets.DATA_SETS.items():
+    for name, data_set in DATA_SETS.items():
         try:
             state = "available" if datasets.is_available(name) else _INSTALL_COMMANDS[data_set.origin].format(name)
         except DataError:
             state = f"damaged; see: elman data path {name}"
-        print(f"{name:<17}{', '.join(data_set.tasks):<14}{state:<36}{data_set.summary}")
+        print(f"{name:<17}{', '.join(data_set.tasks):<14}{state:<36}{data_set.licence:<15}{data_set.summary}")
 
 
 @app.command("fetch")

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from elman.config import Values, layer_values, parse_assignments, read_toml
+from elman.config import Values, layer_values, nest_value, parse_assignments, read_toml
 from elman.errors import ConfigError
-from elman.options import Option, options_of, values_of
+from elman.options import Option, options_of, refused_keys_of, values_of
 
 from .console import print_json, stderr_console
 from .groups import LazyCommand, LazyGroup
@@ -61,7 +61,16 @@ def _command(name: str, summary: str) -> Any:
     options = list(options_of(spec.run_config))
     parameters = [*_first_parameters(spec), *(parameter_of([option], option.help) for option in options)]
     parameters += parameters_of(_last_options)
-    return make_command(name, summary, parameters, functools.partial(_train, spec, options))
+    refused = list(refused_keys_of(spec.run_config))
+    parameters += map(_refused_flag, refused)
+    return make_command(name, summary, parameters, functools.partial(_train, spec, options, refused))
+
+
+def _refused_flag(key: str) -> inspect.Parameter:
+    """Return a hidden flag for a key that the config refuses, so that the command line gives the reason, too."""
+    name = key.rpartition(".")[2]
+    annotation = Annotated[bool, typer.Option(f"--{name.replace('_', '-')}", hidden=True)]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
 
 
 def _first_parameters(spec: AnyTask) -> list[inspect.Parameter]:
@@ -83,7 +92,7 @@ def _last_options(
     """Declare the options that come after those of the config."""
 
 
-def _train(spec: AnyTask, options: Sequence[Option], arguments: Values) -> None:
+def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arguments: Values) -> None:
     from elman.experiment import train
     from elman.training.progress import ConsoleDisplay
 
@@ -91,6 +100,7 @@ def _train(spec: AnyTask, options: Sequence[Option], arguments: Values) -> None:
         read_toml(arguments["config"]) if arguments["config"] is not None else {},
         parse_assignments(arguments["assignments"] or ()),
         values_of(options, arguments),
+        *(nest_value(key, True) for key in refused if arguments[key.rpartition(".")[2]]),
     )
     try:
         result = train(
@@ -136,8 +146,9 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     from elman.tasks.spec import task_spec
 
     report = task_spec(result["task"]).report
+    scored, metrics = ("validation", result["valid"]) if result["valid"] is not None else ("training", result["train"])
     stderr_console().print(
-        f"validation set: {report.summary(result['valid'])} (step {result['best_step']:,} of {result['steps']:,})\n"
+        f"{scored} set: {report.summary(metrics)} (step {result['best_step']:,} of {result['steps']:,})\n"
         f"model: {result['model']}\n"
         f"next: {report.next_commands(result['run'])}",
         highlight=False,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from elman.data import datasets
+from elman.data.catalogue import DATA_SETS
 from elman.data.readers.encodings import Notify
 from elman.data.readers.files import STDIN
 from elman.data.readers.text import SourceRecord, TextSource
@@ -68,9 +69,9 @@ def _located_path(source: str | Path) -> str | Path:
     except (OSError, ValueError):
         hint = "A str is a path; give the texts themselves as a list: [text]"
         raise DataError(f"{str(source)[:40]!r}... is no path", hint=hint) from None
-    if not path.exists() and str(source) in datasets.DATA_SETS:
+    if not path.exists() and str(source) in DATA_SETS:
         return datasets.local_path(str(source))
-    if not path.exists() and (near := difflib.get_close_matches(str(source), datasets.DATA_SETS, n=1)):
+    if not path.exists() and (near := difflib.get_close_matches(str(source), DATA_SETS, n=1)):
         raise DataError("no such file", hint=f"Did you mean the data set {near[0]!r}?", where=str(source))
     return path.absolute() if path.exists() else path
 

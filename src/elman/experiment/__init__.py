@@ -140,7 +140,10 @@ def _continue(run: RunFolder, spec: AnyTask, display: Display) -> dict[str, Any]
 
 
 def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, unit: str) -> dict[str, Any]:
-    """Score the model on the whole validation set, and write its card."""
+    """Score the model on the whole validation set, and write its card; return what `elman train --json` prints.
+
+    "train" has the metrics of the updates before the best step; without a validation set, those of the training set.
+    """
     predictor, evaluation, report = load(run.path), spec.evaluation, spec.report
     valid = evaluation.score_validation_set(Scored(predictor, run.path, _silent), corpus, evaluation.options())
     if not predictor.card.strip():  # a user may have edited it since
@@ -154,7 +157,8 @@ def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, uni
         "seconds": round(fitted.seconds, 3),
         f"{unit}_per_second": round(fitted.rate, 1),
         "best_step": fitted.best_step,
-        "valid": valid,
+        "train": fitted.best_train if corpus.has_validation_set else valid,
+        "valid": valid if corpus.has_validation_set else None,
     }
 
 

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from elman.data.readers.text import SourceRecord
 from elman.training.config import TrainingConfig
 
 LEVEL_NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}
+
+
+class Corpus(Protocol):
+    """What the corpora of all tasks have."""
+
+    @property
+    def has_validation_set(self) -> bool:
+        """Whether some data are not trained on; if not, the training set is scored."""
+
+
+def scored_set(corpus: Corpus) -> str:
+    """Return the name of the set that the metrics are of."""
+    return "validation set" if corpus.has_validation_set else "training set"
+
+
+def scores_row(corpus: Corpus) -> str:
+    """Return the name of the row of a model card that has the metrics."""
+    return "validation set" if corpus.has_validation_set else "scores of the training set"
+
+
+def describe_validation_set(corpus: Corpus, size: str) -> str:
+    """Return the size of the validation set after its name, or that there is none."""
+    return f"validation set: {size}" if corpus.has_validation_set else "no validation set"
 
 
 def describe_training(training: TrainingConfig, examples: str) -> str:

@@ -20,10 +20,11 @@ from torch import nn
 
 from elman.checkpoint import RunFolder, checkpoint_name, read_model
 from elman.errors import DivergedError, Interrupted, ModelError
+from elman.metrics import perplexity
 
 from .averaging import copy_weights
 from .config import TrainingConfig
-from .progress import Display
+from .progress import Display, Validation
 from .schedules import learning_rate
 from .session import NonFiniteError, Session, exported_weights
 from .signals import StopRequest, stop_requests
@@ -42,6 +43,7 @@ class FitResult:
     seconds: float
     rate: float  # of the loss's unit (tokens, texts), per second
     best_step: int
+    best_train: dict[str, float]  # metrics of the updates up to the best step, since the validation before it
 
 
 def fit(
@@ -77,7 +79,7 @@ def fit(
                 batches = task.batches(session.counters.position)
     counters = session.counters
     rate = counters.tokens / session.seconds if session.seconds else 0.0
-    return FitResult(counters.step, session.seconds, rate, counters.best_step or 0)
+    return FitResult(counters.step, session.seconds, rate, counters.best_step or 0, counters.best_train or {})
 
 
 def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float) -> float:
@@ -100,6 +102,7 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
         session.average.update(model, counters.step)
     counters.tokens += count
     counters.log_loss, counters.log_count = counters.log_loss + loss_sum, counters.log_count + count
+    counters.train_loss, counters.train_count = counters.train_loss + loss_sum, counters.train_count + count
     return loss_sum / count
 
 
@@ -183,17 +186,32 @@ def _validate(session: Session, display: Display) -> None:
     name, _ = task.objective
     if not math.isfinite(metrics[name]):
         raise NonFiniteError(f"{name} {metrics[name]} of the validation set at step {counters.step}")
+    train = _training_metrics(session, metrics)
     is_best = _compare_with_best(session, metrics)
+    if is_best:
+        counters.best_train = train
     patience = session.config.patience
     stalled = patience > 0 and counters.validations_since_best >= patience
     counters.finished = session.progress >= 1.0 or stalled
-    session.run.append_record("metrics.jsonl", {"step": counters.step, "valid": metrics})
+    session.run.append_record("metrics.jsonl", {"step": counters.step, "train": train, "valid": metrics})
     session.save(best=is_best)
     if is_best:
         predictor.save(session.run / "model", replace=True)
-    display.validation(counters.step, metrics, best=is_best, sample=task.preview(predictor))
+    sample = task.preview(predictor)
+    display.validation(Validation(counters.step, train, metrics, is_best, sample, task.has_validation_set))
     if stalled and session.progress < 1.0:
         display.notify(f"Early stopping: no new best in {counters.validations_since_best} validations.")
+
+
+def _training_metrics(session: Session, valid: dict[str, float]) -> dict[str, float]:
+    """Return the mean loss of the updates since the last validation, with dropout, and the perplexity if valid has it.
+
+    The next mean starts at 0.
+    """
+    counters = session.counters
+    loss = counters.train_loss / counters.train_count
+    counters.train_loss, counters.train_count = 0.0, 0
+    return {"loss": loss, "perplexity": perplexity(loss)} if "perplexity" in valid else {"loss": loss}
 
 
 def _compare_with_best(session: Session, metrics: dict[str, float]) -> bool:

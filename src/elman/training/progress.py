@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from rich.console import Console
@@ -14,6 +15,18 @@ _SECONDS_BETWEEN_REFRESHES = 0.2
 _LOSS_SMOOTHING = 0.95
 
 
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The result of a validation, and of the updates since the one before."""
+
+    step: int
+    train: dict[str, float]  # the mean loss of those updates, with dropout, while the weights changed
+    metrics: dict[str, float]  # of the validation set; of the training set if there is no validation set
+    best: bool  # the best so far
+    sample: str | None = None  # of the predictions
+    has_validation_set: bool = True
+
+
 class Display(Protocol):
     """What the training loop reports. A display never changes the training."""
 
@@ -23,7 +36,7 @@ class Display(Protocol):
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
         """An update is complete; tokens and seconds count from the start of this process."""
 
-    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+    def validation(self, validation: Validation) -> None:
         """A validation is complete."""
 
     def notify(self, message: str) -> None:
@@ -38,7 +51,7 @@ class SilentDisplay:
 
     def begin(self, progress: float, unit: str = "tokens") -> None: ...
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
-    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None: ...
+    def validation(self, validation: Validation) -> None: ...
     def notify(self, message: str) -> None: ...
     def end(self) -> None: ...
 
@@ -81,11 +94,15 @@ class ConsoleDisplay:
             self._console.print(f"{progress:4.0%}  {line}", highlight=False, soft_wrap=True)
         self._last_shown = now
 
-    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
-        values = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-        self.notify(f"step {step:,}  validation: {values}{'  (best so far)' if best else ''}")
-        if sample and self._samples:
-            self._console.print(Text(_indent(sample), style="dim"), soft_wrap=True)
+    def validation(self, validation: Validation) -> None:
+        metrics, best = _describe(validation.metrics), "  (best so far)" if validation.best else ""
+        if validation.has_validation_set:
+            train = _describe(validation.train)
+            self.notify(f"step {validation.step:,}  training: {train}  validation: {metrics}{best}")
+        else:
+            self.notify(f"step {validation.step:,}  training set: {metrics}{best}")
+        if validation.sample and self._samples:
+            self._console.print(Text(_indent(validation.sample), style="dim"), soft_wrap=True)
 
     def notify(self, message: str) -> None:
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
@@ -94,6 +111,10 @@ class ConsoleDisplay:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _describe(metrics: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 def _clock(seconds: float) -> str:

@@ -32,7 +32,8 @@ class NonFiniteError(Exception):
 class Counters:
     """The numbers that a checkpoint stores as JSON.
 
-    log_loss and log_count belong to the log line in progress, which would differ after resuming without them.
+    log_loss and log_count belong to the log line in progress, train_loss and train_count to the updates since the last
+    validation; both would differ after resuming without them.
     """
 
     position: Position
@@ -48,6 +49,9 @@ class Counters:
     rate_scale: float = 1.0
     log_loss: float = 0.0
     log_count: int = 0
+    train_loss: float = 0.0
+    train_count: int = 0
+    best_train: dict[str, float] | None = None  # the training metrics of the best step
     metrics_bytes: int = 0
     finished: bool = False
 

@@ -19,6 +19,7 @@ class Task(Protocol):
     unit: str  # what the loss counts, in the plural: tokens, texts
 
     batches_per_epoch: int
+    has_validation_set: bool  # if not, the metrics of `validate` are those of the training set
 
     def build(self) -> nn.Module:
         """Return a new model with its initial weights."""
@@ -41,7 +42,7 @@ class Task(Protocol):
         """Return a predictor with a copy of the current parameters."""
 
     def validate(self, model: nn.Module, predictor: Any) -> dict[str, float]:
-        """Return metrics of the validation set."""
+        """Return metrics of the validation set, or of the training set if there is no validation set."""
 
     def preview(self, predictor: Any) -> str | None:
         """Return a sample of the predictions, which is shown during training."""

@@ -82,7 +82,17 @@ def test_from_a_file_to_labels(command: Command, run: Path, table: Path, tmp_pat
 def test_training_reports_its_result(command: Command, table: Path, tmp_path: Path) -> None:
     done = command("train", "classify", table, "-o", tmp_path / "run", *TINY, "--json")
     result = only_json(done)
-    assert set(result) == {"run", "model", "task", "steps", "seconds", "texts_per_second", "best_step", "valid"}
+    assert set(result) == {
+        "run",
+        "model",
+        "task",
+        "steps",
+        "seconds",
+        "texts_per_second",
+        "best_step",
+        "train",
+        "valid",
+    }
     assert set(result["valid"]) == KEYS
     assert only_json(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
     assert "training set: 44 texts, 227 characters; validation set: 4 texts" in done.err

@@ -46,7 +46,7 @@ def test_the_only_text_of_a_label_stays_in_the_training_set(tmp_path: Path) -> N
 
 def test_few_texts_give_one_validation_text(tmp_path: Path) -> None:
     few = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")]
-    assert corpus_of(tmp_path / "few", few).valid_set.count == 1
+    assert corpus_of(tmp_path / "few", few, valid_fraction=0.1).valid_set.count == 1
     assert corpus_of(tmp_path / "small", few, valid_fraction=1e-9).valid_set.count == 1
 
 

@@ -53,7 +53,7 @@ def test_texts_come_in_every_form(tmp_path: Path) -> None:
     for arguments in ((TEXTS, LABELS), (np.array(TEXTS), np.array(LABELS)), (pairs,), (path,), (str(path),)):
         model = elman.Classifier(**{**TINY, "steps": 3})
         result = model.fit(*arguments)
-        assert set(result) == {"task", "steps", "seconds", "texts_per_second", "best_step", "valid"}
+        assert set(result) == {"task", "steps", "seconds", "texts_per_second", "best_step", "train", "valid"}
         probabilities.append(model.predict_proba(["a cat"]))
         assert model.evaluate(*arguments)["count"] == len(TEXTS)
     for p in probabilities[1:]:

@@ -62,11 +62,16 @@ def test_a_validation_file_continues_the_training_set(tmp_path: Path) -> None:
         prepared(tmp_path / "late", series(80), valid=series(15, 85))
 
 
+def test_a_split_that_is_too_short_is_refused(tmp_path: Path) -> None:
+    message = "has 90 training rows and 10 validation rows; expected at least 68 and 34 for a horizon of 34"
+    with pytest.raises(DataError, match=message):
+        prepared(tmp_path / "data", series(), horizon=34, valid_fraction=0.1)
+
+
 @pytest.mark.parametrize(
     ("change", "horizon", "expected"),
     [
-        (slice(0), 34, "has 32 training rows and 68 validation rows; expected at least 68 and 34 for a horizon of 34"),
-        (slice(0), 60, "has 0 training rows"),
+        (slice(0), 60, "has 100 rows; expected at least 120 for a horizon of 60"),
         (slice(None), 5, "'y' is always 1 in the training set; expected a series that changes"),
         (slice(0, 95), 5, "'y' is always 1 in the training set"),
     ],

@@ -50,7 +50,7 @@ def test_a_history_comes_in_every_form(tmp_path: Path) -> None:
     for given in forms:
         model = elman.Forecaster(**{**TINY, "steps": 3})
         result = model.fit(given)
-        assert set(result) == {"task", "steps", "seconds", "values_per_second", "best_step", "valid"}
+        assert set(result) == {"task", "steps", "seconds", "values_per_second", "best_step", "train", "valid"}
         found.append(model.predict(given).median)
         assert model.evaluate(given, 100)["count"] == 15 * 6
     for each in found[1:]:
@@ -75,7 +75,7 @@ def test_wrong_arguments_are_refused() -> None:
         model.set_params(depth=2)
     with pytest.raises(ConfigError, match=r"model\.memory"):
         elman.Forecaster(memory="long", **TINY).fit(VALUES)
-    with pytest.raises(DataError, match="has 0 training rows and 10 validation rows"):
+    with pytest.raises(DataError, match="has 10 rows; expected at least 12 for a horizon of 6"):
         model.fit(VALUES[:10])
 
 

@@ -122,6 +122,12 @@ def test_errors_have_their_place(
     assert error(tmp_path / "data", content, reader).startswith(expected)
 
 
+def test_a_count_of_the_rows_is_not_what_to_forecast(tmp_path: Path) -> None:
+    assert read(tmp_path / "data", "step,y\n0,5\n1,7\n2,6\n").targets == ("y",)
+    assert "has 2 columns of numbers" in error(tmp_path / "data", "step,y\n0,5\n1,7\n3,6\n"), "no count: one is missing"
+    assert "has 2 columns of numbers" in error(tmp_path / "data", "step,y\n0,5\n1,6\n2,7\n"), "both count"
+
+
 def test_numbers_are_not_dates_and_text_is_not_a_number(tmp_path: Path) -> None:
     path = tmp_path / "data"
     assert read(path, "price\n1234.5\n1240.25\n").targets == ("price",)

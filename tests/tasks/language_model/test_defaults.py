@@ -13,7 +13,7 @@ from elman.data.readers.text import SourceRecord
 from elman.tasks.language_model import defaults
 from elman.tasks.language_model.config import LanguageModelRun
 from elman.tasks.language_model.corpus import LanguageModelCorpus, TokenSet
-from elman.tasks.language_model.defaults import ASSUMED_CPU_FLOPS, operations_per_token
+from elman.tasks.language_model.defaults import ASSUMED_CPU_FLOPS, SHORT_TEXT, operations_per_token
 from elman.text import UNKNOWN, Vocabulary
 
 exhaustive = settings(max_examples=200, deadline=None, derandomize=True, database=None)
@@ -65,7 +65,10 @@ def test_the_choices_are_valid_for_every_text_and_budget(
     assert model.embedding_size == model.hidden_sizes[-1] if tied else model.embedding_size <= model.hidden_sizes[0]
     assert 0.0 <= model.dropout <= 0.5
     assert 1e-4 < training.learning_rate < 1e-2
-    assert tokens // (training.batch_size * training.bptt_steps) >= 8  # several batches an epoch
+    if tokens > SHORT_TEXT:
+        assert tokens // (training.batch_size * training.bptt_steps) >= 8  # several batches an epoch
+    else:
+        assert (training.batch_size, training.bptt_steps, model.dropout) == (1, tokens - 1, 0.0)
     assert training.batch_size == 1 or training.batch_size * training.bptt_steps * vocabulary <= 4_000_000
     assert [name for name in ("steps", "epochs", "minutes") if getattr(training, name)] == list(budget or ["minutes"])
 

@@ -17,7 +17,7 @@ from elman.data import datasets
 from elman.data.readers import files
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
-from elman.training.progress import SilentDisplay
+from elman.training.progress import SilentDisplay, Validation
 
 LINES = ["the time traveller smiled", "the time machine stood there", "and then the lamp went out"] * 20
 TINY: dict[str, Any] = {
@@ -56,7 +56,7 @@ def test_fit_takes_the_name_of_a_data_set() -> None:
 
 def test_fit_returns_the_metrics_of_the_trained_model(trained: Any) -> None:
     model, result = trained
-    assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "train", "valid"}
     text = "".join(line + "\n" for line in LINES)
     cut = len(text) - result["valid"]["tokens"]
     assert model.predictor.evaluate(text[cut:]) == result["valid"]
@@ -191,7 +191,7 @@ def test_a_failed_fit_does_not_change_the_model(trained: Any) -> None:
     model, _ = trained
     before = model.generate("the ", max_tokens=10, seed=1)
     with pytest.raises(DataError, match="memory: "):
-        model.fit(["x"], steps=1, verbose=False)
+        model.fit([""], steps=1, verbose=False)
     assert model.generate("the ", max_tokens=10, seed=1) == before
 
 
@@ -253,7 +253,7 @@ class Interrupter(SilentDisplay):
         if self.at == "step":
             os.kill(os.getpid(), signal.SIGINT)
 
-    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+    def validation(self, validation: Validation) -> None:
         if self.at == "validation":
             os.kill(os.getpid(), signal.SIGINT)
 

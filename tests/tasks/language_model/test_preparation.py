@@ -171,22 +171,27 @@ def test_the_vocabulary_can_be_limited_by_frequency_and_by_size(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("level", "text", "message"),
     [
-        ("char", "abc", "3 characters for the training set and 1 for the validation set; expected at least 16 and 2"),
+        ("char", "abcd", "3 characters for the training set and 2 for the validation set; expected at least 16 and 2"),
         (
             "char",
-            "ab" * 8,
-            "15 characters for the training set and 2 for the validation set; expected at least 16 and 2",
+            "ab" * 10,
+            "15 characters for the training set and 6 for the validation set; expected at least 16 and 2",
         ),
-        ("word", "one two", "2 words for the training set and 1 for the validation set; expected at least 16 and 2"),
-        ("byte", "中中", "6 bytes for the training set and 1 for the validation set; expected at least 16 and 2"),
+        (
+            "word",
+            "one two three",
+            "3 words for the training set and 1 for the validation set; expected at least 16 and 2",
+        ),
+        ("byte", "中中", "5 bytes for the training set and 2 for the validation set; expected at least 16 and 2"),
     ],
 )
 def test_a_text_that_is_too_short_is_an_error_with_both_sizes(
     tmp_path: Path, level: str, text: str, message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        prepared(tmp_path, text, level=level)
-    assert str(caught.value) == f"memory: {message}. Name more text, or another --valid-fraction"
+        prepared(tmp_path, text, level=level, valid_fraction=0.25)
+    hint = "Name more text, or train on all of it with --valid-fraction 0"
+    assert str(caught.value) == f"memory: {message}. {hint}"
 
 
 def test_a_validation_set_that_is_too_short_is_an_error(tmp_path: Path) -> None:

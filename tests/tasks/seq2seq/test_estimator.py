@@ -18,7 +18,7 @@ from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
 from elman.tasks.seq2seq.readers import Pair
-from elman.training.progress import SilentDisplay
+from elman.training.progress import SilentDisplay, Validation
 
 TINY: dict[str, Any] = {
     "hidden_size": 8,
@@ -96,7 +96,7 @@ def test_every_form_of_the_same_pairs_gives_the_same_model(tmp_path: Path) -> No
 
 def test_fit_returns_what_the_trained_model_scores(trained: Any) -> None:
     model, result = trained
-    assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "train", "valid"}
     assert result["task"] == "seq2seq"
     assert result["valid"]["count"] == 3, "a source that comes twice has two references"
     assert model.evaluate(OTHERS) == pytest.approx(result["valid"], abs=1e-6)  # scored in another order, in float32
@@ -286,7 +286,7 @@ class Interrupting(SilentDisplay):
         if self.at == "step":
             os.kill(os.getpid(), signal.SIGINT)
 
-    def validation(self, step: int, metrics: dict[str, float], *, best: bool, sample: str | None) -> None:
+    def validation(self, validation: Validation) -> None:
         if self.at == "validation":
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -25,7 +25,7 @@ def corpus(tmp_path: Path) -> Seq2SeqCorpus:
     path = tmp_path / "secret place" / "对.tsv"
     path.parent.mkdir()
     path.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS * 2), "utf-8")
-    values = {"data": {"source_level": "char", "target_level": "char"}}
+    values = {"data": {"source_level": "char", "target_level": "char", "valid_fraction": 0.1}}
     config = resolve(values)
     return prepare(tmp_path / "data", values, config, [open_source(path, config.data, print)], [], print)
 

@@ -32,7 +32,17 @@ def test_train_json_has_the_metrics_that_evaluate_gives_for_the_validation_set(
 ) -> None:
     done = command("train", "seq2seq", pairs, "-o", tmp_path / "run", *TINY, "--json")
     printed = only_json(done.out)
-    assert set(printed) == {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert set(printed) == {
+        "run",
+        "model",
+        "task",
+        "steps",
+        "seconds",
+        "tokens_per_second",
+        "best_step",
+        "train",
+        "valid",
+    }
     assert (printed["task"], printed["steps"]) == ("seq2seq", 3)
     rates = {"task", "count", "loss", "exact_match", "sequence_error_rate", "token_error_rate"}
     assert rates <= set(printed["valid"]) <= rates | {"bleu", "chrf"}

@@ -88,7 +88,17 @@ def test_from_a_file_to_tags(command: Command, run: Path, treebank: Path, tmp_pa
 def test_training_reports_its_result(command: Command, treebank: Path, tmp_path: Path) -> None:
     done = command("train", "tag", treebank, "-o", tmp_path / "run", *TINY, "--json")
     result = only_json(done)
-    assert set(result) == {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+    assert set(result) == {
+        "run",
+        "model",
+        "task",
+        "steps",
+        "seconds",
+        "tokens_per_second",
+        "best_step",
+        "train",
+        "valid",
+    }
     assert set(result["valid"]) == KEYS
     assert only_json(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
     expected = "training set: 28 sentences, 168 tokens; validation set: 4 sentences; 11 different words, 4 tags"

@@ -138,7 +138,7 @@ NO_VALID = "no sentence is left for the validation set; expected at least one"
             [],
             "200 different tags for 200 tokens; expected tags that repeat",
         ),
-        ([(["a", "b"], ["X", "Y"])], None, f"{NO_VALID}. Give more"),
+        ([([str(i % 5)], [f"t{i % 5}"]) for i in range(20)], None, f"{NO_VALID}. Train on all"),
     ],
 )
 def test_data_that_a_tagger_cannot_learn_is_an_error(

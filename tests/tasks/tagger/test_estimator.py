@@ -73,7 +73,7 @@ def test_sentences_come_in_every_form(tmp_path: Path) -> None:
     for arguments in ((SENTENCES, TAGS), (arrays, TAGS), (text, TAGS), (pairs,), (frame,), (path,), (str(path),)):
         model = elman.Tagger(**{**TINY, "steps": 3})
         result = model.fit(*arguments)
-        assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "valid"}
+        assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "train", "valid"}
         probabilities.append(model.predict_proba([["a", "cat"]])[0])
         assert model.evaluate(*arguments)["sentences"] == len(SENTENCES)
     for p in probabilities[1:]:

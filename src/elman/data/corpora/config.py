@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import PositiveInt
 
 from elman.config import Config
@@ -16,17 +18,24 @@ class ReaderConfig(Config):
     )
 
 
-class SplitConfig(Config):
-    """How the validation set is taken from the data."""
-
-    valid_fraction: float | None = option(
+def valid_fraction_option(share: str, automatic: str) -> Any:
+    """Return the option of the validation set's share; the texts say of what, and how it is chosen if not given."""
+    return option(
         None,
         flag="--valid-fraction",
         metavar="F",
-        gt=0.0,
+        ge=0.0,
         lt=1.0,
-        help="Share of the examples in the validation set",
-        automatic="0.1, at most 5,000 examples",
+        help=f"{share}; 0 means no validation set",
+        automatic=automatic,
+    )
+
+
+class SplitConfig(Config):
+    """How the validation set is taken from the data."""
+
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the examples in the validation set", "0.1, at most 5,000 examples; 0 for fewer than 10"
     )
 
 

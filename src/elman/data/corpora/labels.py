@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
-
-MIN_LABELS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +18,12 @@ class LabelRules:
     many: int  # more labels than this must also be fewer than many_share of the examples
     many_share: float
     other_column_hint: str
+    least: int = 2  # labels
+
+
+def without_validation_set(rules: LabelRules, examples: int, valid_fraction: float | None) -> LabelRules:
+    """Return the rules without a validation set: one label is enough for one example, or where the user asks for it."""
+    return replace(rules, least=1) if examples == 1 or valid_fraction == 0.0 else rules
 
 
 def label_set(
@@ -32,7 +36,7 @@ def label_set(
     """
     labels = tuple(sorted(set(train)))
     noun = rules.label
-    if len(labels) < MIN_LABELS:
+    if len(labels) < rules.least:
         problem = f"all {rules.example}s have the {noun} {labels[0]!r}; expected two {noun}s or more"
         raise DataError(problem, hint=rules.other_column_hint, where=where)
     if len(labels) > max(rules.many, rules.many_share * examples):

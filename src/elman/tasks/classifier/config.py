@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from elman.config import Config
-from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -50,14 +50,8 @@ class ClassifierDataConfig(ClassifierReaderConfig, VocabularyConfig, RandomSplit
     normalize: Normalization | None = option(
         None, flag="--normalize", help="Normalization of tokens", automatic="lower for words, else none"
     )
-    valid_fraction: float | None = option(
-        None,
-        flag="--valid-fraction",
-        metavar="F",
-        gt=0.0,
-        lt=1.0,
-        help="Share of the texts of each label in the validation set",
-        automatic="0.1, at most 5,000 texts",
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the texts of each label in the validation set", "0.1, at most 5,000 texts; 0 for fewer than 10"
     )
 
 

@@ -31,8 +31,15 @@ from elman.data.corpora.folder import (
     write_examples,
     write_record,
 )
-from elman.data.corpora.labels import LabelRules, label_set
-from elman.data.corpora.split import AUTOMATIC_VALID_EXAMPLES, AUTOMATIC_VALID_SHARE, in_random_order, report_overlap
+from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.split import (
+    AUTOMATIC_VALID_EXAMPLES,
+    AUTOMATIC_VALID_SHARE,
+    has_split,
+    in_random_order,
+    report_no_validation_set,
+    report_overlap,
+)
 from elman.data.corpora.vocabularies import (
     build_vocabulary,
     least_frequency,
@@ -88,6 +95,7 @@ class ClassifierCorpus:
     label_counts: tuple[int, ...]
     train_set: TextSet
     valid_set: TextSet
+    has_validation_set: bool = True  # if not, valid_set is the training set
 
     @classmethod
     def open(cls, folder: Path) -> ClassifierCorpus:
@@ -104,6 +112,7 @@ class ClassifierCorpus:
                 label_counts=tuple(record["label_counts"]),
                 train_set=TextSet(**record["train"]),
                 valid_set=TextSet(**record["valid"]),
+                has_validation_set=record.get("has_validation_set", True),
             )
 
     def train(self, *, with_characters: bool = True) -> tuple[TokenIds, Ids]:
@@ -142,17 +151,22 @@ def prepare(
     where = source_names(sources)
     if not train:
         raise DataError("no texts; expected at least one", hint="Write a text and its label on each line", where=where)
+    has_validation_set, rules = True, LABEL_RULES
     rng = np.random.default_rng([config.split_seed, 0x1ABE1])
     if valid_sources:
         valid = in_random_order(valid, rng)
         report_overlap(_keys(train, text), _keys(valid, text), "texts", notify)
-    else:
+    elif has_split(len(train), config.valid_fraction):
         train, valid = _split(train, config.valid_fraction, text.normalized, rng)
+    else:
+        valid, has_validation_set = in_random_order(train, rng), False
+        rules = without_validation_set(rules, len(train), config.valid_fraction)
+        report_no_validation_set(len(train), "texts", config.valid_fraction, notify)
     counts = Counter(example.label for example in train)
     valid_labels = ((example.label, example.where) for example in valid)
-    labels = label_set(counts, valid_labels, LABEL_RULES, examples=len(train), where=where)
+    labels = label_set(counts, valid_labels, rules, examples=len(train), where=where)
     if not valid:
-        hint = "Name a --valid that has texts" if valid_sources else "Give more texts"
+        hint = "Name a --valid that has texts" if valid_sources else "Train on all texts with --valid-fraction 0"
         raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
     vocabulary, characters = _vocabularies(train, text, config, where)
     folder.mkdir(parents=True, exist_ok=True)
@@ -165,6 +179,7 @@ def prepare(
         "valid": asdict(_counted(valid, text, vocabulary)),
         "text": text.model_dump(mode="json"),
         "label_counts": [counts[label] for label in labels],
+        "has_validation_set": has_validation_set,
     }
     write_record(folder, RECORD, record, sources, FILES)
     return ClassifierCorpus.open(folder)

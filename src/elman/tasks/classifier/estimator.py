@@ -83,7 +83,7 @@ class Classifier(Estimator):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
+        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
 
         Texts and labels are two lists, arrays or columns of a DataFrame; or (text, label) pairs, a DataFrame with these
         two columns, or the path of a file or of a folder with one file for each class. A budget replaces that of the

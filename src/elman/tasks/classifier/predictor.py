@@ -73,9 +73,9 @@ class ClassifierPredictor(FolderPredictor):
         """Take weights by name; a shape that does not fit the config is a ModelError."""
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
-        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+        if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
-                f"has the labels {list(self.labels)}; expected two or more, all different", where="vocabulary.json"
+                f"has the labels {list(self.labels)}; expected one or more, all different", where="vocabulary.json"
             )
         N, C = config.output_size, len(self.labels)
         self._encoder = TokenEncoder(config, tensors, vocabulary, characters, text.word)

@@ -9,7 +9,10 @@ from elman.tasks.descriptions import (
     LEVEL_NOUNS,
     describe_size,
     describe_training,
+    describe_validation_set,
     items_per_second,
+    scored_set,
+    scores_row,
     table_cell,
 )
 from elman.tasks.descriptions import (
@@ -29,9 +32,10 @@ def describe_run(config: ClassifierRun, corpus: ClassifierCorpus) -> Iterator[st
     """Yield the data, the model and the training in one line each."""
     model, train = config.model, corpus.train_set
     noun = LEVEL_NOUNS[corpus.text.level]
+    validation_set = describe_validation_set(corpus, f"{corpus.valid_set.count:,} texts")
     yield (
-        f"training set: {train.count:,} texts, {train.tokens:,} {noun}; validation set: {corpus.valid_set.count:,} "
-        f"texts; {len(corpus.vocabulary):,} different {noun}, {len(corpus.labels):,} labels"
+        f"training set: {train.count:,} texts, {train.tokens:,} {noun}; {validation_set}; "
+        f"{len(corpus.vocabulary):,} different {noun}, {len(corpus.labels):,} labels"
     )
     yield (
         f"{model.num_layers} x {model.cell} {model.hidden_size}, {model.directions_described}, {model.pooling} pooling"
@@ -99,12 +103,12 @@ def model_card(predictor: ClassifierPredictor, valid: dict[str, Any], corpus: Cl
             ),
             ("training set", f"{corpus.train_set.count:,} texts"),
             (
-                "validation set",
+                scores_row(corpus),
                 f"{valid['count']:,} texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, "
                 f"loss {valid['loss']:.4f} nats",
             ),
         ],
-        tables=f"\n| label | training texts | F1 on the validation set |\n|---|---|---|\n{labels}",
+        tables=f"\n| label | training texts | F1 on the {scored_set(corpus)} |\n|---|---|---|\n{labels}",
         sources=corpus.sources,
         commands=[
             "elman predict FOLDER texts.txt",

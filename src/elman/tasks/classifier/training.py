@@ -61,6 +61,7 @@ class ClassifierTask:
         self.objective = ("macro_f1", "max") if balanced else ("loss", "min")
         self._texts, self._labels = corpus.train(with_characters=config.model.character_size > 0)
         self._valid = corpus.valid()
+        self.has_validation_set = corpus.has_validation_set
         self.batches_per_epoch = batches_per_epoch(len(self._texts), config.training.batch_size)
         self._word_dropout = WordDropout(self._texts.words, len(corpus.vocabulary), config.model.word_dropout)
         counts = np.array(corpus.label_counts, np.float64)

@@ -9,7 +9,7 @@ from pydantic import PositiveInt, model_validator
 
 from elman.cells import Cell, create
 from elman.config import Config
-from elman.data.corpora.config import ReaderConfig
+from elman.data.corpora.config import ReaderConfig, valid_fraction_option
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -39,14 +39,9 @@ class ForecasterReaderConfig(ReaderConfig):
 class ForecasterDataConfig(ForecasterReaderConfig, DataConfig):
     """How a series is read and split."""
 
-    valid_fraction: float | None = option(
-        None,
-        flag="--valid-fraction",
-        metavar="F",
-        gt=0.0,
-        lt=1.0,
-        help="Share of the rows in the validation set, from the end",
-        automatic="0.1, at least two horizons",
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the rows in the validation set, from the end",
+        "0.1, at least two horizons; 0 for fewer than four horizons",
     )
 
 

@@ -19,7 +19,7 @@ from elman.checkpoint.durable_files import write_synced
 from elman.config import Values, get_table
 from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import damage_errors, source_names, source_records, write_record
-from elman.data.corpora.split import AUTOMATIC_VALID_SHARE
+from elman.data.corpora.split import AUTOMATIC_VALID_SHARE, has_split, report_no_validation_set
 from elman.data.readers.encodings import Notify
 from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
@@ -42,6 +42,16 @@ class ForecasterCorpus:
     sources: tuple[SourceRecord, ...]
     series: Series
     train_rows: int
+
+    @property
+    def has_validation_set(self) -> bool:
+        """Whether there are rows after the training set."""
+        return self.train_rows < len(self.series)
+
+    @property
+    def scored_from(self) -> int | None:
+        """The first row that is scored; None, the first that the model can forecast, without a validation set."""
+        return self.train_rows if self.has_validation_set else None
 
     @classmethod
     def open(cls, folder: Path) -> ForecasterCorpus:
@@ -69,7 +79,7 @@ def prepare(
 ) -> ForecasterCorpus:
     """Read the series, write the corpus folder, and open it.
 
-    The validation set is the series of valid_sources, which continues the other one, or the last rows.
+    The validation set is the series of valid_sources, which continues the other one; else the last rows; or none.
     """
     train = _only_series(train_sources, "DATA")
     valid = _only_series(valid_sources, "--valid") if valid_sources else None
@@ -79,6 +89,8 @@ def prepare(
     whole = train if valid is None else _joined(train, valid, sources[-1].name)
     rows = len(train) if valid is not None else _train_rows(len(train), run.data.valid_fraction, horizon)
     _check(whole, rows, horizon, where)
+    if rows == len(whole):
+        report_no_validation_set(rows, "rows", run.data.valid_fraction, notify)
     if missing := int(np.isnan(whole.values).sum()):
         notify(f"{missing:,} of {whole.values.size:,} values are missing; each is replaced by the last value before it")
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,9 +129,12 @@ def _dates(record: dict[str, Any]) -> Dates:
 
 
 def _train_rows(rows: int, fraction: float | None, horizon: int) -> int:
+    """Return the number of training rows; all rows if there is no validation set."""
+    if not has_split(rows, fraction, at_least=2 * MIN_VALID_HORIZONS * horizon):
+        return rows
     if fraction is not None:
         return rows - round(fraction * rows)
-    return max(0, rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon))
+    return rows - max(round(AUTOMATIC_VALID_SHARE * rows), MIN_VALID_HORIZONS * horizon)
 
 
 def _joined(train: Series, valid: Series, where: str) -> Series:
@@ -154,7 +169,10 @@ def _joined(train: Series, valid: Series, where: str) -> Series:
 def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
     """Raise a DataError if there is too little to learn from or to score."""
     valid_rows = len(series) - train_rows
-    if train_rows < 2 * horizon or valid_rows < horizon:
+    if not valid_rows and train_rows < 2 * horizon:
+        problem = f"has {train_rows:,} rows; expected at least {2 * horizon} for a horizon of {horizon}"
+        raise DataError(problem, hint="Give more rows, or a smaller --horizon", where=where)
+    if train_rows < 2 * horizon or 0 < valid_rows < horizon:
         problem = f"has {train_rows:,} training rows and {valid_rows:,} validation rows"
         expected = f"expected at least {2 * horizon} and {horizon} for a horizon of {horizon}"
         hint = "Give more rows, or a smaller --horizon or --valid-fraction"
@@ -163,7 +181,7 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
         column = series.values[:train_rows, number]
         known = column[~np.isnan(column)]
         is_target = number < len(series.targets)
-        if known.size < 2 or (is_target and np.isnan(series.values[train_rows:, number]).all()):
+        if known.size < 2 or (is_target and valid_rows and np.isnan(series.values[train_rows:, number]).all()):
             raise DataError(f"{name!r} has too few numbers; nearly all are missing", where=where)
         if known.min() == known.max():
             hint = "Name other columns with --target and --inputs"

@@ -82,7 +82,7 @@ class Forecaster(Estimator):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
+        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
 
         The history is a path, an array (T,) or (T, C), a DataFrame, or columns by name, oldest row first; y is ignored
         (scikit-learn passes it). A budget replaces that of the constructor. With `run`, everything is kept in that

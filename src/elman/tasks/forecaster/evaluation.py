@@ -31,7 +31,7 @@ def score_validation_set(scored: Scored, corpus: ForecasterCorpus, options: Eval
     predictor = scored.predictor
     if predictor.scales.calibration and len(predictor.config.quantiles) > 1:
         scored.notify("the prediction intervals were calibrated on these rows: the coverage is no evidence for others")
-    metrics: dict[str, Any] = predictor.evaluate(corpus.series, corpus.train_rows)
+    metrics: dict[str, Any] = predictor.evaluate(corpus.series, corpus.scored_from)
     return metrics
 
 

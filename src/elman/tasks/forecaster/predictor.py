@@ -83,10 +83,11 @@ class ForecasterPredictor(FolderPredictor):
         """Return no vocabularies: a series has none."""
         return {}
 
-    def calibrated(self, series: Series, begin: int) -> ForecasterPredictor:
+    def calibrated(self, series: Series, begin: int | None) -> ForecasterPredictor:
         """Return the same forecaster with prediction intervals calibrated on the rows of a series from `begin` on.
 
-        The coverage and the loss on these rows are therefore no evidence for other rows.
+        begin None is the first row for which the model has enough history. The coverage and the loss on these rows are
+        no evidence for other rows.
         """
         rows = self._forecast_rows(series, begin)
         K, H = len(self.scales.targets), self.config.horizon
@@ -133,7 +134,7 @@ class ForecasterPredictor(FolderPredictor):
         median = quantiles[..., self.config.median]
         return Forecast(series.targets, self.config.quantiles, median, quantiles, tuple(following))
 
-    def backtest(self, history: History, begin: int) -> Array:
+    def backtest(self, history: History, begin: int | None) -> Array:
         """Return the forecasts (N, H, K, Q) before each row from `begin` on whose horizon is inside the history.
 
         Forecast n is made after row begin + n - 1, from the rows up to there, for the rows from begin + n on.
@@ -148,10 +149,10 @@ class ForecasterPredictor(FolderPredictor):
         The means are over the targets that have a value there.
         """
         series = self.series(history)
-        scores, loss = self._scores(series, self._first(series) if begin is None else begin)
+        scores, loss = self._scores(series, begin)
         return evaluation.summarize(scores, loss, self.config, self.scales)
 
-    def measure(self, series: Series, begin: int) -> dict[str, float]:
+    def measure(self, series: Series, begin: int | None) -> dict[str, float]:
         """Return the loss, MAE, MAE relative to the better naive forecast, and MASE."""
         metrics = self.evaluate(series, begin)
         return {key: metrics[key] for key in ("loss", "mae", "relative_mae", "mase")}
@@ -205,7 +206,7 @@ class ForecasterPredictor(FolderPredictor):
         z = reference[..., None] + self._spread[:, :, None] * o
         return np.exp(z) if self.config.logarithm else z
 
-    def _scores(self, series: Series, begin: int) -> tuple[ForecastScores, float]:
+    def _scores(self, series: Series, begin: int | None) -> tuple[ForecastScores, float]:
         """Return the errors of the forecasts and of the naive forecasts, and the loss of training."""
         rows = self._forecast_rows(series, begin)
         K, H, logarithm = len(self.scales.targets), self.config.horizon, self.config.logarithm
@@ -228,8 +229,9 @@ class ForecasterPredictor(FolderPredictor):
         known = ~np.isnan(series.values)
         return max(self.config.history_rows, int(known.argmax(0).max()) + 1) if known.any(0).all() else len(series)
 
-    def _forecast_rows(self, series: Series, begin: int) -> slice:
-        """Return the rows after which forecasts are made for the rows from `begin` on."""
+    def _forecast_rows(self, series: Series, begin: int | None) -> slice:
+        """Return the rows after which forecasts are made for the rows from `begin` on; None is the first possible."""
+        begin = self._first(series) if begin is None else begin
         self._check(series, begin)
         last = len(series) - self.config.horizon
         if begin > last:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -172,15 +172,24 @@ def _missing_column(name: str, header: Sequence[str], where: str) -> DataError:
 def _only_target(
     header: Sequence[str], rows: list[Row], date: int | None, inputs: Sequence[str], where: str
 ) -> tuple[str, ...]:
-    """Return the column that is neither date nor input; several, or none, are a DataError."""
+    """Return the column that is neither date nor input nor a count of the rows; several, or none, are a DataError."""
     others = [i for i, name in enumerate(header) if i != date and name not in inputs]
     if len(others) > 1:
         others = [i for i in others if _holds_numbers([row[i] for _, row in rows[:FIRST_ROWS]])]
+        others = [i for i in others if not _counts_rows([row[i] for _, row in rows])] or others
     if len(others) != 1:
         problem = "has no column of numbers" if not others else f"has {len(others)} columns of numbers"
         hint = f"Name what to forecast with --target, from {list_names([header[i] for i in others] or list(header))}"
         raise DataError(problem, hint=hint, where=where)
     return (header[others[0]],)
+
+
+def _counts_rows(cells: Sequence[str]) -> bool:
+    """Return whether the cells are whole numbers, each one more than the cell before: an index such as 0, 1, 2."""
+    numbers = [_number(cell) for cell in cells]
+    return len(numbers) > 1 and all(
+        a is not None and b is not None and a.is_integer() and b == a + 1.0 for a, b in pairwise(numbers)
+    )
 
 
 def _holds_dates(cells: Sequence[str]) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from elman.tasks.descriptions import describe_size, describe_training, items_per_second, table_cell
+from elman.tasks.descriptions import (
+    describe_size,
+    describe_training,
+    describe_validation_set,
+    items_per_second,
+    scored_set,
+    scores_row,
+    table_cell,
+)
 from elman.tasks.descriptions import model_card as card_of
 
 from .config import ForecasterConfig, ForecasterRun
@@ -18,8 +26,9 @@ def describe_run(config: ForecasterRun, corpus: ForecasterCorpus) -> Iterator[st
     model, series = config.model, corpus.series
     step = f", one row every {series.step}" if series.step is not None else ""
     inputs = f", with the inputs {', '.join(series.inputs)}" if series.inputs else ""
+    validation_set = describe_validation_set(corpus, f"{len(series) - corpus.train_rows:,} rows")
     yield (
-        f"training set: {corpus.train_rows:,} rows; validation set: {len(series) - corpus.train_rows:,} rows{step}; "
+        f"training set: {corpus.train_rows:,} rows; {validation_set}{step}; "
         f"forecast of {', '.join(series.targets)}, {model.horizon} rows ahead{inputs}"
     )
     logarithms = ", of logarithms" if model.logarithm else ""
@@ -44,7 +53,7 @@ def next_commands(run: str) -> str:
 
 def measure_speed(predictor: ForecasterPredictor, corpus: ForecasterCorpus) -> str:
     """Return how many forecasts a second are made here."""
-    rate = items_per_second(lambda: len(predictor.backtest(corpus.series, corpus.train_rows)))
+    rate = items_per_second(lambda: len(predictor.backtest(corpus.series, corpus.scored_from)))
     return f"{rate:,.0f} forecasts a second in a backtest, where it was trained"
 
 
@@ -85,12 +94,12 @@ def model_card(predictor: ForecasterPredictor, valid: dict[str, Any], corpus: Fo
             ("speed", speed),
             ("training set", f"{corpus.train_rows:,} rows{step}"),
             (
-                "validation set",
+                scores_row(corpus),
                 f"{valid['forecasts']:,} forecasts, one from each row: relative MAE {valid['relative_mae']:.4f}",
             ),
         ],
         tables=f"""
-| target | MAE, validation set | last value | seasonal naive | relative MAE | MASE | coverage |
+| target | MAE, {scored_set(corpus)} | last value | seasonal naive | relative MAE | MASE | coverage |
 |---|---|---|---|---|---|---|
 {errors}
 Relative MAE is the MAE divided by that of the better naive forecast. Coverage is the share of values inside the

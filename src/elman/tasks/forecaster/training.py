@@ -56,6 +56,7 @@ class ForecasterTask:
     def __init__(self, config: ForecasterRun, corpus: ForecasterCorpus) -> None:
         model = config.model
         self._model, self._series, self._train_rows = model, corpus.series, corpus.train_rows
+        self.has_validation_set, self._scored_from = corpus.has_validation_set, corpus.scored_from
         self.scales = Scales.measure(corpus.train_series, model)
         self._batch_size, self._seed = config.training.batch_size, config.seed
         self._x, self._z, self._r = self._tables()
@@ -98,16 +99,17 @@ class ForecasterTask:
 
     def predictor(self, model: nn.Module) -> ForecasterPredictor:
         predictor = ForecasterPredictor(self._model, self.scales, float32_weights(model))
-        return predictor.calibrated(self._series, self._train_rows)
+        return predictor.calibrated(self._series, self._scored_from)
 
     def validate(self, model: nn.Module, predictor: ForecasterPredictor) -> dict[str, float]:
         """Return the loss and the errors on the validation set."""
-        return predictor.measure(self._series, self._train_rows)
+        return predictor.measure(self._series, self._scored_from)
 
     def preview(self, predictor: ForecasterPredictor) -> str | None:
-        forecast = predictor.predict(self._series.rows(0, self._train_rows))
+        first = self._train_rows if self.has_validation_set else self._train_rows - self._model.horizon
+        forecast = predictor.predict(self._series.rows(0, first))
         name, medians = forecast.targets[0], forecast.median[:PREVIEW_ROWS, 0]
-        actual = self._series.values[self._train_rows : self._train_rows + len(medians), 0]
+        actual = self._series.values[first : first + len(medians), 0]
         predicted, expected = (", ".join(f"{value:.6g}" for value in values) for values in (medians, actual))
         return f"{name} → {predicted}\n{'actual':>{len(name)}}   {expected}"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, PositiveInt, model_validator
 
 from elman.cells import Cell, create
 from elman.config import Config
-from elman.data.corpora.config import ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -46,14 +46,9 @@ class LanguageModelTextConfig(Config):
 class LanguageModelDataConfig(LanguageModelTextConfig, LanguageModelReaderConfig, VocabularyConfig, DataConfig):
     """How the text is read, tokenized, split and cut into mini-batches."""
 
-    valid_fraction: float | None = option(
-        None,
-        flag="--valid-fraction",
-        metavar="F",
-        gt=0.0,
-        lt=1.0,
-        help="Share of the text in the validation set, from its end",
-        automatic="0.1, at most 250,000 tokens",
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the text in the validation set, from its end",
+        "0.1, at most 250,000 tokens; 0 for fewer than 18 tokens",
     )
     stream: Literal["sequential", "random"] = option(
         "sequential",
@@ -83,8 +78,17 @@ def _as_tuple(sizes: Any) -> Any:
     return sizes if isinstance(sizes, list | tuple) else (sizes,)
 
 
+BIDIRECTIONAL = (
+    "a language model reads in one direction; expected no second one. A layer that reads backwards has seen the token "
+    "that is to be predicted, so its perplexity would mean nothing, and it could not generate. Use both directions to "
+    "classify, to tag or to fill gaps (elman lab bidirectional)"
+)
+
+
 class LanguageModelConfig(Config):
     """The sizes of a language model. Options marked (training) do not change predictions."""
+
+    refused_keys: ClassVar[dict[str, str]] = {"bidirectional": BIDIRECTIONAL}
 
     cell: CellName = option("lstm", flag="--cell", help=CELL_HELP)
     activation: Literal["tanh", "relu"] = option("tanh", help="Activation of the elman cell")

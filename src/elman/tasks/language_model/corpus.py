@@ -52,6 +52,7 @@ class LanguageModelCorpus:
     valid_set: TokenSet
     sources: tuple[SourceRecord, ...]
     vocabulary: Vocabulary
+    has_validation_set: bool = True  # if not, valid_set is the training set
 
     @classmethod
     def open(cls, folder: Path) -> LanguageModelCorpus:
@@ -67,6 +68,7 @@ class LanguageModelCorpus:
                 valid_set=TokenSet(**record["valid"]),
                 sources=source_records(record),
                 vocabulary=Vocabulary(json.loads(tokens)["tokens"]),
+                has_validation_set=record.get("has_validation_set", True),
             )
 
     def ids(self, name: Literal["train", "valid"]) -> TokenFile:

@@ -5,6 +5,7 @@ They were found on texts of 0.2 to 2 million characters (docs/en/defaults.md has
 - Hidden size: the largest one for which the budget allows TOKENS_PER_WEIGHT training tokens for each recurrent weight
   (beyond that a larger model learns less in the same time), and which the text fills.
 - Dropout: in proportion to the number of passes over the text.
+- A text of SHORT_TEXT tokens or fewer is one segment of backpropagation through time, without dropout.
 - Mini-batch: as large as leaves MIN_UPDATES updates; smaller if the text is short, or if a large vocabulary makes the
   softmax the slow part.
 """
@@ -32,6 +33,7 @@ LARGE_VOCABULARY = 512
 MAX_LOGITS = 4_000_000  # of a mini-batch, which still fit into the cache
 SOFTMAX_SLOWNESS = 2.0  # of an operation of a large softmax, beside one of the recurrent layer
 PASSES_PER_DROPOUT = 80.0
+SHORT_TEXT = 64  # tokens: so short a text is one segment, and is learned by heart
 
 
 def resolve(
@@ -85,7 +87,8 @@ class _Sizes:
     def __init__(self, tokens: int, vocabulary: int, cell: str, flops: float, training: Values) -> None:
         self.tokens, self.vocabulary, self.cell, self.flops = tokens, vocabulary, cell, flops
         self.training = {name: value for name, value in training.items() if positive_or_none(value) is not None}
-        self.bptt_steps = max(1, int(self.training.get("bptt_steps", max(2, min(64, tokens // 8)))))
+        steps = min(64, tokens // 8) if tokens > SHORT_TEXT else tokens - 1
+        self.bptt_steps = max(1, int(self.training.get("bptt_steps", steps)))
 
     def trained_tokens(self, hidden: int) -> float:
         """Return the tokens that the budget trains on; each pass over the text counts."""
@@ -113,7 +116,9 @@ class _Sizes:
         return min(hidden, 64 if self.vocabulary <= LARGE_VOCABULARY else 128)
 
     def dropout(self, hidden: int) -> float:
-        """Return a dropout in proportion to the passes over the text; none for fewer than two passes."""
+        """Return a dropout in proportion to the passes over the text; none for fewer than two, or for a short text."""
+        if self.tokens <= SHORT_TEXT:
+            return 0.0
         passes = self.trained_tokens(hidden) / self.tokens
         return round(min(0.5, passes / PASSES_PER_DROPOUT), 2) if passes >= 2.0 else 0.0
 

@@ -67,7 +67,7 @@ class LanguageModel(Estimator):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
+        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
 
         text is a path, the name of a data set, or texts: a list, or a column of a DataFrame. A budget replaces that of
         the constructor. With `run`, everything is kept in that folder, and `elman resume` can continue from it.

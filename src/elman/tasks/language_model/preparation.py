@@ -24,7 +24,7 @@ from elman.checkpoint.durable_files import sync_file, write_synced
 from elman.checkpoint.serialization import json_bytes
 from elman.config import Values
 from elman.data.corpora.folder import source_names
-from elman.data.corpora.split import validation_size
+from elman.data.corpora.split import has_split, report_no_validation_set, validation_size
 from elman.data.corpora.vocabularies import build_vocabulary, require_tokens
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
@@ -42,6 +42,7 @@ BYTES_PER_CHARACTER = 20.0
 MAX_BYTES_SHARE = 0.1
 MIN_TRAIN_TOKENS = 16
 MIN_VALID_TOKENS = 2
+MIN_SPLIT_TOKENS = MIN_TRAIN_TOKENS + MIN_VALID_TOKENS  # with fewer tokens, there is no automatic split
 AUTOMATIC_VALID_TOKENS = 250_000
 
 
@@ -53,17 +54,26 @@ def prepare(
     valid_sources: Sequence[ExampleSource[str]],
     notify: Notify,
 ) -> LanguageModelCorpus:
-    """Read the texts, write the corpus folder, and open it; without valid_sources, the end is the validation set."""
+    """Read the texts, write the corpus folder, and open it.
+
+    Without valid_sources, the end of the text is the validation set, or there is none.
+    """
     data, text = run.data, run.data.text
     folder.mkdir(parents=True, exist_ok=True)
     numbers = _NumberFile(folder / "numbers.tmp", text)
     total = numbers.write(train_sources)
     valid_total = numbers.write(valid_sources)
-    at_most = AUTOMATIC_VALID_TOKENS
-    split = total if valid_sources else total - validation_size(total, data.valid_fraction, at_most=at_most)
-    end = total + valid_total
-    where = source_names(source.record for source in train_sources)
-    _check_sizes(split, end - split, LEVEL_NOUNS[text.level], where)
+    has_validation_set = bool(valid_sources) or has_split(total, data.valid_fraction, at_least=MIN_SPLIT_TOKENS)
+    noun, where = LEVEL_NOUNS[text.level], source_names(source.record for source in train_sources)
+    if has_validation_set:
+        at_most = AUTOMATIC_VALID_TOKENS
+        split = total if valid_sources else total - validation_size(total, data.valid_fraction, at_most=at_most)
+        valid_chunks = (split, total + valid_total)
+        _check_sizes(split, total + valid_total - split, noun, where)
+    else:
+        split, valid_chunks = total, (0, total)
+        _check_whole(total, noun, where)
+        report_no_validation_set(total, noun, data.valid_fraction, notify)
     counts = numbers.counts(0, split)
     vocabulary = _vocabulary(numbers.tokens, counts, text, data)
     require_tokens(vocabulary, where)
@@ -71,13 +81,18 @@ def prepare(
     size = len(vocabulary)
     record = {
         "train": asdict(_write_ids(folder / "train.ids", numbers.chunks(0, split), encoder.for_training, size)),
-        "valid": asdict(_write_ids(folder / "valid.ids", numbers.chunks(split, end), encoder.exact, size)),
+        "valid": asdict(_write_ids(folder / "valid.ids", numbers.chunks(*valid_chunks), encoder.exact, size)),
     }
     numbers.delete()
     tokens = json_bytes({"tokens": list(vocabulary.tokens)})
     write_synced(folder / "vocabulary.json", tokens)
     sources = [asdict(source.record) for source in (*train_sources, *valid_sources)]
-    whole = {**record, "sources": sources, "vocabulary": hashlib.sha256(tokens).hexdigest()}
+    whole = {
+        **record,
+        "has_validation_set": has_validation_set,
+        "sources": sources,
+        "vocabulary": hashlib.sha256(tokens).hexdigest(),
+    }
     write_synced(folder / RECORD, json_bytes(whole))
     return LanguageModelCorpus.open(folder)
 
@@ -88,7 +103,16 @@ def _check_sizes(train: int, valid: int, noun: str, where: str) -> None:
     if train < MIN_TRAIN_TOKENS or valid < MIN_VALID_TOKENS:
         least = f"expected at least {MIN_TRAIN_TOKENS} and {MIN_VALID_TOKENS}"
         problem = f"{train:,} {noun} for the training set and {valid:,} for the validation set; {least}"
-        raise DataError(problem, hint="Name more text, or another --valid-fraction", where=where)
+        hint = "Name more text, or train on all of it with --valid-fraction 0"
+        raise DataError(problem, hint=hint, where=where)
+
+
+def _check_whole(total: int, noun: str, where: str) -> None:
+    if total == 0:
+        raise DataError("is empty; expected text", hint="Name a file with some pages of text", where=where)
+    if total < MIN_VALID_TOKENS:
+        problem = f"{total:,} {noun} for the training set; expected at least {MIN_VALID_TOKENS}, an input and a target"
+        raise DataError(problem, hint="Name more text", where=where)
 
 
 class _NumberFile:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from elman.tasks.descriptions import LEVEL_NOUNS, describe_size, describe_training, items_per_second
+from elman.tasks.descriptions import (
+    LEVEL_NOUNS,
+    describe_size,
+    describe_training,
+    describe_validation_set,
+    items_per_second,
+    scores_row,
+)
 from elman.tasks.descriptions import model_card as card_of
 
 from .config import LanguageModelRun
@@ -20,7 +27,7 @@ def describe_run(config: LanguageModelRun, corpus: LanguageModelCorpus) -> Itera
     model, train, valid = config.model, corpus.train_set, corpus.valid_set
     noun = LEVEL_NOUNS[config.data.level]
     yield (
-        f"training set: {train.tokens:,} {noun}; validation set: {valid.tokens:,} {noun}; "
+        f"training set: {train.tokens:,} {noun}; {describe_validation_set(corpus, f'{valid.tokens:,} {noun}')}; "
         f"{len(corpus.vocabulary):,} different {noun}"
     )
     if train.unknown or valid.unknown:
@@ -72,7 +79,7 @@ def model_card(
             ),
             ("training set", f"{corpus.train_set.tokens:,} tokens"),
             (
-                "validation set",
+                scores_row(corpus),
                 f"{valid['count']:,} tokens: loss {valid['loss']:.4f} nats per token, perplexity "
                 f"{valid['perplexity']:.3f}, {valid['bits_per_character']:.4f} bits per character",
             ),

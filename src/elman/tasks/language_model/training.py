@@ -54,6 +54,7 @@ class LanguageModelTask:
     def __init__(self, config: LanguageModelRun, corpus: LanguageModelCorpus, *, prompt: str = "") -> None:
         self._config, self._vocabulary, self._prompt = config, corpus.vocabulary, prompt
         self._train, self._valid = corpus.ids("train"), corpus.ids("valid")
+        self.has_validation_set = corpus.has_validation_set
         training = config.training
         self.batches_per_epoch = batches_per_epoch(len(self._train), training.batch_size, training.bptt_steps)
 

@@ -8,7 +8,7 @@ from pydantic import PositiveFloat, PositiveInt, field_validator, model_validato
 
 from elman.cells import Cell, create
 from elman.config import Config
-from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -65,14 +65,8 @@ class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, RandomSplitConfig
     vocabulary_size: PositiveInt | None = option(
         None, help="Largest number of tokens of each side", automatic="no limit; 4,000 subwords"
     )
-    valid_fraction: float | None = option(
-        None,
-        flag="--valid-fraction",
-        metavar="F",
-        gt=0.0,
-        lt=1.0,
-        help="Share of the sources in the validation set",
-        automatic="0.1, at most 5,000 sources",
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the sources in the validation set", "0.1, at most 5,000 sources; 0 for fewer than 10"
     )
 
     @model_validator(mode="after")

@@ -61,6 +61,7 @@ class Seq2SeqCorpus:
     train_set: PairSet
     valid_set: PairSet
     dtypes: Mapping[str, str]
+    has_validation_set: bool = True  # if not, valid_set is the training set
 
     @classmethod
     def open(cls, folder: Path) -> Seq2SeqCorpus:
@@ -75,6 +76,7 @@ class Seq2SeqCorpus:
                 target_vocabulary=Vocabulary(vocabularies["target"]),
                 train_set=_pair_set(record["train"]),
                 valid_set=_pair_set(record["valid"]),
+                has_validation_set=record.get("has_validation_set", True),
                 dtypes=record["dtypes"],
             )
 

@@ -79,7 +79,7 @@ class Seq2Seq(Estimator):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
+        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
 
         Pairs are (source, target) tuples, a DataFrame with two columns, the path of a file, or the name of a data set;
         or sources and targets separately, as two lists, two columns of a DataFrame, or two paths. A budget replaces

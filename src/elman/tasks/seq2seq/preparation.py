@@ -20,7 +20,14 @@ import numpy.typing as npt
 from elman.checkpoint.durable_files import sync_file, write_synced
 from elman.config import Values
 from elman.data.corpora.folder import source_names, write_examples, write_record
-from elman.data.corpora.split import AUTOMATIC_VALID_EXAMPLES, in_random_order, report_overlap, validation_size
+from elman.data.corpora.split import (
+    AUTOMATIC_VALID_EXAMPLES,
+    has_split,
+    in_random_order,
+    report_no_validation_set,
+    report_overlap,
+    validation_size,
+)
 from elman.data.corpora.vocabularies import VOCABULARIES, build_vocabulary, write_vocabularies
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
@@ -40,7 +47,7 @@ SIDES = ("source", "target")
 FILES = (*(f"train.{side}.{kind}" for side in SIDES for kind in ("ids", "ends")), "valid.jsonl", VOCABULARIES)
 MAX_VALID_SOURCES = AUTOMATIC_VALID_EXAMPLES  # if the user gives no share
 SUBWORDS = 4_000  # of a side, if the user gives no number
-LEAST_TOKENS = {"source": 1, "target": 2}  # of a vocabulary: with one target token there is nothing to learn
+MIN_TARGET_TOKENS = 2  # of a vocabulary: with one target token, only the length of the targets is learned
 # A side with few different words, each of which is repeated, is read by words.
 MAX_SYMBOLS, SYMBOL_REPEATS = 1000, 20
 
@@ -68,11 +75,14 @@ def prepare(
     sources = [record for source in (*train_sources, *valid_sources) for record in records_of(source)]
     where = source_names(sources)
     text = _text_config(config, train)
+    has_validation_set = valid is not None or has_split(len(group_by_source(train, text.source)), config.valid_fraction)
     train, examples = _sets(train, valid, text.source, config, where, notify)
     text_pairs = [TextPair(pair.source, target) for pair in train for target in pair.targets]
-    sides, codecs = _codecs(text, text_pairs, config, where)
+    least_targets = MIN_TARGET_TOKENS if has_validation_set else 1
+    sides, codecs = _codecs(text, text_pairs, config, least_targets, where)
     folder.mkdir(parents=True, exist_ok=True)
     record = _write_sets(folder, text_pairs, [without_repeated_targets(pair) for pair in examples], codecs)
+    record["has_validation_set"] = has_validation_set
     record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=record.pop("longest_ratio")).model_dump(mode="json")
     write_record(folder, RECORD, record, sources, FILES)
     return Seq2SeqCorpus.open(folder)
@@ -114,14 +124,17 @@ def _sets(
 ) -> tuple[list[Pair], list[Pair]]:
     """Return training set and validation set, a pair for each source; too few sources are a DataError.
 
-    valid is None if the validation set is to be split off.
+    valid is None if the validation set is to be split off. Without a validation set, both are the training set.
     """
     groups = group_by_source(train, side)
     if not groups:
         raise DataError("has no pairs; expected some", hint="Write SOURCE TAB TARGET on each line", where=where)
-    if len(groups) < 2:
+    if len(groups) < 2 and len(train) > 1 and config.valid_fraction != 0.0:
         hint = "Check that the first column is the source; --columns names other columns"
         raise DataError("all pairs have the same source; expected different sources", hint=hint, where=where)
+    if valid is None and not has_split(len(groups), config.valid_fraction):
+        report_no_validation_set(len(groups), "sources", config.valid_fraction, notify)
+        return list(groups.values()), list(groups.values())
     rng = np.random.default_rng([config.split_seed, 0x9A125])
     if valid is None:
         train_set, valid_set = _split(list(groups.values()), config.valid_fraction, rng)
@@ -145,14 +158,15 @@ def _split(pairs: Sequence[Pair], fraction: float | None, rng: np.random.Generat
 
 
 def _codecs(
-    text: Seq2SeqTextConfig, pairs: Sequence[TextPair], config: Seq2SeqDataConfig, where: str
+    text: Seq2SeqTextConfig, pairs: Sequence[TextPair], config: Seq2SeqDataConfig, least_targets: int, where: str
 ) -> tuple[dict[str, SideConfig], dict[str, SideCodec]]:
     """Return both sides with their subwords, and their codecs, learned from the training set."""
     sides, codecs = {}, {}
     for number, (name, side) in enumerate((("source", text.source), ("target", text.target))):
         texts = [pair[number] for pair in pairs]
         sides[name] = _with_merges(side, texts, config.vocabulary_size)
-        codecs[name] = sides[name].codec(_vocabulary(name, sides[name], texts, config, where))
+        least = least_targets if name == "target" else 1
+        codecs[name] = sides[name].codec(_vocabulary(name, sides[name], texts, config, least, where))
     return sides, codecs
 
 
@@ -164,8 +178,10 @@ def _with_merges(side: SideConfig, texts: Iterable[str], size: int | None) -> Si
     return side.model_copy(update={"merges": learn_merges(normalized, size or SUBWORDS)})
 
 
-def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2SeqDataConfig, where: str) -> Vocabulary:
-    """Return the vocabulary of one side; too few tokens are a DataError."""
+def _vocabulary(
+    name: str, side: SideConfig, texts: Iterable[str], config: Seq2SeqDataConfig, least: int, where: str
+) -> Vocabulary:
+    """Return the vocabulary of one side; fewer than `least` tokens are a DataError."""
     if side.level == "byte":
         return Vocabulary((*RESERVED, *BYTE_TOKENS))
     tokenizer = side.tokenizer()
@@ -176,7 +192,7 @@ def _vocabulary(name: str, side: SideConfig, texts: Iterable[str], config: Seq2S
     vocabulary = build_vocabulary(
         counts, min_frequency=min_frequency, max_size=config.vocabulary_size, reserved=RESERVED
     )
-    size, least = max(len(vocabulary) - len(RESERVED), 0), LEAST_TOKENS[name]
+    size = max(len(vocabulary) - len(RESERVED), 0)
     if size < least:
         has_enough = len(counts) >= least
         hint = "Lower min_frequency or raise vocabulary_size" if has_enough else "Check the columns; see --columns"

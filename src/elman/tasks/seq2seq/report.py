@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from elman import kernels
-from elman.tasks.descriptions import LEVEL_NOUNS, describe_size, describe_training, items_per_second
+from elman.tasks.descriptions import (
+    LEVEL_NOUNS,
+    describe_size,
+    describe_training,
+    describe_validation_set,
+    items_per_second,
+    scores_row,
+)
 from elman.tasks.descriptions import model_card as card_of
 from elman.text import Vocabulary
 from elman.text.sides import RESERVED
@@ -25,9 +32,8 @@ def describe_run(config: Seq2SeqRun, corpus: Seq2SeqCorpus) -> Iterator[str]:
     tokens = "; ".join(
         f"{name}: {_num_tokens(vocabulary):,} different {LEVEL_NOUNS[side.level]}" for name, side, vocabulary in sides
     )
-    yield (
-        f"training set: {corpus.train_set.count:,} pairs; validation set: {corpus.valid_set.count:,} sources; {tokens}"
-    )
+    validation_set = describe_validation_set(corpus, f"{corpus.valid_set.count:,} sources")
+    yield f"training set: {corpus.train_set.count:,} pairs; {validation_set}; {tokens}"
     yield (
         f"encoder {model.encoder_described}; decoder {model.decoder_described}; embedding {model.embedding_size}, "
         f"dropout {model.dropout:g}, label smoothing {model.label_smoothing:g}"
@@ -77,7 +83,7 @@ def model_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: Seq2S
             ("source", _side(text.source, predictor.source_vocabulary)),
             ("target", _side(text.target, predictor.target_vocabulary)),
             ("training set", f"{corpus.train_set.count:,} pairs"),
-            ("validation set", f"{valid['count']:,} sources, greedy search"),
+            (scores_row(corpus), f"{valid['count']:,} sources, greedy search"),
             *scores,
         ],
         tables="",

@@ -55,6 +55,7 @@ class Seq2SeqTask:
         self._config, self._model, self._corpus = config, config.model, corpus
         self._train = corpus.train()
         self._valid = _first_pairs(corpus.valid(), corpus.text.target, config.training.validate_tokens or None)
+        self.has_validation_set = corpus.has_validation_set
         self.batches_per_epoch = batches_per_epoch(len(self._train), config.training.batch_size)
 
     def build(self) -> Seq2SeqNetwork:

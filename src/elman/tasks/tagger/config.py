@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from elman.config import Config
-from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig
+from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -37,14 +37,8 @@ class TaggerDataConfig(TaggerReaderConfig, VocabularyConfig, RandomSplitConfig, 
         None, flag="--level", help="Tokens", automatic="char if every token is one character, else word"
     )
     normalize: Normalization = option("lower", flag="--normalize", help="Normalization of words in the vocabulary")
-    valid_fraction: float | None = option(
-        None,
-        flag="--valid-fraction",
-        metavar="F",
-        gt=0.0,
-        lt=1.0,
-        help="Share of the sentences in the validation set",
-        automatic="0.1, at most 5,000 sentences",
+    valid_fraction: float | None = valid_fraction_option(
+        "Share of the sentences in the validation set", "0.1, at most 5,000 sentences; 0 for fewer than 10"
     )
 
 

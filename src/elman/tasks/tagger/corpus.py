@@ -29,8 +29,14 @@ from elman.data.corpora.folder import (
     write_examples,
     write_record,
 )
-from elman.data.corpora.labels import LabelRules, label_set
-from elman.data.corpora.split import in_random_order, report_overlap, validation_size
+from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.split import (
+    has_split,
+    in_random_order,
+    report_no_validation_set,
+    report_overlap,
+    validation_size,
+)
 from elman.data.corpora.vocabularies import (
     build_vocabulary,
     read_vocabularies,
@@ -81,6 +87,7 @@ class TaggerCorpus:
     labels: tuple[str, ...]
     train_set: SentenceSet
     valid_set: SentenceSet
+    has_validation_set: bool = True  # if not, valid_set is the training set
 
     @classmethod
     def open(cls, folder: Path) -> TaggerCorpus:
@@ -97,6 +104,7 @@ class TaggerCorpus:
                 labels=tuple(vocabularies["labels"]),
                 train_set=SentenceSet(**record["train"]),
                 valid_set=SentenceSet(**record["valid"]),
+                has_validation_set=record.get("has_validation_set", True),
             )
 
     def train(self, *, with_characters: bool = True) -> tuple[TokenIds, IdLists]:
@@ -135,15 +143,21 @@ def prepare(
         hint = "Give tokens and tags as CoNLL-U, columns, lines or JSON lines (see --format)"
         raise DataError("no sentences; expected at least one", hint=hint, where=where)
     text = _text_config(config, train)
+    has_validation_set, rules = True, TAG_RULES
     rng = np.random.default_rng([config.split_seed, 0x7A6])
     if valid_sources:
         valid = in_random_order(valid, rng)
         report_overlap(_keys(train, text), _keys(valid, text), "sentences", notify)
-    else:
+    elif has_split(len(train), config.valid_fraction):
         train, valid = _split(train, text, config.valid_fraction, rng)
-    labels = _labels(train, valid, where)
+    else:
+        valid, has_validation_set = in_random_order(train, rng), False
+        rules = without_validation_set(rules, len(train), config.valid_fraction)
+        report_no_validation_set(len(train), "sentences", config.valid_fraction, notify)
+    labels = _labels(train, valid, rules, where)
     if not valid:
-        hint = "Name a --valid that has sentences" if valid_sources else "Give more sentences"
+        everything = "Train on all sentences with --valid-fraction 0"
+        hint = "Name a --valid that has sentences" if valid_sources else everything
         raise DataError("no sentence is left for the validation set; expected at least one", hint=hint, where=where)
     words, characters = _vocabularies(train, text, config)
     if text.level == "char":  # a word that is unknown still has its characters
@@ -156,6 +170,7 @@ def prepare(
         "train": asdict(_counted(train, text, words)),
         "valid": asdict(_counted(valid, text, words)),
         "text": text.model_dump(mode="json"),
+        "has_validation_set": has_validation_set,
         "scheme": _scheme([*train, *valid], labels, notify),
     }
     write_record(folder, RECORD, record, sources, FILES)
@@ -205,10 +220,12 @@ def _split(
     return train, [examples[index] for index in chosen]
 
 
-def _labels(train: Sequence[TaggedSentence], valid: Sequence[TaggedSentence], where: str) -> tuple[str, ...]:
+def _labels(
+    train: Sequence[TaggedSentence], valid: Sequence[TaggedSentence], rules: LabelRules, where: str
+) -> tuple[str, ...]:
     tags = [tag for example in train for tag in example.tags]
     valid_tags = ((tag, example.where(index)) for example in valid for index, tag in enumerate(example.tags))
-    return label_set(tags, valid_tags, TAG_RULES, examples=len(tags), where=where)
+    return label_set(tags, valid_tags, rules, examples=len(tags), where=where)
 
 
 def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: Notify) -> Scheme:

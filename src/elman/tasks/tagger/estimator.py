@@ -81,7 +81,7 @@ class Tagger(Estimator):
         overwrite: bool = False,
         verbose: bool | None = None,
     ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, valid (metrics of the validation set).
+        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
 
         Sentences and tags are two lists: of lists of tokens, and of lists of their tags; or (tokens, tags) pairs, a
         DataFrame with these two columns, or the path of a file. A text in place of tokens is split at spaces or, if

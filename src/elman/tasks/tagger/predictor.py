@@ -61,9 +61,9 @@ class TaggerPredictor(FolderPredictor):
         """Take weights by name; a shape that does not fit the config is a ModelError."""
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.words, self.characters, self.labels = words, characters, tuple(labels)
-        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+        if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
-                f"has the labels {list(self.labels)}; expected two or more, all different", where="vocabulary.json"
+                f"has the labels {list(self.labels)}; expected one or more, all different", where="vocabulary.json"
             )
         C, N = len(self.labels), config.output_size
         self._encoder = TokenEncoder(config, tensors, words, characters, text.word)

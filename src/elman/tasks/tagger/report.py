@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from elman.tasks.descriptions import describe_size, describe_training, items_per_second, table_cell
+from elman.tasks.descriptions import (
+    describe_size,
+    describe_training,
+    describe_validation_set,
+    items_per_second,
+    scored_set,
+    scores_row,
+    table_cell,
+)
 from elman.tasks.descriptions import model_card as card_of
 
 from .config import TaggerRun
@@ -20,9 +28,10 @@ TOKENS_DESCRIBED = {"word": "words between spaces", "char": "single characters"}
 def describe_run(config: TaggerRun, corpus: TaggerCorpus) -> Iterator[str]:
     """Yield the data, the model and the training in one line each."""
     model, train = config.model, corpus.train_set
+    validation_set = describe_validation_set(corpus, f"{corpus.valid_set.count:,} sentences")
     yield (
-        f"training set: {train.count:,} sentences, {train.tokens:,} tokens; validation set: "
-        f"{corpus.valid_set.count:,} sentences; {len(corpus.words):,} different words, {len(corpus.labels):,} tags"
+        f"training set: {train.count:,} sentences, {train.tokens:,} tokens; {validation_set}; "
+        f"{len(corpus.words):,} different words, {len(corpus.labels):,} tags"
     )
     yield (
         f"{model.num_layers} x {model.cell} {model.hidden_size}, {model.directions_described}"
@@ -91,13 +100,13 @@ def model_card(predictor: TaggerPredictor, valid: dict[str, Any], corpus: Tagger
             ),
             ("training set", f"{corpus.train_set.count:,} sentences, {corpus.train_set.tokens:,} tokens"),
             (
-                "validation set",
+                scores_row(corpus),
                 f"{valid['sentences']:,} sentences, {valid['count']:,} tokens: accuracy {valid['accuracy']:.4f}"
                 f"{by_span}, loss {valid['loss']:.4f} nats for each token",
             ),
             ("words not in the vocabulary", unknown),
         ],
-        tables=f"\n| tag | F1 on the validation set |\n|---|---|\n{tags}",
+        tables=f"\n| tag | F1 on the {scored_set(corpus)} |\n|---|---|\n{tags}",
         sources=corpus.sources,
         commands=["elman predict FOLDER sentences.txt", "elman evaluate FOLDER tagged.conllu"],
         code='print(model.predict([["...", "..."]]))',

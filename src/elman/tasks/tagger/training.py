@@ -58,6 +58,7 @@ class TaggerTask:
         self.objective = ("accuracy" if config.model.scheme == "none" else "span_f1", "max")
         self._tokens, self._labels = corpus.train(with_characters=config.model.character_size > 0)
         self._valid = corpus.valid()
+        self.has_validation_set = corpus.has_validation_set
         self.batches_per_epoch = batches_per_epoch(len(self._tokens), config.training.batch_size)
         self._word_dropout = WordDropout(self._tokens.words, len(corpus.words), config.model.word_dropout)
 
