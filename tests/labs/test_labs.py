@@ -22,7 +22,7 @@ from tests.cli.conftest import Command, run_command
 from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
-FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook"}  # files of the folder that are not labs
+FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook", "pack"}  # files of the folder that are not labs
 CHINESE = re.compile("[\u4e00-\u9fff]")
 
 

@@ -25,6 +25,9 @@ Scale = Annotated[
     Literal["full", "smoke"], typer.Option(help="smoke: a fraction of lab training, to see that it runs.")
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, where a claim is about several.")]
+Pack = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write the site, all labs as notebooks, and data sets into a folder.")
+]
 Lang = Annotated[Literal["en", "zh"] | None, typer.Option(help="Language.  [default: by LC_ALL and LANG]")]
 
 
@@ -36,6 +39,7 @@ def lab_command(
     scale: Scale = "full",
     seeds: Seeds = None,
     lang: Lang = None,
+    pack: Pack = None,
     as_json: Json = False,
 ) -> None:
     """Run the textbook's experiments; without NAME, list them."""
@@ -43,6 +47,10 @@ def lab_command(
     from elman.labs.lab import Settings
 
     settings = Settings(lang or _language(), scale == "smoke", seeds)
+    if pack is not None:
+        others = {"NAME": names, "--check": check, "--figures": figures, "--notebook": notebook, "--json": as_json}
+        _write_pack(pack, [flag for flag, value in others.items() if value])
+        return
     if not names and not check:
         for flag, value in (("--figures", figures), ("--notebook", notebook)):
             if value is not None:
@@ -93,6 +101,16 @@ def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None
     with translate_disk_errors(path):
         path.write_text(notebook_text(labs[0], settings), encoding="utf-8")
     say(str(path))
+
+
+def _write_pack(folder: Path, other_flags: list[str]) -> None:
+    from elman.checkpoint import translate_disk_errors
+    from elman.labs.pack import find_site, write_pack
+
+    if other_flags:
+        raise ConfigError(f"--pack: given with {', '.join(other_flags)}; expected no other option")
+    with translate_disk_errors(folder):
+        write_pack(folder, find_site(), say)
 
 
 def _figure_writer(folder: Path, name: str, language: Language) -> Any:
