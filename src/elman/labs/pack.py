@@ -3,7 +3,7 @@
     DIR/README.txt       what is in the folder, in Chinese and English
     DIR/site/            the documentation site; open index.html
     DIR/notebooks/zh/    all labs as notebooks in Chinese, and in en/ in English
-    DIR/data/            data sets as NAME/FILE; ELMAN_DATA=DIR/data lets elman find them; LICENCES.txt has their licences
+    DIR/data/            data sets as NAME/FILE, which elman finds with ELMAN_DATA=DIR/data, and their licences
 
 Nothing in the folder needs a network. Only data whose licence permits to pass them on are packed, and of the data that
 have to be downloaded only those that are on this machine.
