@@ -35,6 +35,7 @@ SEARCHES = {  # language: a query, and the page that has to be among the first t
     "en": {"gradient clipping": "theory/gradient-clipping.html", "perplexity": "theory/perplexity.html"},
 }
 TIMEOUT = 30.0  # seconds for one page
+SETTLING = 50  # milliseconds after a page has loaded, for what its scripts do then
 WAIT_FOR_RESULTS = """new Promise((resolve) => {
   const started = Date.now();
   const look = () => {
@@ -102,6 +103,11 @@ class Browser:
         """Open a page and wait until it has loaded."""
         phone = width < 600
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=phone)
+        self._navigate("about:blank")  # so that no event of the page before belongs to this one
+        self._navigate(address)
+        self.evaluate(f"new Promise((resolve) => setTimeout(resolve, {SETTLING}))")
+
+    def _navigate(self, address: str) -> None:
         self.events.clear()
         self.call("Page.navigate", url=address)
         deadline = time.monotonic() + TIMEOUT

@@ -16,7 +16,10 @@ needs_sphinx = pytest.mark.skipif(
     reason="Sphinx is not installed",
 )
 needs_chromium = pytest.mark.skipif(not any(map(shutil.which, check_browser.NAMES)), reason="Chromium is not installed")
-HEAD = '<link rel="stylesheet" href="../style.css"><link rel="alternate" href="https://example.org/">'
+HEAD = (
+    '<meta name="viewport" content="width=device-width">'
+    '<link rel="stylesheet" href="../style.css"><link rel="alternate" href="https://example.org/">'
+)
 
 
 def write_site(folder: Path, body: str = "", style: str = "body {}") -> Path:
