@@ -15,7 +15,8 @@ from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-from elman.labs.lab import Language, Text, display_width
+from elman.labs.lab import Language, Text
+from elman.translations.columns import display_width
 
 DOCS = Path(__file__).parent
 ROOT = DOCS.parent

@@ -37,6 +37,10 @@ The first command lists the labs. `--check` prints one line for each lab and exi
 writes a lab as a notebook. `--lang zh` prints Chinese; without it, the environment (`LC_ALL`, `LANG`) decides.
 `--seeds N` sets the number of seeds of labs whose claim is about several, and `--scale smoke` shortens every training,
 to see that it runs. Aliases are the names under which students know these exercises, such as 作业8.
+
+The text of a book is not part of elman. Labs that need it read it from the cache, where `elman data fetch timemachine`
+puts it, or they read your own text with `--text FILE`. Without a text they are skipped and name this command.
+[Exercises](exercises.md) let you write the functions yourself, and grade them.
 """,
     "zh": f"""# 实验：循环神经网络教材与课程作业的可运行版本（作业8、作业9、作业10）
 
@@ -50,6 +54,10 @@ to see that it runs. Aliases are the names under which students know these exerc
 不写时由环境变量（`LC_ALL`、`LANG`）决定。结论涉及多个随机种子的实验，可以用 `--seeds N` 设置种子的个数；
 `--scale smoke` 缩短训练，只用来确认能够运行。
 作业与实验的常用名称是这些实验的别名。
+
+书的全文不随 elman 发布。需要它的实验从缓存读取，`elman data fetch timemachine` 把书下载到缓存；也可以用 `--text FILE`
+换成自己的文本。没有文本的实验会跳过，并给出获取数据的命令。
+想自己动手写，请看[自动评分的练习](exercises.md)。
 """,
 }
 COLUMNS = {"en": ("lab", "what it shows", "source", "time"), "zh": ("实验", "内容", "出处", "用时")}

@@ -1,4 +1,4 @@
-"""What holds for every test: one thread of torch, no wait for the disk, and two numbers of Hypothesis examples.
+"""What holds for every test: English, one thread of torch, no wait for the disk, two numbers of Hypothesis examples.
 
 fast    the number that a test names, at most 300: `make test`
 slow    2,000 for every property test: `make test-slow`
@@ -55,6 +55,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def english() -> Iterator[None]:
+    """Run commands in English, whatever the language of the machine is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LC_ALL", "C.UTF-8")
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

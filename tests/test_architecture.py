@@ -35,7 +35,7 @@ LAYERS = [
     {"training config"},
     {"options"},
     {"cells", "text", "config", "checkpoint", "metrics"},
-    {"errors", "version"},
+    {"errors", "translations", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 # Modules whose part is not their folder. The first pattern that matches counts.

@@ -140,9 +140,10 @@ def _describe_problem(model: type[Config], problem: Any) -> str:
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace("'", "")
         choices = expected.replace(" or ", ", ").split(", ")
-        return f"{key}: given {value!r}; expected {expected}{_suggest(str(value), choices)}"
-    expected = message.removeprefix("input should be ").split(", unable to")[0]
-    return f"{key}: given {value!r}; expected {expected}"
+        suggestion = _suggest(str(value), choices)
+    else:
+        expected, suggestion = message.removeprefix("input should be ").split(", unable to")[0], ""
+    return f"{key}: given {value!r}; expected {expected}{suggestion}"
 
 
 def refusal(model: type[Config], path: Sequence[str]) -> str | None:

@@ -19,8 +19,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from .config import Config, Values, merge_values, nest_value
+from .translations import current_language, translate
 
 AUTOMATIC = "chosen from the data and the budget"
+CATALOGUE = "options"  # the part of the catalogue that has the texts of options
 
 
 def option(
@@ -64,13 +66,21 @@ class Option:
 
     @property
     def meaning(self) -> str:
-        """The description and the choices."""
-        return f"{self.description}: {_or(self.choices)}" if self.choices else self.description
+        """The description and the choices as a sentence, in the current language."""
+        if current_language() == "zh":
+            return f"{translate(self.description, CATALOGUE)}。" + _choices_in_chinese(self.choices)
+        return f"{self.description}: {_or(self.choices)}." if self.choices else f"{self.description}."
+
+    @property
+    def described_default(self) -> str:
+        """The default in the current language; a value is the same in all."""
+        return translate(self.default, CATALOGUE) if self.automatic or self.kind is bool else self.default
 
     @property
     def help(self) -> str:
         """The line in the help of a command: the meaning and the default."""
-        return f"{self.meaning}.  [default: {self.default}]" if self.default else f"{self.meaning}."
+        word = "默认值：" if current_language() == "zh" else "default: "
+        return f"{self.meaning}  [{word}{self.described_default}]" if self.default else self.meaning
 
     @property
     def name(self) -> str:
@@ -180,6 +190,12 @@ def _default(field: FieldInfo) -> str:
 
 def _or(choices: Sequence[str]) -> str:
     return " or ".join([", ".join(choices[:-1]), choices[-1]]) if len(choices) > 1 else choices[0]
+
+
+def _choices_in_chinese(choices: Sequence[str]) -> str:
+    from .translations.catalogue import chinese_list
+
+    return f"可取 {chinese_list(_or(choices))}。" if choices else ""
 
 
 def _converted(text: str, kind: type) -> Any:

@@ -56,6 +56,7 @@ def test_the_request_has_the_absolute_path_of_every_file(
             "valid": [[str(tmp_path / "valid-sources"), str(tmp_path / "valid-targets")]],
         },
         "task": "seq2seq",
+        "language": "en",
     }
     names = [Path(source.name).name for source in Seq2SeqCorpus.open(tmp_path / "run" / "data").sources]
     assert names == ["sources", "targets", "valid-sources", "valid-targets"]

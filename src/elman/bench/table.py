@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from elman.translations import translate
+
 from . import step, train
 from .limit import ProductRate, ReadRate
 
@@ -123,7 +125,9 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) ->
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if all(row[index].isalpha() for row in rows) else "right")
+        table.add_column(
+            translate(column, "words"), justify="left" if all(row[index].isalpha() for row in rows) else "right"
+        )
     for row in rows:
         table.add_row(*row)
     return title, table, ""

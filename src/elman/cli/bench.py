@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from elman.errors import ConfigError, missing_package_error
+from elman.translations import translate
 
 from .console import print_json, say, stderr_console
+from .groups import Group
 from .options import Json
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from elman.bench.report import Report
 
 app = typer.Typer(
+    cls=Group,
     help="Compare the speed of elman with torch.nn and others, as ratios, and with the limit of this machine.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -150,7 +153,7 @@ def _progress() -> Iterator[Callable[[str], object]]:
         yield lambda message: None
         return
     with console.status("") as status:
-        yield status.update
+        yield lambda message: status.update(translate(message))
 
 
 def _write_report(
@@ -173,7 +176,7 @@ def _write_report(
 
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False, markup=False)
     for block in tables:
-        console.print(block)
+        console.print(translate(block) if isinstance(block, str) else block)
 
 
 def _parse_names(text: str, known: Mapping[str, Any], kind: str) -> list[str]:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from elman.errors import ConfigError, ElmanError, Interrupted, ResourceError, missing_package_error
+from elman.translations import current_language, translate, use_language
+
+from .language import accept_language, requested_language
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,8 +27,13 @@ def run_app(app: typer.Typer) -> int:
     """Run the command of sys.argv; every failure is one clear line and its exit code, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    with use_language(requested_language(sys.argv[1:])):
+        return _run(app)
+
+
+def _run(app: typer.Typer) -> int:
     try:
-        result = typer.main.get_command(app)(standalone_mode=False)
+        result = accept_language(typer.main.get_command(app))(standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that exiting does not complain again
@@ -40,8 +48,29 @@ def run_app(app: typer.Typer) -> int:
 
 
 def say(message: str) -> None:
-    """Write one message to stderr."""
-    print(message, file=sys.stderr, flush=True)
+    """Write one message to stderr, in the language of the command."""
+    print(translate(message), file=sys.stderr, flush=True)
+
+
+def print_error(error: ElmanError) -> None:
+    """Write an error to stderr, in the language of the command."""
+    print(f"elman: {describe_error(error)}", file=sys.stderr, flush=True)
+
+
+def describe_error(error: ElmanError) -> str:
+    """Return where an error is, its message and its hint, in the language of the command."""
+    if current_language() == "en":
+        return str(error)
+    from elman.translations.catalogue import as_sentences
+
+    parts = [translate(part) for part in (error.message, error.hint) if part]
+    explanation = as_sentences(*parts, "") if len(parts) > 1 else parts[0]
+    return f"{error.where}: {explanation}" if error.where else explanation
+
+
+def show(message: str) -> None:
+    """Write a message to stderr in the language of the command, beside the progress of a training."""
+    stderr_console().print(translate(message), highlight=False, markup=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:
@@ -62,20 +91,20 @@ def print_json(value: dict[str, Any]) -> None:
 
 
 def _report(error: BaseException) -> int:
-    """Tell of an error on stderr (and as JSON on stdout where the command speaks JSON); return its exit code."""
+    """Print an error on stderr, and with --json as English JSON on stdout too; return its exit code."""
     if isinstance(error, SystemExit | typer.Exit):
         code = error.code if isinstance(error, SystemExit) else error.exit_code
         return code if isinstance(code, int) else 1
     if isinstance(error, typer.Abort):
         error = Interrupted(signal.SIGINT, "interrupted")
     if type(error).__name__ == "NoArgsIsHelpError":  # the parser's way of printing help
-        say(str(error))
+        print(error, file=sys.stderr)
         return ConfigError.exit_code
     elman_error = _as_elman_error(error)
     if "--json" in sys.argv:
         printed = {"code": elman_error.code, "message": elman_error.message, "hint": elman_error.hint}
         print_json({**printed, "where": elman_error.where})
-    say(f"elman: {elman_error}")
+    print_error(elman_error)
     return elman_error.exit_code
 
 

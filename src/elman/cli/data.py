@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from elman.errors import DataError
+from elman.translations import pad, translate
 
 from .console import say
+from .groups import Group
 
-app = typer.Typer(help="List, download and locate data sets by name.", no_args_is_help=True, rich_markup_mode=None)
-
-_INSTALL_COMMANDS = {"download": "elman data fetch {}", "package": 'pip install "elman[data]"'}
+app = typer.Typer(
+    cls=Group, help="List, download and locate data sets by name.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a data set; `elman data list` shows them.")]
 
@@ -25,10 +27,12 @@ def list_() -> None:
 
     for name, data_set in DATA_SETS.items():
         try:
-            state = "available" if datasets.is_available(name) else _INSTALL_COMMANDS[data_set.origin].format(name)
+            available = datasets.is_available(name)
+            state = translate("available", "words") if available else datasets.command_to_get(name)
         except DataError:
-            state = f"damaged; see: elman data path {name}"
-        print(f"{name:<17}{', '.join(data_set.tasks):<14}{state:<36}{data_set.licence:<15}{data_set.summary}")
+            state = translate(f"damaged; see: elman data path {name}")
+        row = f"{name:<17}{', '.join(data_set.tasks):<14}{pad(state, 36)}{pad(translate(data_set.licence), 15)}"
+        print(f"{row}{translate(data_set.summary)}")
 
 
 @app.command("fetch")

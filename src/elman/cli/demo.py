@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .console import stderr_console
+from .console import show, stderr_console
 
 PROMPT = "The class "
 DEMO_RUN = Path("runs/demo")
@@ -22,14 +22,9 @@ def demo(
     from elman.tasks.spec import load
     from elman.training.progress import ConsoleDisplay
 
-    console = stderr_console()
-
-    def show(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
-
     show(f"elman demo: a character model of Python's language reference, trained for {minutes:g} minute(s).\n")
     settings: dict[str, Any] = {"training": {"minutes": minutes}}
-    result = train(["python-docs"], out, settings, ConsoleDisplay(console), overwrite=out == DEMO_RUN)
+    result = train(["python-docs"], out, settings, ConsoleDisplay(stderr_console()), overwrite=out == DEMO_RUN)
     predictor = load(out)
     perplexity, num_characters = result["valid"]["perplexity"], len(predictor.vocabulary)
     show(

@@ -7,6 +7,8 @@ import importlib.util
 import platform
 from typing import Any
 
+from elman.translations import pad, translate
+
 from .console import print_json
 from .options import Json
 
@@ -40,12 +42,12 @@ def doctor(as_json: Json = False) -> None:
 def _print_report(report: dict[str, Any]) -> None:
     for name, value in report["versions"].items():
         print(f"{name:<14}{value}")
-    print(f"{'threads':<14}{report['threads']}")
-    print(f"{'kernels':<14}{_describe_kernels(report['kernels'])}")
+    print(f"{pad(translate('threads', 'words'), 14)}{report['threads']}")
+    print(f"{pad(translate('kernels', 'words'), 14)}{translate(_describe_kernels(report['kernels']))}")
     for item in report["missing"]:
-        print(f"missing: {item['package']} (needed for {item['needed_for']}). Install it: {item['mend']}")
+        print(translate(f"missing: {item['package']} (needed for {item['needed_for']}). Install it: {item['mend']}"))
     if not report["missing"]:
-        print("Nothing is missing.")
+        print(translate("Nothing is missing."))
 
 
 def _missing_package(package: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
 from elman.tasks.spec import TASKS, AnyTask, Scored, load, reader_values, task_spec, validation_corpus
+from elman.translations import pad, translate
 
 from .console import print_json, say
 from .options import Json, Run, make_command, parameters_of
@@ -62,7 +63,7 @@ def _evaluate(options: TaskOptions, arguments: Values) -> None:
         return
     for name, value in metrics.items():
         if value is not None and not isinstance(value, dict):
-            print(f"{name:<20}{value:,.4f}" if isinstance(value, float) else f"{name:<20}{value}")
+            print(f"{pad(translate(name, 'words'), 20)}{format(value, ',.4f') if isinstance(value, float) else value}")
     for line in spec.evaluation.tables(metrics) if spec.evaluation.tables else ():
         print(line)
 

@@ -1,4 +1,7 @@
-"""Groups whose commands are made when they are run, so that `elman --help` imports neither a task nor NumPy."""
+"""Groups of commands. Every command of a group has --lang.
+
+The commands of a LazyGroup are made when they are run, so that `elman --help` imports neither a task nor NumPy.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,34 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from typer.core import TyperGroup
+
+from elman.translations import current_language
+
+from .language import accept_language
+
+MAX_SUMMARY = 80  # characters of a summary in English; longer ones are cut
+
+
+class Group(TyperGroup):
+    """A group whose commands have the option --lang."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command by name; None if there is none of that name."""
+        command = super().get_command(ctx, cmd_name)
+        return command and accept_language(command)
+
+    def summary_of(self, ctx: Any, name: str) -> str:
+        """Return the line of a command in the help of the group. The formatter translates a summary that is whole."""
+        command = super().get_command(ctx, name)
+        if command is None:
+            return ""
+        summary: str = command.get_short_help_str(MAX_SUMMARY) if current_language() == "en" else command.help or ""
+        return summary
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands and their summaries."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.summary_of(ctx, name)) for name in self.list_commands(ctx)])
 
 
 class LazyCommand(NamedTuple):
@@ -15,7 +46,7 @@ class LazyCommand(NamedTuple):
     summary: str
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Group):
     """A group with lazy commands beside its ordinary ones. Subclasses say which."""
 
     def lazy_commands(self) -> dict[str, LazyCommand]:
@@ -29,14 +60,9 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name, made now if it is lazy; None if there is none of that name."""
         lazy = self.lazy_commands().get(cmd_name)
-        return lazy.make(lazy.summary) if lazy is not None else super().get_command(ctx, cmd_name)
+        return accept_language(lazy.make(lazy.summary)) if lazy is not None else super().get_command(ctx, cmd_name)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands and their summaries, without making the lazy ones."""
-        lazy = self.lazy_commands()
-        rows = []
-        for name in self.list_commands(ctx):
-            command = None if name in lazy else super().get_command(ctx, name)
-            rows.append((name, lazy[name].summary if name in lazy else command and command.get_short_help_str(80)))
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+    def summary_of(self, ctx: Any, name: str) -> str:
+        """Return the line of a command in the help of the group, without making a lazy one."""
+        lazy = self.lazy_commands().get(name)
+        return lazy.summary if lazy is not None else super().summary_of(ctx, name)

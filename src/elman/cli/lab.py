@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,25 +9,33 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from elman.errors import ConfigError, missing_package_error
+from elman.translations import Language, current_language, translate
 
 from .console import print_json, say
 from .options import Json
 
 if TYPE_CHECKING:
-    from elman.labs.lab import Lab, Language, Outcome, Settings
+    from elman.labs.lab import Lab, Outcome, Settings
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs, by name or alias such as 作业8.")]
 Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures of the labs, PNG and SVG.")]
 Notebook = Annotated[Path | None, typer.Option(metavar="FILE.ipynb", help="Write a lab as a notebook.")]
+Exercise = Annotated[
+    Path | None, typer.Option("--exercise", metavar="FILE", help="Write an exercise to fill in: FILE.py or FILE.ipynb.")
+]
+Grade = Annotated[Path | None, typer.Option("--grade", metavar="FILE", help="Grade a file of an exercise.")]
+Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Write the solution of an exercise.")]
 Scale = Annotated[
     Literal["full", "smoke"], typer.Option(help="smoke: a fraction of lab training, to see that it runs.")
 ]
 Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, where a claim is about several.")]
+TextFile = Annotated[
+    str | None, typer.Option("--text", metavar="FILE", help="Your own text, for labs that read a book.")
+]
 Pack = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Write the site, all labs as notebooks, and data sets into a folder.")
 ]
-Lang = Annotated[Literal["en", "zh"] | None, typer.Option(help="Language.  [default: by LC_ALL and LANG]")]
 
 
 def lab_command(
@@ -36,28 +43,47 @@ def lab_command(
     check: Check = False,
     figures: Figures = None,
     notebook: Notebook = None,
+    exercise: Exercise = None,
+    grade: Grade = None,
+    key: Key = None,
     scale: Scale = "full",
     seeds: Seeds = None,
-    lang: Lang = None,
+    text: TextFile = None,
     pack: Pack = None,
     as_json: Json = False,
 ) -> None:
-    """Run the textbook's experiments; without NAME, list them."""
+    """Run the textbook's experiments, and write and grade exercises; without NAME, list them."""
     from elman.labs import LABS, find_labs
     from elman.labs.lab import Settings
 
-    settings = Settings(lang or _language(), scale == "smoke", seeds)
+    settings = Settings(current_language(), scale == "smoke", seeds, text)
     if pack is not None:
-        others = {"NAME": names, "--check": check, "--figures": figures, "--notebook": notebook, "--json": as_json}
+        others: dict[str, object] = {
+            "NAME": names,
+            "--check": check,
+            "--figures": figures,
+            "--notebook": notebook,
+            "--json": as_json,
+        }
+        others |= {"--exercise": exercise, "--grade": grade, "--key": key, "--text": text}
         _write_pack(pack, [flag for flag, value in others.items() if value])
         return
+    if exercise is not None or grade is not None or key is not None:
+        from .exercises import run_exercise
+
+        files = {"--exercise": exercise, "--grade": grade, "--key": key}
+        others = {"--check": check, "--figures": figures, "--notebook": notebook, "--text": text}
+        run_exercise(names or [], files, others, settings.language, as_json=as_json)
+        return
     if not names and not check:
-        for flag, value in (("--figures", figures), ("--notebook", notebook)):
+        for flag, value in (("--figures", figures), ("--notebook", notebook), ("--text", text)):
             if value is not None:
                 raise ConfigError(f"{flag}: given without NAME; expected labs", hint="List all labs with `elman lab`")
         _list(settings.language, as_json=as_json)
         return
     labs = find_labs(names or LABS)
+    if text is not None:
+        _check_text(text, labs)
     if notebook is not None:
         _write_notebook(notebook, labs, settings)
         return
@@ -85,6 +111,18 @@ def _run(lab: Lab, settings: Settings, figures: Path | None, *, quiet: bool) -> 
     if not quiet:
         print()
     return outcome
+
+
+def _check_text(path: str, labs: Sequence[Lab]) -> None:
+    """Raise an error for a text that cannot be read or that no lab would read, before any lab runs."""
+    from elman.labs import LABS, load_lab
+    from elman.labs.texts import read_own_text
+
+    if not any(lab.reads_text for lab in labs):
+        readers = [name for name in LABS if load_lab(name).reads_text]
+        names = ", ".join(lab.name for lab in labs)
+        raise ConfigError(f"--text: given for {names}; expected a lab that reads a text: {', '.join(readers)}")
+    read_own_text(path)
 
 
 def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None:
@@ -126,6 +164,7 @@ def _figure_writer(folder: Path, name: str, language: Language) -> Any:
 
 def _list(language: Language, *, as_json: bool) -> None:
     from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
+    from elman.labs.exercises import EXERCISES, load_exercise
     from elman.labs.lab import format_duration
 
     labs = [load_lab(name) for name in LABS]
@@ -134,7 +173,9 @@ def _list(language: Language, *, as_json: bool) -> None:
             lab.name: {"title": lab.title.in_language(language), "chapter": lab.chapter, "seconds": lab.seconds}
             for lab in labs
         }
-        print_json({"labs": listing, "aliases": {alias: list(members) for alias, members in ALIASES.items()}})
+        exercises = {name: {"title": load_exercise(name).title.in_language(language)} for name in EXERCISES}
+        aliases = {alias: list(members) for alias, members in ALIASES.items()}
+        print_json({"labs": listing, "aliases": aliases, "exercises": exercises})
         return
     width = max(map(len, LABS))
     for chapter, title in CHAPTERS.items():
@@ -145,6 +186,10 @@ def _list(language: Language, *, as_json: bool) -> None:
     print()
     for alias, members in ALIASES.items():
         print(f"  {alias}: {', '.join(members)}")
+    print()
+    print(translate("Exercises (elman lab NAME --exercise FILE, then --grade FILE)"))
+    for name in EXERCISES:
+        print(f"  {name:<{width}}  {load_exercise(name).title.in_language(language)}")
 
 
 def _print_head(lab: Lab, language: Language) -> None:
@@ -155,24 +200,20 @@ def _print_head(lab: Lab, language: Language) -> None:
 
 
 def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Language) -> None:
-    from elman.labs.lab import format_value
+    from elman.labs.lab import Text, format_value
 
     for lab in labs:
         outcome = results[lab.name]
+        if outcome.skipped is not None:
+            words = Text("skipped", "已跳过").in_language(language)
+            print(f"- {lab.name}  {words}: {outcome.skipped.in_language(language)}")
+            continue
         print(f"{'✓' if outcome.passed else '✗'} {lab.name}  {outcome.seconds:.1f} s")
         for claim in outcome.claims:
             if not claim.passed:
                 expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
                 words = "expected" if language == "en" else "期望"
                 print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
-
-
-def _language() -> Language:
-    """Return the language of the environment."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        if value := os.environ.get(name):
-            return "zh" if value.startswith("zh") else "en"
-    return "en"
 
 
 def _print(line: str) -> None:

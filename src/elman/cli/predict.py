@@ -19,7 +19,7 @@ from elman.config import Values
 from elman.errors import ConfigError, DataError
 from elman.tasks.spec import TASKS, Answer, Line, LinePredictor, Prediction, load, task_spec
 
-from .console import print_json, printable, say
+from .console import print_error, print_json, printable, say
 from .options import Json, Run, make_command, parameters_of
 from .task_options import TaskOptions, config_from
 
@@ -100,7 +100,7 @@ def _predict_lines(answering: LinePredictor, task: str, path: str, encoding: str
         return 0
     lines = f"{num_errors:,} line{'s' * (num_errors > 1)} without a prediction"
     error = DataError(f"{lines}, listed above; all other lines have one", where=name)
-    say(f"elman: {error}")
+    print_error(error)
     return error.exit_code
 
 

@@ -9,6 +9,7 @@ from elman.config import Config, Values, merge_values, validate_config
 from elman.errors import ConfigError
 from elman.options import Option, options_of, values_of
 from elman.tasks.spec import TASKS, AnyTask, task_spec
+from elman.translations import current_language
 
 from .options import parameter_of
 
@@ -39,7 +40,8 @@ class TaskOptions:
         everywhere = sum(bool(options) for options in self._of_task.values())
         if len(tasks) == 1 and len(declared) == everywhere:
             return declared[0][1].help
-        return "  ".join(f"{', '.join(names)}: {text}" for text, names in tasks.items())
+        comma, colon = ("、", "：") if current_language() == "zh" else (", ", ": ")
+        return "  ".join(f"{comma.join(names)}{colon}{text}" for text, names in tasks.items())
 
     def require_own(self, spec: AnyTask, arguments: Mapping[str, Any]) -> None:
         """Raise a ConfigError for an option on the command line that only other tasks have."""

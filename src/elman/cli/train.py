@@ -15,7 +15,7 @@ from elman.config import Values, layer_values, nest_value, parse_assignments, re
 from elman.errors import ConfigError
 from elman.options import Option, options_of, refused_keys_of, values_of
 
-from .console import print_json, stderr_console
+from .console import print_json, show, stderr_console
 from .groups import LazyCommand, LazyGroup
 from .options import Assignments, ConfigFile, Json, Out, Overwrite, make_command, parameter_of, parameters_of
 
@@ -147,11 +147,8 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
 
     report = task_spec(result["task"]).report
     scored, metrics = ("validation", result["valid"]) if result["valid"] is not None else ("training", result["train"])
-    stderr_console().print(
+    show(
         f"{scored} set: {report.summary(metrics)} (step {result['best_step']:,} of {result['steps']:,})\n"
         f"model: {result['model']}\n"
-        f"next: {report.next_commands(result['run'])}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
+        f"next: {report.next_commands(result['run'])}"
     )

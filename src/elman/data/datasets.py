@@ -66,6 +66,11 @@ def is_available(name: str) -> bool:
     return origin == "package" and package_datasets.is_installed(name)
 
 
+def command_to_get(name: str) -> str:
+    """Return the command that makes a data set available."""
+    return 'pip install "elman[data]"' if _look_up(name).origin == "package" else f"elman data fetch {name}"
+
+
 def fetch(name: str, *, notify: Notify = lambda message: None) -> Path:
     """Return the data set's file; it is created or downloaded if it is not in the cache."""
     cached = find_cached(name)

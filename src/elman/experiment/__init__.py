@@ -30,6 +30,7 @@ from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spe
 from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
 from elman.training.throughput import ASSUMED_CPU_FLOPS
+from elman.translations import current_language, use_language
 from elman.version import version
 
 from .sources import from_request, to_request
@@ -58,7 +59,8 @@ def train(
     parts = {"train": [located(source) for source in sources], "valid": [located(source) for source in valid]}
     for source in (source for part in parts.values() for source in part):
         spec.open_source(source, early.data, _silent).check()
-    request = {"values": values, "sources": {part: to_request(files) for part, files in parts.items()}, "task": task}
+    sources_by_part = {part: to_request(files) for part, files in parts.items()}
+    request = {"values": values, "sources": sources_by_part, "task": task, "language": current_language()}
     run = RunFolder.create(out, request, overwrite=overwrite)
     try:
         try:
@@ -147,7 +149,8 @@ def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, uni
     predictor, evaluation, report = load(run.path), spec.evaluation, spec.report
     valid = evaluation.score_validation_set(Scored(predictor, run.path, _silent), corpus, evaluation.options())
     if not predictor.card.strip():  # a user may have edited it since
-        card = report.model_card(predictor, valid, corpus, report.measure_speed(predictor, corpus))
+        with use_language("zh" if run.request.get("language") == "zh" else "en"):  # that of `train`, not of `resume`
+            card = report.model_card(predictor, valid, corpus, report.measure_speed(predictor, corpus))
         predictor.save(run / "model", card=card, replace=True)
     return {
         "run": str(run.path),

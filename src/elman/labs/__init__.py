@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from elman.errors import ConfigError
 
+from .exercises import EXERCISES
 from .lab import Lab, Text
 
 CHAPTERS = {
@@ -28,7 +29,10 @@ LABS = (
     *("srn-linear", "srn-tanh", "srn-frameworks"),
     *("bptt", "bptt-lstm-gru", "gradients", "gates-gradient"),
     *("adder", "adder-randn", "adder-long"),
-    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "preprocess", "dimensions"),
+    *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell"),
+    *("antonyms", "antonyms-decoding", "preprocess", "dimensions", "dimensions-prediction"),
+    *("time-machine", "rnn-scratch", "rnn-concise", "lstm-deep", "no-clipping", "no-detach", "sampling"),
+    *("reversal", "teacher-forcing", "masked-loss", "beam", "decimal-carry", "translate"),
     *("first-token",),
 )
 
@@ -36,10 +40,24 @@ LABS = (
 ALIASES: dict[str, tuple[str, ...]] = {
     "作业8": (
         *("srn-linear", "srn-tanh", "srn-frameworks"),
-        *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms"),
+        *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "antonyms-decoding"),
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "gates-gradient"),
+    # Sections of Dive into Deep Learning are those of the Chinese edition.
+    "d2l-8.2": ("preprocess", "time-machine"),
+    "d2l-8.3": ("time-machine",),
+    "d2l-8.5": ("dimensions", "dimensions-prediction", "rnn-scratch", "no-clipping", "no-detach", "sampling"),
+    "d2l-8.6": ("rnn-concise",),
+    "d2l-8.7": ("bptt", "gradients", "no-detach"),
+    "d2l-9.1": ("bptt-lstm-gru",),
+    "d2l-9.2": ("bptt-lstm-gru",),
+    "d2l-9.3": ("lstm-deep",),
+    "d2l-9.7": ("translate", "teacher-forcing", "masked-loss"),
+    "d2l-9.8": ("beam",),
+    "序列反转": ("reversal",),
+    "进位加法": ("decimal-carry",),
+    "机器翻译": ("translate",),
 }
 
 
@@ -56,6 +74,8 @@ def find_labs(names: Iterable[str]) -> list[Lab]:
         if name not in LABS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "List all labs with `elman lab`"
+            if name in EXERCISES:
+                hint = f"It is an exercise: write it with `elman lab {name} --exercise {name}.py`"
             raise ConfigError(f"unknown lab {name!r}", hint=hint)
         found |= dict.fromkeys(ALIASES.get(name, (name,)))
     return [load_lab(name) for name in found]

@@ -1,4 +1,4 @@
-"""One training step and one prediction of a character model, with the shape of every array.
+"""One training step of a character model, with the shape of every array.
 
     H_t = tanh(X_t W_xh + H_(t-1) W_hh + b_h)        O_t = H_t W_hq + b_q
 
@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import math
 import re
+import string
+from collections.abc import Callable
 from typing import Any
+
+from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 
 from .lab import Lab, Report, Text
 
 B, T, V, H = 32, 35, 28, 512
 SENTENCE = """The Time Traveller (for so it will be convenient to speak of him) was expounding a recondite matter to us.
 His grey eyes shone and twinkled, and his usually pale face was flushed and animated. """  # H. G. Wells, 1895
-SYMBOLS = "? abcdefghijklmnopqrstuvwxyz"  # ? stands for every other symbol
-PREFIX = "time traveller"
-PREDICTED = 10
+VOCABULARY = Vocabulary([UNKNOWN, " ", *string.ascii_lowercase])
 EXPECTED_PARAMETERS = 291_356  # Dive into Deep Learning, 9.5
 SIZES = {"B": B, "T": T, "V": V, "H": H, "T*B": T * B, "1": 1}
 TRAINING_SHAPES = {
@@ -40,7 +42,6 @@ TRAINING_SHAPES = {
     "d_W_xh": "(V, H)",
     "d_W_hh": "(H, H)",
 }
-PREDICTION_SHAPES = {"X_t": "(1, V)", "H_t": "(1, H)", "O_t": "(1, V)"}
 
 
 def numbers(shape: str) -> tuple[int, ...]:
@@ -49,8 +50,8 @@ def numbers(shape: str) -> tuple[int, ...]:
 
 
 def encode(text: str) -> list[int]:
-    """Return the ids of a text: letters in lower case, everything else as one space."""
-    return [SYMBOLS.index(symbol) for symbol in re.sub("[^a-z]+", " ", text.lower())]
+    """Return the ids of a text after the cleaning of the textbook."""
+    return [int(k) for k in VOCABULARY.encode(NORMALIZERS["textbook"].prompt(text))]
 
 
 def step(X_t: Any, H_t: Any, weights: dict[str, Any]) -> tuple[Any, Any]:
@@ -60,8 +61,21 @@ def step(X_t: Any, H_t: Any, weights: dict[str, Any]) -> tuple[Any, Any]:
     return H_t, H_t @ w["W_hq"] + w["b_q"]
 
 
-def run(report: Report) -> None:
-    """Take one training step, then predict."""
+def forward(X: Any, weights: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Return the last X_t, the hidden states (T, B, H) and the logits (T*B, V) of ids (B, T)."""
+    import torch
+    from torch.nn.functional import one_hot
+
+    H_t, outputs, states = torch.zeros(len(X), H), [], []
+    for X_t in one_hot(X, V).float().transpose(0, 1):
+        H_t, O_t = step(X_t, H_t, weights)
+        outputs.append(O_t)
+        states.append(H_t)
+    return X_t, torch.stack(states), torch.cat(outputs)
+
+
+def initial_weights() -> dict[str, Any]:
+    """Return the weights of the textbook, normal * 0.01, with biases of zero."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
@@ -70,13 +84,10 @@ def run(report: Report) -> None:
         name: torch.zeros(shape) if len(shape) == 1 else 0.01 * torch.randn(shape, generator=generator)
         for name, shape in shapes.items()
     }
-    for weight in weights.values():
-        weight.requires_grad_()
-    train(report, weights)
-    predict(report, weights)
+    return {name: weight.requires_grad_() for name, weight in weights.items()}
 
 
-def train(report: Report, weights: dict[str, Any]) -> None:
+def run(report: Report) -> None:
     """Take one training step."""
     import torch
     from torch.nn.functional import cross_entropy, one_hot
@@ -87,34 +98,36 @@ def train(report: Report, weights: dict[str, Any]) -> None:
     text = torch.tensor(encode(SENTENCE * 10))
     X = text[: B * T].reshape(B, T)
     Y = text[1 : B * T + 1].reshape(B, T)  # the next symbol of each
-
-    def forward() -> tuple[Any, Any, Any]:
-        H_t, outputs, states = torch.zeros(B, H), [], []
-        for X_t in one_hot(X, V).float().transpose(0, 1):
-            H_t, O_t = step(X_t, H_t, weights)
-            outputs.append(O_t)
-            states.append(H_t)
-        return X_t, torch.stack(states), torch.cat(outputs)
-
-    X_t, states, logits = forward()
+    weights = initial_weights()
+    X_t, states, logits = forward(X, weights)
     targets = Y.T.reshape(-1)
     loss = cross_entropy(logits, targets)  # the mean over all T * B tokens
     loss.backward()
-    arrays = {"X, ids": X, "X, one-hot": one_hot(X, V), "X, time first": one_hot(X, V).transpose(0, 1), **weights}
-    arrays |= {
-        "X_t": X_t,
-        "H_t": states[-1],
-        "O_t": logits[-B:],
-        "O, all steps": logits,
-        "targets": targets,
-        "loss": loss,
-    }
-    arrays |= {"d_W_xh": weights["W_xh"].grad, "d_W_hh": weights["W_hh"].grad}
+    X_one_hot = one_hot(X, V)
+    arrays = {"X, ids": X, "X, one-hot": X_one_hot, "X, time first": X_one_hot.transpose(0, 1), **weights}
+    arrays |= {"X_t": X_t, "H_t": states[-1], "O_t": logits[-B:], "O, all steps": logits, "targets": targets}
+    arrays |= {"loss": loss, "d_W_xh": weights["W_xh"].grad, "d_W_hh": weights["W_hh"].grad}
     check_shapes(report, Text("training", "训练"), arrays, TRAINING_SHAPES)
-    report.equal(
-        Text("parameters", "参数个数"), sum(weight.numel() for weight in weights.values()), EXPECTED_PARAMETERS
-    )
+    num_parameters = sum(weight.numel() for weight in weights.values())
+    report.equal(Text("parameters", "参数个数"), num_parameters, EXPECTED_PARAMETERS)
     report.equal(Text("first loss, near ln V", "最初的损失，接近 ln V"), loss.item(), math.log(V), within=0.01)
+    compare_with_torch(report, X, states, weights)
+    update(report, weights, loss, lambda: cross_entropy(forward(X, weights)[2], targets))
+    compare_orders(report, Y, targets)
+    report.say(
+        en="T times the same weights: the number of parameters does not depend on T, the number of products does.",
+        zh="T 步共用同一组权重：参数量与 T 无关，乘法次数则与 T 成正比。",
+    )
+    report.table(
+        ["T", Text("parameters", "参数量"), Text("multiplications, forward", "前向传播的乘法次数")],
+        [(steps, num_parameters, steps * B * (V * H + H * H + H * V)) for steps in (1, T, 2 * T)],
+    )
+
+
+def compare_with_torch(report: Report, X: Any, states: Any, weights: dict[str, Any]) -> None:
+    """Compare the hidden states with those of torch.nn.RNN, whose weights are the transposes."""
+    import torch
+    from torch.nn.functional import one_hot
 
     layer = torch.nn.RNN(V, H, batch_first=True)
     with torch.no_grad():
@@ -122,15 +135,15 @@ def train(report: Report, weights: dict[str, Any]) -> None:
         for parameter, value in zip(layer.parameters(), values, strict=True):
             parameter.copy_(value)
         difference = (layer(one_hot(X, V).float())[0].transpose(0, 1) - states).abs().max().item()
-        report.at_most(
-            Text(
-                "max |H_t - torch.nn.RNN|, W = W_xh^T, U = W_hh^T",
-                "|H_t - torch.nn.RNN| 的最大值，W = W_xh^T，U = W_hh^T",
-            ),
-            difference,
-            1e-6,
-        )
+    name = "|H_t - torch.nn.RNN|{}, W = W_xh^T, U = W_hh^T"
+    report.at_most(Text(f"max {name.format('')}", name.format(" 的最大值")), difference, 1e-6)
 
+
+def update(report: Report, weights: dict[str, Any], loss: Any, loss_again: Callable[[], Any]) -> None:
+    """Clip the gradients, update the weights, and compare the decrease of the loss with the norm."""
+    import torch
+
+    with torch.no_grad():
         norm = torch.nn.utils.clip_grad_norm_(weights.values(), 1.0).item()  # returns the norm before clipping
         report.say(
             en=f"Gradient clipping at 1: the norm is {norm:.4f}, so nothing changes. Update: weight - 1 * gradient.",
@@ -138,65 +151,23 @@ def train(report: Report, weights: dict[str, Any]) -> None:
         )
         for weight in weights.values():
             weight -= 1.0 * weight.grad
-        decrease = loss.item() - cross_entropy(forward()[2], targets).item()
-        report.equal(
-            Text("decrease of the loss, about norm^2", "损失的下降量，约为 norm^2"), decrease, norm**2, within=0.002
-        )
-        wrong_order = Y.reshape(-1)
-        report.say(
-            en="The rows of O are ordered by time, then by example, so the targets are Y^T. With Y the shape is the\n"
-            "same and there is no error, but the targets belong to other rows.",
-            zh="O 的各行先按时间、再按样本排列，所以目标是 Y^T。\n"
-            "用 Y 代替 Y^T，形状相同，也不报错，但目标与输出对不上。",
-        )
-        report.equal(Text("Y: shape of the targets", "Y：目标的形状"), list(wrong_order.shape), [T * B])
-        report.at_most(
-            Text("Y: share of targets in the right row", "Y：行号正确的目标所占比例"),
-            (wrong_order == targets).float().mean().item(),
-            0.2,
-        )
-    report.say(
-        en="T times the same weights: the number of parameters does not depend on T, the number of products does.",
-        zh="T 步共用同一组权重：参数量与 T 无关，乘法次数则与 T 成正比。",
-    )
-    report.table(
-        ["T", Text("parameters", "参数量"), Text("multiplications, forward", "前向传播的乘法次数")],
-        [(steps, EXPECTED_PARAMETERS, steps * B * (V * H + H * H + H * V)) for steps in (1, T, 2 * T)],
+        decrease = loss.item() - loss_again().item()
+    report.equal(
+        Text("decrease of the loss, about norm^2", "损失的下降量，约为 norm^2"), decrease, norm**2, within=0.002
     )
 
 
-def predict(report: Report, weights: dict[str, Any]) -> None:
-    """Continue the prefix."""
-    import torch
-    from torch.nn.functional import one_hot
-
+def compare_orders(report: Report, Y: Any, targets: Any) -> None:
+    """Show that targets in the wrong order have the right shape."""
     report.say(
-        en=f"\nPrediction: {len(PREFIX)} steps read the prefix, and the last of them predicts the first new symbol.\n"
-        "Then each prediction is the next input.",
-        zh=f"\n预测：先用 {len(PREFIX)} 步读入前缀，最后一步的输出就是第一个新字符的预测。\n"
-        "此后每次的预测作为下一步的输入。",
+        en="The rows of O are ordered by time, then by example, so the targets are Y^T. With Y the shape is the\n"
+        "same and there is no error, but the targets belong to other rows.",
+        zh="O 的各行先按时间、再按样本排列，所以目标是 Y^T。\n用 Y 代替 Y^T，形状相同，也不报错，但目标与输出对不上。",
     )
-    with torch.no_grad():
-        H_t, steps = torch.zeros(1, H), 0
-        for symbol in encode(PREFIX):
-            X_t = one_hot(torch.tensor([symbol]), V).float()
-            H_t, O_t = step(X_t, H_t, weights)
-            steps += 1
-        check_shapes(report, Text("prediction", "预测"), {"X_t": X_t, "H_t": H_t, "O_t": O_t}, PREDICTION_SHAPES)
-        H_twice, _ = step(X_t, H_t, weights)
-        difference = (H_twice - H_t).abs().max().item()
-        new = [int(O_t.argmax())]
-        while len(new) < PREDICTED:
-            H_t, O_t = step(one_hot(torch.tensor([new[-1]]), V).float(), H_t, weights)
-            steps += 1
-            new.append(int(O_t.argmax()))
-    report.equal(Text("steps of the network", "网络运行的步数"), steps, len(PREFIX) + PREDICTED - 1)
-    report.equal(Text("symbols predicted", "预测的字符数"), len(new), PREDICTED)
-    report.say(
-        en="The last symbol of the prefix is read once. Reading it a second time changes the state:",
-        zh="前缀的最后一个字符只读一次。读第二次会改变隐状态：",
-    )
-    report.at_least(Text("max |H_t read twice - H_t|", "|读两次的 H_t - H_t| 的最大值"), difference, 0.001)
+    wrong_order = Y.reshape(-1)
+    report.equal(Text("Y: shape of the targets", "Y：目标的形状"), list(wrong_order.shape), [T * B])
+    share = (wrong_order == targets).float().mean().item()
+    report.at_most(Text("Y: share of targets in the right row", "Y：行号正确的目标所占比例"), share, 0.2)
 
 
 def check_shapes(report: Report, title: Text, arrays: dict[str, Any], expected: dict[str, str]) -> None:
@@ -219,8 +190,8 @@ LAB = Lab(
     chapter="sequences",
     title=Text("Every shape of a character language model", "字符语言模型中各个数组的形状"),
     claim=Text(
-        "In one training step and one prediction, every array has the expected shape. H_t is (B, H), not (B, V).",
-        "一次训练和一次预测中，每个数组的形状都符合预期；H_t 的形状是 (B, H)，不是 (B, V)。",
+        "In one training step, every array has the expected shape. H_t is (B, H), not (B, V).",
+        "一次训练中，每个数组的形状都符合预期；H_t 的形状是 (B, H)，不是 (B, V)。",
     ),
     source=Text(
         "Zhang et al., Dive into Deep Learning, section 9.5; H. G. Wells, The Time Machine",

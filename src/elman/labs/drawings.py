@@ -1,10 +1,10 @@
-"""Drawings that several labs share: an unrolled network whose nodes show their numbers."""
+"""Drawings that several labs share: an unrolled network whose nodes show their numbers, and an attention matrix."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .figures import COLOURS
 from .lab import Draw, Language, Text, format_value
@@ -36,6 +36,22 @@ def unrolled_network(x: Numbers, h: Numbers, y: Numbers) -> Draw:
         network.label(language)
 
     return draw
+
+
+def draw_attention(axes: Axes, weights: Any, source: Sequence[str], target: Sequence[str], language: Language) -> Any:
+    """Draw attention weights (target tokens, source tokens) as a matrix in grey, and return the image."""
+    image = axes.imshow(weights, cmap="Greys", vmin=0.0, vmax=1.0)
+    axes.set_xticks(range(len(source)), source)
+    axes.set_yticks(range(len(target)), target)
+    axes.set_xlabel(Text("source", "源序列").in_language(language))
+    axes.set_ylabel(Text("target", "目标序列").in_language(language))
+    return image
+
+
+def add_attention_scale(figure: Figure, image: Any, language: Language) -> None:
+    """Add the scale of the weights of draw_attention's image to the right of all axes."""
+    label = Text("attention weight", "注意力权重").in_language(language)
+    figure.colorbar(image, ax=figure.axes, shrink=0.6, label=label)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ order in which a reader follows:
     report.table(["t", "h"], rows)                numbers in columns
     report.equal("h", computed, expected)         a claim; at_least and at_most check bounds
     report.figure("states", draw)                 a figure, drawn only if the reader asks for figures
+    report.skip(en=..., zh=...)                   the end, if something that the lab needs is not on this machine
 
 The expected numbers are data at the top of the file, with their source.
 """
@@ -15,17 +16,18 @@ The expected numbers are data at the top of the file, with their source.
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
+
+from elman.translations import Language as Language
+from elman.translations import display_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Language = Literal["en", "zh"]
 SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
 Draw = Callable[["Figure", Language], None]
 
@@ -52,6 +54,7 @@ class Lab:
     source: Text  # paper or book, with equation, section or exercise
     seconds: float  # typical running time on two cores
     run: Callable[[Report], None]
+    reads_text: bool = False  # whether it runs on the user's own text, `elman lab NAME --text FILE`
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,20 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How labs run: the language, whether only a fraction of a training is done, and how many seeds are used."""
+    """How labs run: the language, whether only a fraction of a training is done, how many seeds, and on which text."""
 
     language: Language = "en"
     smoke: bool = False
     seeds: int | None = None  # None: as many as the lab needs
+    text: str | None = None  # path of the user's own text, for labs that read one; None: the text of the textbook
+
+
+class SkippedLabError(Exception):
+    """Something that a lab needs is not on this machine. The lab has neither passed nor failed."""
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason.en)
+        self.reason = reason
 
 
 @dataclass(slots=True)
@@ -107,10 +119,10 @@ class Report:
             self.write(f"    {line}")
 
     def table(self, header: Sequence[str | Text], rows: Iterable[Sequence[Any]]) -> None:
-        """Show rows of numbers and texts in aligned columns."""
+        """Show rows of numbers and texts, also texts in both languages, in aligned columns."""
         language = self.settings.language
         names = [name if isinstance(name, str) else name.in_language(language) for name in header]
-        cells = [names, *([format_value(value, 6) for value in row] for row in rows)]
+        cells = [names, *([_cell(value, language) for value in row] for row in rows)]
         widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             padded = (cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True))
@@ -134,6 +146,10 @@ class Report:
         if self.save_figure is not None:
             self.save_figure(name, draw, self.settings.language)
 
+    def skip(self, en: str, zh: str) -> NoReturn:
+        """End the lab, because something is missing; the text gives the reason and the command that helps."""
+        raise SkippedLabError(Text(en, zh))
+
     def _claim(
         self, name: str | Text, computed: Any, relation: Any, expected: Any, *, passed: bool, tolerance: str = ""
     ) -> None:
@@ -155,14 +171,17 @@ class Outcome(NamedTuple):
 
     claims: list[Claim]
     seconds: float
+    skipped: Text | None = None  # the reason
 
     @property
     def passed(self) -> bool:
-        """Whether every claim holds."""
+        """Whether every claim holds; a lab that was skipped has not failed."""
         return all(claim.passed for claim in self.claims)
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as an object of `elman lab --check --json`."""
+        if self.skipped is not None:
+            return {"skipped": self.skipped.en}
         return {
             "pass": self.passed,
             "expected": {
@@ -176,9 +195,18 @@ class Outcome(NamedTuple):
 
 def run_lab(lab: Lab, report: Report) -> Outcome:
     """Run a lab to its end."""
-    started = time.monotonic()
-    lab.run(report)
-    return Outcome(report.claims, time.monotonic() - started)
+    return run_experiment(lab.run, report)
+
+
+def run_experiment(run: Callable[[Report], None], report: Report) -> Outcome:
+    """Call the function of a lab; if the lab is skipped, say why."""
+    started, skipped = time.monotonic(), None
+    try:
+        run(report)
+    except SkippedLabError as error:
+        skipped = error.reason
+        report.say(en=f"Skipped: {skipped.en}", zh=f"已跳过：{skipped.zh}")
+    return Outcome(report.claims, time.monotonic() - started, skipped)
 
 
 def format_value(value: Any, digits: int = 10) -> str:
@@ -198,9 +226,9 @@ def format_duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} min"
 
 
-def display_width(text: str) -> int:
-    """Return the columns that a text takes on a terminal; a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+def _cell(value: Any, language: Language) -> str:
+    """Return a value as it stands in a table."""
+    return value.in_language(language) if isinstance(value, Text) else format_value(value, 6)
 
 
 def _plain(value: Any) -> Any:

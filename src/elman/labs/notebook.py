@@ -25,11 +25,16 @@ def notebook_of(lab: Lab, settings: Settings) -> dict[str, Any]:
     sources = _code_cells(inspect.getsource(module), module.__package__ or "")
     run = Text("Run the lab", "运行实验").in_language(settings.language)
     cells = [
-        _markdown("introduction", _introduction(lab, inspect.getdoc(module) or "", settings)),
-        *(_code(f"code-{number}", source) for number, source in enumerate(sources, start=1)),
-        _markdown("run", f"## {run}"),
-        _code("output", _run_cell(settings)),
+        markdown_cell("introduction", _introduction(lab, inspect.getdoc(module) or "", settings)),
+        *(code_cell(f"code-{number}", source) for number, source in enumerate(sources, start=1)),
+        markdown_cell("run", f"## {run}"),
+        code_cell("output", _run_cell(settings)),
     ]
+    return notebook(cells)
+
+
+def notebook(cells: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the notebook of these cells (nbformat 4.5)."""
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return {
         "cells": cells,
@@ -72,17 +77,19 @@ def _code_cells(source: str, package: str) -> list[str]:
 def _run_cell(settings: Settings) -> str:
     return (
         "from elman.labs.figures import show_figure\n"
-        "from elman.labs.lab import Report, Settings\n\n"
-        f"report = Report(Settings(language={settings.language!r}, smoke={settings.smoke}, seeds={settings.seeds}), "
-        "print, show_figure)\n"
-        "run(report)\n"
-        "assert report.passed"
+        "from elman.labs.lab import Report, Settings, run_experiment\n\n"
+        f"settings = {settings!r}\n"
+        "report = Report(settings, print, show_figure)\n"
+        "outcome = run_experiment(run, report)\n"
+        "assert outcome.passed"
     )
 
 
-def _markdown(name: str, text: str) -> dict[str, Any]:
+def markdown_cell(name: str, text: str) -> dict[str, Any]:
+    """Return a cell of text."""
     return {"cell_type": "markdown", "id": name, "metadata": {}, "source": text}
 
 
-def _code(name: str, text: str) -> dict[str, Any]:
+def code_cell(name: str, text: str) -> dict[str, Any]:
+    """Return a cell of code that has not been run."""
     return {"cell_type": "code", "execution_count": None, "id": name, "metadata": {}, "outputs": [], "source": text}

@@ -8,7 +8,9 @@ from typing import Protocol
 
 from elman.data.readers.text import SourceRecord
 from elman.training.config import TrainingConfig
+from elman.translations import translate
 
+_MADE_WITH = "Made with elman; runs without PyTorch."
 LEVEL_NOUNS = {"char": "characters", "word": "words", "byte": "bytes", "bpe": "subwords"}
 
 
@@ -67,27 +69,31 @@ def model_card(
     code: str,
     limits: str,
 ) -> str:
-    """Return the text of a model folder's README.md; `tables` stands between the facts and the sources.
+    """Return the text of a model folder's README.md, in the current language. The arguments are in English.
+
+    `tables` stands between the facts and the sources.
 
     Everything but the speed depends on the model and its data alone: the same model has the same card.
     """
-    facts = "".join(f"| {name} | {value} |\n" for name, value in rows)
+    facts = "".join(f"| {translate(name, 'words')} | {translate(value)} |\n" for name, value in rows)
     read = "\n".join(
-        f"- {source.name.rsplit('/', 1)[-1]}, {source.bytes:,} bytes, SHA-256 {source.sha256}" for source in sources
+        translate(f"- {source.name.rsplit('/', 1)[-1]}, {source.bytes:,} bytes, SHA-256 {source.sha256}")
+        for source in sources
     )
+    heading = translate("Training data:")
     usage = "\n".join(commands)
-    return f"""# {title}
+    return f"""# {translate(title, "words")}
 
-{summary} Made with elman; runs without PyTorch.
+{translate(f"{summary} {_MADE_WITH}")}
 
 | | |
 |---|---|
-{facts}{tables}
-Training data:
+{facts}{translate(tables)}
+{heading}
 
 {read}
 
-## Use
+## {translate("Use", "words")}
 
 ```
 {usage}
@@ -97,10 +103,10 @@ Training data:
 import elman
 
 model = elman.load("FOLDER")
-{code}
+{translate(code)}
 ```
 
-{limits}
+{translate(limits)}
 """
 
 

@@ -1,4 +1,7 @@
-"""Progress of training for a person to see, on stderr: a live line on a terminal, some plain lines elsewhere."""
+"""Progress of training for a person to see, on stderr: a live line on a terminal, some plain lines elsewhere.
+
+A ConsoleDisplay writes in the current language (elman.translations); what it receives is English.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
+
+from elman.translations import translate
 
 SECONDS_BETWEEN_LINES = 10.0
 _SECONDS_BETWEEN_REFRESHES = 0.2
@@ -76,7 +81,7 @@ class ConsoleDisplay:
         self._bar = Progress(
             BarColumn(bar_width=24), TextColumn("{task.description}"), console=self._console, transient=True
         )
-        self._bar_task = self._bar.add_task("starting", total=1.0)
+        self._bar_task = self._bar.add_task(translate("starting", "words"), total=1.0)
         self._bar.start()
 
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None:
@@ -89,9 +94,9 @@ class ConsoleDisplay:
         rate = tokens / seconds if seconds else 0.0
         line = f"step {step:,}  loss {self._loss:.3f}  {rate:,.0f} {self._unit}/s  {_clock(remaining)} left"
         if self._bar is not None:
-            self._bar.update(self._bar_task, completed=progress, description=line)
+            self._bar.update(self._bar_task, completed=progress, description=translate(line))
         else:
-            self._console.print(f"{progress:4.0%}  {line}", highlight=False, soft_wrap=True)
+            self._console.print(f"{progress:4.0%}  {translate(line)}", highlight=False, soft_wrap=True)
         self._last_shown = now
 
     def validation(self, validation: Validation) -> None:
@@ -105,7 +110,7 @@ class ConsoleDisplay:
             self._console.print(Text(_indent(validation.sample), style="dim"), soft_wrap=True)
 
     def notify(self, message: str) -> None:
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(translate(message), highlight=False, markup=False, soft_wrap=True)
 
     def end(self) -> None:
         if self._bar is not None:
@@ -114,7 +119,7 @@ class ConsoleDisplay:
 
 
 def _describe(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    return "  ".join(f"{translate(name, 'words')} {value:.4g}" for name, value in metrics.items())
 
 
 def _clock(seconds: float) -> str:

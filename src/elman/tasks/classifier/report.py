@@ -18,6 +18,7 @@ from elman.tasks.descriptions import (
 from elman.tasks.descriptions import (
     model_card as card_of,
 )
+from elman.translations import translate
 
 from .config import ClassifierRun
 from .corpus import ClassifierCorpus
@@ -66,11 +67,12 @@ def tables(metrics: dict[str, Any]) -> list[str]:
     from rich.cells import cell_len, set_cell_size  # a Chinese character is two cells wide
 
     labels, counts = metrics["confusion"]["labels"], metrics["confusion"]["counts"]
-    width = max(map(cell_len, ["label", *labels])) + 2
+    heading = translate("label", "words")
+    width = max(map(cell_len, [heading, *labels])) + 2
     with_matrix = len(labels) <= MAX_LABELS_ACROSS
     names = [set_cell_size(name, CELL_WIDTH - 1) if cell_len(name) >= CELL_WIDTH else name for name in labels]
     header = "".join(" " * (CELL_WIDTH - cell_len(name)) + name for name in names) if with_matrix else ""
-    lines = ["", f"{set_cell_size('label', width)}{'f1':>{CELL_WIDTH}}{header}"]
+    lines = ["", f"{set_cell_size(heading, width)}{'f1':>{CELL_WIDTH}}{header}"]
     for label, row in zip(labels, counts, strict=True):
         f1 = metrics["f1"][label]
         cells = "".join(f"{count:>{CELL_WIDTH}}" for count in row) if with_matrix else ""

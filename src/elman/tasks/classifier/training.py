@@ -20,6 +20,7 @@ from elman.data.batches.padded import Ids, Position, batches_per_epoch, shuffled
 from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
+from elman.translations import translate
 
 from .config import ClassifierRun
 from .corpus import ClassifierCorpus
@@ -109,6 +110,6 @@ class ClassifierTask:
         labels = predictor.predict([example.text for example in examples])
         return "\n".join(
             f"{example.text[:PREVIEW_CHARACTERS]} → {label}"
-            + ("" if label == example.label else f"   (expected {example.label})")
+            + ("" if label == example.label else translate(f"   (expected {example.label})"))
             for example, label in zip(examples, labels, strict=True)
         )

@@ -15,6 +15,7 @@ from elman.tasks.descriptions import (
     table_cell,
 )
 from elman.tasks.descriptions import model_card as card_of
+from elman.translations import display_width, pad, translate
 
 from .config import ForecasterConfig, ForecasterRun
 from .corpus import ForecasterCorpus
@@ -63,10 +64,11 @@ def tables(metrics: dict[str, Any]) -> list[str]:
     if len(targets) < 2:
         return []
     names = list(next(iter(targets.values())))
-    width = max(map(len, targets)) + 2
-    lines = ["", f"{'target':<{width}}" + "".join(f"{name:>20}" for name in names)]
+    heading = translate("target", "words")
+    width = max(map(display_width, [heading, *targets])) + 2
+    lines = ["", pad(heading, width) + "".join(pad(translate(name, "words"), 20, right=True) for name in names)]
     for target, errors in targets.items():
-        lines.append(f"{target:<{width}}" + "".join(f"{errors[name]:>20,.4f}" for name in names))
+        lines.append(pad(target, width) + "".join(f"{errors[name]:>20,.4f}" for name in names))
     return lines
 
 
@@ -88,7 +90,7 @@ def model_card(predictor: ForecasterPredictor, valid: dict[str, Any], corpus: Fo
         rows=[
             ("history encoder", _describe_encoder(config)),
             ("targets", f"{', '.join(map(table_cell, scales.targets))}{logarithms}"),
-            ("inputs", ", ".join(map(table_cell, scales.inputs)) or "none"),
+            ("inputs", ", ".join(map(table_cell, scales.inputs)) or translate("none", "words")),
             ("outputs", f"differences from {_describe_reference(config)}; quantiles {quantiles}"),
             ("size", describe_size(predictor.num_parameters)),
             ("speed", speed),

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from elman.data.batches.padded import Ids, Position
 from elman.errors import DataError
 from elman.training.snapshot import float32_weights, seeded
+from elman.translations import display_width, pad, translate
 
 from .batches import endless_windows, futures, references, windows_per_epoch, with_lead, without_missing
 from .config import ForecasterConfig, ForecasterRun
@@ -111,7 +112,8 @@ class ForecasterTask:
         name, medians = forecast.targets[0], forecast.median[:PREVIEW_ROWS, 0]
         actual = self._series.values[first : first + len(medians), 0]
         predicted, expected = (", ".join(f"{value:.6g}" for value in values) for values in (medians, actual))
-        return f"{name} → {predicted}\n{'actual':>{len(name)}}   {expected}"
+        heading = pad(translate("actual", "words"), display_width(name), right=True)
+        return f"{name} → {predicted}\n{heading}   {expected}"
 
     def _tables(self) -> tuple[Array, Array, Array]:
         """Return x, z and r of the training set, x and z with the rows before it that the delays need."""

@@ -155,10 +155,10 @@ def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
     """Yield pairs with one target; several targets are a DataError, because a third column may not be a target."""
     for pair in pairs:
         if len(pair.targets) > 1:
-            hint = "Use --extra-targets to train on all of them"
             if pair.columns is None:
+                hint = "Use --extra-targets to train on all of them"
                 raise DataError(f"has {len(pair.targets)} targets; expected 1", hint=hint, where=pair.where)
-            hint += ", or --columns 1,2 to ignore the others"
+            hint = "Use --extra-targets to train on all of them, or --columns 1,2 to ignore the others"
             raise DataError(f"has {pair.columns} columns; expected 2", hint=hint, where=pair.where)
         yield pair
 

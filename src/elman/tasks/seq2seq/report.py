@@ -28,12 +28,12 @@ SPEED_SOURCES = 1000  # predicted at once to measure the speed
 def describe_run(config: Seq2SeqRun, corpus: Seq2SeqCorpus) -> Iterator[str]:
     """Yield the data, the model and the training in one line each."""
     model, text = config.model, corpus.text
-    sides = (("sources", text.source, corpus.source_vocabulary), ("targets", text.target, corpus.target_vocabulary))
-    tokens = "; ".join(
-        f"{name}: {_num_tokens(vocabulary):,} different {LEVEL_NOUNS[side.level]}" for name, side, vocabulary in sides
-    )
     validation_set = describe_validation_set(corpus, f"{corpus.valid_set.count:,} sources")
-    yield f"training set: {corpus.train_set.count:,} pairs; {validation_set}; {tokens}"
+    yield (
+        f"training set: {corpus.train_set.count:,} pairs; {validation_set}; "
+        f"sources: {_num_tokens(corpus.source_vocabulary):,} different {LEVEL_NOUNS[text.source.level]}; "
+        f"targets: {_num_tokens(corpus.target_vocabulary):,} different {LEVEL_NOUNS[text.target.level]}"
+    )
     yield (
         f"encoder {model.encoder_described}; decoder {model.decoder_described}; embedding {model.embedding_size}, "
         f"dropout {model.dropout:g}, label smoothing {model.label_smoothing:g}"
@@ -67,7 +67,7 @@ def model_card(predictor: Seq2SeqPredictor, valid: dict[str, Any], corpus: Seq2S
     """Return the text of the model folder's README.md."""
     config, text = predictor.config, predictor.text
     scores = [
-        (name.replace("_", " "), f"{value:.4f}{' nats per token' * (name == 'loss')}")
+        (name.replace("_", " "), f"{value:.4f} nats per token" if name == "loss" else f"{value:.4f}")
         for name, value in valid.items()
         if isinstance(value, float)
     ]

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from elman.data.batches.padded import PairBatch, Position, batches_per_epoch, pad_pairs, shuffled_buckets
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
+from elman.translations import translate
 
 from .config import Seq2SeqRun, SideConfig
 from .corpus import Seq2SeqCorpus
@@ -96,7 +97,7 @@ class Seq2SeqTask:
         pairs = self._valid[:PREVIEW_PAIRS]
         predictions = predictor.predict([pair.source for pair in pairs])
         return "\n".join(
-            f"{pair.source} → {text}" + ("" if text in pair.targets else f"   (expected {pair.targets[0]})")
+            f"{pair.source} → {text}" + ("" if text in pair.targets else translate(f"   (expected {pair.targets[0]})"))
             for pair, text in zip(pairs, predictions, strict=True)
         )
 

@@ -15,6 +15,7 @@ from elman.tasks.descriptions import (
     table_cell,
 )
 from elman.tasks.descriptions import model_card as card_of
+from elman.translations import translate
 
 from .config import TaggerRun
 from .corpus import TaggerCorpus
@@ -64,12 +65,13 @@ def tables(metrics: dict[str, Any]) -> list[str]:
     from rich.cells import cell_len, set_cell_size  # a Chinese character is two cells wide
 
     rows = list(metrics["f1"].items())[:MAX_TAGS]
-    width = max(cell_len(label) for label in ["tag", *(label for label, _ in rows)]) + 2
-    lines = ["", f"{set_cell_size('tag', width)}{'f1':>7}"]
+    heading = translate("tag", "words")
+    width = max(cell_len(label) for label in [heading, *(label for label, _ in rows)]) + 2
+    lines = ["", f"{set_cell_size(heading, width)}{'f1':>7}"]
     for label, f1 in rows:
         lines.append(f"{set_cell_size(label, width)}{'' if f1 is None else format(f1, '.4f'):>7}")
     if more := len(metrics["f1"]) - len(rows):
-        lines.append(f"and {more:,} more")
+        lines.append(translate(f"and {more:,} more"))
     return lines
 
 
@@ -77,9 +79,9 @@ def model_card(predictor: TaggerPredictor, valid: dict[str, Any], corpus: Tagger
     """Return the text of the model folder's README.md."""
     config, text = predictor.config, predictor.text
     by_span = f", F1 of spans {valid['span_f1']:.4f}" if "span_f1" in valid else ""
-    unknown = (
-        f"accuracy {valid['unknown_accuracy']:.4f} of {valid['unknown_words']:,}" if valid["unknown_words"] else "none"
-    )
+    unknown = translate("none", "words")
+    if valid["unknown_words"]:
+        unknown = f"accuracy {valid['unknown_accuracy']:.4f} of {valid['unknown_words']:,}"
     tags = "".join(
         f"| {table_cell(label)} | {'' if f1 is None else format(f1, '.4f')} |\n"
         for label, f1 in list(valid["f1"].items())[:MAX_TAGS]
