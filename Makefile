@@ -7,6 +7,7 @@
 #   make kernels               compile what has changed
 #   make test-without-kernels  the fast suite in an installation without a compiler
 #   make test-sanitized        the tests of the kernels with g++'s sanitizers, which check every memory access (Linux)
+# make docs builds the documentation site in docs/_build/site; ELMAN_DOCS_SCALE=smoke shortens the trainings of the labs.
 # make test-slow runs the slow tests, and the property tests with 2,000 examples each.
 # constraints.txt has the versions of all packages and build tools.
 PYTHON ?= python3
@@ -24,7 +25,7 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs-pages develop kernels clean
+.PHONY: demo test test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -86,7 +87,7 @@ test-sanitized: | $(SANITIZED)/bin/python
 		$(SANITIZED)/bin/python -m pytest tests/kernels tests/cells tests/nn tests/models tests/tasks/*/test_predictor.py
 
 clean:
-	rm -rf $(VENV) $(PURE) $(SANITIZED) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PURE) $(SANITIZED) build docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python $(PURE)/bin/python $(SANITIZED)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("elman needs Python 3.11 or newer, found %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -98,15 +99,26 @@ $(VENV)/train.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/pytho
 	@$(PIP) --editable ".[train]"
 	@touch $@
 
+$(VENV)/docs.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	@echo "installing elman and the tools of its documentation site into $(VENV)"
+	@$(PIP) --editable ".[train,plot,data,docs]"
+	@touch $@
+
 # Where only the C++ has changed, only the C++ is done again.
 $(VENV)/develop.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@$(MAKE) --no-print-directory $(if $(filter pyproject.toml constraints.txt,$?),develop,kernels)
 	@touch $@
 
-# The pages of options are made from the configs of the tasks; a test compares them.
+# The labs run while the site is built, and again only if one of their files has changed.
+docs: $(VENV)/docs.installed
+	@$(BIN)/python docs/build_site.py
+
+# Pages and pictures that are made from the code; tests compare them.
 docs-pages: $(VENV)/develop.installed
 	@$(BIN)/python docs/generate_options.py
 	@$(BIN)/python docs/generate_labs.py
+	@$(BIN)/python docs/generate_theory.py
+	@$(BIN)/python docs/generate_architecture.py
 
 develop: | $(BIN)/python
 	@echo "installing elman and its development tools into $(VENV)"

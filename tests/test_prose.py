@@ -29,7 +29,9 @@ PAGES = [
     "README.md",
     "README.zh-CN.md",
     "CONTRIBUTING.md",
-    *sorted(f"docs/{p.parent.name}/{p.name}" for p in ROOT.glob("docs/*/*.md")),
+    *sorted(
+        path.relative_to(ROOT).as_posix() for language in ("en", "zh") for path in ROOT.glob(f"docs/{language}/**/*.md")
+    ),
 ]
 ENGLISH_PAGES = [page for page in PAGES if "zh" not in page]
 STEPS = "3"
@@ -167,8 +169,11 @@ def test_every_command_and_snippet_of_the_page_runs(
 
 
 def test_both_languages_have_the_same_pages_with_the_same_commands_and_snippets() -> None:
-    english = sorted(path.name for path in (ROOT / "docs/en").glob("*.md"))
-    assert english == sorted(path.name for path in (ROOT / "docs/zh").glob("*.md"))
+    english, chinese = (
+        sorted(path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob("*.md"))
+        for folder in ("docs/en", "docs/zh")
+    )
+    assert english == chinese
     pairs = [("README.md", "README.zh-CN.md"), *((f"docs/en/{name}", f"docs/zh/{name}") for name in english)]
     for mine, theirs in pairs:
         for language in ("bash", "toml"):

@@ -33,6 +33,9 @@ Seeds = Annotated[int | None, typer.Option(min=1, metavar="N", help="Seeds, wher
 TextFile = Annotated[
     str | None, typer.Option("--text", metavar="FILE", help="Your own text, for labs that read a book.")
 ]
+Pack = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Write the site, all labs as notebooks, and data sets into a folder.")
+]
 
 
 def lab_command(
@@ -46,6 +49,7 @@ def lab_command(
     scale: Scale = "full",
     seeds: Seeds = None,
     text: TextFile = None,
+    pack: Pack = None,
     as_json: Json = False,
 ) -> None:
     """Run the textbook's experiments, and write and grade exercises; without NAME, list them."""
@@ -53,6 +57,17 @@ def lab_command(
     from elman.labs.lab import Settings
 
     settings = Settings(current_language(), scale == "smoke", seeds, text)
+    if pack is not None:
+        others: dict[str, object] = {
+            "NAME": names,
+            "--check": check,
+            "--figures": figures,
+            "--notebook": notebook,
+            "--json": as_json,
+        }
+        others |= {"--exercise": exercise, "--grade": grade, "--key": key, "--text": text}
+        _write_pack(pack, [flag for flag, value in others.items() if value])
+        return
     if exercise is not None or grade is not None or key is not None:
         from .exercises import run_exercise
 
@@ -124,6 +139,16 @@ def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None
     with translate_disk_errors(path):
         path.write_text(notebook_text(labs[0], settings), encoding="utf-8")
     say(str(path))
+
+
+def _write_pack(folder: Path, other_flags: list[str]) -> None:
+    from elman.checkpoint import translate_disk_errors
+    from elman.labs.pack import find_site, write_pack
+
+    if other_flags:
+        raise ConfigError(f"--pack: given with {', '.join(other_flags)}; expected no other option")
+    with translate_disk_errors(folder):
+        write_pack(folder, find_site(), say)
 
 
 def _figure_writer(folder: Path, name: str, language: Language) -> Any:
