@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from elman.labs import bptt, bptt_lstm_gru
-from elman.labs.bptt import HandWritten, Values
+from elman.labs.derivation import TARGETS, TOLERANCES, HandWritten, Values, X, distinct_weights
 from elman.labs.lab import Language, Text
 
 CELLS = {"SRN": bptt.SRN, **bptt_lstm_gru.CELLS}
@@ -37,13 +37,13 @@ class WrongGradientError(Exception):
 def computed_steps(name: str) -> tuple[list[Values], dict[str, Any], dict[str, Any]]:
     """Return the values of each step, and the gradients by hand and by finite differences, which are equal."""
     cell = CELLS[name]
-    weights = bptt.distinct_weights(cell.gates)
+    weights = distinct_weights(cell.gates)
     steps = bptt.forward_steps(cell, weights)
     by_hand = bptt.backward_steps(cell, steps)
     by_differences = bptt.by_differences(cell, weights)
     for key, gradient in by_hand.items():
         difference = float(np.abs(gradient - by_differences[key]).max())
-        if not difference <= bptt.TOLERANCES["finite differences"]:
+        if not difference <= TOLERANCES["finite differences"]:
             raise WrongGradientError(f"{name}: dL/d{key} by hand differs from finite differences by {difference:.1e}")
     return steps, by_hand, by_differences
 
@@ -86,9 +86,9 @@ def _gradients(name: str) -> list[list[str]]:
 
 
 def _numbers(name: str) -> list[list[str]]:
-    weights = bptt.distinct_weights(CELLS[name].gates)
+    weights = distinct_weights(CELLS[name].gates)
     rows = [[f"${as_latex(key)}$", format_rows(value)] for key, value in weights.items()]
-    return [*rows, ["$x_1, x_2, x_3$", format_rows(bptt.X)], ["$\\mathrm{target}$", format_rows(bptt.TARGETS)]]
+    return [*rows, ["$x_1, x_2, x_3$", format_rows(X)], ["$\\mathrm{target}$", format_rows(TARGETS)]]
 
 
 def format_rows(value: Any) -> str:
