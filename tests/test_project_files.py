@@ -120,4 +120,5 @@ def pyproject() -> dict[str, Any]:
 def test_every_folder_of_tests_that_the_makefile_names_exists() -> None:
     named = set(re.findall(r"(?<![\w/])(?:tests|src|benchmarks|docs)/[\w/.-]+", read("Makefile")))
     assert "tests/kernels" in named
-    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+    sources = sorted(name for name in named if not name.startswith("docs/_build"))
+    assert [name for name in sources if not (ROOT / name).exists()] == []
