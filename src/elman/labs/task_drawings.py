@@ -124,7 +124,7 @@ def states_under_words(words: Sequence[str], p: Any, states: Any) -> Draw:
         above.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False)
         above.set_ylim(-0.05, 1.05)
         above.set_ylabel(Text("P(positive)", "P(正面)").in_language(language))
-        image = below.imshow(states.T, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1)
+        image = below.imshow(states.T, aspect="auto", cmap="cividis", vmin=-1, vmax=1)
         below.set_ylabel(Text("hidden unit", "隐藏单元").in_language(language))
         below.set_xticks(range(len(words)), words, rotation=30)
         figure.colorbar(image, ax=below, label=Text("h after the word", "读完该词后的 h").in_language(language))
