@@ -23,7 +23,10 @@ source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
-suppress_warnings = ["myst.header"]  # a generated page may begin its sections at any level
+suppress_warnings = [
+    "myst.header",  # a generated page may begin its sections at any level
+    "misc.highlighting_failure",  # JSON with ... in it
+]
 nitpicky = False
 
 autodoc_typehints = "signature"
