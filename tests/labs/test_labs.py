@@ -24,7 +24,18 @@ from tests.scripts import load_script
 
 SOURCE = Path(labs.__file__).parent
 # Files of the folder that are not labs: the frame, and what labs share.
-FRAMEWORK = {"__init__", "lab", "figures", "drawings", "notebook", "pack", "texts", "characters", "character_models"}
+FRAMEWORK = {
+    "__init__",
+    "lab",
+    "figures",
+    "drawings",
+    "notebook",
+    "pack",
+    "checking",
+    "texts",
+    "characters",
+    "character_models",
+}
 FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures", "sequence_classifier"}
 FRAMEWORK |= {"task_drawings", "manual_text", "short_reviews", "review_corpus", "digit_sequences"}
 CHINESE = re.compile("[\u4e00-\u9fff]")

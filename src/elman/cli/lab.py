@@ -54,6 +54,7 @@ def lab_command(
 ) -> None:
     """Run the textbook's experiments, and write and grade exercises; without NAME, list them."""
     from elman.labs import LABS, find_labs
+    from elman.labs.checking import check_labs
     from elman.labs.lab import Settings
 
     settings = Settings(current_language(), scale == "smoke", seeds, text)
@@ -88,7 +89,10 @@ def lab_command(
         _write_notebook(notebook, labs, settings)
         return
     quiet = check or as_json
-    results = {lab.name: _run(lab, settings, figures, quiet=quiet) for lab in labs}
+    if quiet and figures is None:
+        results = check_labs(labs, settings)
+    else:
+        results = {lab.name: _run(lab, settings, figures, quiet=quiet) for lab in labs}
     failed = [name for name, outcome in results.items() if not outcome.passed]
     if as_json:
         print_json({name: outcome.as_json() for name, outcome in results.items()})

@@ -1,0 +1,37 @@
+"""Checking labs in several processes: the outcomes are those of one process, in the order of the labs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from elman.labs import checking, find_labs
+from elman.labs.checking import check_labs
+from elman.labs.lab import Settings
+
+NAMES = ["srn-tanh", "one-hot", "srn-linear", "residual"]
+
+
+def test_processes_give_the_outcomes_of_one_process_in_the_same_order() -> None:
+    labs, settings = find_labs(NAMES), Settings("en", smoke=True)
+    before = dict(os.environ)
+    alone, together = check_labs(labs, settings, 1), check_labs(labs, settings, 2)
+    assert list(together) == list(alone) == NAMES
+    assert all(outcome.claims for outcome in together.values())
+    assert {name: outcome.claims for name, outcome in together.items()} == {
+        name: outcome.claims for name, outcome in alone.items()
+    }
+    assert dict(os.environ) == before
+
+
+def test_short_labs_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(checking, "ProcessPoolExecutor", refuse)
+    assert list(check_labs(find_labs(NAMES), Settings())) == NAMES
+    monkeypatch.setattr(checking, "WORTH_PROCESSES", 0.0)
+    monkeypatch.setattr(checking, "get_num_threads", lambda: 2)
+    with pytest.raises(AssertionError, match="a process was started"):
+        check_labs(find_labs(NAMES), Settings())
