@@ -33,7 +33,8 @@ INITIAL = {
     "glorot": Text("Glorot and Bengio", "Glorot 与 Bengio（Xavier）"),
 }
 EXPECTED_RADII = {"zero": 0.0, "torch": math.sqrt(1.0 / 3.0), "glorot": 1.0}
-MOST_FROM_ZERO, LEAST_GAIN = 0.2, 0.2
+# Least gain in mean accuracy of Glorot and Bengio's weights: 0.55 and 0.47, with standard errors of 0.06 and 0.05.
+LEAST_GAINS = {"zero": 0.3, "torch": 0.25}
 RADIUS_TOLERANCE = 0.15  # of the mean over seeds: the limit is that of large H, and H is 32
 
 
@@ -97,9 +98,12 @@ def run(report: Report) -> None:
 def _claim(report: Report, runs: dict[str, list[Training]]) -> None:
     """Claim that the larger radius remembers more."""
     means = {initial: float(np.mean([training.test for training in runs[initial]])) for initial in INITIAL}
-    report.at_most(Text("mean accuracy from zero", "全零初值的平均准确率"), means["zero"], MOST_FROM_ZERO)
-    name = Text("mean gain of Glorot and Bengio over torch.nn", "Glorot 与 Bengio 的初值比 torch.nn 平均高出")
-    report.at_least(name, means["glorot"] - means["torch"], LEAST_GAIN)
+    for initial, least in LEAST_GAINS.items():
+        name = Text(
+            f"mean gain of {INITIAL['glorot'].en} over {INITIAL[initial].en}",
+            f"{INITIAL['glorot'].zh}的初值比{INITIAL[initial].zh}平均高出",
+        )
+        report.at_least(name, means["glorot"] - means[initial], least)
     report.say(
         en="The same network, data and training: only the first values of the weights differ. A figure that shows how "
         "much an SRN remembers is a figure of its initial weights, too.",
@@ -114,9 +118,9 @@ LAB = Lab(
     title=Text("Initial weights and memory", "参数初始化与记忆能力（谱半径、Xavier 初始化）"),
     claim=Text(
         "On digit-sum, a simple recurrent network that starts from Glorot and Bengio's weights is right far more often "
-        "than one that starts from those of torch.nn; from zero weights it learns almost nothing.",
+        "than one that starts from those of torch.nn; from zero weights it seldom learns.",
         "在数字求和任务上，简单循环网络采用 Xavier 初始化时的准确率远高于 torch.nn 的默认初始化；"
-        "从全零开始几乎学不到东西。",
+        "从全零开始很少能学会。",
     ),
     source=Text(
         "Glorot and Bengio (2010); Pascanu, Mikolov and Bengio (2013); the code of experiment 6.1 and its ports",
