@@ -237,6 +237,6 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 10.8; Wu et al. (2016), section 7",
         "Zhang 等《动手学深度学习》9.8 节；Wu 等（2016）第 7 节",
     ),
-    seconds=5.0,
+    seconds=6.0,
     run=run,
 )

@@ -211,6 +211,6 @@ LAB = Lab(
         "Elman (1990); exercises to Qiu, Neural Networks and Deep Learning, chapter 6: Learn2Carry",
         "Elman（1990）；邱锡鹏《神经网络与深度学习》第 6 章配套练习：加法进位实验 Learn2Carry",
     ),
-    seconds=35.0,
+    seconds=30.0,
     run=run,
 )

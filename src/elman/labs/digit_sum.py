@@ -157,9 +157,9 @@ def _claim_by_length(report: Report, accuracies: dict[str, Accuracies]) -> None:
     name = Text("seeds of the LSTM whose accuracy falls from each L to the next", "准确率随 L 逐级下降的 LSTM 种子数")
     report.at_most(name, falling, MOST_FALLING)
     report.say(
-        en=f"The source's figures are of one seed: about {SOURCE_SRN:.2f} (SRN) and {SOURCE_LSTM:.2f} (LSTM) at L = 10,"
-        " about 0.05 for both at L = 20. These means do not confirm it, and two seeds of one L can differ by more than "
-        "0.6. The initial weights matter as well: see initial-weights.",
+        en=f"The source's figures are of one seed: about {SOURCE_SRN:.2f} (SRN) and {SOURCE_LSTM:.2f} (LSTM) at "
+        "L = 10, about 0.05 for both at L = 20. These means do not confirm that, and at one L two seeds can differ by "
+        "more than 0.6. The initial weights matter as well: see initial-weights.",
         zh=f"原资料的图只用了一个种子：L = 10 时 SRN 约 {SOURCE_SRN:.2f}、LSTM 约 {SOURCE_LSTM:.2f}，"
         "L = 20 时两者都约为 0.05。上面的平均值与此不符；而且在同一长度下，两个种子可以相差 0.6 以上。"
         "初始权重的影响也很大，见实验 initial-weights。",

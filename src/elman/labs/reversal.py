@@ -236,6 +236,6 @@ LAB = Lab(
         "Bahdanau et al. (2015); Luong et al. (2015); exercises to Qiu, Neural Networks and Deep Learning, chapter 7",
         "Bahdanau 等（2015）；Luong 等（2015）；邱锡鹏《神经网络与深度学习》配套练习：序列逆置",
     ),
-    seconds=45.0,
+    seconds=35.0,
     run=run,
 )
