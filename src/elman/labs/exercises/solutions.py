@@ -176,7 +176,9 @@ def backward_through_time() -> str:
         " b_hh=None if p.b_hh is None else d_u.sum(axis=(0, 1)), cell_parameters=d_own)": (
             "d_W, d_U, d_b = sum_of_products(d_a, x), sum_of_products(d_a, h_prev), d_a.sum(axis=(0, 1))"
         ),
-        "return np.asarray(d_a @ p.W), gradients, d_s, StepGradients(d_states, d_a, d_u)": "return d_a, d_W, d_U, d_b, d_a @ W, d_h",
+        "return np.asarray(d_a @ p.W), gradients, d_s, StepGradients(d_states, d_a, d_u)": (
+            "return d_a, d_W, d_U, d_b, d_a @ W, d_h"
+        ),
     }
     facts = ["layer.reverse", "tape.reset is not None", "tape.active is not None", "d_past is not None"]
     return specialized(
