@@ -191,10 +191,7 @@ def test_a_peer_with_wrong_results_stops_the_measurement(command: Command, monke
         (["step", "--peers", "jax"], "unknown peer 'jax'; expected one of torch, torch-cell, onnxruntime"),
         (["train", "--hidden", "64,x"], "--hidden '64,x'; expected positive integers separated by commas"),
         (["limit", "--threads", "0"], "--threads '0'; expected positive integers separated by commas"),
-        (
-            ["limit", "--plot", "speed.jpg"],
-            "--plot speed.jpg: unknown file format; expected a name that ends in .png",
-        ),
+        (["limit", "--plot", "speed.jpg"], "--plot: given 'speed.jpg'; expected a name that ends in .png"),
     ],
 )
 def test_an_invalid_option_stops_before_the_measurement(command: Command, arguments: list[str], message: str) -> None:

@@ -80,11 +80,11 @@ def follow(w: Weights, x: Any, *, detach: bool) -> list[dict[str, Any]]:
     """Read all windows of x (B, WINDOWS * T + 1); return nodes, megabytes, milliseconds and gradients of each."""
     import torch
 
-    saved: dict[int, int] = {}  # bytes of each array that the backward pass needs, by its address
+    saved: dict[int, Any] = {}  # the arrays that the backward pass needs; kept, so that no address is used twice
 
     def record(array: Any) -> Any:
         storage = array.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
+        saved[storage.data_ptr()] = storage
         return array
 
     results, h = [], torch.zeros(B, H, dtype=torch.float64)
@@ -99,7 +99,7 @@ def follow(w: Weights, x: Any, *, detach: bool) -> list[dict[str, Any]]:
             started = perf_counter()
             values = gradients(loss, w)
             seconds.append(perf_counter() - started)
-        megabytes = sum(saved.values()) / 1e6
+        megabytes = sum(storage.nbytes() for storage in saved.values()) / 1e6
         results.append({"nodes": count_nodes(loss), "mb": megabytes, "ms": 1e3 * min(seconds), "gradients": values})
     return results
 

@@ -102,11 +102,8 @@ class Worker:
         self._process.wait()
         self._reader.join(END_SECONDS)
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with contextlib.suppress(OSError):
             self._process.stdin.close()
-        if not self._reader.is_alive():  # else a process that escaped still holds the other end
-            self._process.stdout.close()
 
     def _send(self, request: dict[str, Any]) -> None:
         stream = self._process.stdin
@@ -115,12 +112,14 @@ class Worker:
         stream.flush()
 
     def _read_replies(self) -> None:
+        """Read replies until no process holds the other end: one that escaped from its group may do so for longer."""
         assert self._process.stdout is not None
-        file, rest = self._process.stdout.fileno(), b""
-        while len(rest) < 2 * MAX_REPLY and (chunk := os.read(file, 1 << 16)):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._replies.put(line)
+        with self._process.stdout as stream:
+            file, rest = stream.fileno(), b""
+            while len(rest) < 2 * MAX_REPLY and (chunk := os.read(file, 1 << 16)):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._replies.put(line)
         self._replies.put(b"")
 
     def _describe_end(self) -> Text:

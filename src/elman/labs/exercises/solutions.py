@@ -58,11 +58,20 @@ def cross_entropy() -> str:
     """Return the statements of the loss."""
     removed = ["counted = _counted(mask, targets.shape)", "targets = np.where(counted, targets, 0)"]
     removed += ["outside = targets[(targets < 0) | (targets >= logits.shape[-1])]"]
+    removed += ["entries = np.arange(targets.size), targets.reshape(-1)"]
     changed = {
-        "np.where(counted[..., None], logits, 0.0)": "logits",
+        "mask is None": "True",
         "outside.size": "False",
-        "(-float(picked[..., 0][counted].sum(dtype=np.float64)), int(counted.sum()),"
-        " np.where(counted[..., None], d_logits, 0.0))": "-float(picked.sum()) / targets.size, d_logits / targets.size",
+        # The same without indices that elman reuses: one position at a time in the last axis.
+        "np.exp(log_p, order='C')": "np.exp(log_p)",
+        "log_p.reshape(-1, log_p.shape[-1])[entries]": "np.take_along_axis(log_p, targets[..., None], axis=-1)",
+        "d_logits.reshape(-1, log_p.shape[-1])[entries] = np.exp(picked) - 1.0": (
+            "np.put_along_axis(d_logits, targets[..., None], np.exp(picked) - 1.0, axis=-1)"
+        ),
+        "return -float(picked[counted.reshape(-1)].sum(dtype=np.float64)), int(counted.sum()),"
+        " d_logits if mask is None else np.where(counted[..., None], d_logits, 0.0)": (
+            "return -float(picked.sum()) / targets.size, d_logits / targets.size"
+        ),
     }
     return specialized(readout.softmax_cross_entropy, {**dict.fromkeys(removed, ""), **changed})
 
@@ -146,6 +155,9 @@ def backward_through_time() -> str:
         "d_own = {name: np.zeros_like(value) for name, value in p.cell_parameters.items()}",
         "d_u = np.zeros((B, T, len(p.U)), d_outputs.dtype)",
         "d_past = None",
+        "d_states = tuple(np.zeros((B, T, H), d_outputs.dtype) for _ in cell.states)",
+        "d_s = (d_s[0] + d_outputs[:, t], *d_s[1:])",
+        "for d_after, derivative in zip(d_states, d_s, strict=True): d_after[:, t] = derivative",
         "step = layer.steps[t]",
         "for name, total in d_own.items(): total += d_parameters[0][name]",
     ]
@@ -156,17 +168,17 @@ def backward_through_time() -> str:
         "d_s = tuple(np.zeros((B, H), d_outputs.dtype) for _ in cell.states) if d_state is None else d_state": (
             "d_h = np.zeros((B, H), d_outputs.dtype)"
         ),
-        "d_a[:, t], d_u[:, t], d_s, *d_parameters = step_backward((d_s[0] + d_outputs[:, t], *d_s[1:]), step.cell)": (
-            f"d_a[:, t] = {gradient}"
-        ),
-        "step.h_prev": "h[:, t - 1] if t > 0 else h_0",
+        "d_a[:, t], d_u[:, t], d_s, *d_parameters = step_backward(d_s, step.cell)": f"d_a[:, t] = {gradient}",
+        "step.state_prev[0]": "h[:, t - 1] if t > 0 else h_0",
         "d_s = (d_s[0] + d_u[:, t] @ p.U, *d_s[1:])": "d_h = d_a[:, t] @ U",
         "gradients = LayerParameters(W=_sum_of_products(d_a, x), U=_sum_of_products(d_u, h_prev), b_ih=None if "
         "p.b_ih is None else d_a.sum(axis=(0, 1)),"
         " b_hh=None if p.b_hh is None else d_u.sum(axis=(0, 1)), cell_parameters=d_own)": (
             "d_W, d_U, d_b = sum_of_products(d_a, x), sum_of_products(d_a, h_prev), d_a.sum(axis=(0, 1))"
         ),
-        "return np.asarray(d_a @ p.W), gradients, d_s": "return d_a, d_W, d_U, d_b, d_a @ W, d_h",
+        "return np.asarray(d_a @ p.W), gradients, d_s, StepGradients(d_states, d_a, d_u)": (
+            "return d_a, d_W, d_U, d_b, d_a @ W, d_h"
+        ),
     }
     facts = ["layer.reverse", "tape.reset is not None", "tape.active is not None", "d_past is not None"]
     return specialized(
