@@ -33,7 +33,7 @@ INITIAL = {
     "glorot": Text("Glorot and Bengio", "Glorot 与 Bengio（Xavier）"),
 }
 EXPECTED_RADII = {"zero": 0.0, "torch": math.sqrt(1.0 / 3.0), "glorot": 1.0}
-# Least gain in mean accuracy of Glorot and Bengio's weights: 0.55 and 0.47, with standard errors of 0.06 and 0.05.
+# Least gain in mean accuracy of Glorot and Bengio's weights: 0.55 and 0.47 in seven seeds, standard errors about 0.06.
 LEAST_GAINS = {"zero": 0.3, "torch": 0.25}
 RADIUS_TOLERANCE = 0.15  # of the mean over seeds: the limit is that of large H, and H is 32
 
