@@ -166,10 +166,10 @@ def check_pages(browser: Browser, site: Path) -> list[str]:
         for kind, width in WIDTHS.items():
             browser.open(path.as_uri(), width)
             wide = browser.evaluate("document.documentElement.scrollWidth")
-            found = problems_of_events(browser.events)
+            events = problems_of_events(browser.events)
             if wide > width + 1:
-                found.append(f"{wide} pixels wide; expected at most {width}")
-            problems += [f"{path.relative_to(site)} ({kind}): {text}" for text in found]
+                events.append(f"{wide} pixels wide; expected at most {width}")
+            problems += [f"{path.relative_to(site)} ({kind}): {text}" for text in events]
     return problems
 
 
@@ -180,8 +180,8 @@ def check_searches(browser: Browser, site: Path) -> list[str]:
         for query, page in searches.items():
             browser.open((site / language / "search.html").as_uri() + f"?q={quote(query)}", WIDTHS["desktop"])
             links = browser.evaluate(WAIT_FOR_RESULTS)
-            found = [link.split("?")[0].split("#")[0].removeprefix((site / language).as_uri() + "/") for link in links]
-            first = list(dict.fromkeys(found))[:3]
+            pages = [link.split("?")[0].split("#")[0].removeprefix((site / language).as_uri() + "/") for link in links]
+            first = list(dict.fromkeys(pages))[:3]
             if page not in first:
                 problems.append(f"{language}: a search for {query!r} finds {first}; expected {page}")
             problems += [f"{language}: search for {query!r}: {text}" for text in problems_of_events(browser.events)]

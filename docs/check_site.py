@@ -130,6 +130,6 @@ def _without_counterpart(site: Path, pages: dict[Path, Page]) -> Iterator[tuple[
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "_build" / "site")
-    found = problems_of(folder)
-    print("\n".join(found) or f"{folder}: every link has a target, and nothing is loaded from outside")
-    sys.exit(bool(found))
+    problems = problems_of(folder)
+    print("\n".join(problems) or f"{folder}: every link has a target, and nothing is loaded from outside")
+    sys.exit(bool(problems))

@@ -12,7 +12,13 @@ from typing import Any
 
 import pytest
 
-TRAIN_KEYS = {"run", "model", "task", "steps", "seconds", "tokens_per_second", "best_step", "train", "valid"}
+
+def train_keys(unit: str) -> set[str]:
+    """The keys of `elman train --json` for a task that counts this unit."""
+    return {"run", "model", "task", "steps", "seconds", f"{unit}_per_second", "best_step", "train", "valid"}
+
+
+TRAIN_KEYS = train_keys("tokens")
 TINY = ["--hidden", "16", "--embedding", "8", "--batch-size", "4", "--bptt", "8", "--threads", "1"]
 
 

@@ -18,6 +18,7 @@ from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.readers import MemoryTexts
 from elman.tasks.spec import load
 from elman.training.progress import SilentDisplay
+from tests.cli.conftest import TRAIN_KEYS
 
 from .trainings import TINY, Killed, Recorder, speed, with_training
 
@@ -27,17 +28,7 @@ def test_the_result_has_the_metrics_of_the_model_on_disk_exactly(book: Path, tmp
     valid_set = LanguageModelCorpus.open(tmp_path / "run" / "data").ids("valid")
     assert load(tmp_path / "run").evaluate(valid_set) == result["valid"]
     assert load(tmp_path / "run" / "model").evaluate(valid_set) == result["valid"]
-    assert set(result) == {
-        "run",
-        "model",
-        "task",
-        "steps",
-        "seconds",
-        "tokens_per_second",
-        "best_step",
-        "train",
-        "valid",
-    }
+    assert set(result) == TRAIN_KEYS
     assert (result["run"], result["model"]) == (str(tmp_path / "run"), str(tmp_path / "run" / "model"))
     assert (result["task"], result["steps"]) == ("lm", 4)
 

@@ -25,11 +25,11 @@ def translate_help(text: str) -> str:
     translated = translate(text, "help")
     if translated != text:
         return translated
-    found = _ADDITION.fullmatch(text)
-    if found is None:
+    match = _ADDITION.fullmatch(text)
+    if match is None:
         return text
-    rest = translate_help(found[1]) if found[1] else ""
-    additions = "；".join(translate(addition, "help") for addition in found[2].split("; "))
+    rest = translate_help(match[1]) if match[1] else ""
+    additions = "；".join(translate(addition, "help") for addition in match[2].split("; "))
     return f"{rest}  [{additions}]".lstrip()
 
 

@@ -30,11 +30,11 @@ def run_exercise(
     """Write or grade an exercise. Of `files`, one is given; none of the other options may be."""
     from elman.labs.exercises import EXERCISES, load_exercise
 
-    given = [flag for flag, path in files.items() if path is not None]
-    given += [flag for flag, value in others.items() if value]
-    if len(given) > 1:
-        raise ConfigError(f"given {' and '.join(given)}; expected one of them")
-    (flag,) = given
+    flags = [flag for flag, path in files.items() if path is not None]
+    flags += [flag for flag, value in others.items() if value]
+    if len(flags) > 1:
+        raise ConfigError(f"given {' and '.join(flags)}; expected one of them")
+    (flag,) = flags
     if len(names) != 1:
         hint = f"The exercises are {', '.join(EXERCISES)}"
         raise ConfigError(f"{flag}: given {len(names)} names; expected one exercise", hint=hint)

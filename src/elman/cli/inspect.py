@@ -87,7 +87,7 @@ def plot_command(
         print(path)
 
 
-def _trace_options(predictor: Any, given: dict[str, Any]) -> dict[str, Any]:
+def _trace_options(predictor: Any, values: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of the predictor's `trace`; an option of other tasks is a ConfigError."""
     from elman.tasks.spec import task_spec
 
@@ -95,7 +95,7 @@ def _trace_options(predictor: Any, given: dict[str, Any]) -> dict[str, Any]:
         problem = f"RUN is a {task_spec(predictor.task).title}; expected a model of a task with traces"
         raise ConfigError(problem, hint="Its predictor has no method `trace`")
     options = {}
-    for name, value in given.items():
+    for name, value in values.items():
         if value is None:
             continue
         if predictor.task not in TRACE_OPTIONS[name]:
@@ -110,16 +110,16 @@ def _trace_options(predictor: Any, given: dict[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _input(predictor: Any, given: str) -> Any:
+def _input(predictor: Any, argument: str) -> Any:
     """Return the input as the predictor takes it: a text, or for a forecaster the series of a file."""
     from elman.tasks.spec import task_spec
 
     if predictor.task != "forecast":
-        return given.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     spec = task_spec(predictor.task)
     reader = spec.reader_config(**spec.reader_defaults(predictor))
     try:
-        (series,) = spec.open_source(given, reader, say).examples()
+        (series,) = spec.open_source(argument, reader, say).examples()
     except DataError as error:
-        raise DataError(error.message, hint=error.hint, where=error.where or given) from None
+        raise DataError(error.message, hint=error.hint, where=error.where or argument) from None
     return series

@@ -89,7 +89,7 @@ def load_lab(name: str) -> Lab:
 
 def find_labs(names: Iterable[str]) -> list[Lab]:
     """Return the labs of names and aliases, each once, in their order; an unknown name is a ConfigError."""
-    found: dict[str, None] = {}
+    names_once: dict[str, None] = {}
     for name in names:
         if name not in LABS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
@@ -97,5 +97,5 @@ def find_labs(names: Iterable[str]) -> list[Lab]:
             if name in EXERCISES:
                 hint = f"It is an exercise: write it with `elman lab {name} --exercise {name}.py`"
             raise ConfigError(f"unknown lab {name!r}", hint=hint)
-        found |= dict.fromkeys(ALIASES.get(name, (name,)))
-    return [load_lab(name) for name in found]
+        names_once |= dict.fromkeys(ALIASES.get(name, (name,)))
+    return [load_lab(name) for name in names_once]

@@ -96,10 +96,10 @@ def search_example(report: Report) -> None:
     """Compare greedy search, beam search and exhaustive search in the example."""
     state = {"prefix": np.full((1, 4), -1)}
     options: dict[str, Any] = {"start": -1, "end": END, "max_lengths": np.array([4])}
-    found = {}
+    results = {}
     for beam, penalty in itertools.product((1, 2), PENALTIES):
         [[best, *_]] = search(example_step, state, {}, beam=beam, length_penalty=penalty, **options)
-        found[beam, penalty] = "".join(SYMBOLS[token] for token in best.ids), math.exp(best.log_probability)
+        results[beam, penalty] = "".join(SYMBOLS[token] for token in best.ids), math.exp(best.log_probability)
     oracle = {
         penalty: exhaustive(example_step, state, start=-1, end=END, longest=4, penalty=penalty) for penalty in PENALTIES
     }
@@ -112,17 +112,17 @@ def search_example(report: Report) -> None:
         [
             (
                 penalty,
-                *(cell for beam in (1, 2) for cell in (found[beam, penalty][0] or "-", found[beam, penalty][1])),
+                *(cell for beam in (1, 2) for cell in (results[beam, penalty][0] or "-", results[beam, penalty][1])),
                 "".join(SYMBOLS[token] for token in oracle[penalty][0]) or "-",
                 math.exp(oracle[penalty][1]),
             )
             for penalty in PENALTIES
         ],
     )
-    report.equal(Text("greedy: sequence", "贪心搜索的序列"), found[1, 1.0][0], EXPECTED_GREEDY[0])
-    report.equal(Text("greedy: p", "贪心搜索的概率"), found[1, 1.0][1], EXPECTED_GREEDY[1], within=1e-12)
-    report.equal(Text("beam of 2, a = 1: sequence", "束宽 2，a = 1：序列"), found[2, 1.0][0], EXPECTED_BEST[0])
-    report.equal(Text("beam of 2, a = 1: p", "束宽 2，a = 1：概率"), found[2, 1.0][1], EXPECTED_BEST[1], within=1e-12)
+    report.equal(Text("greedy: sequence", "贪心搜索的序列"), results[1, 1.0][0], EXPECTED_GREEDY[0])
+    report.equal(Text("greedy: p", "贪心搜索的概率"), results[1, 1.0][1], EXPECTED_GREEDY[1], within=1e-12)
+    report.equal(Text("beam of 2, a = 1: sequence", "束宽 2，a = 1：序列"), results[2, 1.0][0], EXPECTED_BEST[0])
+    report.equal(Text("beam of 2, a = 1: p", "束宽 2，a = 1：概率"), results[2, 1.0][1], EXPECTED_BEST[1], within=1e-12)
     report.say(
         en="With a = 0, short sequences win: A and the end has p = 0.5 · 0.2 = 0.1, because each further factor is "
         "below 1. (A beam of 2 misses it too: the end is only the fourth of the first symbols and the third of the "

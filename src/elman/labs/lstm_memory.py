@@ -59,8 +59,8 @@ def accuracy_without(network: SequenceClassifier, erased: str, digits: Integers,
     """Return the accuracy if the states named in `erased` ("", "h" or "c") are set to zero after step MIDDLE."""
     x, layers = network.one_hot[digits], network.layer_parameters()
     _, ((states,),) = unroll.run(network.cell, layers, x[:, :MIDDLE])
-    kept = tuple(np.zeros_like(s) if name in erased else s for name, s in zip("hc", states, strict=True))
-    _, (((h, _),),) = unroll.run(network.cell, layers, x[:, MIDDLE:], ((kept,),))
+    state = tuple(np.zeros_like(s) if name in erased else s for name, s in zip("hc", states, strict=True))
+    _, (((h, _),),) = unroll.run(network.cell, layers, x[:, MIDDLE:], ((state,),))
     logits = readout.forward(h, network.p["V"], network.p["b_o"])
     return float((logits.argmax(axis=1) == sums).mean())
 

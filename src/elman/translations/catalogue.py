@@ -64,8 +64,8 @@ class Template:
         if self._compiled is None:  # a value does not contain a line end, unless the template consists of lines itself
             flags = re.DOTALL if "\n" in self.english else re.NOFLAG
             self._compiled = re.compile(self.pattern(additions, captured=True), flags)
-        found = self._compiled.fullmatch(text)
-        return found.groups() if found is not None else None
+        match = self._compiled.fullmatch(text)
+        return match.groups() if match is not None else None
 
     def fill(self, values: Sequence[str], catalogue: Catalogue) -> str:
         """Return the Chinese text with the values."""
@@ -152,8 +152,8 @@ class Catalogue:
 
     def _match_template(self, text: str) -> str | None:
         """Return the Chinese of a text with values, or of a message after the place or the key that it is about."""
-        found = _PLACE.match(text)
-        place, message = (found[1], text[found.end() :]) if found is not None else ("", "")
+        match = _PLACE.match(text)
+        place, message = (match[1], text[match.end() :]) if match is not None else ("", "")
         if message in self.entries:
             return _after_place(place, self.entries[message])
         for template in self._candidates(text):
@@ -196,10 +196,10 @@ _FORMS: dict[str, Callable[[str, Catalogue], str]] = {
 def chinese_list(text: str, catalogue: Catalogue | None = None) -> str:
     """Return the list `a, b or c` or `a, b and 3 more` as Chinese writes it; a catalogue translates the items."""
     more = re.search(r" and ([\d,]+) more$", text)
-    found = re.fullmatch(r"(?:(.+) (or|and) )?(.*)", text[: more.start()] if more is not None else text)
-    if found is None:
+    match = re.fullmatch(r"(?:(.+) (or|and) )?(.*)", text[: more.start()] if more is not None else text)
+    if match is None:
         return text
-    before, word, last = found.groups()
+    before, word, last = match.groups()
     names = [*(before.split(", ") if before else ()), *last.split(", ")]
     if catalogue is not None:
         names = [catalogue.translate_value(name) for name in names]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
-from tests.cli.conftest import Command
+from tests.cli.conftest import TRAIN_KEYS, Command
 
 from .commands import TINY, check_error, files_of, only_json, random_words, target_of
 
@@ -32,17 +32,7 @@ def test_train_json_has_the_metrics_that_evaluate_gives_for_the_validation_set(
 ) -> None:
     done = command("train", "seq2seq", pairs, "-o", tmp_path / "run", *TINY, "--json")
     printed = only_json(done.out)
-    assert set(printed) == {
-        "run",
-        "model",
-        "task",
-        "steps",
-        "seconds",
-        "tokens_per_second",
-        "best_step",
-        "train",
-        "valid",
-    }
+    assert set(printed) == TRAIN_KEYS
     assert (printed["task"], printed["steps"]) == ("seq2seq", 3)
     rates = {"task", "count", "loss", "exact_match", "sequence_error_rate", "token_error_rate"}
     assert rates <= set(printed["valid"]) <= rates | {"bleu", "chrf"}

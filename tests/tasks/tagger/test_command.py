@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from elman.tasks.spec import load
-from tests.cli.conftest import Command, Done, run_command
+from tests.cli.conftest import TRAIN_KEYS, Command, Done, run_command
 
 TINY = ("--steps", "60", "--hidden", "12", "--characters", "6", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
 TAGS = {"the": "DET", "a": "DET", "cat": "NOUN", "dog": "NOUN", "sees": "VERB", "hears": "VERB"}
@@ -88,17 +88,7 @@ def test_from_a_file_to_tags(command: Command, run: Path, treebank: Path, tmp_pa
 def test_training_reports_its_result(command: Command, treebank: Path, tmp_path: Path) -> None:
     done = command("train", "tag", treebank, "-o", tmp_path / "run", *TINY, "--json")
     result = only_json(done)
-    assert set(result) == {
-        "run",
-        "model",
-        "task",
-        "steps",
-        "seconds",
-        "tokens_per_second",
-        "best_step",
-        "train",
-        "valid",
-    }
+    assert set(result) == TRAIN_KEYS
     assert set(result["valid"]) == KEYS
     assert only_json(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
     expected = "training set: 28 sentences, 168 tokens; validation set: 4 sentences; 11 different words, 4 tags"

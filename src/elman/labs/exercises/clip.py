@@ -48,11 +48,11 @@ def check_norm(call: Call) -> Iterator[Result]:
 def problem_of_arrays(name: str, returned: Any, right: list[Array], causes: dict[Text, list[Array]]) -> Text | None:
     """Return what is wrong with a list of arrays, or None."""
     if not isinstance(returned, list) or len(returned) != len(right):
-        given = describe(returned)
+        described = describe(returned)
         if isinstance(returned, list):
-            given = Text(f"{len(returned)} arrays", f"{len(returned)} 个数组")
+            described = Text(f"{len(returned)} arrays", f"{len(returned)} 个数组")
         return Text(
-            f"{name}: {given.en}; expected {len(right)} arrays", f"{name}：{given.zh}，应为 {len(right)} 个数组"
+            f"{name}: {described.en}; expected {len(right)} arrays", f"{name}：{described.zh}，应为 {len(right)} 个数组"
         )
     rows = []
     for number, (value, wanted) in enumerate(zip(returned, right, strict=True)):

@@ -156,9 +156,12 @@ def split_results(names: Sequence[str], returned: Any) -> list[Any]:
         return [returned[0] if isinstance(returned, list) and len(returned) == 1 else returned]
     listed = ", ".join(names)
     if not isinstance(returned, list):
-        given = describe(returned)
+        described = describe(returned)
         raise StudentError(
-            Text(f"returns {given.en}; expected {len(names)} values: {listed}", f"返回了{given.zh}，应返回 {listed}")
+            Text(
+                f"returns {described.en}; expected {len(names)} values: {listed}",
+                f"返回了{described.zh}，应返回 {listed}",
+            )
         )
     if len(returned) != len(names):
         raise StudentError(
@@ -182,8 +185,8 @@ def numbers(value: Any, shape: tuple[int, ...]) -> Array | Text:
             pass
         else:
             return array.reshape(()) if shape == () and array.size == 1 else array
-    given = describe(value)
-    return Text(given.en + expected.en, given.zh + expected.zh)
+    described = describe(value)
+    return Text(described.en + expected.en, described.zh + expected.zh)
 
 
 def describe(value: Any) -> Text:
@@ -239,8 +242,8 @@ def sequence_problem(
     if isinstance(returned, np.ndarray) and returned.ndim:
         returned = returned.tolist()
     if not isinstance(returned, list):
-        given = describe(returned)
-        return Text(f"{name}: {given.en}; expected a list", f"{name}：{given.zh}，应为列表")
+        described = describe(returned)
+        return Text(f"{name}: {described.en}; expected a list", f"{name}：{described.zh}，应为列表")
     if returned == list(expected):
         return None
     cause = next((text for text, wrong in (causes or {}).items() if returned == list(wrong)), None)

@@ -199,9 +199,9 @@ def lstm_forward() -> str:
 
 def lstm_backward() -> str:
     """Return the statements of the derivatives of one step of the LSTM."""
-    given = "(d_h_next, d_c_next), (i, f, g, o, c, tanh_c) = d_state_next, tape"
+    arguments = "(d_h_next, d_c_next), (i, f, g, o, c, tanh_c) = d_state_next, tape"
     returned = "return d_a, d_a, (np.zeros_like(d_h_next), d_c)"
-    return specialized(LSTM.backward, {given: "tanh_c = np.tanh(c_next)", returned: "return d_a, d_c"})
+    return specialized(LSTM.backward, {arguments: "tanh_c = np.tanh(c_next)", returned: "return d_a, d_c"})
 
 
 def gru_forward() -> str:
@@ -213,5 +213,5 @@ def gru_forward() -> str:
 
 def gru_backward() -> str:
     """Return the statements of the derivatives of one step of the GRU."""
-    given = "(d_h_next,), (r, z, n, u_n, h) = d_state_next, tape"
-    return specialized(GRU.backward, {given: "", "return d_a, d_u, (d_h,)": "return d_a, d_u, d_h"})
+    arguments = "(d_h_next,), (r, z, n, u_n, h) = d_state_next, tape"
+    return specialized(GRU.backward, {arguments: "", "return d_a, d_u, (d_h,)": "return d_a, d_u, d_h"})

@@ -50,8 +50,8 @@ def check_count(call: Call) -> Iterator[Result]:
     words = random_words()
     counts, returned = dict(Counter(words)), call(words)
     if not isinstance(returned, dict):
-        given = describe(returned)
-        problem: Text | None = Text(f"{given.en}; expected a dictionary", f"{given.zh}，应为字典")
+        described = describe(returned)
+        problem: Text | None = Text(f"{described.en}; expected a dictionary", f"{described.zh}，应为字典")
     else:
         right = sorted(counts.items())
         problem = sequence_problem("counts, sorted", sorted(returned.items(), key=str), right)

@@ -1,7 +1,7 @@
 """The derivatives of an encoder-decoder, for traces: from the losses of the target tokens back to the source.
 
 The decoder's steps go backward one by one, because attention and input feeding connect them outside of its layers; the
-layers' part is cells/unroll.py. Forward, with the symbols of predictor.py, a target token t is
+layers' part is cells/unroll.py. Forward, with the symbols of numpy_network.py, a target token t is
 
     x_t = [embedding[y_(t-1)]; m_t; h~_(t-1)]     m_t: aligned input; h~: input feeding
     s_t = decoder(x_t)      c_t = a_t m      top_t = s_t, or upper([s_t; c_t])      h~_t = tanh(W [c_t; top_t] + b)
@@ -11,7 +11,6 @@ and the lines of `decoder_derivatives` are the reverse. Training uses torch inst
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,31 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.cells import unroll
-from elman.models.attention import Attention
 from elman.models.replay import StackSteps
-from elman.models.stack import Stack
 from elman.models.trace import named_derivatives, stack_derivatives
 
-from .config import Seq2SeqConfig
+from .numpy_network import NumpyNetwork
 
 Array = npt.NDArray[Any]
 Layers = list[list[dict[str, Array]]]  # [layer][direction], derivatives by name
 StateGradient = unroll.StackState | None
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The parts of an encoder-decoder; see predictor.py. upper: the layers above attention, if there are any."""
-
-    config: Seq2SeqConfig
-    encoder: Stack
-    decoder: Stack
-    upper: Stack | None
-    attention: Attention | None
-    V: Array
-    projection: Array | None
-    combine: Array | None
-    bridges: Mapping[tuple[int, str], tuple[Array, Array]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,51 +85,51 @@ class DecodedDerivatives:
     upper: Layers
 
 
-def derivatives(parts: Parts, decoded: DecodedSteps, d_logits: Array) -> DecodedDerivatives:
+def derivatives(network: NumpyNetwork, decoded: DecodedSteps, d_logits: Array) -> DecodedDerivatives:
     """Return the derivatives in all layers, from those with respect to the logits (T, V)."""
     decoder = _StackBackward(decoded.decoder)
     upper = None if decoded.upper is None else _StackBackward(decoded.upper)
     d_m = None if decoded.m is None else np.zeros_like(decoded.m)
-    H, E = parts.config.hidden_size, parts.config.embedding_size
+    H, E = network.config.hidden_size, network.config.embedding_size
     d_h_next = np.zeros(H, d_logits.dtype)  # by input feeding
     for t in range(len(d_logits) - 1, -1, -1):
-        d_top, d_c = _combined_backward(parts, decoded.h[t], d_logits[t] @ parts.V + d_h_next)
+        d_top, d_c = _combined_backward(network, decoded.h[t], d_logits[t] @ network.V + d_h_next)
         if upper is not None:
             d_input = upper.step(t, d_top)
             d_top, d_c = d_input[:H], d_c + d_input[H:]
         d_s = d_top
-        if parts.attention is not None and decoded.m is not None and decoded.attention is not None:
+        if network.attention is not None and decoded.m is not None and decoded.attention is not None:
             d_weights = decoded.m @ d_c
             query = decoded.decoder.outputs[t : t + 1]
-            d_query, d_of_scores = parts.attention.backward(d_weights[None], query, decoded.m)
+            d_query, d_of_scores = network.attention.backward(d_weights[None], query, decoded.m)
             d_s = d_s + d_query[0]
             assert d_m is not None
             d_m += np.outer(decoded.attention[t], d_c) + d_of_scores
         d_x = decoder.step(t, d_s)
-        if parts.config.aligned_input and d_m is not None and t < len(d_m):
+        if network.config.aligned_input and d_m is not None and t < len(d_m):
             d_m[t] += d_x[E : E + H]
-        if parts.config.input_feeding:
+        if network.config.input_feeding:
             d_h_next = d_x[-H:]
     d_outputs = np.zeros_like(decoded.encoder.outputs)
     if d_m is not None:
-        d_outputs += d_m if parts.projection is None else d_m @ parts.projection
-    d_final = _bridges_backward(parts, decoded, [decoder, *([upper] if upper else [])])
+        d_outputs += d_m if network.projection is None else d_m @ network.projection
+    d_final = _bridges_backward(network, decoded, [decoder, *([upper] if upper else [])])
     encoder, _ = stack_derivatives(decoded.encoder, d_outputs, d_final)
     return DecodedDerivatives(encoder, decoder.joined(), upper.joined() if upper else [])
 
 
-def _combined_backward(parts: Parts, h: Array, d_h: Array) -> tuple[Array, Array]:
+def _combined_backward(network: NumpyNetwork, h: Array, d_h: Array) -> tuple[Array, Array]:
     """Return the derivatives with respect to top_t and c_t of h~_t = tanh(W [c_t; top_t] + b)."""
-    if parts.combine is None:
+    if network.combine is None:
         return d_h, np.zeros_like(d_h)
     H = len(h)
-    d = (d_h * (1.0 - h * h)) @ parts.combine
+    d = (d_h * (1.0 - h * h)) @ network.combine
     return d[H:], d[:H]
 
 
-def _bridges_backward(parts: Parts, decoded: DecodedSteps, stacks: list[_StackBackward]) -> unroll.StackState:
+def _bridges_backward(network: NumpyNetwork, decoded: DecodedSteps, stacks: list[_StackBackward]) -> unroll.StackState:
     """Return the derivatives with respect to the last states of the encoder, through the first ones of the decoder."""
-    config, encoder = parts.config, decoded.encoder
+    config, encoder = network.config, decoded.encoder
     d_final = {
         (index, direction, name): np.zeros_like(one.states[name][:1])
         for index, layer in enumerate(encoder.layers)
@@ -165,7 +147,7 @@ def _bridges_backward(parts: Parts, decoded: DecodedSteps, stacks: list[_StackBa
         if config.bridge == "copy":
             d_final[int(index), 0, of_encoder] += d
             continue
-        W, _ = parts.bridges[layer, name]
+        W, _ = network.bridges[layer, name]
         d_last = (d * (1.0 - value * value) if name == "h" else d) @ W
         for direction, part in enumerate(np.split(d_last, config.num_directions, axis=1)):
             d_final[int(index), direction, of_encoder] += part

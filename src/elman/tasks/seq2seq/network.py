@@ -5,7 +5,7 @@
     h~     = tanh(W [attention(s, m); s] + b)      s without attention
     logits = V h~ + b
 
-predictor.py defines all parts and computes the same without torch; the weights have its names.
+numpy_network.py defines all parts and computes the same without torch; the weights have its names.
 """
 
 from __future__ import annotations

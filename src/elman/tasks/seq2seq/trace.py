@@ -14,7 +14,7 @@ extended: its last token, the node it extends, its log probability; `best` marks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,13 +25,13 @@ from elman.data.batches.padded import pad_sources
 from elman.decoding import Hypothesis, Prefixes
 from elman.models.recorder import Recorder, recording
 from elman.models.replay import StackSteps, replay
-from elman.models.stack import State
 from elman.models.text_arguments import require_texts
 from elman.models.trace import LayerTrace, Trace, layer_traces, norms_by_lag
 from elman.text import END, START
 from elman.text.sides import SideCodec
 
-from .derivatives import DecodedDerivatives, DecodedSteps, Layers, Parts, derivatives
+from .derivatives import DecodedDerivatives, DecodedSteps, Layers, derivatives
+from .numpy_network import NumpyNetwork
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -50,12 +50,10 @@ class Search(Protocol):
 class Model:
     """What a trace needs of an encoder-decoder."""
 
-    encode: Callable[[Ids, Ids], tuple[State, State]]
-    step: Callable[[Ids, State, State], tuple[Array, State]]
+    network: NumpyNetwork
     search: Search
     source: SideCodec
     target: SideCodec
-    parts: Parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def trace_pair(
     (source,) = require_texts([source])
     with recording() as recorder:
         path = _searched(model, source, beam, length_penalty) if target is None else _read(model, source, target)
-    decoded = _decoded(model.parts, recorder, path)
+    decoded = _decoded(model.network, recorder, path)
     log_p = _rows_of(recorder.arrays["log_probabilities"], path.rows)
     loss = -np.take_along_axis(log_p, path.ids[:, None], 1)[:, 0]
     tokens = model.target.vocabulary.tokens
@@ -84,9 +82,9 @@ def trace_pair(
         "loss": float(loss.sum(dtype=np.float64)),
         **path.facts,
     }
-    found = None
+    gradient = None
     if gradients:
-        found = _all_derivatives(model.parts, decoded, log_p, path.ids)
+        gradient = _all_derivatives(model.network, decoded, log_p, path.ids)
         facts["objective"] = "the sum of the losses of the target tokens"
     stacks = [decoded.encoder, decoded.decoder, *([decoded.upper] if decoded.upper else [])]
     arrays = {"log_probabilities": log_p, "probabilities": np.exp(log_p), "loss": loss}
@@ -96,7 +94,7 @@ def trace_pair(
         task="seq2seq",
         input=source,
         axes={SOURCE: [*model.source.tokens(source), END], TARGET: [tokens[i] for i in path.ids]},
-        layers=tuple(_layers(decoded, found)),
+        layers=tuple(_layers(decoded, gradient)),
         arrays=arrays,
         facts=facts,
         exact=all(steps.exact for steps in stacks),
@@ -160,9 +158,9 @@ def _read(model: Model, source: str, target: str) -> _Path:
     (target,) = require_texts([target])
     vocabulary = model.target.vocabulary
     ids = np.array([*model.target.encode(target), vocabulary[END]], np.int64)
-    state, context = model.encode(*pad_sources([model.source.encode(source)]))
+    state, context = model.network.encode(*pad_sources([model.source.encode(source)]))
     for token in (vocabulary[START], *ids[:-1]):
-        _, state = model.step(np.array([token]), state, context)
+        _, state = model.network.step(np.array([token]), state, context)
     return _Path(ids, [0] * len(ids), {})
 
 
@@ -171,38 +169,38 @@ def _rows_of(arrays: Sequence[Array], rows: Sequence[int]) -> Array:
     return np.stack([array[row] for array, row in zip(arrays, rows, strict=False)])
 
 
-def _decoded(parts: Parts, recorder: Recorder, path: _Path) -> DecodedSteps:
+def _decoded(network: NumpyNetwork, recorder: Recorder, path: _Path) -> DecodedSteps:
     """Return what the model computed for the target; a search may have taken more steps than its best target has."""
     T = len(path.ids)
-    encoder = replay(parts.encoder, recorder.runs_of(parts.encoder))
-    decoder = replay(parts.decoder, recorder.runs_of(parts.decoder)[:T], path.rows)
-    upper = None if parts.upper is None else replay(parts.upper, recorder.runs_of(parts.upper)[:T], path.rows)
-    if parts.attention is None:
+    encoder = replay(network.encoder, recorder.runs_of(network.encoder))
+    decoder = replay(network.decoder, recorder.runs_of(network.decoder)[:T], path.rows)
+    upper = None if network.upper is None else replay(network.upper, recorder.runs_of(network.upper)[:T], path.rows)
+    if network.attention is None:
         return DecodedSteps(encoder, decoder, upper, None, None, decoder.outputs)
     attention = _rows_of([weights[0] for weights in recorder.arrays["attention"]], path.rows)
     h = _rows_of([outputs[:, 0] for outputs in recorder.arrays["attentional_output"]], path.rows)
     return DecodedSteps(encoder, decoder, upper, recorder.last("encoder_outputs")[0], attention, h)
 
 
-def _all_derivatives(parts: Parts, decoded: DecodedSteps, log_p: Array, ids: Ids) -> DecodedDerivatives:
+def _all_derivatives(network: NumpyNetwork, decoded: DecodedSteps, log_p: Array, ids: Ids) -> DecodedDerivatives:
     """Return the derivatives of the sum of the losses, and the decoder's norms by lag of the last token's loss."""
     d_logits = np.exp(log_p)
     d_logits[np.arange(len(ids)), ids] -= 1.0
-    found = derivatives(parts, decoded, d_logits)
+    decoded_derivatives = derivatives(network, decoded, d_logits)
     d_logits[:-1] = 0.0
-    last = derivatives(parts, decoded, d_logits)
-    for layers, of_last in ((found.decoder, last.decoder), (found.upper, last.upper)):
+    last = derivatives(network, decoded, d_logits)
+    for layers, of_last in ((decoded_derivatives.decoder, last.decoder), (decoded_derivatives.upper, last.upper)):
         for layer, layer_of_last in zip(layers, of_last, strict=True):
             layer[0]["norm_by_lag"] = norms_by_lag(layer_of_last[0]["d_h"], len(ids) - 1)
-    return found
+    return decoded_derivatives
 
 
-def _layers(decoded: DecodedSteps, found: DecodedDerivatives | None) -> list[LayerTrace]:
+def _layers(decoded: DecodedSteps, gradient: DecodedDerivatives | None) -> list[LayerTrace]:
     def traces(steps: StackSteps | None, axis: str, layers: Layers | None) -> list[LayerTrace]:
         return [] if steps is None else layer_traces(steps, axis, layers)
 
     return [
-        *traces(decoded.encoder, SOURCE, found.encoder if found else None),
-        *traces(decoded.decoder, TARGET, found.decoder if found else None),
-        *traces(decoded.upper, TARGET, found.upper if found else None),
+        *traces(decoded.encoder, SOURCE, gradient.encoder if gradient else None),
+        *traces(decoded.decoder, TARGET, gradient.decoder if gradient else None),
+        *traces(decoded.upper, TARGET, gradient.upper if gradient else None),
     ]
