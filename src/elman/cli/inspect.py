@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.errors import ConfigError, DataError
-from elman.translations import current_language, translate
+from elman.translations import current_language
 
 from .console import print_json, say
 from .options import Json, Run
@@ -66,7 +66,7 @@ def inspect_command(
         print_json({**summarize(trace), **written})
         return
     for line in summary_lines(trace):
-        print(translate(line))
+        print(line)
 
 
 def plot_command(

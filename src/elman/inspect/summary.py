@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.models.trace import LayerTrace, Trace
+from elman.translations import translate
 
 SATURATED = 0.1, 0.9  # a gate below or above is nearly closed or open
 
@@ -27,13 +28,15 @@ def summarize(trace: Trace) -> dict[str, Any]:
 
 
 def summary_lines(trace: Trace) -> list[str]:
-    """Return the summary for people."""
+    """Return the summary for people, in the current language."""
     lines = []
     for layer in trace.layers:
         steps, hidden_size = layer["h"].shape
         figures = _layer(layer)
         direction = "" if layer.direction == "forward" else ", backward"
-        lines.append(f"{layer.name}  {layer.cell} {hidden_size}{direction}, {steps} steps of {layer.axis}")
+        lines.append(
+            f"{layer.name}  {layer.cell} {hidden_size}{direction}, {steps} steps of {translate(layer.axis, 'words')}"
+        )
         lines += [f"  {name:<3}mean {gate['mean']:.3f}{_shares(gate)}" for name, gate in figures["gates"].items()]
         lines.append(
             f"  h  norm {figures['h_norm']['first']:.3f} at the first step, {figures['h_norm']['last']:.3f} at the last"
@@ -45,10 +48,11 @@ def summary_lines(trace: Trace) -> list[str]:
         if name in trace.facts:
             value = trace.facts[name]
             text = " ".join(map(repr, value)) if isinstance(value, list) else value
-            lines.append(f"{name}: {text:.4f}" if isinstance(value, float) else f"{name}: {text}")
+            text = f"{text:.4f}" if isinstance(text, float) else translate(text) if name == "objective" else text
+            lines.append(f"{translate(name, 'words')}: {text}")
     for hypothesis in trace.facts.get("hypotheses", ()):
         lines.append(f"{hypothesis['score']:.4f}\t{hypothesis['text']}")
-    return lines
+    return [translate(line) for line in lines]
 
 
 def _shares(gate: dict[str, float]) -> str:
