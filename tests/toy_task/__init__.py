@@ -144,7 +144,7 @@ class DigitsPredictor(FolderPredictor):
 class DigitsAnswers:
     """A LinePredictor."""
 
-    def __init__(self, predictor: DigitsPredictor, options: PredictOptions) -> None:
+    def __init__(self, predictor: DigitsPredictor, options: PredictOptions, notify: Notify) -> None:
         self._predictor, self._decimals = predictor, options.decimals
         self.unknown: dict[str, None] = {}
 

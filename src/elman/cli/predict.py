@@ -63,7 +63,7 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
         _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
         return
     assert spec.prediction.by_line is not None
-    answering = spec.prediction.by_line(predictor, values)
+    answering = spec.prediction.by_line(predictor, values, say)
     raise typer.Exit(_predict_lines(answering, spec.name, path, values.encoding, as_json=as_json))
 
 

@@ -115,7 +115,7 @@ class Prediction(Generic[P]):
     """How `elman predict` uses a model: line by line, or a whole file at once. Exactly one of the two is given."""
 
     options: type[ReaderConfig]
-    by_line: Callable[[P, Any], LinePredictor] | None = None
+    by_line: Callable[[P, Any, Notify], LinePredictor] | None = None
     by_file: Callable[[P, Any, str, Notify], FilePrediction] | None = None
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from elman.tasks.seq2seq import answers
 from elman.tasks.seq2seq.ensemble import Ensemble, Prediction
 from elman.tasks.spec import load
 from tests.cli.conftest import Command, Done
@@ -330,3 +331,18 @@ def test_attention_is_drawn_where_the_name_is_that_of_a_picture(command: Command
     names = ["a.png"] if lines == 1 else ["a-1.png", "a-2.png"]
     assert sorted(path.name for path in tmp_path.glob("*.png")) == names
     assert all((tmp_path / name).read_bytes().startswith(b"\x89PNG") for name in names)
+
+
+def test_only_the_first_lines_are_drawn_and_a_message_says_so(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr(answers, "MOST_DRAWN", 2)
+    tiny_predictor("dot").save(tmp_path / "model")
+    (tmp_path / "sources.txt").write_text("dab\nabc\nbad\ncab\n", "utf-8")
+    picture = tmp_path / "a.svg"
+    done = command("predict", tmp_path / "model", tmp_path / "sources.txt", "--attention", picture)
+    assert done.code == 0, done.err
+    assert sorted(path.name for path in tmp_path.glob("*.svg")) == ["a-1.svg", "a-2.svg"]
+    assert done.err == f"{picture}: drew the first 2 of 4 lines; for all, name a file that ends in .json\n"
+    assert len(done.out.splitlines()) == 4

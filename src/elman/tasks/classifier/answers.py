@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from elman.data.readers.encodings import Notify
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Line
 
@@ -15,7 +16,7 @@ from .predictor import ClassifierPredictor, Explanation
 class ClassifierAnswers:
     """A LinePredictor: each line is a text, and its answer is a label."""
 
-    def __init__(self, predictor: ClassifierPredictor, options: PredictOptions) -> None:
+    def __init__(self, predictor: ClassifierPredictor, options: PredictOptions, notify: Notify) -> None:
         self._predictor, self._options = predictor, options
         self.unknown: dict[str, None] = {}
 

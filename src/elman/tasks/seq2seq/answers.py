@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.checkpoint import translate_disk_errors
+from elman.data.readers.encodings import Notify
 from elman.errors import ConfigError
 from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
 from elman.tasks.descriptions import on_one_line
@@ -22,18 +23,21 @@ from .pictures import alignment_drawing
 from .predictor import Seq2SeqPredictor
 
 WEIGHT_DIGITS = 5  # of an attention weight in the file of --attention
+MOST_DRAWN = 20  # alignments; the data of all of them go to a file of JSON
 
 
 class Seq2SeqAnswers:
     """A LinePredictor: each line is a source, and its answer is a target. Text after a tab is ignored."""
 
-    def __init__(self, predictor: Seq2SeqPredictor, options: PredictOptions) -> None:
-        self._predictor, self._options = predictor, options
+    def __init__(self, predictor: Seq2SeqPredictor, options: PredictOptions, notify: Notify) -> None:
+        self._predictor, self._options, self._notify = predictor, options, notify
         self._attention_file = None if options.attention is None else Path(options.attention)
+        self._draws = self._attention_file is not None and self._attention_file.suffix.lower() in SUFFIXES
         if self._attention_file is not None:
             _check_attention(predictor, self._attention_file)
         self._ensemble = predictor.ensemble_with([load(path) for path in options.ensemble or ()])
         self._alignments: list[tuple[int, Alignment]] = []
+        self._num_not_drawn = 0
         self.unknown: dict[str, None] = {}
 
     def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
@@ -48,8 +52,7 @@ class Seq2SeqAnswers:
         for line in chunk:
             best = predictions.get(line.number, [])[: options.n_best or 1]
             if best and self._attention_file is not None:
-                alignment = self._predictor.align(sources[line.number], best[0].text)
-                self._alignments.append((line.number, alignment))
+                self._align(line.number, sources[line.number], best[0].text)
             error = None if line.number in sources else line.error or "empty; expected a source"
             as_json: dict[str, Any] = {
                 "line": line.number,
@@ -62,13 +65,24 @@ class Seq2SeqAnswers:
     def finish(self) -> Iterator[Answer]:
         """Write the file of --attention; every line has been answered."""
         path = self._attention_file
-        if path is not None and path.suffix.lower() in SUFFIXES:
-            _draw_alignments(path, self._alignments)
+        if path is not None and self._draws:
+            _draw_alignments(path, self._alignments, self._notify)
+            if self._num_not_drawn:
+                num_lines = f"{MOST_DRAWN + self._num_not_drawn:,}"
+                self._notify(
+                    f"{path}: drew the first {MOST_DRAWN} of {num_lines} lines; for all, name a file that ends in .json"
+                )
         elif path is not None:
             objects = [_alignment_as_json(number, alignment) for number, alignment in self._alignments]
             with translate_disk_errors(path):
                 path.write_text(json.dumps(objects, ensure_ascii=False), "utf-8")
         yield from ()
+
+    def _align(self, number: int, source: str, target: str) -> None:
+        if self._draws and len(self._alignments) == MOST_DRAWN:
+            self._num_not_drawn += 1
+        else:
+            self._alignments.append((number, self._predictor.align(source, target)))
 
     def _lines(self, number: int, best: Sequence[Prediction]) -> list[str]:
         if self._options.n_best is None:
@@ -94,9 +108,9 @@ def _alignment_as_json(number: int, alignment: Alignment) -> dict[str, Any]:
     }
 
 
-def _draw_alignments(path: Path, alignments: Sequence[tuple[int, Alignment]]) -> None:
+def _draw_alignments(path: Path, alignments: Sequence[tuple[int, Alignment]], notify: Notify) -> None:
     """Draw an alignment as the file that was named, and several as files with the numbers of their lines."""
-    language = available_language(current_language(), lambda message: None)
+    language = available_language(current_language(), notify)
     for number, alignment in alignments:
         file = path if len(alignments) == 1 else path.with_stem(f"{path.stem}-{number}")
         write_figure([file], alignment_drawing(alignment), language)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from elman.data.readers.encodings import Notify
 from elman.data.readers.token_lines import detect_format, is_blank_or_comment, read_tokens
 from elman.errors import DataError
 from elman.tasks.descriptions import on_one_line
@@ -30,7 +31,7 @@ class _Sentence(NamedTuple):
 class TaggerAnswers:
     """A LinePredictor: a sentence is one line or several, and its answer is a tag for each token."""
 
-    def __init__(self, predictor: TaggerPredictor, options: PredictOptions) -> None:
+    def __init__(self, predictor: TaggerPredictor, options: PredictOptions, notify: Notify) -> None:
         self._predictor, self._options, self._format = predictor, options, options.format
         self._pending: list[Line] = []  # before the format is known, and of a sentence that has not ended yet
         self.unknown: dict[str, None] = {}
