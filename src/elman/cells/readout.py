@@ -57,21 +57,21 @@ def softmax_cross_entropy(
     logits: Array, targets: npt.NDArray[Any], mask: Bools | None = None
 ) -> tuple[float, int, Array]:
     """Return (sum, count, d_logits) for logits (..., O), targets (...) of classes 0..O-1 and mask (...)."""
-    counted = _counted(mask, targets.shape)
-    targets = np.where(counted, targets, 0)
-    outside = targets[(targets < 0) | (targets >= logits.shape[-1])]
-    if outside.size:
-        raise ValueError(f"targets: given class {outside[0]}; expected 0 to {logits.shape[-1] - 1}")
-    log_p = log_softmax(logits if mask is None else np.where(counted[..., None], logits, 0.0))
+    if mask is not None:  # padding may hold anything
+        counted = _counted(mask, targets.shape)
+        targets, logits = np.where(counted, targets, 0), np.where(counted[..., None], logits, 0.0)
+    if targets.size and not (targets.min() >= 0 and targets.max() < logits.shape[-1]):
+        outside = targets[(targets < 0) | (targets >= logits.shape[-1])][0]
+        raise ValueError(f"targets: given class {outside}; expected 0 to {logits.shape[-1] - 1}")
+    log_p = log_softmax(logits)
     d_logits: Array = np.exp(log_p, order="C")  # so that reshape below is a view, and its entries can be set
     entries = np.arange(targets.size), targets.reshape(-1)
     picked = log_p.reshape(-1, log_p.shape[-1])[entries]
-    d_logits.reshape(-1, log_p.shape[-1])[entries] = np.exp(picked) - 1.0
-    return (
-        -float(picked[counted.reshape(-1)].sum(dtype=np.float64)),
-        int(counted.sum()),
-        d_logits if mask is None else np.where(counted[..., None], d_logits, 0.0),
-    )
+    d_logits.reshape(-1, log_p.shape[-1])[entries] -= 1.0
+    if mask is None:
+        return -float(picked.sum(dtype=np.float64)), targets.size, d_logits
+    loss = -float(picked[counted.reshape(-1)].sum(dtype=np.float64))
+    return loss, int(counted.sum()), np.where(counted[..., None], d_logits, 0.0)
 
 
 def sigmoid_cross_entropy(

@@ -16,7 +16,6 @@ is below FITTED, because the training set is then learned and little changes aft
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -46,7 +45,6 @@ LEAST_GAINS = {
 }  # of the mean accuracy over the SRN, smallest of all L: 0.24 and 0.40, both at L = 10
 MOST_FALLING = 2  # seeds: 0
 SOURCE_SRN, SOURCE_LSTM = 0.70, 1.00  # about, at L = 10
-WORKERS = 2  # trainings at a time
 
 Accuracies = npt.NDArray[np.float64]  # by length and seed
 
@@ -100,9 +98,8 @@ def train(network: SequenceClassifier, length: int, seed: int, epochs: int = EPO
 
 
 def train_all(networks: Sequence[SequenceClassifier], length: int, epochs: int = EPOCHS) -> list[Training]:
-    """Train a network for each seed 0, 1, ...: two at a time, since the kernels release the interpreter."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return list(pool.map(lambda seed: train(networks[seed], length, seed, epochs), range(len(networks))))
+    """Train a network for each seed 0, 1, ..., one after another: threads do not help such small networks."""
+    return [train(network, length, seed, epochs) for seed, network in enumerate(networks)]
 
 
 def describe_accuracy(trainings: Sequence[Training]) -> str:

@@ -89,11 +89,13 @@ class _Rewriter(ast.NodeTransformer):
         self.used: set[str] = set()
 
     def visit_body(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """Rewrite statements."""
+        """Rewrite statements; those after a return are never reached, so they are left out."""
         rewritten: list[ast.stmt] = []
         for statement in body:
             result = self.visit(statement)
             rewritten += result if isinstance(result, list) else [result]
+            if rewritten and isinstance(rewritten[-1], ast.Return):
+                break
         return [statement for statement in rewritten if statement is not None]
 
     def visit(self, node: ast.AST) -> Any:
