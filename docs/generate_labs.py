@@ -12,9 +12,9 @@ from pathlib import Path
 
 from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
 from elman.labs.lab import Lab, Language, format_duration
+from elman.translations import LANGUAGES
 
 DOCS = Path(__file__).parent
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
 COMMANDS = """```bash
 elman lab
 elman lab srn-tanh

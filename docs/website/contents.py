@@ -7,10 +7,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
-from elman.labs.lab import Language, Text
+from elman.translations import LANGUAGES as LANGUAGES
+from elman.translations import Language, Text
 
 DOCS = Path(__file__).parent.parent
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
 HOME = "index"
 
 

@@ -1,7 +1,7 @@
 """A page for each lab: what it claims, prints and draws in the page's language, and its own source.
 
-Labs run while the site is built, each in a process of its own. What a run has given is kept in docs/_build/labs until a
-file changes that the lab has loaded, so a second build is quick.
+Labs run while the site is built, each once for both languages and in a process of its own. What a run has given is kept
+in docs/_build/labs until a file changes that the lab has loaded, so a second build is quick.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from typing import Any
 
 from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
 from elman.labs.lab import Lab, Language, Text, format_duration
-from website.contents import LANGUAGES
 from website.docstrings import FENCE, as_markdown
 from website.run_lab import RECORD, hash_file
 
@@ -51,19 +50,19 @@ WORDS = {
 
 
 def run_labs(folder: Path, scale: str, names: tuple[str, ...] = LABS) -> None:
-    """Run all labs in both languages, except those whose files have not changed; report failures together."""
-    jobs = [(name, language) for name in names for language in LANGUAGES]
-    due = [job for job in jobs if not is_current(folder_of(folder, *job, scale))]
-    print(f"labs: {len(jobs) - len(due)} of {len(jobs)} runs are current, {len(due)} to do ({scale})", flush=True)
+    """Run all labs, the longest first, except those whose files have not changed; report failures together."""
+    due = [name for name in names if not is_current(folder_of(folder, name, scale))]
+    due.sort(key=lambda name: -load_lab(name).seconds)
+    print(f"labs: {len(names) - len(due)} of {len(names)} are current, {len(due)} to run ({scale})", flush=True)
     with ThreadPoolExecutor(max(1, min(len(os.sched_getaffinity(0)), 8))) as pool:
-        failures = [text for text in pool.map(lambda job: _run(folder, job[0], job[1], scale), due) if text]
+        failures = [text for text in pool.map(lambda name: _run(folder, name, scale), due) if text]
     if failures:
         sys.exit("\n".join(failures))
 
 
-def folder_of(folder: Path, name: str, language: Language, scale: str) -> Path:
+def folder_of(folder: Path, name: str, scale: str) -> Path:
     """Return the folder of what a run of a lab has given."""
-    return folder / scale / language / name
+    return folder / scale / name
 
 
 def is_current(folder: Path) -> bool:
@@ -74,32 +73,31 @@ def is_current(folder: Path) -> bool:
     return all(hash_file(Path(path)) == digest for path, digest in files.items())
 
 
-def _run(folder: Path, name: str, language: Language, scale: str) -> str | None:
+def _run(folder: Path, name: str, scale: str) -> str | None:
     """Run a lab in a new process; return what went wrong."""
-    target = folder_of(folder, name, language, scale)
+    target = folder_of(folder, name, scale)
     shutil.rmtree(target, ignore_errors=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    command = [sys.executable, str(RUNNER), name, language, scale, str(target)]
+    command = [sys.executable, str(RUNNER), name, scale, str(target)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=TIMEOUT, check=False)
     if done.returncode:
-        return f"lab {name} ({language}): exit code {done.returncode}\n{done.stderr}"
+        return f"lab {name}: exit code {done.returncode}\n{done.stderr}"
     record = json.loads((target / RECORD).read_text("utf-8"))
     missed = [claim for claim in record["claims"] if not claim["passed"]]
     if missed:
         (target / RECORD).unlink()  # to run it again in the next build
-        return f"lab {name} ({language}): claims do not hold: {missed}"
+        return f"lab {name}: claims do not hold: {missed}"
     return None
 
 
 def write_lab_pages(folder: Path, source: Path, language: Language, scale: str) -> Iterator[tuple[str, str]]:
     """Yield the name and text of each lab's page; copy figures and notebooks into the folder of sources."""
     for name in LABS:
-        run = folder_of(folder, name, language, scale)
+        run = folder_of(folder, name, scale)
         target = source / "labs" / "files"
         target.mkdir(parents=True, exist_ok=True)
-        for path in run.iterdir():
-            if path.suffix in (".svg", ".png", ".ipynb"):
-                shutil.copy2(path, target / path.name)
+        for path in (run / language).iterdir():
+            shutil.copy2(path, target / path.name)
         record = json.loads((run / RECORD).read_text("utf-8"))
         yield f"labs/{name}", page(load_lab(name), record, language, smoke=scale == "smoke")
 
@@ -120,8 +118,8 @@ def page(lab: Lab, record: dict[str, Any], language: Language, *, smoke: bool) -
         f"{FENCE}bash\nelman lab {lab.name}{' --lang zh' if language == 'zh' else ''}\n{FENCE}",
         f"{{download}}`{word('notebook')} <files/{lab.name}.ipynb>`",
         f"## {word('output')}",
-        *([f"> {word('skipped')}{record['skipped']}"] if record["skipped"] else []),
-        *(_piece(piece, f"{lab.title.in_language(language)}", word("figure")) for piece in record["pieces"]),
+        *([f"> {word('skipped')}{record['skipped'][language]}"] if record["skipped"] else []),
+        *(_piece(piece, lab, language) for piece in record["pieces"]),
         *_claims(record, language),
         f"## {word('explanation')}",
         word("docstring") + as_markdown(inspect.getdoc(module) or ""),
@@ -147,10 +145,11 @@ def _facts(lab: Lab, language: Language) -> list[str]:
     return facts
 
 
-def _piece(piece: dict[str, str], title: str, word: str) -> str:
+def _piece(piece: dict[str, Any], lab: Lab, language: Language) -> str:
     if "figure" in piece:
+        word, title = WORDS["figure"].in_language(language), lab.title.in_language(language)
         return f"![{word}: {title} ({piece['figure']})](files/{piece['figure']}.png)"
-    return f"{FENCE}text\n{piece['text'].strip(chr(10))}\n{FENCE}"
+    return f"{FENCE}text\n{piece['text'][language].strip(chr(10))}\n{FENCE}"
 
 
 def _claims(record: dict[str, Any], language: Language) -> Iterator[str]:
@@ -158,7 +157,7 @@ def _claims(record: dict[str, Any], language: Language) -> Iterator[str]:
         return
     yield f"## {WORDS['claims'].in_language(language)}"
     header = [WORDS[key].in_language(language) for key in ("claim", "computed", "expected")]
-    rows = [(claim["name"], claim["computed"], claim["expected"]) for claim in record["claims"]]
+    rows = [(claim["name"][language], claim["computed"], claim["expected"]) for claim in record["claims"]]
     lines = [header, ["---"] * 3, *([_cell(value) for value in row] for row in rows)]
     yield "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

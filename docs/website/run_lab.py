@@ -1,10 +1,11 @@
-"""Run one lab and record what it says, claims and draws, for its page.
+"""Run one lab and record what it says, claims and draws, for its page in each language.
 
-    python docs/website/run_lab.py NAME LANGUAGE SCALE FOLDER
+    python docs/website/run_lab.py NAME SCALE FOLDER
 
 lab_pages.py starts this as a process of its own, so that no lab sees what another one has changed. FOLDER receives the
-figures, the notebook, and record.json: the pieces of the output in their order (`text`, or `figure` with its file), the
-claims, the files of elman that were loaded with their hashes, and `skipped`, the reason, if the lab could not run.
+figures and the notebook in a folder for each language, and record.json: the pieces of the output in their order
+(`text`, or `figure` with its file), the claims, the files of elman that were loaded with their hashes, and `skipped`,
+the reason, if the lab could not run. Texts in it are objects with the languages as keys.
 """
 
 from __future__ import annotations
@@ -19,45 +20,48 @@ from typing import Any
 import elman
 from elman.errors import DataError
 from elman.labs import figures, load_lab
-from elman.labs.lab import Draw, Language, Report, Settings, Text, format_value, run_lab
+from elman.labs.lab import Draw, Report, Settings, Text, format_value, run_lab
 from elman.labs.notebook import notebook_text
+from elman.translations import LANGUAGES
 
 SOURCE = Path(elman.__file__).parent
 RECORD = "record.json"
 
 
 def record_lab(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
-    """Return what the page of a lab needs; write its figures and its notebook."""
-    lab, language = load_lab(name), settings.language
-    pieces: list[dict[str, str]] = []
+    """Return what the pages of a lab need; write its figures and its notebooks."""
+    lab = load_lab(name)
+    pieces: list[dict[str, Any]] = []
     messages: list[str] = []
-    write_figure = figures.figure_writer(folder, name, language, messages.append)
+    writers = [figures.figure_writer(folder / language, name, language, messages.append) for language in LANGUAGES]
 
-    def write(line: str) -> None:
-        if not pieces or "text" not in pieces[-1]:
-            pieces.append({"text": line})
-        else:
-            pieces[-1]["text"] += f"\n{line}"
+    def write(line: Text) -> None:
+        if pieces and "text" in pieces[-1]:
+            line = Text(*map("\n".join, zip(pieces.pop()["text"].values(), line, strict=True)))
+        pieces.append({"text": line._asdict()})
 
-    def save_figure(figure: str, draw: Draw, language: Language) -> None:
-        write_figure(figure, draw, language)
+    def save_figure(figure: str, draw: Draw) -> None:
+        for write_figure in writers:
+            write_figure(figure, draw)
         pieces.append({"figure": f"{name}-{figure}"})
 
     report = Report(settings, write, save_figure)
     record: dict[str, Any] = {}
     try:
         outcome = run_lab(lab, report)
-        record = {"seconds": outcome.seconds}
-        reason = getattr(outcome, "skipped", None)
-        skipped = reason.in_language(language) if isinstance(reason, Text) else reason
+        record, skipped = {"seconds": outcome.seconds}, outcome.skipped
     except (DataError, ModuleNotFoundError) as error:
-        skipped = str(error)
-    record |= {
-        "skipped": skipped,
+        skipped = Text(str(error), str(error))
+    for language in LANGUAGES:
+        path = folder / language / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(notebook_text(lab, Settings(), language), encoding="utf-8")
+    return record | {
+        "skipped": skipped and skipped._asdict(),
         "pieces": pieces,
         "claims": [
             {
-                "name": claim.name.in_language(language),
+                "name": claim.name._asdict(),
                 "computed": format_value(claim.computed, 6),
                 "expected": ("" if claim.relation == "=" else f"{claim.relation} ") + format_value(claim.expected, 6),
                 "passed": claim.passed,
@@ -66,8 +70,6 @@ def record_lab(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
         ],
         "files": hashes_of_loaded_files(),
     }
-    (folder / f"{name}.ipynb").write_text(notebook_text(lab, Settings(language)), encoding="utf-8")
-    return record
 
 
 def hashes_of_loaded_files() -> dict[str, str]:
@@ -83,14 +85,13 @@ def hash_file(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def main(name: str, language: Language, scale: str, folder: str) -> None:
+def main(name: str, scale: str, folder: str) -> None:
     """Run the lab of a name."""
     path = Path(folder)
     path.mkdir(parents=True, exist_ok=True)
-    record = record_lab(name, Settings(language, smoke=scale == "smoke"), path)
+    record = record_lab(name, Settings(smoke=scale == "smoke"), path)
     (path / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    lab_name, lab_language, lab_scale, lab_folder = sys.argv[1:]
-    main(lab_name, "zh" if lab_language == "zh" else "en", lab_scale, lab_folder)
+    main(*sys.argv[1:])

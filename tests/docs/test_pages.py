@@ -173,14 +173,24 @@ def test_a_lab_runs_again_only_if_one_of_its_files_has_changed(tmp_path: Path) -
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_a_lab_has_its_texts_output_claims_figure_and_source(language: Any) -> None:
     lab = dataclasses.replace(load_lab("srn-tanh"), seconds=0.5)
-    claim = {"name": "a_b", "computed": "1 | 2", "expected": "3", "passed": True}
-    pieces = [{"text": "first\nsecond"}, {"figure": "srn-tanh-network"}]
+    name = {"en": "a\\_b", "zh": "甲\\_乙"}
+    claim = {"name": {"en": "a_b", "zh": "甲_乙"}, "computed": "1 | 2", "expected": "3", "passed": True}
+    output = {"en": "first\nsecond", "zh": "第一行\n第二行"}
+    pieces = [{"text": output}, {"figure": "srn-tanh-network"}]
     text = lab_page(lab, {"skipped": None, "pieces": pieces, "claims": [claim]}, language, smoke=True)
     assert text.startswith(f"# {lab.title.in_language(language)}\n\n{lab.claim.in_language(language)}\n")
-    for part in ("作业8", "\\< 1 s", "`--scale smoke`", "```text\nfirst\nsecond\n```", "| a\\_b | 1 \\| 2 | 3 |"):
+    for part in (
+        "作业8",
+        "\\< 1 s",
+        "`--scale smoke`",
+        f"```text\n{output[language]}\n```",
+        f"| {name[language]} | 1 \\| 2 | 3 |",
+    ):
         assert part in text
     assert "(files/srn-tanh-network.png)" in text
     assert "LAB = Lab(" in text
-    skipped = lab_page(lab, {"skipped": "no text", "pieces": [], "claims": []}, language, smoke=False)
-    assert "no text" in skipped
+    skipped = lab_page(
+        lab, {"skipped": {"en": "no text", "zh": "没有文本"}, "pieces": [], "claims": []}, language, smoke=False
+    )
+    assert {"en": "no text", "zh": "没有文本"}[language] in skipped
     assert "smoke" not in skipped.split("```python")[0]

@@ -14,7 +14,7 @@ NAMES = ["srn-tanh", "one-hot", "srn-linear", "residual"]
 
 
 def test_processes_give_the_outcomes_of_one_process_in_the_same_order() -> None:
-    labs, settings = find_labs(NAMES), Settings("en", smoke=True)
+    labs, settings = find_labs(NAMES), Settings(smoke=True)
     before = dict(os.environ)
     alone, together = check_labs(labs, settings, 1), check_labs(labs, settings, 2)
     assert list(together) == list(alone) == NAMES

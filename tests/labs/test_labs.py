@@ -16,7 +16,7 @@ import pytest
 from elman import labs
 from elman.errors import ConfigError
 from elman.labs import figures
-from elman.labs.lab import Lab, Report, Settings, Text, format_value, run_lab
+from elman.labs.lab import Draw, Lab, Report, Settings, Text, format_value, run_lab
 from elman.labs.notebook import notebook_text
 from elman.translations import display_width
 from tests.cli.conftest import Command, run_command
@@ -94,27 +94,45 @@ def test_the_claims_of_a_lab_hold_at_full_scale(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", labs.LABS)
-def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
-    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_lab_runs_as_a_notebook_and_has_both_languages(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lab, lines, written = labs.load_lab(name), list[str](), list[str]()
-    report = Report(
-        Settings("en", smoke=True), lines.append, figures.figure_writer(tmp_path, name, "en", written.append)
-    )
-    outcome = run_lab(lab, report)
+    """The cells of the notebook are the source of the lab, so this is the test of the lab, too."""
+    lab, lines, written = labs.load_lab(name), list[Text](), list[str]()
+    write_figure = figures.figure_writer(tmp_path, name, "en", written.append)
+
+    class ObservedReport(Report):
+        def __init__(self, settings: Settings, write: Any) -> None:
+            def observe(line: Text) -> None:
+                lines.append(line)
+                write(line)
+
+            super().__init__(settings, observe)
+
+        def figure(self, name: str, draw: Draw) -> None:
+            write_figure(name, draw)
+            super().figure(name, draw)
+
+    monkeypatch.setattr("elman.labs.lab.Report", ObservedReport)
+    outcome = run_notebook(lab, Settings(smoke=True))["outcome"]
     assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
+    assert capsys.readouterr().out == "".join(f"{line.zh}\n" for line in lines)
     for claim in outcome.claims:
         assert CHINESE.search(claim.name.zh) or not re.search(r"[a-z]{2} ", claim.name.en), "a name in words has both"
-    explained = [line for line in lines if name not in CHINESE_DATA or not line.startswith("    ")]
+    assert CHINESE.search("".join(line.zh for line in lines))
+    explained = [line.en for line in lines if name not in CHINESE_DATA or not line.en.startswith("    ")]
     assert not CHINESE.search("\n".join(explained))
     for path in map(Path, written):
         assert path.stat().st_size > 5000
         assert path.with_suffix(".svg").read_text("utf-8").rstrip().endswith("</svg>")
 
-    cells = json.loads(notebook_text(lab, Settings("zh", smoke=True)))["cells"]
+
+def run_notebook(lab: Lab, settings: Settings) -> dict[str, Any]:
+    """Run the cells of the Chinese notebook of a lab as IPython does; return the variables at its end."""
+    cells = json.loads(notebook_text(lab, settings, "zh"))["cells"]
     assert lab.title.zh in cells[0]["source"]
     assert len({cell["id"] for cell in cells}) == len(cells)
-    namespace: dict[str, Any] = {"__name__": "__main__"}  # as in IPython
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     # As in IPython, a `from __future__ import` holds for the cells after it, and inspect finds the source of functions.
     compiler = codeop.Compile()
     for cell in cells:
@@ -122,8 +140,12 @@ def test_the_lab_and_its_notebook_in_the_other_language_give_the_same_numbers(
             name, source = f"<cell {cell['id']}>", cell["source"]
             linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
             exec(compiler(source, name, "exec"), namespace)
-    assert CHINESE.search(capsys.readouterr().out)
-    assert namespace["report"].claims == outcome.claims
+    return namespace
+
+
+def test_a_notebook_gives_the_numbers_of_its_lab(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = labs.load_lab("srn-tanh")
+    assert run_notebook(lab, Settings())["report"].claims == run_lab(lab, Report()).claims
 
 
 @pytest.mark.parametrize("fonts", [[], ["DejaVu Sans"]])
@@ -133,7 +155,7 @@ def test_without_a_chinese_font_figures_have_english_labels(
     monkeypatch.setattr(figures, "chinese_fonts", lambda: fonts)
     messages, drawn_languages = list[str](), list[str]()
     write = figures.figure_writer(tmp_path / "new", "lab", "zh", messages.append)
-    write("name", lambda figure, language: drawn_languages.append(language), "zh")
+    write("name", lambda figure, language: drawn_languages.append(language))
     path = tmp_path / "new" / "lab-name.png"
     assert path.exists()
     expected = [str(path)] if fonts else [figures.NO_CHINESE_FONT, str(path)]
@@ -151,7 +173,7 @@ def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> 
     path = tmp_path / "tanh.ipynb"
     done = command("lab", "srn-tanh", "--notebook", path, "--lang", "zh")
     assert (done.code, done.out, done.err) == (0, "", f"{path}\n")
-    assert path.read_text("utf-8") == notebook_text(labs.load_lab("srn-tanh"), Settings("zh"))
+    assert path.read_text("utf-8") == notebook_text(labs.load_lab("srn-tanh"), Settings(), "zh")
     for words, problem in (
         (["作业8", "--notebook", path], f"given {len(labs.ALIASES['作业8'])} labs; expected one"),
         (["--notebook", path], "--notebook: given without NAME; expected labs. List all labs with `elman lab`"),
@@ -216,9 +238,10 @@ def test_claims_compare_numbers_within_a_bound_and_everything_else_exactly() -> 
 
 
 def test_columns_are_aligned_in_both_scripts() -> None:
-    lines: list[str] = []
+    lines: list[Text] = []
     rows = [(1, 0.5), (12, 2.0 / 3.0), (Text("mean", "平均"), 1)]
-    Report(Settings("zh"), lines.append).table(["步", "h"], rows)
-    assert lines == ["    步     h", "    1      0.5", "    12     0.666667", "    平均   1"]
+    Report(write=lines.append).table([Text("step", "步"), "h"], rows)
+    assert [line.zh for line in lines] == ["    步     h", "    1      0.5", "    12     0.666667", "    平均   1"]
+    assert [line.en for line in lines] == ["    step   h", "    1      0.5", "    12     0.666667", "    mean   1"]
     assert display_width("步a") == 3
     assert format_value([[1.0, 2.5], [3.0, 4.0]]) == "1, 2.5 / 3, 4"

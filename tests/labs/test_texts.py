@@ -12,7 +12,7 @@ import pytest
 from elman import labs
 from elman.data import datasets, package_datasets
 from elman.data.catalogue import DATA_SETS
-from elman.labs.lab import Report, Settings, SkippedLabError, run_lab
+from elman.labs.lab import Report, Settings, SkippedLabError, Text, run_lab
 from elman.labs.notebook import notebook_text
 from elman.labs.texts import data_set_file, read_text
 from tests.cli.conftest import Command, run_command
@@ -52,13 +52,13 @@ def own_text(folder: Path) -> Path:
 
 
 def test_the_text_is_the_users_own_before_that_of_the_cache(cached_book: Path, tmp_path: Path) -> None:
-    lines = list[str]()
+    lines = list[Text]()
     assert read_text(Report(Settings(), lines.append), "timemachine") == ("The Book\n", True)
     own = own_text(tmp_path)
     settings = Settings(text=str(own))
     assert read_text(Report(settings, lines.append), "timemachine") == ("My own text.\n我的文本。\n", False)
-    assert lines[0].startswith("Text: The Time Machine")
-    assert lines[1] == f"Text: {own}"
+    assert lines[0].en.startswith("Text: The Time Machine")
+    assert lines[1].en == f"Text: {own}"
 
 
 def test_without_a_text_a_lab_is_skipped_and_at_smoke_scale_another_text_stands_in(cache: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_lab_runs_on_the_users_own_text_as_does_its_notebook(
     assert "words" not in result["time-machine"]["got"], "the numbers of the book are not claimed of another text"
     path = tmp_path / "own.ipynb"
     assert command("lab", "time-machine", "--text", own, "--notebook", path).code == 0
-    for text, is_skipped in ((path.read_text("utf-8"), False), (notebook_text(lab(), Settings()), True)):
+    for text, is_skipped in ((path.read_text("utf-8"), False), (notebook_text(lab(), Settings(), "en"), True)):
         namespace: dict[str, Any] = {"__name__": "notebook"}
         for cell in json.loads(text)["cells"]:
             if cell["cell_type"] == "code":

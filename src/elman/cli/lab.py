@@ -57,7 +57,7 @@ def lab_command(
     from elman.labs.checking import check_labs
     from elman.labs.lab import Settings
 
-    settings = Settings(current_language(), scale == "smoke", seeds, text)
+    language, settings = current_language(), Settings(scale == "smoke", seeds, text)
     if pack is not None:
         others: dict[str, object] = {
             "NAME": names,
@@ -74,44 +74,44 @@ def lab_command(
 
         files = {"--exercise": exercise, "--grade": grade, "--key": key}
         others = {"--check": check, "--figures": figures, "--notebook": notebook, "--text": text}
-        run_exercise(names or [], files, others, settings.language, as_json=as_json)
+        run_exercise(names or [], files, others, language, as_json=as_json)
         return
     if not names and not check:
         for flag, value in (("--figures", figures), ("--notebook", notebook), ("--text", text)):
             if value is not None:
                 raise ConfigError(f"{flag}: given without NAME; expected labs", hint="List all labs with `elman lab`")
-        _list(settings.language, as_json=as_json)
+        _list(language, as_json=as_json)
         return
     labs = find_labs(names or LABS)
     if text is not None:
         _check_text(text, labs)
     if notebook is not None:
-        _write_notebook(notebook, labs, settings)
+        _write_notebook(notebook, labs, settings, language)
         return
     quiet = check or as_json
     if quiet and figures is None:
         results = check_labs(labs, settings)
     else:
-        results = {lab.name: _run(lab, settings, figures, quiet=quiet) for lab in labs}
+        results = {lab.name: _run(lab, settings, language, figures, quiet=quiet) for lab in labs}
     failed = [name for name, outcome in results.items() if not outcome.passed]
     if as_json:
         print_json({name: outcome.as_json() for name, outcome in results.items()})
     elif check:
-        _print_check(labs, results, settings.language)
+        _print_check(labs, results, language)
     if failed:
         raise typer.Exit(1)
 
 
-def _run(lab: Lab, settings: Settings, figures: Path | None, *, quiet: bool) -> Outcome:
+def _run(lab: Lab, settings: Settings, language: Language, figures: Path | None, *, quiet: bool) -> Outcome:
     from elman.labs.lab import Report, run_lab
 
-    write = _discard if quiet else _print
-    save = None
+    report = Report(settings)
     if figures is not None:
-        save = _figure_writer(figures, lab.name, settings.language)
+        report.save_figure = _figure_writer(figures, lab.name, language)
     if not quiet:
-        _print_head(lab, settings.language)
-    outcome = run_lab(lab, Report(settings, write, save))
+        report.write = lambda line: print(line.in_language(language), flush=True)
+        _print_head(lab, language)
+    outcome = run_lab(lab, report)
     if not quiet:
         print()
     return outcome
@@ -129,7 +129,7 @@ def _check_text(path: str, labs: Sequence[Lab]) -> None:
     read_own_text(path)
 
 
-def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None:
+def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings, language: Language) -> None:
     from elman.checkpoint import translate_disk_errors
     from elman.labs.notebook import notebook_text
 
@@ -141,7 +141,7 @@ def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings) -> None
         hint = f"Create it: mkdir -p {path.parent}"
         raise ConfigError(f"--notebook {path}: the folder does not exist", hint=hint)
     with translate_disk_errors(path):
-        path.write_text(notebook_text(labs[0], settings), encoding="utf-8")
+        path.write_text(notebook_text(labs[0], settings, language), encoding="utf-8")
     say(str(path))
 
 
@@ -218,11 +218,3 @@ def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Lan
                 expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
                 words = "expected" if language == "en" else "期望"
                 print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
-
-
-def _print(line: str) -> None:
-    print(line, flush=True)
-
-
-def _discard(line: str) -> None:
-    """Ignore a line: nobody asked for it."""

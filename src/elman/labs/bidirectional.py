@@ -167,12 +167,11 @@ def compare_perplexity(report: Report, networks: dict[bool, list[Any]]) -> None:
         zh="验证集上的困惑度。“整个窗口”是训练时报告的数；生成文本时只有已写出的部分，"
         "所以“只给前文”一列只输入 x_1 … x_t（各随机种子的平均，最小到最大）：",
     )
-    rows = [
-        (WAYS[way].in_language(report.settings.language), _range(whole[way]), _range(prefix[way])) for way in (0, 1)
-    ]
+    rows = [(WAYS[way], _range(whole[way]), _range(prefix[way])) for way in (0, 1)]
     report.table(["", Text("whole windows", "整个窗口"), Text("text so far", "只给前文")], rows)
     for name, network in zip(WAYS, (networks[False][0], networks[True][0]), strict=True):
-        report.show(f"{name.in_language(report.settings.language)}:  {generate(network)}")
+        text = generate(network)
+        report.show(Text(f"{name.en}:  {text}", f"{name.zh}:  {text}"))
     report.at_most(
         Text("difference of the two for one way", "单向时两者之差"), float(np.abs(whole[0] - prefix[0]).max()), 1e-3
     )

@@ -100,7 +100,7 @@ def run(report: Report) -> None:
     for way, values in accuracy.items():
         parameters = sum(p.numel() for p in networks[way][0].parameters())
         shown = f"{values.mean():.3f} ({values.min():.3f} - {values.max():.3f})"
-        rows.append((WAYS[way].in_language(report.settings.language), parameters, shown))
+        rows.append((WAYS[way], parameters, shown))
     report.table([Text("reads", "读取"), Text("parameters", "参数个数"), Text("accuracy", "准确率")], rows)
     show_gaps(report, networks, window)
     report.equal(

@@ -128,7 +128,7 @@ def run(report: Report) -> None:
         ],
         [
             (
-                name.in_language(report.settings.language),
+                name,
                 *(f"{shares.mean():.4f} ({shares.min():.4f})" for shares in exact[kind].T),
             )
             for kind, name in NETWORKS.items()

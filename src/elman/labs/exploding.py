@@ -87,7 +87,7 @@ def run(report: Report) -> None:
     header = [Text("bound c", "阈值 c"), *(_joined("|dL/dU| ", word) for word in (first, largest, end))]
     header += [_joined("|U| ", first), _joined("|U| ", end), Text("loss", "损失"), Text("saturated", "饱和比例")]
     header += [Text("training accuracy", "训练准确率")]
-    none = Text("none", "不裁剪").in_language(report.settings.language)
+    none = Text("none", "不裁剪")
     report.table(header, [(clip or none, *_summary(runs[clip])) for clip in CLIPS])
     _claim(report, runs[None], runs[1.0])
     report.say(

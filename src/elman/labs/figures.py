@@ -23,7 +23,7 @@ def figure_writer(folder: Path, lab: str, language: Language, notify: Callable[[
     if drawn_language != language:
         notify(NO_CHINESE_FONT)
 
-    def write(name: str, draw: Draw, _: Language) -> None:
+    def write(name: str, draw: Draw) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         paths = [folder / f"{lab}-{name}.{suffix}" for suffix in FORMATS]
         write_figure(paths, draw, drawn_language)
@@ -32,7 +32,7 @@ def figure_writer(folder: Path, lab: str, language: Language, notify: Callable[[
     return write
 
 
-def show_figure(name: str, draw: Draw, language: Language) -> None:
+def show_figure(draw: Draw, language: Language) -> None:
     """Show a figure below the cell of a notebook; without IPython, only draw it."""
     drawn_language: Language = "zh" if language == "zh" and chinese_fonts() else "en"
     with figure_style(drawn_language):

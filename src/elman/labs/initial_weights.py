@@ -59,7 +59,6 @@ def spectral_radius(network: SequenceClassifier) -> float:
 def run(report: Report) -> None:
     """Train from each of the three starting points."""
     seeds, epochs = report.seeds(10), 1 if report.smoke else EPOCHS
-    language = report.settings.language
     report.show("dh_T/dh_(T-k) = product of k factors U^T diag(1 - h_t^2), about (U^T)^k at the start")
     networks = {initial: [create_initial_network(initial, seed) for seed in seeds] for initial in INITIAL}
     radii = {initial: [spectral_radius(network) for network in networks[initial]] for initial in INITIAL}
@@ -74,7 +73,7 @@ def run(report: Report) -> None:
     report.table(
         [Text("initial weights", "初始权重"), "ρ", Text("test accuracy", "测试准确率")],
         [
-            (name.in_language(language), f"{np.mean(radii[initial]):.2f}", describe_accuracy(runs[initial]))
+            (name, f"{np.mean(radii[initial]):.2f}", describe_accuracy(runs[initial]))
             for initial, name in INITIAL.items()
         ],
     )

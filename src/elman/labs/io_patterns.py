@@ -155,8 +155,7 @@ def run(report: Report) -> None:
         steps = as_steps(pattern, x[0].tolist(), y[0].tolist())
         drawn.append((Text(*(f"{name}\n{task}" for name, task in zip(*pattern[:2], strict=True))), steps))
         shown = " ".join(step.output for step in steps if step.output)
-        names = [text.in_language(report.settings.language) for text in pattern[:2]]
-        rows.append((*names, " ".join(map(str, x[0].tolist())), shown, f"{exact.mean():.3f} ({exact.min():.3f})"))
+        rows.append((*pattern[:2], " ".join(map(str, x[0].tolist())), shown, f"{exact.mean():.3f} ({exact.min():.3f})"))
         if not report.smoke:
             name = Text(f"{pattern.name.en}: exact, smallest", f"{pattern.name.zh}：完全正确的比例，最低")
             report.at_least(name, exact.min(), SMALLEST_EXACT)

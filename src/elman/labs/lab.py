@@ -4,13 +4,14 @@ A lab is one file. Its function `run` computes with the public interface of elma
 order in which a reader follows:
 
     report.say(en=..., zh=...)                    explanation
-    report.show("h' = f(W x + U h)")              equations and numbers, the same in both languages
+    report.show("h' = f(W x + U h)")              equations and numbers
     report.table(["t", "h"], rows)                numbers in columns
     report.equal("h", computed, expected)         a claim; at_least and at_most check bounds
     report.figure("states", draw)                 a figure, drawn only if the reader asks for figures
     report.skip(en=..., zh=...)                   the end, if something that the lab needs is not on this machine
 
-The expected numbers are data at the top of the file, with their source.
+Every line is a Text, in both languages, so one run gives the pages of both. The expected numbers are data at the top of
+the file, with their source.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
+from elman.translations import LANGUAGES, display_width
 from elman.translations import Language as Language
 from elman.translations import Text as Text
-from elman.translations import display_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+VERDICTS = {True: Text("pass", "通过"), False: Text("FAIL", "不符")}
 SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
 Draw = Callable[["Figure", Language], None]
 
@@ -60,9 +62,8 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How labs run: the language, whether only a fraction of a training is done, how many seeds, and on which text."""
+    """How labs run: whether only a fraction of a training is done, how many seeds, and on which text."""
 
-    language: Language = "en"
     smoke: bool = False
     seeds: int | None = None  # None: as many as the lab needs
     text: str | None = None  # path of the user's own text, for labs that read one; None: the text of the textbook
@@ -81,8 +82,8 @@ class Report:
     """What a lab says, claims and draws."""
 
     settings: Settings = field(default_factory=Settings)
-    write: Callable[[str], None] = lambda line: None  # receives each line as soon as it is known
-    save_figure: Callable[[str, Draw, Language], None] | None = None
+    write: Callable[[Text], None] = lambda line: None  # receives each line as soon as it is known
+    save_figure: Callable[[str, Draw], None] | None = None  # receives the name and the drawing of each figure
     claims: list[Claim] = field(default_factory=list)
 
     @property
@@ -101,22 +102,17 @@ class Report:
 
     def say(self, en: str, zh: str) -> None:
         """Explain something."""
-        self.write(Text(en, zh).in_language(self.settings.language))
+        self.write(Text(en, zh))
 
-    def show(self, *lines: str) -> None:
-        """Show equations or numbers, which are the same in both languages."""
-        for line in lines:
-            self.write(f"    {line}")
+    def show(self, *lines: str | Text) -> None:
+        """Show equations or numbers, which are mostly the same in both languages."""
+        for line in map(_as_text, lines):
+            self.write(Text(f"    {line.en}", f"    {line.zh}"))
 
     def table(self, header: Sequence[str | Text], rows: Iterable[Sequence[Any]]) -> None:
         """Show rows of numbers and texts, also texts in both languages, in aligned columns."""
-        language = self.settings.language
-        names = [name if isinstance(name, str) else name.in_language(language) for name in header]
-        cells = [names, *([_cell(value, language) for value in row] for row in rows)]
-        widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
-        for row in cells:
-            padded = (cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True))
-            self.write("    " + "   ".join(padded).rstrip())
+        lines = [header, *rows]
+        self.show(*map(Text, *(_aligned(lines, language) for language in LANGUAGES)))
 
     def equal(self, name: str | Text, computed: Any, expected: Any, *, within: float = 0.0) -> None:
         """Claim that a value, a list or an array is what is expected; numbers may differ by `within`."""
@@ -134,7 +130,7 @@ class Report:
     def figure(self, name: str, draw: Draw) -> None:
         """Offer a figure; draw fills a matplotlib Figure, with labels in a language."""
         if self.save_figure is not None:
-            self.save_figure(name, draw, self.settings.language)
+            self.save_figure(name, draw)
 
     def skip(self, en: str, zh: str) -> NoReturn:
         """End the lab, because something is missing; the text gives the reason and the command that helps."""
@@ -143,16 +139,15 @@ class Report:
     def _claim(
         self, name: str | Text, computed: Any, relation: Any, expected: Any, *, passed: bool, tolerance: str = ""
     ) -> None:
-        names = name if isinstance(name, Text) else Text(name, name)
-        claim = Claim(names, _plain(computed), relation, _plain(expected), passed)
+        claim = Claim(_as_text(name), _plain(computed), relation, _plain(expected), passed)
         self.claims.append(claim)
-        shown = names.in_language(self.settings.language)
-        words = Text("expected", "期望").in_language(self.settings.language)
-        verdict = Text("pass", "通过") if passed else Text("FAIL", "不符")
-        bound = "" if relation == "=" else f"{relation} "
+        bound = f"{'' if relation == '=' else f'{relation} '}{format_value(claim.expected)}{tolerance}"
+        mark, value, verdict = "✓" if passed else "✗", format_value(claim.computed), VERDICTS[passed]
         self.write(
-            f"  {'✓' if passed else '✗'} {shown} = {format_value(claim.computed)}   "
-            f"{words} {bound}{format_value(claim.expected)}{tolerance}   {verdict.in_language(self.settings.language)}"
+            Text(
+                f"  {mark} {claim.name.en} = {value}   expected {bound}   {verdict.en}",
+                f"  {mark} {claim.name.zh} = {value}   期望 {bound}   {verdict.zh}",
+            )
         )
 
 
@@ -214,6 +209,21 @@ def format_duration(seconds: float) -> str:
     if seconds < 1.0:
         return "< 1 s"
     return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} min"
+
+
+def _as_text(line: str | Text) -> Text:
+    """Return a line in both languages; a string is the same in both."""
+    return line if isinstance(line, Text) else Text(line, line)
+
+
+def _aligned(rows: Iterable[Sequence[Any]], language: Language) -> list[str]:
+    """Return the lines of a table, whose columns are as wide as their widest cell."""
+    cells = [[_cell(value, language) for value in row] for row in rows]
+    widths = [max(map(display_width, column)) for column in zip(*cells, strict=True)]
+    return [
+        "   ".join(cell + " " * (width - display_width(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
 
 
 def _cell(value: Any, language: Language) -> str:

@@ -96,10 +96,7 @@ def compare_reductions(report: Report) -> None:
             Text("padding", "填充"),
             *(f"n = {n}" for n in LENGTHS),
         ],
-        [
-            (name.in_language(report.settings.language), *losses[key], *(f"{share:.0%}" for share in shares[key]))
-            for key, name in REDUCTIONS.items()
-        ],
+        [(name, *losses[key], *(f"{share:.0%}" for share in shares[key])) for key, name in REDUCTIONS.items()],
     )
     for key in ("sequences", "tokens"):
         report.equal(
@@ -220,7 +217,7 @@ def train_both(report: Report) -> None:
         [Text("training", "训练"), Text("its own loss", "它自己的损失"), Text("loss per token", "每个词元的损失")],
         [
             (
-                REDUCTIONS["tokens" if masked else "no mask"].in_language(report.settings.language),
+                REDUCTIONS["tokens" if masked else "no mask"],
                 *(f"{column.mean():.3f} ± {column.std():.3f}" for column in losses[masked].T),
             )
             for masked in losses

@@ -13,22 +13,22 @@ import json
 import re
 from typing import Any
 
-from .lab import Lab, Settings, Text
+from .lab import Lab, Language, Settings, Text
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 RELATIVE_IMPORT = re.compile(r"^( *)from \.(\w*) import", re.MULTILINE)
 
 
-def notebook_of(lab: Lab, settings: Settings) -> dict[str, Any]:
+def notebook_of(lab: Lab, settings: Settings, language: Language) -> dict[str, Any]:
     """Return a lab as a notebook (nbformat 4.5)."""
     module = importlib.import_module(lab.run.__module__)
     sources = _code_cells(inspect.getsource(module), module.__package__ or "")
-    run = Text("Run the lab", "运行实验").in_language(settings.language)
+    run = Text("Run the lab", "运行实验").in_language(language)
     cells = [
-        markdown_cell("introduction", _introduction(lab, inspect.getdoc(module) or "", settings)),
+        markdown_cell("introduction", _introduction(lab, inspect.getdoc(module) or "", language)),
         *(code_cell(f"code-{number}", source) for number, source in enumerate(sources, start=1)),
         markdown_cell("run", f"## {run}"),
-        code_cell("output", _run_cell(settings)),
+        code_cell("output", _run_cell(settings, language)),
     ]
     return notebook(cells)
 
@@ -44,13 +44,12 @@ def notebook(cells: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def notebook_text(lab: Lab, settings: Settings) -> str:
+def notebook_text(lab: Lab, settings: Settings, language: Language) -> str:
     """Return the content of an .ipynb file."""
-    return json.dumps(notebook_of(lab, settings), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(notebook_of(lab, settings, language), ensure_ascii=False, indent=1) + "\n"
 
 
-def _introduction(lab: Lab, docstring: str, settings: Settings) -> str:
-    language = settings.language
+def _introduction(lab: Lab, docstring: str, language: Language) -> str:
     title, claim, source = (text.in_language(language) for text in (lab.title, lab.claim, lab.source))
     return f"# {title}\n\n{claim}\n\n[{source}]\n\n{docstring}"
 
@@ -74,12 +73,13 @@ def _code_cells(source: str, package: str) -> list[str]:
     return cells
 
 
-def _run_cell(settings: Settings) -> str:
+def _run_cell(settings: Settings, language: Language) -> str:
     return (
         "from elman.labs.figures import show_figure\n"
         "from elman.labs.lab import Report, Settings, run_experiment\n\n"
         f"settings = {settings!r}\n"
-        "report = Report(settings, print, show_figure)\n"
+        f"report = Report(settings, lambda line: print(line.{language}))\n"
+        f"report.save_figure = lambda name, draw: show_figure(draw, {language!r})\n"
         "outcome = run_experiment(run, report)\n"
         "assert outcome.passed"
     )

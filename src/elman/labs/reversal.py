@@ -177,7 +177,7 @@ def run(report: Report) -> None:
     rows = []
     for kind, name in NETWORKS.items():
         cells = [f"{v.mean():.3f} ± {v.std():.3f}" if v.size else "" for v in (values(kind, c) for c in columns)]
-        rows.append((name.in_language(report.settings.language), *cells))
+        rows.append((name, *cells))
     report.table([Text("network", "网络"), *(Text(en, zh) for en, zh in columns.items())], rows)
     first = np.mean([values(kind, "first loss") for kind in NETWORKS])
     report.equal(

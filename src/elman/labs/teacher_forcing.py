@@ -68,7 +68,7 @@ def run(report: Report) -> None:
         [Text("training", "训练方法"), *WAYS.values(), Text("difference", "差")],
         [
             (
-                name.in_language(report.settings.language),
+                name,
                 *(f"{values.mean():.3f} ± {values.std():.3f}" for values in accuracy[share].T),
                 f"{(accuracy[share][:, 0] - accuracy[share][:, 1]).mean():.3f}",
             )

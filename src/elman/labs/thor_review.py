@@ -131,8 +131,10 @@ def compare_negation(report: Report, cells: dict[str, list[Any]]) -> None:
     texts = [f"the plot was {adverb} {word}" for adverb in ("very", "not") for word in ("good", "bad")]
     z = {kind: np.array([margins(cell, texts, kind=kind) for cell in cells[kind]]) for kind in KINDS}
     right = {kind: np.array([accuracy(cell, kind=kind) for cell in cells[kind]]) for kind in KINDS}
-    rows = [(text, *(f"{z[kind][0, k]:+.2f}" for kind in KINDS)) for k, text in enumerate(texts)]
-    label = Text("test accuracy, mean (range)", "测试集准确率，平均（范围）").in_language(report.settings.language)
+    rows: list[tuple[str | Text, ...]] = [
+        (text, *(f"{z[kind][0, k]:+.2f}" for kind in KINDS)) for k, text in enumerate(texts)
+    ]
+    label = Text("test accuracy, mean (range)", "测试集准确率，平均（范围）")
     rows.append((label, *(f"{v.mean():.2f} ({v.min():.2f} - {v.max():.2f})" for v in right.values())))
     report.table(["", *KINDS.values()], rows)
     for kind in ("source", "tanh"):

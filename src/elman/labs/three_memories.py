@@ -158,8 +158,7 @@ def run(report: Report) -> None:
     header = [Text("task", "任务"), Text("memory", "记忆"), Text("parameters", "参数个数")]
     rows = []
     for task, kind in curves:
-        names = [text.in_language(report.settings.language) for text in (TASKS[task], NAMES[kind])]
-        rows.append((*names, _size(kind), _range(inside[task, kind]), _range(outside[task, kind])))
+        rows.append((TASKS[task], NAMES[kind], _size(kind), _range(inside[task, kind]), _range(outside[task, kind])))
     report.table([*header, Text("inside", "窗口以内"), Text("outside", "窗口以外")], rows)
     largest = max(_size(kind) for kind in NAMES) / min(_size(kind) for kind in NAMES)
     report.at_most(Text("parameters, largest / smallest", "参数个数，最多比最少"), largest, 1.05)

@@ -120,10 +120,7 @@ def run(report: Report) -> None:
             Text("exact", "全对"),
             Text("error rate", "错误率"),
         ],
-        [
-            (text.in_language(report.settings.language), f"{scores[way].exact_match:.1%}", scores[way].token_error_rate)
-            for way, text in WAYS.items()
-        ],
+        [(text, f"{scores[way].exact_match:.1%}", scores[way].token_error_rate) for way, text in WAYS.items()],
     )
     if not report.smoke:
         errors = {way: score.token_error_rate for way, score in scores.items()}

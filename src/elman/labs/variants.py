@@ -106,7 +106,6 @@ def run(report: Report) -> None:
         en=f"digit-sum, L = {LENGTH}, {epochs} epochs, {len(seeds)} seeds. Final training loss, and test accuracy:",
         zh=f"数字求和，L = {LENGTH}，{epochs} 轮，{len(seeds)} 个随机种子。训练结束时的损失与测试准确率：",
     )
-    language = report.settings.language
     report.table(
         [
             Text("network", "网络"),
@@ -116,7 +115,7 @@ def run(report: Report) -> None:
         ],
         [
             (
-                *(VARIANTS[key].name.in_language(language), trainings[0].network.parameters.size),
+                *(VARIANTS[key].name, trainings[0].network.parameters.size),
                 *(f"{np.mean([t.losses[-1] for t in trainings]):.2f}", describe_accuracy(trainings)),
             )
             for key, trainings in runs.items()
