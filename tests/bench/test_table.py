@@ -17,6 +17,8 @@ from elman.bench.limit import ProductRate, ReadRate
 from elman.bench.machine import Machine
 from elman.bench.report import Report
 from elman.errors import ConfigError, ElmanError
+from elman.figures.style import NO_CHINESE_FONT
+from elman.translations import use_language
 
 from .rows import BLOCK, ONE_THREAD, step_row, train_row
 
@@ -95,7 +97,7 @@ def test_a_machine_is_busy_if_its_load_is_above_a_half() -> None:
 
 def test_there_is_a_training_panel_for_each_cell_and_thread_count() -> None:
     panels = plot.train_panels(ROWS)
-    assert [panel.title for panel in panels] == ["lstm, 1 thread", "gru, 1 thread", "lstm, 2 threads"]
+    assert [panel.title.en for panel in panels] == ["lstm, 1 thread", "gru, 1 thread", "lstm, 2 threads"]
     first = panels[0]
     assert (first.groups, first.unit, first.limits) == (["64"], "GFLOP/s", [80.0])
     assert first.series == {"elman": [ROWS[0].gflops["elman"]], "torch": [ROWS[0].gflops["torch"]]}
@@ -114,9 +116,22 @@ def test_figures_are_written(suffix: str, tmp_path: Path) -> None:
     panels = [*plot.train_panels(ROWS), *plot.step_panels([step_row(1e-5, 1e-4)]), *plot.limit_panels(RATES)]
     path = tmp_path / f"speed{suffix}"
     plot.check_plot(path)
-    plot.draw(panels, path)
+    plot.draw(panels, path, pytest.fail)
     start = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
     assert path.read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(("fonts", "drawn_language"), [(["DejaVu Sans"], "zh"), ([], "en")])
+def test_labels_are_in_the_language_of_the_command_if_there_is_a_font(
+    fonts: list[str], drawn_language: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    languages, messages = list[str](), list[str]()
+    monkeypatch.setattr("elman.figures.style.chinese_fonts", lambda: fonts)
+    monkeypatch.setattr(plot, "write_figure", lambda paths, draw, language: languages.append(language))
+    with use_language("zh"):
+        plot.draw(plot.train_panels(ROWS), Path("speed.png"), messages.append)
+    assert languages == [drawn_language]
+    assert messages == ([] if fonts else [NO_CHINESE_FONT])
 
 
 def test_a_figure_that_cannot_be_written_raises_an_error_in_advance(

@@ -8,13 +8,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-from elman.figures.style import check_figure_file, write_figure
-from elman.translations import Language
+from elman.figures.style import available_language, check_figure_file, write_figure
+from elman.translations import Language, Text, current_language
 
 from . import step, train
 from .limit import ProductRate, ReadRate
 
 BARS_WIDTH = 0.8  # width of all bars of a group; groups are 1 apart
+LIMIT = Text("limit", "上限")
 T = TypeVar("T")
 
 
@@ -22,7 +23,7 @@ T = TypeVar("T")
 class Panel:
     """Groups of bars: the height of each series in each group (None: no bar), and the limit of each group."""
 
-    title: str
+    title: Text
     unit: str
     axis: str
     groups: list[str]
@@ -43,7 +44,7 @@ def train_panels(rows: Sequence[train.Row]) -> list[Panel]:
     for (threads, cell), group in _group_by(rows, lambda row: (row.threads, row.shape.cell)):
         panels.append(
             Panel(
-                f"{cell}, {threads} thread{'s' if threads > 1 else ''}",
+                Text(f"{cell}, {_in_english(threads)}", f"{cell}，{threads} 个线程"),
                 "GFLOP/s",
                 "H",
                 [str(row.shape.hidden_size) for row in group],
@@ -58,7 +59,7 @@ def step_panels(rows: Sequence[step.Row]) -> list[Panel]:
     """Return one panel for each cell: the rate at which the weights are read."""
     return [
         Panel(
-            f"{cell}, batch 1, 1 thread",
+            Text(f"{cell}, batch 1, 1 thread", f"{cell}，批大小 1，1 个线程"),
             "GB/s",
             "H",
             [str(row.hidden_size) for row in group],
@@ -76,44 +77,49 @@ def limit_panels(rows: Sequence[ProductRate | ReadRate]) -> list[Panel]:
     for threads, group in _group_by(products, lambda row: row.threads):
         sizes = _group_by(group, lambda row: row.n)
         series = _columns([{row.library: row.gflops for row in size_rows} for _, size_rows in sizes])
-        title = f"matrix products, {threads} thread{'s' if threads > 1 else ''}"
+        title = Text(f"matrix products, {_in_english(threads)}", f"矩阵乘法，{threads} 个线程")
         panels.append(Panel(title, "GFLOP/s", "n", [str(n) for n, _ in sizes], series, [None] * len(sizes)))
     blocks = _group_by((row for row in rows if isinstance(row, ReadRate)), lambda row: row.bytes)
     series = _columns([{row.library: row.gigabytes_per_second for row in block_rows} for _, block_rows in blocks])
     names = [f"{size / 1e6:.2f}" for size, _ in blocks]
-    return [*panels, Panel("reading, 1 thread", "GB/s", "MB", names, series, [None] * len(blocks))]
+    title = Text("reading, 1 thread", "内存读取，1 个线程")
+    return [*panels, Panel(title, "GB/s", "MB", names, series, [None] * len(blocks))]
 
 
-def draw(panels: Sequence[Panel], path: Path) -> None:
-    """Write the figure to a file."""
+def draw(panels: Sequence[Panel], path: Path, notify: Callable[[str], None]) -> None:
+    """Write the figure to a file, with labels in the current language; notify is told if that has no font."""
 
     def draw_panels(figure: Any, language: Language) -> None:
         columns = min(3, len(panels))
         rows = -(-len(panels) // columns)
         figure.set_size_inches(4.2 * columns, 3.2 * rows)
         for index, panel in enumerate(panels):
-            _draw_panel(figure.add_subplot(rows, columns, index + 1), panel)
+            _draw_panel(figure.add_subplot(rows, columns, index + 1), panel, language)
 
-    write_figure([path], draw_panels, "en")
+    write_figure([path], draw_panels, available_language(current_language(), notify))
 
 
-def _draw_panel(axes: Any, panel: Panel) -> None:
+def _draw_panel(axes: Any, panel: Panel, language: Language) -> None:
     width = BARS_WIDTH / len(panel.series)
     for index, (name, heights) in enumerate(panel.series.items()):
         left = index * width - BARS_WIDTH / 2
         bars = [(group + left, height) for group, height in enumerate(heights) if height is not None]
         axes.bar([x for x, _ in bars], [height for _, height in bars], width, align="edge", label=name)
-    label: str | None = "limit"
+    label: str | None = LIMIT.in_language(language)
     for group, limit in enumerate(panel.limits):
         if limit is not None:
             axes.hlines(limit, group - 0.5, group + 0.5, colors="black", linestyles="dashed", label=label)
             label = None
-    axes.set_title(panel.title)
+    axes.set_title(panel.title.in_language(language))
     axes.set_xlabel(panel.axis)
     axes.set_ylabel(panel.unit)
     axes.set_xticks(range(len(panel.groups)), panel.groups)
     axes.set_ylim(top=1.3 * axes.get_ylim()[1])  # leave room for the legend
     axes.legend(fontsize="small", ncols=2, loc="upper left")
+
+
+def _in_english(threads: int) -> str:
+    return f"{threads} thread{'s' if threads > 1 else ''}"
 
 
 def _columns(rows: Sequence[dict[str, float]]) -> dict[str, list[float | None]]:

@@ -167,7 +167,7 @@ def _write_report(
     if plot is not None:
         from elman.bench.plot import draw
 
-        draw(panels(), plot)
+        draw(panels(), plot, say)
         say(f"wrote {plot}")
     if as_json:
         print_json(report.as_json())

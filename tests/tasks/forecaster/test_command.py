@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from elman.figures.style import NO_CHINESE_FONT, chinese_fonts
 from tests.cli.conftest import Command, only_json, run_command, train_keys
 
 SHORT = ("--steps", "20", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
@@ -127,6 +128,9 @@ def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path:
     done = command("predict", run, table, "--plot", tmp_path / "sales.svg")
     assert done.code == 0, done.err
     assert "forecast" in (tmp_path / "sales.svg").read_text()
+    done = command("predict", run, table, "--plot", tmp_path / "zh.svg", "--lang", "zh")
+    assert ("预测" in (tmp_path / "zh.svg").read_text("utf-8")) == bool(chinese_fonts())
+    assert (NO_CHINESE_FONT in done.err) != bool(chinese_fonts())
     assert command("predict", run, table, "--plot", tmp_path / "sales.doc").code == 2
     assert "the folder does not exist" in command("predict", run, table, "--plot", tmp_path / "no" / "sales.svg").err
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
-from elman.figures.style import check_figure_file, write_figure
+from elman.figures.style import available_language, check_figure_file, write_figure
 from elman.tasks.spec import FilePrediction
+from elman.translations import current_language
 
 from .config import ForecasterReaderConfig, PredictOptions
 from .evaluation import report_step
@@ -32,7 +33,8 @@ def predict_file(predictor: ForecasterPredictor, options: PredictOptions, path: 
         raise DataError(error.message, hint=error.hint, where=error.where or path) from None
     messages: tuple[str, ...] = ()
     if options.plot is not None:
-        write_figure([options.plot], forecast_drawing(series, forecast), "en")
+        language = available_language(current_language(), notify)
+        write_figure([options.plot], forecast_drawing(series, forecast), language)
         messages = (f"plot: {options.plot}",)
     return FilePrediction(_as_csv(forecast, series.dates.name if series.dates else "row"), _as_json(forecast), messages)
 
