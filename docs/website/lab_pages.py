@@ -10,11 +10,13 @@ import importlib
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +151,18 @@ def _piece(piece: dict[str, Any], lab: Lab, language: Language) -> str:
     if "figure" in piece:
         word, title = WORDS["figure"].in_language(language), lab.title.in_language(language)
         return f"![{word}: {title} ({piece['figure']})](files/{piece['figure']}.png)"
-    return f"{FENCE}text\n{piece['text'][language].strip(chr(10))}\n{FENCE}"
+    return as_paragraphs(piece["text"][language])
+
+
+def as_paragraphs(output: str) -> str:
+    """Return the output of a lab: explanations as paragraphs, and indented lines (numbers, claims) as they are."""
+    parts = []
+    for is_indented, lines in groupby(output.splitlines(), key=lambda line: line.startswith(" ")):
+        if is_indented:
+            parts.append("\n".join([f"{FENCE}text", *lines, FENCE]))
+        else:
+            parts += [_escaped(line) for line in lines if line]
+    return "\n\n".join(parts)
 
 
 def _claims(record: dict[str, Any], language: Language) -> Iterator[str]:
@@ -164,5 +177,10 @@ def _claims(record: dict[str, Any], language: Language) -> Iterator[str]:
 
 def _cell(value: str, longest: int = 200) -> str:
     """Return a cell of a table: special characters are escaped, and long lists of numbers are cut."""
-    value = value if len(value) <= longest else value[:longest].rsplit(",", 1)[0] + ", …"
-    return value.translate({ord(character): f"\\{character}" for character in "\\*_[]<>$|`^"})
+    return _escaped(value if len(value) <= longest else value[:longest].rsplit(",", 1)[0] + ", …")
+
+
+def _escaped(text: str) -> str:
+    """Return a line as Markdown that shows it as it is."""
+    escaped = text.translate({ord(character): f"\\{character}" for character in "\\*_[]<>$|`^~"})
+    return re.sub(r"^(\d*)([-+#.)])", r"\1\\\2", escaped)

@@ -13,7 +13,7 @@ import pytest
 from website import derivations, executed
 from website.contents import DOCS, HOW_TO, LANGUAGES, SECTIONS, arrange, written_pages
 from website.docstrings import as_markdown, as_restructured_text
-from website.lab_pages import is_current
+from website.lab_pages import as_paragraphs, is_current
 from website.lab_pages import page as lab_page
 from website.run_lab import RECORD, hash_file
 
@@ -170,12 +170,18 @@ def test_a_lab_runs_again_only_if_one_of_its_files_has_changed(tmp_path: Path) -
     assert not is_current(tmp_path)
 
 
+def test_explanations_of_an_output_are_paragraphs_and_its_numbers_are_as_printed() -> None:
+    output = "L* is 1:\n    t   h_t\n    1   0.5\n  ✓ h_1 = 0.5\n\n- x_t < 1\n2. and y"
+    block = "```text\n    t   h_t\n    1   0.5\n  ✓ h_1 = 0.5\n```"
+    assert as_paragraphs(output) == f"L\\* is 1:\n\n{block}\n\n\\- x\\_t \\< 1\n\n2\\. and y"
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_a_lab_has_its_texts_output_claims_figure_and_source(language: Any) -> None:
     lab = dataclasses.replace(load_lab("srn-tanh"), seconds=0.5)
     name = {"en": "a\\_b", "zh": "甲\\_乙"}
     claim = {"name": {"en": "a_b", "zh": "甲_乙"}, "computed": "1 | 2", "expected": "3", "passed": True}
-    output = {"en": "first\nsecond", "zh": "第一行\n第二行"}
+    output = {"en": "    first\n    second", "zh": "    第一行\n    第二行"}
     pieces = [{"text": output}, {"figure": "srn-tanh-network"}]
     text = lab_page(lab, {"skipped": None, "pieces": pieces, "claims": [claim]}, language, smoke=True)
     assert text.startswith(f"# {lab.title.in_language(language)}\n\n{lab.claim.in_language(language)}\n")
