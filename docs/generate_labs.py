@@ -91,7 +91,7 @@ def _row(lab: Lab, language: Language) -> tuple[str, ...]:
         f"`{lab.name}`",
         f"**{title}**{full_stop}{claim}",
         lab.source.in_language(language),
-        format_duration(lab.seconds),
+        format_duration(lab.seconds).in_language(language),
     )
 
 

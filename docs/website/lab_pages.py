@@ -139,7 +139,7 @@ def _facts(lab: Lab, language: Language) -> list[str]:
         f"- `elman lab {lab.name}`",
         f"- {WORDS['chapter'].in_language(language)}{CHAPTERS[lab.chapter].in_language(language)}",
         f"- {WORDS['origin'].in_language(language)}{lab.source.in_language(language)}",
-        f"- {WORDS['time'].in_language(language)}{format_duration(lab.seconds).replace('<', chr(92) + '<')}",
+        f"- {WORDS['time'].in_language(language)}{_escaped(format_duration(lab.seconds).in_language(language))}",
     ]
     if aliases:
         separator = "、" if language == "zh" else ", "

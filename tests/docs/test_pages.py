@@ -187,7 +187,7 @@ def test_the_page_of_a_lab_has_its_texts_output_claims_figure_and_source(languag
     assert text.startswith(f"# {lab.title.in_language(language)}\n\n{lab.claim.in_language(language)}\n")
     for part in (
         "作业8",
-        "\\< 1 s",
+        {"en": "\\< 1 s", "zh": "\\< 1 秒"}[language],
         "`--scale smoke`",
         f"```text\n{output[language]}\n```",
         f"| {name[language]} | 1 \\| 2 | 3 |",

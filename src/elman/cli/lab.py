@@ -10,12 +10,15 @@ import typer
 
 from elman.errors import ConfigError, missing_package_error
 from elman.translations import Language, current_language, translate
+from elman.translations.columns import pad
 
 from .console import print_json, say
 from .options import Json
 
 if TYPE_CHECKING:
     from elman.labs.lab import Lab, Outcome, Settings
+
+DURATION_WIDTH = 7  # of a column of the list
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs, by name or alias such as 作业8.")]
 Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
@@ -186,7 +189,8 @@ def _list(language: Language, *, as_json: bool) -> None:
         print(title.in_language(language))
         for lab in labs:
             if lab.chapter == chapter:
-                print(f"  {lab.name:<{width}}  {format_duration(lab.seconds):>6}  {lab.title.in_language(language)}")
+                duration = pad(format_duration(lab.seconds).in_language(language), DURATION_WIDTH, right=True)
+                print(f"  {lab.name:<{width}}  {duration}  {lab.title.in_language(language)}")
     print()
     for alias, members in ALIASES.items():
         print(f"  {alias}: {', '.join(members)}")

@@ -204,11 +204,13 @@ def format_value(value: Any, digits: int = 10) -> str:
     return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
-def format_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> Text:
     """Return a running time in the unit that a reader expects: `< 1 s`, `20 s` or `3 min`."""
     if seconds < 1.0:
-        return "< 1 s"
-    return f"{seconds:.0f} s" if seconds < 100.0 else f"{seconds / 60.0:.0f} min"
+        return Text("< 1 s", "< 1 秒")
+    if seconds < 100.0:
+        return Text(f"{seconds:.0f} s", f"{seconds:.0f} 秒")
+    return Text(f"{seconds / 60.0:.0f} min", f"{seconds / 60.0:.0f} 分钟")
 
 
 def _as_text(line: str | Text) -> Text:
