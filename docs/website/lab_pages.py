@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
+from elman.labs.explanation import explain
 from elman.labs.lab import Lab, Language, Text, format_duration
 from website.docstrings import FENCE, as_markdown
 from website.run_lab import RECORD, hash_file
@@ -36,7 +37,6 @@ WORDS = {
     "computed": Text("computed", "计算值"),
     "expected": Text("expected", "期望值"),
     "explanation": Text("Explanation", "说明"),
-    "docstring": Text("", "以下是源文件开头的英文说明，公式与代码一一对应。\n\n"),
     "source": Text("Source code", "源代码"),
     "origin": Text("Source: ", "出处："),
     "chapter": Text("Chapter: ", "章节："),
@@ -124,7 +124,7 @@ def page(lab: Lab, record: dict[str, Any], language: Language, *, smoke: bool) -
         *(_piece(piece, lab, language) for piece in record["pieces"]),
         *_claims(record, language),
         f"## {word('explanation')}",
-        word("docstring") + as_markdown(inspect.getdoc(module) or ""),
+        as_markdown(explain(lab, language)),
         f"## {word('source')}",
         f"`src/elman/labs/{Path(inspect.getfile(module)).name}`",
         f"{FENCE}python\n{inspect.getsource(module)}{FENCE}",

@@ -4,7 +4,7 @@
 
 lab_pages.py starts this as a process of its own, so that no lab sees what another one has changed. FOLDER receives the
 figures and the notebook in a folder for each language, and record.json: the pieces of the output in their order
-(`text`, or `figure` with its file), the claims, the files of elman that were loaded with their hashes, and `skipped`,
+(`text`, or `figure` with its file), the claims, the files of elman that were read with their hashes, and `skipped`,
 the reason, if the lab could not run. Texts in it are objects with the languages as keys.
 """
 
@@ -20,6 +20,7 @@ from typing import Any
 import elman
 from elman.errors import DataError
 from elman.labs import figures, load_lab
+from elman.labs.explanation import chinese_file
 from elman.labs.lab import Draw, Report, Settings, Text, format_value, run_lab
 from elman.labs.notebook import notebook_text
 from elman.translations import LANGUAGES
@@ -68,7 +69,7 @@ def record_lab(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
             }
             for claim in report.claims
         ],
-        "files": hashes_of_loaded_files(),
+        "files": hashes_of_loaded_files() | {str(chinese_file(lab)): hash_file(chinese_file(lab))},
     }
 
 

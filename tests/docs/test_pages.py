@@ -15,10 +15,12 @@ from website.contents import DOCS, HOW_TO, LANGUAGES, SECTIONS, arrange, written
 from website.docstrings import as_markdown, as_restructured_text
 from website.lab_pages import as_paragraphs, is_current
 from website.lab_pages import page as lab_page
-from website.run_lab import RECORD, hash_file
+from website.run_lab import RECORD, hash_file, record_lab
 
 from elman.labs import load_lab
 from elman.labs.bptt import SRN
+from elman.labs.explanation import chinese_file, explain
+from elman.labs.lab import Settings
 from tests.scripts import load_script
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
@@ -176,6 +178,13 @@ def test_explanations_of_an_output_are_paragraphs_and_its_numbers_are_as_printed
     assert as_paragraphs(output) == f"L\\* is 1:\n\n{block}\n\n\\- x\\_t \\< 1\n\n2\\. and y"
 
 
+def test_a_lab_runs_again_if_its_chinese_explanation_has_changed(tmp_path: Path) -> None:
+    """The notebook that it writes has the explanation in it."""
+    record = record_lab("srn-linear", Settings(smoke=True), tmp_path)
+    path = chinese_file(load_lab("srn-linear"))
+    assert record["files"][str(path)] == hash_file(path)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_of_a_lab_has_its_texts_output_claims_figure_and_source(language: Any) -> None:
     lab = dataclasses.replace(load_lab("srn-tanh"), seconds=0.5)
@@ -188,6 +197,7 @@ def test_the_page_of_a_lab_has_its_texts_output_claims_figure_and_source(languag
     for part in (
         "作业8",
         {"en": "\\< 1 s", "zh": "\\< 1 秒"}[language],
+        f"## {'Explanation' if language == 'en' else '说明'}\n\n{as_markdown(explain(lab, language))}\n",
         "`--scale smoke`",
         f"```text\n{output[language]}\n```",
         f"| {name[language]} | 1 \\| 2 | 3 |",

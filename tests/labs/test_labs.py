@@ -30,6 +30,7 @@ FRAMEWORK = {
     "figures",
     "drawings",
     "notebook",
+    "explanation",
     "pack",
     "checking",
     "texts",

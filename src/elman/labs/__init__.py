@@ -1,6 +1,7 @@
 """The textbook's experiments, one file each: `elman lab` lists them, and `elman lab NAME` runs one.
 
-A new lab is one file with LAB in it and its name in LABS. Order of reading: lab.py, then any lab.
+A new lab is one file with LAB in it, its name in LABS, and its explanation in Chinese in explanations/. Order of
+reading: lab.py, then any lab.
 """
 
 from __future__ import annotations

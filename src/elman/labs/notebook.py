@@ -13,6 +13,7 @@ import json
 import re
 from typing import Any
 
+from .explanation import explain
 from .lab import Lab, Language, Settings, Text
 
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
@@ -25,7 +26,7 @@ def notebook_of(lab: Lab, settings: Settings, language: Language) -> dict[str, A
     sources = _code_cells(inspect.getsource(module), module.__package__ or "")
     run = Text("Run the lab", "运行实验").in_language(language)
     cells = [
-        markdown_cell("introduction", _introduction(lab, inspect.getdoc(module) or "", language)),
+        markdown_cell("introduction", _introduction(lab, language)),
         *(code_cell(f"code-{number}", source) for number, source in enumerate(sources, start=1)),
         markdown_cell("run", f"## {run}"),
         code_cell("output", _run_cell(settings, language)),
@@ -49,9 +50,9 @@ def notebook_text(lab: Lab, settings: Settings, language: Language) -> str:
     return json.dumps(notebook_of(lab, settings, language), ensure_ascii=False, indent=1) + "\n"
 
 
-def _introduction(lab: Lab, docstring: str, language: Language) -> str:
+def _introduction(lab: Lab, language: Language) -> str:
     title, claim, source = (text.in_language(language) for text in (lab.title, lab.claim, lab.source))
-    return f"# {title}\n\n{claim}\n\n[{source}]\n\n{docstring}"
+    return f"# {title}\n\n{claim}\n\n[{source}]\n\n{explain(lab, language)}"
 
 
 def _code_cells(source: str, package: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Tang poems by a character language model: from a first character, and acrostics.
 
-    h_t = LSTM(embedding[x_t], h_(t-1))        p(x_(t+1)) = softmax(V h_t + b / temperature)
+    h_t = LSTM(embedding[x_t], h_(t-1))        p(x_(t+1)) = softmax((V h_t + b) / temperature)
 
 The poems are quatrains: four lines, of five characters each or of seven. Each line begins with a marker, which says the
 number of the line and its size: a b c d with five characters, A B C D with seven, as in a白日依山尽，b黄河入海流。
