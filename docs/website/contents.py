@@ -29,7 +29,7 @@ SECTIONS = (
     Section(
         Text("Theory", "理论"),
         (
-            *("theory/bptt", "theory/lstm", "theory/gru", "conventions"),
+            *("theory/bptt", "theory/lstm", "theory/gru", "theory/six-grus", "conventions"),
             *("theory/gradient-clipping", "theory/initialisation", "theory/truncation", "theory/perplexity"),
             "theory/*",
         ),

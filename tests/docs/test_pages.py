@@ -25,7 +25,7 @@ from tests.scripts import load_script
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"^ *```.*?^ *```|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-THEORY = ("bptt", "lstm", "gru", "perplexity", "gradient-clipping", "initialisation", "truncation")
+THEORY = ("bptt", "lstm", "gru", "six-grus", "perplexity", "gradient-clipping", "initialisation", "truncation")
 
 
 def test_every_page_is_there_in_both_languages_and_in_one_section() -> None:
