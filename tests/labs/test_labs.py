@@ -28,7 +28,6 @@ FRAMEWORK = {
     "__init__",
     "lab",
     "figures",
-    "drawings",
     "notebook",
     "pack",
     "checking",

@@ -51,21 +51,6 @@ def unrolled_derivatives(steps: Sequence[dict[str, Any]]) -> Draw:
     return draw
 
 
-def norms_by_lag(norms: dict[str, Array]) -> Draw:
-    """Return the norms (seeds, lags) of gradients by lag on a logarithmic axis: their geometric means."""
-
-    def draw(figure: Figure, language: Language) -> None:
-        ax = figure.subplots()
-        for name, values in norms.items():
-            ax.plot(geometric_mean(values), label=_mathematical(name))
-        ax.set(yscale="log", xlim=(0, len(next(iter(norms.values()))[0]) - 1))
-        ax.set_xlabel(Text("lag k (steps)", "间隔 k（时间步）").in_language(language))
-        ax.set_ylabel(Text("norm of $dL_t/dh_{t-k}$", "$dL_t/dh_{t-k}$ 的范数").in_language(language))
-        figure.legend(loc="outside right center", frameon=False, fontsize=8)
-
-    return draw
-
-
 def losses_by_update(losses: dict[Text, Array]) -> Draw:
     """Return the losses (seeds, updates), the mean of 10 updates: the median and the middle half of the seeds."""
 
@@ -94,7 +79,7 @@ def norms_of_products(norms: dict[str, Array]) -> Draw:
     def draw(figure: Figure, language: Language) -> None:
         for part, (ax, title) in enumerate(zip(figure.subplots(1, 2, sharey=True), titles, strict=True)):
             for name, values in norms.items():
-                label = _mathematical(name) if part == 0 else None
+                label = mathematical_name(name) if part == 0 else None
                 ax.plot(np.arange(1, values.shape[-1] + 1), geometric_mean(values[part]), label=label)
             ax.set(yscale="log", title=title.in_language(language))
             ax.set_xlabel(Text("k (steps)", "k（时间步）").in_language(language))
@@ -133,5 +118,6 @@ def geometric_mean(values: Array) -> Array:
     return np.asarray(np.exp(np.log(values).mean(axis=0)))
 
 
-def _mathematical(name: str) -> str:
+def mathematical_name(name: str) -> str:
+    """Return the name of a network with its symbols as formulas."""
     return name.replace("rho", r"$\rho$").replace("b_z", "$b_z$").replace("b_f", "$b_f$")
