@@ -1,4 +1,4 @@
-"""Figures of single labs, apart from them so that a lab can be read in a few minutes. Each returns a drawing."""
+"""Drawings of labs, apart from them so that a lab can be read in a few minutes. Each function returns a drawing."""
 
 from __future__ import annotations
 
@@ -109,6 +109,46 @@ def carry_unit(
         axes.set_xlabel(Text("digits, the least significant first", "各位数字，最低位在左").in_language(language))
         axes.set_ylabel(Text("value after the digit", "读完这一位后的值").in_language(language))
         axes.legend(frameon=False, loc="upper right", ncols=3)
+
+    return draw
+
+
+def gradients_at_padding(sizes: dict[Text, Array], lengths: Array) -> Draw:
+    """Return the sizes (B, T) of gradients, one panel each, and where each sequence ends."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        T, largest = next(iter(sizes.values())).shape[1], max(size.max() for size in sizes.values())
+        for axes, (name, size) in zip(figure.subplots(2, 2).flat, sizes.items(), strict=True):
+            image = axes.imshow(size, cmap="Greys", vmin=0.0, vmax=largest, aspect="auto")
+            for row, length in enumerate(lengths):
+                axes.plot([length - 0.5] * 2, [row - 0.5, row + 0.5], color=COLOURS[1], linestyle="-", linewidth=2)
+            axes.set_yticks(range(len(lengths)), [f"n = {length}" for length in lengths])
+            axes.set_xticks(range(0, T, 2), range(1, T + 1, 2))
+            axes.set_title(name.in_language(language), fontsize="medium")
+        label = Text("size of the gradient", "梯度的大小").in_language(language)
+        figure.colorbar(image, ax=figure.axes, shrink=0.7, label=label)
+        steps = Text("step t (orange: end of the sequence)", "时间步 t（橙线：序列结束处）")
+        figure.supxlabel(steps.in_language(language), fontsize="medium")
+
+    return draw
+
+
+def cost_by_window(results: dict[Text, Sequence[dict[str, Any]]]) -> Draw:
+    """Return the operations and the memory of the backward pass by window, a line for each way."""
+    titles = (
+        ("nodes", Text("operations of the backward pass", "反向传播的运算个数")),
+        ("mb", Text("memory, MB", "内存（MB）")),
+    )
+
+    def draw(figure: Figure, language: Language) -> None:
+        for axes, (name, title) in zip(figure.subplots(1, 2), titles, strict=True):
+            for label, rows in results.items():
+                values = [row[name] for row in rows]
+                axes.plot(range(1, len(rows) + 1), values, marker="o", label=label.in_language(language))
+            axes.set_title(title.in_language(language))
+            axes.set_xlabel(Text("window", "窗口").in_language(language))
+            axes.set_ylim(bottom=0)
+            axes.legend(frameon=False)
 
     return draw
 
