@@ -33,7 +33,7 @@ NOT_TRANSLATED = {  # texts that no person reads, that are the same in both lang
     *("The class ", "the value of the "),  # prompts of the demo
     *("{0} to {1}", "upper left", "matrix products, {0} thread{s}", "{0}, batch 1, 1 thread", "{0}, {1} thread{s}"),
     *style.CHINESE_FONTS,
-    *(style.NO_CHINESE_FONT, "DejaVu Sans", "offset points", "lower center"),  # of figures
+    *(style.NO_CHINESE_FONT, "DejaVu Sans", "offset points", "lower center", "outside right center"),  # of figures
     "NumPy uses no table of input products",
     *("model name", "{0}; for the recurrent history encoder"),
     *(

@@ -12,9 +12,10 @@ import pytest
 pytest.importorskip("matplotlib")
 
 from elman.errors import ConfigError, ElmanError
-from elman.figures import sequences, style, training
+from elman.figures import coloured_text, sequences, style, training
 from elman.figures.series import Fan, forecast_fan
 from elman.figures.style import Draw
+from elman.figures.unrolled import unrolled_network
 from elman.translations import Language, Text
 
 TOKENS = ["a", " ", "\n", "$x$", "你", "好", "</s>"]
@@ -30,13 +31,25 @@ NODES: list[dict[str, Any]] = [
 QUANTILES = np.sort(RNG.normal(size=(3, 3)), axis=1)
 DRAWINGS: dict[str, Draw] = {
     "states": sequences.state_map(STATES, TOKENS, TITLE),
-    "units": sequences.units_on_text(np.tile(STATES, (20, 1)), TOKENS * 20, [0, 3], TITLE),
+    "units": coloured_text.units_on_text(np.tile(STATES, (20, 1)), TOKENS * 20, [0, 3], TITLE),
+    "weights": coloured_text.weights_on_text(
+        [(TITLE, TOKENS, abs(STATES[:, 0])), (TITLE, TOKENS * 12, np.full(84, 0.1))], TITLE
+    ),
     "gates": sequences.gates_over_time({"i": abs(STATES), "g": STATES}, TOKENS, TITLE),
     "attention": sequences.attention_map(abs(STATES), TOKENS[:5], TOKENS),
+    "two attentions": sequences.attention_maps(
+        [
+            sequences.Attention(TITLE, abs(STATES), TOKENS[:5], TOKENS),
+            sequences.Attention(TITLE, abs(STATES.T), TOKENS, "abcde"),
+        ]
+    ),
     "components": sequences.principal_components(STATES, TOKENS, TITLE),
     "one unit": sequences.principal_components(STATES[:, :1], TOKENS, TITLE),
     "lags": sequences.norms_by_lag({Text("layer", "层"): np.array([1.0, 0.1, 0.0])}),
+    "many lags": sequences.norms_by_lag({Text(f"layer {k}", f"层 {k}"): np.full(40, 0.1**k) for k in range(5)}),
     "beam": sequences.beam_tree(NODES),
+    "probabilities": sequences.beam_tree(NODES, TITLE, lambda log_p: f"{np.exp(log_p):.2f}"),
+    "unrolled": unrolled_network([[1.0], [2.0]], [[0.5, -0.5], [0.1, 0.2]], [[3.0], [4.0]]),
     "curves": training.training_curves([(1, 3.0), (2, 2.0)], [(1, 3.1), (2, 2.5)]),
     "no validation": training.training_curves([(1, 3.0)], []),
     "norms": training.gradient_norms([(1, 0.5), (2, 30.0)], 1.0),
@@ -76,6 +89,55 @@ def test_a_state_map_has_a_row_for_each_unit_and_equal_limits() -> None:
     (image,) = drawn(DRAWINGS["states"]).axes[0].images
     np.testing.assert_array_equal(image.get_array(), STATES.T)
     assert image.get_clim() == (-abs(STATES).max(), abs(STATES).max())
+
+
+def test_weights_of_several_texts_have_one_scale() -> None:
+    from matplotlib import colormaps
+
+    figure = drawn(
+        coloured_text.weights_on_text(
+            [(TITLE, ["a", "b"], np.array([0.2, 0.8])), (TITLE, ["c"], np.array([0.4]))], TITLE
+        )
+    )
+    first, second, bar = figure.axes
+    colours = [patch.get_facecolor() for axes in (first, second) for patch in axes.patches]
+    assert colours == [colormaps[style.SHARE_MAP](share) for share in (0.25, 1.0, 0.5)]
+    assert bar.get_ylim() == (0.0, 0.8)
+
+
+def test_attention_maps_have_one_colour_bar_and_their_own_labels() -> None:
+    first, second, _ = drawn(DRAWINGS["two attentions"]).axes
+    np.testing.assert_array_equal(first.images[0].get_array(), abs(STATES))
+    np.testing.assert_array_equal(second.images[0].get_array(), abs(STATES.T))
+    assert [label.get_text() for label in second.get_yticklabels()] == list("abcde")
+
+
+def test_a_beam_tree_shows_the_number_of_each_prefix() -> None:
+    labels = [label.get_text() for label in drawn(DRAWINGS["probabilities"]).axes[0].texts]
+    assert labels == ["<s>\n1.00", "a\n0.61", "你\n0.22"]
+
+
+def test_no_lines_of_a_beam_tree_cross() -> None:
+    parents_and_p = [(None, 1.0), (0, 0.5), (0, 0.3), (2, 0.25), (1, 0.2), (4, 0.19), (3, 0.1), (4, 0.01)]
+    nodes: list[dict[str, Any]] = []
+    for number, (parent, p) in enumerate(parents_and_p):
+        depth = 0 if parent is None else nodes[parent]["depth"] + 1
+        nodes.append({"parent": parent, "depth": depth, "token": str(number), "log_probability": p, "best": False})
+    rows = {label.get_text()[0]: label.get_position()[1] for label in drawn(sequences.beam_tree(nodes)).axes[0].texts}
+    assert [rows[name] for name in "01245736"] == [0, 0, -1, 0, 0, -1, -1, -2]
+
+
+def test_labels_of_steps_are_turned_where_there_is_no_room() -> None:
+    def rotation(steps: int) -> float:
+        figure = drawn(sequences.attention_map(np.ones((2, steps)), ["network"] * steps, "ab"))
+        return float(figure.axes[0].get_xticklabels()[0].get_rotation())
+
+    assert (rotation(2), rotation(19)) == (0.0, 90.0)
+
+
+def test_an_unrolled_network_shows_the_numbers_of_its_units() -> None:
+    numbers = {label.get_text() for label in drawn(DRAWINGS["unrolled"]).axes[0].texts}
+    assert {"1", "2", "0.5", "-0.5", "0.1", "0.2", "3", "4", "t = 1", "t = 2"} <= numbers
 
 
 def test_tokens_are_visible() -> None:

@@ -84,6 +84,8 @@ def test_a_trace_with_derivatives_has_their_pictures(tmp_path: Path) -> None:
     forecast = trace_drawings(tiny_forecaster().trace(series_of()))
     assert "forecast" in forecast
     assert not any(name.startswith(("units", "d_h")) for name in forecast)
+    assert "pooling" in trace_drawings(tiny_classifier("attention").trace("fed"))
+    assert "pooling" not in trace_drawings(tiny_classifier("last").trace("fed"))
     paths = plot_trace(tiny_classifier("last").trace("fed"), tmp_path, language="en")
     assert all(path.exists() for path in paths)
 

@@ -28,7 +28,6 @@ FRAMEWORK = {
     "__init__",
     "lab",
     "figures",
-    "drawings",
     "notebook",
     "explanation",
     "pack",
@@ -38,7 +37,16 @@ FRAMEWORK = {
     "character_models",
 }
 FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures", "sequence_classifier"}
-FRAMEWORK |= {"task_drawings", "manual_text", "short_reviews", "review_corpus", "digit_sequences"}
+FRAMEWORK |= {
+    "task_drawings",
+    "manual_text",
+    "short_reviews",
+    "review_corpus",
+    "digit_sequences",
+    "quatrains",
+    "spread",
+    "padded_sequences",
+}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 CHINESE_DATA = {"tang-poems"}  # labs that show Chinese texts in both languages, by report.show
 

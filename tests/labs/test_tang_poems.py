@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from elman.labs.tang_poems import is_well_formed, load_poems, with_markers, without_markers
+from elman.labs.quatrains import is_well_formed, load_poems, with_markers, without_markers
 
 FIVE = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 SEVEN = "两个黄鹂鸣翠柳，一行白鹭上青天。窗含西岭千秋雪，门泊东吴万里船。"

@@ -8,6 +8,7 @@ from .generation import Step, generate
 from .sampling import Sampler, distribution
 from .search import Hypothesis, Prefixes, SearchStep, search
 from .suggestion import suggest
+from .tree import search_tree
 from .viterbi import viterbi
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "distribution",
     "generate",
     "search",
+    "search_tree",
     "suggest",
     "viterbi",
 ]

@@ -1,71 +1,57 @@
-"""Drawings over the steps of a sequence: states, units on text, gates, attention, norms by lag, a beam search."""
+"""Drawings over the steps of a sequence: states, gates, attention weights, gradient norms by lag, a beam search."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from elman.translations import Language, Text
 
-from .style import COLOURS, SHARE_MAP, SIGNED_MAP, Draw, visible
+from .style import COLOURS, SHARE_MAP, SIGNED_MAP, UNIT, Draw, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 Array = npt.NDArray[Any]
 
-STEP, UNIT = Text("step", "时间步"), Text("unit", "单元")
+BEAM = Text("Beam search: prefixes and their log probabilities", "束搜索：前缀及其对数概率")
+STEP, ATTENTION = Text("step", "时间步"), Text("Attention weights", "注意力权重")
 MOST_TICKS = 60  # labels of steps along an axis
-HORIZONTAL = 4  # characters of the longest label that is not turned
+HORIZONTAL = 4  # characters of a label that is not turned in any case; longer ones if there is room
+INCHES_PER_CHARACTER = 0.09  # of the labels of steps
 INCHES_PER_STEP, WIDEST = 0.2, 13.0
 PERCENTILES = 10, 90  # of the band of the units of a gate
 LABELLED_POINTS = 60
-MIN_COLUMNS, LINE_COLUMNS = 24, 72  # of text in a drawing of tokens
+MOST_MARKERS = 30  # points of a line that has markers; markers of more points hide its style
+MOST_INSIDE = 4  # lines whose legend is inside the axes
 
 
 def state_map(states: Array, tokens: Sequence[str], title: Text) -> Draw:
-    """Return the drawing of states (T, H) as a heat map under the tokens: one row for each unit."""
+    """Return the drawing of states (T, H) as a heat map above the tokens: one row for each unit."""
 
     def draw(figure: Figure, language: Language) -> None:
         T, H = states.shape
         figure.set_size_inches(_width(T), min(8.0, max(2.6, 1.4 + 0.06 * H)))
         axes = figure.add_subplot()
-        limit = float(np.abs(states).max(initial=1e-6))
-        image = axes.imshow(states.T, cmap=SIGNED_MAP, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
-        label_steps(axes, tokens)
-        axes.set_ylabel(UNIT.in_language(language))
+        image = draw_states(axes, states, tokens, language)
         axes.set_title(title.in_language(language))
         figure.colorbar(image, ax=axes, pad=0.01)
 
     return draw
 
 
-def units_on_text(states: Array, tokens: Sequence[str], units: Sequence[int], title: Text) -> Draw:
-    """Return the drawing of the tokens, for each of some units of states (T, H) coloured by its value."""
-    lines = _wrapped([visible(token) for token in tokens])
-
-    def draw(figure: Figure, language: Language) -> None:
-        from matplotlib import colormaps
-        from matplotlib.cm import ScalarMappable
-        from matplotlib.colors import Normalize
-
-        chosen = states[:, list(units)]
-        limit = float(np.abs(chosen).max(initial=1e-6))
-        norm, colour_map = Normalize(-limit, limit), colormaps[SIGNED_MAP]
-        columns = max(line[-1][2] + line[-1][3] for line in lines)
-        figure.set_size_inches(1.4 + 0.115 * max(MIN_COLUMNS, columns), 0.9 + len(units) * (0.35 + 0.27 * len(lines)))
-        panels = figure.subplots(len(units), squeeze=False)[:, 0]
-        for panel, unit in zip(panels, units, strict=True):
-            _draw_tokens(panel, lines, [colour_map(norm(value)) for value in states[:, unit]])
-            panel.set_title(f"{UNIT.in_language(language)} {unit}", loc="left", fontsize=9)
-        figure.suptitle(title.in_language(language), fontsize=11)
-        figure.colorbar(ScalarMappable(norm, colour_map), ax=panels.tolist(), pad=0.01, aspect=30)
-
-    return draw
+def draw_states(axes: Axes, states: Array, tokens: Sequence[str], language: Language) -> AxesImage:
+    """Draw states (T, H) as a heat map above the tokens on axes, and return the image, for a colour bar."""
+    limit = float(np.abs(states).max(initial=1e-6))
+    image = axes.imshow(states.T, cmap=SIGNED_MAP, vmin=-limit, vmax=limit, aspect="auto", interpolation="nearest")
+    label_steps(axes, tokens)
+    axes.set_ylabel(UNIT.in_language(language))
+    return image
 
 
 def gates_over_time(gates: Mapping[str, Array], tokens: Sequence[str], title: Text) -> Draw:
@@ -96,20 +82,37 @@ def gates_over_time(gates: Mapping[str, Array], tokens: Sequence[str], title: Te
     return draw
 
 
+class Attention(NamedTuple):
+    """Attention weights (target, source) of one network on one pair, and what they are."""
+
+    title: Text
+    weights: Array
+    source: Sequence[str]
+    target: Sequence[str]
+
+
 def attention_map(weights: Array, source: Sequence[str], target: Sequence[str]) -> Draw:
     """Return the drawing of attention weights (target, source); dark is strong."""
+    return attention_maps([Attention(ATTENTION, weights, source, target)])
+
+
+def attention_maps(panels: Sequence[Attention]) -> Draw:
+    """Return the drawing of several attention maps side by side, with one colour bar; dark is strong."""
 
     def draw(figure: Figure, language: Language) -> None:
-        T, S = weights.shape
-        figure.set_size_inches(min(WIDEST, 2.6 + 0.32 * S), min(12.0, 1.6 + 0.28 * T))
-        axes = figure.add_subplot()
-        image = axes.imshow(weights, cmap=SHARE_MAP, vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest")
-        label_steps(axes, source)
-        _label_ticks(axes, target, vertical=True)
-        axes.set_xlabel(Text("source", "源序列").in_language(language))
-        axes.set_ylabel(Text("target", "目标序列").in_language(language))
-        axes.set_title(Text("Attention weights", "注意力权重").in_language(language))
-        figure.colorbar(image, ax=axes, pad=0.02)
+        T, S = max(len(panel.target) for panel in panels), sum(len(panel.source) for panel in panels)
+        column = 0.32 if len(panels) == 1 else 0.24  # inches
+        figure.set_size_inches(min(WIDEST, 1.8 + 0.8 * len(panels) + column * S), min(12.0, 1.6 + 0.28 * T))
+        all_axes = figure.subplots(1, len(panels), squeeze=False)[0]
+        style: dict[str, Any] = {"aspect": "auto", "interpolation": "nearest"}
+        for axes, panel in zip(all_axes, panels, strict=True):
+            image = axes.imshow(panel.weights, cmap=SHARE_MAP, vmin=0.0, vmax=1.0, **style)
+            label_steps(axes, panel.source)
+            _label_ticks(axes, panel.target, vertical=True)
+            axes.set_xlabel(Text("source", "源序列").in_language(language))
+            axes.set_title(panel.title.in_language(language))
+        all_axes[0].set_ylabel(Text("target", "目标序列").in_language(language))
+        figure.colorbar(image, ax=all_axes.tolist(), pad=0.02)
 
     return draw
 
@@ -144,8 +147,10 @@ def norms_by_lag(norms: Mapping[Text, Array]) -> Draw:
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.add_subplot()
         for name, values in norms.items():
-            axes.plot(np.where(values > 0.0, values, np.nan), marker=".", label=name.in_language(language))
+            marker = "." if len(values) <= MOST_MARKERS else ""
+            axes.plot(np.where(values > 0.0, values, np.nan), marker=marker, label=name.in_language(language))
         axes.set_yscale("log")
+        axes.margins(x=0.02)
         _integer_ticks(axes)
         axes.set_xlabel(Text("lag k: steps before the loss", "时滞 k：损失之前的步数").in_language(language))
         axes.set_ylabel(
@@ -155,25 +160,27 @@ def norms_by_lag(norms: Mapping[Text, Array]) -> Draw:
         )
         axes.set_title(Text("Gradient norm by lag", "各时滞的梯度范数").in_language(language))
         axes.grid(visible=True, axis="y", color="0.9")
-        axes.legend()
+        if len(norms) <= MOST_INSIDE:
+            axes.legend()
+        else:
+            figure.legend(loc="outside right center", frameon=False, fontsize=8)
 
     return draw
 
 
-def beam_tree(nodes: Sequence[Mapping[str, Any]]) -> Draw:
-    """Return the drawing of the prefixes of a beam search, likely ones on top; the best hypothesis is emphasized.
+def beam_tree(
+    nodes: Sequence[Mapping[str, Any]], title: Text = BEAM, format_number: Callable[[float], str] = "{:.1f}".format
+) -> Draw:
+    """Return the drawing of the prefixes of a beam search; the best hypothesis is emphasized.
 
-    A node has depth, token, parent (the number of a node, or None), log_probability and best.
+    Prefixes of one parent are together, likely ones on top. A node has depth, token, parent (the
+    number of a node, or None), log_probability and best. Below a token is its log probability, by format_number.
     """
-    ranks: dict[int, int] = {}
-    places = []
-    for node in nodes:
-        depth = int(node["depth"])
-        ranks[depth] = ranks.get(depth, -1) + 1
-        places.append((depth, -ranks[depth]))
+    places = [(int(node["depth"]), -row) for node, row in zip(nodes, _rows(nodes), strict=True)]
+    depths = 1 + max((depth for depth, _ in places), default=0)
+    widest = 1 - min((y for _, y in places), default=0)
 
     def draw(figure: Figure, language: Language) -> None:
-        depths, widest = max(ranks, default=0) + 1, max(ranks.values(), default=0) + 1
         figure.set_size_inches(min(WIDEST, 1.6 + 0.75 * depths), min(9.0, 1.4 + 0.62 * widest))
         axes = figure.add_subplot()
         for node, (x, y) in zip(nodes, places, strict=True):
@@ -183,7 +190,7 @@ def beam_tree(nodes: Sequence[Mapping[str, Any]]) -> Draw:
                 colour, width = ("black", 2.0) if best else ("0.7", 0.8)
                 axes.plot((start[0], x), (start[1], y), linestyle="-", zorder=1, color=colour, linewidth=width)
             box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "black" if best else "0.6"}
-            label = f"{visible(node['token'])}\n{node['log_probability']:.1f}"
+            label = f"{visible(node['token'])}\n{format_number(node['log_probability'])}"
             weight = "bold" if best else "normal"
             axes.text(x, y, label, ha="center", va="center", fontsize=7, fontweight=weight, bbox=box, zorder=2)
         axes.set_xlim(-0.6, depths - 0.4)
@@ -192,10 +199,22 @@ def beam_tree(nodes: Sequence[Mapping[str, Any]]) -> Draw:
         axes.spines["left"].set_visible(False)
         _integer_ticks(axes)
         axes.set_xlabel(Text("tokens of the prefix", "前缀的词元数").in_language(language))
-        title = Text("Beam search: prefixes and their log probabilities", "束搜索：前缀及其对数概率")
         axes.set_title(title.in_language(language))
 
     return draw
+
+
+def _rows(nodes: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return the row of each node of a tree, 0 at the top, so that no lines to the parents cross."""
+    rows: dict[Any, int] = {}
+    for depth in sorted({node["depth"] for node in nodes}):
+        order = {
+            number: (rows.get(node["parent"], 0), -node["log_probability"])
+            for number, node in enumerate(nodes)
+            if node["depth"] == depth
+        }
+        rows |= {number: row for row, number in enumerate(sorted(order, key=order.__getitem__))}
+    return [rows[number] for number in range(len(nodes))]
 
 
 def label_steps(axes: Axes, tokens: Sequence[str]) -> None:
@@ -211,52 +230,19 @@ def _label_ticks(axes: Axes, tokens: Sequence[str], *, vertical: bool) -> None:
     if vertical:
         axes.set_yticks(ticks, [names[i] for i in ticks], fontsize=8)
         return
-    rotation = 0 if max(map(len, names), default=0) <= HORIZONTAL else 90
+    figure = axes.get_figure(root=True)
+    width = figure.get_size_inches()[0] if figure else 0.0
+    room = axes.get_position().width * width * every / max(1, len(names)) / INCHES_PER_CHARACTER
+    rotation = 0 if max(map(len, names), default=0) <= max(HORIZONTAL, room) else 90
     axes.set_xticks(ticks, [names[i] for i in ticks], rotation=rotation, fontsize=8)
 
 
 def _integer_ticks(axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _width(steps: int) -> float:
     """Return the width in inches of a figure with so many steps."""
     return min(WIDEST, max(5.0, 1.6 + INCHES_PER_STEP * steps))
-
-
-def _wrapped(tokens: Sequence[str]) -> list[list[tuple[int, str, float, float]]]:
-    """Return lines of (number, token, left edge, width), each at most LINE_COLUMNS wide."""
-    lines: list[list[tuple[int, str, float, float]]] = [[]]
-    column = 0.0
-    for number, token in enumerate(tokens):
-        width = 0.7 + sum(2.0 if ord(character) > 0x2E80 else 1.0 for character in token.replace("\\", ""))
-        if column + width > LINE_COLUMNS and lines[-1]:
-            lines.append([])
-            column = 0.0
-        lines[-1].append((number, token, column, width))
-        column += width
-    return lines
-
-
-def _draw_tokens(axes: Axes, lines: Sequence[Sequence[tuple[int, str, float, float]]], colours: Sequence[Any]) -> None:
-    from matplotlib.patches import Rectangle
-
-    for row, line in enumerate(lines):
-        for number, token, left, width in line:
-            colour = colours[number]
-            axes.add_patch(Rectangle((left, -row - 0.9), width, 0.9, facecolor=colour, edgecolor="none"))
-            dark = 0.3 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2] < 0.5
-            axes.text(
-                left + width / 2,
-                -row - 0.45,
-                token,
-                ha="center",
-                va="center",
-                fontsize=9,
-                color="white" if dark else "black",
-            )
-    axes.set_xlim(0, max(MIN_COLUMNS, *(line[-1][2] + line[-1][3] for line in lines)))
-    axes.set_ylim(-len(lines), 0)
-    axes.set_axis_off()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from elman.checkpoint import translate_disk_errors
 from elman.errors import ConfigError, missing_package_error
-from elman.translations import Language, environment_language
+from elman.translations import Language, Text, environment_language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,6 +30,7 @@ NO_CHINESE_FONT = (
 FORMATS = ("png", "svg")
 SUFFIXES = (".png", ".svg", ".pdf")  # of a file that a user names
 SIZE = (6.4, 4.0)  # inches
+UNIT = Text("unit", "单元")
 DOTS_PER_INCH = 150
 VISIBLE = {" ": "␣", "\n": "↵", "\t": "→", "": "∅"}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from elman.figures import sequences
+from elman.figures import coloured_text, sequences
 from elman.figures.series import Fan, forecast_fan
 from elman.figures.style import Draw, save_drawings
 from elman.models.trace import LayerTrace, Trace
@@ -38,6 +38,10 @@ def trace_drawings(trace: Trace) -> dict[str, Draw]:
             drawings[f"components-{_file_name(layer)}"] = sequences.principal_components(layer["h"], tokens, title)
     if "attention" in trace.arrays:
         drawings["attention"] = sequences.attention_map(trace["attention"], trace.axes["source"], trace.axes["target"])
+    if "pooling_weights" in trace.arrays:
+        text = Text("", ""), trace.axes["tokens"], trace["pooling_weights"]
+        title = Text("Weights of the attention pooling", "注意力汇聚的权重")
+        drawings["pooling"] = coloured_text.weights_on_text([text], title)
     if "tree" in trace.facts:
         drawings["beam"] = sequences.beam_tree(trace.facts["tree"])
     norms = {
@@ -66,7 +70,7 @@ def _layer_drawings(trace: Trace, layer: LayerTrace) -> dict[str, Draw]:
     if trace.task != "forecast" and len(tokens) <= MOST_TOKENS_ON_TEXT:
         units = np.argsort(-layer["h"].std(0), kind="stable")[:UNITS].tolist()
         title = _titled(Text("Units on the text", "文本上的单元"), layer)
-        drawings[f"units-{name}"] = sequences.units_on_text(layer["h"], tokens, units, title)
+        drawings[f"units-{name}"] = coloured_text.units_on_text(layer["h"], tokens, units, title)
     return drawings
 
 

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from elman import cells
 from elman.cells import readout, unroll
-from elman.decoding import search
+from elman.decoding import Prefixes, search, search_tree
+from elman.figures.sequences import beam_tree
 
-from .lab import Lab, Language, Report, Text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .lab import Draw, Lab, Report, Text
 
 # The example of Dive into Deep Learning, section 10.8: p of the next symbol after each prefix. The book gives only the
 # prefixes of two sequences; after any other prefix, all symbols are equally likely here.
@@ -89,7 +87,7 @@ def run(report: Report) -> None:
     """Search in the book's example, then in random networks with an exhaustive search beside."""
     search_example(report)
     search_random_networks(report)
-    report.figure("tree", draw_tree)
+    report.figure("tree", tree_of_example())
 
 
 def search_example(report: Report) -> None:
@@ -192,35 +190,14 @@ def search_random_networks(report: Report) -> None:
     )
 
 
-def draw_tree(figure: Figure, language: Language) -> None:
-    """Draw the prefixes of the example: the greedy sequence and the better one."""
-    axes = figure.subplots()
-    paths = (
-        (EXPECTED_GREEDY[0], "C0", "-", Text("greedy", "贪心搜索")),
-        (EXPECTED_BEST[0], "C1", "--", Text("beam of 2", "束宽 2")),
-    )
-    for letters, colour, style, name in paths:
-        sign = 1.0 if letters == EXPECTED_GREEDY[0] else -1.0
-        heights = [0.0, 0.0, sign, sign, sign]
-        sequence = [*letters, SYMBOLS[END]]
-        p = [EXAMPLE[letters[:t]][SYMBOLS.index(symbol)] for t, symbol in enumerate(sequence)]
-        sequence[-1] = Text("end", "结束").in_language(language)
-        product = f"p = {' × '.join(f'{value:g}' for value in p)} = {math.prod(p):.3f}"
-        label = f"{name.in_language(language)}   {product}"
-        axes.plot(range(5), heights, color=colour, ls=style, lw=2, label=label, zorder=1)
-        for t, (symbol, value) in enumerate(zip(sequence, p, strict=True), start=1):
-            axes.text(
-                t,
-                heights[t],
-                symbol,
-                ha="center",
-                va="center",
-                bbox={"boxstyle": "circle", "fc": "white", "ec": colour},
-            )
-            axes.text(t - 0.5, (heights[t - 1] + heights[t]) / 2 + 0.12, f"{value:g}", ha="center")
-    axes.set_axis_off()
-    axes.set_ylim(-1.6, 2.2)
-    axes.legend(loc="upper left")
+def tree_of_example() -> Draw:
+    """Return the drawing of the prefixes that a beam of 2 keeps in the example, with their probabilities."""
+    levels: list[Prefixes] = []
+    state, lengths = {"prefix": np.full((1, 4), -1)}, np.array([4])
+    [hypotheses] = search(example_step, state, {}, start=-1, end=END, max_lengths=lengths, beam=2, levels=levels)
+    nodes = search_tree(levels, hypotheses, (*SYMBOLS, "start"), end=END)  # the start is -1: the last name
+    title = Text("Beam of 2: prefixes and p; bold: the best", "束宽 2：前缀及其概率（粗体为最优）")
+    return beam_tree(nodes, title, lambda log_p: f"{math.exp(log_p):.3g}")
 
 
 LAB = Lab(

@@ -19,6 +19,7 @@ import numpy as np
 
 from .lab import Lab, Report, Text
 from .manual_text import SYMBOLS, corpus, random_windows
+from .spread import mean_and_range
 from .task_drawings import perplexity_by_position
 
 VALID_WINDOWS = 60
@@ -167,7 +168,7 @@ def compare_perplexity(report: Report, networks: dict[bool, list[Any]]) -> None:
         zh="验证集上的困惑度。“整个窗口”是训练时报告的数；生成文本时只有已写出的部分，"
         "所以“只给前文”一列只输入 x_1 … x_t（各随机种子的平均，最小到最大）：",
     )
-    rows = [(WAYS[way], _range(whole[way]), _range(prefix[way])) for way in (0, 1)]
+    rows = [(WAYS[way], *(mean_and_range(values[way], ".3g") for values in (whole, prefix))) for way in (0, 1)]
     report.table(["", Text("whole windows", "整个窗口"), Text("text so far", "只给前文")], rows)
     for name, network in zip(WAYS, (networks[False][0], networks[True][0]), strict=True):
         text = generate(network)
@@ -192,10 +193,6 @@ def compare_perplexity(report: Report, networks: dict[bool, list[Any]]) -> None:
     )
     lines = list(zip(WAYS, np.exp(stated.mean(1)), strict=True))
     report.figure("perplexity", perplexity_by_position(lines))
-
-
-def _range(values: Any) -> str:
-    return f"{values.mean():.3g} ({values.min():.3g} - {values.max():.3g})"
 
 
 LAB = Lab(

@@ -20,6 +20,7 @@ import numpy as np
 from .bidirectional import CLIP, FEATURES, RATE, create_network
 from .lab import Lab, Report, Text
 from .manual_text import SYMBOLS, corpus, random_windows
+from .spread import mean_and_range
 from .task_drawings import texts_with_errors
 
 WAYS = {"left": Text("left", "只看左边"), "right": Text("right", "只看右边"), "both": Text("both", "两边都看")}
@@ -99,8 +100,7 @@ def run(report: Report) -> None:
     rows = []
     for way, values in accuracy.items():
         parameters = sum(p.numel() for p in networks[way][0].parameters())
-        shown = f"{values.mean():.3f} ({values.min():.3f} - {values.max():.3f})"
-        rows.append((WAYS[way], parameters, shown))
+        rows.append((WAYS[way], parameters, mean_and_range(values)))
     report.table([Text("reads", "读取"), Text("parameters", "参数个数"), Text("accuracy", "准确率")], rows)
     show_gaps(report, networks, window)
     report.equal(

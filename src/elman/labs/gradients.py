@@ -18,9 +18,10 @@ from elman import cells
 from elman.cells import LayerParameters, unroll
 from elman.cells.activations import Array
 from elman.cells.gradcheck import relative_error
+from elman.figures.sequences import norms_by_lag
 
-from . import pictures
 from .lab import Lab, Report, Text
+from .pictures import geometric_mean, mathematical_name
 
 H = 32
 INPUTS = 2
@@ -146,7 +147,8 @@ def run(report: Report) -> None:
         zh="tanh 的导数不超过 1，所以 tanh 使梯度变小。光有门还不够：偏置为 0 时，f 与 z 约为 0.5，\n"
         "梯度每一步大约减半。门接近 1 时，梯度才能通过。LSTM 的梯度在 k = 10 之后甚至增大。",
     )
-    report.figure("by-lag", pictures.norms_by_lag(norms))
+    names = {name: mathematical_name(name) for name in norms}
+    report.figure("by-lag", norms_by_lag({Text(names[k], names[k]): geometric_mean(v) for k, v in norms.items()}))
 
 
 LAB = Lab(

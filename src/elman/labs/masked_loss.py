@@ -13,22 +13,20 @@ mean over tokens gives each token the same weight, and the mean over sequences e
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from elman import cells
 from elman.cells import readout, unroll
 
-from .lab import Lab, Language, Report, Text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .lab import Lab, Report, Text
+from .padded_sequences import FIRST, PADDING, SYMBOLS, markov_sequences
+from .pictures import gradients_at_padding
 
 LENGTHS = np.array([2, 4, 12])  # of the example
 PADDED = (12, 24, 48)  # T
 EXPECTED_DIVIDED = [2.3026, 1.1513, 0.0]  # Dive into Deep Learning 9.7: equal logits of 10 symbols, lengths 4, 2, 0
-SYMBOLS, PADDING, END, FIRST = 11, 0, 1, 2  # symbols from FIRST are letters
 REDUCTIONS = {
     "no mask": Text("no mask", "无掩码"),
     "divide by T": Text("mask, divided by T", "掩码，除以 T"),
@@ -37,7 +35,7 @@ REDUCTIONS = {
 }
 # Ten seeds gave: per token, at least 0.17 nats more without a mask, whose own loss is at most 0.26 of that per token.
 LEAST_MORE, MOST_OWN, MOST_OWN_SMOKE = 0.05, 0.4, 0.8
-HIDDEN, STEPS, BATCH, RATE, UPDATES, SEEDS = 32, 20, 32, 0.005, 50, 10
+HIDDEN, BATCH, RATE, UPDATES, SEEDS = 32, 32, 0.005, 50, 10
 
 
 def weights_of(reduction: str, mask: Any) -> Any:
@@ -73,7 +71,8 @@ def run(report: Report) -> None:
     compare_reductions(report)
     read_padding(report)
     train_both(report)
-    report.figure("gradient", draw_gradient)
+    sizes = {name: np.abs(loss_and_gradient(key, PADDED[0])[1]).sum(axis=2) for key, name in REDUCTIONS.items()}
+    report.figure("gradient", gradients_at_padding(sizes, LENGTHS))
 
 
 def compare_reductions(report: Report) -> None:
@@ -159,21 +158,6 @@ def read_padding(report: Report) -> None:
     report.at_least(Text("the same without lengths", "不给长度时的变化"), np.abs(padded - alone).max(), 0.1)
 
 
-def batch(rng: np.random.Generator, transitions: Any, size: int) -> tuple[Any, Any]:
-    """Return sequences (size, STEPS + 1) of a Markov chain, each with its end symbol, and the mask; most are short."""
-    short = rng.random(size) < 0.8
-    lengths = np.where(short, rng.integers(2, 5, size), rng.integers(5, STEPS + 1, size))
-    x = np.zeros((size, STEPS + 1), np.int64)
-    x[:, 0] = rng.integers(FIRST, SYMBOLS, size)
-    for t in range(1, STEPS + 1):
-        above = rng.random((size, 1)) > transitions[x[:, t - 1] - FIRST].cumsum(axis=1)
-        x[:, t] = FIRST + above[:, :-1].sum(axis=1)
-    positions = np.arange(STEPS + 1)
-    x[positions == lengths[:, None]] = END
-    mask = positions <= lengths[:, None]
-    return np.where(mask, x, PADDING), mask
-
-
 def train(seed: int, updates: int, *, masked: bool) -> tuple[float, float]:
     """Train a language model of the sequences; return the loss that training prints, and that of the test tokens."""
     import torch
@@ -190,7 +174,7 @@ def train(seed: int, updates: int, *, masked: bool) -> tuple[float, float]:
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
 
     def loss(size: int, *, masked: bool) -> Any:
-        x, mask = (torch.from_numpy(array) for array in batch(rng, transitions, size))
+        x, mask = (torch.from_numpy(array) for array in markov_sequences(rng, transitions, size))
         logits, targets = output(layer(embedding(x[:, :-1]))[0]), x[:, 1:]
         losses = cross_entropy(logits.transpose(1, 2), targets, reduction="none")
         return losses[mask[:, 1:]].mean() if masked else losses.mean()
@@ -238,24 +222,6 @@ def train_both(report: Report) -> None:
         en="Without a mask the printed loss is low, because padding is easy to predict, and the tokens are learned "
         "more slowly.",
         zh="没有掩码时，显示的损失很低，因为填充很容易预测；真正的词元却学得更慢。",
-    )
-
-
-def draw_gradient(figure: Figure, language: Language) -> None:
-    """Draw the size of the gradient at each step of the example, for each reduction."""
-    sizes = [np.abs(loss_and_gradient(name, PADDED[0])[1]).sum(axis=2) for name in REDUCTIONS]
-    for axes, size, name in zip(figure.subplots(2, 2).flat, sizes, REDUCTIONS.values(), strict=True):
-        image = axes.imshow(size, cmap="Greys", vmin=0.0, vmax=np.max(sizes), aspect="auto")
-        for row, length in enumerate(LENGTHS):
-            axes.plot([length - 0.5] * 2, [row - 0.5, row + 0.5], color="C1", ls="-", lw=2)
-        axes.set_yticks(range(3), [f"n = {length}" for length in LENGTHS])
-        axes.set_xticks(range(0, PADDED[0], 2), range(1, PADDED[0] + 1, 2))
-        axes.set_title(name.in_language(language), fontsize="medium")
-    label = Text("size of the gradient", "梯度的大小").in_language(language)
-    figure.colorbar(image, ax=figure.axes, shrink=0.7, label=label)
-    figure.supxlabel(
-        Text("step t (orange: end of the sequence)", "时间步 t（橙线：序列结束处）").in_language(language),
-        fontsize="medium",
     )
 
 

@@ -13,17 +13,15 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from elman import cells
 from elman.cells import LayerParameters, readout, unroll
 
-from .lab import Lab, Language, Report, Text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .lab import Lab, Report, Text
+from .pictures import cost_by_window
 
 B, T, V, H = 8, 35, 28, 64
 WINDOWS = 8
@@ -168,7 +166,7 @@ def run(report: Report) -> None:
     cut_nodes = {row["nodes"] for row in cut}
     report.equal(Text("detached: different numbers of operations", "分离：运算个数有几种"), len(cut_nodes), 1)
     compare_gradients(report, gradient_of_whole_sequence(w, x), kept[-1]["gradients"], cut[-1]["gradients"])
-    report.figure("cost", lambda figure, language: draw_cost(figure, language, kept, cut))
+    report.figure("cost", cost_by_window({Text("not detached", "不分离"): kept, Text("detached", "分离"): cut}))
 
 
 def show_errors(report: Report, x: Any) -> None:
@@ -214,22 +212,6 @@ def compare_gradients(report: Report, whole: list[Any], kept: list[Any], cut: li
         "begins with the last state of the one before.",
         zh="分离改变了梯度（截断），但不改变隐状态的值：每个窗口仍然从前一个窗口的末状态开始。",
     )
-
-
-def draw_cost(figure: Figure, language: Language, kept: list[dict[str, Any]], cut: list[dict[str, Any]]) -> None:
-    """Draw operations and memory by window."""
-    titles = (
-        ("nodes", Text("operations of the backward pass", "反向传播的运算个数")),
-        ("mb", Text("memory, MB", "内存（MB）")),
-    )
-    for axes, (name, title) in zip(figure.subplots(1, 2), titles, strict=True):
-        windows = range(1, WINDOWS + 1)
-        for rows, label in ((kept, Text("not detached", "不分离")), (cut, Text("detached", "分离"))):
-            axes.plot(windows, [row[name] for row in rows], marker="o", label=label.in_language(language))
-        axes.set_title(title.in_language(language))
-        axes.set_xlabel(Text("window", "窗口").in_language(language))
-        axes.set_ylim(bottom=0)
-        axes.legend(frameon=False)
 
 
 LAB = Lab(

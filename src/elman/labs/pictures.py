@@ -1,4 +1,4 @@
-"""Figures of single labs, apart from them so that a lab can be read in a few minutes. Each returns a drawing."""
+"""Drawings of labs, apart from them so that a lab can be read in a few minutes. Each function returns a drawing."""
 
 from __future__ import annotations
 
@@ -51,21 +51,6 @@ def unrolled_derivatives(steps: Sequence[dict[str, Any]]) -> Draw:
     return draw
 
 
-def norms_by_lag(norms: dict[str, Array]) -> Draw:
-    """Return the norms (seeds, lags) of gradients by lag on a logarithmic axis: their geometric means."""
-
-    def draw(figure: Figure, language: Language) -> None:
-        ax = figure.subplots()
-        for name, values in norms.items():
-            ax.plot(geometric_mean(values), label=_mathematical(name))
-        ax.set(yscale="log", xlim=(0, len(next(iter(norms.values()))[0]) - 1))
-        ax.set_xlabel(Text("lag k (steps)", "间隔 k（时间步）").in_language(language))
-        ax.set_ylabel(Text("norm of $dL_t/dh_{t-k}$", "$dL_t/dh_{t-k}$ 的范数").in_language(language))
-        figure.legend(loc="outside right center", frameon=False, fontsize=8)
-
-    return draw
-
-
 def losses_by_update(losses: dict[Text, Array]) -> Draw:
     """Return the losses (seeds, updates), the mean of 10 updates: the median and the middle half of the seeds."""
 
@@ -94,7 +79,7 @@ def norms_of_products(norms: dict[str, Array]) -> Draw:
     def draw(figure: Figure, language: Language) -> None:
         for part, (ax, title) in enumerate(zip(figure.subplots(1, 2, sharey=True), titles, strict=True)):
             for name, values in norms.items():
-                label = _mathematical(name) if part == 0 else None
+                label = mathematical_name(name) if part == 0 else None
                 ax.plot(np.arange(1, values.shape[-1] + 1), geometric_mean(values[part]), label=label)
             ax.set(yscale="log", title=title.in_language(language))
             ax.set_xlabel(Text("k (steps)", "k（时间步）").in_language(language))
@@ -128,10 +113,51 @@ def carry_unit(
     return draw
 
 
+def gradients_at_padding(sizes: dict[Text, Array], lengths: Array) -> Draw:
+    """Return the sizes (B, T) of gradients, one panel each, and where each sequence ends."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        T, largest = next(iter(sizes.values())).shape[1], max(size.max() for size in sizes.values())
+        for axes, (name, size) in zip(figure.subplots(2, 2).flat, sizes.items(), strict=True):
+            image = axes.imshow(size, cmap="Greys", vmin=0.0, vmax=largest, aspect="auto")
+            for row, length in enumerate(lengths):
+                axes.plot([length - 0.5] * 2, [row - 0.5, row + 0.5], color=COLOURS[1], linestyle="-", linewidth=2)
+            axes.set_yticks(range(len(lengths)), [f"n = {length}" for length in lengths])
+            axes.set_xticks(range(0, T, 2), range(1, T + 1, 2))
+            axes.set_title(name.in_language(language), fontsize="medium")
+        label = Text("size of the gradient", "梯度的大小").in_language(language)
+        figure.colorbar(image, ax=figure.axes, shrink=0.7, label=label)
+        steps = Text("step t (orange: end of the sequence)", "时间步 t（橙线：序列结束处）")
+        figure.supxlabel(steps.in_language(language), fontsize="medium")
+
+    return draw
+
+
+def cost_by_window(results: dict[Text, Sequence[dict[str, Any]]]) -> Draw:
+    """Return the operations and the memory of the backward pass by window, a line for each way."""
+    titles = (
+        ("nodes", Text("operations of the backward pass", "反向传播的运算个数")),
+        ("mb", Text("memory, MB", "内存（MB）")),
+    )
+
+    def draw(figure: Figure, language: Language) -> None:
+        for axes, (name, title) in zip(figure.subplots(1, 2), titles, strict=True):
+            for label, rows in results.items():
+                values = [row[name] for row in rows]
+                axes.plot(range(1, len(rows) + 1), values, marker="o", label=label.in_language(language))
+            axes.set_title(title.in_language(language))
+            axes.set_xlabel(Text("window", "窗口").in_language(language))
+            axes.set_ylim(bottom=0)
+            axes.legend(frameon=False)
+
+    return draw
+
+
 def geometric_mean(values: Array) -> Array:
     """Return the geometric mean over the first axis."""
     return np.asarray(np.exp(np.log(values).mean(axis=0)))
 
 
-def _mathematical(name: str) -> str:
+def mathematical_name(name: str) -> str:
+    """Return the name of a network with its symbols as formulas."""
     return name.replace("rho", r"$\rho$").replace("b_z", "$b_z$").replace("b_f", "$b_f$")

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .drawings import add_attention_scale, draw_attention
-from .lab import Lab, Language, Report, Text
+from elman.figures.sequences import Attention, attention_maps
+from elman.figures.style import COLOURS
+
+from .lab import Draw, Lab, Language, Report, Text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -206,20 +208,25 @@ def run(report: Report) -> None:
         "编码器双向时，m_s 也含有 x_(s+1)，这条线就在反对角线上。同一个字母出现两次，就会找到两处，权重随之分散："
         "没有重复字母的字符串错得少。",
     )
-    report.figure("attention", lambda figure, language: draw_both(figure, language, results))
+    report.figure("attention", attention_of_both(results))
 
 
-def draw_both(figure: Figure, language: Language, results: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw the attention weights of one string, for both encoders."""
-    for axes, kind in zip(figure.subplots(1, 2), ("forward", "both"), strict=True):
-        result = results[kind][0]
-        letters = [chr(ord("A") + token - 1) for token in result["source"]]
-        image = draw_attention(axes, result["weights"], letters, letters[::-1], language)
+def attention_of_both(results: dict[str, list[dict[str, Any]]]) -> Draw:
+    """Return the drawing of the attention weights of one string, for both encoders, and of the anti-diagonal."""
+    panels = []
+    for kind in ("forward", "both"):
+        letters = [chr(ord("A") + token - 1) for token in results[kind][0]["source"]]
+        panels.append(Attention(NETWORKS[kind], results[kind][0]["weights"], letters, letters[::-1]))
+    draw_maps = attention_maps(panels)
+
+    def draw(figure: Figure, language: Language) -> None:
+        draw_maps(figure, language)
         label = Text("anti-diagonal", "反对角线").in_language(language)
-        axes.plot(range(LENGTH - 1, -1, -1), range(LENGTH), ls=":", label=label)
-        axes.set_title(NETWORKS[kind].in_language(language), fontsize="medium")
-    figure.axes[0].legend(loc="upper left", fontsize="small")
-    add_attention_scale(figure, image, language)
+        for axes in figure.axes[: len(panels)]:
+            axes.plot(range(LENGTH - 1, -1, -1), range(LENGTH), color=COLOURS[1], linestyle=":", label=label)
+        figure.axes[0].legend(loc="upper left", fontsize="small")
+
+    return draw
 
 
 LAB = Lab(

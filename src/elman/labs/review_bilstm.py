@@ -20,9 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from elman.figures.coloured_text import weights_on_text
+from elman.figures.sequences import ATTENTION
+
 from .lab import Lab, Report, Text
 from .review_corpus import BAD, GOOD, Example, corpus, vocabulary
-from .task_drawings import accuracy_by_updates, shaded_words
+from .task_drawings import accuracy_by_updates
 
 TRAINING_SIZE, TEST_PAIRS = 1500, 200
 EMBEDDING, FEATURES, BATCH, RATE, UPDATES, INTERVAL = 32, 32, 32, 0.01, 200, 20
@@ -187,7 +190,7 @@ def look_at_attention(report: Report, networks: list[Any], test: Any, examples: 
         report.at_least(name, mean, SMALLEST_SHARE)
     labels = (Text("label: negative", "类别：负面"), Text("label: positive", "类别：正面"))
     texts = [(labels[label], text, weights[0][: len(text), row]) for row, (text, label) in enumerate(examples[:2])]
-    report.figure("attention", shaded_words(texts))
+    report.figure("attention", weights_on_text(texts, ATTENTION))
 
 
 def compare(report: Report, curves: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .drawings import unrolled_network
+from elman.figures.unrolled import unrolled_network
+
 from .lab import Lab, Report, Text
 
 X = np.array([[1.0, 1.0], [1.0, 1.0], [2.0, 2.0]])

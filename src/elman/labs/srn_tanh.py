@@ -11,8 +11,8 @@ import numpy as np
 
 from elman import cells
 from elman.cells import unroll
+from elman.figures.unrolled import unrolled_network
 
-from .drawings import unrolled_network
 from .lab import Lab, Report, Text
 from .srn_linear import X
 

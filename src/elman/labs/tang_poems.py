@@ -12,30 +12,22 @@ without it, from 91 well-known quatrains that come with elman, which it memorize
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import elman
-from elman.data import datasets
 
 from .lab import Lab, Language, Report, Text
+from .quatrains import LINE, MARKERS, SIZES, is_well_formed, load_poems, with_markers, without_markers
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIRST = "日红山夜湖海月"  # of the exercise
 TRADITIONAL = {"红": "紅"}  # as the collection writes them
-MARKERS = {5: "abcd", 7: "ABCD"}  # of lines by their size
-SIZES = tuple(MARKERS)
 ACROSTICS = ("春江花月", "日月天地", "青山明月", "江上秋夜")
-CHARACTERS = 2000  # the most frequent ones; poems with others are left out
-QUATRAIN = re.compile("(.{5}，.{5}[。？！]){2}|(.{7}，.{7}[。？！]){2}")
-LINE = re.compile("[^，。？！]+[，。？！]")
 HIDDEN, EMBEDDING, BATCH, RATE = 160, 128, 16, 0.004
 STEPS = {"collection": 1800, "shipped": 800}
 # One training each gave: from the collection, 0.87 of 100 poems and 0.72 of 40 acrostics well-formed, no line copied;
@@ -48,30 +40,6 @@ LABELS = {
     "copied": Text("copied lines", "照抄的诗句"),
     "distinct": Text("distinct lines", "不重复的诗句"),
 }
-
-
-def load_poems() -> tuple[str, list[str]]:
-    """Return which poems these are, collection or shipped, and the poems."""
-    for folder in datasets.cache_folders():
-        file = folder / "chinese-poetry" / "tang-regular.tsv"  # form, author and poem
-        if file.exists():
-            lines = file.read_text("utf-8").splitlines()
-            poems = [poem for poem in (line.split("\t")[2] for line in lines) if QUATRAIN.fullmatch(poem)]
-            frequent = {character for character, _ in Counter("".join(poems)).most_common(CHARACTERS)}
-            return "collection", [poem for poem in dict.fromkeys(poems) if set(poem) <= frequent]
-    shipped = Path(elman.__file__).parent / "labs" / "tang_poems.txt"
-    return "shipped", shipped.read_text("utf-8").split()
-
-
-def with_markers(poem: str) -> str:
-    """Return a poem with a marker before each line."""
-    lines = LINE.findall(poem)
-    return "".join(f"{marker}{line}" for marker, line in zip(MARKERS[len(lines[0]) - 1], lines, strict=True))
-
-
-def without_markers(text: str) -> str:
-    """Return a text without the markers."""
-    return re.sub("[a-dA-D]", "", text)
 
 
 def fit(poems: list[str], steps: int) -> elman.LanguageModel:
@@ -115,11 +83,6 @@ def acrostic(model: elman.LanguageModel, size: int, heads: Sequence[str], seed: 
         line = LINE.match(continuation)
         text += line[0] if line else continuation
     return without_markers(text[1:])
-
-
-def is_well_formed(poem: str, size: int) -> bool:
-    """Return whether a poem has four lines of a size and the punctuation of a quatrain."""
-    return QUATRAIN.fullmatch(poem) is not None and poem.index("，") == size
 
 
 def measure(model: elman.LanguageModel, firsts: str, trained: set[str], temperature: float) -> dict[str, float]:

@@ -1,11 +1,11 @@
-"""Drawings of the labs of the chapter `tasks`: lines, texts with errors, shaded words, states, inputs and outputs."""
+"""Drawings of the labs of the chapter `tasks`: lines, texts with errors, states, inputs and outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+from elman.figures.sequences import draw_states
 
 from .figures import COLOURS
 from .lab import Draw, Language, Text
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = "os^D"
-LINE_LENGTH = 70  # characters of a monospaced font of 10 points
-WHITE_INK = 0.3  # weight from which a word is written in white
 BOX = 0.66
 
 
@@ -64,7 +62,7 @@ def errors_by_lag_of_tasks(panels: Sequence[tuple[Text, Sequence[tuple[Text, Any
             axes.text(delays - 0.3, 0.5, f"D = {delays}", color="0.3")
             axes.set(title=title.in_language(language), ylim=(-0.05, 1.25))
         figure.axes[0].set_ylabel(Text("squared error / variance", "均方误差 / 方差").in_language(language))
-        figure.axes[-1].legend(frameon=False, loc="center right")
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
 
     return draw
 
@@ -83,7 +81,7 @@ def perplexity_by_position(lines: Sequence[tuple[Text, Any]]) -> Draw:
         note = Text("the last position:\nnothing to copy", "最后一个位置：\n无可抄写").in_language(language)
         end, last = len(positions), lines[-1][1][-1]
         axes.annotate(note, (end, last), (0.65 * end, last * 1.15), arrowprops={"arrowstyle": "->"}, va="center")
-        axes.legend(loc="upper center", frameon=False)
+        axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False)
 
     return draw
 
@@ -124,44 +122,10 @@ def states_under_words(words: Sequence[str], p: Any, states: Any) -> Draw:
         above.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False)
         above.set_ylim(-0.05, 1.05)
         above.set_ylabel(Text("P(positive)", "P(正面)").in_language(language))
-        image = below.imshow(states.T, aspect="auto", cmap="cividis", vmin=-1, vmax=1)
-        below.set_ylabel(Text("hidden unit", "隐藏单元").in_language(language))
-        below.set_xticks(range(len(words)), words, rotation=30)
+        image = draw_states(below, states, words, language)
         figure.colorbar(image, ax=below, label=Text("h after the word", "读完该词后的 h").in_language(language))
 
     return draw
-
-
-def shaded_words(texts: Sequence[tuple[Text, Sequence[str], Sequence[float]]]) -> Draw:
-    """Return the drawing of titles, words and weights: each word on a box, the darker the larger its weight."""
-
-    def draw(figure: Figure, language: Language) -> None:
-        for axes, (title, words, weights) in zip(figure.subplots(len(texts), 1), texts, strict=True):
-            axes.set_title(title.in_language(language), loc="left", fontsize=10)
-            lines = _draw_words(axes, words, weights)
-            axes.set(xlim=(0, LINE_LENGTH), ylim=(-lines, 0.7))
-            axes.set_axis_off()
-        note = Text("the darker, the more attention", "颜色越深，注意力越大").in_language(language)
-        figure.supxlabel(note, fontsize=8)
-
-    return draw
-
-
-def _draw_words(axes: Axes, words: Sequence[str], weights: Sequence[float]) -> int:
-    """Draw the words in lines, and return the number of lines."""
-    from matplotlib.colors import to_rgb
-
-    colour = np.array(to_rgb(COLOURS[0]))
-    x, line = 0, 0
-    for word, weight in zip(words, weights, strict=True):
-        if x + len(word) > LINE_LENGTH:
-            x, line = 0, line + 1
-        shade = tuple(1.0 - (1.0 - colour) * min(1.0, 2.0 * weight))
-        box = {"facecolor": shade, "edgecolor": "none", "boxstyle": "round,pad=0.2"}
-        ink = "white" if weight > WHITE_INK else "black"
-        axes.text(x, -line, word, family="DejaVu Sans Mono", fontsize=10, color=ink, bbox=box)
-        x += len(word) + 1
-    return line + 1
 
 
 def input_output_patterns(patterns: Sequence[tuple[Text, Sequence[Step]]]) -> Draw:

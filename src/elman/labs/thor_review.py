@@ -25,6 +25,7 @@ import numpy as np
 
 from .lab import Lab, Report, Text
 from .short_reviews import ORDERS, REVIEW, TEST, TRAINING, VOCABULARY, bag
+from .spread import mean_and_range
 from .task_drawings import states_under_words
 
 HIDDEN, BATCH, UPDATES, RATE = 32, 64, 300, 0.02
@@ -135,7 +136,7 @@ def compare_negation(report: Report, cells: dict[str, list[Any]]) -> None:
         (text, *(f"{z[kind][0, k]:+.2f}" for kind in KINDS)) for k, text in enumerate(texts)
     ]
     label = Text("test accuracy, mean (range)", "测试集准确率，平均（范围）")
-    rows.append((label, *(f"{v.mean():.2f} ({v.min():.2f} - {v.max():.2f})" for v in right.values())))
+    rows.append((label, *(mean_and_range(v, ".2f") for v in right.values())))
     report.table(["", *KINDS.values()], rows)
     for kind in ("source", "tanh"):
         difference = float(np.abs(z[kind] @ [1.0, -1.0, -1.0, 1.0]).max())  # z(very good) - z(very bad) - ...

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from .lab import Lab, Report, Text
+from .spread import mean_and_range
 from .task_drawings import errors_by_lag_of_tasks
 
 D = 8  # delays: cues with a lag of up to 7 are inside the window
@@ -158,7 +159,8 @@ def run(report: Report) -> None:
     header = [Text("task", "任务"), Text("memory", "记忆"), Text("parameters", "参数个数")]
     rows = []
     for task, kind in curves:
-        rows.append((TASKS[task], NAMES[kind], _size(kind), _range(inside[task, kind]), _range(outside[task, kind])))
+        shown = (mean_and_range(part[task, kind]) for part in (inside, outside))
+        rows.append((TASKS[task], NAMES[kind], _size(kind), *shown))
     report.table([*header, Text("inside", "窗口以内"), Text("outside", "窗口以外")], rows)
     largest = max(_size(kind) for kind in NAMES) / min(_size(kind) for kind in NAMES)
     report.at_most(Text("parameters, largest / smallest", "参数个数，最多比最少"), largest, 1.05)
@@ -189,10 +191,6 @@ def claim_errors(report: Report, inside: dict[tuple[str, str], Any], outside: di
 
 def _size(kind: str) -> int:
     return sum(parameter.numel() for parameter in Memory(kind, 0).parameters)
-
-
-def _range(values: Any) -> str:
-    return f"{values.mean():.3f} ({values.min():.3f} - {values.max():.3f})"
 
 
 LAB = Lab(

@@ -13,21 +13,18 @@ trained. The data are pronunciations of the CMU Pronouncing Dictionary (package 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 import elman
 from elman.data import datasets
 from elman.data.batches.padded import pad_sources
+from elman.inspect import trace_drawings
 from elman.metrics import sequence_scores
 from elman.text import END, START
 
-from .drawings import add_attention_scale, draw_attention
-from .lab import Lab, Language, Report, Text
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .lab import Lab, Report, Text
 
 LETTERS = re.compile("[a-z]{3,8}")
 TRAINED, TESTED = 20_000, 1000  # words
@@ -133,15 +130,7 @@ def run(report: Report) -> None:
     report.table(
         [Text("word", "词"), WAYS["own"], WAYS["start"]], [(word, own, " ".join(start)) for word, own, start in rows]
     )
-    report.figure("attention", lambda figure, language: draw_word(figure, language, model, SHOWN[0]))
-
-
-def draw_word(figure: Figure, language: Language, model: elman.Seq2Seq, word: str) -> None:
-    """Draw the attention weights of one word and what the model makes of it."""
-    alignment = model.predictor.align(word, model.predict([word])[0])
-    axes = figure.subplots()
-    image = draw_attention(axes, alignment.attention_weights, alignment.source, alignment.target, language)
-    add_attention_scale(figure, image, language)
+    report.figure("attention", trace_drawings(model.trace(SHOWN[0]))["attention"])
 
 
 LAB = Lab(

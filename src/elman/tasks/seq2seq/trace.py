@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.data.batches.padded import pad_sources
-from elman.decoding import Hypothesis, Prefixes
+from elman.decoding import Hypothesis, Prefixes, search_tree
 from elman.models.recorder import Recorder, recording
 from elman.models.replay import StackSteps, replay
 from elman.models.text_arguments import require_texts
@@ -123,7 +123,7 @@ def _searched(model: Model, source: str, beam: int, length_penalty: float) -> _P
         ]
     }
     if levels:
-        facts["tree"] = _tree(levels, best, model.target.vocabulary.tokens)
+        facts["tree"] = search_tree(levels, hypotheses, model.target.vocabulary.tokens)
     return _Path(ids, rows, facts)
 
 
@@ -131,26 +131,6 @@ def _row(level: Prefixes, ids: Sequence[int]) -> int:
     """Return the row of a prefix at its level."""
     (matches,) = np.nonzero((level.ids[0, :, 1:] == np.array(ids, np.int64)).all(1) & level.active[0])
     return int(matches[0])
-
-
-def _tree(levels: Sequence[Prefixes], best: Hypothesis, tokens: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the nodes of a beam search of one source: the prefixes that it kept, level by level."""
-    nodes: list[dict[str, Any]] = []
-    number: dict[tuple[int, int], int] = {}
-    for depth, level in enumerate(levels):
-        for row in np.flatnonzero(level.active[0]):
-            number[depth, int(row)] = len(nodes)
-            ids = level.ids[0, row, 1:].tolist()
-            nodes.append(
-                {
-                    "parent": number[depth - 1, int(level.parents[0, row])] if depth else None,
-                    "depth": depth,
-                    "token": tokens[level.ids[0, row, -1]],
-                    "log_probability": float(level.log_probabilities[0, row]),
-                    "best": ids == list(best.ids[:depth]),
-                }
-            )
-    return nodes
 
 
 def _read(model: Model, source: str, target: str) -> _Path:

@@ -1,13 +1,14 @@
-"""Drawings that several labs share: an unrolled network whose nodes show their numbers, and an attention matrix."""
+"""The drawing of a small recurrent network, unrolled over its steps: nodes show the numbers, arrows are the weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .figures import COLOURS
-from .lab import Draw, Language, Text, format_value
+from elman.translations import Language, Text
+
+from .style import COLOURS, Draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,7 @@ FILLS = {"x": COLOURS[5], "h": COLOURS[4], "y": COLOURS[2]}
 GREY, RECURRENT = "0.6", COLOURS[1]
 RADIUS, UNIT_DISTANCE, LAYER_DISTANCE, STEP_GAP = 0.46, 1.05, 2.0, 1.2
 SHRINK = 15.0  # points between an arrow and the centre of its node
-DIGITS, DIGIT_SIZE = 6, 6
+DIGITS, SHORT, SIZES = 6, 4, (10, 6)  # of a number, of a short one, and the sizes of letters for short and long ones
 
 
 def unrolled_network(x: Numbers, h: Numbers, y: Numbers) -> Draw:
@@ -36,22 +37,6 @@ def unrolled_network(x: Numbers, h: Numbers, y: Numbers) -> Draw:
         network.label(language)
 
     return draw
-
-
-def draw_attention(axes: Axes, weights: Any, source: Sequence[str], target: Sequence[str], language: Language) -> Any:
-    """Draw attention weights (target tokens, source tokens) as a matrix in grey, and return the image."""
-    image = axes.imshow(weights, cmap="Greys", vmin=0.0, vmax=1.0)
-    axes.set_xticks(range(len(source)), source)
-    axes.set_yticks(range(len(target)), target)
-    axes.set_xlabel(Text("source", "源序列").in_language(language))
-    axes.set_ylabel(Text("target", "目标序列").in_language(language))
-    return image
-
-
-def add_attention_scale(figure: Figure, image: Any, language: Language) -> None:
-    """Add the scale of the weights of draw_attention's image to the right of all axes."""
-    label = Text("attention weight", "注意力权重").in_language(language)
-    figure.colorbar(image, ax=figure.axes, shrink=0.6, label=label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +66,8 @@ class _Unrolled:
             for unit, value in enumerate(values[t]):
                 centre = self.centre(layer, t, unit)
                 self.axes.add_patch(Circle(centre, RADIUS, facecolor=FILLS[layer], edgecolor="black", zorder=2))
-                text = format_value(float(value), DIGITS)
-                self.axes.text(*centre, text, ha="center", va="center", fontsize=DIGIT_SIZE, zorder=3)
+                text = f"{value:.{DIGITS}g}"
+                self.axes.text(*centre, text, ha="center", va="center", fontsize=SIZES[len(text) > SHORT], zorder=3)
         self._connect("x", t, "h", t)
         self._connect("h", t, "y", t)
         if t:
