@@ -23,6 +23,7 @@ from typing import Any
 from elman.labs import ALIASES, CHAPTERS, LABS, load_lab
 from elman.labs.explanation import explain
 from elman.labs.lab import Lab, Language, Text, format_duration
+from website.contents import DOCS
 from website.docstrings import FENCE, as_markdown
 from website.run_lab import RECORD, hash_file
 
@@ -42,12 +43,25 @@ WORDS = {
     "chapter": Text("Chapter: ", "章节："),
     "time": Text("Running time: ", "运行时间："),
     "aliases": Text("Also known as: ", "又名："),
+    "reading": Text("Read also: ", "延伸阅读："),
     "figure": Text("Figure", "图"),
     "smoke": Text(
         "This page was built with shortened trainings (`--scale smoke`): its numbers are not those of the full lab.",
         "本页构建时缩短了训练（`--scale smoke`），其中的数字不是完整实验的结果。",
     ),
     "skipped": Text("The lab was not run when this page was built: ", "构建本页时没有运行这个实验："),
+}
+
+
+READING = {  # pages that help with the labs of a chapter
+    "srn": ("assignments", "theory/bptt", "exercises", "mistakes"),
+    "bptt": ("assignments", "theory/bptt", "theory/lstm", "theory/gru", "theory/gradient-clipping", "exercises"),
+    "addition": ("assignments", "theory/bptt", "exercises", "mistakes"),
+    "sequences": ("assignments", "guide", "seq2seq", "exercises", "mistakes"),
+    "language": ("theory/perplexity", "theory/truncation", "theory/gradient-clipping", "guide"),
+    "encoder-decoder": ("seq2seq", "exercises", "mistakes"),
+    "memory": ("assignments", "theory/lstm", "theory/initialisation", "theory/gradient-clipping"),
+    "tasks": ("classifier", "tagger", "forecaster"),
 }
 
 
@@ -124,7 +138,7 @@ def page(lab: Lab, record: dict[str, Any], language: Language, *, smoke: bool) -
         *(_piece(piece, lab, language) for piece in record["pieces"]),
         *_claims(record, language),
         f"## {word('explanation')}",
-        as_markdown(explain(lab, language)),
+        _link_names(as_markdown(explain(lab, language))),
         f"## {word('source')}",
         f"`src/elman/labs/{Path(inspect.getfile(module)).name}`",
         f"{FENCE}python\n{inspect.getsource(module)}{FENCE}",
@@ -144,7 +158,20 @@ def _facts(lab: Lab, language: Language) -> list[str]:
     if aliases:
         separator = "、" if language == "zh" else ", "
         facts.insert(1, f"- {WORDS['aliases'].in_language(language)}{separator.join(aliases)}")
+    links = [f"[{_title(page, language)}](../{page}.md)" for page in READING[lab.chapter]]
+    facts.append(f"- {WORDS['reading'].in_language(language)}{('；' if language == 'zh' else '; ').join(links)}")
     return facts
+
+
+def _link_names(text: str) -> str:
+    """Link the names of labs that stand in backticks in the text of a page."""
+    return re.sub(r"`([\w-]+)`", lambda match: f"[{match[0]}]({match[1]}.md)" if match[1] in LABS else match[0], text)
+
+
+def _title(page: str, language: Language) -> str:
+    """Return the title of a page up to its first colon."""
+    title = (DOCS / language / f"{page}.md").read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    return re.split("[:：]", title)[0]
 
 
 def _piece(piece: dict[str, Any], lab: Lab, language: Language) -> str:

@@ -21,7 +21,7 @@ BREAK = re.compile(
     rf"^(?P<code> *```.*?^ *```)|(?<=[{WIDE}])\n *(?=[{WIDE}])|(?<=[，。；：、！？）》])\n *(?=[\[A-Za-z])",
     re.MULTILINE | re.DOTALL,
 )
-DURATION = re.compile(r" (?=(?:1 )?(?:s|min) \|$)", re.MULTILINE)  # the spaces of `< 1 s`
+DURATION = re.compile(r" (?=(?:1 )?(?:s|min|秒|分钟) \|$)", re.MULTILINE)  # the spaces of `< 1 s`
 LAB_OF_A_ROW = re.compile(r"^\| `([\w-]+)` \|", re.MULTILINE)
 
 

@@ -187,6 +187,9 @@ def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> 
         (["作业8", "--notebook", path], f"given {len(labs.ALIASES['作业8'])} labs; expected one"),
         (["--notebook", path], "--notebook: given without NAME; expected labs. List all labs with `elman lab`"),
         (["--figures", tmp_path], "--figures: given without NAME; expected labs"),
+        (["srn-tanh", "--notebook", path], f"--notebook: {path} exists; expected a new file. Choose another name"),
+        (["srn-tanh", "--notebook", path, "--figures", tmp_path], "given --notebook and --figures; expected one of"),
+        (["srn-tanh", "--notebook", path, "--check"], "given --notebook and --check; expected one of them"),
         (["srn-tanh", "--notebook", tmp_path / "a.txt"], "expected a name that ends in .ipynb"),
         (["srn-tanh", "--notebook", tmp_path / "no" / "a.ipynb"], "the folder does not exist. Create it: mkdir -p"),
     ):
@@ -229,8 +232,25 @@ def test_labs_are_listed_by_chapter_with_their_aliases(command: Command, monkeyp
 
 def test_an_alias_runs_its_labs_in_order_each_once() -> None:
     assert [lab.name for lab in labs.find_labs(["srn-tanh", "作业8"])][:2] == ["srn-tanh", "srn-linear"]
+    assert labs.find_labs(["作业八", "实验十四"]) == labs.find_labs(["作业8", "实验14"])
     with pytest.raises(ConfigError, match=r"unknown lab 'srn-lineer'\. Did you mean 'srn-linear'\?"):
         labs.find_labs(["srn-lineer"])
+
+
+def test_the_labs_of_an_assignment_are_those_of_its_page() -> None:
+    for page in (SOURCE.parents[2] / "docs").glob("*/assignments.md"):
+        sections = re.split(r"^## ", page.read_text("utf-8"), flags=re.MULTILINE)
+        for alias in ("作业8", "作业9", "作业10"):
+            (section,) = (text for text in sections if text.startswith(alias))
+            rows = [line for line in section.splitlines() if line.startswith("|")]
+            named = [name for name in re.findall(r"`elman lab ([\w-]+)", "\n".join(rows)) if name in labs.LABS]
+            assert set(named) == set(labs.ALIASES[alias]), (page, alias)
+
+
+def test_seeds_for_a_lab_without_statistics_are_mentioned(command: Command) -> None:
+    message = "--seeds: srn-tanh has no statistical claims; its seeds are fixed in its source"
+    assert message in command("lab", "srn-tanh", "--seeds", 3).err
+    assert command("lab", "residual", "--check", "--seeds", 2).err == ""
 
 
 def test_claims_compare_numbers_within_a_bound_and_everything_else_exactly() -> None:

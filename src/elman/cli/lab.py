@@ -89,6 +89,11 @@ def lab_command(
     if text is not None:
         _check_text(text, labs)
     if notebook is not None:
+        if figures is not None or check:
+            other = "--figures" if figures is not None else "--check"
+            raise ConfigError(
+                f"given --notebook and {other}; expected one of them", hint="Run the command once with each"
+            )
         _write_notebook(notebook, labs, settings, language)
         return
     quiet = check or as_json
@@ -115,6 +120,8 @@ def _run(lab: Lab, settings: Settings, language: Language, figures: Path | None,
         report.write = lambda line: print(line.in_language(language), flush=True)
         _print_head(lab, language)
     outcome = run_lab(lab, report)
+    if settings.seeds is not None and not report.has_seeds:
+        say(f"--seeds: {lab.name} has no statistical claims; its seeds are fixed in its source")
     if not quiet:
         print()
     return outcome
@@ -140,6 +147,8 @@ def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings, languag
         raise ConfigError(f"--notebook: given {len(labs)} labs; expected one")
     if path.suffix != ".ipynb":
         raise ConfigError(f"--notebook: given {path}; expected a name that ends in .ipynb")
+    if path.exists():
+        raise ConfigError(f"--notebook: {path} exists; expected a new file", hint="Choose another name, or delete it")
     if not path.absolute().parent.is_dir():
         hint = f"Create it: mkdir -p {path.parent}"
         raise ConfigError(f"--notebook {path}: the folder does not exist", hint=hint)

@@ -42,8 +42,8 @@ LABS = (
 # What students search for, and the labs of each in their order.
 ALIASES: dict[str, tuple[str, ...]] = {
     "作业8": (
-        *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes"),
-        *("adder", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "antonyms-decoding"),
+        *("srn-linear", "srn-tanh", "srn-frameworks", "srn-mistakes", "adder", "adder-randn", "adder-long"),
+        *("one-hot", "charlm-hello", "ohlol-embedding", "ohlol-cell", "antonyms", "antonyms-decoding"),
     ),
     "作业9": ("bptt", "bptt-lstm-gru"),
     "作业10": ("gradients", "clipping", "residual", "gates-gradient"),
@@ -82,6 +82,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 
 
+NUMERALS = {"十四": "14", "十五": "15", "十六": "16", "六": "6", "八": "8", "九": "9", "十": "10"}
+
+
 def load_lab(name: str) -> Lab:
     """Return the lab of a name in LABS."""
     lab: Lab = importlib.import_module(f"{__name__}.{name.replace('-', '_')}").LAB
@@ -91,7 +94,7 @@ def load_lab(name: str) -> Lab:
 def find_labs(names: Iterable[str]) -> list[Lab]:
     """Return the labs of names and aliases, each once, in their order; an unknown name is a ConfigError."""
     names_once: dict[str, None] = {}
-    for name in names:
+    for name in map(_with_digits, names):
         if name not in LABS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "List all labs with `elman lab`"
@@ -100,3 +103,10 @@ def find_labs(names: Iterable[str]) -> list[Lab]:
             raise ConfigError(f"unknown lab {name!r}", hint=hint)
         names_once |= dict.fromkeys(ALIASES.get(name, (name,)))
     return [load_lab(name) for name in names_once]
+
+
+def _with_digits(name: str) -> str:
+    """Return a name with digits for Chinese numerals: 作业八 is 作业8."""
+    for numeral, digits in NUMERALS.items() if name.startswith(("作业", "实验", "动手练习")) else ():
+        name = name.replace(numeral, digits)
+    return name

@@ -85,6 +85,7 @@ class Report:
     write: Callable[[Text], None] = lambda line: None  # receives each line as soon as it is known
     save_figure: Callable[[str, Draw], None] | None = None  # receives the name and the drawing of each figure
     claims: list[Claim] = field(default_factory=list)
+    has_seeds: bool = False  # whether the lab has asked for its seeds
 
     @property
     def smoke(self) -> bool:
@@ -98,6 +99,7 @@ class Report:
 
     def seeds(self, default: int) -> range:
         """Return the seeds to use: as many as the user asks for, by default as many as the lab needs."""
+        self.has_seeds = True
         return range(self.settings.seeds or (min(default, 2) if self.smoke else default))
 
     def say(self, en: str, zh: str) -> None:
