@@ -1,8 +1,9 @@
 """README and docs are run: every elman command and every Python snippet. The Chinese pages have the very same ones.
 
 Commands run in process, in a folder with a small file of each name that the pages use. Minutes, epochs and the budget
-that elman would choose become a few steps on one thread, validated once; generated data sets are cut short. Nothing
-else is changed. A command that needs a package which is not installed is not run.
+that elman would choose become a few steps on one thread, validated once; a snippet of Python makes at most 20 steps.
+Generated data sets, the labs of an alias and the number of pictures are cut short; other tests run all labs and draw
+all pictures. Nothing else is changed. A command that needs a package which is not installed is not run.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from pathlib import Path
 
 import pytest
 
+from elman import labs
 from elman.cli import main
 from elman.data import generated_datasets
+from elman.inspect import trace_pictures
+from elman.tasks.seq2seq import answers
 from elman.training import loop, throughput
 
 from .commands import every_command
@@ -34,7 +38,7 @@ PAGES = [
     ),
 ]
 ENGLISH_PAGES = [page for page in PAGES if "zh" not in page]
-STEPS = "3"
+STEPS, SNIPPET_STEPS = "3", "20"  # of a command or config, and of Python
 NOT_RUN = ("git clone", "cd ", "make ", "pip install", "python benchmarks/", "python -m venv")  # said, run elsewhere
 ENGLISH = "The time traveller smiled. It was a book, and the time was gone; he said nothing more about it.\n" * 60
 CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n白日依山尽，黄河入海流。\n" * 40
@@ -132,6 +136,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
         (tmp_path / name).write_text("".join(lines), "utf-8")
     for name, content in beginnings.items():
         (tmp_path / name).write_bytes(content)  # a file goes before the data set of its name
+    for alias, names in labs.ALIASES.items():
+        monkeypatch.setitem(labs.ALIASES, alias, names[:2])
+    monkeypatch.setattr(answers, "MOST_DRAWN", 2)
+    monkeypatch.setattr(trace_pictures, "UNITS", 1)
     monkeypatch.setattr(loop, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
     monkeypatch.chdir(tmp_path)
@@ -149,9 +157,12 @@ def test_every_command_and_snippet_of_the_page_runs(
     for fence in re.finditer(r"^```(bash|python|toml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         language, body = fence.groups()
         if language == "python":
+            body = re.sub(r"\bsteps=\d{3,}", f"steps={SNIPPET_STEPS}", body)
             exec(compile(body, page, "exec"), names)
         elif language == "toml":
-            (shelf / "book.toml").write_text(body, "utf-8")
+            (shelf / "book.toml").write_text(
+                re.sub(r"^steps = .*", f"steps = {STEPS}", body, flags=re.MULTILINE), "utf-8"
+            )
             monkeypatch.setattr(
                 sys, "argv", shortened(shlex.split("elman train lm book.txt -o runs/toml --config book.toml"))
             )

@@ -31,7 +31,7 @@ NODES: list[dict[str, Any]] = [
 QUANTILES = np.sort(RNG.normal(size=(3, 3)), axis=1)
 DRAWINGS: dict[str, Draw] = {
     "states": sequences.state_map(STATES, TOKENS, TITLE),
-    "units": coloured_text.units_on_text(np.tile(STATES, (20, 1)), TOKENS * 20, [0, 3], TITLE),
+    "units": coloured_text.units_on_text(np.tile(STATES, (6, 1)), TOKENS * 6, [0, 3], TITLE),  # two lines
     "weights": coloured_text.weights_on_text(
         [(TITLE, TOKENS, abs(STATES[:, 0])), (TITLE, TOKENS * 12, np.full(84, 0.1))], TITLE
     ),
@@ -83,6 +83,21 @@ def test_the_labels_are_in_the_language(name: str) -> None:
         return {label.get_text() for label in figure.findobj(Label) if label.get_text()}
 
     assert any(character >= "\u4e00" for text in labels("zh") - labels("en") for character in text)
+
+
+@pytest.mark.parametrize("name", ["states", "units"])
+def test_the_layout_is_computed_once_and_is_that_of_matplotlib(name: str) -> None:
+    figure, expected = drawn(DRAWINGS[name]), drawn(DRAWINGS[name])
+    before = [axes.get_position().bounds for axes in figure.axes]
+    expected.set_dpi(style.DOTS_PER_INCH)
+    with style.figure_style("en"):
+        style.fix_layout(figure)
+        for either in (figure, expected):  # the width of a colour bar is known when it is drawn
+            either.draw_without_rendering()
+    positions = [axes.get_position().bounds for axes in figure.axes]
+    assert positions != before
+    np.testing.assert_allclose(positions, [axes.get_position().bounds for axes in expected.axes], rtol=1e-12)
+    assert figure.get_layout_engine() is None  # nothing is left to compute for savefig
 
 
 def test_a_state_map_has_a_row_for_each_unit_and_equal_limits() -> None:

@@ -86,14 +86,14 @@ def test_a_trace_with_derivatives_has_their_pictures(tmp_path: Path) -> None:
     assert not any(name.startswith(("units", "d_h")) for name in forecast)
     assert "pooling" in trace_drawings(tiny_classifier("attention").trace("fed"))
     assert "pooling" not in trace_drawings(tiny_classifier("last").trace("fed"))
-    paths = plot_trace(tiny_classifier("last").trace("fed"), tmp_path, language="en")
+    paths = plot_trace(tiny_classifier("textbook").trace("fed"), tmp_path, language="en")
     assert all(path.exists() for path in paths)
 
 
 def test_an_estimator_draws_its_training_and_examples(tmp_path: Path) -> None:
     texts, labels = ["hot sun", "cold ice"] * 12, ["hot", "cold"] * 12
     texts = [f"{text} {n}" for n, text in enumerate(texts)]
-    classifier = Classifier(hidden_size=4, steps=50, verbose=False, config={"training": {"log_every_steps": 10}})
+    classifier = Classifier(hidden_size=4, steps=10, verbose=False, config={"training": {"log_every_steps": 5}})
     classifier.fit(texts, labels)
     trained = [path.name for path in classifier.plot(tmp_path / "training", language="en")]
     assert trained == ["training.png", "gradient-norm.png"]

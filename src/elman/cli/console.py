@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from elman.errors import ConfigError, ElmanError, Interrupted, ResourceError, missing_package_error
-from elman.translations import current_language, translate, use_language
+from elman.translations import Language, current_language, translate, use_language
 
 from .language import accept_language, requested_language
 
@@ -33,7 +34,7 @@ def run_app(app: typer.Typer) -> int:
 
 def _run(app: typer.Typer) -> int:
     try:
-        result = accept_language(typer.main.get_command(app))(standalone_mode=False)
+        result = _commands(app, current_language())(standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that exiting does not complain again
@@ -45,6 +46,12 @@ def _run(app: typer.Typer) -> int:
     if result == EXIT_INTERRUPTED:  # typer's own answer to Ctrl-C
         return _report(Interrupted(signal.SIGINT, "interrupted"))
     return result if isinstance(result, int) else 0
+
+
+@functools.cache
+def _commands(app: typer.Typer, language: Language) -> Any:
+    """Return the commands of an app, made once in a process for each language, since they hold their help pages."""
+    return accept_language(typer.main.get_command(app))
 
 
 def say(message: str) -> None:

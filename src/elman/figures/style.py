@@ -60,6 +60,7 @@ def write_figure(paths: list[Path], draw: Draw, language: Language) -> None:
     """Draw once, and write the figure to files, whose suffixes say the formats."""
     with figure_style(language):
         figure = drawn(draw, language)
+        fix_layout(figure)
         for path in paths:
             metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
             with translate_disk_errors(path):
@@ -110,6 +111,15 @@ def drawn(draw: Draw, language: Language) -> Figure:
     return figure
 
 
+def fix_layout(figure: Figure) -> None:
+    """Compute the layout once; with a layout engine, savefig would draw twice and compute it for each file."""
+    figure.set_dpi(DOTS_PER_INCH)
+    engine = figure.get_layout_engine()
+    if engine and figure.axes:
+        engine.execute(figure)
+    figure.set_layout_engine(None)
+
+
 def figure_style(language: Language) -> Any:
     """Return a context in which figures have the style of elman.
 
@@ -125,6 +135,8 @@ def figure_style(language: Language) -> Any:
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.unicode_minus": False,
+        "figure.autolayout": False,
+        "figure.constrained_layout.use": False,
         "svg.fonttype": "path",
         "svg.hashsalt": "elman",
     }
