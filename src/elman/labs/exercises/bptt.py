@@ -134,9 +134,10 @@ EXERCISE = Exercise(
         Function(
             "output_backward(d_logits, h, V)",
             Text(
-                "Return the derivatives of the output layer, logits = V h + c. Batch and time are the first two axes, so "
-                "V h is written h @ V.T. Gradients of weights are summed over both.",
-                "返回输出层 logits = V h + c 的梯度。前两个轴是批次与时间，所以 V h 写作 h @ V.T。权重的梯度对两者求和。",
+                "Return the derivatives of the output layer, logits = V h + c. Batch and time are the first two axes, "
+                "so V h is written h @ V.T. Gradients of weights are summed over both.",
+                "返回输出层 logits = V h + c 的梯度。前两个轴是批次与时间，所以 V h 写作 h @ V.T。"
+                "权重的梯度对两者求和。",
             ),
             """
             d_h = V^T d_logits        d_V = sum d_logits h^T        d_c = sum d_logits

@@ -21,8 +21,8 @@ from .submission import Place, Submission
 
 SHAPES = re.compile(r"matmul: |shapes \(.*not aligned|operands could not be broadcast")  # what NumPy says of shapes
 SHAPES_DIFFER = Text(
-    "the shapes do not fit. Compare them with those of the docstring: where the batch is the first axis, W x is written "
-    "x @ W.T",
+    "the shapes do not fit. Compare them with those of the docstring: where the batch is the first axis, W x is "
+    "written x @ W.T",
     "数组的形状不匹配。请对照文档字符串里的形状：第一个轴是批次时，W x 写作 x @ W.T",
 )
 FILE = re.compile(r"<student(?: (\d+))?>")  # the name of a file or of a cell in tracebacks
