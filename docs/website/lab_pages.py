@@ -125,13 +125,14 @@ def page(lab: Lab, record: dict[str, Any], language: Language, *, smoke: bool) -
         return WORDS[key].in_language(language)
 
     module = importlib.import_module(lab.run.__module__)
+    command = _command(lab, language)
     parts = [
         f"# {lab.title.in_language(language)}",
         lab.claim.in_language(language),
         "\n".join(_facts(lab, language)),
         *([f"> {word('smoke')}"] if smoke else []),
         f"## {word('run')}",
-        f"{FENCE}bash\nelman lab {lab.name}{' --lang zh' if language == 'zh' else ''}\n{FENCE}",
+        f"{FENCE}bash\n{command}\n{FENCE}",
         f"{{download}}`{word('notebook')} <files/{lab.name}.ipynb>`",
         f"## {word('output')}",
         *([f"> {word('skipped')}{record['skipped'][language]}"] if record["skipped"] else []),
@@ -146,11 +147,16 @@ def page(lab: Lab, record: dict[str, Any], language: Language, *, smoke: bool) -
     return "\n\n".join(parts) + "\n"
 
 
+def _command(lab: Lab, language: Language) -> str:
+    """Return the command that runs the lab and prints in the language of the page, whatever LANG is."""
+    return f"elman lab {lab.name}{' --lang zh' if language == 'zh' else ''}"
+
+
 def _facts(lab: Lab, language: Language) -> list[str]:
     """Return the lines below the claim: name, aliases, chapter, source and time."""
     aliases = [alias for alias, names in ALIASES.items() if lab.name in names]
     facts = [
-        f"- `elman lab {lab.name}`",
+        f"- `{_command(lab, language)}`",
         f"- {WORDS['chapter'].in_language(language)}{CHAPTERS[lab.chapter].in_language(language)}",
         f"- {WORDS['origin'].in_language(language)}{lab.source.in_language(language)}",
         f"- {WORDS['time'].in_language(language)}{_escaped(format_duration(lab.seconds).in_language(language))}",

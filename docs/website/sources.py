@@ -14,7 +14,7 @@ from website.contents import DOCS, HOME, arrange, written_pages
 
 IMAGES = re.compile(r"\]\(((?:\.\./)+)images/")
 OTHER_HOME = re.compile(r"^\[.*\]\(\.\./(?:en|zh)/index\.md\)\n", re.MULTILINE)  # for readers without the site
-CODE_OR_LAB = re.compile(r"^ *```.*?^ *```|`elman lab ([\w-]+)`", re.MULTILINE | re.DOTALL)
+CODE_OR_LAB = re.compile(r"^ *```.*?^ *```|`elman lab ([\w-]+)(?: --lang zh)?`", re.MULTILINE | re.DOTALL)
 WIDE = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"  # Chinese characters and punctuation
 # A line break between two Chinese characters, or after Chinese punctuation: a browser would show it as a space.
 BREAK = re.compile(

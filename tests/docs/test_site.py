@@ -78,6 +78,8 @@ def test_commands_of_labs_become_links_outside_of_blocks() -> None:
     text = "`elman lab bptt` and `elman lab none`\n```bash\nelman lab bptt # `elman lab bptt`\n```\n"
     linked = sources._link_labs(text, "../")
     assert linked == text.replace("`elman lab bptt` and", "[`elman lab bptt`](../labs/bptt.md) and")
+    chinese = "见 `elman lab bptt --lang zh`。"
+    assert sources._link_labs(chinese, "") == "见 [`elman lab bptt --lang zh`](labs/bptt.md)。"
 
 
 def test_chinese_lines_are_joined_without_a_space() -> None:

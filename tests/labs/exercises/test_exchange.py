@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elman.labs.exercises.comparing import describe_other
 from elman.labs.exercises.exchange import MAX_ENTRIES, Other, UnreadableError, decode, encode
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False) | st.text(max_size=20)
@@ -55,6 +56,7 @@ def test_infinities_and_nan_arrive() -> None:
 )
 def test_what_no_exercise_expects_arrives_in_words(value: Any, description: str) -> None:
     assert sent(value) == Other(description)
+    assert " of " not in describe_other(Other(description)).zh
 
 
 def test_the_entries_of_all_arrays_together_are_limited() -> None:

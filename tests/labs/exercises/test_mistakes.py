@@ -14,6 +14,10 @@ from elman.labs.exercises import EXERCISES, load_exercise
 from .code import grade_source, key_of
 
 CARRY = "d_h = d_a[:, t] @ U"
+QUOTED = re.compile(r"`[^`]*`|'[^']*'")
+ENGLISH = re.compile(
+    r"\b(?:of|the|is|at|gradients|entries|vectors?|words?|lines|ids|counts|prefixes|tokens|beam|ends)\b"
+)
 SRN = [
     ("step", "np.tanh(a + u)", "a + u", 0, "h: * expected * Likely cause: tanh is missing"),
     ("step", "h_prev @ U.T", "h_prev @ U", 0, "U is transposed: U^T h in place of U h"),
@@ -28,6 +32,13 @@ SRN = [
         "log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))",
         2,
         "loss of the logits 1000, 0, -1000: inf; expected numbers. exp(1000) overflows",
+    ),
+    (
+        "cross_entropy",
+        "log_p = log_softmax(logits)",
+        "e = np.exp(logits - logits.max(-1, keepdims=True)); log_p = np.log(e / e.sum(-1, keepdims=True))",
+        2,
+        "loss of the logits 1000, 0, -1000: inf; * and log(0) is -inf * log p = z - log sum e^z",
     ),
     ("step_backward", "(1.0 - h * h)", "1", 0, "d_W: * finite differences * the factor 1 - h^2 is missing"),
     (
@@ -294,6 +305,9 @@ def test_a_planted_mistake_is_found_and_named(
     assert re.search(pattern, found), found
     assert part.points == points, found
     assert all(problem.zh != problem.en for problem in part.problems)
+    in_chinese = " ".join(QUOTED.sub("", problem.zh) for problem in part.problems)
+    if "Error" not in found:
+        assert ENGLISH.search(in_chinese) is None, in_chinese
 
 
 def test_a_message_names_a_cause_once() -> None:

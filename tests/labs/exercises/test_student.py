@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -81,6 +82,14 @@ def test_a_failure_is_said_plainly_and_the_other_functions_keep_their_points(cas
     assert middle.message("zh") != middle.message("en") or case in ("an exit", "a terminal's input")
     assert middle.points == 0
     assert (grade.points, grade.of) == (2, 5)
+
+
+def test_an_error_about_shapes_says_how_to_write_a_product_of_a_batch(tmp_path: Path) -> None:
+    path = tmp_path / "srn.py"
+    path.write_text(key_of("srn").replace("x @ W.T + b", "W @ x + b", 1), "utf-8")
+    step = grade_file(load_exercise("srn"), path, LIMITS).parts[0]
+    assert re.search(r"ValueError: matmul.*: `a = W @ x \+ b`.*W x is written x @ W\.T", step.message("en"))
+    assert "`a = W @ x + b`。可能的原因：数组的形状不匹配" in step.message("zh")
 
 
 def test_what_the_code_prints_does_not_disturb_the_grading(tmp_path: Path) -> None:

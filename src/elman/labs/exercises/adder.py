@@ -138,7 +138,7 @@ def check_backward(call: Call) -> Iterator[Result]:
             steps=0,
             causes={cause: wrong[name] for cause, wrong in mistakes.items()},
         )
-        yield Result(name, expected.problem(f"{name} of the loss", value))
+        yield Result(name, expected.problem(Text(f"{name} of the loss", f"损失的 {name}"), value))
 
 
 def given_solution() -> str:
@@ -172,8 +172,10 @@ EXERCISE = Exercise(
     title=Text("Binary addition: the network of the lab adder", "二进制加法：手推梯度的循环神经网络"),
     text=Text(
         "The network reads one digit of each number at a time, the least significant first, and writes a digit of "
-        "the sum. No biases, h_0 = 0. `elman lab adder` trains it.",
-        "网络每步读入两个数各一位（最低位在前），并写出和的一位。没有偏置，h_0 = 0。`elman lab adder` 训练这个网络。",
+        "the sum. No biases, h_0 = 0. There is no batch: x[t] is a vector, so W x_t is written W @ x[t]. "
+        "`elman lab adder` trains the network.",
+        "网络每步读入两个数各一位（最低位在前），并写出和的一位。没有偏置，h_0 = 0。"
+        "这里没有批次：x[t] 是一个向量，W x_t 写作 W @ x[t]。`elman lab adder --lang zh` 训练这个网络。",
     ),
     functions=(
         Function(

@@ -56,28 +56,32 @@ def check_score(call: Call) -> Iterator[Result]:
     yield from compared(["score"], call(-3.0, 4, 0.7), [Expected(np.asarray(-3.0 / 4**0.7), causes=causes)])
 
 
-def search_problem(name: str, returned: Any, right: Hypothesis, causes: dict[Text, Hypothesis]) -> Text | None:
+def search_problem(name: Text, returned: Any, right: Hypothesis, causes: dict[Text, Hypothesis]) -> Text | None:
     """Return what is wrong with tokens and log probability, or None."""
     tokens, log_probability = split_results(["tokens", "log_probability"], returned)
     with_end = {Text("the end token is returned, too", "结束词元也返回了"): [*right.ids, END]}
     with_start = {Text("the start token is returned, too", "开始词元也返回了"): [START, *right.ids]}
     wrong = {text: list(hypothesis.ids) for text, hypothesis in causes.items()}
-    problem = sequence_problem(f"{name}: tokens", tokens, list(right.ids), {**wrong, **with_end, **with_start})
+    problem = sequence_problem(
+        Text(f"{name.en}: tokens", f"{name.zh}：词元"), tokens, list(right.ids), {**wrong, **with_end, **with_start}
+    )
     if problem is not None:
         return problem
     p = {
         Text("the probability, not its logarithm", "这是概率，应为对数概率"): np.asarray(np.exp(right.log_probability))
     }
+    of_total = Text(f"{name.en}: log probability", f"{name.zh}：对数概率")
     p[Text("the score; expected the log probability", "这是得分，应为对数概率")] = np.asarray(right.score)
-    return Expected(np.asarray(right.log_probability), causes=p).problem(f"{name}: log probability", log_probability)
+    return Expected(np.asarray(right.log_probability), causes=p).problem(of_total, log_probability)
 
 
 def check_greedy(call: Call) -> Iterator[Result]:
     """Check greedy search that reaches the end, and greedy search that is cut."""
-    for name, seed, end in (("ends", BEAM_SEED, 1.0), ("is cut", CUT_SEED, 1e-6)):
+    ends, cut = Text("ends", "到达结束词元"), Text("is cut", "被截断")
+    for name, seed, end in ((ends, BEAM_SEED, 1.0), (cut, CUT_SEED, 1e-6)):
         log_p = random_model(seed, end)
         problem = search_problem(name, call(log_p, START, END, MAX_LENGTH), found(log_p, 1, 0.0), {})
-        yield Result(name, problem)
+        yield Result(name.en, problem)
 
 
 def right_extension(
@@ -111,18 +115,20 @@ def check_extend(call: Call) -> Iterator[Result]:
     }
     returned, log_probabilities = split_results(["prefixes", "log_probabilities"], call(prefixes, totals, log_p, BEAM))
     wrong = {text: [prefix for _, prefix in values] for text, values in causes.items()}
-    yield Result("prefixes", sequence_problem("prefixes", returned, [prefix for _, prefix in right], wrong))
+    yield Result(
+        "prefixes", sequence_problem(Text("prefixes", "前缀"), returned, [prefix for _, prefix in right], wrong)
+    )
     expected = Expected(np.array([total for total, _ in right]))
-    yield Result("log_probabilities", expected.problem("log_probabilities", log_probabilities))
+    yield Result("log_probabilities", expected.problem(Text("log_probabilities", "对数概率"), log_probabilities))
 
 
 def check_beam_search(call: Call) -> Iterator[Result]:
     """Check a beam of one, a beam that finds more than greedy search, the length penalty, and a cut prefix."""
     cases = (
-        ("a beam of 1", BEAM_SEED, 1.0, 1, 0.0),
-        (f"a beam of {BEAM}", BEAM_SEED, 1.0, BEAM, 0.0),
-        ("length penalty", LENGTH_SEED, 1.0, BEAM, 1.0),
-        ("the maximum length", CUT_SEED, 1e-6, BEAM, 0.0),
+        (Text("a beam of 1", "束宽 1"), BEAM_SEED, 1.0, 1, 0.0),
+        (Text(f"a beam of {BEAM}", f"束宽 {BEAM}"), BEAM_SEED, 1.0, BEAM, 0.0),
+        (Text("length penalty", "长度惩罚"), LENGTH_SEED, 1.0, BEAM, 1.0),
+        (Text("the maximum length", "最大长度"), CUT_SEED, 1e-6, BEAM, 0.0),
     )
     for name, seed, end, beam, penalty in cases:
         log_p = random_model(seed, end)
@@ -134,7 +140,7 @@ def check_beam_search(call: Call) -> Iterator[Result]:
             Text("the length penalty is used where it is 0", "长度惩罚为 0 时也除以了长度"): found(log_p, beam, 1.0),
         }
         returned = call(log_p, START, END, MAX_LENGTH, beam, penalty)
-        yield Result(name, search_problem(name, returned, found(log_p, beam, penalty), causes))
+        yield Result(name.en, search_problem(name, returned, found(log_p, beam, penalty), causes))
 
 
 def imports_solution() -> str:

@@ -123,15 +123,21 @@ EXERCISE = Exercise(
     title=Text("Backpropagation through time", "随时间反向传播（BPTT）"),
     text=Text(
         "The forward computation is given; write the gradients. `d_h` stands for the derivative of the loss with "
-        "respect to h. Compare your gradients with finite differences: `numerical_gradient` is given, too.",
-        "前向计算已经给出，请写出梯度。`d_h` 表示损失对 h 的导数。"
+        "respect to h. The batch is the first axis of x and h and time the second, so W x_t is written "
+        "x[:, t - 1] @ W.T, and W^T d_a is written d_a @ W. Compare your gradients with finite differences: "
+        "`numerical_gradient` is given, too.",
+        "前向计算已经给出，请写出梯度。`d_h` 表示损失对 h 的导数。x 与 h 的第一个轴是批次，第二个轴是时间，"
+        "所以 W x_t 写作 x[:, t - 1] @ W.T，W^T d_a 写作 d_a @ W。"
         "可以用给出的 `numerical_gradient`（有限差分）检验自己的梯度。",
     ),
     functions=(
         Function(
             "output_backward(d_logits, h, V)",
             Text(
-                "Return the derivatives of the output layer, logits = V h + c.", "返回输出层 logits = V h + c 的梯度。"
+                "Return the derivatives of the output layer, logits = V h + c. Batch and time are the first two axes, "
+                "so V h is written h @ V.T. Gradients of weights are summed over both.",
+                "返回输出层 logits = V h + c 的梯度。前两个轴是批次与时间，所以 V h 写作 h @ V.T。"
+                "权重的梯度对两者求和。",
             ),
             """
             d_h = V^T d_logits        d_V = sum d_logits h^T        d_c = sum d_logits
@@ -146,9 +152,11 @@ EXERCISE = Exercise(
             "backward(W, U, x, h, h_0, d_outputs)",
             Text(
                 "Return the derivatives through all steps. d_outputs holds what reaches each h_t from the output "
-                "layer. h_t also acts on step t+1. Gradients of weights are summed over steps and batch.",
+                "layer. h_t also acts on step t+1. Gradients of weights are summed over steps and batch. The batch "
+                "is the first axis and time the second: x_t is x[:, t - 1], and W^T d_a_t is written d_a_t @ W.",
                 "返回经过所有时间步的梯度。d_outputs 是从输出层传到各个 h_t 的梯度；h_t 还影响第 t+1 步。"
-                "权重的梯度对时间步和批次求和。",
+                "权重的梯度对时间步和批次求和。第一个轴是批次，第二个轴是时间：x_t 写作 x[:, t - 1]，"
+                "W^T d_a_t 写作 d_a_t @ W。",
             ),
             """
             a_t = W x_t + b + U h_(t-1)             h_t = tanh(a_t)

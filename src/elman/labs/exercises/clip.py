@@ -18,6 +18,9 @@ from .specialization import specialized
 
 SHAPES = {"W": (4, 3), "U": (4, 4), "b": (4,)}
 MAX_NORM, BOUND = 1.0, 0.5
+LARGE = Text("large gradients", "范数大于上限的梯度")
+SMALL = Text("small gradients", "范数小于上限的梯度")
+ZERO = Text("zero gradients", "全为零的梯度")
 
 
 def flattened(arrays: list[Array]) -> Array:
@@ -45,23 +48,26 @@ def check_norm(call: Call) -> Iterator[Result]:
     yield from compared(["norm"], call(gradients), [expected])
 
 
-def problem_of_arrays(name: str, returned: Any, right: list[Array], causes: dict[Text, list[Array]]) -> Text | None:
+def problem_of_arrays(name: Text, returned: Any, right: list[Array], causes: dict[Text, list[Array]]) -> Text | None:
     """Return what is wrong with a list of arrays, or None."""
     if not isinstance(returned, list) or len(returned) != len(right):
         described = describe(returned)
         if isinstance(returned, list):
             described = Text(f"{len(returned)} arrays", f"{len(returned)} 个数组")
         return Text(
-            f"{name}: {described.en}; expected {len(right)} arrays", f"{name}：{described.zh}，应为 {len(right)} 个数组"
+            f"{name.en}: {described.en}; expected {len(right)} arrays",
+            f"{name.zh}：{described.zh}，应为 {len(right)} 个数组",
         )
     rows = []
     for number, (value, wanted) in enumerate(zip(returned, right, strict=True)):
         array = numbers(value, wanted.shape)
         if isinstance(array, Text) or array.shape != wanted.shape:
-            return Expected(wanted).problem(f"{name}, array {number}", value)
+            one = Text(f"{name.en}, array {number}", f"{name.zh}，第 {number} 个数组（从 0 数起）")
+            return Expected(wanted).problem(one, value)
         rows.append(array)
     expected = Expected(flattened(right), causes={text: flattened(arrays) for text, arrays in causes.items()})
-    return expected.problem(f"{name} (all entries in one row)", flattened(rows))
+    whole = Text(f"{name.en} (all entries in one row)", f"{name.zh}（所有数组的元素排成一行）")
+    return expected.problem(whole, flattened(rows))
 
 
 def check_clip_by_norm(call: Call) -> Iterator[Result]:
@@ -81,15 +87,15 @@ def check_clip_by_norm(call: Call) -> Iterator[Result]:
         Text("nothing is changed", "没有裁剪"): large,
     }
     right = clipping.clip_by_norm(large, MAX_NORM)
-    yield Result("large gradients", problem_of_arrays("large gradients", call(large, MAX_NORM), right, causes))
+    yield Result("large gradients", problem_of_arrays(LARGE, call(large, MAX_NORM), right, causes))
     small = [0.5 * g for g in right]
     scaled = Text(
         "gradients below the bound are scaled up; expected no change", "范数小于上限的梯度被放大了，应保持不变"
     )
-    problem = problem_of_arrays("small gradients", call(small, MAX_NORM), small, {scaled: right})
+    problem = problem_of_arrays(SMALL, call(small, MAX_NORM), small, {scaled: right})
     yield Result("small gradients", problem)
     zero = [np.zeros_like(g) for g in large]
-    problem = problem_of_arrays("zero gradients", call(zero, MAX_NORM), zero, {})
+    problem = problem_of_arrays(ZERO, call(zero, MAX_NORM), zero, {})
     if problem is not None:
         problem = Text(f"{problem.en}. The norm is zero: do not divide by it", f"{problem.zh}。范数为零，不能作除数")
     yield Result("zero gradients", problem)
@@ -103,7 +109,7 @@ def check_clip_by_value(call: Call) -> Iterator[Result]:
         Text("negative entries are not bounded", "没有限制负数"): [np.minimum(g, BOUND) for g in gradients],
         Text("this is clipping by norm", "这是按范数裁剪"): clipping.clip_by_norm(gradients, BOUND),
     }
-    yield Result("entries", problem_of_arrays("entries", call(gradients, BOUND), right, causes))
+    yield Result("entries", problem_of_arrays(Text("entries", "各项"), call(gradients, BOUND), right, causes))
 
 
 def global_norm_solution() -> str:

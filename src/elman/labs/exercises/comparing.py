@@ -8,6 +8,7 @@ that an exercise adds.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,17 @@ DIFFERENCES = Text("finite differences", "有限差分")
 CAUSE = Text(". Likely cause: ", "。可能的原因：")  # between a problem and its cause
 TRANSPOSED = Text("the matrix is transposed", "矩阵被转置了")
 Causes = Mapping[Text, Array]
+OTHERS = {  # descriptions of exchange.py, and their Chinese
+    r"an object of type (.*)": r"\1 类型的对象",
+    r"an array of shape (.*)": r"形状为 \1 的数组",
+    r"an array of (.*)": r"\1 类型的数组",
+    r"an integer of (\d+) bits": r"\1 位的整数",
+    r"a string of (\d+) characters": r"\1 个字符的字符串",
+    r"a result of (\d+) characters": r"写出来有 \1 个字符的结果",
+    r"a structure that is nested too deeply": "嵌套层数过多的结构",
+    r"a key of type (.*)": r"\1 类型的键",
+    r"a (\w+) of (\d+) items": r"有 \2 项的 \1",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +56,11 @@ class Expected:
     causes: Causes = field(default_factory=dict)
     factors: Mapping[float, Text] = field(default_factory=dict)
 
-    def problem(self, name: str, returned: Any) -> Text | None:
+    def problem(self, name: str | Text, returned: Any) -> Text | None:
         """Return what is wrong with a returned value, or None."""
+        name = as_text(name)
         if isinstance(problem := numbers(returned, self.value.shape), Text):
-            return Text(f"{name}: {problem.en}", f"{name}：{problem.zh}")
+            return Text(f"{name.en}: {problem.en}", f"{name.zh}：{problem.zh}")
         if isinstance(problem := self._wrong_shape_or_nan(name, problem), Text):
             return problem
         oracle = self.value if self.by_differences is None else self.by_differences
@@ -78,31 +91,31 @@ class Expected:
                 return text
         return Text(f"every entry is multiplied by {factor:.4g}", f"每一项都乘了 {factor:.4g}")
 
-    def _wrong_shape_or_nan(self, name: str, value: Array) -> Array | Text:
+    def _wrong_shape_or_nan(self, name: Text, value: Array) -> Array | Text:
         if value.shape != self.value.shape:
             problem = Text(
-                f"{name}: shape {value.shape}; expected {self.value.shape}",
-                f"{name}：形状为 {value.shape}，应为 {self.value.shape}",
+                f"{name.en}: shape {value.shape}; expected {self.value.shape}",
+                f"{name.zh}：形状为 {value.shape}，应为 {self.value.shape}",
             )
             return _sentence(problem, TRANSPOSED if is_close(value, self.value.T) else None)
         if not np.isfinite(value).all():
             index = list(map(int, np.argwhere(~np.isfinite(value))[0]))
             at, at_zh = (f" at {index}", f"{index} 处") if index else ("", "")
             number = value[*index]
-            return Text(f"{name}: {number}{at}; expected numbers", f"{name}：{at_zh}为 {number}，应为有限的数")
+            return Text(f"{name.en}: {number}{at}; expected numbers", f"{name.zh}：{at_zh}为 {number}，应为有限的数")
         return value
 
-    def _difference(self, name: str, value: Array, oracle: Array) -> Text:
+    def _difference(self, name: Text, value: Array, oracle: Array) -> Text:
         """Describe the largest difference; of the first wrong step, where there are steps."""
         by = ELMAN if self.by_differences is None else DIFFERENCES
         if self.steps is None:
-            return _largest_difference(Text(name, name), value, oracle, by)
+            return _largest_difference(name, value, oracle, by)
         mine, theirs = np.moveaxis(value, self.steps, 0), np.moveaxis(oracle, self.steps, 0)
         scale = float(np.abs(theirs).max())
         right = [is_close(a, b, scale) for a, b in zip(mine, theirs, strict=True)]
         wrong = [t for t, is_right in enumerate(right) if not is_right]
         first = wrong[-1] if self.backward else wrong[0]
-        where = Text(f"{name} at step {first + 1}", f"{name}，第 {first + 1} 步")
+        where = Text(f"{name.en} at step {first + 1}", f"{name.zh}，第 {first + 1} 步")
         problem = _largest_difference(where, mine[first], theirs[first], by)
         steps = Text(f"wrong at {_listed(wrong)}", f"第 {_listed_zh(wrong)} 步有误")
         if len(wrong) < len(right):
@@ -189,12 +202,25 @@ def numbers(value: Any, shape: tuple[int, ...]) -> Array | Text:
     return Text(described.en + expected.en, described.zh + expected.zh)
 
 
+def as_text(name: str | Text) -> Text:
+    """Return a name in both languages; a string is the same in both."""
+    return name if isinstance(name, Text) else Text(name, name)
+
+
+def describe_other(value: Other) -> Text:
+    """Return the description of a value that no exercise expects, in both languages."""
+    for pattern, chinese in OTHERS.items():
+        if (match := re.fullmatch(pattern, value.description)) is not None:
+            return Text(value.description, match.expand(chinese))
+    return as_text(value.description)
+
+
 def describe(value: Any) -> Text:
     """Return what a value is, in words."""
     if value is None:
         return Text("None (is a `return` missing?)", "None（是否漏了 return？）")
     if isinstance(value, Other):
-        return Text(value.description, f"“{value.description}”")
+        return describe_other(value)
     if isinstance(value, np.ndarray):
         return Text(f"an array of shape {value.shape}", f"形状为 {value.shape} 的数组")
     names = {"list": Text("a list", "列表"), "dict": Text("a dictionary", "字典"), "str": Text("a string", "字符串")}
@@ -236,34 +262,38 @@ def _listed_zh(steps: Sequence[int]) -> str:
 
 
 def sequence_problem(
-    name: str, returned: Any, expected: Sequence[Any], causes: Mapping[Text, Sequence[Any]] | None = None
+    name: str | Text, returned: Any, expected: Sequence[Any], causes: Mapping[Text, Sequence[Any]] | None = None
 ) -> Text | None:
     """Return what is wrong with a list of texts or integers, or None."""
+    name = as_text(name)
     if isinstance(returned, np.ndarray) and returned.ndim:
         returned = returned.tolist()
     if not isinstance(returned, list):
         described = describe(returned)
-        return Text(f"{name}: {described.en}; expected a list", f"{name}：{described.zh}，应为列表")
+        return Text(f"{name.en}: {described.en}; expected a list", f"{name.zh}：{described.zh}，应为列表")
     if returned == list(expected):
         return None
     cause = next((text for text, wrong in (causes or {}).items() if returned == list(wrong)), None)
     return _sentence(_first_difference(name, returned, expected), cause)
 
 
-def _first_difference(name: str, returned: list[Any], expected: Sequence[Any]) -> Text:
+def _first_difference(name: Text, returned: list[Any], expected: Sequence[Any]) -> Text:
     for index, (mine, theirs) in enumerate(zip(returned, expected, strict=False)):
         if mine != theirs:
             shown = _shown(mine)
             return Text(
-                f"{name}: {shown} at [{index}]; expected {_shown(theirs)}",
-                f"{name}：[{index}] 处为 {shown}，应为 {_shown(theirs)}",
+                f"{name.en}: {shown.en} at [{index}]; expected {_shown(theirs).en}",
+                f"{name.zh}：[{index}] 处为 {shown.zh}，应为 {_shown(theirs).zh}",
             )
+    right = _shown(list(expected))
     return Text(
-        f"{name}: {len(returned)} items; expected {len(expected)}: {_shown(list(expected))}",
-        f"{name}：有 {len(returned)} 项，应为 {len(expected)} 项：{_shown(list(expected))}",
+        f"{name.en}: {len(returned)} items; expected {len(expected)}: {right.en}",
+        f"{name.zh}：有 {len(returned)} 项，应为 {len(expected)} 项：{right.zh}",
     )
 
 
-def _shown(value: Any) -> str:
-    text = value.description if isinstance(value, Other) else repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _shown(value: Any) -> Text:
+    if isinstance(value, Other):
+        return describe_other(value)
+    text = repr(value)
+    return as_text(text if len(text) <= 80 else f"{text[:77]}...")

@@ -55,7 +55,8 @@ def _introduction(exercise: Exercise, file: str, language: Language, *, key: boo
     grade = Text("Grade it with", "评分命令：").in_language(language)
     lines = [exercise.title.in_language(language), _filled(exercise.text.in_language(language), language)]
     lines += [_filled(what, language), _filled(SYMBOLS.in_language(language), language)]
-    return "\n\n".join([*lines, f"{grade}\n\n    elman lab {exercise.name} --grade {file}"])
+    command = f"elman lab {exercise.name} --grade {file}{' --lang zh' if language == 'zh' else ''}"
+    return "\n\n".join([*lines, f"{grade}\n\n    {command}"])
 
 
 def _setting(exercise: Exercise, *, key: bool) -> list[str]:

@@ -136,7 +136,11 @@ EXERCISE = Exercise(
     functions=(
         Function(
             "forward(a, u, h)",
-            Text("Return the gates and the next state.", "返回各门与下一个隐状态。"),
+            Text(
+                "Return the gates and the next state. The batch is the first axis: a is x @ W.T + b, and a_r is "
+                "a[:, :H].",
+                "返回各门与下一个隐状态。第一个轴是批次：a 是 x @ W.T + b，a_r 是 a[:, :H]。",
+            ),
             """
             r = sigmoid(a_r + u_r)      z = sigmoid(a_z + u_z)      n = tanh(a_n + r * u_n)
             h' = (1 - z) * n + z * h

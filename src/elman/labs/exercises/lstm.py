@@ -134,7 +134,11 @@ EXERCISE = Exercise(
     functions=(
         Function(
             "forward(a, u, c)",
-            Text("Return the next state and the next memory.", "返回下一个隐状态与下一个记忆元。"),
+            Text(
+                "Return the next state and the next memory. The batch is the first axis: a is x @ W.T + b, and a_i is "
+                "a[:, :H].",
+                "返回下一个隐状态与下一个记忆元。第一个轴是批次：a 是 x @ W.T + b，a_i 是 a[:, :H]。",
+            ),
             """
             i = sigmoid(a_i + u_i)      f = sigmoid(a_f + u_f)      g = tanh(a_g + u_g)      o = sigmoid(a_o + u_o)
             c' = f * c + i * g          h' = o * tanh(c')

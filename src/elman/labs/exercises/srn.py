@@ -11,7 +11,7 @@ from elman.cells.activations import Array, sigmoid
 from elman.labs.lab import Text
 
 from . import solutions
-from .comparing import Expected, compared, split_results
+from .comparing import Expected, compared, numbers, split_results
 from .exercise import Call, Exercise, Function, Result
 from .oracles import RecurrentLayer, random_arrays
 
@@ -20,6 +20,13 @@ SHAPES = {"W": (H, I), "U": (H, H), "b": (H,), "x": (B, T, I), "h_0": (B, H), "V
 TRANSPOSED_U = Text("U is transposed: U^T h in place of U h", "U 被转置：用了 U^T h，应为 U h")
 NOT_TRANSPOSED_U = Text("U in place of U^T", "用了 U，应为 U^T")
 FACTOR_MISSING = Text("the factor 1 - h^2 is missing", "漏掉了因子 1 - h^2")
+LARGE_LOGITS = Text("loss of the logits 1000, 0, -1000", "logits 为 1000、0、-1000 时的损失")
+UNSTABLE = Text(
+    "exp(1000) overflows if the largest logit is not subtracted first; after that, a probability is rounded to 0, and "
+    "log(0) is -inf. Do not take the logarithm of p: with the largest logit subtracted from z, log p = z - log sum e^z",
+    "若不先减去最大的 logit，exp(1000) 会溢出；减去之后，有的概率小到成为 0，而 log(0) 是负无穷。"
+    "不要对概率取对数：把 logits 减去最大值，记作 z，直接计算 log p = z − log Σ e^z",
+)
 STEP_GRADIENTS = ("d_W", "d_U", "d_b", "d_x", "d_h_prev")
 
 
@@ -100,14 +107,11 @@ def check_cross_entropy(call: Call) -> Iterator[Result]:
             ),
         ],
     )
-    large_logits, hint = np.array([[[1000.0, 0.0, -1000.0]]]), "exp(1000)"
-    loss, _ = split_results(["loss", "d_logits"], call(large_logits, np.array([[1]])))
-    problem = Expected(np.asarray(1000.0)).problem("loss of the logits 1000, 0, -1000", loss)
-    if problem is not None:
-        problem = Text(
-            f"{problem.en}. {hint} overflows; subtract the largest logit first",
-            f"{problem.zh}。{hint} 会溢出，应先减去最大的 logit",
-        )
+    loss, _ = split_results(["loss", "d_logits"], call(np.array([[[1000.0, 0.0, -1000.0]]]), np.array([[1]])))
+    problem = Expected(np.asarray(1000.0)).problem(LARGE_LOGITS, loss)
+    value = numbers(loss, ())
+    if problem is not None and not isinstance(value, Text) and not (np.isfinite(value) & (value > 1000.0)).all():
+        problem = Text(f"{problem.en}. {UNSTABLE.en}", f"{problem.zh}。{UNSTABLE.zh}")
     yield Result("large logits", problem)
 
 
@@ -156,7 +160,11 @@ EXERCISE = Exercise(
     functions=(
         Function(
             "step(W, U, b, x, h_prev)",
-            Text("Return the state after one step.", "返回一步之后的隐状态。"),
+            Text(
+                "Return the state after one step. The batch is the first axis of x and h_prev, so W x is written "
+                "x @ W.T.",
+                "返回一步之后的隐状态。x 与 h_prev 的第一个轴是批次，所以 W x 写作 x @ W.T。",
+            ),
             """
             h = tanh(W x + b + U h_prev)
 
@@ -168,7 +176,11 @@ EXERCISE = Exercise(
         ),
         Function(
             "unroll(W, U, b, x, h_0)",
-            Text("Return the states after every step.", "返回每一步之后的隐状态。"),
+            Text(
+                "Return the states after every step. The batch is the first axis and time the second, so x_t is "
+                "x[:, t - 1].",
+                "返回每一步之后的隐状态。第一个轴是批次，第二个轴是时间，所以 x_t 写作 x[:, t - 1]。",
+            ),
             """
             h_t = tanh(W x_t + b + U h_(t-1)),  t = 1 ... T
 
@@ -180,7 +192,10 @@ EXERCISE = Exercise(
         ),
         Function(
             "readout(h, V, c)",
-            Text("Return the logits, the scores of the classes.", "返回 logits，即各类别的得分。"),
+            Text(
+                "Return the logits, the scores of the classes. The batch is the first axis, so V h is written h @ V.T.",
+                "返回 logits，即各类别的得分。第一个轴是批次，所以 V h 写作 h @ V.T。",
+            ),
             """
             logits = V h + c
 
@@ -209,8 +224,10 @@ EXERCISE = Exercise(
             "step_backward(d_h, W, U, x, h_prev, h)",
             Text(
                 "Return the derivatives of one step. d_h is that of the loss with respect to h = step(...). "
-                "Gradients of weights are summed over the batch.",
-                "返回一步的梯度。d_h 是损失对 h = step(...) 的导数。权重的梯度对批次求和。",
+                "Gradients of weights are summed over the batch. The batch is the first axis, so W^T d_a is written "
+                "d_a @ W.",
+                "返回一步的梯度。d_h 是损失对 h = step(...) 的导数。权重的梯度对批次求和。"
+                "第一个轴是批次，所以 W^T d_a 写作 d_a @ W。",
             ),
             """
             d_a = d_h * (1 - h^2)                   a = W x + b + U h_prev

@@ -13,11 +13,18 @@ from typing import Any
 from elman.errors import ElmanError
 from elman.labs.lab import Text
 
+from .comparing import CAUSE
 from .exchange import UnreadableError, decode, encode
 from .exercise import StudentError
 from .process import EndedError, Limits, Worker
 from .submission import Place, Submission
 
+SHAPES = re.compile(r"matmul: |shapes \(.*not aligned|operands could not be broadcast")  # what NumPy says of shapes
+SHAPES_DIFFER = Text(
+    "the shapes do not fit. Compare them with those of the docstring: where the batch is the first axis, W x is "
+    "written x @ W.T",
+    "数组的形状不匹配。请对照文档字符串里的形状：第一个轴是批次时，W x 写作 x @ W.T",
+)
 FILE = re.compile(r"<student(?: (\d+))?>")  # the name of a file or of a cell in tracebacks
 
 
@@ -101,9 +108,11 @@ class Student:
             limit = self._limits.megabytes
             problem = Text(f"needs more memory than {limit} MiB", f"所需内存超过 {limit} MiB")
         file, line = FILE.fullmatch(str(reply.get("name"))), reply.get("line")
-        if file is None or not isinstance(line, int):
-            return problem
-        return self._at(Place(line, int(file[1]) if file[1] else None), problem)
+        if file is not None and isinstance(line, int):
+            problem = self._at(Place(line, int(file[1]) if file[1] else None), problem)
+        if kind == "ValueError" and SHAPES.search(message) is not None:
+            return Text(*(f"{p}{c}{s}" for p, c, s in zip(problem, CAUSE, SHAPES_DIFFER, strict=True)))
+        return problem
 
     def _at(self, place: Place, problem: Text) -> Text:
         where, line = place.text(), self._submission.line_at(place)

@@ -11,7 +11,7 @@ import numpy as np
 from elman.labs.lab import Text
 from elman.text import NORMALIZERS, TOKENIZERS, UNKNOWN, Vocabulary, normalize
 
-from .comparing import Expected, compared, describe, sequence_problem
+from .comparing import Expected, describe, sequence_problem
 from .exercise import Call, Exercise, Function, Result
 from .specialization import specialized
 
@@ -42,7 +42,7 @@ def check_tokenize(call: Call) -> Iterator[Result]:
             word for line in right for word in line
         ],
     }
-    yield Result("lines", sequence_problem("lines", call(TEXT), right, causes))
+    yield Result("lines", sequence_problem(Text("lines", "各行"), call(TEXT), right, causes))
 
 
 def check_count(call: Call) -> Iterator[Result]:
@@ -54,7 +54,7 @@ def check_count(call: Call) -> Iterator[Result]:
         problem: Text | None = Text(f"{described.en}; expected a dictionary", f"{described.zh}，应为字典")
     else:
         right = sorted(counts.items())
-        problem = sequence_problem("counts, sorted", sorted(returned.items(), key=str), right)
+        problem = sequence_problem(Text("counts, sorted", "排序后的词频"), sorted(returned.items(), key=str), right)
     yield Result("counts", problem)
 
 
@@ -62,7 +62,7 @@ def check_build(call: Call) -> Iterator[Result]:
     """Check the vocabulary of all words, and that of the frequent ones."""
     words = random_words()
     counts = Counter(words)
-    for name, least in (("vocabulary", 1), ("frequent words", MIN_FREQUENCY)):
+    for name, least in ((Text("vocabulary", "词表"), 1), (Text("frequent words", "高频词"), MIN_FREQUENCY)):
         right = list(Vocabulary.from_tokens(words, min_frequency=least).tokens)
         alphabetical = sorted((w for w in counts if counts[w] >= least), key=lambda word: (-counts[word], word))
         causes = {
@@ -88,32 +88,35 @@ def check_build(call: Call) -> Iterator[Result]:
             ): list(Vocabulary.from_tokens(words, min_frequency=least + 1).tokens),
             Text("rare words are not left out", "没有去掉低频词"): list(Vocabulary.from_tokens(words).tokens),
         }
-        yield Result(name, sequence_problem(name, call(words, least), right, causes))
+        yield Result(name.en, sequence_problem(name, call(words, least), right, causes))
 
 
 def check_encode(call: Call) -> Iterator[Result]:
     """Check ids of known words, and of unknown ones."""
     vocabulary = Vocabulary.from_tokens(random_words())
     known = ["story", "a", "zoo", "pen"]
-    problem = sequence_problem("ids", call(known, list(vocabulary.tokens)), vocabulary.encode(known).tolist())
+    problem = sequence_problem(
+        Text("ids", "编号"), call(known, list(vocabulary.tokens)), vocabulary.encode(known).tolist()
+    )
     yield Result("ids", problem)
     unknown = ["a", "unseen", "pen"]
     right = vocabulary.encode(unknown).tolist()
     causes = {Text("unknown words are left out; expected 0", "跳过了未知的词，应为 0"): [right[0], right[2]]}
-    problem = sequence_problem("unknown words", call(unknown, list(vocabulary.tokens)), right, causes)
+    problem = sequence_problem(Text("unknown words", "未知词"), call(unknown, list(vocabulary.tokens)), right, causes)
     yield Result("unknown words", problem)
 
 
 def check_decode(call: Call) -> Iterator[Result]:
     """Check the words of ids."""
     vocabulary, ids = Vocabulary.from_tokens(random_words()), [3, 0, 1, 1]
-    yield Result("words", sequence_problem("words", call(ids, list(vocabulary.tokens)), vocabulary.decode(ids)))
+    returned = call(ids, list(vocabulary.tokens))
+    yield Result("words", sequence_problem(Text("words", "词"), returned, vocabulary.decode(ids)))
 
 
 def check_one_hot(call: Call) -> Iterator[Result]:
     """Check the vectors."""
     right = np.eye(5)[[3, 0, 3]]
-    yield from compared(["vectors"], call([3, 0, 3], 5), [Expected(right, causes={})])
+    yield Result("vectors", Expected(right).problem(Text("vectors", "向量"), call([3, 0, 3], 5)))
 
 
 def imports_solution() -> str:
