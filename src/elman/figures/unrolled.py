@@ -31,12 +31,17 @@ def unrolled_network(x: Numbers, h: Numbers, y: Numbers) -> Draw:
     """
 
     def draw(figure: Figure, language: Language) -> None:
-        network = _Unrolled(figure.add_subplot(), {"x": x, "h": h, "y": y})
-        for t in range(len(x)):
-            network.draw_step(t)
-        network.label(language)
+        draw_unrolled(figure.add_subplot(), x, h, y, language)
 
     return draw
+
+
+def draw_unrolled(axes: Axes, x: Numbers, h: Numbers, y: Numbers, language: Language) -> None:
+    """Draw a recurrent network over T steps on axes."""
+    network = _Unrolled(axes, {"x": x, "h": h, "y": y})
+    for t in range(len(x)):
+        network.draw_step(t)
+    network.label(language)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ No biases, h_0 = 0. For a loss L of all y, where d_v is dL/dv, o_t = V h_t and a
     d_a_t = d_h_t * h_t * (1 - h_t)
     d_V = sum d_o_t h_t^T,   d_W = sum d_a_t x_t^T,   d_U = sum d_a_t h_(t-1)^T
 
-L is half the squared error, so d_y = y - target. The source prints the sum of |y - target| beside it: another loss.
+L is half the squared error, so d_y = y - target. The source trains by this derivative, which is right; only the number
+that it prints, the sum of |y - target|, is not what the training minimizes.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def backward(U: Array, V: Array, x: Array, h: Array, y: Array, d_y: Array) -> tu
 
 
 def run(report: Report) -> None:
-    """Check the derivation, train as the source does, and add all pairs of numbers below 128."""
+    """Check the derivation, train as the source does, and add all pairs of numbers from 0 to 127."""
     source = np.random.RandomState(0)  # the generator of np.random.seed(0)
     W = (2.0 * source.random_sample((2, HIDDEN)) - 1.0).T.copy()  # drawn in this order; the source's are transposed
     V = (2.0 * source.random_sample((HIDDEN, 1)) - 1.0).T.copy()
@@ -83,8 +84,11 @@ def run(report: Report) -> None:
     check_gradients(report, W, U, V)
 
     report.say(
-        en="Training: one random sum for each update. The source prints ten of them:",
-        zh="训练：每次更新随机取一道加法题。原程序打印了其中十道：",
+        en="Training: one random sum for each update. The source prints ten of them: the error, a, b and the answer of "
+        'the network. Here, "expected" is what the source printed, and not the right sum: early in the training, the '
+        'answers are still wrong. "pass" means that the printed numbers are reproduced.',
+        zh="训练：每次更新随机取一道加法题。原程序打印了其中十道：误差、a、b 和网络的答案。这里的“期望”"
+        "是原程序打印的数，不是正确的和；训练初期，网络的答案还是错的。“通过”表示与原程序打印的数一致。",
     )
     expected = {update: tuple(values) for update, *values in EXPECTED}
     errors: list[float] = []
@@ -99,7 +103,10 @@ def run(report: Report) -> None:
         if update in expected:
             printed = (round(errors[-1], 8), a, b, int(np.round(y[:, 0]) @ PLACES))
             report.equal(
-                Text(f"update {update}: error, a, b, answer", f"第 {update} 次更新：误差，a，b，答案"),
+                Text(
+                    f"update {update}: error, a, b, the network's answer (right is {a + b})",
+                    f"第 {update} 次更新：误差，a，b，网络的答案（正确答案是 {a + b}）",
+                ),
                 printed,
                 expected[update],
             )
@@ -109,10 +116,10 @@ def run(report: Report) -> None:
         exact = count_exact(W, U, V)
         shares.append(exact / 128**2)
         report.say(
-            en="One sum says little about the network. Here are all 16,384 sums of two numbers below 128:",
-            zh="一道题说明不了多少。下面把 128 以内两数相加的 16384 道题全部算一遍：",
+            en="One sum says little about the network. Here are all 16,384 sums of two numbers from 0 to 127:",
+            zh="一道题说明不了多少。下面把 0 到 127 两数相加的 16384 道题全部算一遍：",
         )
-        report.equal(Text("exact sums", "准确的和的个数"), exact, 128**2)
+        report.equal(Text("exact sums", "答对的题数"), exact, 128**2)
     report.figure("training", lambda figure, language: _draw(figure, language, errors, shares))
 
 
@@ -133,21 +140,41 @@ def check_gradients(report: Report, W: Array, U: Array, V: Array) -> None:
 
     report.say(
         en="The source trains with d_y = y - target, but prints the L1 error, the sum of |y - target|. Which loss does "
-        "it minimize? Relative error of the hand-derived gradient, against finite differences of both losses:",
+        "it minimize? Compare the hand-derived gradient of the sum 9 + 60 with finite differences of both losses:",
         zh="原程序训练时用的是 d_y = y - target，打印的却是 L1 误差，即 |y - target| 之和。它究竟在减小哪个损失？"
-        "把手推的梯度与两种损失的有限差分比较，相对误差如下：",
+        "用 9 + 60 这道题，把手推的梯度与两种损失的有限差分比较：",
     )
     squared, absolute = y - target, np.sign(y - target)  # the derivatives of the two losses
     report.at_most(
-        Text("y - target, half the squared error", "y - target 对平方误差的一半"),
+        Text(
+            "y - target as the derivative of half the squared error: relative error against finite differences",
+            "把 y - target 当作平方误差一半的导数：与有限差分的相对误差",
+        ),
         relative_error_of(squared, half_squared_error),
         1e-8,
     )
-    report.at_least(Text("y - target, L1", "y - target 对 L1"), relative_error_of(squared, l1_error), 0.1)
-    report.at_most(Text("sign(y - target), L1", "sign(y - target) 对 L1"), relative_error_of(absolute, l1_error), 1e-8)
+    report.at_least(
+        Text(
+            "y - target as the derivative of the L1 error: relative error against finite differences",
+            "把 y - target 当作 L1 误差的导数：与有限差分的相对误差",
+        ),
+        relative_error_of(squared, l1_error),
+        0.1,
+    )
+    report.at_most(
+        Text(
+            "sign(y - target) as the derivative of the L1 error: relative error against finite differences",
+            "把 sign(y - target) 当作 L1 误差的导数：与有限差分的相对误差",
+        ),
+        relative_error_of(absolute, l1_error),
+        1e-8,
+    )
     report.say(
-        en="It minimizes half the squared error. The printed error is only a measure of progress.",
-        zh="它减小的是平方误差的一半；打印的 L1 误差只用来观察进展。",
+        en="So the training of the source is right: it minimizes half the squared error, whose derivative is y - "
+        "target. Only the printed number is another one. The L1 error is not what the training minimizes; it shows "
+        "progress.",
+        zh="所以原程序的训练是对的：它减小的是平方误差的一半，其导数正是 y - target。只有打印的数是另一个量："
+        "训练减小的并不是 L1 误差，打印它只是为了观察进展。",
     )
 
 
@@ -157,7 +184,7 @@ def joined(*arrays: Array) -> Array:
 
 
 def count_exact(W: Array, U: Array, V: Array) -> int:
-    """Return how many of the 16,384 sums of two numbers below 128 are exact, all computed at once by elman.cells."""
+    """Return how many of the 16,384 sums of two numbers from 0 to 127 are exact, computed at once by elman.cells."""
     a, b = np.divmod(np.arange(128**2), 128)
     h, _ = unroll.run(CELL, [[cells.LayerParameters(W, U)]], digits(a, b))
     answers = readout.forward(h, V) > 0.0  # sigmoid(o) > 1/2
@@ -191,13 +218,13 @@ LAB = Lab(
     chapter="addition",
     title=Text("Binary addition, trained by hand-derived gradients", "二进制加法：手推梯度的循环神经网络"),
     claim=Text(
-        "In NumPy alone, a network of 16 hidden units learns to add all numbers below 128 exactly, and every number "
-        "that the source prints on the way is reproduced.",
-        "只用 NumPy，16 个隐藏单元的网络学会了 128 以内的所有加法，一题不错；原程序训练时打印的每个数都能重现。",
+        "In NumPy alone, a network of 16 hidden units learns to add all numbers from 0 to 127 exactly, and every "
+        "number that the source prints on the way is reproduced.",
+        "只用 NumPy，16 个隐藏单元的网络学会了 0 到 127 的两数相加，一题不错；原程序训练时打印的每个数都能重现。",
     ),
     source=Text(
-        "Trask (2015), Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN); assignment 8 (3)",
-        "Trask（2015），Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN)；作业8（3）",
+        "Trask (2015), Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN); assignment 8, exercise 4",
+        "Trask（2015），Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN)；作业8 第 4 题",
     ),
     seconds=4,
     run=run,

@@ -113,6 +113,11 @@ def run(report: Report) -> None:
     """Train with several seeds, add long numbers, and look for the carry in the states."""
     report.show("h_t = sigmoid(W x_t + U h_(t-1) + b)        o_t = V h_t + b_o")
     tested, updates = (TESTED_BITS[:1], 200) if report.smoke else (TESTED_BITS, UPDATES)
+    report.start(
+        en=f"Training {len(report.seeds(10))} networks on sums of {BITS} bits, then adding longer numbers",
+        zh=f"先用 {BITS} 位的加法训练 {len(report.seeds(10))} 个网络，再计算更长的加法",
+        seconds=2.5 * len(report.seeds(10)),
+    )
     results = [measure(seed, tested, updates) for seed in report.seeds(10)]
     report.say(
         en=f"Training: random numbers of {BITS} bits. Test: how many of {SUMS} new random sums of each length are "
@@ -123,13 +128,16 @@ def run(report: Report) -> None:
         "正确答案由 Python 的整数给出。",
     )
     report.say(
-        en="Which hidden unit holds the carry? Several have an AUC of at least 0.99; the table counts them. But AUC "
-        "only compares orders: a unit that is 0.99 without a carry and 0.9999 with one has an AUC of 1, too. So the "
-        "carry unit is the one whose values with and without a carry are farthest apart. The last two columns are "
-        "measured on new sums: its AUC, and the share of carries that a threshold on its value gives right.",
-        zh="哪个隐藏单元表示进位？AUC 不低于 0.99 的单元有好几个，表中列出个数。但 AUC 只比较大小顺序："
-        "无进位时取 0.99、有进位时取 0.9999 的单元，AUC 也是 1。所以选有进位与无进位时取值相隔最远的单元。"
-        "最后两列在新题上测量：它的 AUC，以及用一个阈值读出进位的正确率。",
+        en="Which hidden unit holds the carry? An AUC of 1 means that a unit is always larger with a carry than "
+        "without one. A unit h that is smaller with a carry is turned over: 1 - h takes its place, also in the "
+        "figure. The table counts the units with an AUC of at least 0.99; there can be several. AUC only compares "
+        "which of two values is larger: a unit that is 0.99 without a carry and 0.9999 with one has an AUC of 1, too. "
+        "So the carry unit is the one whose values with and without a carry are farthest apart. The last two columns "
+        "are measured on new sums: its AUC, and the share of carries that a threshold on its value gives right.",
+        zh="哪个隐藏单元表示进位？AUC = 1 表示有进位时的值总比没有进位时大。有的单元 h 有进位时反而小，"
+        "就改看 1 - h，图中也是如此。AUC 不低于 0.99 的单元可能有好几个，表中列出个数。"
+        "AUC 只看大小顺序，不看相差多少：无进位时取 0.99、有进位时取 0.9999 的单元，AUC 也是 1。"
+        "所以选有进位与无进位时取值相隔最远的单元。最后两列在新题上测量：它的 AUC，以及用一个阈值读出进位的正确率。",
     )
     lengths = [Text(f"{bits} bits", f"{bits} 位") for bits in tested]
     unit_columns = [Text("carry unit", "进位单元"), Text("its AUC", "其 AUC"), Text("by threshold", "阈值读出")]
@@ -184,8 +192,8 @@ LAB = Lab(
         "总有一个隐藏单元表示进位，AUC 不低于 0.99。",
     ),
     source=Text(
-        "Elman (1990); Kingma and Ba (2015)",
-        "Elman（1990）；Kingma 与 Ba（2015），Adam 优化器",
+        "Elman (1990); Kingma and Ba (2015), Adam; assignment 8, exercise 4, continued",
+        "Elman（1990）；Kingma 与 Ba（2015），Adam 优化器；作业8 第 4 题的延伸",
     ),
     seconds=25,
     run=run,

@@ -63,7 +63,7 @@ def gradients(W: Array, U: Array, V: Array, x: Array, target: Array) -> tuple[Ar
 
 
 def evaluate(W: Array, U: Array, V: Array) -> tuple[Array, float]:
-    """Return the error of each of the 16,384 sums of numbers below 128, and the share of exact ones, for one seed."""
+    """Return the error of each of the 16,384 sums of numbers from 0 to 127, and the share of exact ones, of a seed."""
     a, b = np.divmod(np.arange(128**2), 128)
     h, _ = unroll.run(CELL, [[cells.LayerParameters(W, U)]], digits(a, b))
     error = np.abs(sigmoid(readout.forward(h, V)) - digits(a + b))[..., 0]
@@ -77,6 +77,11 @@ def run(report: Report) -> None:
     W, U, V = (np.stack([rng.standard_normal(shape) for rng in generators]) for shape in shapes)
     updates = 1001 if report.smoke else UPDATES
     sums = np.stack([rng.integers(0, 128, (updates, 2)) for rng in generators], axis=1)  # a and b: (updates, S, 2)
+    report.start(
+        en=f"Training {len(generators)} seeds, {updates:,} updates each",
+        zh=f"训练 {len(generators)} 个随机种子，各更新 {updates:,} 次",
+        seconds=1.25 * len(generators),
+    )
     errors: list[Array] = []  # of all sums of all seeds, whenever the source prints
     shares: list[Array] = []  # of exact sums, by seed
     for update in range(updates):
@@ -157,7 +162,7 @@ def _draw(
     top.fill_between(updates, low, high, color="0.85", linewidth=0.0, label=label)
     top.plot(updates, middle, "-", label=Text("median", "中位数").in_language(language))
     top.plot(updates, printed, "o", color="black", markersize=4, label=Text("source", "原程序").in_language(language))
-    top.legend(frameon=False)
+    top.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)  # not on the grey area
     top.set_ylabel(Text("L1 error of a sum", "一道题的 L1 误差").in_language(language))
     percent = 100.0 * np.array(shares)
     for index, curve in enumerate(percent.T):
@@ -175,14 +180,14 @@ LAB = Lab(
     chapter="addition",
     title=Text("Binary addition over 20 seeds", "二进制加法：20 个随机种子"),
     claim=Text(
-        "With normal weights every seed learns to add all numbers below 128 exactly, and the unseeded errors that the "
-        "source prints agree with the distribution over seeds.",
-        "权重取自标准正态分布时，每个随机种子都学会了 128 以内的所有加法。原程序没有固定种子，"
+        "With normal weights every seed learns to add all numbers from 0 to 127 exactly, and the unseeded errors that "
+        "the source prints agree with the distribution over seeds.",
+        "权重取自标准正态分布时，每个随机种子都学会了 0 到 127 的两数相加。原程序没有固定种子，"
         "它打印的误差与各种子的分布相符。",
     ),
     source=Text(
-        "assignment 8 (3), the second program",
-        "作业8（3）的第二种写法",
+        "assignment 8, exercise 4, the second program",
+        "作业8 第 4 题，第二种写法",
     ),
     seconds=25,
     run=run,

@@ -4,7 +4,8 @@
     S?????          S ? ? ? ? ?          the source when it translates: no input of the training
     own output      S w o m e n          each character is the output of the step before, until E
 
-After 5,000 epochs both translate the six words, so the mistake stays hidden. It shows before, and in other words.
+After 5,000 epochs both translate the six words, so the mistake stays hidden. It shows in the first 300 epochs, and with
+other words.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ EPOCHS, INTERVAL = 300, 20  # the epochs in which both ways differ, and how ofte
 def run(report: Report) -> None:
     """Train for few epochs, and compare the two ways to translate."""
     epochs = 140 if report.smoke else EPOCHS
+    report.start(
+        en=f"Training {len(report.seeds(10))} seeds, {epochs} epochs each",
+        zh=f"训练 {len(report.seeds(10))} 个随机种子，各 {epochs} 轮",
+        seconds=1.5 * len(report.seeds(10)),
+    )
     results = [train(seed, epochs, INTERVAL) for seed in report.seeds(10)]
     compare_decoding(report, np.array([correct for _, _, correct in results]))
     if not report.smoke:
@@ -101,15 +107,17 @@ def translate_all_words(report: Report, networks: Sequence[Any]) -> None:
 LAB = Lab(
     name="antonyms-decoding",
     chapter="sequences",
-    title=Text("Encoder and decoder: what the decoder reads", "编码器-解码器：解码时输入什么"),
+    title=Text(
+        "Encoder and decoder of antonyms: what the decoder reads", "反义词的编码器-解码器：翻译时给解码器输入什么"
+    ),
     claim=Text(
-        "Before the training is over, the source's decoder input S????? translates fewer words than the decoder's own "
+        "In the first 300 epochs, the source's decoder input S????? translates fewer words than the decoder's own "
         "output.",
-        "训练结束之前，原程序给解码器输入 S?????，译对的词比输入自己的输出少。",
+        "训练不足 300 轮时，原程序给解码器输入 S?????，译对的词比输入自己的输出少。",
     ),
     source=Text(
-        "Cho et al. (2014); graykode/nlp-tutorial 4-1; assignment 8",
-        "Cho 等（2014）；graykode/nlp-tutorial 4-1；作业8",
+        "Cho et al. (2014); graykode/nlp-tutorial 4-1; assignment 8, exercise 7",
+        "Cho 等（2014）；graykode/nlp-tutorial 4-1；作业8 第 7 题",
     ),
     seconds=20.0,
     run=run,

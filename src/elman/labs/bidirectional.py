@@ -131,6 +131,11 @@ def concatenation_error(network: Any) -> float:
 def run(report: Report) -> None:
     """Train both networks with several seeds, and compare what is stated with what generation needs."""
     updates = UPDATES // 10 if report.smoke else UPDATES
+    report.start(
+        en=f"Training 2 networks, each with {len(report.seeds(10))} seeds",
+        zh=f"训练 2 个网络，各用 {len(report.seeds(10))} 个随机种子",
+        seconds=4.0 * len(report.seeds(10)),
+    )
     networks = {both: [train(seed, updates, bidirectional=both) for seed in report.seeds(10)] for both in (False, True)}
     error = concatenation_error(networks[True][0])
     report.say(

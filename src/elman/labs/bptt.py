@@ -151,8 +151,8 @@ LAB = Lab(
         "手推的简单循环网络梯度，与有限差分、elman.cells 和 torch 的结果一致。",
     ),
     source=Text(
-        "Werbos (1990); Qiu, Neural Networks and Deep Learning, section 6.2, exercise 6-1P, assignment 9",
-        "Werbos（1990）；邱锡鹏《神经网络与深度学习》6.2 节，习题 6-1P，作业9",
+        "Werbos (1990); Qiu, Neural Networks and Deep Learning, section 6.2, exercise 6-1P; assignment 9, exercise 1",
+        "Werbos（1990）；邱锡鹏《神经网络与深度学习》6.2 节，习题 6-1P；作业9 第 1 题",
     ),
     seconds=1.2,
     run=run,

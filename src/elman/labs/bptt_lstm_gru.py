@@ -93,8 +93,10 @@ LAB = Lab(
         "手推的 LSTM 与 GRU 梯度，与有限差分、elman.cells 和 torch 的结果一致。",
     ),
     source=Text(
-        "Hochreiter and Schmidhuber (1997); Cho et al. (2014); Qiu, section 6.6, exercise 6-2P, assignment 9",
-        "Hochreiter 与 Schmidhuber（1997）；Cho 等（2014）；邱锡鹏《神经网络与深度学习》6.6 节，习题 6-2P，作业9",
+        "Hochreiter and Schmidhuber (1997); Cho et al. (2014); Qiu, section 6.6, exercise 6-2P; "
+        "assignment 9, exercise 2",
+        "Hochreiter 与 Schmidhuber（1997）；Cho 等（2014）；邱锡鹏《神经网络与深度学习》6.6 节，习题 6-2P；"
+        "作业9 第 2 题",
     ),
     seconds=1.2,
     run=run,

@@ -9,6 +9,7 @@ backpropagation through time; then the training, with and without the recurrent 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,10 +83,13 @@ def run(report: Report) -> None:
 def update_figure(report: Report) -> None:
     """Update the output layer of the source's figure by the gradient of its first step."""
     report.say(
-        en="The figure, first step: input h, target e. The model gives o the largest logit. V is chosen so that "
-        "V h_1 is the figure's logits; then V and b_o take one step of gradient descent.",
-        zh="原图第一步：输入 h，目标 e，模型却给 o 打了最高分。取一个 V，使 V h_1 正好等于图中的 logits，"
-        "再对 V 和 b_o 做一次梯度下降。",
+        en="The figure, first step: input h, target e. The model gives o the largest logit. The vocabulary is in the "
+        "order of the source, h, e, l, o (in the lab one-hot, it is e, h, l, o). The source gives neither V nor a "
+        "learning rate. We make a V for which V h_1 is the figure's logits (h_1 is the state at t = 1), and b_o = 0; "
+        f"then V and b_o take one step of gradient descent with a learning rate of {RATE:g}.",
+        zh="原图第一步：输入 h，目标 e，模型却给 o 打了最高分。词表按原文的顺序是 h、e、l、o"
+        "（实验 one-hot 中是 e、h、l、o）。原文没给 V，也没给学习率。我们自己造一个 V，使 V h_1 正好等于图中的 logits"
+        f"（h_1 是 t = 1 时的隐状态），并取 b_o = 0；再以学习率 {RATE:g} 对 V 和 b_o 做一次梯度下降。",
     )
     V, b_o = np.outer(FIGURE_O, FIGURE_H) / (FIGURE_H @ FIGURE_H), np.zeros(4)
     o = readout.forward(FIGURE_H, V, b_o)
@@ -141,14 +145,24 @@ def compare_training(report: Report) -> None:
     without_state = [train(initial_weights(seed), updates, recurrent=False) for seed in report.seeds(10)]
     floor = 2.0 * np.log(2.0)
     report.say(
-        en="The input l occurs twice, with the targets l and o. Without the state both get the same probabilities, at "
-        "best 1/2, so the loss cannot fall below 2 ln 2. With the state, the network tells the two apart.",
-        zh="输入 l 出现两次，目标分别是 l 和 o。没有隐状态时，两处的概率相同，最好各为 1/2，"
-        "所以损失不会低于 2 ln 2。有了隐状态，网络就能区分这两处。",
+        en="The input l occurs twice, with the targets l and o. Without the state, the network gives the same "
+        "probabilities at both; at best it gives l and o 1/2 each. Then each of the two steps has a loss of ln 2. The "
+        "other two steps have a loss of 0 at best, so L is at least 2 ln 2 = 1.3863. With the state, the network tells "
+        f"the two l apart. L after {updates} updates (mean ± standard deviation of the seeds), and the outputs:",
+        zh="输入 l 出现两次，目标分别是 l 和 o。没有隐状态时，网络在这两处给出的概率相同，最好是给 l 和 o 各 1/2，"
+        "于是两个 l 各损失 ln 2；另两步的损失最好为 0，所以合计不会低于 2 ln 2 = 1.3863。有了隐状态，"
+        f"网络就能区分这两个 l。更新 {updates} 次之后的损失 L（各种子的平均 ± 标准差）与输出：",
     )
-    for name, results in (("with U", with_state), ("U = 0", without_state)):
+    rows = []
+    for name, results in (
+        (Text("with U", "有 U"), with_state),
+        (Text("without: U = 0", "没有 U（U = 0）"), without_state),
+    ):
         final = np.array([losses[-1] for losses, _ in results])
-        report.show(f"{name:<7} L = {final.mean():.4f} ± {final.std():.4f}   {[text for _, text in results]}")
+        outputs = Counter(text for _, text in results).most_common()
+        counts = ", ".join(f"{text} × {count}" for text, count in outputs)
+        rows.append((name, f"{final.mean():.4f} ± {final.std():.4f}", counts))
+    report.table([Text("network", "网络"), "L", Text("output × seeds", "输出 × 种子数")], rows)
     report.equal(
         Text("seeds that say ello", "输出 ello 的种子数"),
         sum(text == "ello" for _, text in with_state),
@@ -171,7 +185,9 @@ def compare_training(report: Report) -> None:
         axes.axhline(floor, color="0.4", ls=":", label="2 ln 2")
         axes.set_yscale("log")
         axes.set_xlabel(Text("updates", "更新次数").in_language(language))
-        axes.set_ylabel(Text("summed loss L (nats)", "四步损失之和 L（纳特）").in_language(language))
+        axes.set_ylabel(
+            Text("summed loss L (nats, log scale)", "四步损失之和 L（纳特，对数坐标）").in_language(language)
+        )
         axes.legend(title=Text("mean and range of the seeds", "各随机种子的平均与范围").in_language(language))
 
     report.figure("loss", draw)
@@ -187,8 +203,8 @@ LAB = Lab(
         "对第一步做一次梯度下降，e 的 logit 由 2.2 升到 2.3，其余都下降；有隐状态的网络能学会 hello，没有则学不会。",
     ),
     source=Text(
-        "Karpathy (2015), The Unreasonable Effectiveness of Recurrent Neural Networks; assignment 8",
-        "Karpathy（2015），The Unreasonable Effectiveness of Recurrent Neural Networks；作业8",
+        "Karpathy (2015), The Unreasonable Effectiveness of Recurrent Neural Networks; assignment 8, exercise 5",
+        "Karpathy（2015），The Unreasonable Effectiveness of Recurrent Neural Networks；作业8 第 5 题",
     ),
     seconds=1.5,
     run=run,

@@ -107,8 +107,9 @@ LAB = Lab(
         "不裁剪时，个别更新使权重移动很远；梯度裁剪限制更新的长度，平均损失更低。",
     ),
     source=Text(
-        "Pascanu et al. (2013), algorithm 1; Qiu, Neural Networks and Deep Learning, section 6.5, assignment 10",
-        "Pascanu 等（2013），算法 1；邱锡鹏《神经网络与深度学习》6.5 节，作业10",
+        "Pascanu et al. (2013), algorithm 1; Qiu, Neural Networks and Deep Learning, section 6.5, exercise 6-3; "
+        "assignment 10",
+        "Pascanu 等（2013），算法 1；邱锡鹏《神经网络与深度学习》6.5 节，习题 6-3；作业10",
     ),
     seconds=4.0,
     run=run,

@@ -83,6 +83,11 @@ def leak(network: Any, way: str) -> float:
 def run(report: Report) -> None:
     """Train the three networks with several seeds, and fill the gaps of new text."""
     updates = UPDATES // 10 if report.smoke else UPDATES
+    report.start(
+        en=f"Training {len(WAYS)} networks, each with {len(report.seeds(10))} seeds",
+        zh=f"训练 {len(WAYS)} 个网络，各用 {len(report.seeds(10))} 个随机种子",
+        seconds=4.0 * len(report.seeds(10)),
+    )
     networks = {way: [train(seed, updates, way) for seed in report.seeds(10)] for way in WAYS}
     window = corpus()[1][: VALID_WINDOWS * T].view(-1, T)
     targets = window[:, 1:-1]

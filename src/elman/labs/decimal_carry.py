@@ -114,6 +114,11 @@ def run(report: Report) -> None:
         5,
     )
     seeds = report.seeds(SEEDS)
+    report.start(
+        en=f"Training {len(NETWORKS)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(NETWORKS)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=3.0 * len(seeds),
+    )
     right = {kind: np.array([measure(seed, kind, updates[kind]) for seed in seeds]) for kind in NETWORKS}
     exact = {kind: right[kind].all(axis=3).mean(axis=2) for kind in NETWORKS}  # (seeds, inside and outside)
     report.say(

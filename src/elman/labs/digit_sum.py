@@ -120,6 +120,11 @@ def run(report: Report) -> None:
         np.bincount(10 * digits[:, 0] + digits[:, 1]),
         [3] * 100,
     )
+    report.start(
+        en=f"Training {len(CELLS) * len(LENGTHS)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(CELLS) * len(LENGTHS)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=28.0 * len(seeds),
+    )
     runs = {
         (cell, length): train_all([create_network(cell, seed) for seed in seeds], length, epochs)
         for length in LENGTHS

@@ -77,6 +77,11 @@ def run(report: Report) -> None:
         zh=f"类别由第一个词元决定，其后是 {SHORTEST - 1} 到 {LONGEST - 1} 个随机词元。",
     )
     seeds = report.seeds(SEEDS)
+    report.start(
+        en=f"Training 2 networks, each with {len(seeds)} seeds",
+        zh=f"训练 2 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=3.0 * len(seeds),
+    )
     one = [accuracy(seed, updates, bidirectional=False) for seed in seeds]
     both = [accuracy(seed, updates, bidirectional=True) for seed in seeds]
     report.table(

@@ -120,8 +120,8 @@ LAB = Lab(
         "f 或 z 接近 1 时，LSTM 与 GRU 保留梯度；推导的雅可比矩阵与实测一致。",
     ),
     source=Text(
-        "Qiu, Neural Networks and Deep Learning, exercises 6-4, 6-5, assignment 10; Gers et al. (2000)",
-        "邱锡鹏《神经网络与深度学习》习题 6-4、6-5，作业10；Gers 等（2000）",
+        "Qiu, Neural Networks and Deep Learning, exercises 6-4, 6-5; Gers et al. (2000); assignment 10",
+        "邱锡鹏《神经网络与深度学习》习题 6-4、6-5；Gers 等（2000）；作业10",
     ),
     seconds=0.6,
     run=run,

@@ -160,8 +160,8 @@ LAB = Lab(
         "线性循环网络经过 k 步的梯度等于 U^T 的幂；tanh 使它变小，接近 1 的门保留它。",
     ),
     source=Text(
-        "Bengio et al. (1994); Pascanu et al. (2013); Qiu, section 6.5, assignment 10",
-        "Bengio 等（1994）；Pascanu 等（2013）；邱锡鹏《神经网络与深度学习》6.5 节，作业10",
+        "Bengio et al. (1994); Pascanu et al. (2013); Qiu, section 6.5, exercise 6-3; assignment 10",
+        "Bengio 等（1994）；Pascanu 等（2013）；邱锡鹏《神经网络与深度学习》6.5 节，习题 6-3；作业10",
     ),
     seconds=2.5,
     run=run,

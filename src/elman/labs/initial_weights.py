@@ -65,6 +65,11 @@ def run(report: Report) -> None:
     for initial, expected in EXPECTED_RADII.items():
         name = Text(f"ρ before training: {INITIAL[initial].en}", f"训练前的 ρ：{INITIAL[initial].zh}")
         report.equal(name, float(np.mean(radii[initial])), expected, within=RADIUS_TOLERANCE)
+    report.start(
+        en=f"Training {len(INITIAL)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(INITIAL)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=6.0 * len(seeds),
+    )
     runs = {initial: train_all(networks[initial], LENGTH, epochs) for initial in INITIAL}
     report.say(
         en=f"ρ: largest |eigenvalue| of U before training. L = {LENGTH}; mean accuracy ± spread of {len(seeds)} seeds:",

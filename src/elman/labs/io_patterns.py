@@ -145,6 +145,11 @@ def run(report: Report) -> None:
 
     drawn: list[tuple[Text, list[Step]]] = []
     rows = []
+    report.start(
+        en=f"Training {len(PATTERNS)} networks, each with {len(report.seeds(10))} seeds",
+        zh=f"训练 {len(PATTERNS)} 个网络，各用 {len(report.seeds(10))} 个随机种子",
+        seconds=4.0 * len(report.seeds(10)),
+    )
     for pattern in PATTERNS:
         updates = pattern.updates // 30 if report.smoke else pattern.updates
         networks = [train(pattern, seed, updates) for seed in report.seeds(10)]

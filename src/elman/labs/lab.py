@@ -4,6 +4,7 @@ A lab is one file. Its function `run` computes with the public interface of elma
 order in which a reader follows:
 
     report.say(en=..., zh=...)                    explanation
+    report.start(en=..., zh=..., seconds=40)      what is computed next, if that takes more than some seconds
     report.show("h' = f(W x + U h)")              equations and numbers
     report.table(["t", "h"], rows)                numbers in columns
     report.equal("h", computed, expected)         a claim; at_least and at_most check bounds
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 VERDICTS = {True: Text("pass", "通过"), False: Text("FAIL", "不符")}
-SHOWN_TOLERANCE = 1e-6  # smaller tolerances are those of rounding
+SHOWN_TOLERANCE = 1e-8  # smaller tolerances are those of the rounding of float64
 Draw = Callable[["Figure", Language], None]
 
 
@@ -105,6 +106,14 @@ class Report:
     def say(self, en: str, zh: str) -> None:
         """Explain something."""
         self.write(Text(en, zh))
+
+    def start(self, en: str, zh: str, seconds: float) -> None:
+        """Say what is computed next, and about how long that takes at full scale."""
+        duration = Text("", "") if self.smoke else format_duration(seconds)
+        self.say(
+            en=f"{en}{duration.en and f', about {duration.en}'} ...",
+            zh=f"{zh}{duration.zh and f'，约 {duration.zh}'} ……",
+        )
 
     def show(self, *lines: str | Text) -> None:
         """Show equations or numbers, which are mostly the same in both languages."""

@@ -102,6 +102,11 @@ def run(report: Report) -> None:
     """Train SRN and LSTM, look at the gates of an LSTM, erase its states, and measure its speed."""
     epochs, seeds = (2 if report.smoke else EPOCHS), report.seeds(5)
     report.show("c' = f * c + i * g        h' = o * tanh(c')")
+    report.start(
+        en=f"Training {len(CELLS) * len(LEAST_GAINS)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(CELLS) * len(LEAST_GAINS)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=12.0 * len(seeds),
+    )
     report.say(
         en=f"Test accuracy, mean ± spread of {len(seeds)} seeds (digit-sum has more lengths, and GRU):",
         zh=f"测试准确率，{len(seeds)} 个随机种子的平均 ± 标准差（更多长度以及 GRU 见 digit-sum）：",

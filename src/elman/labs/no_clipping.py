@@ -84,6 +84,11 @@ def run(report: Report) -> None:
     epochs = 1 if report.smoke else EPOCHS
     seeds = report.seeds(SEEDS)
     conditions = [(nonlinearity, clip) for nonlinearity in ("tanh", "relu") for clip in (CLIP, NO_CLIPPING)]
+    report.start(
+        en=f"Training {len(conditions)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(conditions)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=3.0 * len(seeds),
+    )
     courses = {
         (nonlinearity, clip): [train(characters, epochs, seed, clip, nonlinearity) for seed in seeds]
         for nonlinearity, clip in conditions

@@ -80,14 +80,25 @@ def compute_floor() -> float:
 def run(report: Report) -> None:
     """Compute the floor, then train with both outputs."""
     floor = compute_floor()
+    report.say(
+        en="tanh lies between -1 and 1, and so do the logits. The loss of a step falls with the logit of the target "
+        "and rises with the three others, so it is least where the target's logit is 1 and the others are -1. The "
+        "probability of the target is then e / (e + 3 e^-1) = 1 / (1 + 3 e^-2), and the loss ln(1 + 3 e^-2). For the "
+        "five steps:",
+        zh="tanh 的值在 -1 与 1 之间，logits 也是如此。一步的损失随目标字符的 logit 增大而减小，随另外三个 logit "
+        "增大而增大，所以目标的 logit 为 1、另外三个为 -1 时最小。这时目标字符的概率是 e / (e + 3 e^-1) = 1 / (1 + 3 "
+        "e^-2)，一步的损失是 ln(1 + 3 e^-2)。五步合计：",
+    )
     report.show(f"L >= 5 ln(1 + 3 e^-2) = 5 ln({1.0 + 3.0 * math.exp(-2.0):.6g}) = {floor:.6g}")
     report.equal(
-        Text("floor, from all corners", "下限，由所有顶点算出"),
+        Text(
+            "floor: 5 times the least loss of all 16 logits of ±1", "下限：试遍取 ±1 的 16 组 logits，最小的损失乘以 5"
+        ),
         floor,
         5.0 * math.log1p(3.0 * math.exp(-2.0)),
         within=1e-12,
     )
-    report.equal(Text("floor, the expected number", "下限，资料给出的数"), floor, EXPECTED_FLOOR, within=5e-5)
+    report.equal(Text("floor, to four decimals", "下限，四位小数"), floor, EXPECTED_FLOOR, within=5e-5)
     report.equal(
         Text("parameters", "参数个数"),
         sum(p.numel() for p in create_network(0, head=False).parameters()),
@@ -99,16 +110,22 @@ def run(report: Report) -> None:
     losses = {head: np.array([of_seed for of_seed, _ in results[head]]) for head in results}
     num_seeds = len(results[True])
     report.say(
-        en=f"{num_seeds} seeds. Loss as mean ± spread, and in how many seeds the output is ohlol:",
-        zh=f"共 {num_seeds} 个随机种子。损失写作“平均 ± 标准差”；最后一列是输出为 ohlol 的种子数：",
+        en=f"{num_seeds} seeds. Loss as mean ± standard deviation, the largest loss, and the number of seeds whose "
+        "output is ohlol:",
+        zh=f"共 {num_seeds} 个随机种子。损失写作“平均 ± 标准差”，旁边是各种子中最大的损失；最后一列是输出为 ohlol "
+        "的种子数：",
     )
     report.table(
-        [Text("logits", "logits 取自"), Text("epochs", "轮数"), Text("summed loss", "损失之和"), "ohlol"],
+        [
+            *(Text("logits", "logits 取自"), Text("epochs", "轮数"), Text("summed loss", "损失之和")),
+            *(Text("largest", "最大"), Text("ohlol", "输出 ohlol")),
+        ],
         [
             (
                 "V h + b_o" if head else "h",
                 epoch,
                 f"{losses[head][:, epoch].mean():.4f} ± {losses[head][:, epoch].std():.4f}",
+                f"{losses[head][:, epoch].max():.4f}",
                 sum(outputs[epoch] == TARGET for _, outputs in results[head]),
             )
             for head in results
@@ -127,9 +144,11 @@ def run(report: Report) -> None:
             within=0.01,
         )
     report.say(
-        en="Longer training cannot remove the floor; a linear head does. Some seeds end at about 2.18: in one step, "
-        "one wrong logit is close to 1, where tanh is flat and its gradient almost zero.",
-        zh="训练再久也突破不了这个下限，加一个线性层就可以。有的种子停在 2.18 左右："
+        en="Longer training cannot remove the floor; a linear head does. Some seeds end far above it, at up to "
+        f"{losses[False][:, -1].max():.2f}: in one step, one wrong logit is close to 1, where tanh is flat and its "
+        "gradient almost zero.",
+        zh="训练再久也突破不了这个下限，加一个线性层就可以。有的种子停在比下限高得多的地方"
+        f"（最大 {losses[False][:, -1].max():.2f}，见表）："
         "在某一步，有一个错误的 logit 接近 1，tanh 在那里饱和，梯度几乎为零。",
     )
 
@@ -145,7 +164,9 @@ def run(report: Report) -> None:
         axes.axhline(floor, color="0.4", ls=":", label=f"5 ln(1 + 3 e⁻²) = {floor:.4f}")
         axes.set_yscale("log")
         axes.set_xlabel(Text("epochs", "轮数").in_language(language))
-        axes.set_ylabel(Text("summed loss L (nats)", "五步损失之和 L（纳特）").in_language(language))
+        axes.set_ylabel(
+            Text("summed loss L (nats, log scale)", "五步损失之和 L（纳特，对数坐标）").in_language(language)
+        )
         legend = Text(f"median of {num_seeds} seeds (shaded: range)", f"{num_seeds} 个种子的中位数（阴影为范围）")
         axes.legend(title=legend.in_language(language))
 
@@ -162,8 +183,8 @@ LAB = Lab(
         "直接以隐状态为 logits，五步损失之和不会低于 5 ln(1 + 3 e^-2) = 1.7038；加一个线性层就没有这个下限。",
     ),
     source=Text(
-        "Liu Er, PyTorch in Practice, lecture 12; assignment 8",
-        "刘二大人《PyTorch 深度学习实践》第 12 讲；作业8",
+        "Liu Er, PyTorch in Practice, lecture 12; assignment 8, exercise 6",
+        "刘二大人《PyTorch 深度学习实践》第 12 讲；作业8 第 6 题",
     ),
     seconds=8.0,
     run=run,

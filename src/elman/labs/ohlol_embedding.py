@@ -124,7 +124,9 @@ def run(report: Report) -> None:
         axes.axhline(math.log(4.0), color="0.4", ls=":", label="ln 4")
         axes.set_yscale("log")
         axes.set_xlabel(Text("epochs", "轮数").in_language(language))
-        axes.set_ylabel(Text("mean loss of a step (nats)", "每步的平均损失（纳特）").in_language(language))
+        axes.set_ylabel(
+            Text("mean loss of a step (nats, log scale)", "每步的平均损失（纳特，对数坐标）").in_language(language)
+        )
         legend = Text(f"{len(results)} seeds (shaded: range)", f"{len(results)} 个随机种子（阴影为范围）")
         axes.legend(title=legend.in_language(language))
 
@@ -165,8 +167,8 @@ LAB = Lab(
         "380 个参数的网络，最初的损失约为 ln 4，训练不超过 15 轮就输出 ohlol。",
     ),
     source=Text(
-        "Liu Er, PyTorch in Practice, lecture 12; assignment 8",
-        "刘二大人《PyTorch 深度学习实践》第 12 讲；作业8",
+        "Liu Er, PyTorch in Practice, lecture 12; assignment 8, exercise 6",
+        "刘二大人《PyTorch 深度学习实践》第 12 讲；作业8 第 6 题",
     ),
     seconds=2.0,
     run=run,

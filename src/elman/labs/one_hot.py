@@ -56,9 +56,11 @@ def run(report: Report) -> None:
     )
     report.say(
         en="All characters are equally far apart, √2: the code says which one it is, and not which ones are alike. "
-        "The ids depend on the order of the vocabulary: in the order h, e, l, o, the code of h is 1000.",
+        "The ids depend on the order of the vocabulary, which is e, h, l, o here and in the labs ohlol-embedding and "
+        "ohlol-cell. The lab charlm-hello uses the order h, e, l, o of its source: there, the code of h is 1000.",
         zh="任意两个不同字符的编码都相距 √2：独热编码只区分字符，不表示哪些字符相似。"
-        "编号由词表的顺序决定：若词表为 h、e、l、o，h 的编码就是 1000。",
+        "编号由词表的顺序决定：这里和实验 ohlol-embedding、ohlol-cell 的词表是 e、h、l、o；"
+        "实验 charlm-hello 按原文用 h、e、l、o，所以在那里 h 的编码是 1000。",
     )
 
     def draw(figure: Figure, language: Language) -> None:
@@ -83,8 +85,8 @@ LAB = Lab(
         "hello 的独热编码是 0100 1000 0010 0010 0001；W 乘以一个编码，得到 W 的一列。",
     ),
     source=Text(
-        "Liu Er, PyTorch in Practice, lecture 12; Karpathy (2015)",
-        "刘二大人《PyTorch 深度学习实践》第 12 讲；Karpathy（2015）",
+        "Liu Er, PyTorch in Practice, lecture 12; Karpathy (2015); assignment 8, exercise 5",
+        "刘二大人《PyTorch 深度学习实践》第 12 讲；Karpathy（2015）；作业8 第 5 题",
     ),
     seconds=0.1,
     run=run,

@@ -98,8 +98,12 @@ def carry_unit(
         steps, axes = np.arange(len(x)), figure.subplots()
         label = Text("carry after the digit", "读完这一位后的进位").in_language(language)
         axes.bar(steps, carries.astype(float), width=1.0, color="0.85", label=label)
-        label = Text(f"hidden unit {unit}", f"隐藏单元 {unit}").in_language(language)
-        axes.plot(steps, values, "o-", label=f"1 - {label}" if inverted else label)
+        label = (
+            Text(f"1 - h, hidden unit {unit}", f"1 - h，隐藏单元 {unit}")
+            if inverted
+            else Text(f"hidden unit {unit}", f"隐藏单元 {unit}")
+        ).in_language(language)
+        axes.plot(steps, values, "o-", label=label)
         axes.axhline(threshold, color="black", linestyle=":", label=Text("threshold", "阈值").in_language(language))
         columns = [f"{a:.0f}\n{b:.0f}\n{digit:.0f}" for (a, b), digit in zip(x, answers, strict=True)]
         axes.set_xticks([-1.5, *steps], [f"a\nb\n{Text('sum', '和').in_language(language)}", *columns])

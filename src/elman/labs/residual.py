@@ -75,8 +75,8 @@ LAB = Lab(
         "h' = h + g(h) 的梯度每一步都在增大；雅可比矩阵里的 1 只能防止梯度消失。",
     ),
     source=Text(
-        "Qiu, Neural Networks and Deep Learning, exercise 6-3, assignment 10",
-        "邱锡鹏《神经网络与深度学习》习题 6-3，作业10",
+        "Qiu, Neural Networks and Deep Learning, exercise 6-3; assignment 10",
+        "邱锡鹏《神经网络与深度学习》习题 6-3；作业10",
     ),
     seconds=0.2,
     run=run,

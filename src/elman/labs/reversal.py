@@ -159,6 +159,11 @@ def measure(seed: int, kind: str, updates: int) -> dict[str, Any]:
 def run(report: Report) -> None:
     """Train the three networks with several seeds."""
     updates = UPDATES // 10 if report.smoke else UPDATES
+    report.start(
+        en=f"Training {len(NETWORKS)} networks, each with {len(report.seeds(SEEDS))} seeds",
+        zh=f"训练 {len(NETWORKS)} 个网络，各用 {len(report.seeds(SEEDS))} 个随机种子",
+        seconds=3.5 * len(report.seeds(SEEDS)),
+    )
     results = {kind: [measure(seed, kind, updates) for seed in report.seeds(SEEDS)] for kind in NETWORKS}
 
     def values(kind: str, name: str) -> Any:

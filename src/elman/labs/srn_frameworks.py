@@ -14,17 +14,21 @@ mistakes, which weights of 1 do not reveal: the lab srn-mistakes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from elman import cells
 from elman.cells import LayerParameters, unroll
 from elman.cells.activations import Array
+from elman.figures.unrolled import draw_unrolled
 
 from . import srn_linear, srn_tanh
-from .lab import Lab, Report, Text
+from .lab import Lab, Language, Report, Text
 from .srn_linear import X
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 EXPECTED_H = {"tanh": srn_tanh.EXPECTED_H, "relu": srn_linear.EXPECTED_H}  # relu changes nothing: all sums are positive
 EXPECTED_Y = {"tanh": srn_tanh.EXPECTED_Y, "relu": srn_linear.EXPECTED_Y}
@@ -103,13 +107,30 @@ def run(report: Report) -> None:
     import torch
 
     report.say(
-        en="All weights 1, no bias, float32. Both units are equal; the table shows the first one, and y_t = V h_t.",
-        zh="权重全为 1，没有偏置，单精度。两个隐藏单元的值相同，表中列出第一个，以及 y_t = V h_t。",
+        en="torch.nn.RNNCell computes one step: you write the loop over time. torch.nn.RNN reads the whole sequence "
+        "and returns output, the states of all steps, and h_n, the last state, so output[-1] = h_n[0]. Both compute "
+        "only the states, and you compute y_t = V h_t. Both use tanh by default; nonlinearity='relu' changes that.",
+        zh="torch.nn.RNNCell 只算一个时间步，沿时间的循环要自己写。torch.nn.RNN 一次读入整个序列，返回 output"
+        "（每一步的隐状态）和 h_n（最后一步的隐状态），所以 output[-1] 等于 h_n[0]。两者都只算隐状态，输出 y_t = V h_t "
+        "要另外计算。激活函数默认是 tanh，参数 nonlinearity='relu' 可以改成 relu。",
+    )
+    report.say(
+        en="All weights are 1, without biases, and the inputs are those of the lab srn-linear. The table shows unit 1; "
+        "unit 2 has the same numbers.",
+        zh="权重全为 1，没有偏置，输入同实验 srn-linear。表中是单元 1，单元 2 的数与它相同。",
+    )
+    report.say(
+        en="Here all numbers are float32, which has about 7 significant digits, while the expected numbers are "
+        "float64. So 0.9640275836 and 0.9640275801 are the same number in float32; a difference of up to 6e-8, the "
+        "distance of neighbouring float32 numbers just below 1, is allowed.",
+        zh="这里都用单精度（float32），约有 7 位有效数字；期望值是用双精度算的。所以 0.9640275836 与 0.9640275801 "
+        "在单精度下是同一个数。允许的误差是 6e-8，即略小于 1 的地方相邻两个单精度数的间隔。",
     )
     ones = parameters(ONES.astype(np.float32), ONES.astype(np.float32))
+    hidden = {}
     for f in ("tanh", "relu"):
         states = {name: method(ones, f) for name, method in METHODS.items()}
-        header = [f"f = {f}", *(f"{kind}_{t}" for kind in "hy" for t in (1, 2, 3))]
+        header = [f"f = {f}", *(f"{kind}_{{{t},1}}" for kind in "hy" for t in (1, 2, 3))]
         report.table(header, [(name, *h[:, 0], *(h @ ONES)[:, 0]) for name, h in states.items()])
         for name, h in states.items():
             report.equal(
@@ -125,13 +146,25 @@ def run(report: Report) -> None:
             float(np.abs(y - expected_y).max()),
             0.0 if f == "relu" else FLOAT32,
         )
+        hidden[f] = states["torch.nn.RNN"]
     report.say(
-        en="relu gives the numbers without activation, not those of tanh. torch.nn.RNN uses tanh by default.",
-        zh="用 relu 得到的是没有激活函数时的结果，不是 tanh 的结果。torch.nn.RNN 默认使用 tanh。",
+        en="relu(a) is max(a, 0). Here all sums are positive, so relu leaves them unchanged: it gives 2, 6, 16, the "
+        "numbers without activation, and not those of tanh.",
+        zh="relu(a) 就是 max(a, 0)。这里的加权和都是正数，relu 不改变它们，所以得到 2、6、16，与没有激活函数时相同，"
+        "而不是 tanh 的结果。",
     )
     output, h_n = whole_sequence(load(torch.nn.RNN(2, 2), ones))
     report.equal(Text("shape: output, h_n", "形状：output 与 h_n"), [output.shape, h_n.shape], EXPECTED_SHAPES)
     report.equal("output[-1] = h_n[0]", output[-1], h_n[0])
+
+    def draw(figure: Figure, language: Language) -> None:
+        figure.set_size_inches(6.4, 7.0)
+        for axes, (f, h) in zip(figure.subplots(2), hidden.items(), strict=True):
+            draw_unrolled(axes, X.tolist(), h.tolist(), (h @ ONES).tolist(), language)
+            title = Text(f"f = {f}: the same in all four implementations", f"f = {f}：四种实现的结果都相同")
+            axes.set_title(title.in_language(language))
+
+    report.figure("unrolled", draw)
 
 
 LAB = Lab(
@@ -143,8 +176,8 @@ LAB = Lab(
         "torch.nn.RNNCell、torch.nn.RNN、elman.nn.RNN 与 elman.cells 算出的隐状态和输出都相同。",
     ),
     source=Text(
-        "Elman (1990); torch.nn.RNN; Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8",
-        "Elman（1990）；torch.nn.RNN；邱锡鹏《神经网络与深度学习》6.1 节，作业8",
+        "Elman (1990); torch.nn.RNN; Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8, exercise 3",
+        "Elman（1990）；torch.nn.RNN；邱锡鹏《神经网络与深度学习》6.1 节，作业8 第 3 题",
     ),
     seconds=1.2,
     run=run,

@@ -104,8 +104,8 @@ LAB = Lab(
         "权重全为 1 时，矩阵转置不改变结果；换成互不相同的权重，转置与重复的偏置都看得出来。",
     ),
     source=Text(
-        "torch.nn.RNN; Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8",
-        "torch.nn.RNN；邱锡鹏《神经网络与深度学习》6.1 节，作业8",
+        "torch.nn.RNN; Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8, exercise 3",
+        "torch.nn.RNN；邱锡鹏《神经网络与深度学习》6.1 节，作业8 第 3 题",
     ),
     seconds=1.0,
     run=run,

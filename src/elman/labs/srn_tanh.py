@@ -25,12 +25,18 @@ def run(report: Report) -> None:
     W = U = V = np.ones((2, 2))
     h = np.zeros(2)
     hidden, outputs = [], []
+    report.say(
+        en="Inputs, weights and h_0 are those of the lab srn-linear: x_1 = x_2 = (1, 1), x_3 = (2, 2), h_0 = (0, 0), "
+        "every weight is 1. h_{t,1} is unit 1 at step t; unit 2 has the same numbers.",
+        zh="输入、权重与 h_0 同实验 srn-linear：x_1 = x_2 = (1, 1)，x_3 = (2, 2)，h_0 = (0, 0)，权重全为 1。"
+        "h_{t,1} 是第 t 步的单元 1，单元 2 的数与它相同。",
+    )
     report.show("h_t = tanh(W x_t + U h_(t-1))        y_t = V h_t")
     for t, x in enumerate(X, start=1):
         total = W @ x + U @ h
         h = np.tanh(total)
         y = V @ h
-        report.show(f"t = {t}:  h_1 = tanh({total[0]:.6g}) = {h[0]:.16g}        y_1 = {y[0]:.16g}")
+        report.show(f"t = {t}:  h_{{{t},1}} = tanh({total[0]:.6g}) = {h[0]:.16g}        y_{{{t},1}} = {y[0]:.16g}")
         hidden.append(h)
         outputs.append(y)
     report.equal("h", np.array(hidden), [[value, value] for value in EXPECTED_H], within=1e-15)
@@ -61,8 +67,8 @@ LAB = Lab(
         "加上 tanh 后，隐状态依次为 0.9640…、0.9992…、0.99998…，输出是它们的两倍。",
     ),
     source=Text(
-        "Elman (1990); Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8 (2)",
-        "Elman（1990）；邱锡鹏《神经网络与深度学习》6.1 节，作业8（2）",
+        "Elman (1990); Qiu, Neural Networks and Deep Learning, section 6.1, assignment 8, exercise 2",
+        "Elman（1990）；邱锡鹏《神经网络与深度学习》6.1 节，作业8 第 2 题",
     ),
     seconds=0.1,
     run=run,

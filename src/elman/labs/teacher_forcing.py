@@ -57,6 +57,11 @@ def run(report: Report) -> None:
     """Train in both ways with several seeds, and compare the accuracies."""
     updates = UPDATES // 10 if report.smoke else UPDATES
     seeds = report.seeds(SEEDS)
+    report.start(
+        en=f"Training {len(TRAININGS)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(TRAININGS)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=3.5 * len(seeds),
+    )
     results = {share: [measure(seed, updates, share) for seed in seeds] for share in TRAININGS}
     right = {share: np.array([right for right, _ in results[share]]) for share in TRAININGS}
     accuracy = {share: right[share].mean(axis=(2, 3)) for share in TRAININGS}  # (seeds, ways)

@@ -115,6 +115,11 @@ def accuracy(cell: Any, *, kind: str) -> float:
 def run(report: Report) -> None:
     """Train the three kinds of cells, read the review word by word, and compare word orders."""
     updates = UPDATES // 30 if report.smoke else UPDATES
+    report.start(
+        en=f"Training {len(KINDS)} networks, each with {len(report.seeds(10))} seeds",
+        zh=f"训练 {len(KINDS)} 个网络，各用 {len(report.seeds(10))} 个随机种子",
+        seconds=4.0 * len(report.seeds(10)),
+    )
     cells = {kind: [train(seed, updates, kind=kind) for seed in report.seeds(10)] for kind in KINDS}
     compare_negation(report, cells)
     read_review(report, cells["elman"])

@@ -140,6 +140,11 @@ def run(report: Report) -> None:
     """Train the three networks on both tasks with several seeds, and measure the error by lag."""
     updates = UPDATES // 30 if report.smoke else UPDATES
     errors: dict[tuple[str, str], Any] = {}
+    report.start(
+        en=f"Training {len(TASKS) * len(NAMES)} networks, each with {len(report.seeds(10))} seeds",
+        zh=f"训练 {len(TASKS) * len(NAMES)} 个网络，各用 {len(report.seeds(10))} 个随机种子",
+        seconds=4.0 * len(report.seeds(10)),
+    )
     for task in TASKS:
         test = series(SERIES // 2, task, np.random.default_rng(1000))
         for seed in report.seeds(10):

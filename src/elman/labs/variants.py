@@ -98,6 +98,11 @@ def run(report: Report) -> None:
         "residual cell: error of the derivatives against finite differences", "残差单元：导数与有限差分的相对误差"
     )
     report.at_most(name, max(errors.values()), DERIVATIVE_ERROR)
+    report.start(
+        en=f"Training {len(VARIANTS)} networks, each with {len(seeds)} seeds",
+        zh=f"训练 {len(VARIANTS)} 个网络，各用 {len(seeds)} 个随机种子",
+        seconds=6.0 * len(seeds),
+    )
     runs = {
         key: train_all([variant.create_network(seed) for seed in seeds], LENGTH, epochs)
         for key, variant in VARIANTS.items()
