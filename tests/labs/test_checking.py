@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +40,43 @@ def test_short_labs_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "get_num_threads", lambda: 2)
     with pytest.raises(AssertionError, match="a process was started"):
         check_labs(find_labs(NAMES), Settings())
+
+
+PARENT = """
+import multiprocessing, time
+from elman.labs.checking import end_with_parent
+
+def work(pipe):
+    end_with_parent()
+    pipe.send(None)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    ready, pipe = context.Pipe()
+    child = context.Process(target=work, args=(pipe,))
+    child.start()
+    ready.recv()
+    print(child.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_a_killed_check_leaves_no_process(tmp_path: Path) -> None:
+    (tmp_path / "parent.py").write_text(PARENT)
+    with subprocess.Popen([sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        os.kill(child, 0)  # it is there
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    deadline = time.monotonic() + 30.0
+    while time.monotonic() < deadline:
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    pytest.fail("the process goes on without its parent")

@@ -187,7 +187,10 @@ def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> 
         (["作业8", "--notebook", path], f"given {len(labs.ALIASES['作业8'])} labs; expected one"),
         (["--notebook", path], "--notebook: given without NAME; expected labs. List all labs with `elman lab`"),
         (["--figures", tmp_path], "--figures: given without NAME; expected labs"),
-        (["srn-tanh", "--notebook", path], f"--notebook: {path} exists; expected a new file. Choose another name"),
+        (
+            ["srn-tanh", "--notebook", path],
+            f"{path}: --notebook: the file exists; expected a new file. Choose another name",
+        ),
         (["srn-tanh", "--notebook", path, "--figures", tmp_path], "given --notebook and --figures; expected one of"),
         (["srn-tanh", "--notebook", path, "--check"], "given --notebook and --check; expected one of them"),
         (["srn-tanh", "--notebook", tmp_path / "a.txt"], "expected a name that ends in .ipynb"),

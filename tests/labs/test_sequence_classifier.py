@@ -46,7 +46,7 @@ def test_losses_of_a_training_are_those_of_torch(
         cells.create(cell), TOKENS, CLASSES, HIDDEN, rng, num_layers=num_layers, bidirectional=bidirectional
     )
     if by_numpy:  # as in an installation without kernels
-        network.forward, network.backward = unroll.forward, unroll.backward
+        network.uses_kernels, network.forward, network.backward = False, unroll.forward, unroll.backward
     network.parameters += rng.normal(scale=0.1, size=network.parameters.shape).astype(np.float32)  # biases too
     other = TorchClassifier(cell, network, num_layers, bidirectional=bidirectional)
     ours, theirs = Adam(network.parameters, 0.01), torch.optim.Adam(other.parameters(), 0.01)

@@ -3,7 +3,7 @@
 Both consist of checksummed folders: files and a manifest of their sizes and SHA-256, written as a whole or not at all.
 """
 
-from .durable_files import replace_file, translate_disk_errors
+from .durable_files import check_output_file, replace_file, translate_disk_errors
 from .model_folder import FORMAT_VERSION, ModelFolder, read_model, write_model
 from .run_folder import CONFIG_FILE, RunFolder, checkpoint_name, is_run_folder
 from .serialization import Tensors
@@ -14,6 +14,7 @@ __all__ = [
     "ModelFolder",
     "RunFolder",
     "Tensors",
+    "check_output_file",
     "checkpoint_name",
     "is_run_folder",
     "read_model",

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from elman.errors import ResourceError
+from elman.errors import ConfigError, ResourceError
 
 TEMPORARY_SUFFIX = ".new"
 
@@ -45,6 +45,20 @@ def replace_file(path: Path, content: bytes) -> None:
         write_synced(temporary, content)
         temporary.replace(path)
         sync_folder(path.parent)
+
+
+def check_output_file(path: Path, flag: str, *, new: bool = False) -> None:
+    """Raise an error, before the work, if the file of an option cannot be written or, with `new`, if it exists."""
+    if path.is_dir():
+        raise ConfigError(f"{flag}: is a folder; expected a file to write", where=str(path))
+    if new and path.exists():
+        hint = "Choose another name, or delete it"
+        raise ConfigError(f"{flag}: the file exists; expected a new file", hint=hint, where=str(path))
+    if not path.absolute().parent.is_dir():
+        hint = f"Create it: mkdir -p {path.parent}"
+        raise ConfigError(f"{flag}: the folder does not exist", hint=hint, where=str(path))
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise ConfigError(f"{flag}: the file cannot be written", hint="Check the permissions", where=str(path))
 
 
 @contextlib.contextmanager

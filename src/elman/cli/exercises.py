@@ -49,13 +49,10 @@ def run_exercise(
 
 
 def _write(flag: str, exercise: Exercise, path: Path, language: Language) -> None:
-    from elman.checkpoint import translate_disk_errors
+    from elman.checkpoint import check_output_file, translate_disk_errors
     from elman.labs.exercises.files import file_text
 
-    if path.exists():
-        raise ConfigError(f"{flag}: {path} exists; expected a new file", hint="Choose another name, or delete it")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"{flag} {path}: the folder does not exist", hint=f"Create it: mkdir -p {path.parent}")
+    check_output_file(path, flag, new=True)
     with translate_disk_errors(path):
         path.write_text(file_text(exercise, path.name, language, key=flag == "--key"), encoding="utf-8")
     say(str(path))

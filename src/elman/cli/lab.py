@@ -140,18 +140,14 @@ def _check_text(path: str, labs: Sequence[Lab]) -> None:
 
 
 def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings, language: Language) -> None:
-    from elman.checkpoint import translate_disk_errors
+    from elman.checkpoint import check_output_file, translate_disk_errors
     from elman.labs.notebook import notebook_text
 
     if len(labs) != 1:
         raise ConfigError(f"--notebook: given {len(labs)} labs; expected one")
     if path.suffix != ".ipynb":
         raise ConfigError(f"--notebook: given {path}; expected a name that ends in .ipynb")
-    if path.exists():
-        raise ConfigError(f"--notebook: {path} exists; expected a new file", hint="Choose another name, or delete it")
-    if not path.absolute().parent.is_dir():
-        hint = f"Create it: mkdir -p {path.parent}"
-        raise ConfigError(f"--notebook {path}: the folder does not exist", hint=hint)
+    check_output_file(path, "--notebook", new=True)
     with translate_disk_errors(path):
         path.write_text(notebook_text(labs[0], settings, language), encoding="utf-8")
     say(str(path))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elman.checkpoint import translate_disk_errors
+from elman.checkpoint import check_output_file, translate_disk_errors
 from elman.errors import ConfigError, missing_package_error
 from elman.translations import Language, Text, environment_language
 
@@ -71,11 +71,7 @@ def check_figure_file(path: Path, flag: str) -> None:
     """Raise an error, before the work, if a figure cannot be drawn or written to a file."""
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"{flag}: given {path.name!r}; expected a name that ends in {', '.join(SUFFIXES)}")
-    if path.is_dir():
-        raise ConfigError(f"{flag}: is a folder; expected a file to write", where=str(path))
-    if not path.absolute().parent.is_dir():
-        hint = f"Create it: mkdir -p {path.parent}"
-        raise ConfigError(f"{flag}: the folder does not exist", hint=hint, where=str(path))
+    check_output_file(path, flag)
     require_matplotlib()
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 from elman.kernels import get_num_threads, set_num_threads
 
@@ -32,7 +34,7 @@ def check_labs(labs: Sequence[Lab], settings: Settings, processes: int | None = 
     if processes == 1:
         return {lab.name: run_lab(lab, Report(settings)) for lab in labs}
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(processes, context, _use_one_thread) as pool:
+    with _one_thread_each(), ProcessPoolExecutor(processes, context, _prepare_process) as pool:
         longest_first = sorted(labs, key=lambda lab: -lab.seconds)
         outcomes = {lab.name: pool.submit(_check, lab.name, settings) for lab in longest_first}
         return {lab.name: outcomes[lab.name].result() for lab in labs}
@@ -54,6 +56,23 @@ def _one_thread_each() -> Iterator[None]:
     finally:
         for name in added:
             del os.environ[name]
+
+
+def _prepare_process() -> None:
+    _use_one_thread()
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """Let this process end as soon as its parent has ended, even one that was killed: a lab may run for minutes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def _exit_after(process: Any) -> None:
+    process.join()
+    os._exit(1)
 
 
 def _use_one_thread() -> None:

@@ -15,7 +15,8 @@ from .character_models import Network, claim_perplexities, compare_layers, conti
 from .characters import read_characters
 from .lab import Lab, Report, Text
 
-LAYERS, HIDDEN, EPOCHS, RATE = 2, 256, 500, 2.0
+LAYERS, HIDDEN, RATE = 2, 256, 2.0
+EPOCHS = 350  # of the source's 500: after 300 epochs the perplexity is below 1.06, after 500 it is 1.03
 EXPECTED_PARAMETERS = 826_396  # Dive into Deep Learning, 10.3; with 28 symbols
 EXPECTED_PERPLEXITY = 1.1  # "about 1.0"
 

@@ -60,6 +60,14 @@ class SequenceClassifier:
         self.parameters, self.gradients = np.zeros(size, np.float32), np.zeros(size, np.float32)
         self.p, self.d = _views(self.parameters, self.shapes), _views(self.gradients, self.shapes)
         self.one_hot = np.eye(num_tokens, dtype=np.float32)
+        self._layers = [
+            [
+                LayerParameters.from_arrays({w: self.p[name] for w, name in names.items()}, hidden_size)
+                for names in layer
+            ]
+            for layer in self.names
+        ]
+        self.uses_kernels = kernels.available()  # for the readout and its loss
         self.forward: Any = unroll.forward
         self.backward: Any = unroll.backward
         if kernels.supports(cell, np.float32):
@@ -85,8 +93,7 @@ class SequenceClassifier:
         """Return the mean loss of tokens (B, T) and classes (B,), in nats, and set the gradients."""
         p, d, H = self.p, self.d, self.hidden_size
         h, outputs, tape = self._run(tokens)
-        total, count, d_logits = readout.softmax_cross_entropy(readout.forward(h, p["V"], p["b_o"]), classes)
-        d_h, d["V"][:], d["b_o"][:] = readout.backward(d_logits / count, h, p["V"])
+        loss, d_h = self._readout_loss(h, classes)
         d_outputs = np.zeros_like(outputs)
         d_outputs[:, -1, :H] = d_h[:, :H]
         d_outputs[:, 0, H:] = d_h[:, H:]  # the last step of the backward direction; empty without one
@@ -97,19 +104,25 @@ class SequenceClassifier:
                     d[name][:] = getattr(gradients, weights) if index or weights != "W" else gradients.W @ p["E"]
                 if index == 0:
                     d["E"] += gradients.W.T @ p[names["W"]]
-        return total / count
+        return loss
 
     def layer_parameters(self) -> list[list[LayerParameters]]:
         """Return the parameters of [layer][direction]; the bottom layer's W is W E^T (G*H, tokens)."""
-        layers = [
-            [
-                LayerParameters.from_arrays({w: self.p[name] for w, name in names.items()}, self.hidden_size)
-                for names in layer
-            ]
-            for layer in self.names
-        ]
-        layers[0] = [replace(layer, W=layer.W @ self.p["E"].T) for layer in layers[0]]
-        return layers
+        bottom = [replace(layer, W=layer.W @ self.p["E"].T) for layer in self._layers[0]]
+        return [bottom, *self._layers[1:]]
+
+    def _readout_loss(self, h: Floats, classes: Integers) -> tuple[float, Floats]:
+        """Return the mean loss of the last states h (B, directions * H) and its derivative; set those of V and b_o."""
+        p, d, mean = self.p, self.d, np.float32(1.0 / len(h))
+        if not self.uses_kernels:
+            total, _, d_logits = readout.softmax_cross_entropy(readout.forward(h, p["V"], p["b_o"]), classes)
+            d_h, d["V"][:], d["b_o"][:] = readout.backward(d_logits * mean, h, p["V"])
+            return total / len(h), d_h
+        d_h = np.empty_like(h)
+        losses = kernels.cross_entropy(h, p["V"], p["b_o"], classes, d_h, d["V"], d["b_o"], threads=1)
+        for derivative in (d_h, d["V"], d["b_o"]):  # of the sum
+            derivative *= mean
+        return float(losses.mean()), d_h
 
     def _run(self, tokens: Integers) -> tuple[Floats, Floats, Any]:
         """Return the last state of the top layer (B, directions * H), its outputs (B, T, directions * H), the tape."""

@@ -53,7 +53,7 @@ def test_a_file_that_exists_is_never_overwritten(command: Command, tmp_path: Pat
     for flag in ("--exercise", "--key"):
         done = command("lab", "srn", flag, path)
         assert done.code == 2
-        assert f"{flag}: {path} exists; expected a new file. Choose another name, or delete it" in done.err
+        assert f"{path}: {flag}: the file exists; expected a new file. Choose another name, or delete it" in done.err
     assert path.read_text("utf-8") == "my work"
 
 
@@ -63,7 +63,7 @@ def test_a_file_that_exists_is_never_overwritten(command: Command, tmp_path: Pat
         (["--exercise", "a.py"], "--exercise: given 0 names; expected one exercise. The exercises are srn, bptt"),
         (["srn", "bptt", "--grade", "a.py"], "--grade: given 2 names; expected one exercise"),
         (["srn", "--exercise", "a.txt"], "--exercise: given a.txt; expected a name that ends in .py or .ipynb"),
-        (["srn", "--exercise", "no/a.py"], "--exercise no/a.py: the folder does not exist. Create it: mkdir -p no"),
+        (["srn", "--exercise", "no/a.py"], "no/a.py: --exercise: the folder does not exist. Create it: mkdir -p no"),
         (["srn", "--exercise", "a.py", "--grade", "a.py"], "given --exercise and --grade; expected one of them"),
         (["srn", "--key", "a.py", "--check"], "given --key and --check; expected one of them"),
         (["srm", "--key", "a.py"], "unknown exercise 'srm'. Did you mean 'srn'?"),

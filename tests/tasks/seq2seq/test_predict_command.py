@@ -303,10 +303,10 @@ def test_attention_weights_that_cannot_be_written_are_an_error_before_the_predic
     )
     assert error_of("a", tmp_path) == f"{tmp_path}: --attention: is a folder; expected a file to write\n"
     path = tmp_path / "nowhere" / "attention.json"
-    assert error_of("a", path) == f"{path}: --attention: the folder of the file does not exist. Make it first\n"
+    assert error_of("a", path) == f"{path}: --attention: the folder does not exist. Create it: mkdir -p {path.parent}\n"
     monkeypatch.setattr(os, "access", lambda path, mode, **more: mode != os.W_OK)  # root may write everything
     for name in ("attention.json", "kept.json"):
-        message = f"{tmp_path / name}: --attention: the file cannot be written. Check its permissions\n"
+        message = f"{tmp_path / name}: --attention: the file cannot be written. Check the permissions\n"
         assert error_of("a", tmp_path / name) == message
 
 

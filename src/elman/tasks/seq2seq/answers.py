@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from elman.checkpoint import translate_disk_errors
+from elman.checkpoint import check_output_file, translate_disk_errors
 from elman.data.readers.encodings import Notify
 from elman.errors import ConfigError
 from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
@@ -121,11 +120,6 @@ def _check_attention(predictor: Seq2SeqPredictor, path: Path) -> None:
     if predictor.config.attention == "none":
         hint = "Train with --attention dot, general or additive"
         raise ConfigError("--attention: the model has no attention; expected one with attention", hint=hint)
-    if path.is_dir():
-        raise ConfigError("--attention: is a folder; expected a file to write", where=str(path))
-    if not path.parent.is_dir():
-        raise ConfigError("--attention: the folder of the file does not exist", hint="Make it first", where=str(path))
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ConfigError("--attention: the file cannot be written", hint="Check its permissions", where=str(path))
+    check_output_file(path, "--attention")
     if path.suffix.lower() in SUFFIXES:
         require_matplotlib()
