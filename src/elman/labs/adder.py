@@ -226,6 +226,6 @@ LAB = Lab(
         "Trask (2015), Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN); assignment 8, exercise 4",
         "Trask（2015），Anyone Can Learn To Code an LSTM-RNN in Python (Part 1: RNN)；作业8 第 4 题",
     ),
-    seconds=4,
+    seconds=10.0,
     run=run,
 )

@@ -195,6 +195,6 @@ LAB = Lab(
         "Elman (1990); Kingma and Ba (2015), Adam; assignment 8, exercise 4, continued",
         "Elman（1990）；Kingma 与 Ba（2015），Adam 优化器；作业8 第 4 题的延伸",
     ),
-    seconds=25,
+    seconds=58.0,
     run=run,
 )

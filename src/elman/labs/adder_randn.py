@@ -189,6 +189,6 @@ LAB = Lab(
         "assignment 8, exercise 4, the second program",
         "作业8 第 4 题，第二种写法",
     ),
-    seconds=25,
+    seconds=55.0,
     run=run,
 )

@@ -119,6 +119,6 @@ LAB = Lab(
         "Cho et al. (2014); graykode/nlp-tutorial 4-1; assignment 8, exercise 7",
         "Cho 等（2014）；graykode/nlp-tutorial 4-1；作业8 第 7 题",
     ),
-    seconds=20.0,
+    seconds=33.0,
     run=run,
 )

@@ -214,6 +214,6 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 10.8; Wu et al. (2016), section 7",
         "Zhang 等《动手学深度学习》9.8 节；Wu 等（2016）第 7 节",
     ),
-    seconds=6.0,
+    seconds=8.3,
     run=run,
 )

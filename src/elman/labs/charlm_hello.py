@@ -206,6 +206,6 @@ LAB = Lab(
         "Karpathy (2015), The Unreasonable Effectiveness of Recurrent Neural Networks; assignment 8, exercise 5",
         "Karpathy（2015），The Unreasonable Effectiveness of Recurrent Neural Networks；作业8 第 5 题",
     ),
-    seconds=1.5,
+    seconds=3.6,
     run=run,
 )

@@ -111,6 +111,6 @@ LAB = Lab(
         "assignment 10",
         "Pascanu 等（2013），算法 1；邱锡鹏《神经网络与深度学习》6.5 节，习题 6-3；作业10",
     ),
-    seconds=4.0,
+    seconds=18.0,
     run=run,
 )

@@ -194,6 +194,6 @@ LAB = Lab(
         "Pascanu, Mikolov and Bengio (2013); Qiu, Neural Networks and Deep Learning, experiment 6.2",
         "Pascanu、Mikolov 与 Bengio（2013）；邱锡鹏等《神经网络与深度学习：案例与实践》实验 6.2（实验14）",
     ),
-    seconds=10.0,
+    seconds=6.8,
     run=run,
 )

@@ -123,6 +123,6 @@ LAB = Lab(
         "Qiu, Neural Networks and Deep Learning, exercises 6-4, 6-5; Gers et al. (2000); assignment 10",
         "邱锡鹏《神经网络与深度学习》习题 6-4、6-5；Gers 等（2000）；作业10",
     ),
-    seconds=0.6,
+    seconds=1.6,
     run=run,
 )

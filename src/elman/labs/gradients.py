@@ -163,6 +163,6 @@ LAB = Lab(
         "Bengio et al. (1994); Pascanu et al. (2013); Qiu, section 6.5, exercise 6-3; assignment 10",
         "Bengio 等（1994）；Pascanu 等（2013）；邱锡鹏《神经网络与深度学习》6.5 节，习题 6-3；作业10",
     ),
-    seconds=2.5,
+    seconds=1.5,
     run=run,
 )

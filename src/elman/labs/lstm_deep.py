@@ -62,7 +62,7 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 10.3; H. G. Wells, The Time Machine",
         "Zhang 等《动手学深度学习》9.3 节（英文版 10.3 节）；H. G. Wells《时光机器》",
     ),
-    seconds=200.0,
+    seconds=340.0,
     run=run,
     reads_text=True,
 )

@@ -213,6 +213,6 @@ LAB = Lab(
         "Hochreiter and Schmidhuber (1997); Qiu, Neural Networks and Deep Learning, experiment 6.3",
         "Hochreiter 与 Schmidhuber（1997）；邱锡鹏等《神经网络与深度学习：案例与实践》实验 6.3（实验15）",
     ),
-    seconds=60.0,
+    seconds=55.0,
     run=run,
 )

@@ -239,6 +239,6 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 10.7 (first edition, 9.7)",
         "Zhang 等《动手学深度学习》9.7 节",
     ),
-    seconds=6.0,
+    seconds=5.0,
     run=run,
 )

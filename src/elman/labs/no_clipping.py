@@ -216,7 +216,7 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 9.5, exercise; Pascanu, Mikolov and Bengio (2013)",
         "Zhang 等《动手学深度学习》8.5 节练习（英文版 9.5 节）；Pascanu、Mikolov 与 Bengio（2013）",
     ),
-    seconds=30.0,
+    seconds=50.0,
     run=run,
     reads_text=True,
 )

@@ -227,6 +227,6 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 9.5, exercise; Williams and Peng (1990)",
         "Zhang 等《动手学深度学习》8.5 节练习（英文版 9.5 节）；Williams 与 Peng（1990）",
     ),
-    seconds=3.0,
+    seconds=2.0,
     run=run,
 )

@@ -186,6 +186,6 @@ LAB = Lab(
         "Liu Er, PyTorch in Practice, lecture 12; assignment 8, exercise 6",
         "刘二大人《PyTorch 深度学习实践》第 12 讲；作业8 第 6 题",
     ),
-    seconds=8.0,
+    seconds=15.0,
     run=run,
 )

@@ -78,6 +78,6 @@ LAB = Lab(
         "Qiu, Neural Networks and Deep Learning, exercise 6-3; assignment 10",
         "邱锡鹏《神经网络与深度学习》习题 6-3；作业10",
     ),
-    seconds=0.2,
+    seconds=0.1,
     run=run,
 )

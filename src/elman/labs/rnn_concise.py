@@ -58,7 +58,7 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 9.6; H. G. Wells, The Time Machine",
         "Zhang 等《动手学深度学习》8.6 节（英文版 9.6 节）；H. G. Wells《时光机器》",
     ),
-    seconds=35.0,
+    seconds=68.0,
     run=run,
     reads_text=True,
 )

@@ -272,7 +272,7 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, section 9.5; H. G. Wells, The Time Machine",
         "Zhang 等《动手学深度学习》8.5 节（英文版 9.5 节）；H. G. Wells《时光机器》",
     ),
-    seconds=140.0,
+    seconds=350.0,
     run=run,
     reads_text=True,
 )

@@ -196,6 +196,6 @@ LAB = Lab(
         "Karpathy (2015); exercises to Qiu, Neural Networks and Deep Learning, chapter 6",
         "Karpathy（2015）；邱锡鹏《神经网络与深度学习》第 6 章配套练习：唐诗生成",
     ),
-    seconds=55.0,
+    seconds=79.0,
     run=run,
 )

@@ -170,6 +170,6 @@ LAB = Lab(
         "Williams and Zipser (1989); Bengio et al. (2015); Zhang et al., Dive into Deep Learning, 10.7, exercises",
         "Williams 与 Zipser（1989）；Bengio 等（2015）；Zhang 等《动手学深度学习》9.7 节练习",
     ),
-    seconds=35.0,
+    seconds=57.0,
     run=run,
 )

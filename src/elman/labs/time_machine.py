@@ -148,7 +148,7 @@ LAB = Lab(
         "Zhang et al., Dive into Deep Learning, sections 9.2 and 9.3; H. G. Wells, The Time Machine",
         "Zhang 等《动手学深度学习》8.2、8.3 节（英文版 9.2、9.3 节）；H. G. Wells《时光机器》",
     ),
-    seconds=0.4,
+    seconds=0.1,
     run=run,
     reads_text=True,
 )

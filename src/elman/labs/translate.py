@@ -147,6 +147,6 @@ LAB = Lab(
         "Bahdanau et al. (2015); Luong et al. (2015); Zhang et al., Dive into Deep Learning, 10.7 and 11.4",
         "Bahdanau 等（2015）；Luong 等（2015）；Zhang 等《动手学深度学习》9.7 节、10.4 节",
     ),
-    seconds=45.0,
+    seconds=50.0,
     run=run,
 )

@@ -184,6 +184,6 @@ LAB = Lab(
         "Qiu, Neural Networks and Deep Learning, chapter 6, exercises; He et al. (2016) for residuals",
         "邱锡鹏等《神经网络与深度学习：案例与实践》第 6 章动手练习；残差连接见 He 等（2016）",
     ),
-    seconds=60.0,
+    seconds=87.0,
     run=run,
 )
