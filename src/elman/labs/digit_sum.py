@@ -10,8 +10,8 @@ training set, and once in the validation set and in the test set, each time with
 
 The network is that of sequence_classifier.py. As in the source, training keeps the parameters of the best validation
 accuracy. Two things differ: the examples are shuffled in every epoch, and training stops after at most 300 epochs
-instead of 500, or once the training loss is below FITTED, because the training set is then learned. Little changes after
-that.
+instead of 500, or once the training loss is below FITTED, because the training set is then learned. Little changes
+after that.
 """
 
 from __future__ import annotations
