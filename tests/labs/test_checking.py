@@ -21,7 +21,10 @@ NAMES = ["srn-tanh", "one-hot", "srn-linear", "residual"]
 def test_processes_give_the_outcomes_of_one_process_in_the_same_order() -> None:
     labs, settings = find_labs(NAMES), Settings(smoke=True)
     before = dict(os.environ)
-    alone, together = check_labs(labs, settings, 1), check_labs(labs, settings, 2)
+    shown: list[str] = []
+    alone = check_labs(labs, settings, 1)
+    together = check_labs(labs, settings, 2, lambda lab, outcome: shown.append(lab.name))
+    assert sorted(shown) == sorted(NAMES), "each outcome is shown as soon as it is known"
     assert list(together) == list(alone) == NAMES
     assert all(outcome.claims for outcome in together.values())
     assert {name: outcome.claims for name, outcome in together.items()} == {

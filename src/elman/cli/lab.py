@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -97,15 +98,17 @@ def lab_command(
         _write_notebook(notebook, labs, settings, language)
         return
     quiet = check or as_json
+    show = functools.partial(_print_outcome, language) if check and not as_json else _discard
     if quiet and figures is None:
-        results = check_labs(labs, settings)
+        results = check_labs(labs, settings, show=show)
     else:
-        results = {lab.name: _run(lab, settings, language, figures, quiet=quiet) for lab in labs}
+        results = {}
+        for lab in labs:
+            results[lab.name] = _run(lab, settings, language, figures, quiet=quiet)
+            show(lab, results[lab.name])
     failed = [name for name, outcome in results.items() if not outcome.passed]
     if as_json:
         print_json({name: outcome.as_json() for name, outcome in results.items()})
-    elif check:
-        _print_check(labs, results, language)
     if failed:
         raise typer.Exit(1)
 
@@ -212,18 +215,20 @@ def _print_head(lab: Lab, language: Language) -> None:
     print(flush=True)
 
 
-def _print_check(labs: Sequence[Lab], results: dict[str, Outcome], language: Language) -> None:
+def _print_outcome(language: Language, lab: Lab, outcome: Outcome) -> None:
     from elman.labs.lab import Text, format_value
 
-    for lab in labs:
-        outcome = results[lab.name]
-        if outcome.skipped is not None:
-            words = Text("skipped", "已跳过").in_language(language)
-            print(f"- {lab.name}  {words}: {outcome.skipped.in_language(language)}")
-            continue
-        print(f"{'✓' if outcome.passed else '✗'} {lab.name}  {outcome.seconds:.1f} s")
-        for claim in outcome.claims:
-            if not claim.passed:
-                expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
-                words = "expected" if language == "en" else "期望"
-                print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
+    if outcome.skipped is not None:
+        words = Text("skipped", "已跳过").in_language(language)
+        print(f"- {lab.name}  {words}: {outcome.skipped.in_language(language)}", flush=True)
+        return
+    print(f"{'✓' if outcome.passed else '✗'} {lab.name}  {outcome.seconds:.1f} s", flush=True)
+    for claim in outcome.claims:
+        if not claim.passed:
+            expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
+            words = Text("expected", "期望").in_language(language)
+            print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
+
+
+def _discard(lab: Lab, outcome: Outcome) -> None:
+    """Show nothing: what a lab says shows its outcome, or --json prints all outcomes at the end."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,21 +23,34 @@ SMOKE_SECONDS = 1.0  # of a lab at smoke scale
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def check_labs(labs: Sequence[Lab], settings: Settings, processes: int | None = None) -> dict[str, Outcome]:
+def check_labs(
+    labs: Sequence[Lab],
+    settings: Settings,
+    processes: int | None = None,
+    show: Callable[[Lab, Outcome], None] = lambda lab, outcome: None,
+) -> dict[str, Outcome]:
     """Run labs without showing what they say; return their outcomes by name, in the order of the labs.
 
-    processes None is one for each core, or this process alone if the labs are short.
+    processes None is one for each core, or this process alone if the labs are short. show receives each outcome as soon
+    as it is known.
     """
     if processes is None:
         expected = sum(SMOKE_SECONDS if settings.smoke else lab.seconds for lab in labs)
         processes = min(get_num_threads(), len(labs)) if expected > WORTH_PROCESSES else 1
     if processes == 1:
-        return {lab.name: run_lab(lab, Report(settings)) for lab in labs}
+        outcomes = {}
+        for lab in labs:
+            outcomes[lab.name] = run_lab(lab, Report(settings))
+            show(lab, outcomes[lab.name])
+        return outcomes
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(processes, context, _prepare_process) as pool:
         longest_first = sorted(labs, key=lambda lab: -lab.seconds)
-        outcomes = {lab.name: pool.submit(_check, lab.name, settings) for lab in longest_first}
-        return {lab.name: outcomes[lab.name].result() for lab in labs}
+        running = {pool.submit(_check, lab.name, settings): lab for lab in longest_first}
+        for future in as_completed(running):
+            show(running[future], future.result())
+        by_name = {lab.name: future.result() for future, lab in running.items()}
+        return {lab.name: by_name[lab.name] for lab in labs}
 
 
 def _check(name: str, settings: Settings) -> Outcome:
