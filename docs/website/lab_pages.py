@@ -175,9 +175,9 @@ def _link_names(text: str) -> str:
 
 
 def _title(page: str, language: Language) -> str:
-    """Return the title of a page up to its first colon."""
+    """Return the title of a page, up to its first colon or bracket; that of a guide without the word."""
     title = (DOCS / language / f"{page}.md").read_text("utf-8").partition("\n")[0].removeprefix("# ")
-    return re.split("[:：]", title)[0]
+    return re.split("[:：(（]", title.removeprefix("指南：").removeprefix("Guide: "))[0].strip()
 
 
 def _piece(piece: dict[str, Any], lab: Lab, language: Language) -> str:
