@@ -15,6 +15,7 @@ import pytest
 
 from elman import labs
 from elman.errors import ConfigError
+from elman.figures.style import NO_CHINESE_FONT
 from elman.labs import figures
 from elman.labs.lab import Draw, Lab, Report, Settings, Text, format_value, run_lab
 from elman.labs.notebook import notebook_text
@@ -161,13 +162,13 @@ def test_a_notebook_gives_the_numbers_of_its_lab(capsys: pytest.CaptureFixture[s
 def test_without_a_chinese_font_figures_have_english_labels(
     fonts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "chinese_fonts", lambda: fonts)
+    monkeypatch.setattr("elman.figures.style.chinese_fonts", lambda: fonts)
     messages, drawn_languages = list[str](), list[str]()
     write = figures.figure_writer(tmp_path / "new", "lab", "zh", messages.append)
     write("name", lambda figure, language: drawn_languages.append(language))
     path = tmp_path / "new" / "lab-name.png"
     assert path.exists()
-    expected = [str(path)] if fonts else [figures.NO_CHINESE_FONT, str(path)]
+    expected = [str(path)] if fonts else [NO_CHINESE_FONT, str(path)]
     assert (messages, drawn_languages) == (expected, ["zh" if fonts else "en"])
 
 

@@ -44,7 +44,7 @@ def train_panels(rows: Sequence[train.Row]) -> list[Panel]:
     for (threads, cell), group in _group_by(rows, lambda row: (row.threads, row.shape.cell)):
         panels.append(
             Panel(
-                Text(f"{cell}, {_in_english(threads)}", f"{cell}，{threads} 个线程"),
+                Text(f"{cell}, {_number_of_threads(threads)}", f"{cell}，{threads} 个线程"),
                 "GFLOP/s",
                 "H",
                 [str(row.shape.hidden_size) for row in group],
@@ -77,7 +77,7 @@ def limit_panels(rows: Sequence[ProductRate | ReadRate]) -> list[Panel]:
     for threads, group in _group_by(products, lambda row: row.threads):
         sizes = _group_by(group, lambda row: row.n)
         series = _columns([{row.library: row.gflops for row in size_rows} for _, size_rows in sizes])
-        title = Text(f"matrix products, {_in_english(threads)}", f"矩阵乘法，{threads} 个线程")
+        title = Text(f"matrix products, {_number_of_threads(threads)}", f"矩阵乘法，{threads} 个线程")
         panels.append(Panel(title, "GFLOP/s", "n", [str(n) for n, _ in sizes], series, [None] * len(sizes)))
     blocks = _group_by((row for row in rows if isinstance(row, ReadRate)), lambda row: row.bytes)
     series = _columns([{row.library: row.gigabytes_per_second for row in block_rows} for _, block_rows in blocks])
@@ -118,7 +118,8 @@ def _draw_panel(axes: Any, panel: Panel, language: Language) -> None:
     axes.legend(fontsize="small", ncols=2, loc="upper left")
 
 
-def _in_english(threads: int) -> str:
+def _number_of_threads(threads: int) -> str:
+    """Return the number of threads in English, where the noun has a plural."""
     return f"{threads} thread{'s' if threads > 1 else ''}"
 
 

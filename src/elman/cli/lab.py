@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -98,7 +97,11 @@ def lab_command(
         _write_notebook(notebook, labs, settings, language)
         return
     quiet = check or as_json
-    show = functools.partial(_print_outcome, language) if check and not as_json else _discard
+
+    def show(lab: Lab, outcome: Outcome) -> None:
+        if check and not as_json:
+            _print_outcome(lab, outcome, language)
+
     if quiet and figures is None:
         results = check_labs(labs, settings, show=show)
     else:
@@ -215,7 +218,7 @@ def _print_head(lab: Lab, language: Language) -> None:
     print(flush=True)
 
 
-def _print_outcome(language: Language, lab: Lab, outcome: Outcome) -> None:
+def _print_outcome(lab: Lab, outcome: Outcome, language: Language) -> None:
     from elman.labs.lab import Text, format_value
 
     if outcome.skipped is not None:
@@ -228,7 +231,3 @@ def _print_outcome(language: Language, lab: Lab, outcome: Outcome) -> None:
             expected = f"{'' if claim.relation == '=' else claim.relation} {format_value(claim.expected)}".strip()
             words = Text("expected", "期望").in_language(language)
             print(f"    {claim.name.in_language(language)} = {format_value(claim.computed)}; {words} {expected}")
-
-
-def _discard(lab: Lab, outcome: Outcome) -> None:
-    """Show nothing: what a lab says shows its outcome, or --json prints all outcomes at the end."""

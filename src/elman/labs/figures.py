@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from elman.figures.style import COLOURS as COLOURS
-from elman.figures.style import FORMATS, chinese_fonts, drawn, figure_style, write_figure
+from elman.figures.style import FORMATS, available_language, drawn, figure_style, write_figure
 from elman.figures.style import LINE_STYLES as LINE_STYLES
-from elman.figures.style import NO_CHINESE_FONT as NO_CHINESE_FONT
 
 from .lab import Draw, Language
 
@@ -19,9 +18,7 @@ def figure_writer(folder: Path, lab: str, language: Language, notify: Callable[[
 
     Without a Chinese font, figures have English labels, and notify is told.
     """
-    drawn_language: Language = "zh" if language == "zh" and chinese_fonts() else "en"
-    if drawn_language != language:
-        notify(NO_CHINESE_FONT)
+    drawn_language = available_language(language, notify)
 
     def write(name: str, draw: Draw) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -34,7 +31,7 @@ def figure_writer(folder: Path, lab: str, language: Language, notify: Callable[[
 
 def show_figure(draw: Draw, language: Language) -> None:
     """Show a figure below the cell of a notebook; without IPython, only draw it."""
-    drawn_language: Language = "zh" if language == "zh" and chinese_fonts() else "en"
+    drawn_language = available_language(language, lambda message: None)
     with figure_style(drawn_language):
         figure = drawn(draw, drawn_language)
         try:
