@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -34,11 +36,17 @@ class TorchClassifier(torch.nn.Module):
         directions = 2 if self.layer.bidirectional else 1
         return torch.as_tensor(self.readout(torch.cat(list(h[-directions:]), dim=1)))
 
+    def gradients(self) -> dict[str, Any]:
+        """Return the gradients by the names of a SequenceClassifier."""
+        named = {"E": self.embedding.weight, "V": self.readout.weight, "b_o": self.readout.bias}
+        named |= dict(self.layer.named_parameters())
+        return {name: np.asarray(parameter.grad) for name, parameter in named.items()}
+
 
 @pytest.mark.parametrize("by_numpy", [False, True])
 @pytest.mark.parametrize(("num_layers", "bidirectional"), [(1, False), (1, True), (3, False), (2, True)])
 @pytest.mark.parametrize("cell", TORCH_LAYERS)
-def test_losses_of_a_training_are_those_of_torch(
+def test_losses_and_gradients_of_a_training_are_those_of_torch(
     cell: str, num_layers: int, bidirectional: bool, by_numpy: bool
 ) -> None:
     rng = np.random.default_rng(0)
@@ -59,4 +67,6 @@ def test_losses_of_a_training_are_those_of_torch(
         ours.update(network.gradients)
         theirs.zero_grad()
         loss.backward()
+        for name, gradient in other.gradients().items():  # their scale, too: Adam gives the same updates for any scale
+            np.testing.assert_allclose(network.d[name], gradient, rtol=0.0, atol=1e-5, err_msg=name)
         theirs.step()
