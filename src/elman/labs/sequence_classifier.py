@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -94,7 +93,7 @@ class SequenceClassifier:
         p, d, H = self.p, self.d, self.hidden_size
         h, outputs, tape = self._run(tokens)
         loss, d_h = self._readout_loss(h, classes)
-        d_outputs = np.zeros_like(outputs)
+        d_outputs = np.zeros(outputs.shape, outputs.dtype)
         d_outputs[:, -1, :H] = d_h[:, :H]
         d_outputs[:, 0, H:] = d_h[:, H:]  # the last step of the backward direction; empty without one
         d["E"][:] = 0.0
@@ -108,7 +107,7 @@ class SequenceClassifier:
 
     def layer_parameters(self) -> list[list[LayerParameters]]:
         """Return the parameters of [layer][direction]; the bottom layer's W is W E^T (G*H, tokens)."""
-        bottom = [replace(layer, W=layer.W @ self.p["E"].T) for layer in self._layers[0]]
+        bottom = [LayerParameters(p.W @ self.p["E"].T, p.U, p.b_ih, p.b_hh, p.cell_parameters) for p in self._layers[0]]
         return [bottom, *self._layers[1:]]
 
     def _readout_loss(self, h: Floats, classes: Integers) -> tuple[float, Floats]:
@@ -122,7 +121,7 @@ class SequenceClassifier:
         losses = kernels.cross_entropy(h, p["V"], p["b_o"], classes, d_h, d["V"], d["b_o"], threads=1)
         for derivative in (d_h, d["V"], d["b_o"]):  # of the sum
             derivative *= mean
-        return float(losses.mean()), d_h
+        return float(losses.sum()) / len(h), d_h
 
     def _run(self, tokens: Integers) -> tuple[Floats, Floats, Any]:
         """Return the last state of the top layer (B, directions * H), its outputs (B, T, directions * H), the tape."""
