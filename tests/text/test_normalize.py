@@ -32,6 +32,7 @@ def test_none_does_not_change_the_text(text: str) -> None:
     [
         ("nfc", "cafe\u0301", "café"),
         ("nfc", "\u1112\u1161\u11ab", "한"),
+        ("nfd", "café 한", "cafe\u0301 \u1112\u1161\u11ab"),
         ("nfc", "Å ① ﬁ", "Å ① ﬁ"),  # composed, but not by the compatibility form
         ("lower", "ÀB Ж 中\nX", "àb ж 中\nx"),
         ("lower", "ΟΔΟΣ", "οδος"),  # a sigma at the end of a word has a special form

@@ -88,6 +88,16 @@ def test_normalization_is_applied_before_tokenization(level: str, normalize: str
     assert codec.unknown_tokens(text) == []
 
 
+@pytest.mark.parametrize("level", ["char", "byte", "bpe"])
+def test_decoding_composes_what_nfd_has_decomposed(level: str) -> None:
+    side = SideTokenizer(level=level, normalize="nfd")
+    tokens = side.split("국물 café")
+    assert "국" not in tokens
+    assert side.join(tokens) == "국물 café"
+    if level == "char":
+        assert tokens[:3] == ["\u1100", "\u116e", "\u11a8"]
+
+
 def test_unknown_tokens_are_distinct_and_in_the_order_of_appearance() -> None:
     assert CHARACTERS.unknown_tokens("zabyz") == ["z", "y"]
     assert WORDS.unknown_tokens("床前 明月 AH0 月 明月") == ["明月", "月"]
@@ -115,5 +125,5 @@ def test_a_language_model_has_no_level_space() -> None:
 def test_unknown_levels_and_normalizers_raise_errors() -> None:
     with pytest.raises(KeyError, match="space"):
         SideCodec(Vocabulary(RESERVED), level="space")
-    with pytest.raises(KeyError, match="nfd"):
-        SideTokenizer(level="char", normalize="nfd")
+    with pytest.raises(KeyError, match="nfkc"):
+        SideTokenizer(level="char", normalize="nfkc")

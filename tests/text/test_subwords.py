@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,6 +29,12 @@ def merges() -> tuple[str, ...]:
 words = st.text(st.sampled_from("lowerstnidh ,;!床前明月光é" + WORD_START), max_size=30)
 
 
+def pieces_of(word: str) -> list[str]:
+    """Return the marked pieces of a word: runs of letters, and runs of one punctuation mark."""
+    runs = ["".join(run) for _, run in itertools.groupby(word, lambda c: "letter" if c.isalpha() else c)]
+    return [WORD_START + runs[0], *runs[1:]]
+
+
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)
 @given(text=words)
 def test_subwords_equal_those_of_the_package_tokenizers(merges: tuple[str, ...], text: str) -> None:
@@ -37,7 +45,7 @@ def test_subwords_equal_those_of_the_package_tokenizers(merges: tuple[str, ...],
     pairs = [(left, right) for left, right in (merge.split(" ") for merge in merges)]
     reference = Tokenizer(models.BPE({subword: number for number, subword in enumerate(subwords)}, pairs))
     reference.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    marked = " ".join(WORD_START + word for word in text.replace(WORD_START, " ").split())
+    marked = " ".join(piece for word in text.replace(WORD_START, " ").split() for piece in pieces_of(word))
     assert SubwordTokenizer(merges).split(text) == reference.encode(marked).tokens
 
 
@@ -54,6 +62,28 @@ def test_frequent_words_are_one_token_and_the_vocabulary_has_the_requested_size(
     assert tokenizer.split("床前明月光") == ["▁床前明月光"]
     characters = {character for text in TEXTS for word in text.split() for character in WORD_START + word}
     assert len(characters) + len(merges) == SIZE
+
+
+@pytest.mark.parametrize(
+    ("word", "pieces"),
+    [
+        ("it.", ["▁it", "."]),
+        ("don't!?", ["▁don't", "!", "?"]),
+        ("wait...", ["▁wait", "..."]),
+        ('"Yes,"', ['▁"', "Yes", ",", '"']),
+        ("2026-11-29", ["▁2", "0", "2", "6", "-", "1", "1", "-", "2", "9"]),
+        ("USB-C_2m", ["▁USB", "-", "C", "_", "2", "m"]),
+        ("床前，明月", ["▁床前", "，", "明月"]),
+        ("हिन्दी।", ["▁हिन्दी", "।"]),
+        ("it’s", ["▁it’s"]),
+        ("'quoted'", ["▁'", "quoted", "'"]),
+    ],
+)
+def test_a_word_that_is_merged_as_far_as_possible_has_these_pieces(word: str, pieces: list[str]) -> None:
+    pytest.importorskip("tokenizers", reason="needs the extra bpe")
+    tokenizer = SubwordTokenizer(learn_merges([word] * 50, 200))
+    assert tokenizer.split(word) == pieces
+    assert join_tokens(tokenizer.decoder(), tokenizer.split(f"{word} {word}")) == f"{word} {word}"
 
 
 def test_the_same_texts_give_the_same_merges(merges: tuple[str, ...]) -> None:

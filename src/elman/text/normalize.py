@@ -2,6 +2,7 @@
 
     none       no change
     nfc        the composed form of Unicode: e + combining acute becomes the single character é
+    nfd        the decomposed form: é becomes e + combining acute, and a Korean syllable the letters that it consists of
     lower      lower case
     textbook   line by line, lower case, with a space for every run of characters other than a to z (Zhang et al., Dive
                into Deep Learning, 9.2). It deletes digits, apostrophes and all scripts other than Latin
@@ -43,6 +44,7 @@ def _textbook_prompt(text: str) -> str:
 NORMALIZERS: dict[str, Normalizer] = {
     "none": _one_piece(lambda text: text),
     "nfc": _one_piece(lambda text: unicodedata.normalize("NFC", text)),
+    "nfd": _one_piece(lambda text: unicodedata.normalize("NFD", text)),
     "lower": _one_piece(str.lower),
     "textbook": Normalizer(_textbook_lines, _textbook_prompt),
 }

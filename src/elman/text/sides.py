@@ -5,12 +5,15 @@
     byte   the bytes of UTF-8
     bpe    subwords, from merges that were learned on the training set
 
+Decoding composes what the normalization nfd has decomposed.
+
 Both vocabularies begin with `<unk>`, `<s>` and `</s>`: ids 0, 1 and 2. A word of the text that is written like a start
 or end token is unknown. Encoding adds no start and end tokens; padding a batch does.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -40,6 +43,7 @@ class SideTokenizer:
         """Create a tokenizer; `merges` are those of level bpe, and an invalid merge is a ValueError."""
         self._tokenizer = _TOKENIZERS[level](merges)
         self._normalizer = NORMALIZERS[normalize]
+        self._composes = normalize == "nfd"
 
     def split(self, text: str) -> list[str]:
         """Return the tokens of the text after normalization."""
@@ -47,7 +51,8 @@ class SideTokenizer:
 
     def join(self, tokens: Iterable[str]) -> str:
         """Return the text of the tokens."""
-        return join_tokens(self._tokenizer.decoder(), tokens)
+        text = join_tokens(self._tokenizer.decoder(), tokens)
+        return unicodedata.normalize("NFC", text) if self._composes else text
 
 
 class SideCodec:

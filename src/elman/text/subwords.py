@@ -1,19 +1,24 @@
 """Subwords by byte-pair encoding (Sennrich et al., 2016): a frequent word is one token, a rare word several.
 
-A word is a run of characters between spaces, marked with `▁`: `▁lowest`. It is first split into characters. Then the
-adjacent pair with the earliest merge is merged everywhere in the word, and so on until no pair has a merge. Decoding
-replaces `▁` by a space. Words are therefore never unknown; only characters can be.
+A word is a run of characters between spaces, marked with `▁`. It has one or more pieces: a run of letters, with the
+apostrophes inside of it, a single digit, and a punctuation mark, which may be repeated: `▁it's` `.`, `▁2` `0` `%`. A
+piece is first split into characters. Then the adjacent pair with the earliest merge is merged everywhere in the piece,
+and so on until no pair has a merge: subwords never contain both letters and punctuation. Decoding joins them and
+replaces `▁` by a space, so the text is the original one, but for runs of spaces. Words are never unknown; only
+characters can be.
 
 The package tokenizers (the extra `bpe`) learns the merges; to split and join text, it is not needed.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
+import re
 from collections.abc import Iterable, Sequence
 
-from .tokenizers import Decoder
+from .tokenizers import Decoder, combining_marks
 
 WORD_START = "▁"
 _CACHED_WORDS = 100_000
@@ -25,7 +30,7 @@ def learn_merges(texts: Iterable[str], size: int) -> tuple[str, ...]:
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    marked_texts = (" ".join(_mark_words(text)) for text in texts)
+    marked_texts = (" ".join(piece for word in _mark_words(text) for piece in _pieces(word)) for text in texts)
     tokenizer.train_from_iterator(marked_texts, trainers.BpeTrainer(vocab_size=size, show_progress=False))
     return tuple(" ".join(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"])
 
@@ -53,7 +58,8 @@ class SubwordTokenizer:
         if subwords is None:
             if len(self._subwords_of) >= _CACHED_WORDS:
                 self._subwords_of.clear()
-            subwords = self._subwords_of[word] = self._apply_merges(list(word))
+            pieces = [self._apply_merges(list(piece)) for piece in _pieces(word)]
+            subwords = self._subwords_of[word] = list(itertools.chain.from_iterable(pieces))
         return subwords
 
     def _apply_merges(self, subwords: list[str]) -> list[str]:
@@ -87,6 +93,17 @@ class SubwordDecoder:
 
     def flush(self) -> str:
         return ""
+
+
+@functools.cache
+def _piece_pattern() -> re.Pattern[str]:
+    letters = rf"(?:[^\W\d_][{combining_marks()}]*)+"
+    return re.compile(rf"{WORD_START}?(?:{letters}(?:['’]{letters})*|\d|(.)\1*)", re.DOTALL)
+
+
+def _pieces(word: str) -> list[str]:
+    """Return the pieces of a marked word; the mark belongs to the first one."""
+    return [match.group() for match in _piece_pattern().finditer(word)]
 
 
 def _mark_words(text: str) -> list[str]:

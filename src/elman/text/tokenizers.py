@@ -32,14 +32,19 @@ _ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«—\n（《「『【〈、。�
 
 
 @functools.cache
+def combining_marks() -> str:
+    """Return all combining marks of the basic plane, for a character class of a pattern."""
+    points = map(chr, range(0x300, 0x10000))
+    return "".join(character for character in points if unicodedata.category(character)[0] == "M")
+
+
+@functools.cache
 def letters_pattern() -> str:
     """Return the pattern of a run of letters, digits and their combining marks, without Chinese and Japanese.
 
     Python's pattern of a letter excludes combining marks, which would split Hindi, Thai and decomposed accents.
     """
-    points = map(chr, range(0x300, 0x10000))
-    marks = "".join(character for character in points if unicodedata.category(character)[0] == "M")
-    return rf"(?:(?![{IDEOGRAPHS}])[^\W_][{marks}]*)+"
+    return rf"(?:(?![{IDEOGRAPHS}])[^\W_][{combining_marks()}]*)+"
 
 
 @functools.cache

@@ -1,7 +1,6 @@
 """Preparation of pairs: the split is by source, and levels and vocabularies come from the training data alone."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from elman.errors import DataError
 from elman.tasks.seq2seq import preparation
 from elman.tasks.seq2seq.config import SideConfig
 from elman.tasks.seq2seq.corpus import PairSet, SideCounts
-from elman.tasks.seq2seq.preparation import choose_level
 from elman.tasks.seq2seq.readers import MemoryPairs, Pair
 
 from .models import POEM, Items, corpus_of, numbered_pairs, poem_corpus_of, training_pairs
@@ -249,33 +247,41 @@ def test_the_size_of_the_split_does_not_depend_on_the_order(tmp_path: Path) -> N
     assert {len(example.targets) for example in corpus.valid()} == {2}
 
 
-def test_a_side_of_few_words_that_repeat_is_read_by_words_and_any_other_by_characters() -> None:
-    phones = ["HH AH L OW", "W ER L D", "L OW"] * 40
-    assert choose_level(phones) == "word"
-    assert choose_level(phones[:9]) == "char", "too few texts"
-    assert choose_level(text.replace(" ", "") for text in phones) == "char"
-    assert choose_level(["yes", "no"] * 500) == "char", "a text of one word is not a sequence of words"
-    assert choose_level(["a cat sat", "the dog ran off"] + [f"word{i} other{i}" for i in range(600)]) == "char"
-
-
-def test_the_level_of_a_side_of_ever_new_words_is_chosen_without_reading_all_of_it() -> None:
-    read = []
-
-    def texts() -> Iterator[str]:
-        for number in range(10**6):
-            read.append(number)
-            yield f"w{number} w{number}"
-
-    assert choose_level(texts()) == "char"
-    assert len(read) == 1001
-
-
 def test_the_levels_are_chosen_from_the_training_data_unless_they_are_given(tmp_path: Path) -> None:
     pairs = [(f"a{i}b", "HH AH L OW") for i in range(30)] + [("x", "HH L")]
     corpus = corpus_of(tmp_path, pairs)
     assert (corpus.text.source.level, corpus.text.target.level) == ("char", "word")
     corpus = corpus_of(tmp_path, pairs, source_level="byte", target_level="char")
     assert (corpus.text.source.level, corpus.text.target.level) == ("byte", "char")
+
+
+def test_sentences_are_split_into_subwords_and_korean_into_letters(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers", reason="needs the extra bpe")
+    rng = random.Random(0)
+    names = ["".join(rng.choices("abcdefgh", k=5)) for _ in range(400)]
+    pairs = [(f"{name}은 국물을 산다", f"{name} buys soup, not rice.") for name in names]
+    corpus = corpus_of(tmp_path, pairs)
+    assert (corpus.text.source.level, corpus.text.target.level) == ("char", "bpe")
+    assert corpus.text.source.normalize == corpus.text.target.normalize == "nfd"
+    assert "\u1100" in corpus.source_vocabulary
+    assert "국" not in corpus.source_vocabulary
+    assert {"▁soup", ",", "."} <= set(corpus.target_vocabulary.tokens)
+    (first, *_) = corpus.valid()
+    assert (
+        corpus.text.target.codec(corpus.target_vocabulary).decode(
+            corpus.text.target.codec(corpus.target_vocabulary).encode(first.targets[0])
+        )
+        == first.targets[0]
+    )
+    assert corpus_of(tmp_path, pairs, normalize="none").text.source.normalize == "none"
+
+
+def test_sentences_are_split_into_characters_where_subwords_cannot_be_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("elman.tasks.seq2seq.preparation.find_spec", lambda name: None)
+    pairs = [(str(i), f"sentence {i} is about number {i} and {i * i}.") for i in range(300)]
+    assert corpus_of(tmp_path, pairs).text.target.level == "char"
 
 
 def test_further_targets_are_an_error_in_the_training_data_and_references_in_the_validation_data(

@@ -17,9 +17,9 @@ from elman.text.sides import SideCodec, SideTokenizer
 from elman.training.config import PartialValidationConfig
 
 Level = Literal["char", "word", "byte", "bpe"]
-Normalization = Literal["none", "nfc", "lower"]
+Normalization = Literal["none", "nfc", "nfd", "lower"]
 
-AUTOMATIC_LEVEL = "word if the side consists of a few words that repeat, else char"
+AUTOMATIC_LEVEL = "word for phones, tags and other symbols, bpe for sentences, else char"
 
 
 class Seq2SeqReaderConfig(ReaderConfig):
@@ -61,9 +61,13 @@ class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, RandomSplitConfig
     target_level: Level | None = option(
         None, flag="--target-level", help="Tokens of the targets", automatic=AUTOMATIC_LEVEL
     )
-    normalize: Normalization = option("none", flag="--normalize", help="Normalization of both sides")
+    normalize: Normalization | None = option(
+        None, flag="--normalize", help="Normalization of both sides", automatic="nfd if a side is Korean, else none"
+    )
     vocabulary_size: PositiveInt | None = option(
-        None, help="Largest number of tokens of each side", automatic="no limit; 4,000 subwords"
+        None,
+        help="Largest number of tokens of each side",
+        automatic="no limit; up to 4,000 subwords, fewer for few sentences",
     )
     valid_fraction: float | None = valid_fraction_option(
         "Share of the sources in the validation set", "0.1, at most 5,000 sources; 0 for fewer than 10"

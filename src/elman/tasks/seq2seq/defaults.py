@@ -1,7 +1,6 @@
 """The values that an encoder-decoder chooses where the user gives none.
 
-- Tokens of each side: words if the side consists of a few words that repeat (phones, tags), else characters
-  (preparation.py).
+- Tokens of each side, and their normalization: see levels.py.
 - Hidden size: the largest one with which the budget allows MIN_PASSES passes over the pairs, and which the pairs fill.
 - Layers: two in the encoder if there are many pairs, with fewer units in each direction than the decoder's only layer.
   Most of the operations are in the encoder's second layer, and with fewer units it learns as much in less time.
@@ -68,7 +67,11 @@ def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = 
         vocabulary=len(corpus.target_vocabulary),
         flops=flops,
     )
-    levels = {"source_level": text.source.level, "target_level": text.target.level}
+    levels = {
+        "source_level": text.source.level,
+        "target_level": text.target.level,
+        "normalize": text.source.normalize,
+    }
     return validate_config(Seq2SeqRun, merge_values({"data": levels}, choices, values))
 
 

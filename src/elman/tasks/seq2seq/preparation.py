@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,6 +40,7 @@ from elman.text.tokenizers import BYTE_TOKENS
 
 from .config import Level, Seq2SeqDataConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
 from .corpus import RECORD, PairSet, Seq2SeqCorpus, SideCounts, group_by_source, without_repeated_targets
+from .levels import choose_level, choose_normalization, number_of_subwords
 from .readers import Pair, records_of, require_single_targets
 
 Ids = npt.NDArray[np.int64]
@@ -46,10 +48,7 @@ Ids = npt.NDArray[np.int64]
 SIDES = ("source", "target")
 FILES = (*(f"train.{side}.{kind}" for side in SIDES for kind in ("ids", "ends")), "valid.jsonl", VOCABULARIES)
 MAX_VALID_SOURCES = AUTOMATIC_VALID_EXAMPLES  # if the user gives no share
-SUBWORDS = 4_000  # of a side, if the user gives no number
 MIN_TARGET_TOKENS = 2  # of a vocabulary: with one target token, only the length of the targets is learned
-# A side with few different words, each of which is repeated, is read by words.
-MAX_SYMBOLS, SYMBOL_REPEATS = 1000, 20
 
 
 class TextPair(NamedTuple):
@@ -74,7 +73,7 @@ def prepare(
     valid = [pair for source in valid_sources for pair in source.examples()] if valid_sources else None
     sources = [record for source in (*train_sources, *valid_sources) for record in records_of(source)]
     where = source_names(sources)
-    text = _text_config(config, train)
+    text = _text_config(config, train, notify)
     has_validation_set = valid is not None or has_split(len(group_by_source(train, text.source)), config.valid_fraction)
     train, examples = _sets(train, valid, text.source, config, where, notify)
     text_pairs = [TextPair(pair.source, target) for pair in train for target in pair.targets]
@@ -88,30 +87,25 @@ def prepare(
     return Seq2SeqCorpus.open(folder)
 
 
-def _text_config(config: Seq2SeqDataConfig, pairs: Sequence[Pair]) -> Seq2SeqTextConfig:
+def _text_config(config: Seq2SeqDataConfig, pairs: Sequence[Pair], notify: Notify) -> Seq2SeqTextConfig:
     """Return the tokenization of both sides, still without subwords."""
-    return Seq2SeqTextConfig(
-        source=SideConfig(
-            level=config.source_level or choose_level(pair.source for pair in pairs), normalize=config.normalize
-        ),
-        target=SideConfig(
-            level=config.target_level or choose_level(pair.targets[0] for pair in pairs), normalize=config.normalize
-        ),
-    )
+    sources, targets = [pair.source for pair in pairs], [pair.targets[0] for pair in pairs]
+    normalize = config.normalize or choose_normalization((sources, targets))
+    levels = [
+        level or _level(texts, notify)
+        for level, texts in ((config.source_level, sources), (config.target_level, targets))
+    ]
+    source, target = (SideConfig(level=level, normalize=normalize) for level in levels)
+    return Seq2SeqTextConfig(source=source, target=target)
 
 
-def choose_level(texts: Iterable[str]) -> Level:
-    """Return the level for one side: words if the side consists of a few words that repeat, else characters."""
-    counts: dict[str, int] = {}
-    num_texts = 0
-    for text in texts:
-        num_texts += 1
-        for word in text.split():
-            counts[word] = counts.get(word, 0) + 1
-        if len(counts) > MAX_SYMBOLS:
-            return "char"
-    words = sum(counts.values())
-    return "word" if words >= 2 * num_texts and words >= SYMBOL_REPEATS * len(counts) else "char"
+def _level(texts: Sequence[str], notify: Notify) -> Level:
+    """Return the level for a side; sentences are read by characters where subwords cannot be learned."""
+    level = choose_level(texts)
+    if level != "bpe" or find_spec("tokenizers"):
+        return level
+    notify("reading sentences by characters; subwords give better translations. Install elman[bpe] to use them")
+    return choose_level(texts, subwords=False)
 
 
 def _sets(
@@ -170,12 +164,12 @@ def _codecs(
     return sides, codecs
 
 
-def _with_merges(side: SideConfig, texts: Iterable[str], size: int | None) -> SideConfig:
+def _with_merges(side: SideConfig, texts: Sequence[str], size: int | None) -> SideConfig:
     """Return the side with subwords that are learned from these texts; a side of another level as it is."""
     if side.level != "bpe":
         return side
     normalized = map(NORMALIZERS[side.normalize].prompt, texts)
-    return side.model_copy(update={"merges": learn_merges(normalized, size or SUBWORDS)})
+    return side.model_copy(update={"merges": learn_merges(normalized, size or number_of_subwords(texts))})
 
 
 def _vocabulary(
