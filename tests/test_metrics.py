@@ -6,6 +6,7 @@ import functools
 import logging
 import logging.handlers
 import math
+import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from elman.metrics import (
     edit_distance,
     perplexity,
     sequence_scores,
+    sequences,
     translation_scores,
 )
 
@@ -102,6 +104,7 @@ def distance_by_definition(actual: Sequence[str], expected: Sequence[str]) -> in
 @given(tokens, tokens)
 def test_the_edit_distance_equals_its_definition(actual: Tokens, expected: Tokens) -> None:
     assert edit_distance(actual, expected) == distance_by_definition(actual, expected)
+    assert sequences._long_edit_distance(actual, expected) == distance_by_definition(actual, expected)
 
 
 @thorough
@@ -110,6 +113,15 @@ def test_the_edit_distance_is_a_metric(one: Tokens, other: Tokens, third: Tokens
     assert (edit_distance(one, other) == 0) == (one == other)
     assert edit_distance(one, other) == edit_distance(other, one)
     assert edit_distance(one, third) <= edit_distance(one, other) + edit_distance(other, third)
+
+
+def test_the_edit_distance_of_long_sequences_is_that_of_a_walk_through_all_pairs() -> None:
+    rng = random.Random(3)
+    actual, expected = ([rng.choice("abc") for _ in range(length)] for length in (300, 260))
+    fast = edit_distance(actual, expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sequences, "LONG", 10**9)
+        assert edit_distance(actual, expected) == fast
 
 
 def test_the_edit_distance_accepts_any_tokens() -> None:

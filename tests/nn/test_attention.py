@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+import elman.models.attention
+import elman.nn.attention
 from elman.models.attention import Attention as RuntimeAttention
 from elman.models.attention import Kind
 from elman.nn import Attention
@@ -90,3 +92,45 @@ def test_an_unknown_kind_is_an_error() -> None:
     message = "^kind of attention: given 'Dot'; expected dot, general or additive$"
     with pytest.raises(ValueError, match=message):
         Attention("Dot", H)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("scores", [1, B * S, 3 * B * S * H])
+@every_kind
+def test_long_sequences_are_computed_in_parts_with_the_same_derivatives(
+    kind: Kind, scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attention, queries, memory = problem(kind)
+    inputs = [queries.requires_grad_(), memory.requires_grad_(), *attention.parameters()]
+    results = []
+    for limit in (10**9, scores):
+        monkeypatch.setattr(elman.nn.attention, "MAX_SCORES", limit)
+        contexts = attention(queries, memory, LENGTHS)
+        results.append([contexts, *torch.autograd.grad(contexts.cos().sum(), inputs)])
+    torch.testing.assert_close(*results, rtol=1e-10, atol=ROUNDING)
+
+
+def test_the_scores_of_all_queries_are_never_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    attention, queries, memory = problem("dot")
+    sizes: list[int] = []
+    softmax = torch.softmax
+
+    def measured(scores: torch.Tensor, axis: int) -> torch.Tensor:
+        sizes.append(scores.numel())
+        return softmax(scores, axis)
+
+    monkeypatch.setattr(elman.nn.attention, "MAX_SCORES", 2 * B * S)
+    monkeypatch.setattr(torch, "softmax", measured)
+    attention(queries.requires_grad_(), memory, LENGTHS).sum().backward()
+    assert sizes == [2 * B * S] * 4  # two parts, each computed again for the derivatives
+
+
+@every_kind
+def test_without_torch_the_parts_are_the_same(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    attention, queries, memory = problem(kind)
+    tensors = {f"attention.{name}": parameter.detach().numpy() for name, parameter in attention.named_parameters()}
+    runtime, m = RuntimeAttention(kind, tensors, H), memory.numpy()
+    expected = attention(queries, memory, LENGTHS).detach().numpy()
+    for limit in (1 << 24, 1, 3 * B * S):
+        monkeypatch.setattr(elman.models.attention, "MAX_SCORES", limit)
+        contexts = runtime.contexts(queries.numpy(), runtime.keys(m), m, LENGTHS.numpy())
+        np.testing.assert_allclose(contexts, expected, rtol=1e3 * ROUNDING)

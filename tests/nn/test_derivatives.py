@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -178,3 +179,67 @@ def test_derivatives_forward_in_mode_are_torchs(cell: str, frozen: bool) -> None
             tangents.append([forward_ad.unpack_dual(t).tangent for t in tensors(result)])
     assert all(t is not None for t in tangents[0])
     assert_same(*tangents)
+
+
+@pytest.mark.parametrize("create_graph", [False, True], ids=["first", "create_graph"])
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_many_vectors_at_once_are_those_of_each_vector(cell: str, way: str, create_graph: bool) -> None:
+    compute, inputs = case(cell, "2_both_biases", way)
+    results = compute(*inputs)
+    vectors = [torch.randn(3, *r.shape, generator=seeded(6), dtype=r.dtype) for r in results]
+    keep = {"retain_graph": True, "create_graph": create_graph}
+    batched = torch.autograd.grad(results, inputs, vectors, is_grads_batched=True, **keep)
+    each = [torch.autograd.grad(results, inputs, [v[i] for v in vectors], **keep) for i in range(3)]
+    assert_same(batched, [torch.stack(gradients) for gradients in zip(*each, strict=True)])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_gradients_of_many_vectors_at_once_are_torchs(cell: str) -> None:
+    gradients = []
+    for layer in layer_pair(cell, num_layers=2, bidirectional=True):
+        x = batch(layer).requires_grad_()
+        outputs = layer(x)[0]
+        vectors = torch.randn(3, *outputs.shape, generator=seeded(6), dtype=outputs.dtype)
+        inputs = [x, *layer.parameters()]
+        gradients.append(torch.autograd.grad(outputs, inputs, vectors, is_grads_batched=True))
+    assert_same(*gradients)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_vectorized_jacobian_is_torchs(cell: str) -> None:
+    jacobians = []
+    for layer in layer_pair(cell):
+        compute = functools.partial(lambda layer, x: layer(x)[0], layer)
+        jacobian = torch.autograd.functional.jacobian(compute, batch(layer), vectorize=True)
+        jacobians.append([jacobian, torch.autograd.functional.jacobian(compute, batch(layer))])
+    assert_same(*jacobians)
+    assert_same(jacobians[0][:1], jacobians[0][1:])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_backward_under_vmap_is_torchs(cell: str) -> None:
+    gradients = []
+    for layer in layer_pair(cell):
+        x = batch(layer).requires_grad_()
+        outputs = layer(x)[0]
+        vectors = torch.randn(3, *outputs.shape, generator=seeded(6), dtype=outputs.dtype)
+        inputs = [x, *layer.parameters()]
+        vmapped = torch.vmap(lambda v, y, inputs: torch.autograd.grad(y, inputs, v), in_dims=(0, None, None))
+        gradients.append(vmapped(vectors, outputs, inputs))
+    assert_same(*gradients)
+
+
+def test_backward_is_the_kernels_again_after_batched_gradients() -> None:
+    ours, theirs = layer_pair("gru")
+    gradients = []
+    for layer in (ours, theirs):
+        x = batch(layer).requires_grad_()
+        outputs = layer(x)[0]
+        vectors = torch.ones(2, *outputs.shape, dtype=outputs.dtype)
+        torch.autograd.grad(outputs, x, vectors, is_grads_batched=True, retain_graph=True)
+        outputs.square().sum().backward()
+        gradients.append([x.grad, *(p.grad for p in layer.parameters())])
+        with pytest.raises(RuntimeError, match="second time"):
+            torch.autograd.grad(outputs, x, vectors, is_grads_batched=True)
+    assert_same(*gradients)

@@ -103,3 +103,16 @@ def test_a_class_that_is_not_there_is_refused() -> None:
     x, weight, b, targets = leaves()
     with pytest.raises((ValueError, IndexError), match="7"):
         elman.nn.cross_entropy(x, weight, b, torch.full_like(targets, 7))
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no_bias"])
+@pytest.mark.parametrize("keep", [True, False], ids=["retain_graph", "freed"])
+def test_gradients_for_many_scales_at_once_are_torchs(bias: bool, keep: bool) -> None:
+    x, weight, b, targets = leaves(bias=bias)
+    inputs = [t for t in (x, weight, b) if t is not None]
+    scales = torch.tensor([0.5, -2.0, 1.0], dtype=torch.float64)
+    gradients = [
+        torch.autograd.grad(f(x, weight, b, targets), inputs, scales, is_grads_batched=True, retain_graph=keep)
+        for f in (elman.nn.cross_entropy, by_torch)
+    ]
+    torch.testing.assert_close(*gradients, rtol=1e-12, atol=1e-12)

@@ -161,6 +161,16 @@ def test_a_second_derivative_is_refused() -> None:
         torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
 
 
+def test_many_gradients_at_once_are_refused() -> None:
+    layer: Any = recurrent("min_gru")
+    outputs = layer(inputs(layer))[0]
+    expected = "MinGRU runs by NumPy; expected one gradient at a time. Leave the argument out"
+    with pytest.raises(RuntimeError, match=expected):
+        torch.autograd.grad(
+            outputs, layer.weight_ih_l0, torch.ones(2, *outputs.shape, dtype=outputs.dtype), is_grads_batched=True
+        )
+
+
 def test_one_result_alone_has_its_gradient() -> None:
     layer = recurrent("layer_norm_lstm", num_layers=2, bidirectional=True)
     x = inputs(layer).requires_grad_()

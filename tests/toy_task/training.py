@@ -54,6 +54,7 @@ class DigitsTask:
         self._train, self._valid = corpus.read("train"), corpus.read("valid")
         self.has_validation_set = corpus.has_validation_set
         self.batches_per_epoch = max(1, len(self._train) // config.training.batch_size)
+        self.largest_batch = config.training.batch_size * max(len(item.digits) for item in self._train)
 
     def build(self) -> DigitsNetwork:
         """Return a new network."""

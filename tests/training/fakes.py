@@ -65,7 +65,7 @@ class LinearTask:
         self.y = self.x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 0.3
         self.rows, self.metric, self.at_batch, self.sample = rows, metric, at_batch, sample
         self.objective = ("loss", direction)
-        self.batches_per_epoch = ROWS // rows
+        self.batches_per_epoch, self.largest_batch = ROWS // rows, rows
         self.num_batches = 0
         self.validations = 0
 

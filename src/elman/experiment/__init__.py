@@ -16,9 +16,10 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from elman import kernels
 from elman.checkpoint import CONFIG_FILE, RunFolder, replace_file, translate_disk_errors
@@ -29,10 +30,12 @@ from elman.errors import ConfigError, ModelError, ResourceError
 from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spec
 from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
+from elman.training.task import Task
 from elman.training.throughput import ASSUMED_CPU_FLOPS
 from elman.translations import current_language, use_language
 from elman.version import version
 
+from .memory import require_memory
 from .sources import from_request, to_request
 from .timing import check_device, settled_config
 from .training_module import training_module
@@ -65,11 +68,12 @@ def train(
     try:
         try:
             _prepare(run, spec, values, parts, display)
+            training = _build_training(run, spec)
         except (Exception, KeyboardInterrupt):
             run.discard()
             raise
         run.delete_replaced_run()
-        return _continue(run, spec, display)
+        return _continue(run, spec, training, display)
     finally:
         run.unlock()
 
@@ -86,7 +90,7 @@ def resume(path: Path, display: Display) -> dict[str, Any]:
             shutil.rmtree(run / "data", ignore_errors=True)
             _prepare(run, spec, request["values"], parts, display)
             run.delete_replaced_run()
-        return _continue(run, spec, display)
+        return _continue(run, spec, _build_training(run, spec), display)
     finally:
         run.unlock()
 
@@ -109,7 +113,7 @@ def _prepare(
     train, valid = (_opened(spec, parts[part], early, display.notify) for part in ("train", "valid"))
     with translate_disk_errors(run.path), _memory_errors(run.path):
         corpus = spec.prepare(run / "data", values, early, train, valid, display.notify)
-        config = settled_config(spec, values, corpus)
+        config = settled_config(spec, values, corpus, run.path)
         replace_file(run / "env.json", (json.dumps(_environment(), indent=1) + "\n").encode())
         replace_file(run / CONFIG_FILE, to_toml(config).encode())
     for line in spec.report.describe_run(config, corpus):
@@ -122,20 +126,44 @@ def _opened(
     return [spec.open_source(source, config.data, notify) for source in sources]
 
 
-def _continue(run: RunFolder, spec: AnyTask, display: Display) -> dict[str, Any]:
-    """Train to the end of the budget, and complete the model folder."""
+class _Training(NamedTuple):
+    """The parts of a training that is about to begin or to continue."""
+
+    config: RunConfig
+    corpus: Any
+    task: Task
+    model: nn.Module
+
+
+def _build_training(run: RunFolder, spec: AnyTask) -> _Training:
+    """Return the parts of the training of a run folder; too little memory for it is a ResourceError."""
     config = run_config(run)
     corpus = spec.open_corpus(run / "data")
     check_device(config)
-    threads, prediction_threads = torch.get_num_threads(), kernels.get_num_threads()
-    torch.set_num_threads(config.training.threads)
-    kernels.set_num_threads(config.training.threads)
-    try:
+    with _number_of_threads(config.training.threads), _memory_errors(run.path):
+        task = training_module(spec).build_task(config, corpus)
+        model = task.build().to(config.training.device)
+        require_memory(task, model, config.training, run.path)
+    return _Training(config, corpus, task, model)
+
+
+def _continue(run: RunFolder, spec: AnyTask, training: _Training, display: Display) -> dict[str, Any]:
+    """Train to the end of the budget, and complete the model folder."""
+    config, corpus, task, model = training
+    with _number_of_threads(config.training.threads):
         with _memory_errors(run.path):
-            task = training_module(spec).build_task(config, corpus)
-            model = task.build().to(config.training.device)
             fitted = fit(task, model, config.training, run, display, seed=config.seed)
         return _complete(run, spec, corpus, fitted, task.unit)
+
+
+@contextlib.contextmanager
+def _number_of_threads(count: int) -> Iterator[None]:
+    """Compute with this number of threads, in torch and in the kernels."""
+    threads, prediction_threads = torch.get_num_threads(), kernels.get_num_threads()
+    torch.set_num_threads(count)
+    kernels.set_num_threads(count)
+    try:
+        yield
     finally:
         torch.set_num_threads(threads)
         kernels.set_num_threads(prediction_threads)

@@ -17,6 +17,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+LONG = 10_000  # pairs of tokens, from which NumPy is faster
 _CHINESE = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 
 
@@ -28,6 +31,8 @@ def edit_distance(actual: Sequence[Hashable], expected: Sequence[Hashable]) -> i
     while first < min(actual_end, expected_end) and actual[actual_end - 1] == expected[expected_end - 1]:
         actual_end, expected_end = actual_end - 1, expected_end - 1
     columns = actual[first:actual_end]
+    if len(columns) * (expected_end - first) >= LONG:
+        return _long_edit_distance(columns, expected[first:expected_end])
     row = list(range(len(columns) + 1))  # distances of the prefixes of `columns` to a prefix of `expected`
     for number, token in enumerate(expected[first:expected_end], start=1):
         left, previous_row = number, row
@@ -40,6 +45,24 @@ def edit_distance(actual: Sequence[Hashable], expected: Sequence[Hashable]) -> i
             )
             row.append(left)
     return row[-1]
+
+
+def _long_edit_distance(actual: Sequence[Hashable], expected: Sequence[Hashable]) -> int:
+    """Return the edit distance, a row of all prefixes of `actual` at a time.
+
+    An insertion may follow another one. With d[j] as the best without a last insertion, the distances of the row are
+    min over i <= j of d[i] + (j - i), a cumulative minimum of d - j.
+    """
+    numbers: dict[Hashable, int] = {}
+    columns = np.array([numbers.setdefault(token, len(numbers)) for token in actual])
+    positions = np.arange(len(columns) + 1)
+    row = positions
+    for count, token in enumerate(expected, start=1):
+        d = row + 1  # without a token of `expected`
+        replaced = row[:-1] + (columns != numbers.get(token, -1))
+        d[0], d[1:] = count, np.minimum(d[1:], replaced)
+        row = np.minimum.accumulate(d - positions) + positions
+    return int(row[-1])
 
 
 @dataclass(frozen=True, slots=True)

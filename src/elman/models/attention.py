@@ -19,10 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.models.recorder import note
 from elman.models.stack import take
 
 Array = npt.NDArray[Any]
 Kind = Literal["dot", "general", "additive"]
+
+MAX_SCORES = 1 << 24  # computed at once
 
 
 class Attention:
@@ -50,6 +53,21 @@ class Attention:
         exp = np.exp(e - e.max(-1, keepdims=True))
         attention_weights: Array = exp / exp.sum(-1, keepdims=True)
         return attention_weights
+
+    def contexts(self, queries: Array, keys: Array, encoder_outputs: Array, lengths: npt.NDArray[np.int64]) -> Array:
+        """Return the context vectors (B, K, H) of queries (B, K, H), a part of the queries of long sources at a time.
+
+        The weights (B, K, S) of all queries would take most of the memory.
+        """
+        B, S, H = keys.shape
+        scores = B * S * (1 if self._score is None else H)
+        size = max(1, MAX_SCORES // max(1, scores))
+        parts = []
+        for first in range(0, queries.shape[1], size):
+            attention_weights = self.weights(queries[:, first : first + size], keys, lengths)
+            note("attention", attention_weights)
+            parts.append(attention_weights @ encoder_outputs)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def backward(self, d_weights: Array, queries: Array, encoder_outputs: Array) -> tuple[Array, Array]:
         """Return d_queries (K, H) and d_encoder_outputs (S, H), from d_weights (K, S), of one source of S tokens."""

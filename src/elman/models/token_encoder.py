@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
-from elman.data.batches.padded import IdLists, length_buckets, pad_ids
+from elman.data.batches.buckets import length_buckets
+from elman.data.batches.padded import IdLists, pad_ids
+from elman.data.batches.token_characters import MAX_CHARACTERS
 from elman.models.stack import Stack, State, take
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.text import Vocabulary
@@ -109,6 +111,7 @@ class TokenEncoder:
     def _encode_characters(self, layer: Stack, tokens: Sequence[str]) -> Array:
         """Return the last outputs (N, 2 H) of the layer over the characters, for tokens."""
         encoded = np.zeros((len(tokens), 2 * self._character_size), self._embedding.dtype)
+        tokens = [token[:MAX_CHARACTERS] for token in tokens]
         for rows in length_buckets([len(token) for token in tokens], BATCH_CHARACTERS):
             lists = IdLists.from_arrays(self._characters.encode(tokens[row]) for row in rows)
             ids, lengths = pad_ids(lists, np.arange(len(rows)))

@@ -9,6 +9,7 @@ torch's threads and tune the allocator at the first call.
 from torch.nn import GRUCell, LSTMCell, RNNCell
 
 from .attention import Attention
+from .conversion import to_torch
 from .crf import ConditionalRandomField
 from .dropout import dropout
 from .encoder import Encoder, States, as_states, initialize_embedding, run_layers
@@ -41,4 +42,5 @@ __all__ = [
     "initialize_recurrent",
     "recurrent_layers",
     "run_layers",
+    "to_torch",
 ]

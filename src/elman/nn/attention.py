@@ -6,19 +6,24 @@
     a_t  = softmax over s of e_t          of the first lengths[b]; the weight of padding is zero
     c_t  = sum over s of a_ts m_s         the context
 
-Queries, memories and contexts have one size, H; the caller projects memories of another size.
+Queries, memories and contexts have one size, H; the caller projects memories of another size. The scores of long
+sequences, (B, T, S), would take most of the memory: then a part of the queries is computed at a time, and again for the
+derivatives, so that the scores of one part are in memory.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from elman.models.attention import Kind
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+MAX_SCORES = 1 << 24  # computed at once
 
 
 class Attention(nn.Module):
@@ -38,14 +43,33 @@ class Attention(nn.Module):
 
     def forward(self, queries: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
         """Return contexts (B, T, H) of queries (B, T, H), from the first lengths (B,) of the memories (B, S, H)."""
-        return torch.bmm(self.weights(queries, memory, lengths), memory)
+        keys, steps = self._keys(memory), self._steps_at_once(memory)
+        if steps >= queries.shape[1]:
+            return self._contexts(queries, keys, memory, lengths)
+        part = partial(checkpoint, self._contexts, use_reentrant=False, preserve_rng_state=False)
+        return torch.cat([part(some, keys, memory, lengths) for some in queries.split(steps, 1)], 1)
 
     def weights(self, queries: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
         """Return the attention weights (B, T, S)."""
-        keys = memory if self.kind == "dot" else self.key(memory)
+        return self._weights(queries, self._keys(memory), lengths)
+
+    def _contexts(self, queries: Tensor, keys: Tensor, memory: Tensor, lengths: Tensor) -> Tensor:
+        return torch.bmm(self._weights(queries, keys, lengths), memory)
+
+    def _keys(self, memory: Tensor) -> Tensor:
+        keys: Tensor = memory if self.kind == "dot" else self.key(memory)
+        return keys
+
+    def _weights(self, queries: Tensor, keys: Tensor, lengths: Tensor) -> Tensor:
         if self.kind == "additive":
             e = torch.tanh(self.query(queries)[:, :, None] + keys[:, None]) @ self.score
         else:
             e = torch.bmm(queries, keys.transpose(1, 2))
-        padded = torch.arange(memory.shape[1], device=lengths.device) >= lengths[:, None]
+        padded = torch.arange(keys.shape[1], device=lengths.device) >= lengths[:, None]
         return torch.softmax(e.masked_fill(padded[:, None], -torch.inf), -1)
+
+    def _steps_at_once(self, memory: Tensor) -> int:
+        """Return how many queries of each row are computed at once."""
+        B, S, H = memory.shape
+        scores = B * S * (H if self.kind == "additive" else 1)
+        return max(1, MAX_SCORES // max(1, scores))

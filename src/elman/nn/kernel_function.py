@@ -1,7 +1,8 @@
 """A stack of cells over a sequence by the compiled kernels, as one function that torch can differentiate.
 
 run_by_kernels is one node of torch's graph, whatever the length of the sequence; call.py says how the tensors lie.
-Derivatives of derivatives go through torch.nn's own code (torch_function.py).
+Derivatives of derivatives, and the gradients of many vectors at once (is_grads_batched), go through torch.nn's own
+code (torch_function.py).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from torch import Tensor
 from elman import kernels
 
 from .call import Call, contiguous
-from .torch_function import differentiable_gradients
-from .torch_internals import LIBRARY, backward_keeps_graph, operations_are_observed
+from .torch_function import gradients_by_torch
+from .torch_internals import LIBRARY, backward_keeps_graph, is_batched, operations_are_observed
 
 _CELLS = {
     "RNN_TANH": ("elman", "tanh"),
@@ -120,8 +121,10 @@ class _KernelFunction(torch.autograd.Function):
     def backward(ctx: Any, *d_results: Tensor | None) -> tuple[Tensor | None, ...]:
         x, *tensors, y = ctx.saved_tensors
         n, needs = ctx.num_states, ctx.needs_input_grad[2:]
-        if torch.is_grad_enabled():
-            return None, None, *differentiable_gradients(ctx.call, n, needs, (x, *tensors), d_results)
+        create_graph = torch.is_grad_enabled()
+        if create_graph or any(d is not None and is_batched(d) for d in d_results):
+            inputs = (x, *tensors)
+            return None, None, *gradients_by_torch(ctx.call, n, needs, inputs, d_results, create_graph=create_graph)
         call, tape = ctx.call, ctx.tape
         keep = backward_keeps_graph()
         if not keep:

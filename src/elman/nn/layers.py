@@ -12,7 +12,8 @@ computes the product of each row only once.
 The kernels (kernels/) compute float32 and float64 on the CPU, in training and evaluation alike. torch.nn's own code
 runs instead: on other devices, in half precision and under autocast, with proj_size, while torch.compile, torch.export
 or torch.jit traces, under torch.func's transforms, and where no kernels are installed. Second derivatives
-(create_graph=True) go through torch.nn's code too, which then runs forward once more.
+(create_graph=True) and gradients of many vectors at once (is_grads_batched) go through torch.nn's code too, which then
+runs forward once more. torch.fx takes the layers as leaves; torch.jit.script replaces them by torch.nn's.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from elman import kernels
 from .call import Call
 from .kernel_function import can_use_kernels, run_by_kernels
 from .layout import reset_time_first, results_in_layout
+from .symbolic import is_symbolic, record_call
 from .torch_function import run_by_torch
 from .torch_internals import layer_weights
 
@@ -45,6 +47,9 @@ class RNN(torch.nn.RNN):
         """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
         return _from_ids(self, ids, embedding, hx, reset)
 
+    def __prepare_scriptable__(self) -> Any:
+        return _scriptable(self, RNN, torch.nn.RNN)
+
 
 class GRU(torch.nn.GRU):
     """The gated recurrent unit of Cho et al. (2014), reset after the product, with torch.nn.GRU's interface."""
@@ -55,6 +60,9 @@ class GRU(torch.nn.GRU):
     def from_ids(self, ids: Tensor, embedding: Tensor, hx: Any = None, reset: Tensor | None = None) -> Any:
         """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
         return _from_ids(self, ids, embedding, hx, reset)
+
+    def __prepare_scriptable__(self) -> Any:
+        return _scriptable(self, GRU, torch.nn.GRU)
 
 
 class LSTM(torch.nn.LSTM):
@@ -67,12 +75,18 @@ class LSTM(torch.nn.LSTM):
         """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
         return _from_ids(self, ids, embedding, hx, reset)
 
+    def __prepare_scriptable__(self) -> Any:
+        return _scriptable(self, LSTM, torch.nn.LSTM)
+
 
 def _forward(layer: Any, forward_of_torch: Callable[..., Any], inputs: Any, hx: Any, reset: Tensor | None) -> Any:
     packed = isinstance(inputs, PackedSequence)
     x = inputs.data if packed else inputs
     states = _as_states(layer, hx)
     if states is None or not _well_formed(layer, x, states, packed=packed):
+        arguments = inputs, hx, reset
+        if is_symbolic(arguments):
+            return record_call(layer, arguments)
         return forward_of_torch(inputs, hx)  # which raises the error
     weights = layer_weights(layer)
     use_kernels = not layer.proj_size and can_use_kernels((x, *states, *weights))
@@ -92,6 +106,15 @@ def _forward(layer: Any, forward_of_torch: Callable[..., Any], inputs: Any, hx: 
     call = _call(layer, reset=reset_time_first(layer, reset, x.shape[:2], unbatched=unbatched))
     y, *final = _layer_by_layer(layer, call, x, states, weights, run)
     return results_in_layout(layer, y, final, unbatched=unbatched)
+
+
+def _scriptable(layer: Any, kind: type, kind_of_torch: Any) -> Any:
+    """Return what torch.jit.script compiles in the place of a layer: torch.nn's, with the same weights."""
+    if type(layer) is not kind:
+        return layer
+    twin = kind_of_torch.__new__(kind_of_torch)
+    twin.__dict__.update(layer.__dict__)
+    return twin
 
 
 def _forward_packed(
@@ -139,6 +162,7 @@ def _from_ids(layer: Any, ids: Tensor, embedding: Tensor, hx: Any, reset: Tensor
     states, weights = _as_states(layer, hx), layer_weights(layer)
     if (
         states is None
+        or not (isinstance(ids, Tensor) and isinstance(embedding, Tensor))
         or not _table_fits(layer, ids, embedding, states)
         or not can_use_kernels((embedding, *states, *weights))
     ):

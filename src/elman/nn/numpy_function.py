@@ -17,7 +17,7 @@ from torch import Tensor
 
 from elman.cells import Cell, LayerParameters, unroll
 
-from .torch_internals import backward_keeps_graph
+from .torch_internals import backward_keeps_graph, is_batched
 
 Array = npt.NDArray[Any]
 
@@ -67,9 +67,12 @@ class _NumpyFunction(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, d_outputs: Tensor, *d_final: Tensor) -> tuple[Tensor | None, ...]:
+        cell = type(ctx.call.cell).__name__
         if torch.is_grad_enabled():  # create_graph=True
-            cell = type(ctx.call.cell).__name__
             raise RuntimeError(f"create_graph=True: {cell} runs by NumPy; expected first derivatives only")
+        if any(map(is_batched, (d_outputs, *d_final))):
+            problem = f"is_grads_batched=True or vectorize=True: {cell} runs by NumPy; expected one gradient at a time"
+            raise RuntimeError(f"{problem}. Leave the argument out, and call torch.autograd.grad in a loop")
         _ = ctx.saved_tensors  # raises an error if one of them was changed, or freed by an earlier backward
         call, tape = ctx.call, ctx.tape
         if not backward_keeps_graph():

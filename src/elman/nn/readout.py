@@ -20,7 +20,7 @@ from elman import kernels
 from .call import contiguous
 from .kernel_function import can_use_kernels
 from .torch_function import aliases
-from .torch_internals import backward_keeps_graph
+from .torch_internals import backward_keeps_graph, is_batched
 
 IGNORE_INDEX = -100  # a target that does not count, as in torch
 
@@ -82,7 +82,7 @@ class _CrossEntropy(torch.autograd.Function):
             )
             return (*(next(gradients) if need else None for need in needs), None)
         gradients = ctx.gradients
-        if backward_keeps_graph():
+        if backward_keeps_graph() or is_batched(d_loss):
             return (*(None if g is None else g * d_loss for g in gradients), None)
         ctx.gradients = None
         return (*(None if g is None else g.mul_(d_loss) for g in gradients), None)

@@ -23,6 +23,7 @@ from elman.cells.cell import initial_parameters, parameter_shapes, stored_name
 
 from .layout import reset_time_first, results_in_layout
 from .numpy_function import CellCall, run_by_numpy
+from .symbolic import is_symbolic, record_call
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -81,6 +82,8 @@ class Recurrent(nn.Module):
         return ", ".join(options + ["bidirectional=True"] * self.bidirectional)
 
     def forward(self, input: Any, hx: Any = None, reset: Tensor | None = None) -> Any:  # noqa: A002
+        if is_symbolic(arguments := (input, hx, reset)):
+            return record_call(self, arguments)
         if isinstance(input, PackedSequence):
             if reset is not None:
                 raise ValueError("reset: not with a packed sequence; pad its rows, or cut them into their documents")
@@ -98,6 +101,10 @@ class Recurrent(nn.Module):
     def from_ids(self, ids: Tensor, embedding: Tensor, hx: Any = None, reset: Tensor | None = None) -> Any:
         """Return forward's results for the rows `ids` (T, B), (B, T) or (T,) of an embedding (V, I)."""
         return self(F.embedding(ids, embedding), hx, reset)
+
+    def __prepare_scriptable__(self) -> Any:
+        problem = f"torch.jit.script: cell {self.cell_name!r} runs by NumPy; expected a cell that torch.nn has"
+        raise RuntimeError(f"{problem}. Use elman.nn.RNN, GRU or LSTM")
 
     def _forward_packed(self, inputs: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         data, batch_sizes, sorted_indices, unsorted_indices = inputs

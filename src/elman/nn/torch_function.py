@@ -1,4 +1,4 @@
-"""A stack of cells over a sequence by torch.nn's own code: other devices, tracing, and derivatives of derivatives.
+"""A stack of cells over a sequence by torch.nn's own code: other devices, tracing, and what backward lacks.
 
 run_by_torch takes and returns what run_by_kernels does (kernel_function.py); call.py says how the tensors lie. It runs
 layer by layer and, with resets, document by document.
@@ -43,21 +43,27 @@ def run_by_torch(call: Call, x: Tensor, states: Sequence[Tensor], weights: Seque
     return (x, *(torch.cat(parts) for parts in zip(*finals, strict=True)))
 
 
-def differentiable_gradients(
-    call: Call, num_states: int, needs: Sequence[bool], tensors: Sequence[Tensor], d_results: Sequence[Tensor | None]
+def gradients_by_torch(
+    call: Call,
+    num_states: int,
+    needs: Sequence[bool],
+    tensors: Sequence[Tensor],
+    d_results: Sequence[Tensor | None],
+    *,
+    create_graph: bool,
 ) -> tuple[Tensor | None, ...]:
-    """Return gradients that can be differentiated again, by running forward once more in torch's own code."""
-    tensors = aliases(tensors)
-    x, states, weights = tensors[0], tensors[1 : num_states + 1], tensors[num_states + 1 :]
-    inputs = [t for t, need in zip(tensors, needs, strict=True) if need]
-    with _without_onednn():  # whose LSTM has no second derivative
+    """Return the gradients by running forward once more in torch's own code, which torch can differentiate again.
+
+    d_results may have an axis that vmap has added; then the gradients have it, too.
+    """
+    with torch.enable_grad(), _without_onednn():  # whose LSTM has no second derivative
+        tensors = aliases(tensors)
+        x, states, weights = tensors[0], tensors[1 : num_states + 1], tensors[num_states + 1 :]
+        inputs = [t for t, need in zip(tensors, needs, strict=True) if need]
         results = run_by_torch(call, x, states, weights)
         pairs = [(r, d) for r, d in zip(results, d_results, strict=True) if d is not None]
-        gradients = iter(
-            torch.autograd.grad(
-                [r for r, _ in pairs], inputs, [d for _, d in pairs], create_graph=True, allow_unused=True
-            )
-        )
+        outputs, d_outputs = [r for r, _ in pairs], [d for _, d in pairs]
+        gradients = iter(torch.autograd.grad(outputs, inputs, d_outputs, create_graph=create_graph, allow_unused=True))
     return tuple(next(gradients) if need else None for need in needs)
 
 

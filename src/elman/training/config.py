@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from elman.config import Config
 from elman.options import AUTOMATIC, option
@@ -62,12 +63,22 @@ class TrainingConfig(Config):
         automatic="at every validation and every minute",
     )
     log_every_steps: PositiveInt = option(50, help="Updates averaged into one line of metrics.jsonl")
-    device: Literal["auto", "cpu", "cuda"] = option(
-        "auto", flag="--device", help="Where training runs; auto uses a GPU if there is one"
+    device: str = option(
+        "auto",
+        flag="--device",
+        metavar="DEVICE",
+        help="Where training runs: auto, cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one",
     )
     threads: NonNegativeInt = option(
         0, flag="--threads", help="CPU threads; 0 measures which number is faster", automatic="1, or all if faster"
     )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", value):
+            raise ValueError(f"given {value!r}; expected auto, cpu, cuda, cuda:1 (the second GPU) or mps")
+        return value
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
@@ -84,6 +95,17 @@ class SequenceTrainingConfig(TrainingConfig):
         flag="--bptt",
         help="Steps of a segment, at whose start backpropagation through time is truncated",
         automatic=AUTOMATIC,
+    )
+
+
+class PaddedTrainingConfig(TrainingConfig):
+    """The options of the training loop for tasks whose mini-batches are padded to their longest example."""
+
+    batch_tokens: PositiveInt | None = option(
+        None,
+        flag="--batch-tokens",
+        help="Largest number of tokens of a mini-batch, padding included; a longer example has a mini-batch of its own",
+        automatic="twice what --batch-size examples of the usual length have",
     )
 
 

@@ -19,6 +19,7 @@ class Task(Protocol):
     unit: str  # what the loss counts, in the plural: tokens, texts
 
     batches_per_epoch: int
+    largest_batch: int  # tokens of the largest batch, padding included
     has_validation_set: bool  # if not, the metrics of `validate` are those of the training set
 
     def build(self) -> nn.Module:

@@ -187,3 +187,25 @@ def test_a_changed_file_is_damaged_data(tmp_path: Path) -> None:
             ClassifierCorpus.open(corpus.folder)
         (corpus.folder / name).write_bytes(content)
     assert ClassifierCorpus.open(corpus.folder).train_set == corpus.train_set
+
+
+def test_a_text_far_longer_than_the_others_is_cut_in_training_and_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
+    items = [*ITEMS, ("long " * 3_000, "even")]
+    corpus = corpus_of(tmp_path / "data", items, notify=messages.append, valid_fraction=0.0, level="word")
+    expected = "1 of 111 texts: longer than max_length, 1,000 tokens, and cut; the longest, with 3,000 tokens"
+    assert [message for message in messages if "max_length" in message] == [f"{expected}, is at item 110"]
+    texts, labels = corpus.train()
+    assert texts.words.lengths.tolist() == [2] * 110 + [1_000]
+    assert len(labels) == 111
+    assert corpus.train_set.longest == 1_000
+    assert corpus.train_set.tokens == 220 + 1_000
+    assert corpus.valid()[[len(e.text) for e in corpus.valid()].index(14_999)].label == "even"  # whole in validation
+
+
+def test_max_length_is_an_option_and_0_means_no_limit(tmp_path: Path) -> None:
+    items = [*ITEMS, ("long " * 3_000, "even")]
+    every = corpus_of(tmp_path / "all", items, max_length=0, level="word")
+    assert every.max_length is None
+    one = corpus_of(tmp_path / "one", items, max_length=1, level="word")
+    assert set(one.train()[0].words.lengths.tolist()) == {1}

@@ -2,12 +2,15 @@
 
 import itertools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, DataError, ModelError
+from elman.tasks.seq2seq import ensemble
+from elman.tasks.seq2seq import predictor as seq2seq_predictor
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
 from elman.tasks.spec import load
 from elman.text import END, START
@@ -157,3 +160,26 @@ def test_sources_are_a_list_of_texts() -> None:
         tiny_predictor().predict("abc")
     with pytest.raises(DataError, match="item 1 is None; expected text"):
         tiny_predictor().predict(["abc", None])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("tokens", [1, 40])
+def test_a_long_source_shares_no_batch_and_changes_no_prediction(monkeypatch: pytest.MonkeyPatch, tokens: int) -> None:
+    predictor = tiny_predictor("general")
+    sources = [*SOURCES, SOURCES[0] * 30]
+    expected, score = predictor.predict(sources, beam=2), predictor.score([*PAIRS, (SOURCES[0] * 30, PAIRS[0][1])])
+    shapes: list[tuple[int, ...]] = []
+    encode = predictor.encode
+
+    def recorded(ids: Any, lengths: Any) -> Any:
+        shapes.append(ids.shape)
+        return encode(ids, lengths)
+
+    monkeypatch.setattr(predictor, "encode", recorded)
+    monkeypatch.setattr(ensemble, "BATCH_TOKENS", 2 * tokens)  # of a beam of two
+    assert predictor.predict(sources, beam=2) == expected
+    assert all(rows == 1 or rows * length <= 2 * tokens for rows, length in shapes)
+    assert (1, len(SOURCES[0]) * 30 + 1) in shapes
+    shapes.clear()
+    monkeypatch.setattr(seq2seq_predictor, "BATCH_TOKENS", tokens)
+    assert predictor.score([*PAIRS, (SOURCES[0] * 30, PAIRS[0][1])]).sum == pytest.approx(score.sum, rel=FLOAT32)
+    assert all(rows == 1 or rows * length <= tokens for rows, length in shapes)

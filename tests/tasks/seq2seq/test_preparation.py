@@ -15,6 +15,7 @@ from elman.tasks.seq2seq.config import SideConfig
 from elman.tasks.seq2seq.corpus import PairSet, SideCounts
 from elman.tasks.seq2seq.readers import MemoryPairs, Pair
 
+from .commands import random_words, target_of
 from .models import POEM, Items, corpus_of, numbered_pairs, poem_corpus_of, training_pairs
 
 few = settings(deadline=None, max_examples=40)
@@ -291,3 +292,35 @@ def test_further_targets_are_an_error_in_the_training_data_and_references_in_the
     with pytest.raises(DataError, match=r"item 0: has 2 targets; expected 1\. Use --extra-targets to train on all of"):
         corpus_of(tmp_path, pairs)
     assert corpus_of(tmp_path, [("c", "x"), ("b", "z")], pairs).valid_set.target.tokens == 3
+
+
+LONG = ("l" * 3_000, "t " * 3_000)
+SHORT = [(source, target_of(source)) for source in random_words(200)]
+
+
+def test_a_pair_far_longer_than_the_others_is_left_out_and_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
+    corpus = corpus_of(tmp_path / "long", [*SHORT[:20], LONG, *SHORT[20:]], notify=messages.append)
+    expected = "1 of 201 pairs: longer than max_length, 1,000 tokens, and left out; the longest, with 3,000 tokens"
+    assert [message for message in messages if "max_length" in message] == [f"{expected}, is at item 20"]
+    without = corpus_of(tmp_path / "short", SHORT)
+    assert (corpus.max_length, without.max_length) == (1_000, 1_000)
+    assert training_pairs(corpus) == training_pairs(without)
+    assert corpus.valid() == without.valid()
+    assert corpus.target_vocabulary.tokens == without.target_vocabulary.tokens
+
+
+def test_no_limit_and_a_given_one(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "all", [*SHORT, LONG], max_length=0, valid_fraction=0.0)
+    assert corpus.max_length is None
+    assert corpus.train_set.source.longest == 3_000
+    few_letters = corpus_of(tmp_path / "few", SHORT, max_length=3, valid_fraction=0.0)
+    assert set(training_pairs(few_letters)) == {pair for pair in SHORT if len(pair[0]) <= 3}
+    assert "all examples are longer than max_length, 2 tokens" in str(
+        error_of(tmp_path / "none", [("abc", "x y z"), ("abcd", "x")] * 6, max_length=2)
+    )
+
+
+def test_pairs_of_a_validation_file_are_all_scored(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, SHORT, valid=[LONG, ("abc", "x")])
+    assert [len(pair.source) for pair in corpus.valid()] in ([3_000, 3], [3, 3_000])

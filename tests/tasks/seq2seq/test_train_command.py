@@ -156,7 +156,7 @@ TRAIN_OPTIONS: list[tuple[list[Any], str]] = [
         ["--target-file", "DATA", "--target-file", "DATA"],
         "--target-file: given 2 files for 1 of DATA; expected one for each",
     ),
-    (["--valid-target-file", "DATA"], "--valid-target-file: given 1 files for 0 of --valid; expected one for each"),
+    (["--valid-target-file", "DATA"], "--valid-target-file: given 1 file for 0 of --valid; expected one for each"),
     (
         ["--attention", "none", "--set", "model.input_feeding=true"],
         "given input_feeding with attention none; expected attention",
@@ -190,7 +190,7 @@ BAD_DATA: dict[str, tuple[bytes, str]] = {
     "one_source": (b"a\tB\na\tK\n", ": all pairs have the same source; expected different sources. "),
     "one_token": (
         b"".join(b"%s\tx\n" % source.encode() for source in dict.fromkeys(random_words(30))),
-        ": the targets have 1 different tokens in the vocabulary; expected at least 2. ",
+        ": the targets have 1 different token in the vocabulary; expected at least 2. ",
     ),
     "broken_json": (b'{"source": "a", "target": "b"}\n{"source": "a"\n', ":2: not JSON"),
     "json_without_target": (

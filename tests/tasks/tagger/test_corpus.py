@@ -162,3 +162,23 @@ def test_a_changed_folder_is_damaged(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("NOUN", "DET "))
     with pytest.raises(ModelError, match=r"damaged training data \(valid.jsonl differs"):
         TaggerCorpus.open(corpus.folder)
+
+
+def test_a_sentence_far_longer_than_the_others_is_left_out_and_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
+    long = (["cat"] * 3_000, ["NOUN"] * 3_000)
+    corpus = corpus_of(tmp_path / "long", [*ITEMS, long], notify=messages.append)
+    expected = "1 of 101 sentences: longer than max_length, 1,000 tokens, and left out; the longest, with 3,000 tokens"
+    assert [message for message in messages if "max_length" in message] == [f"{expected}, is at item 100"]
+    assert training_sentences(corpus) == training_sentences(corpus_of(tmp_path / "short", ITEMS))
+    assert corpus.max_length == 1_000
+    assert corpus_of(tmp_path / "all", [*ITEMS, long], max_length=0, valid_fraction=0.0).train_set.longest == 3_000
+    with pytest.raises(DataError, match="all examples are longer than max_length, 2 tokens"):
+        corpus_of(tmp_path / "none", ITEMS, max_length=2)
+
+
+def test_a_token_of_very_many_characters_is_cut(tmp_path: Path) -> None:
+    items = [*ITEMS, (["c" * 30_000, "cat"], ["NOUN", "NOUN"])]
+    tokens, _ = corpus_of(tmp_path, items, valid_fraction=0.0).train()
+    assert tokens.characters is not None
+    assert tokens.characters.lengths.max() == 1_000

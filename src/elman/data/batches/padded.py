@@ -4,15 +4,12 @@
     target_inputs    <s> x y          padded with </s>
     targets          x y </s>         padded with IGNORE_INDEX; the target of an input is the next token
 
-Each epoch shuffles the examples, sorts them by length (equal lengths stay shuffled), cuts them into batches and
-shuffles the batches. So the examples of a batch have similar lengths, and which of them share a batch differs between
-epochs if lengths repeat. A position is the JSON object {"epoch", "batch"} of the next batch; the same seed and position
-give the same batches.
+buckets.py decides which examples share a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +19,6 @@ import numpy.typing as npt
 from elman.text.vocabulary import END_ID, START_ID
 
 Ids = npt.NDArray[np.int64]
-Position = dict[str, int]
 
 IGNORE_INDEX = -100  # the target at padding, which the loss ignores; the default of torch
 
@@ -102,49 +98,6 @@ def pad_targets(targets: Iterable[npt.NDArray[Any]]) -> tuple[Ids, Ids]:
 def pad_ids(lists: IdLists, rows: Sequence[int] | Ids) -> tuple[Ids, Ids]:
     """Return the lists `rows` (B, L), padded with zeros, and their lengths (B,)."""
     return _pad(lists, np.asarray(rows, np.int64), 0)
-
-
-def shuffled_buckets(
-    lengths: Sequence[Ids], batch_size: int, seed: int, position: Position
-) -> Iterator[tuple[Ids, Position]]:
-    """Yield (rows of a batch, position after it) endlessly, starting at a position.
-
-    lengths: one or more arrays (N,) to sort by, the most important one first; the rows of a batch are in descending
-    order of it.
-    """
-    while True:
-        order, batches = _epoch(lengths, batch_size, seed, position["epoch"])
-        for batch in batches[position["batch"] :]:
-            rows = order[batch * batch_size : (batch + 1) * batch_size]
-            position = {"epoch": position["epoch"], "batch": position["batch"] + 1}
-            yield rows[::-1], position
-        position = {"epoch": position["epoch"] + 1, "batch": 0}
-
-
-def length_buckets(lengths: Sequence[int], max_tokens: int, max_rows: int | None = None) -> Iterator[list[int]]:
-    """Yield batches of rows from short to long, each of at most max_tokens tokens with padding, or of a single row."""
-    batch: list[int] = []
-    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and ((len(batch) + 1) * max(1, lengths[row]) > max_tokens or len(batch) == max_rows):
-            yield batch
-            batch = []
-        batch.append(row)
-    if batch:
-        yield batch
-
-
-def batches_per_epoch(count: int, batch_size: int) -> int:
-    """Return the number of batches in an epoch; one of them may be smaller than the others."""
-    return -(-count // batch_size)
-
-
-def _epoch(lengths: Sequence[Ids], batch_size: int, seed: int, epoch: int) -> tuple[Ids, list[int]]:
-    """Return the rows from short to long, and the order of the batches into which they are cut."""
-    rng = np.random.default_rng([seed, epoch])
-    count = len(lengths[0])
-    shuffled = rng.permutation(count)
-    order = shuffled[np.lexsort([key[shuffled] for key in reversed(lengths)])]
-    return order, rng.permutation(batches_per_epoch(count, batch_size)).tolist()
 
 
 def _append_end(lists: IdLists, rows: Sequence[int] | Ids) -> tuple[Ids, Ids]:

@@ -23,6 +23,8 @@ from .padded import IdLists, pad_ids
 
 Ids = npt.NDArray[np.int64]
 
+MAX_CHARACTERS = 1_000  # of a token that are read: all tokens of a batch are padded to the longest one
+
 
 class TokenCharacters(NamedTuple):
     """Character ids (U, S) of distinct tokens, by descending length (U,), and each token's row in them (B, T)."""
@@ -69,7 +71,8 @@ class TokenIds:
         sentence_words = IdLists.from_arrays(word_ids[sentence] for sentence in numbers)
         if characters is None:
             return cls(sentence_words, None, None)
-        return cls(sentence_words, IdLists.from_arrays(numbers), IdLists.from_arrays(map(characters.encode, number_of)))
+        character_ids = (characters.encode(token[:MAX_CHARACTERS]) for token in number_of)
+        return cls(sentence_words, IdLists.from_arrays(numbers), IdLists.from_arrays(character_ids))
 
     def __len__(self) -> int:
         return len(self.words)

@@ -8,12 +8,13 @@ from pydantic import model_validator
 
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
+from elman.data.corpora.lengths import MaxLengthConfig
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import NORMALIZERS
 from elman.text.tokenizers import TOKENIZERS
-from elman.training.config import TrainingConfig
+from elman.training.config import PaddedTrainingConfig
 
 Level = Literal["char", "word", "byte"]
 Normalization = Literal["none", "nfc", "lower"]
@@ -41,7 +42,7 @@ class ClassifierReaderConfig(ReaderConfig):
         return self
 
 
-class ClassifierDataConfig(ClassifierReaderConfig, VocabularyConfig, RandomSplitConfig, DataConfig):
+class ClassifierDataConfig(ClassifierReaderConfig, VocabularyConfig, MaxLengthConfig, RandomSplitConfig, DataConfig):
     """How labelled texts are read, tokenized and split."""
 
     level: Level | None = option(
@@ -92,7 +93,7 @@ class ClassifierRun(RunConfig):
     task: Literal["classify"] = "classify"
     data: ClassifierDataConfig
     model: ClassifierConfig
-    training: TrainingConfig
+    training: PaddedTrainingConfig
 
     @model_validator(mode="after")
     def _only_words_have_characters(self) -> Self:

@@ -32,6 +32,7 @@ from elman.data.corpora.folder import (
     write_record,
 )
 from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.lengths import choose_max_length, report_long_examples
 from elman.data.corpora.split import (
     AUTOMATIC_VALID_EXAMPLES,
     AUTOMATIC_VALID_SHARE,
@@ -96,6 +97,7 @@ class ClassifierCorpus:
     train_set: TextSet
     valid_set: TextSet
     has_validation_set: bool = True  # if not, valid_set is the training set
+    max_length: int | None = None  # tokens of a text of the training set that are read; None: all
 
     @classmethod
     def open(cls, folder: Path) -> ClassifierCorpus:
@@ -113,13 +115,14 @@ class ClassifierCorpus:
                 train_set=TextSet(**record["train"]),
                 valid_set=TextSet(**record["valid"]),
                 has_validation_set=record.get("has_validation_set", True),
+                max_length=record.get("max_length"),
             )
 
     def train(self, *, with_characters: bool = True) -> tuple[TokenIds, Ids]:
         """Return the training set as ids: the tokens of the texts, and the labels (N,)."""
         number = {label: i for i, label in enumerate(self.labels)}
         examples = self._read("train.jsonl")
-        lists = (self.text.tokenize(example.text) for example in examples)
+        lists = (self.text.tokenize(example.text)[: self.max_length] for example in examples)
         tokens = TokenIds.from_tokens(
             lists, self.text.word, self.vocabulary, self.characters if with_characters else None
         )
@@ -168,6 +171,7 @@ def prepare(
     if not valid:
         hint = "Name a --valid that has texts" if valid_sources else "Train on all texts with --valid-fraction 0"
         raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
+    max_length = _max_length(train, text, config.max_length, notify)
     vocabulary, characters = _vocabularies(train, text, config, where)
     folder.mkdir(parents=True, exist_ok=True)
     for name, examples in (("train.jsonl", train), ("valid.jsonl", valid)):
@@ -175,11 +179,12 @@ def prepare(
     tokens = {"tokens": vocabulary.tokens, "characters": characters.tokens, "labels": labels}
     write_vocabularies(folder, tokens)
     record = {
-        "train": asdict(_counted(train, text, vocabulary)),
+        "train": asdict(_counted(train, text, vocabulary, max_length)),
         "valid": asdict(_counted(valid, text, vocabulary)),
         "text": text.model_dump(mode="json"),
         "label_counts": [counts[label] for label in labels],
         "has_validation_set": has_validation_set,
+        "max_length": max_length,
     }
     write_record(folder, RECORD, record, sources, FILES)
     return ClassifierCorpus.open(folder)
@@ -252,8 +257,25 @@ def _vocabularies(
     return vocabulary, build_vocabulary(characters, min_frequency=least_frequency(len(characters)))
 
 
-def _counted(examples: Sequence[LabelledText], text: ClassifierTextConfig, vocabulary: Vocabulary) -> TextSet:
-    ids_of = (vocabulary.encode(map(text.word, text.tokenize(example.text))) for example in examples)
+def _max_length(
+    examples: Sequence[LabelledText], text: ClassifierTextConfig, max_length: int | None, notify: Notify
+) -> int | None:
+    """Return how many tokens of a training text are read, and report the texts that have more; None: all are read."""
+    lengths = [len(text.tokenize(example.text)) for example in examples]
+    limit = choose_max_length(lengths, max_length)
+    if limit is not None:
+        longest = examples[lengths.index(max(lengths))].where
+        report_long_examples(lengths, limit, "texts", "cut", notify, longest)
+    return limit
+
+
+def _counted(
+    examples: Sequence[LabelledText],
+    text: ClassifierTextConfig,
+    vocabulary: Vocabulary,
+    max_length: int | None = None,
+) -> TextSet:
+    ids_of = (vocabulary.encode(map(text.word, text.tokenize(example.text)[:max_length])) for example in examples)
     counts = [(len(ids), int((ids == 0).sum())) for ids in ids_of]
     tokens, unknown = (sum(column) for column in zip(*counts, strict=True))
     return TextSet(len(examples), tokens, unknown, max(length for length, _ in counts))

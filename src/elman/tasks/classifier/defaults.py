@@ -56,7 +56,7 @@ def resolve(values: Values, corpus: ClassifierCorpus | None = None, flops: float
     texts, tokens = (10_000, 1_000_000) if corpus is None else (corpus.train_set.count, corpus.train_set.tokens)
     level = "char" if corpus is None else corpus.text.level
     choices = {
-        "data": {} if corpus is None else corpus.text.model_dump(),
+        "data": {} if corpus is None else {**corpus.text.model_dump(), "max_length": corpus.max_length or 0},
         **_sizes(values, texts=texts, tokens=tokens, level=level, flops=flops),
     }
     return validate_config(ClassifierRun, merge_values({"data": {}}, choices, values))

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.data.batches.padded import length_buckets
+from elman.data.batches.buckets import length_buckets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary

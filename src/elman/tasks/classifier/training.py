@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elman.data.batches.padded import Ids, Position, batches_per_epoch, shuffled_buckets
+from elman.data.batches.buckets import Ids, LengthBuckets, Position
 from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
@@ -63,7 +63,9 @@ class ClassifierTask:
         self._texts, self._labels = corpus.train(with_characters=config.model.character_size > 0)
         self._valid = corpus.valid()
         self.has_validation_set = corpus.has_validation_set
-        self.batches_per_epoch = batches_per_epoch(len(self._texts), config.training.batch_size)
+        lengths, training = [self._texts.words.lengths], config.training
+        self._buckets = LengthBuckets(lengths, training.batch_size, config.seed, training.batch_tokens)
+        self.batches_per_epoch, self.largest_batch = len(self._buckets), self._buckets.largest_batch
         self._word_dropout = WordDropout(self._texts.words, len(corpus.vocabulary), config.model.word_dropout)
         counts = np.array(corpus.label_counts, np.float64)
         weights = counts.sum() / (len(counts) * counts) if balanced else np.ones_like(counts)
@@ -79,8 +81,7 @@ class ClassifierTask:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[ClassifierBatch, Position]]:
-        size, seed = self._config.training.batch_size, self._config.seed
-        for rows, after in shuffled_buckets([self._texts.words.lengths], size, seed, position):
+        for rows, after in self._buckets.batches(position):
             yield ClassifierBatch(self._texts.batch(rows), self._labels[rows]), after
 
     def loss(

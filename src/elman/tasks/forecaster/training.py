@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from elman.data.batches.padded import Ids, Position
+from elman.data.batches.buckets import Ids, Position
 from elman.errors import DataError
 from elman.training.snapshot import float32_weights, seeded
 from elman.translations import display_width, pad, translate
@@ -66,6 +66,7 @@ class ForecasterTask:
         self._stride = self._length - self._warm
         windows = windows_per_epoch(len(self._r), self._length, self._stride)
         self.batches_per_epoch = -(-windows // self._batch_size)
+        self.largest_batch = min(windows, self._batch_size) * self._length
         known = (~np.isnan(self._r)).reshape(len(self._r), -1).max(1)
         self._known = np.concatenate([[0], np.cumsum(known)])  # rows with a target before each one
         if not known[self._warm :].any():

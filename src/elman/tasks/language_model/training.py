@@ -57,6 +57,7 @@ class LanguageModelTask:
         self.has_validation_set = corpus.has_validation_set
         training = config.training
         self.batches_per_epoch = batches_per_epoch(len(self._train), training.batch_size, training.bptt_steps)
+        self.largest_batch = training.batch_size * training.bptt_steps
 
     def build(self) -> LanguageModelNetwork:
         """Return a new network; the same seed gives the same weights."""

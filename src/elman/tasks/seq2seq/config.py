@@ -9,12 +9,13 @@ from pydantic import PositiveFloat, PositiveInt, field_validator, model_validato
 from elman.cells import Cell, create
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
+from elman.data.corpora.lengths import MaxLengthConfig
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import Vocabulary
 from elman.text.sides import SideCodec, SideTokenizer
-from elman.training.config import PartialValidationConfig
+from elman.training.config import PaddedTrainingConfig, PartialValidationConfig
 
 Level = Literal["char", "word", "byte", "bpe"]
 Normalization = Literal["none", "nfc", "nfd", "lower"]
@@ -49,7 +50,7 @@ class Seq2SeqReaderConfig(ReaderConfig):
         return self
 
 
-class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, RandomSplitConfig, DataConfig):
+class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, MaxLengthConfig, RandomSplitConfig, DataConfig):
     """How pairs are read, tokenized and split."""
 
     extra_targets: bool = option(
@@ -239,13 +240,17 @@ class Seq2SeqConfig(Config):
         return create(name, self.activation)
 
 
+class Seq2SeqTrainingConfig(PaddedTrainingConfig, PartialValidationConfig):
+    """How long and how to train an encoder-decoder."""
+
+
 class Seq2SeqRun(RunConfig):
     """What config.toml of an encoder-decoder's run folder holds."""
 
     task: Literal["seq2seq"] = "seq2seq"
     data: Seq2SeqDataConfig
     model: Seq2SeqConfig
-    training: PartialValidationConfig
+    training: Seq2SeqTrainingConfig
 
 
 class PredictOptions(ReaderConfig):

@@ -62,6 +62,7 @@ class Seq2SeqCorpus:
     valid_set: PairSet
     dtypes: Mapping[str, str]
     has_validation_set: bool = True  # if not, valid_set is the training set
+    max_length: int | None = None  # in tokens, of a text of the training set; None: no limit
 
     @classmethod
     def open(cls, folder: Path) -> Seq2SeqCorpus:
@@ -77,6 +78,7 @@ class Seq2SeqCorpus:
                 train_set=_pair_set(record["train"]),
                 valid_set=_pair_set(record["valid"]),
                 has_validation_set=record.get("has_validation_set", True),
+                max_length=record.get("max_length"),
                 dtypes=record["dtypes"],
             )
 

@@ -67,12 +67,13 @@ def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = 
         vocabulary=len(corpus.target_vocabulary),
         flops=flops,
     )
-    levels = {
+    data = {
         "source_level": text.source.level,
         "target_level": text.target.level,
         "normalize": text.source.normalize,
+        "max_length": corpus.max_length or 0,
     }
-    return validate_config(Seq2SeqRun, merge_values({"data": levels}, choices, values))
+    return validate_config(Seq2SeqRun, merge_values({"data": data}, choices, values))
 
 
 def _sizes(

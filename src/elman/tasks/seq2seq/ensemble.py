@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import pad_sources
 from elman.decoding import Hypothesis, Prefixes, search
 from elman.errors import ConfigError
@@ -29,6 +30,7 @@ from .evaluation import PairItem
 from .readers import Pair
 
 ROWS = 512  # hypotheses in one batch of the search
+BATCH_TOKENS = 1 << 16  # of the sources of a batch, with padding, times the beam
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -83,11 +85,9 @@ class Ensemble:
         """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
         _check_search(beam, length_penalty)
         sources = require_texts(sources)
-        order = sorted(range(len(sources)), key=lambda row: len(sources[row]))  # sources of similar length together
         predictions: list[list[Prediction]] = [[]] * len(sources)
-        size = max(1, ROWS // beam)
-        for first in range(0, len(order), size):
-            rows = order[first : first + size]
+        lengths = [len(source.encode()) + 1 for source in sources]  # at least the number of tokens
+        for rows in length_buckets(lengths, BATCH_TOKENS // beam, max(1, ROWS // beam)):
             hypotheses = self.search([sources[row] for row in rows], beam, length_penalty)
             for row, best in zip(rows, hypotheses, strict=True):
                 predictions[row] = [self._prediction(hypothesis) for hypothesis in best]

@@ -165,8 +165,10 @@ class NumpyNetwork:
         """Return the context vectors (B*K, T, H) of queries (B*K, T, H); None for a model without attention."""
         if self.attention is None:
             return None
-        c: Array = (self.attention_weights(s, context) @ context["encoder_outputs"]).reshape(s.shape)
-        return c
+        keys, m = context["keys"], context["encoder_outputs"]
+        return self.attention.contexts(s.reshape(len(keys), -1, s.shape[-1]), keys, m, context["lengths"]).reshape(
+            s.shape
+        )
 
     def _combined(self, s: Array, c: Array | None) -> Array:
         if self.combine is None or c is None:
@@ -179,9 +181,7 @@ class NumpyNetwork:
         """Return the attention weights (B, K*T, S) of queries (B*K, T, H)."""
         assert self.attention is not None
         B, _, H = context["keys"].shape
-        attention_weights = self.attention.weights(s.reshape(B, -1, H), context["keys"], context["lengths"])
-        note("attention", attention_weights)
-        return attention_weights
+        return self.attention.weights(s.reshape(B, -1, H), context["keys"], context["lengths"])
 
     def loss(self, h: Array, targets: Ids) -> float:
         """Return the summed cross-entropy in nats of target tokens (B, T) from attentional outputs (B, T, H)."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
+from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
@@ -24,7 +25,7 @@ from elman.translations import Language
 from . import pictures
 from .alignment import Alignment
 from .config import Seq2SeqConfig, Seq2SeqTextConfig
-from .ensemble import EncoderDecoder, Ensemble, Prediction
+from .ensemble import BATCH_TOKENS, EncoderDecoder, Ensemble, Prediction
 from .evaluation import PairItem
 from .numpy_network import NumpyNetwork
 from .readers import Pair
@@ -141,11 +142,12 @@ class Seq2SeqPredictor(FolderPredictor):
     def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 256) -> Mean:
         """Return the cross-entropy in nats of all target tokens, ends included, after the correct previous tokens."""
         total = Mean()
-        order = sorted(range(len(pairs)), key=lambda row: len(pairs[row][0]))
-        for first in range(0, len(order), batch_size):
-            rows = [pairs[row] for row in order[first : first + batch_size]]
-            state, context = self.encode(*pad_sources([self.source_codec.encode(source) for source, _ in rows]))
-            inputs, targets = pad_targets([self.target_codec.encode(target) for _, target in rows])
+        sources = [self.source_codec.encode(source) for source, _ in pairs]
+        all_targets = [self.target_codec.encode(target) for _, target in pairs]
+        lengths = [max(len(source), len(target)) + 1 for source, target in zip(sources, all_targets, strict=True)]
+        for rows in length_buckets(lengths, BATCH_TOKENS, batch_size):
+            state, context = self.encode(*pad_sources([sources[row] for row in rows]))
+            inputs, targets = pad_targets([all_targets[row] for row in rows])
             _, h, _ = self._network.decode(inputs, state, context)
             total += Mean(self._network.loss(h, targets), int((targets != IGNORE_INDEX).sum()))
         return total

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from elman.checkpoint.durable_files import sync_file, write_synced
 from elman.config import Values
 from elman.data.corpora.folder import source_names, write_examples, write_record
+from elman.data.corpora.lengths import choose_max_length, report_long_examples, require_short_examples
 from elman.data.corpora.split import (
     AUTOMATIC_VALID_EXAMPLES,
     has_split,
@@ -74,6 +75,7 @@ def prepare(
     sources = [record for source in (*train_sources, *valid_sources) for record in records_of(source)]
     where = source_names(sources)
     text = _text_config(config, train, notify)
+    train, max_length = _without_long_pairs(train, text, config.max_length, where, notify)
     has_validation_set = valid is not None or has_split(len(group_by_source(train, text.source)), config.valid_fraction)
     train, examples = _sets(train, valid, text.source, config, where, notify)
     text_pairs = [TextPair(pair.source, target) for pair in train for target in pair.targets]
@@ -81,7 +83,7 @@ def prepare(
     sides, codecs = _codecs(text, text_pairs, config, least_targets, where)
     folder.mkdir(parents=True, exist_ok=True)
     record = _write_sets(folder, text_pairs, [without_repeated_targets(pair) for pair in examples], codecs)
-    record["has_validation_set"] = has_validation_set
+    record |= {"has_validation_set": has_validation_set, "max_length": max_length}
     record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=record.pop("longest_ratio")).model_dump(mode="json")
     write_record(folder, RECORD, record, sources, FILES)
     return Seq2SeqCorpus.open(folder)
@@ -106,6 +108,28 @@ def _level(texts: Sequence[str], notify: Notify) -> Level:
         return level
     notify("reading sentences by characters; subwords give better translations. Install elman[bpe] to use them")
     return choose_level(texts, subwords=False)
+
+
+def _without_long_pairs(
+    pairs: Sequence[Pair], text: Seq2SeqTextConfig, max_length: int | None, where: str, notify: Notify
+) -> tuple[list[Pair], int | None]:
+    """Return the pairs of which no text is longer than the limit, and the limit; both sides are measured in tokens.
+
+    Subwords are not learned yet, so texts of level bpe are measured in characters.
+    """
+    source, target = text.source.tokenizer(), text.target.tokenizer()
+    lengths = [
+        max(len(source.split(pair.source)), *(len(target.split(text)) for text in pair.targets)) for pair in pairs
+    ]
+    limit = choose_max_length(lengths, max_length)
+    if limit is None:
+        return list(pairs), None
+    longest = pairs[lengths.index(max(lengths))].where if lengths else ""
+    report_long_examples(lengths, limit, "pairs", "left out", notify, longest)
+    short = [pair for pair, length in zip(pairs, lengths, strict=True) if length <= limit]
+    if pairs:
+        require_short_examples(len(short), limit, where)
+    return short, limit
 
 
 def _sets(

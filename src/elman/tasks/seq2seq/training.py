@@ -17,7 +17,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from elman.data.batches.padded import PairBatch, Position, batches_per_epoch, pad_pairs, shuffled_buckets
+from elman.data.batches.buckets import LengthBuckets, Position
+from elman.data.batches.padded import PairBatch, pad_pairs
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 from elman.translations import translate
 
@@ -57,7 +58,9 @@ class Seq2SeqTask:
         self._train = corpus.train()
         self._valid = _first_pairs(corpus.valid(), corpus.text.target, config.training.validate_tokens or None)
         self.has_validation_set = corpus.has_validation_set
-        self.batches_per_epoch = batches_per_epoch(len(self._train), config.training.batch_size)
+        lengths, training = (self._train.source_lengths + 1, self._train.target_lengths + 1), config.training
+        self._buckets = LengthBuckets(lengths, training.batch_size, config.seed, training.batch_tokens)
+        self.batches_per_epoch, self.largest_batch = len(self._buckets), self._buckets.largest_batch
 
     def build(self) -> Seq2SeqNetwork:
         """Return a new network; the same seed gives the same weights."""
@@ -69,9 +72,7 @@ class Seq2SeqTask:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[PairBatch, Position]]:
-        size, seed = self._config.training.batch_size, self._config.seed
-        lengths = self._train.source_lengths, self._train.target_lengths
-        for rows, after in shuffled_buckets(lengths, size, seed, position):
+        for rows, after in self._buckets.batches(position):
             yield pad_pairs(self._train, rows), after
 
     def loss(

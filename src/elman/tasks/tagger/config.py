@@ -6,12 +6,13 @@ from typing import Literal
 
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
+from elman.data.corpora.lengths import MaxLengthConfig
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import NORMALIZERS
 from elman.text.spans import Scheme
-from elman.training.config import TrainingConfig
+from elman.training.config import PaddedTrainingConfig
 
 Level = Literal["word", "char"]
 Normalization = Literal["none", "nfc", "lower"]
@@ -30,7 +31,7 @@ class TaggerReaderConfig(ReaderConfig):
     )
 
 
-class TaggerDataConfig(TaggerReaderConfig, VocabularyConfig, RandomSplitConfig, DataConfig):
+class TaggerDataConfig(TaggerReaderConfig, VocabularyConfig, MaxLengthConfig, RandomSplitConfig, DataConfig):
     """How tagged sentences are read, tokenized and split."""
 
     level: Level | None = option(
@@ -76,7 +77,7 @@ class TaggerRun(RunConfig):
     task: Literal["tag"] = "tag"
     data: TaggerDataConfig
     model: TaggerConfig
-    training: TrainingConfig
+    training: PaddedTrainingConfig
 
 
 class PredictOptions(ReaderConfig):

@@ -30,6 +30,7 @@ from elman.data.corpora.folder import (
     write_record,
 )
 from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.lengths import choose_max_length, report_long_examples, require_short_examples
 from elman.data.corpora.split import (
     has_split,
     in_random_order,
@@ -88,6 +89,7 @@ class TaggerCorpus:
     train_set: SentenceSet
     valid_set: SentenceSet
     has_validation_set: bool = True  # if not, valid_set is the training set
+    max_length: int | None = None  # in tokens, of a sentence of the training set; None: no limit
 
     @classmethod
     def open(cls, folder: Path) -> TaggerCorpus:
@@ -105,6 +107,7 @@ class TaggerCorpus:
                 train_set=SentenceSet(**record["train"]),
                 valid_set=SentenceSet(**record["valid"]),
                 has_validation_set=record.get("has_validation_set", True),
+                max_length=record.get("max_length"),
             )
 
     def train(self, *, with_characters: bool = True) -> tuple[TokenIds, IdLists]:
@@ -142,6 +145,7 @@ def prepare(
     if not train:
         hint = "Give tokens and tags as CoNLL-U, columns, lines or JSON lines (see --format)"
         raise DataError("no sentences; expected at least one", hint=hint, where=where)
+    train, max_length = _without_long_sentences(train, config.max_length, where, notify)
     text = _text_config(config, train)
     has_validation_set, rules = True, TAG_RULES
     rng = np.random.default_rng([config.split_seed, 0x7A6])
@@ -171,10 +175,26 @@ def prepare(
         "valid": asdict(_counted(valid, text, words)),
         "text": text.model_dump(mode="json"),
         "has_validation_set": has_validation_set,
+        "max_length": max_length,
         "scheme": _scheme([*train, *valid], labels, notify),
     }
     write_record(folder, RECORD, record, sources, FILES)
     return TaggerCorpus.open(folder)
+
+
+def _without_long_sentences(
+    examples: Sequence[TaggedSentence], max_length: int | None, where: str, notify: Notify
+) -> tuple[list[TaggedSentence], int | None]:
+    """Return the sentences that are not longer than the limit, and the limit."""
+    lengths = [len(example.tokens) for example in examples]
+    limit = choose_max_length(lengths, max_length)
+    if limit is None:
+        return list(examples), None
+    longest = examples[lengths.index(max(lengths))].where(0)
+    report_long_examples(lengths, limit, "sentences", "left out", notify, longest)
+    short = [example for example, length in zip(examples, lengths, strict=True) if length <= limit]
+    require_short_examples(len(short), limit, where)
+    return short, limit
 
 
 def _text_config(config: TaggerDataConfig, examples: Sequence[TaggedSentence]) -> TaggerTextConfig:

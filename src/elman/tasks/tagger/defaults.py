@@ -64,7 +64,7 @@ def resolve(values: Values, corpus: TaggerCorpus | None = None, flops: float = A
             scheme=corpus.scheme,
             flops=flops,
         )
-        choices["data"] = {"level": corpus.text.level}
+        choices["data"] = {"level": corpus.text.level, "max_length": corpus.max_length or 0}
     return validate_config(TaggerRun, merge_values({"data": {}}, choices, values))
 
 

@@ -21,7 +21,8 @@ import numpy.typing as npt
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config
-from elman.data.batches.padded import IdLists, length_buckets, pad_ids
+from elman.data.batches.buckets import length_buckets
+from elman.data.batches.padded import IdLists, pad_ids
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.crf import ConditionalRandomField

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from elman.data.batches.padded import IGNORE_INDEX, Ids, Position, batches_per_epoch, pad_ids, shuffled_buckets
+from elman.data.batches.buckets import LengthBuckets, Position
+from elman.data.batches.padded import IGNORE_INDEX, Ids, pad_ids
 from elman.data.batches.token_characters import TokenBatch
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
@@ -59,7 +60,9 @@ class TaggerTask:
         self._tokens, self._labels = corpus.train(with_characters=config.model.character_size > 0)
         self._valid = corpus.valid()
         self.has_validation_set = corpus.has_validation_set
-        self.batches_per_epoch = batches_per_epoch(len(self._tokens), config.training.batch_size)
+        lengths, training = [self._tokens.words.lengths], config.training
+        self._buckets = LengthBuckets(lengths, training.batch_size, config.seed, training.batch_tokens)
+        self.batches_per_epoch, self.largest_batch = len(self._buckets), self._buckets.largest_batch
         self._word_dropout = WordDropout(self._tokens.words, len(corpus.words), config.model.word_dropout)
 
     def build(self) -> TaggerNetwork:
@@ -72,8 +75,7 @@ class TaggerTask:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[TaggerBatch, Position]]:
-        size, seed = self._config.training.batch_size, self._config.seed
-        for rows, after in shuffled_buckets([self._tokens.words.lengths], size, seed, position):
+        for rows, after in self._buckets.batches(position):
             yield self._batch(rows), after
 
     def loss(
