@@ -2,11 +2,12 @@
 
 The separator is a tab, a semicolon or a comma: the one that gives most rows as many cells as the first row. A first
 line `sep=;`, as Excel writes it, names another one. Quotes are those of RFC 4180: a quoted cell may hold separators,
-line ends and quotes, which are written twice.
+line ends and quotes, which are written twice. A quote alone between separators is a character, as in tables of tokens,
+if its line has as many cells as the first row, and so have all lines up to the next quote.
 
 With tabs, most programs write no quotes, so that a quote is a character like any other; pandas quotes the cells that
-need it. There, a cell is quoted if it begins with a quote and ends with one before a tab or line end, quotes inside
-are written twice, and
+need it. There, a cell is quoted if it begins with a quote and ends with one before a tab or line end, quotes inside are
+written twice, and
 
     - there are quotes inside, or
     - it holds a tab or a line end, the row has as many cells as the first row, and its lines without quotes have not.
@@ -209,6 +210,10 @@ class _Lookahead:
             self._ahead.append(line)
         return self._ahead[index][1]
 
+    def widths(self, count: int, separator: str) -> set[int]:
+        """Return the numbers of cells that the next lines have if quotes are characters."""
+        return {(self.text(index) or "").count(separator) + 1 for index in range(count)}
+
     def take(self, count: int) -> list[Line]:
         """Return the next lines, which `text` has returned before."""
         return [self._ahead.popleft() for _ in range(count)]
@@ -222,7 +227,7 @@ def _read_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
             cells, num_lines = line.split(dialect.separator), 1
         elif dialect.has_quotes:
             try:
-                cells, _, num_lines, _ = _split_quoted(ahead, dialect.separator)
+                cells, num_lines = _split_with_quotes(ahead, dialect.separator, width)
             except _QuoteError as error:
                 raise DataError(f"not a CSV row ({error})", hint=_QUOTES_HINT, where=ahead.take(1)[0][0]) from None
         else:
@@ -231,6 +236,20 @@ def _read_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
             width = len(cells)
         taken = ahead.take(num_lines)
         yield Row(taken[0][0], cells, "\n".join(text for _, text in taken))
+
+
+def _split_with_quotes(ahead: _Lookahead, separator: str, width: int | None) -> tuple[list[str], int]:
+    """Return the cells of the next row of a table with quotes of RFC 4180, and the number of its lines."""
+    literal = (ahead.text(0) or "").split(separator)
+    if '"' not in literal[:-1] or len(literal) != width:
+        split = _split_quoted(ahead, separator)
+        return split.cells, split.num_lines
+    try:
+        split = _split_quoted(ahead, separator, MAX_QUOTED_LINES)
+    except _QuoteError:
+        return literal, 1
+    is_quoted = len(split.cells) == width and ahead.widths(split.num_lines, separator) != {width}
+    return (split.cells, split.num_lines) if is_quoted else (literal, 1)
 
 
 def _split_at_tabs(ahead: _Lookahead, separator: str, width: int | None) -> tuple[list[str], int]:
@@ -245,8 +264,7 @@ def _split_at_tabs(ahead: _Lookahead, separator: str, width: int | None) -> tupl
         return literal, 1
     if split.num_lines == 1 and len(split.cells) == len(literal):
         return (split.cells if split.has_inner_quotes else literal), 1
-    widths = {(ahead.text(i) or "").count(separator) + 1 for i in range(split.num_lines)}
-    is_quoted = len(split.cells) == width and widths != {width}
+    is_quoted = len(split.cells) == width and ahead.widths(split.num_lines, separator) != {width}
     return (split.cells, split.num_lines) if is_quoted else (literal, 1)
 
 
