@@ -44,7 +44,7 @@ def test_a_file_of_one_character(train: RunTrain, tmp_path: Path) -> None:
 def test_a_binary_file(train: RunTrain, tmp_path: Path) -> None:
     (tmp_path / "photo.jpg").write_bytes(bytes(range(256)) * 10)
     assert (
-        "photo.jpg: the file contains zero bytes, so it is not text; expected UTF-8 text"
+        "photo.jpg:1: a zero byte at position 1 of the line, so this is not text; expected text"
         in train(tmp_path / "photo.jpg", code=3).err
     )
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import typer
 
-from elman.cli.console import printable, run_app
+from elman.cli.console import configure_streams, run_app
 from elman.errors import DataError, DivergedError, Interrupted, ModelError, ResourceError
 
 from .conftest import only_json
@@ -99,6 +99,39 @@ def test_colors_follow_the_environment_and_the_terminal(trained: Path, monkeypat
     assert stderr_console().is_terminal is False
 
 
-def test_printable_replaces_control_characters() -> None:
-    assert printable("a\x1b[2Jb\x07\r\x9bc\x00") == "a\ufffd[2Jb\ufffd\ufffd\ufffdc\ufffd"
-    assert printable("plain é 你好\n\ttab 😀") == "plain é 你好\n\ttab 😀"
+class Terminal(io.TextIOWrapper):
+    """A stdout that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp936", "ascii", "latin-1", "big5", "shift_jis", "euc_kr", "cp437"])
+def test_a_file_gets_utf8_where_its_encoding_cannot_write_all_characters(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding=encoding, newline=""))
+    configure_streams()
+    sys.stdout.write("ə 中文 é 😀\n")
+    sys.stdout.flush()
+    assert content.getvalue() == "ə 中文 é 😀\n".encode()
+
+
+def test_utf16_and_utf8_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding in ("utf-16-le", "utf-8", "utf-8-sig"):
+        content = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(content, encoding=encoding, newline=""))
+        configure_streams()
+        sys.stdout.write("ə 中文\n")
+        sys.stdout.flush()
+        assert content.getvalue() == "ə 中文\n".encode(encoding)
+
+
+def test_a_terminal_of_another_encoding_shows_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", Terminal(content, encoding="cp1252", newline=""))
+    configure_streams()
+    sys.stdout.write("é ə\n")
+    sys.stdout.flush()
+    assert content.getvalue() == "é ?\n".encode("cp1252")

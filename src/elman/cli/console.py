@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
+import io
 import json
 import os
 import signal
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
@@ -26,10 +28,25 @@ EXIT_BROKEN_PIPE = 141
 
 def run_app(app: typer.Typer) -> int:
     """Run the command of sys.argv; every failure is one clear line and its exit code, never a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    configure_streams()
     with use_language(requested_language(sys.argv[1:])):
         return _run(app)
+
+
+def configure_streams() -> None:
+    """Make stdout and stderr write every character.
+
+    A file or pipe gets UTF-8 where its own encoding, such as that of a Windows code page, cannot write all characters:
+    predictions must not become question marks. A terminal shows what it can.
+    """
+    stdout, stderr = cast("io.TextIOWrapper", sys.stdout), cast("io.TextIOWrapper", sys.stderr)
+    stderr.reconfigure(errors="replace")
+    if stdout.isatty():
+        stdout.reconfigure(errors="replace")
+    elif codecs.lookup(stdout.encoding).name.startswith("utf"):
+        stdout.reconfigure(errors="backslashreplace")  # of lone surrogates, which are no characters
+    else:
+        stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _run(app: typer.Typer) -> int:
@@ -78,11 +95,6 @@ def describe_error(error: ElmanError) -> str:
 def show(message: str) -> None:
     """Write a message to stderr in the language of the command, beside the progress of a training."""
     stderr_console().print(translate(message), highlight=False, markup=False, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """The text with what a terminal would obey made harmless."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
 def stderr_console() -> Console:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from elman.errors import ConfigError
 from elman.translations import translate
 
-from .console import print_json, printable, say
+from .console import print_json, say
 
 if TYPE_CHECKING:
     from elman.labs.exercises.exercise import Exercise
@@ -69,13 +69,15 @@ def _grade(exercise: Exercise, path: Path, language: Language, *, as_json: bool)
 
 
 def _print_grade(grade: Grade, language: Language) -> None:
+    from elman.text.terminal import replace_control_characters
+
     print(f"{grade.exercise}: {translate(f'{grade.points} of {grade.of} points')}")
     width = max(len(part.name) for part in grade.parts)
     for part in grade.parts:
         first, *rest = part.message(language).splitlines()
         mark = "✓" if part.points == part.of else "✗"
-        print(printable(f"  {mark} {part.name:<{width}}  {part.points} / {part.of}  {first}"))
+        print(replace_control_characters(f"  {mark} {part.name:<{width}}  {part.points} / {part.of}  {first}"))
         for line in rest:
-            print(printable(f"{'':{width + 11}}{line}"))
+            print(replace_control_characters(f"{'':{width + 11}}{line}"))
     for note in grade.notes:
-        print(printable(f"  {note.in_language(language)}"))
+        print(replace_control_characters(f"  {note.in_language(language)}"))

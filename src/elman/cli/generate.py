@@ -9,7 +9,7 @@ import typer
 
 from elman.errors import ConfigError
 
-from .console import print_json, printable, say
+from .console import print_json, say
 from .options import Json, Run
 
 
@@ -26,6 +26,7 @@ def generate(
 ) -> None:
     """Continue a text, as it is made; or suggest next words."""
     from elman.tasks.spec import load, task_spec
+    from elman.text.terminal import replace_control_characters
 
     prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     predictor = load(run)
@@ -45,7 +46,7 @@ def generate(
     if as_json:
         print_json({"prompt": prompt, "text": prompt + "".join(pieces), "seed": seed})
         return
-    to_text = printable if sys.stdout.isatty() else str
+    to_text = replace_control_characters if sys.stdout.isatty() else str
     sys.stdout.write(prompt)
     for piece in pieces:
         sys.stdout.write(to_text(piece))

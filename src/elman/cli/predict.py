@@ -18,8 +18,9 @@ import typer
 from elman.config import Values
 from elman.errors import ConfigError, DataError
 from elman.tasks.spec import TASKS, Answer, Line, LinePredictor, Prediction, load, task_spec
+from elman.text.terminal import replace_control_characters
 
-from .console import print_error, print_json, printable, say
+from .console import print_error, print_json, say
 from .options import Json, Run, make_command, parameters_of
 from .task_options import TaskOptions, config_from
 
@@ -128,7 +129,7 @@ def _chunks(path: str, encoding: str | None) -> Iterator[list[Line]]:
 
 
 def _write(answer: Answer) -> None:
-    to_text = printable if sys.stdout.isatty() else str
+    to_text = replace_control_characters if sys.stdout.isatty() else str
     for line in answer.lines:
         sys.stdout.write(to_text(line) + "\n")
 

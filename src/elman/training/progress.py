@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from elman.text.terminal import replace_control_characters
 from elman.translations import translate
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -130,5 +131,4 @@ def _clock(seconds: float) -> str:
 
 def _indent(sample: str) -> str:
     """Return the sample, indented and without control characters."""
-    printable = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in sample)
-    return "\n".join(f"    {line}" for line in printable.splitlines())
+    return "\n".join(f"    {line}" for line in replace_control_characters(sample).split("\n"))

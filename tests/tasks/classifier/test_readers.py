@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError, DataError
 from elman.tasks.classifier.config import ClassifierReaderConfig
-from elman.tasks.classifier.readers import ClassFolder, LabelledText, MemoryTexts, label_of, open_source
+from elman.tasks.classifier.folders import ClassFolder, label_of
+from elman.tasks.classifier.readers import LabelledText, MemoryTexts, open_source
 
 EXPECTED = [("a b", "x"), ('say "hi", 你', "y"), ("c", "x")]
 FORMATS = {
@@ -103,9 +104,10 @@ def test_a_folder_has_one_file_for_each_class(tmp_path: Path) -> None:
     source = ClassFolder(folder)
     source.check()
     opened = list(open_source(folder, ClassifierReaderConfig(), lambda message: None).examples())
-    texts = list(source.examples())
-    assert pairs(texts) == [("Abel", "French"), ("Zoé", "French"), ("王", "中文")] == pairs(opened)
-    assert texts[1].where == f"{folder / 'French.txt'}:3"
+    texts = list(source.texts())
+    assert pairs(opened) == [("Abel", "French"), ("Zoé", "French"), ("王", "中文")]
+    assert texts[1] == ("French", (f"{folder / 'French.txt'}:3", "  Zoé "))
+    assert opened[1].where == f"{folder / 'French.txt'}:3"
     files = [(folder / name).read_bytes() for name in ("French.txt", "中文.txt.gz")]
     hashes = "".join(
         f"{label}\t{hashlib.sha256(content).hexdigest()}\n"
@@ -123,9 +125,136 @@ def test_an_empty_folder_and_two_files_of_one_class_are_errors(tmp_path: Path) -
     (tmp_path / "a.csv").write_text("y\n")
     with pytest.raises(DataError, match="the folder contains several files of one class; expected one"):
         ClassFolder(tmp_path)
-    (tmp_path / "pos").mkdir()
-    with pytest.raises(DataError, match="the folder contains another folder, 'pos'; expected files only"):
-        ClassFolder(tmp_path)
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("files", "expected", "left_out"),
+    [
+        ({"pos/1.txt": "good", "neg/1.txt": "bad"}, [("bad", "neg"), ("good", "pos")], ""),
+        ({"pos/0_9.txt": "a<br />\nb\n", "neg/0_1.txt": "c"}, [("c", "neg"), ("a<br />\nb", "pos")], ""),
+        ({"alt.atheism/49960": "a", "sci.med/51060": "b"}, [("a", "alt.atheism"), ("b", "sci.med")], ""),
+        ({"x/1.txt": "a", "y/1.txt": "b", "README": "no"}, [("a", "x"), ("b", "y")], "README"),
+        ({"x/1.txt": "a", "y/1.txt": "b", "y/README.md": "no"}, [("a", "x"), ("b", "y")], "y/README.md"),
+        ({"x/1.txt": "a", "unsup/1.txt": "no", "urls.txt": "no"}, [("a", "x")], "unsup, urls.txt"),
+        ({"x/1.txt": "a", "x/.DS_Store": "no", ".git/config": "no"}, [("a", "x")], ""),
+        ({"x/2.txt": "b", "x/10.txt": "a", "x/LICENSE.txt": "no"}, [("a", "x"), ("b", "x")], "x/LICENSE.txt"),
+        ({"French.txt": "Abel\nZoé\n", "README.txt": "no"}, [("Abel", "French"), ("Zoé", "French")], "README.txt"),
+        ({"a.txt": "x\n", "License": "no", "readme.md": "no"}, [("x", "a")], "License, readme.md"),
+        ({"x/1.txt": "a", "empty/.keep": ""}, [("a", "x")], "empty"),
+    ],
+)
+def test_a_folder_has_one_file_for_each_class_or_one_folder(
+    files: dict[str, str], expected: list[tuple[str, str]], left_out: str, tmp_path: Path
+) -> None:
+    write_files(tmp_path / "data", files)
+    messages: list[str] = []
+    source = open_source(tmp_path / "data", ClassifierReaderConfig(), messages.append)
+    source.check()
+    assert pairs(list(source.examples())) == expected
+    assert messages == ([f"{tmp_path / 'data'}: left out {left_out}"] if left_out else [])
+    assert source.record.bytes == sum(
+        len(content.encode()) for name, content in files.items() if content != "no" and "keep" not in name
+    )
+
+
+def test_a_folder_in_the_folder_of_a_class_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, {"train/pos/1.txt": "a", "test/pos/1.txt": "b"})
+    with pytest.raises(DataError, match="the folder of the class 'test' contains another folder, 'pos'") as caught:
+        open_source(tmp_path, ClassifierReaderConfig(), print)
+    assert caught.value.hint == f"If 'test' holds a folder for each class, name it: {tmp_path / 'test'}"
+
+
+def test_a_file_of_a_folder_in_another_encoding_is_named(tmp_path: Path) -> None:
+    write_files(tmp_path, {"x/1.txt": "a", "y/1.txt": "b"})
+    (tmp_path / "y" / "2.txt").write_bytes("Où est passé l'été dernier ? Déjà vu".encode("cp1252"))
+    with pytest.raises(DataError, match="not UTF-8 at byte 2 of the line") as caught:
+        list(open_source(tmp_path, ClassifierReaderConfig(), print).examples())
+    assert caught.value.where == f"{tmp_path / 'y' / '2.txt'}:1"
+    read_again = open_source(tmp_path, ClassifierReaderConfig(encoding="cp1252"), print)
+    assert pairs(list(read_again.examples()))[-1] == ("Où est passé l'été dernier ? Déjà vu", "y")
+
+
+FASTTEXT = [
+    ("__label__x a b\n__label__y c\n", [("a b", "x"), ("c", "y")]),
+    ("__label__sauce __title__ x\n", [("__title__ x", "sauce")]),
+    ("__label__1 , good film .\n", [(", good film .", "1")]),
+    ("__label__x\ta b\n\n__label__y\tc\n", [("a b", "x"), ("c", "y")]),
+    ("  __label__中文  你好\n", [("你好", "中文")]),
+    ('__label__x say "hi", you\n', [('say "hi", you', "x")]),
+    ("__label__x a\na b __label__y\n", [("a", "x"), ("a b", "y")]),
+    ("__label__food-safety how  much\n", [("how  much", "food-safety")]),
+    ("__label__x a; b, c\n", [("a; b, c", "x")]),
+    ("\n\n__label__x a\n", [("a", "x")]),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), FASTTEXT)
+def test_lines_of_fasttext_are_read(content: str, expected: list[tuple[str, str]], tmp_path: Path) -> None:
+    assert pairs(read(tmp_path / "data", content)) == expected
+    assert pairs(read(tmp_path / "data", content, format="fasttext")) == expected
+
+
+TABLES = [  # each has the texts "a, b; c" and "d" with the labels x and y
+    'text,label\n"a, b; c",x\nd,y\n',
+    'text;label\n"a, b; c";x\nd;y\n',
+    'sep=;\ntext;label\n"a, b; c";x\nd;y\n',
+    "sep=\t\ntext\tlabel\na, b; c\tx\nd\ty\n",
+    "text\tlabel\na, b; c\tx\nd\ty\n",
+    '"text"\t"label"\n"a, b; c"\t"x"\n"d"\t"y"\n',
+    '"text","label"\n"a, b; c","x"\n"d","y"\n',
+    ',text,label\n0,"a, b; c",x\n1,d,y\n',
+    'id;label;text\n1;x;"a, b; c"\n\n2;y;d\n',
+    'label,text,,\nx,"a, b; c",,\ny,d,,\n,,,\n',
+    '[{"text": "a, b; c", "label": "x"}, {"text": "d", "label": "y"}]',
+    '[\n {"text": "a, b; c", "label": "x"},\n {"text": "d", "label": "y"}\n]\n',
+]
+
+
+@pytest.mark.parametrize("content", TABLES)
+def test_a_table_in_any_dialect_gives_the_same_texts(content: str, tmp_path: Path) -> None:
+    assert pairs(read(tmp_path / "data", content)) == [("a, b; c", "x"), ("d", "y")]
+
+
+HEADERLESS = [
+    "ham\tgo now\nspam\twin\nham\thi\nham\tyes\n",
+    "go now\tham\nwin\tspam\nhi\tham\nyes\tham\n",
+    "ham,go now\nspam,win\nham,hi\nham,yes\n",
+    "ham;go now\nspam;win\nham;hi\nham;yes\n",
+    '"ham","go now"\n"spam","win"\n"ham","hi"\n"ham","yes"\n',
+]
+
+
+@pytest.mark.parametrize("content", HEADERLESS)
+def test_a_table_whose_first_label_occurs_again_has_no_header(content: str, tmp_path: Path) -> None:
+    path, messages = tmp_path / "data", list[str]()
+    path.write_text(content)
+    texts = list(open_source(path, ClassifierReaderConfig(), messages.append).examples())
+    assert pairs(texts) == [("go now", "ham"), ("win", "spam"), ("hi", "ham"), ("yes", "ham")]
+    order = "text,label" if content.startswith("go") else "label,text"
+    assert messages == [
+        f"{path}:1: no header; reading the columns as {order}. Use --header if this line names the columns."
+    ]
+    assert "the header has the columns" in error_of(path, content, header=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "v1,v2\nham,go\nspam,win\nham,hi\n",
+        "ham\tgo\nspam\twin\n",
+        "a\ta\na\ta\na\ta\na\ta\n",
+        "ham,x,1\nham,y,1\nham,z,1\n",
+    ],
+)
+def test_a_table_that_may_have_a_header_is_not_read_without_one(content: str, tmp_path: Path) -> None:
+    assert "the header has the columns" in error_of(tmp_path / "data", content)
 
 
 @pytest.mark.parametrize(
@@ -138,29 +267,51 @@ def test_an_empty_folder_and_two_files_of_one_class_are_errors(tmp_path: Path) -
             {"columns": ("label", "b")},
             "FILE:1: --columns names the columns 'label', 'b'; expected 'text' among them. For",
         ),
-        ("text\tlabel\na\tx\nb\n", {}, "FILE:3: one column; expected at least 2. Separate the cells by a"),
+        ("text\tlabel\na\tx\nb\n", {}, "FILE:3: has one cell; expected at least 2. Separate the cells by a"),
         ("text,label\n,x\n", {}, "FILE:2: empty text; expected some text. Fill it in, or remove the line"),
         ("text,label\na, \n", {}, "FILE:2: empty label; expected some text. Fill it in, or remove the line"),
-        ('text,label\n"a,x\n', {}, "FILE:2: not a CSV row (unexpected end of data). Check that every quote"),
+        (
+            'text,label\n"a,x\n',
+            {},
+            "FILE:2: not a CSV row (a quoted cell has no closing quote). Check that every quote",
+        ),
         (
             '{"text": "a"}\n',
             {},
-            'FILE:1: no key "label" in the object. Write an object on each line: {"text": ..., "label": ...}',
+            'FILE:1: no key "label" in the object, which has "text". '
+            'Write objects {"text": ..., "label": ...}, or name other keys with --text and --label',
         ),
         ('{"text": "a", "label": "x"}\nb\n', {}, "FILE:2: not JSON (Expecting value: line 1 column 1 (char 0)). Write"),
         ('{"text": "a", "label": "x"}\n[1]\n', {}, "FILE:2: [1]; expected a JSON object. Write"),
         ('{"text": "a", "label": NaN}\n', {}, 'FILE:1: "label" is NaN; expected text'),
         ('text,label\na,"x\ny"\n', {}, "FILE:2: the label is 'x\\ny'; expected one line without tabs"),
+        ('[{"text": "a"}]\n', {}, 'FILE:1: no key "label" in the object, which has "text". Write'),
         (
-            "text;label\na;x\n",
+            '[{"text": "a",\n "label": "x"},\n\n {"text":\n"a"}]\n',
             {},
-            "FILE:1: the header has the columns 'text;label'; expected 'text'. Separate the cells by commas",
+            'FILE:4: no key "label" in the object, which has',
+        ),
+        ('[{"text": "a", "label": "x"},\n 3]\n', {}, "FILE:2: 3; expected a JSON object. Write"),
+        ('[{"text": "a", "label": "x"}\n', {}, "FILE:1: not JSON (Expecting ',' delimiter"),
+        ("{}\n", {}, 'FILE:1: no key "text" in the object. Write objects'),
+        (
+            "label,text\n0,really bad, but long\n",
+            {},
+            "FILE:2: has 3 cells; expected 2 as in the header. Is a text with a comma not quoted? Write it in quotes",
+        ),
+        ("text;label\na; b;x\n", {}, "FILE:2: has 3 cells; expected 2 as in the header. Is a text with a semicolon"),
+        (
+            "a,b,x\n",
+            {"columns": ("text", "label")},
+            "FILE:1: has 3 cells; expected 2. Is a text with a comma not quoted? Write it in quotes",
         ),
         (
-            '[{"text": "a"}]\n',
+            "__label__x a\n__label__x __label__y b\n",
             {},
-            "FILE:1: the header has the columns '[{\"text\": \"a\"}]'; expected 'text'. Write one JSON object",
+            "FILE:2: has 2 labels; expected one `__label__LABEL`. A classifier gives each text one label",
         ),
+        ("__label__x a\nb\n", {}, "FILE:2: has no label; expected one `__label__LABEL`"),
+        ("__label__x\n", {}, "FILE:1: empty text; expected some text"),
         ('{"text": 1, "label": "x"}\n', {}, 'FILE:1: "text" is 1; expected text'),
         ('{"text": "a", "label": null}\n', {}, 'FILE:1: "label" is null; expected text'),
     ],

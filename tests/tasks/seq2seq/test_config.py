@@ -42,12 +42,12 @@ def test_two_budgets_are_an_error(second: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [3, [1], [1, 1], [0, 1], [-1, 2], [1, 2, 3], ["a", "b"], [1, "b"], [1.0, 2.0], [True, 2], "1,2", {}]
+    "value", [3, [1], [1, 1], [0, 1], [-1, 2], [1, 2, 3], ["a", "a"], [1, "b"], [1.0, 2.0], [True, 2], "1,2", {}]
 )
 def test_columns_are_two_different_numbers_from_one(value: Any) -> None:
-    expected = "two different numbers from 1: of the source and of the target"
+    expected = "two different numbers from 1, or names, of source and target"
     assert mistakes({"data": {"columns": value}}) == [f"data.columns: given {value!r}; expected {expected}"]
-    for columns in ([2, 1], (1, 3), None):
+    for columns in ([2, 1], (1, 3), ["en", "fr"], None):
         assert validate_config(Seq2SeqDataConfig, {"columns": columns}).columns == (tuple(columns) if columns else None)
 
 
@@ -60,7 +60,7 @@ def test_columns_are_two_different_numbers_from_one(value: Any) -> None:
         ),
         (
             {"data": {"columns": [1, 2], "format": "jsonl"}},
-            "data: given columns for JSON lines; expected a table. Leave out --columns",
+            "data: given numbers of columns for JSON lines; expected the names of two keys",
         ),
         (
             {"model": {"attention": "none", "input_feeding": True}},

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from elman.config import validate_config
 from elman.data.readers import files
+from elman.data.readers.tables import Dialect
 from elman.data.readers.text import MemoryText, SourceRecord, TextSource
 from elman.data.sources import ParallelFiles
 from elman.errors import ConfigError, DataError
-from elman.tasks.seq2seq.config import Seq2SeqReaderConfig
+from elman.tasks.seq2seq.config import Seq2SeqReaderConfig, SideConfig
+from elman.tasks.seq2seq.corpus import group_by_source
 from elman.tasks.seq2seq.readers import (
     MemoryPairs,
     Pair,
@@ -38,8 +40,8 @@ PAIRS = [
     ("{", "}"),
 ]
 LINES = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
-SPACES = "Separate the columns by tabs; --columns names other columns than 1,2"
-OBJECT = 'Write {"source": "...", "target": "..."} on each line'
+SPACES = "Separate the columns by a tab; --columns names other columns than 1,2"
+OBJECT = 'Write {"source": "...", "target": "..."} on each line; --columns names other keys'
 
 
 def reader_of(**values: Any) -> Seq2SeqReaderConfig:
@@ -47,7 +49,7 @@ def reader_of(**values: Any) -> Seq2SeqReaderConfig:
 
 
 def read(text: str, **values: Any) -> list[Pair]:
-    return list(read_pairs(MemoryText([text], name="f.tsv"), reader_of(**values)))
+    return list(read_pairs(MemoryText([text], name="f.tsv"), reader_of(**values), lambda message: None))
 
 
 def fields_of(pairs: list[Pair]) -> list[tuple[Any, ...]]:
@@ -68,7 +70,7 @@ def error_of(text: str, **values: Any) -> DataError:
 
 def parallel(source: str, target: str) -> list[Pair]:
     en, zh = (MemoryText([text] if text else [], name) for text, name in ((source, "en"), (target, "zh")))
-    return list(read_parallel(en, zh))
+    return list(read_parallel(en, zh, lambda message: None))
 
 
 def parallel_error(source: str, target: str) -> DataError:
@@ -84,7 +86,7 @@ def object_of(**values: Any) -> str:
 @few
 @given(st.lists(st.tuples(cells, cells), max_size=5))
 def test_a_table_and_json_lines_give_the_pairs_that_were_written(pairs: list[tuple[str, str]]) -> None:
-    table = "".join(f"{source}\t{target}\n" for source, target in pairs)
+    table = "".join(Dialect("\t", has_quotes=False).write(pair) + "\n" for pair in pairs)
     objects = "".join(object_of(source=source, target=target) for source, target in pairs)
     assert sides(read(table, format="tsv")) == sides(read(objects)) == pairs
 
@@ -110,7 +112,7 @@ def test_line_ends_encodings_compression_and_block_sizes_do_not_change_the_pairs
     for size in (1 << 20, 4, 5, 7, 30):
         monkeypatch.setattr(files, "BLOCK_BYTES", size)
         source = TextSource(path)
-        assert fields_of(list(read_pairs(source, reader_of()))) == expected, size
+        assert fields_of(list(read_pairs(source, reader_of(), print))) == expected, size
         assert source.record.sha256 == hashlib.sha256(content).hexdigest()
 
 
@@ -121,7 +123,11 @@ def test_a_line_of_many_blocks_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     for size in (8, 64):
         monkeypatch.setattr(files, "BLOCK_BYTES", size)
         assert len(list(TextSource(path).blocks())) > 10
-        assert sides(list(read_pairs(TextSource(path), reader_of()))) == [("a", "b"), (source, target), ("c", "d")]
+        assert sides(list(read_pairs(TextSource(path), reader_of(), print))) == [
+            ("a", "b"),
+            (source, target),
+            ("c", "d"),
+        ]
 
 
 def test_spaces_around_a_text_are_removed_and_spaces_inside_stay() -> None:
@@ -183,13 +189,13 @@ def test_the_first_line_that_is_not_blank_decides_the_format() -> None:
             "a",
             {"columns": (2, 1)},
             "has one column; expected at least 2",
-            "Separate the columns by tabs; --columns 2,1 counts them from 1",
+            "Separate the columns by a tab; --columns 2,1 counts them from 1",
         ),
         (
             "a\tb",
             {"columns": (1, 4)},
             "has 2 columns; expected at least 4",
-            "Separate the columns by tabs; --columns 1,4 counts them from 1",
+            "Separate the columns by a tab; --columns 1,4 counts them from 1",
         ),
     ],
 )
@@ -209,8 +215,9 @@ def test_a_malformed_line_of_a_table_is_an_error_with_its_place(
         ("a\tb", "not JSON (Expecting value: line 1 column 1 (char 0))"),
         ('["a", "b"]', '["a", "b"]; expected a JSON object'),
         ("3" * 60, f"{'3' * 39}…; expected a JSON object"),
-        ('{"target": "b"}', 'no key "source" in the object'),
-        ('{"source": "a", "targets": "b"}', 'no key "target" in the object'),
+        ('{"target": "b"}', 'no key "source" in the object, which has "target"'),
+        ('{"source": "a", "targets": "b"}', 'no key "target" in the object, which has "source", "targets"'),
+        ("{}", 'no key "source" in the object'),
         ('{"source": 3, "target": "b"}', '"source" is 3; expected text'),
         ('{"source": ["a"], "target": "b"}', '"source" is ["a"]; expected text'),
         ('{"source": "a", "target": null}', '"target" is null; expected text or a list of texts'),
@@ -250,16 +257,168 @@ def test_parallel_files_are_read_line_by_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "place", "side"),
+    ("source", "target", "expected", "left_out"),
     [
-        ("a\n\nc\n", "x\ny\nz\n", "en:2", "source"),
-        ("a\nb\n", "x\n \n", "zh:2", "target"),
-        ("\n", "\n", "en:1", "source"),
+        ("a\n\nc\n", "x\ny\nz\n", [("a", "x"), ("c", "z")], "1 of 3 pairs because a side is empty, the first at en:2"),
+        ("a\nb\n", "x\n \n", [("a", "x")], "1 of 2 pairs because a side is empty, the first at zh:2"),
+        ("\n", "\n", [], "1 of 1 pairs because a side is empty, the first at en:1"),
+        ("\n\nc\n\n", "x\n\nz\nw\n", [("c", "z")], "3 of 4 pairs because a side is empty, the first at en:1"),
+        (
+            "a\n\u3000\t\nc\n",
+            "x\ny\nz\n",
+            [("a", "x"), ("c", "z")],
+            "1 of 3 pairs because a side is empty, the first at en:2",
+        ),
+        ("a\nb\n", "x\ny\n", [("a", "x"), ("b", "y")], ""),
     ],
 )
-def test_a_blank_line_of_a_parallel_file_is_an_error(source: str, target: str, place: str, side: str) -> None:
-    error = parallel_error(source, target)
-    assert str(error) == f"{place}: has an empty {side}; expected text. Fill it in, or leave the pair out"
+def test_pairs_of_parallel_files_with_an_empty_side_are_left_out_and_counted(
+    source: str, target: str, expected: list[tuple[str, str]], left_out: str
+) -> None:
+    messages: list[str] = []
+    en, zh = MemoryText([source], "en"), MemoryText([target], "zh")
+    assert sides(list(read_parallel(en, zh, messages.append))) == expected
+    assert messages == ([f"en: left out {left_out}"] if left_out else [])
+
+
+def test_a_lone_cr_does_not_shift_the_lines_of_parallel_files(tmp_path: Path) -> None:
+    (tmp_path / "en").write_bytes(b"one\ntwo\r 2\nthree\n")
+    (tmp_path / "zh").write_bytes("一\r\n二\r\n三\r\n".encode())
+    source = open_source(ParallelFiles(tmp_path / "en", tmp_path / "zh"), reader_of(), print)
+    assert sides(list(source.examples())) == [("one", "一"), ("two\r 2", "二"), ("three", "三")]
+
+
+CMUDICT = [("A", "AH0"), ("A", "EY1"), ("BE", "B IY1"), ("'S", "EH1 S")]
+LEXICONS = [
+    ";;; # CMUdict\nA  AH0\nA(1)  EY1\nBE  B IY1\n;;; more\n\n'S  EH1 S\n",
+    ";;; a comment\nA\tAH0\nA(2)\tEY1\nBE\tB IY1\n'S\tEH1 S\n",
+    "A\tAH0\nA(1)\tEY1\nBE\tB IY1\n'S\tEH1 S\n",
+    ";;;\nA AH0\nA(2) EY1 # an article\nBE B IY1 #\n'S EH1 S\n",
+]
+
+
+@pytest.mark.parametrize("text", LEXICONS)
+def test_a_pronouncing_dictionary_is_detected_and_its_variants_are_targets_of_one_source(text: str) -> None:
+    messages: list[str] = []
+    pairs = list(read_pairs(MemoryText([text], name="f"), reader_of(), messages.append))
+    assert sides(pairs) == CMUDICT == sides(read(text, format="lexicon"))
+    assert messages == ["f: reading it as a pronouncing dictionary. Use --format tsv for a table."]
+    assert {pair.source: pair.targets for pair in group_by_source(pairs, SideConfig()).values()}["A"] == ("AH0", "EY1")
+
+
+PHONES = ["AA", "B", "K", "IY", "S"]
+ENTRIES = [(f"word{i}", " ".join(PHONES[(i + j) % 5] for j in range(2 + i % 3))) for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"{word} {phones}\n" for word, phones in ENTRIES),
+        "".join(f"{word}  {phones}\n" for word, phones in ENTRIES),
+        "".join(f"{word} 1.0 {phones}\n" for word, phones in ENTRIES),
+        "".join(f"{word} {0.1 + i / 50:.6f} {phones}\n" for i, (word, phones) in enumerate(ENTRIES)),
+        "".join(f"{word}   {phones} \n\n" for word, phones in ENTRIES),
+        ";;; Kaldi\n" + "".join(f"{word}\t1.0\t{phones}\n" for word, phones in ENTRIES),
+    ],
+    ids=["kaldi", "two spaces", "lexiconp", "probabilities", "blank lines", "tabs"],
+)
+def test_dictionaries_without_comments_are_known_by_their_symbols(text: str) -> None:
+    assert sides(read(text)) == ENTRIES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hello HH AH0 L OW1\n",
+        "It was the best of times, it was the worst of times,\nit was the age of wisdom, it was the age\n" * 20,
+        "我 爱 你\n你 好 吗\n" * 20,
+        "".join(f"{i} plus {i} equals {2 * i}\n" for i in range(300)),
+        "1 2 3\n2 3 4\n" * 10,
+    ],
+)
+def test_lines_without_tabs_that_are_no_dictionary_are_errors(text: str) -> None:
+    assert error_of(text).message == "has one column; expected SOURCE TAB TARGET"
+
+
+def test_calls_of_functions_are_no_variants() -> None:
+    text = "f\t0\ng(1)\t1\nf(2)\t4\n"
+    assert sides(read(text)) == [("f", "0"), ("g(1)", "1"), ("f(2)", "4")]
+
+
+def test_a_word_without_a_pronunciation_is_an_error() -> None:
+    error = error_of("A  AH0\nB\n", format="lexicon")
+    assert str(error) == (
+        "f.tsv:2: 'B' has no pronunciation; expected symbols. "
+        "Write the word, a space or a tab, and its symbols with spaces between them"
+    )
+
+
+NAMED = [("a, b", "x"), ("c", "y")]
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('source,target\n"a, b",x\nc,y\n', {}),
+        ('target;note;source\nx;1;"a, b"\ny;2;c\n', {}),
+        ("source\ttarget\na, b\tx\nc\ty\n", {}),
+        ("Source\tTarget\na, b\tx\nc\ty\n", {}),
+        ("id\tsource\ttarget\n1\ta, b\tx\n2\tc\ty\n", {}),
+        ('en,fr\n"a, b",x\nc,y\n', {"columns": ("en", "fr")}),
+        ('fr,en\nx,"a, b"\ny,c\n', {"columns": ("en", "fr")}),
+        ('"a, b",x\nc,y\n', {"format": "csv"}),
+        ('x,1,"a, b"\ny,2,c\n', {"format": "csv", "columns": (3, 1)}),
+        ('x;1;"a, b"\ny;2;c\n', {"format": "csv", "columns": (3, 1), "header": False}),
+        ('fr,n,en\nx,1,"a, b"\ny,2,c\n', {"format": "csv", "columns": (3, 1), "header": True}),
+        ("en\tfr\na, b\tx\nc\ty\n", {"header": True}),
+        ('sep=;\nsource;target\n"a, b";x\n\nc;y\n;\n', {}),
+        (object_of(en="a, b", fr="x") + object_of(en="c", fr="y"), {"columns": ("en", "fr")}),
+    ],
+)
+def test_columns_and_keys_may_have_names(text: str, values: dict[str, Any]) -> None:
+    assert sides(read(text, **values)) == NAMED
+
+
+def test_a_header_is_reported_and_may_be_a_pair() -> None:
+    messages: list[str] = []
+    text = "source\ttarget\na\tb\n"
+    assert sides(list(read_pairs(MemoryText([text], name="f"), reader_of(), messages.append))) == [("a", "b")]
+    assert messages == ["f:1: this line names the columns. Use --no-header to read it as a pair."]
+    assert sides(read(text, header=False)) == [("source", "target"), ("a", "b")]
+
+
+def test_columns_that_the_header_lacks_are_an_error() -> None:
+    error = error_of("en\tfr\na\tb\n", columns=("en", "de"))
+    assert str(error) == (
+        "f.tsv:1: the first line has 'en', 'fr'; expected the columns 'en', 'de'. "
+        "Name two of its columns with --columns, or count them from 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("source,target\na, b,x\n", {}),
+        ("a,x\nc, d,y\n", {"format": "csv"}),
+        ("source\ttarget\na\tb\tx\n", {}),
+    ],
+)
+def test_a_row_with_more_cells_than_the_first_one_is_an_error(text: str, values: dict[str, Any]) -> None:
+    error = error_of(text, **values)
+    assert error.where == "f.tsv:2"
+    assert error.message.startswith("has 3 cells; expected 2")
+    assert "not quoted? Write it in quotes" in (error.hint or "")
+
+
+def test_quotes_of_pandas_are_read_and_lone_quotes_are_characters() -> None:
+    text = 'a\tb\n"say ""hi"""\tx\n"END-QUOTE\tEH N D\n5" disk\t"y"\n"p\tq"\tz\n'
+    assert sides(read(text)) == [
+        ("a", "b"),
+        ('say "hi"', "x"),
+        ('"END-QUOTE', "EH N D"),
+        ('5" disk', '"y"'),
+        ("p\tq", "z"),
+    ]
 
 
 @pytest.mark.parametrize(("en", "zh", "place"), [(3, 5, "zh:4"), (5, 3, "en:4"), (0, 1, "zh:1"), (1200, 0, "en:1")])
@@ -281,8 +440,10 @@ def test_columns_and_formats_are_errors_for_parallel_files_before_reading(values
 
 
 def test_columns_are_an_error_for_json_lines() -> None:
-    with pytest.raises(ConfigError, match=r"given columns for JSON lines; expected a table\. Leave out --columns"):
+    with pytest.raises(ConfigError, match="given numbers of columns for JSON lines; expected the names of two keys"):
         reader_of(columns=(1, 2), format="jsonl")
+    with pytest.raises(ConfigError, match=r"given columns for a pronouncing dictionary; expected a table\. Leave out"):
+        reader_of(columns=(1, 2), format="lexicon")
 
 
 def test_a_source_is_a_path_two_paths_or_pairs_in_memory(tmp_path: Path) -> None:
@@ -323,7 +484,7 @@ def test_a_byte_that_cannot_be_decoded_is_an_error_with_its_place(tmp_path: Path
     path = tmp_path / "pairs.tsv"
     path.write_bytes(b"a\tb\nc\t\xff\n")
     with pytest.raises(DataError) as caught:
-        list(read_pairs(TextSource(path), reader_of()))
+        list(read_pairs(TextSource(path), reader_of(), print))
     assert caught.value.where == f"{path}:2"
 
 

@@ -133,7 +133,7 @@ def test_wrong_columns_are_an_error_of_every_command(
     for words in (["evaluate", models / "a"], ["train", "seq2seq", "-o", tmp_path / "run"]):
         check_error(done := command(*words, pairs, f"--columns={columns}"), 2)
         assert "columns" in done.err
-        assert "; expected two different numbers from 1: of the source and of the target" in done.err
+        assert "; expected two different numbers from 1, or names, of source and target" in done.err
     assert "data.columns (--columns): given " in done.err
     assert list(tmp_path.iterdir()) == []
 

@@ -120,7 +120,8 @@ def test_a_line_decides_the_format() -> None:
         (
             '{"tokens": ["a"]}\n',
             {},
-            'FILE:1: no key "tags" in the object. Write an object on each line: {"tokens": ["..."], "tags": ["..."]}',
+            'FILE:1: no key "tags" in the object, which has "tokens". '
+            'Write an object on each line: {"tokens": ["..."], "tags": ["..."]}',
         ),
         (
             '{"tokens": "a", "tags": ["X"]}\n',
@@ -166,6 +167,149 @@ def test_sentences_to_tag_are_texts_or_lists_of_tokens() -> None:
     assert require_sentences(sentences, str.split) == [["a", "b"], ["c"], ["d"], ["e"], []]
     with pytest.raises(DataError, match="sentence 7 is None; expected a text or a list of tokens"):
         require_sentences([None], str.split, 7)  # type: ignore[list-item]
+
+
+TOKENS = [(("EU", "rejects", "call"), ("B-ORG", "O", "O")), (("Peter",), ("B-PER",))]
+SPACED = """# sent_id = 1
+1  EU  eu  PROPN  NNP  _  2  nsubj  _  _
+2  rejects  reject  VERB  VBZ  _  0  root  _  SpaceAfter=No
+3  call  call  NOUN  NN  _  2  obj  _  _
+
+1 Peter Peter PROPN NNP _ 0 root _ _
+"""
+COLUMNS = {
+    "germeval": "#\thttp://x.org/0 [2009-10-17]\n1\tEU\tO\tB-ORG\n2\trejects\tO\tO\n3\tcall\tO\tO\n\n"
+    "#\thttp://x.org/1 [2009-10-17]\n1\tPeter\tO\tB-PER\n",
+    "multiconer": "# id 0000\tdomain=en\nEU _ _ B-ORG\nrejects _ _ O\ncall _ _ O\n\n"
+    "# id 0001\tdomain=en\nPeter _ _ B-PER\n",
+    "same width": "# newsent\nEU B-ORG\nrejects O\ncall O\n\n# newsent\nPeter B-PER\n",
+    "several comments": "# a\n# text = EU rejects call\nEU B-ORG\nrejects O\ncall O\n\n"
+    "# b\n# text = Peter\nPeter B-PER\n",
+    "numbers": "1 EU NNP B-ORG\n2 rejects VBZ O\n3 call NN O\n\n1 Peter NNP B-PER\n",
+    "numbers and tabs": "1\tEU\tB-ORG\n2\trejects\tO\n3\tcall\tO\n\n1\tPeter\tB-PER\n",
+    "a comment alone": "# a comment of many words\n\nEU B-ORG\nrejects O\ncall O\n\nPeter B-PER\n",
+    "document start": "-DOCSTART- -X- O\n\nEU NNP B-ORG\nrejects VBZ O\ncall NN O\n\nPeter NNP B-PER\n",
+    "sentence numbers": "#1\tx\ty\nEU\tB-ORG\nrejects\tO\ncall\tO\n\n#2\tx\ty\nPeter\tB-PER\n",
+    "plain": "EU B-ORG\nrejects O\ncall O\n\nPeter B-PER\n",
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_comments_and_numbers_of_tokens_are_no_tokens(name: str, tmp_path: Path) -> None:
+    assert pairs(read(tmp_path / "data", COLUMNS[name])) == TOKENS
+
+
+HASHES = [
+    "#\tSYM\n1\tNUM\n",
+    "# O\nNLP O\n\n# O\nfun O\n",
+    "#NLP O\nis O\n\n#fun O\nis O\n",
+    "a O\n# O\nb O\n",
+    "1 NUM\n2 NUM\n3 NUM\n",
+    "1 x NUM\n\n1 y NUM\n\n7 z NUM\n",
+]
+
+
+@pytest.mark.parametrize("content", HASHES)
+def test_hashes_and_numbers_may_be_tokens(content: str, tmp_path: Path) -> None:
+    tokens = [token for sentence in read(tmp_path / "data", content) for token in sentence.tokens]
+    assert tokens == [line.split()[0] for line in content.splitlines() if line]
+
+
+def test_conllu_with_spaces_is_read_with_a_message(tmp_path: Path) -> None:
+    path, messages = tmp_path / "data", list[str]()
+    path.write_text(SPACED)
+    expected = [
+        (tokens, tags) for (tokens, _), tags in zip(TOKENS, (("PROPN", "VERB", "NOUN"), ("PROPN",)), strict=True)
+    ]
+    for content in (SPACED, SPACED.split("\n", 1)[1]):
+        path.write_text(content)
+        sentences = list(open_source(path, TaggerReaderConfig(), messages.append).examples())
+        assert pairs(sentences) == expected
+    assert messages[0] == (
+        f"{path}:2: the columns are separated by spaces; CoNLL-U has tabs. Reading the words between the spaces."
+    )
+    assert "expected ten columns, separated by tabs" in error_of(path, SPACED.replace("call  call", "a call  call"))
+
+
+TABLES = {
+    "ids": "sentence_id,words,labels\n0,EU,B-ORG\n0,rejects,O\n0,call,O\n1,Peter,B-PER\n",
+    "kaggle": "Sentence #,Word,POS,Tag\nSentence: 1,EU,NNP,B-ORG\n,rejects,VBZ,O\n,call,NN,O\n"
+    "Sentence: 2,Peter,NNP,B-PER\n",
+    "semicolons": "sentence_id;words;labels\n0;EU;B-ORG\n0;rejects;O\n0;call;O\n1;Peter;B-PER\n",
+    "tabs": "sentence_id\tword\tner\n0\tEU\tB-ORG\n0\trejects\tO\n0\tcall\tO\n1\tPeter\tB-PER\n",
+    "blank lines": "word,tag\nEU,B-ORG\nrejects,O\ncall,O\n\nPeter,B-PER\n",
+    "blank rows": "word,tag\nEU,B-ORG\nrejects,O\ncall,O\n,\nPeter,B-PER\n",
+    "a row a sentence": "text,labels\nEU rejects call,B-ORG O O\nPeter,B-PER\n",
+    "numbered sentences": "id,tokens,ner_tags\n0,EU rejects call,B-ORG O O\n1,Peter,B-PER\n",
+    "index": ",sentence_id,words,labels\n0,7,EU,B-ORG\n1,7,rejects,O\n2,7,call,O\n3,9,Peter,B-PER\n",
+    "tabs without ids": "token\ttag\nEU\tB-ORG\nrejects\tO\ncall\tO\n\nPeter\tB-PER\n",
+    "sep": "sep=;\nsentence_id;words;labels\n0;EU;B-ORG\n0;rejects;O\n0;call;O\n1;Peter;B-PER\n",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_of_named_entities_is_detected(name: str, tmp_path: Path) -> None:
+    sentences = read(tmp_path / "data", TABLES[name])
+    assert pairs(sentences) == TOKENS == pairs(read(tmp_path / "data", TABLES[name], format="csv"))
+    if name == "kaggle":
+        assert sentences[0].where(2) == f"{tmp_path / 'data'}:4"
+
+
+def test_columns_of_a_table_are_named_or_counted(tmp_path: Path) -> None:
+    content = 's,w,p,t\n1,",",PUNCT,O\n1,"""",PUNCT,O\n2,EU,NNP,B-ORG\n'
+    columns = {"format": "csv", "token_column": "w", "tag_column": "t", "sentence_column": "s"}
+    expected = [((",", '"'), ("O", "O")), (("EU",), ("B-ORG",))]
+    assert pairs(read(tmp_path / "data", content, **columns)) == expected
+    numbers = {"format": "csv", "token_column": "2", "tag_column": "4", "sentence_column": "1"}
+    assert pairs(read(tmp_path / "data", content, **numbers)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "reader", "expected"),
+    [
+        (
+            '["EU", "rejects"]\t["B-ORG", "O"]\n',
+            {},
+            'FILE:1: the tag is \'["B-ORG", "O"]\', a list; expected tags with',
+        ),
+        ("EU rejects\t['B-ORG', 'O']\n", {}, "FILE:1: the tag is \"['B-ORG', 'O']\", a list; expected tags"),
+        ('EU\t{"start":0,"label":"ORG"}\n', {}, 'FILE:1: the tag is \'{"start":0,"label":"ORG"}\', a list'),
+        (
+            "tokens,tags\n\"['EU', 'rejects']\",\"['B-ORG', 'O']\"\n",
+            {},
+            "FILE:2: the tag is \"['B-ORG', 'O']\", a list",
+        ),
+        ("word,tag\nEU,B-ORG\nrejects,O\n", {}, "FILE:1: the header has the columns 'word', 'tag'; expected one with"),
+        (
+            "id,word,tag\n0,EU,B-ORG\n1,rejects,O\n",
+            {},
+            "FILE:1: the column 'id' is different in each row; expected the",
+        ),
+        ("w,t\nEU,B-ORG\n", {}, "FILE:1: one column; expected a token and its tag. For CSV, use --format csv"),
+        (
+            "w,t\nEU,B-ORG\n",
+            {"format": "csv"},
+            "FILE:1: the header has the columns 'w', 't'; expected word or words or",
+        ),
+        (
+            "word,tag\nEU,B-ORG\n",
+            {"tag_column": "x"},
+            "FILE:1: the header has the columns 'word', 'tag'; expected 'x'. Name",
+        ),
+        ("sentence_id,word,tag\n0,EU\n", {}, "FILE:2: has 2 cells; expected at least 3. Fill in the row, or remove it"),
+        (
+            "sentence_id,word,tag\n0,a, b,O\n",
+            {},
+            "FILE:2: has 4 cells; expected 3 as in the header. Is a text with a comma",
+        ),
+        ("sentence_id,word,tag\n0,,O\n", {}, "FILE:2: empty token; expected text"),
+        ("text,labels\na b,X Y Z\n", {}, "FILE:2: 2 tokens and 3 tags; expected as many of each"),
+    ],
+)
+def test_lists_in_columns_and_incomplete_tables_are_errors(
+    content: str, reader: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    assert error_of(tmp_path / "data", content, **reader).startswith(expected)
 
 
 def test_comments_do_not_decide_the_format_and_other_spaces_are_tokens(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ class ReaderConfig(Config):
     """How files are read. Training, evaluation and prediction read with the same options."""
 
     encoding: str | None = option(
-        None, flag="--encoding", help="Text encoding", automatic="UTF-8, or GB18030 if detected"
+        None, flag="--encoding", help="Text encoding", automatic="UTF-8, or UTF-16 or GB18030 if detected"
     )
 
 

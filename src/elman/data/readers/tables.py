@@ -1,35 +1,324 @@
-"""Tables: the rows of a CSV file."""
+"""Tables: rows of cells, in the dialects that spreadsheets, pandas and databases write.
+
+The separator is a tab, a semicolon or a comma: the one that gives most rows as many cells as the first row. A first
+line `sep=;`, as Excel writes it, names another one. Quotes are those of RFC 4180: a quoted cell may hold separators,
+line ends and quotes, which are written twice. A quote alone between separators is a character, as in tables of tokens,
+if its line has as many cells as the first row, and so have all lines up to the next quote.
+
+With tabs, most programs write no quotes, so that a quote is a character like any other; pandas quotes the cells that
+need it. There, a cell is quoted if it begins with a quote and ends with one before a tab or line end, quotes inside are
+written twice, and
+
+    - there are quotes inside, or
+    - it holds a tab or a line end, the row has as many cells as the first row, and its lines without quotes have not.
+
+Where every cell of the first row is quoted, and with the quotes of RFC 4180 all first rows have as many cells, these
+are the quotes of the table.
+
+    table = read_table(numbered_lines(source))
+    names = table.take_header()
+    for row in table.rows():
+        print(row.text + table.dialect.separator + table.dialect.write([prediction(row.cells)]))
+"""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+import re
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import NamedTuple
 
 from elman.errors import DataError
 
 from .text import Line
 
-MAX_CELL_CHARACTERS = 1 << 30  # the default of the csv module is 131,072
+SEPARATORS = "\t;,"  # in the order of preference
+SEPARATOR_NAMES = {"\t": "a tab", ";": "a semicolon", ",": "a comma"}
+SAMPLE_LINES = 200  # which decide the dialect
+MAX_QUOTED_LINES = 1000  # of a quoted cell in a table with tabs, in which a quote may also be a character
+_DECLARATION = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_QUOTES_HINT = "Check that every quote is closed. In CSV, a quote inside a quoted cell is written twice"
 
 
-def read_csv_rows(lines: Iterable[Line], delimiter: str = ",") -> Iterator[tuple[str, list[str]]]:
-    """Yield each row with the place of its first line; a quoted cell may contain line ends."""
-    places: list[str] = []  # of the lines of the current row
+class Row(NamedTuple):
+    """A row: the place of its first line, its cells, and its text in the file, without the last line end."""
 
-    def read_lines() -> Iterator[str]:
-        for where, line in lines:
-            places.append(where)
-            yield line + "\n"
+    where: str
+    cells: list[str]
+    text: str
 
-    csv.field_size_limit(MAX_CELL_CHARACTERS)
-    rows = csv.reader(read_lines(), strict=True, delimiter=delimiter)
+    @property
+    def is_blank(self) -> bool:
+        """Whether all cells are empty or spaces."""
+        return not any(cell.strip() for cell in self.cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table is written."""
+
+    separator: str = ","
+    has_quotes: bool = True  # of RFC 4180; otherwise those of pandas in tables with tabs, see above
+    is_declared: bool = False  # by a first line such as `sep=;`
+
+    @property
+    def separator_name(self) -> str:
+        """The separator in words."""
+        return SEPARATOR_NAMES.get(self.separator, repr(self.separator))
+
+    def write(self, cells: Iterable[str]) -> str:
+        """Return a row without its line end, which `read_table` reads as these cells again."""
+        return self.separator.join(map(self._written, cells))
+
+    def _written(self, cell: str) -> str:
+        special = (self.separator, "\n", "\r", '"') if self.has_quotes else (self.separator, "\n", "\r")
+        if any(mark in cell for mark in special) or cell.startswith('"'):
+            return '"' + cell.replace('"', '""') + '"'
+        return cell
+
+
+class Table:
+    """A table that is read once: its dialect, its header where it has one, and its rows."""
+
+    def __init__(self, lines: Iterator[Line], dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.header: Row | None = None
+        self._ahead: deque[Row] = deque()
+        self._rows = _read_rows(lines, dialect)
+        self._error: DataError | None = None  # of the row after those that were read ahead
+
+    def peek(self, count: int) -> list[Row]:
+        """Return the next rows, at most `count`, which stay to be read; a malformed row ends them."""
+        while len(self._ahead) < count and self._error is None:
+            try:
+                row = next(self._rows, None)
+            except DataError as error:
+                self._error = error
+                break
+            if row is None:
+                break
+            self._ahead.append(row)
+        return list(islice(self._ahead, count))
+
+    def take_header(self) -> tuple[str, ...]:
+        """Return the cells of the next row that is not blank, without surrounding spaces; () if there is none.
+
+        Rows that are read later must not have more cells.
+        """
+        row = self._next_row()
+        while row is not None and row.is_blank:
+            row = self._next_row()
+        self.header = row
+        return () if self.header is None else tuple(cell.strip() for cell in self.header.cells)
+
+    def rows(self, width: int | None = None) -> Iterator[Row]:
+        """Yield the rows, blank ones too; more cells than the header, or than width, are a DataError.
+
+        Empty cells at the end of a row, which spreadsheets write, are not counted.
+        """
+        if width is None and self.header is not None:
+            width = len(self.header.cells)
+        while (row := self._next_row()) is not None:
+            if width is not None and len(row.cells) > width and "".join(row.cells[width:]).strip():
+                raise _wide_row_error(row, width, self.dialect, has_header=self.header is not None)
+            yield row
+
+    def _next_row(self) -> Row | None:
+        if self._ahead:
+            return self._ahead.popleft()
+        if self._error is not None:
+            raise self._error
+        return next(self._rows, None)
+
+
+def read_table(lines: Iterable[Line], *, separators: str = SEPARATORS, names: Collection[str] = ()) -> Table:
+    """Return a table in the dialect of its first lines.
+
+    separators are those to choose from. A separator by which the first row has all of these names comes first.
+    """
+    remaining = iter(lines)
+    sample = list(islice(remaining, SAMPLE_LINES))
+    while sample and not sample[0][1].strip() and "\t" not in sample[0][1]:
+        sample.pop(0)
+    declaration = _DECLARATION.fullmatch(sample[0][1].strip(" ")) if sample else None
+    if declaration:
+        sample.pop(0)
+    separator = declaration[1] if declaration else _detect_separator(sample, separators, names)
+    has_quotes = separator != "\t" or _has_quoted_header(sample, separator)
+    return Table(chain(sample, remaining), Dialect(separator, has_quotes, declaration is not None))
+
+
+def describe_width(cells: Sequence[str]) -> str:
+    """Return the number of cells for a message, such as `one cell`."""
+    return "one cell" if len(cells) == 1 else f"{len(cells)} cells"
+
+
+def _detect_separator(sample: Sequence[Line], separators: str, names: Collection[str]) -> str:
+    """Return the separator by which the first row has the names, and most rows have as many cells as the first one."""
+    best, best_score = "," if "," in separators else separators[0], (False, 0.0)
+    for separator in separators:
+        table = Table(iter(sample), Dialect(separator, separator != "\t"))
+        rows = [row for row in table.peek(SAMPLE_LINES) if not row.is_blank]
+        if not rows or len(rows[0].cells) < 2:
+            continue
+        has_names = bool(names) and {cell.strip() for cell in rows[0].cells} >= set(names)
+        score = has_names, sum(len(row.cells) == len(rows[0].cells) for row in rows) / len(rows)
+        if score > best_score:
+            best, best_score = separator, score
+    return best
+
+
+def _wide_row_error(row: Row, width: int, dialect: Dialect, *, has_header: bool) -> DataError:
+    given = describe_width(row.cells)
+    problem = f"has {given}; expected {width} as in the header" if has_header else f"has {given}; expected {width}"
+    hint = f"Is a text with {dialect.separator_name} not quoted? Write it in quotes"
+    return DataError(problem, hint=hint, where=row.where)
+
+
+class _QuoteError(ValueError):
+    """What is wrong with the quotes of a row."""
+
+
+class _OpenQuoteError(_QuoteError):
+    """A quoted cell does not end."""
+
+
+class _Split(NamedTuple):
+    """A row that was split with regard to quotes."""
+
+    cells: list[str]
+    are_quoted: list[bool]  # for each cell
+    num_lines: int
+    has_inner_quotes: bool  # in a quoted cell
+
+
+class _Lookahead:
+    """Lines that can be looked at before they are taken."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self._ahead: deque[Line] = deque()
+
+    def text(self, index: int) -> str | None:
+        """Return the text of the line that is `index` lines ahead; None after the last one."""
+        while len(self._ahead) <= index:
+            line = next(self._lines, None)
+            if line is None:
+                return None
+            self._ahead.append(line)
+        return self._ahead[index][1]
+
+    def widths(self, count: int, separator: str) -> set[int]:
+        """Return the numbers of cells that the next lines have if quotes are characters."""
+        return {(self.text(index) or "").count(separator) + 1 for index in range(count)}
+
+    def take(self, count: int) -> list[Line]:
+        """Return the next lines, which `text` has returned before."""
+        return [self._ahead.popleft() for _ in range(count)]
+
+
+def _read_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
+    ahead = _Lookahead(lines)
+    width: int | None = None
+    while (line := ahead.text(0)) is not None:
+        if '"' not in line:
+            cells, num_lines = line.split(dialect.separator), 1
+        elif dialect.has_quotes:
+            try:
+                cells, num_lines = _split_with_quotes(ahead, dialect.separator, width)
+            except _QuoteError as error:
+                raise DataError(f"not a CSV row ({error})", hint=_QUOTES_HINT, where=ahead.take(1)[0][0]) from None
+        else:
+            cells, num_lines = _split_at_tabs(ahead, dialect.separator, width)
+        if width is None and line.strip():
+            width = len(cells)
+        taken = ahead.take(num_lines)
+        yield Row(taken[0][0], cells, "\n".join(text for _, text in taken))
+
+
+def _split_with_quotes(ahead: _Lookahead, separator: str, width: int | None) -> tuple[list[str], int]:
+    """Return the cells of the next row of a table with quotes of RFC 4180, and the number of its lines."""
+    literal = (ahead.text(0) or "").split(separator)
+    if '"' not in literal[:-1] or len(literal) != width:
+        split = _split_quoted(ahead, separator)
+        return split.cells, split.num_lines
+    try:
+        split = _split_quoted(ahead, separator, MAX_QUOTED_LINES)
+    except _QuoteError:
+        return literal, 1
+    is_quoted = len(split.cells) == width and ahead.widths(split.num_lines, separator) != {width}
+    return (split.cells, split.num_lines) if is_quoted else (literal, 1)
+
+
+def _split_at_tabs(ahead: _Lookahead, separator: str, width: int | None) -> tuple[list[str], int]:
+    """Return the cells of the next row of a table with tabs, and the number of its lines."""
+    line = ahead.text(0) or ""
+    literal = line.split(separator)
+    if not any(cell.startswith('"') for cell in literal):
+        return literal, 1
+    try:
+        split = _split_quoted(ahead, separator, MAX_QUOTED_LINES)
+    except _QuoteError:
+        return literal, 1
+    if split.num_lines == 1 and len(split.cells) == len(literal):
+        return (split.cells if split.has_inner_quotes else literal), 1
+    is_quoted = len(split.cells) == width and ahead.widths(split.num_lines, separator) != {width}
+    return (split.cells, split.num_lines) if is_quoted else (literal, 1)
+
+
+def _split_quoted(ahead: _Lookahead, separator: str, max_lines: int | None = None) -> _Split:
+    """Split the next row; quotes that are not those of RFC 4180 are a _QuoteError."""
+    cells: list[str] = []
+    are_quoted: list[bool] = []
+    line, number, start, has_inner_quotes = ahead.text(0) or "", 0, 0, False
     while True:
-        places.clear()
+        are_quoted.append(line.startswith('"', start))
+        if not are_quoted[-1]:
+            end = line.find(separator, start)
+            cells.append(line[start:] if end < 0 else line[start:end])
+            if end < 0:
+                return _Split(cells, are_quoted, number + 1, has_inner_quotes)
+            start = end + 1
+            continue
+        parts: list[str] = []
+        start += 1
+        while (end := line.find('"', start)) < 0 or line.startswith('""', end):
+            if end >= 0:
+                parts.append(line[start : end + 1])
+                start, has_inner_quotes = end + 2, True
+                continue
+            parts.append(line[start:] + "\n")
+            number, start = number + 1, 0
+            following = ahead.text(number) if max_lines is None or number < max_lines else None
+            if following is None:
+                raise _OpenQuoteError("a quoted cell has no closing quote")
+            line = following
+        cells.append("".join(parts) + line[start:end])
+        start = end + 1
+        if start == len(line):
+            return _Split(cells, are_quoted, number + 1, has_inner_quotes)
+        if line[start] != separator:
+            raise _QuoteError(f"{line[start]!r} after the closing quote of a cell")
+        start += 1
+
+
+def _has_quoted_header(sample: Sequence[Line], separator: str) -> bool:
+    """Return whether all cells of the first row are quoted, and quotes of RFC 4180 give each row as many cells."""
+    ahead = _Lookahead(iter(sample))
+    width = 0
+    while (line := ahead.text(0)) is not None:
         try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            hint = "Check that every quote is closed. In CSV, a quote inside a quoted cell is written twice"
-            raise DataError(f"not a CSV row ({error})", hint=hint, where=places[0]) from None
-        yield places[0], row
+            split = _split_quoted(ahead, separator)
+        except _OpenQuoteError:
+            return width > 1 and len(sample) >= SAMPLE_LINES - 1  # the row may end after the sample
+        except _QuoteError:
+            return False
+        if not width and not all(split.are_quoted):
+            return False
+        width = width or len(split.cells)
+        if line and len(split.cells) != width:
+            return False
+        ahead.take(split.num_lines)
+    return width > 1

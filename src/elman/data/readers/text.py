@@ -1,14 +1,14 @@
 """Text sources: files, .gz files, stdin and Python strings as blocks of text or as lines.
 
-The user names the encoding, or it is detected from the beginning of the file (encodings.py). CRLF and CR become LF. A
-block has about a million characters and ends at a line end if it contains one, so a file may be larger than memory.
+The user names the encoding, or it is detected from the beginning of the file (encodings.py). Line ends become LF
+(line_ends.py). A zero byte is an error, wherever it is. A block has about a million characters and ends at a line end
+if it contains one, so a file may be larger than memory.
 """
 
 from __future__ import annotations
 
 import codecs
 import hashlib
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,16 @@ from typing import BinaryIO, Protocol
 from elman.errors import DataError
 
 from . import files
-from .encodings import Notify, detect_encoding, has_single_byte_newlines
+from .encodings import (
+    Notify,
+    detect_encoding,
+    encoding_hint,
+    has_single_byte_newlines,
+    require_mark,
+    zero_byte_error,
+)
 from .files import GZIP_MAGIC, STDIN, decompress, is_readable_once, open_binary
+from .line_ends import LineEndTranslator, split_byte_lines
 
 IN_MEMORY = "memory"
 Line = tuple[str, str]  # its place, `file:line`, and its text
@@ -95,8 +103,8 @@ class TextSource:
             return
         with open_binary(self._path, self.name) as stream:
             first = stream.read(files.BLOCK_BYTES)
-        if not first.startswith(GZIP_MAGIC) and self._encoding is None:
-            detect_encoding(first, self.name, lambda message: None)
+        if not first.startswith(GZIP_MAGIC):
+            self._encoding_of(first, lambda message: None)
 
     def blocks(self) -> Iterator[str]:
         """Yield the text in blocks; a block ends at a line end if it contains one."""
@@ -121,20 +129,30 @@ class TextSource:
         with open_binary(self._path, self.name) as stream:
             blocks = decompress(self._read_blocks(stream), self.name)
             first = next(blocks, b"")
-            encoding = self._encoding or detect_encoding(first, self.name, self._notify)
+            encoding = self._encoding_of(first, self._notify)
             if codecs.lookup(encoding).name == "utf-8-sig":
                 encoding = "utf-8"  # the byte order mark is removed below
             if not has_single_byte_newlines(encoding):
                 yield from ((line, None) for line in _split_text_lines(self._decode(_restart(first, blocks))))
                 return
             first = first.removeprefix(codecs.BOM_UTF8)
-            for number, line in enumerate(_split_byte_lines(_restart(first, blocks))):
+            for number, line in enumerate(split_byte_lines(_restart(first, blocks))):
                 try:
                     text = line.decode(encoding)
                 except UnicodeDecodeError as error:
                     yield "", f"not {encoding.upper()} at byte {error.start + 1} of the line"
                     continue
+                if b"\0" in line:
+                    yield "", f"a zero byte at position {line.index(0) + 1} of the line; expected text"
+                    continue
                 yield (text if number else text.removeprefix("\ufeff")), None
+
+    def _encoding_of(self, first: bytes, notify: Notify) -> str:
+        """Return the encoding of a text that begins with these bytes: the one that is named, or the detected one."""
+        if self._encoding is None:
+            return detect_encoding(first, self.name, notify)
+        require_mark(self._encoding, first, self.name)
+        return self._encoding
 
     def _read_blocks(self, stream: BinaryIO) -> Iterator[bytes]:
         while block := stream.read(files.BLOCK_BYTES):
@@ -144,29 +162,40 @@ class TextSource:
 
     def _decode(self, blocks: Iterator[bytes]) -> Iterator[str]:
         first = next(blocks, b"")
-        encoding = self._encoding or detect_encoding(first, self.name, self._notify)
-        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("strict"), translate=True)
+        encoding = self._encoding_of(first, self._notify)
+        decoder = codecs.getincrementaldecoder(encoding)("strict")
+        line_ends = LineEndTranslator()
         line, column = 1, 0  # of the next byte
         is_beginning = True
         for block in _restart(first, blocks):
             try:
-                text = decoder.decode(block, final=not block)
+                text = line_ends.translate(decoder.decode(block, final=not block), is_last=not block)
             except UnicodeDecodeError as error:
-                raise self._decoding_error(error, encoding, len(block), line, column) from None
+                context = b"" if is_beginning else first
+                raise self._decoding_error(error, encoding, context, len(block), line, column) from None
+            if "\0" in text:
+                before = text[: text.index("\0")]
+                position = len(before) - (before.rfind("\n") + 1) + (0 if "\n" in before else column) + 1
+                raise zero_byte_error(self.name, line + before.count("\n"), position)
             line += block.count(b"\n")
             column = len(block) - (block.rfind(b"\n") + 1) + (0 if b"\n" in block else column)
             yield text.removeprefix("\ufeff") if is_beginning else text
             is_beginning = False
 
     def _decoding_error(
-        self, error: UnicodeDecodeError, encoding: str, block_size: int, line: int, column: int
+        self, error: UnicodeDecodeError, encoding: str, first: bytes, block_size: int, line: int, column: int
     ) -> DataError:
-        """Return the error for a byte that cannot be decoded; the block begins at `line` and `column`."""
+        """Return the error for a byte that cannot be decoded; the block begins at `line` and `column`.
+
+        first is the first block of the text, if another block has the error.
+        """
         before = error.object[: error.start]
         carried = len(error.object) - block_size  # bytes of a character that begins in the block before
         start_column = 0 if b"\n" in before else column - carried
         byte = error.start - (before.rfind(b"\n") + 1) + start_column + 1
-        hint = "Try --encoding gb18030" if encoding == "utf-8" else "Name the encoding of the file with --encoding"
+        is_utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
+        content = first if first.endswith(error.object) else first + error.object
+        hint = encoding_hint(content) if is_utf8 else "Name the encoding of the file with --encoding"
         line += before.count(b"\n")
         problem = f"not {encoding.upper()} at byte {byte} of the line"
         return DataError(problem, hint=hint, where=f"{self.name}:{line}")
@@ -211,18 +240,6 @@ def _restart(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
         yield first
     yield from rest
     yield b""
-
-
-def _split_byte_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield lines without their ends: LF, CRLF or CR."""
-    rest = b""
-    for block in blocks:
-        lines = (rest + block).splitlines(keepends=True)
-        is_complete = not lines or lines[-1].endswith(b"\n")  # after CR, LF may follow in the next block
-        rest = b"" if is_complete else lines.pop()
-        yield from (line.rstrip(b"\r\n") for line in lines)
-    if rest:
-        yield rest.rstrip(b"\r\n")
 
 
 def _split_text_lines(blocks: Iterator[str]) -> Iterator[str]:

@@ -1,17 +1,19 @@
 """Lines of tokens, with or without tags: the formats, their detection, and reading one sentence.
 
-    conllu    ten columns separated by tabs, a blank line after each sentence
+    conllu    ten columns separated by tabs (or by spaces, in lines without tabs), a blank line after each sentence
     columns   one token a line: the first column is the token, the last one the tag; a blank line between sentences
     lines     one sentence a line: TOKENS TAB TAGS
     jsonl     one object a line: {"tokens": [...], "tags": [...]}
 
 The first line that is neither blank nor a comment (`#`) decides the format. Columns are separated by tabs, or by spaces
 in a line without tabs. A line `-DOCSTART-` is skipped. A block is the lines of one sentence: the lines between two
-blank lines in conllu and columns, a single line in lines and jsonl.
+blank lines in conllu and columns, a single line in lines and jsonl. What else the first sentences show of a file of
+columns, comments and numbers of tokens, is in column_layout.py.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,16 +21,16 @@ from typing import Any, Literal
 
 from elman.errors import ConfigError, DataError
 
+from .column_layout import ColumnLayout, split_columns
 from .excerpts import shorten, shorten_json
 from .jsonl import read_objects
 from .text import Line, replace_surrogates
 
-Format = Literal["auto", "conllu", "columns", "lines", "jsonl"]
+Format = Literal["auto", "conllu", "columns", "lines", "jsonl", "csv"]
 Word = tuple[str, list[str]]  # the place and the columns of a token
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT_START = "-DOCSTART-"
-_SPACES = re.compile(" +")
 _WORD_ID = re.compile(r"\d+")
 _SKIPPED_ID = re.compile(r"\d+-\d+|\d+\.\d+")  # a range of a multiword token, or an empty node
 _ANY_ID = re.compile(r"\d+([-.]\d+)?")
@@ -36,11 +38,12 @@ _ANY_ID = re.compile(r"\d+([-.]\d+)?")
 
 def detect_format(line: str) -> Format:
     """Return the format of a file of tagged sentences from its first line that is neither blank nor a comment."""
-    cells = line.split("\t")
     if line.lstrip().startswith("{") and _is_json_object(line):
         return "jsonl"
+    cells = split_conllu(line)
     if len(cells) == len(CONLLU) and _ANY_ID.fullmatch(cells[0]):
         return "conllu"
+    cells = line.split("\t")
     num_tags = len(cells[1].split()) if len(cells) == 2 else 0
     if num_tags > 1 and len(split_tokens(cells[0], num_tags)) == num_tags:
         return "lines"
@@ -84,7 +87,9 @@ def read_tokens(block: Sequence[Line], format: Format, token_column: str | None 
     if format == "conllu":
         words, index = read_conllu_words(block), conllu_column_index(token_column or "form")
     else:
-        words, index = read_column_words(block), column_number(token_column, "--words", 1) - 1
+        layout = ColumnLayout.of([[line for _, line in block]])
+        words = read_column_words(block, layout)
+        index = column_number(token_column, "--words", layout.token_index + 1) - 1
     for where, cells in words:
         if index >= len(cells):
             problem = f"{describe_column_count(cells)}; expected a token in column {index + 1}"
@@ -98,7 +103,7 @@ def read_conllu_words(sentence: Iterable[Line]) -> list[Word]:
     """Return the place and the ten columns of each word of a CoNLL-U sentence; a malformed line is a DataError."""
     words: list[Word] = []
     for where, line in sentence:
-        cells = line.split("\t")
+        cells = split_conllu(line)
         if line.startswith("#") or (len(cells) == len(CONLLU) and _SKIPPED_ID.fullmatch(cells[0])):
             continue
         if len(cells) != len(CONLLU):
@@ -112,10 +117,32 @@ def read_conllu_words(sentence: Iterable[Line]) -> list[Word]:
     return words
 
 
-def read_column_words(block: Iterable[Line]) -> list[Word]:
+def read_column_words(block: Sequence[Line], layout: ColumnLayout) -> list[Word]:
     """Return the place and the columns of each token of a sentence in the format `columns`."""
-    words = [(where, line.split("\t") if "\t" in line else _SPACES.split(line.strip(" "))) for where, line in block]
+    tokens = block[layout.count_comments([line for _, line in block]) :]
+    words = [(where, split_columns(line)) for where, line in tokens]
     return [word for word in words if word[1][0] != DOCUMENT_START]
+
+
+def split_conllu(line: str) -> list[str]:
+    """Return the columns of a line of CoNLL-U; some programs replace its tabs by spaces."""
+    return line.split("\t") if "\t" in line else line.split()
+
+
+def require_no_list(tags: str, where: str) -> None:
+    """Raise a DataError if a cell of tags holds a list or an object of JSON or Python: `["B-PER", "O"]`."""
+    cell = tags.strip()
+    if len(cell) < 3 or (cell[0], cell[-1]) not in (("[", "]"), ("{", "}")):
+        return
+    for read in (json.loads, ast.literal_eval):
+        try:
+            is_list = isinstance(read(cell), list | dict)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if is_list:
+            problem = f"the tag is {shorten(cell)!r}, a list; expected tags with spaces between them"
+            hint = 'For lists, write JSON lines: {"tokens": ["..."], "tags": ["..."]}'
+            raise DataError(problem, hint=hint, where=where)
 
 
 def require_text_list(value: Any, name: str, where: str, hint: str) -> list[str]:

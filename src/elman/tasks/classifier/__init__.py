@@ -23,7 +23,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         name="classify",
         title="classifier",
         package=__name__,
-        data_help="TSV or CSV with a header, JSON lines (.gz too), -, or a folder with one file a class.",
+        data_help="TSV or CSV, JSON lines, fastText (.gz too), -, or a folder with a file or a folder for each class.",
         single_file=False,
         parallel_files=False,
         generates=False,

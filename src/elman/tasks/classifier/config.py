@@ -23,11 +23,14 @@ Normalization = Literal["none", "nfc", "lower"]
 class ClassifierReaderConfig(ReaderConfig):
     """How labelled texts are read from files."""
 
-    format: Literal["auto", "tsv", "csv", "jsonl"] = option("auto", flag="--format", help="File format")
+    format: Literal["auto", "tsv", "csv", "jsonl", "fasttext"] = option("auto", flag="--format", help="File format")
     text_column: str = option("text", min_length=1, flag="--text", help="Column of the texts")
     label_column: str = option("label", min_length=1, flag="--label", help="Column of the labels")
     header: bool | None = option(
-        None, flag="--header", help="The first line of a table names its columns", automatic="yes, unless --columns"
+        None,
+        flag="--header",
+        help="The first line of a table names its columns",
+        automatic="yes, unless --columns is given, or it is like the rows below it",
     )
     columns: tuple[str, ...] | None = option(
         None, flag="--columns", metavar="NAME,...", help="Names of all columns of a table without a header"

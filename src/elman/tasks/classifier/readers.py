@@ -1,12 +1,15 @@
 """Readers of labelled texts: files, folders and Python objects to pairs of a text and its label.
 
-    tsv, csv   a table whose header names the columns of text and label; without a header, --columns names them
-    jsonl      {"text": "...", "label": "..."} on each line
-    folder     one file for each class, one text on each line; the label is the file name without its suffix
+    tsv, csv   a table (data/readers/tables.py) whose header names the columns of text and label; without a header,
+               --columns names them
+    jsonl      {"text": "...", "label": "..."} on each line, or an array of such objects
+    fasttext   `__label__LABEL TEXT` on each line
+    folder     see folders.py
 
-The first line that is not blank decides the format `auto`: a JSON object means jsonl, a tab means tsv, anything else
-csv. TSV has no quotes and no escapes; CSV follows RFC 4180, so a quoted cell may hold commas, quotes and line ends.
-Spaces around a text or a label are removed. Blank lines are skipped.
+The first line that is not blank decides the format `auto`: `{` or `[` means jsonl, `__label__` means fasttext,
+anything else is a table. A table of two columns has no header if the first cell of one column occurs again below, as a
+label does and the name of a column does not, and that column repeats its values. Spaces around a text or a label are
+removed. Blank lines are skipped.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -23,15 +26,19 @@ from typing import Any
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
-from elman.data.readers.jsonl import read_objects
-from elman.data.readers.tables import read_csv_rows
-from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines, strip_text
+from elman.data.readers.jsonl import read_array, read_objects
+from elman.data.readers.tables import SEPARATORS, Row, Table, describe_width, read_table
+from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines, strip_text
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
 from .config import ClassifierReaderConfig as ReaderConfig
+from .folders import ClassFolder
 
-FOLDER_HINT = "Put one file for each class into it, with one text on each line"
+FASTTEXT_PREFIX = "__label__"
+FIRST_ROWS = 1000  # which show whether a table has a header
+MAX_LABEL_SHARE = 0.5  # different values of a column of labels, by rows
+DEFAULT_NAMES = ("text", "label")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +57,9 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
     if not isinstance(source, str | Path):
         raise unsupported_source(source, "a file, a folder, or texts with their labels")
     if Path(source).is_dir():
-        return ClassFolder(Path(source), encoding=reader.encoding, notify=notify)
-    return FileExamples(open_text(source, reader.encoding, notify), partial(read_texts, reader=reader))
+        return FolderTexts(ClassFolder(Path(source), encoding=reader.encoding, notify=notify))
+    parse = partial(read_texts, reader=reader, notify=notify)
+    return FileExamples(open_text(source, reader.encoding, notify), parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,42 +89,28 @@ class MemoryTexts:
             yield _labelled(item[0], label, f"item {number}")
 
 
-class ClassFolder:
-    """A folder with one file for each class."""
+@dataclass(frozen=True, slots=True)
+class FolderTexts:
+    """The labelled texts of a folder."""
 
-    def __init__(self, path: Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
-        self.name = str(path)
-        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-        files = [entry for entry in entries if entry.is_file()]
-        if len(files) < len(entries):
-            folder = next(entry.name for entry in entries if not entry.is_file())
-            problem = f"the folder contains another folder, {folder!r}; expected files only"
-            raise DataError(problem, hint=FOLDER_HINT, where=self.name)
-        if len({label_of(file) for file in files}) < len(files):
-            problem = "the folder contains several files of one class; expected one"
-            raise DataError(problem, hint="Name each file after its class", where=self.name)
-        self._sources = [(label_of(file), TextSource(file, encoding=encoding, notify=notify)) for file in files]
+    folder: ClassFolder
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
 
     @property
     def record(self) -> SourceRecord:
-        """The name and size of what was read so far, and a hash of the hashes of all files."""
-        records = [(label, source.record) for label, source in self._sources]
-        digest = hashlib.sha256("".join(f"{label}\t{record.sha256}\n" for label, record in records).encode())
-        return SourceRecord(self.name, sum(record.bytes for _, record in records), digest.hexdigest())
+        return self.folder.record
 
     def check(self) -> None:
         """Check the beginnings of all files."""
-        if not self._sources:
-            raise DataError("the folder is empty; expected files", hint=FOLDER_HINT, where=self.name)
-        for _, source in self._sources:
-            source.check()
+        self.folder.check()
 
     def examples(self) -> Iterator[LabelledText]:
-        """Yield the lines of all files."""
-        for label, source in self._sources:
-            for where, line in numbered_lines(source):
-                if line.strip():
-                    yield _labelled(line, label, where)
+        """Yield the texts of all files."""
+        for label, (where, text) in self.folder.texts():
+            yield _labelled(text, label, where)
 
 
 def label_text(label: Any) -> str | None:
@@ -126,72 +120,93 @@ def label_text(label: Any) -> str | None:
     return str(plain).strip() if isinstance(plain, str | int | float) and not is_missing else None
 
 
-def label_of(path: Path) -> str:
-    """Return the label of a file: its name without .gz and without its suffix."""
-    return Path(path.name.removesuffix(".gz")).stem
-
-
-def read_texts(source: Source, reader: ReaderConfig) -> Iterator[LabelledText]:
+def read_texts(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
     """Yield the labelled texts of a file; a malformed line is a DataError."""
-    return _READERS[reader.format](numbered_lines(source), reader)
+    return _READERS[reader.format](numbered_lines(source), reader, notify)
 
 
-def _by_first_line(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
+def _by_first_line(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
     for where, line in lines:
-        if line.strip():
-            read = _objects if line.lstrip().startswith("{") else _tsv if "\t" in line else _csv
-            yield from read(chain([(where, line)], lines), reader)
+        first = line.lstrip()
+        if first:
+            name = "jsonl" if first[0] in "{[" else "fasttext" if first.startswith(FASTTEXT_PREFIX) else None
+            read = _READERS[name] if name else _table
+            yield from read(chain([(where, line)], lines), reader, notify)
 
 
-def _tsv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
-    return _table(((where, line.split("\t")) for where, line in lines), reader, "a tab")
-
-
-def _csv(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
-    return _table(read_csv_rows(lines), reader, "a comma")
-
-
-def _table(rows: Iterator[tuple[str, list[str]]], reader: ReaderConfig, separator: str) -> Iterator[LabelledText]:
-    names = reader.columns
-    indices: tuple[int, int] | None = None
-    for where, row in rows:
-        if not any(cell.strip() for cell in row):
+def _table(
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str = SEPARATORS
+) -> Iterator[LabelledText]:
+    names = () if reader.columns else (reader.text_column, reader.label_column)
+    table = read_table(lines, separators=separators, names=names)
+    indices, width = _column_indices(table, reader, notify)
+    for row in table.rows(width):
+        if row.is_blank:
             continue
-        if indices is None:
-            header = names or tuple(cell.strip() for cell in row)
-            indices = _column_indices(header, reader, where, named=names is not None)
-            if names is None:
-                continue
-        if len(row) <= max(indices):
-            count = "one column" if len(row) == 1 else f"{len(row)} columns"
-            hint = f"Separate the cells by {separator}, as in the lines before"
-            raise DataError(f"{count}; expected at least {max(indices) + 1}", hint=hint, where=where)
-        yield _labelled(row[indices[0]], row[indices[1]], where)
+        if len(row.cells) <= max(indices):
+            hint = f"Separate the cells by {table.dialect.separator_name}, as in the lines before"
+            problem = f"has {describe_width(row.cells)}; expected at least {max(indices) + 1}"
+            raise DataError(problem, hint=hint, where=row.where)
+        yield _labelled(row.cells[indices[0]], row.cells[indices[1]], row.where)
 
 
-def _column_indices(header: Sequence[str], reader: ReaderConfig, where: str, *, named: bool) -> tuple[int, int]:
-    """Return the indices of text and label in a row."""
-    indices = []
-    for flag, name in (("--text", reader.text_column), ("--label", reader.label_column)):
-        if name not in header:
-            names = ", ".join(repr(shorten(cell)) for cell in header[:6])
-            if named:
-                problem = f"--columns names the columns {names}; expected {name!r} among them"
-                raise DataError(problem, hint="For example --columns label,text", where=where)
-            hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
-            if header[0].startswith("["):
-                hint = "Write one JSON object on each line instead of an array"
-            elif len(header) == 1 and ";" in header[0]:
-                hint = "Separate the cells by commas or tabs instead of semicolons"
-            raise DataError(f"the header has the columns {names}; expected {name!r}", hint=hint, where=where)
-        indices.append(list(header).index(name))
-    return indices[0], indices[1]
+def _column_indices(table: Table, reader: ReaderConfig, notify: Notify) -> tuple[tuple[int, int], int | None]:
+    """Return the indices of text and label in a row, and the width of a table without a header; take the header."""
+    rows = [row for row in table.peek(FIRST_ROWS) if not row.is_blank]
+    if not rows:
+        return (0, 1), None
+    where, names = rows[0].where, (reader.text_column, reader.label_column)
+    if reader.columns is not None:
+        missing = next((name for name in names if name not in reader.columns), None)
+        if missing is not None:
+            problem = f"--columns names the columns {_listed(reader.columns)}; expected {missing!r} among them"
+            raise DataError(problem, hint="For example --columns label,text", where=where)
+        return _indices_of(names, reader.columns), len(reader.columns)
+    header = [cell.strip() for cell in rows[0].cells]
+    missing = next((name for name in names if name not in header), None)
+    if missing is None:
+        table.take_header()
+        return _indices_of(names, header), None
+    label = _label_column(rows) if names == DEFAULT_NAMES and not reader.header else None
+    if label is None:
+        flag = "--text" if missing == reader.text_column else "--label"
+        hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
+        raise DataError(f"the header has the columns {_listed(header)}; expected {missing!r}", hint=hint, where=where)
+    order = ",".join(DEFAULT_NAMES[:: -1 if label == 0 else 1])
+    notify(f"{where}: no header; reading the columns as {order}. Use --header if this line names the columns.")
+    return (1 - label, label), 2
 
 
-def _objects(lines: Iterable[Line], reader: ReaderConfig) -> Iterator[LabelledText]:
+def _indices_of(names: tuple[str, str], header: Sequence[str]) -> tuple[int, int]:
+    return list(header).index(names[0]), list(header).index(names[1])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(repr(shorten(name)) for name in names[:6])
+
+
+def _label_column(rows: Sequence[Row]) -> int | None:
+    """Return the column of labels in a table of two columns without a header; None if there may be a header."""
+    if len(rows[0].cells) != 2:
+        return None
+    columns = [[row.cells[i].strip() for row in rows if len(row.cells) == 2] for i in range(2)]
+    labels = [i for i in range(2) if _holds_labels(columns[i])]
+    return labels[0] if len(labels) == 1 else None
+
+
+def _holds_labels(cells: Sequence[str]) -> bool:
+    """Return whether the cells repeat their values, that of the first row too."""
+    return cells[0] in cells[1:] and len(set(cells)) <= MAX_LABEL_SHARE * len(cells)
+
+
+def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
     text_key, label_key = reader.text_column, reader.label_column
-    hint = f'Write an object on each line: {{"{text_key}": ..., "{label_key}": ...}}'
-    for where, value in read_objects(lines, (text_key, label_key), hint):
+    hint = f'Write objects {{"{text_key}": ..., "{label_key}": ...}}, or name other keys with --text and --label'
+    first = next((line for line in lines if line[1].strip()), None)
+    if first is None:
+        return
+    read = read_array if first[1].lstrip().startswith("[") else read_objects
+    for where, value in read(chain([first], lines), (text_key, label_key), hint):
         text, label = value[text_key], value[label_key]
         if not isinstance(text, str):
             raise DataError(f'"{text_key}" is {shorten_json(text)}; expected text', hint=hint, where=where)
@@ -200,11 +215,26 @@ def _objects(lines: Iterable[Line], reader: ReaderConfig) -> Iterator[LabelledTe
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where)
 
 
-_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig], Iterator[LabelledText]]] = {
+def _fasttext(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
+    for where, line in lines:
+        words = line.split()
+        if not words:
+            continue
+        labels = [word for word in words if word.startswith(FASTTEXT_PREFIX)]
+        if len(labels) != 1:
+            counted = "no label" if not labels else f"{len(labels)} labels"
+            hint = "A classifier gives each text one label: keep one of them, or leave the line out"
+            raise DataError(f"has {counted}; expected one `{FASTTEXT_PREFIX}LABEL`", hint=hint, where=where)
+        before, after = line.split(labels[0], 1)
+        yield _labelled(f"{before.strip()} {after.strip()}", labels[0].removeprefix(FASTTEXT_PREFIX), where)
+
+
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[LabelledText]]] = {
     "auto": _by_first_line,
-    "tsv": _tsv,
-    "csv": _csv,
+    "tsv": partial(_table, separators="\t"),
+    "csv": partial(_table, separators=";,"),
     "jsonl": _objects,
+    "fasttext": _fasttext,
 }
 
 

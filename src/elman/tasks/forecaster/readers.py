@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import list_names, shorten
-from elman.data.readers.tables import read_csv_rows
+from elman.data.readers.tables import read_table
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
@@ -109,15 +109,11 @@ def _file_series(source: Source, reader: ReaderConfig, notify: Notify) -> Iterat
 
 def _rows(lines: Iterator[Line]) -> list[Row]:
     """Return the rows of a table. In a table of one column, a blank line is a missing value, except at the end."""
-    first = next((line for line in lines if line[1].strip()), None)
-    if first is None:
-        return []
-    delimiter = next((mark for mark in "\t;" if mark in first[1]), ",")
-    rows = list(read_csv_rows(chain([first], lines), delimiter))
-    while not "".join(rows[-1][1]).strip() and len(rows[-1][1]) < 2:
+    rows = [(row.where, row.cells) for row in read_table(lines).rows()]
+    while rows and len(rows[-1][1]) < 2 and not rows[-1][1][0].strip():
         rows.pop()
-    wide = len(rows[0][1]) > 1
-    return [(place, row or [""]) for place, row in rows if row or not wide]
+    is_wide = bool(rows) and len(rows[0][1]) > 1
+    return [(place, cells) for place, cells in rows if not is_wide or cells != [""]]
 
 
 def _read(table: list[Row], reader: ReaderConfig, name: str, notify: Notify) -> Series:

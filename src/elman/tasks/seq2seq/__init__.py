@@ -23,7 +23,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
         name="seq2seq",
         title="sequence-to-sequence model",
         package=__name__,
-        data_help="Files of SOURCE TAB TARGET (.gz too), JSON lines, -, or the name of a data set.",
+        data_help="SOURCE TAB TARGET on each line, CSV, JSON lines (.gz too), -, or the name of a data set.",
         single_file=False,
         parallel_files=True,
         generates=False,

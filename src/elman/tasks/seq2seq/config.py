@@ -26,28 +26,42 @@ AUTOMATIC_LEVEL = "word for phones, tags and other symbols, bpe for sentences, e
 class Seq2SeqReaderConfig(ReaderConfig):
     """How pairs are read from files."""
 
-    format: Literal["auto", "tsv", "jsonl"] = option("auto", flag="--format", help="File format")
-    columns: tuple[PositiveInt, PositiveInt] | None = option(
+    format: Literal["auto", "tsv", "csv", "jsonl", "lexicon"] = option("auto", flag="--format", help="File format")
+    columns: tuple[PositiveInt | str, PositiveInt | str] | None = option(
         None,
         flag="--columns",
         metavar="S,T",
-        help="Columns of source and target, counted from 1",
-        automatic="1,2; the columns after them hold further targets",
+        help="Columns of source and target, counted from 1, or their names in the header or in JSON Lines",
+        automatic="source,target if they are named, else 1,2; the columns after them hold further targets",
+    )
+    header: bool | None = option(
+        None,
+        flag="--header",
+        help="The first line of a table names its columns",
+        automatic="yes, if it names source and target, or those of --columns",
     )
 
     @field_validator("columns", mode="before")
     @classmethod
     def _two_columns(cls, value: Any) -> Any:
         is_two = isinstance(value, list | tuple) and len(value) == 2 and value[0] != value[1]
-        if value is not None and not (is_two and all(type(number) is int and number > 0 for number in value)):
-            raise ValueError(f"given {value!r}; expected two different numbers from 1: of the source and of the target")
+        are_numbers = is_two and all(type(number) is int and number > 0 for number in value)
+        if value is not None and not are_numbers and not (is_two and all(isinstance(name, str) for name in value)):
+            raise ValueError(f"given {value!r}; expected two different numbers from 1, or names, of source and target")
         return value
 
     @model_validator(mode="after")
     def _only_tables_have_columns(self) -> Self:
-        if self.columns is not None and self.format == "jsonl":
-            raise ValueError("given columns for JSON lines; expected a table. Leave out --columns")
+        if self.columns is not None and self.format == "jsonl" and not self.column_names:
+            raise ValueError("given numbers of columns for JSON lines; expected the names of two keys")
+        if self.columns is not None and self.format == "lexicon":
+            raise ValueError("given columns for a pronouncing dictionary; expected a table. Leave out --columns")
         return self
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns or keys of source and target; () if the columns have numbers."""
+        return tuple(str(name) for name in self.columns or ("source", "target") if not isinstance(name, int))
 
 
 class Seq2SeqDataConfig(Seq2SeqReaderConfig, VocabularyConfig, MaxLengthConfig, RandomSplitConfig, DataConfig):

@@ -1,12 +1,16 @@
 """Readers of pairs: files and Python objects to pairs of a source and its targets.
 
-    tsv        SOURCE TAB TARGET [TAB FURTHER TARGETS ...] on each line, no header; --columns names two other columns
+    tsv        SOURCE TAB TARGET [TAB FURTHER TARGETS ...] on each line; --columns names two other columns
+    csv        the same with commas or semicolons
     jsonl      {"source": "...", "target": "..."} on each line; the target may be a list of targets
+    lexicon    a pronouncing dictionary (lexicons.py)
     parallel   two files: line n of the target file belongs to line n of the source file
 
-The first line that is not blank decides the format `auto`: a JSON object means jsonl, anything else tsv. TSV has no
-quotes and no escapes. Spaces around a source or a target are removed. Blank lines are skipped; in parallel files, where
-every line has a counterpart, they are errors.
+The first lines decide the format `auto`: a JSON object means jsonl; a file that looks like one, a pronouncing
+dictionary; a header without tabs that names the columns source and target, csv; anything else tsv. A table has a
+header if its first row has these names, or those of --columns. Quotes are those of data/readers/tables.py. Spaces
+around a source or a target are removed. Blank lines are skipped. In parallel files, pairs of which one side is empty
+are left out and counted.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +39,11 @@ from elman.data.sources import (
 from elman.errors import ConfigError, DataError
 
 from .config import Seq2SeqReaderConfig as ReaderConfig
+from .lexicons import looks_like_lexicon, read_lexicon
+from .tables import names_columns, read_columns
 
 SOURCE, TARGET = "source", "target"
-EXPECTED_OBJECT = 'Write {"source": "...", "target": "..."} on each line'
+FIRST_LINES = 1000  # which decide the format
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +65,11 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
             option = "--columns" if reader.columns is not None else "--format"
             problem = f"{option}: given with a target file; expected one file with both sides"
             raise ConfigError(problem, hint=f"Leave out {option}, or the target file")
-        files = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
-        return ParallelPairs(*files)
+        source_file, target_file = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
+        return ParallelPairs(source_file, target_file, notify)
     if isinstance(source, str | Path):
-        return FileExamples(open_text(source, reader.encoding, notify), partial(read_pairs, reader=reader))
+        parse = partial(read_pairs, reader=reader, notify=notify)
+        return FileExamples(open_text(source, reader.encoding, notify), parse)
     raise unsupported_source(source, "a file, two parallel files, or pairs")
 
 
@@ -103,6 +110,7 @@ class ParallelPairs:
 
     source: TextSource
     target: TextSource
+    notify: Notify
 
     @property
     def name(self) -> str:
@@ -120,7 +128,7 @@ class ParallelPairs:
 
     def examples(self) -> Iterator[Pair]:
         """Yield the pairs; files of different lengths are a DataError."""
-        return read_parallel(self.source, self.target)
+        return read_parallel(self.source, self.target, self.notify)
 
 
 def records_of(source: ExampleSource[Pair]) -> list[SourceRecord]:
@@ -128,20 +136,29 @@ def records_of(source: ExampleSource[Pair]) -> list[SourceRecord]:
     return [source.source.record, source.target.record] if isinstance(source, ParallelPairs) else [source.record]
 
 
-def read_pairs(source: Source, reader: ReaderConfig) -> Iterator[Pair]:
+def read_pairs(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
     """Yield the pairs of a file; a malformed line is a DataError."""
-    lines = numbered_lines(source)
-    return _READERS[reader.format](lines) if reader.columns is None else _two_columns(lines, reader.columns)
+    return _READERS[reader.format](numbered_lines(source), reader, notify)
 
 
-def read_parallel(source: Source, target: Source) -> Iterator[Pair]:
-    """Yield the pairs of two files; an empty line, and files of different lengths, are DataErrors."""
+def read_parallel(source: Source, target: Source, notify: Notify) -> Iterator[Pair]:
+    """Yield the pairs of two files; files of different lengths are a DataError.
+
+    Pairs of which one side is empty are left out and counted: no model learns from them, and a line cannot be removed
+    from one of the files alone.
+    """
     counts = [0, 0]
+    empty: list[str] = []
     for line, counterpart in zip_longest(numbered_lines(source), numbered_lines(target)):
         counts[0] += line is not None
         counts[1] += counterpart is not None
-        if line and counterpart:
+        if line is None or counterpart is None:
+            continue
+        missing = next((where for where, text in (line, counterpart) if not text.strip()), None)
+        if missing is None:
             yield _pair(line[1], [counterpart[1]], line[0], target_where=counterpart[0])
+        else:
+            empty.append(missing)
     if counts[0] != counts[1]:
         longer = source if counts[0] > counts[1] else target
         raise DataError(
@@ -149,6 +166,9 @@ def read_parallel(source: Source, target: Source) -> Iterator[Pair]:
             hint="Line n of the target file must belong to line n of the source file",
             where=f"{longer.name}:{min(counts) + 1}",
         )
+    if empty:
+        pairs = f"{len(empty):,} of {counts[0]:,} pairs"
+        notify(f"{source.name}: left out {pairs} because a side is empty, the first at {empty[0]}")
 
 
 def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
@@ -163,15 +183,20 @@ def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
         yield pair
 
 
-def _by_first_line(lines: Iterator[Line]) -> Iterator[Pair]:
-    for where, line in lines:
-        if not _is_blank(line):
-            read = _objects if _is_object(line) else _table
-            yield from read(chain([(where, line)], lines))
-
-
-def _is_blank(line: str) -> bool:
-    return not line.strip() and "\t" not in line
+def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+    sample = list(islice(lines, FIRST_LINES))
+    texts = [text for _, text in sample]
+    first = next((text for text in texts if text.strip()), "")
+    read = _READERS["tsv"]
+    if reader.column_names and _is_object(first):
+        read = _objects
+    elif reader.columns is None and looks_like_lexicon(texts):
+        name = sample[0][0].rpartition(":")[0]
+        notify(f"{name}: reading it as a pronouncing dictionary. Use --format tsv for a table.")
+        read = _lexicon
+    elif "\t" not in first and names_columns(iter(sample), reader):
+        read = _READERS["csv"]
+    yield from read(chain(sample, lines), reader, notify)
 
 
 def _is_object(line: str) -> bool:
@@ -183,48 +208,37 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _table(lines: Iterable[Line]) -> Iterator[Pair]:
-    for where, line in lines:
-        if _is_blank(line):
-            continue
-        source, *targets = line.split("\t")
-        if not targets:
-            hint = "Separate the columns by tabs; --columns names other columns than 1,2"
-            if source.lstrip().startswith("{"):
-                hint = "For JSON lines, use --format jsonl"
-            raise DataError("has one column; expected SOURCE TAB TARGET", hint=hint, where=where)
-        further = [target for target in targets[1:] if target.strip()]  # spreadsheets end short rows with tabs
-        yield _pair(source, [targets[0], *further], where, columns=1 + len(targets))
+def _table(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str) -> Iterator[Pair]:
+    for where, cells, width in read_columns(lines, reader, notify, separators):
+        source, target, *others = cells
+        yield _pair(source, [target, *others], where, columns=width)
 
 
-def _two_columns(lines: Iterable[Line], columns: tuple[int, int]) -> Iterator[Pair]:
-    for where, line in lines:
-        if _is_blank(line):
-            continue
-        cells = line.split("\t")
-        if len(cells) < max(columns):
-            has = "one column" if len(cells) == 1 else f"{len(cells)} columns"
-            hint = f"Separate the columns by tabs; --columns {columns[0]},{columns[1]} counts them from 1"
-            raise DataError(f"has {has}; expected at least {max(columns)}", hint=hint, where=where)
-        source, target = (cells[column - 1] for column in columns)
-        yield _pair(source, [target], where, columns=len(cells))
-
-
-def _objects(lines: Iterable[Line]) -> Iterator[Pair]:
-    for where, value in read_objects(lines, (SOURCE, TARGET), EXPECTED_OBJECT):
-        source, targets = value[SOURCE], _texts(value[TARGET])
+def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+    source_key, target_key = reader.column_names
+    hint = f'Write {{"{source_key}": "...", "{target_key}": "..."}} on each line; --columns names other keys'
+    for where, value in read_objects(lines, (source_key, target_key), hint):
+        source, targets = value[source_key], _texts(value[target_key])
         if not isinstance(source, str):
-            raise DataError(f'"source" is {shorten_json(source)}; expected text', hint=EXPECTED_OBJECT, where=where)
+            raise DataError(f'"{source_key}" is {shorten_json(source)}; expected text', hint=hint, where=where)
         if targets is None:
-            problem = f'"target" is {shorten_json(value[TARGET])}; expected text or a list of texts'
-            raise DataError(problem, hint=EXPECTED_OBJECT, where=where)
+            problem = f'"{target_key}" is {shorten_json(value[target_key])}; expected text or a list of texts'
+            raise DataError(problem, hint=hint, where=where)
         yield _pair(source, targets, where)
 
 
-_READERS: dict[str, Callable[[Iterator[Line]], Iterator[Pair]]] = {
-    "auto": _by_first_line,
-    "tsv": _table,
+def _lexicon(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+    sample = list(islice(lines, FIRST_LINES))
+    for word, pronunciation, where in read_lexicon(chain(sample, lines), [text for _, text in sample]):
+        yield _pair(word, [pronunciation], where)
+
+
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[Pair]]] = {
+    "auto": _detected,
+    "tsv": partial(_table, separators="\t"),
+    "csv": partial(_table, separators=";,"),
     "jsonl": _objects,
+    "lexicon": _lexicon,
 }
 
 

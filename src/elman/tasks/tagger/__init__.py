@@ -23,7 +23,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
         name="tag",
         title="tagger",
         package=__name__,
-        data_help="CoNLL-U, columns, TOKENS TAB TAGS on each line, JSON lines (.gz too), -, or the name of a data set.",
+        data_help="CoNLL-U, columns, CSV, TOKENS TAB TAGS, JSON lines (.gz too), -, or the name of a data set.",
         single_file=False,
         parallel_files=False,
         generates=False,

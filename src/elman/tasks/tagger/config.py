@@ -22,12 +22,17 @@ LineFormat = Literal["lines", "jsonl", "conllu", "columns"]
 class TaggerReaderConfig(ReaderConfig):
     """How tagged sentences are read from files."""
 
-    format: Literal["auto", "conllu", "columns", "lines", "jsonl"] = option("auto", flag="--format", help="File format")
+    format: Literal["auto", "conllu", "columns", "lines", "jsonl", "csv"] = option(
+        "auto", flag="--format", help="File format"
+    )
     token_column: str | None = option(
         None, flag="--words", help="Column of the tokens, by its name or number", automatic="form, tokens or 1"
     )
     tag_column: str | None = option(
         None, flag="--column", help="Column of the tags, by its name or number", automatic="upos, tags or the last one"
+    )
+    sentence_column: str | None = option(
+        None, flag="--sentence", help="Column of the sentences' names in CSV", automatic="sentence_id and the like"
     )
 
 

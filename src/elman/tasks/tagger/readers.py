@@ -2,12 +2,16 @@
 
     conllu    CoNLL-U (universaldependencies.org/format.html): ten columns, a blank line after each sentence; ranges of
               multiword tokens (3-4) and empty nodes (8.1) are skipped
-    columns   one token on each line, its tag in another column, a blank line between sentences: CoNLL-2000, CoNLL-2003
+    columns   one token on each line, its tag in another column, a blank line between sentences: CoNLL-2000, CoNLL-2003,
+              GermEval 2014, MultiCoNER
     lines     one sentence on each line: TOKENS TAB TAGS, as many tags as tokens, with spaces between them; or
               characters and their tags: `银行 TAB yín háng`
     jsonl     {"tokens": [...], "tags": [...]} on each line
+    csv       a table with a header (tables.py): a row for each token and the name of its sentence, or a row for each
+              sentence
 
-The format `auto` is detected from the first line that is neither blank nor a comment (data/token_lines.py).
+The format `auto` is csv if the first line names columns of tokens and tags. Otherwise, the first line that is neither
+blank nor a comment decides (data/readers/token_lines.py).
 """
 
 from __future__ import annotations
@@ -17,12 +21,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
+from elman.data.readers.column_layout import ColumnLayout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
 from elman.data.readers.jsonl import read_objects
@@ -37,16 +42,20 @@ from elman.data.readers.token_lines import (
     is_blank_or_comment,
     read_column_words,
     read_conllu_words,
+    require_no_list,
     require_text_list,
     sentence_blocks,
+    split_conllu,
     split_tokens,
 )
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
 from .config import TaggerReaderConfig as ReaderConfig
+from .tables import names_columns, read_sentence_table
 
 Sentence = str | Sequence[str] | npt.NDArray[Any]  # a text, which is tokenized; or tokens
+FIRST_LINES = 1000  # which decide the format
 _TAGS_OF_WORDS = ("upos", "xpos", "deprel")  # CoNLL-U columns in which `_` means that there is no tag
 
 
@@ -69,7 +78,8 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
         return source
     if not isinstance(source, str | Path):
         raise unsupported_source(source, "a file, or sentences with their tags")
-    return FileExamples(open_text(source, reader.encoding, notify), partial(read_sentences, reader=reader))
+    parse = partial(read_sentences, reader=reader, notify=notify)
+    return FileExamples(open_text(source, reader.encoding, notify), parse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +126,30 @@ def require_sentences(
     return lists
 
 
-def read_sentences(source: Source, reader: ReaderConfig) -> Iterator[TaggedSentence]:
+def read_sentences(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     """Yield the tagged sentences of a file; a malformed line is a DataError."""
-    return _READERS[reader.format](numbered_lines(source), reader)
+    return _READERS[reader.format](numbered_lines(source), reader, notify)
 
 
-def _detected(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
-    first_lines: list[Line] = []
-    for where, line in lines:
-        first_lines.append((where, line))
-        if not is_blank_or_comment(line):
-            yield from _READERS[detect_format(line)](chain(first_lines, lines), reader)
-            return
-    text = next((line for _, line in first_lines if line.strip()), None)
-    if text is not None:  # all lines are comments, or begin with a token that looks like one
-        yield from _READERS[detect_format(text)](iter(first_lines), reader)
+def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
+    sample = list(islice(lines, FIRST_LINES))
+    texts = [text for _, text in sample if text.strip()]
+    # If all lines look like comments, they begin with a token that looks like one.
+    first = next((text for text in texts if not is_blank_or_comment(text)), texts[0] if texts else "")
+    name = detect_format(first)
+    if name in ("columns", "lines") and names_columns(sample):
+        name = "csv"
+    yield from _READERS[name](chain(sample, lines), reader, notify)
 
 
-def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+def _conllu(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     token, tag = (conllu_column_index(name) for name in (reader.token_column or "form", reader.tag_column or "upos"))
-    for block in sentence_blocks(lines):
+    first = next((line for line in lines if not is_blank_or_comment(line[1])), None)
+    if first is not None and "\t" not in first[1] and len(split_conllu(first[1])) == len(CONLLU):
+        notify(
+            f"{first[0]}: the columns are separated by spaces; CoNLL-U has tabs. Reading the words between the spaces."
+        )
+    for block in sentence_blocks(chain([first] if first else [], lines)):
         words = read_conllu_words(block)
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
@@ -145,17 +159,23 @@ def _conllu(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSente
             yield _from_words(words, token, tag)
 
 
-def _columns(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
-    token = column_number(reader.token_column, "--words", 1) - 1
+def _columns(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
+    sample = list(islice(lines, FIRST_LINES))
+    layout = ColumnLayout.of([[text for _, text in block] for block in sentence_blocks(iter(sample))])
+    if layout.has_numbers and reader.token_column is None:
+        notify(f"{sample[0][0]}: the first column numbers the tokens; the second one has them. --words names another.")
+    token = column_number(reader.token_column, "--words", layout.token_index + 1) - 1
     tag = column_number(reader.tag_column, "--column", 0) - 1  # -1 is the last column
     width = 0
-    for block in sentence_blocks(lines):
-        words = read_column_words(block)
+    for block in sentence_blocks(chain(sample, lines)):
+        words = read_column_words(block, layout)
         for where, cells in words:
             width = width or len(cells)
             if len(cells) != width or width < 2:
                 expected = f"{width}, as in the lines before" if width > 1 else "a token and its tag"
                 hint = "Add the blank line between two sentences, or name another --format"
+                if len(cells) == 1 and any(mark in cells[0] for mark in ",;"):
+                    hint = "For CSV, use --format csv, and name its columns with --words and --column"
                 raise DataError(f"{describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:
                 problem = f"{describe_column_count(cells)}; expected a column {max(token, tag) + 1}"
@@ -164,7 +184,7 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSent
             yield _from_words(words, token, tag)
 
 
-def _lines(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+def _lines(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     for where, line in lines:
         if not line.strip():
             continue
@@ -172,11 +192,17 @@ def _lines(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSenten
         if len(cells) != 2:
             hint = "Write one sentence on each line: tokens, a tab, tags, with spaces between them"
             raise DataError(f"{describe_column_count(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
+        require_no_list(cells[1], where)
         tags = cells[1].split()
         yield _tagged(split_tokens(cells[0], len(tags)), tags, (where,))
 
 
-def _objects(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSentence]:
+def _csv(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
+    for tokens, tags, places in read_sentence_table(lines, reader):
+        yield _tagged(tokens, tags, places)
+
+
+def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     names = reader.token_column or "tokens", reader.tag_column or "tags"
     hint = f'Write an object on each line: {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
     for where, value in read_objects(lines, names, hint):
@@ -185,12 +211,13 @@ def _objects(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedSent
             yield _tagged(tokens, tags, (where,))
 
 
-_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig], Iterator[TaggedSentence]]] = {
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[TaggedSentence]]] = {
     "auto": _detected,
     "conllu": _conllu,
     "columns": _columns,
     "lines": _lines,
     "jsonl": _objects,
+    "csv": _csv,
 }
 
 
@@ -225,6 +252,7 @@ def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...])
             if not value:
                 raise DataError(f"empty {noun}; expected text", hint="Fill it in", where=sentence.where(index))
     for index, tag in enumerate(sentence.tags):
+        require_no_list(tag, sentence.where(index))
         if len(tag.split()) > 1:
             problem = f"the tag is {shorten(tag)!r}; expected a tag without spaces"
             hint = "If each line is a whole sentence, use --format lines"
