@@ -63,7 +63,17 @@ EXTRAS = {
     "metrics": {"sacrebleu"},
     "text": {"tokenizers"},
 }
-RUNTIME_PACKAGES = {"numpy", "safetensors", "pydantic", "pydantic_core", "typer", "rich", "pooch", "tomli_w"}
+RUNTIME_PACKAGES = {
+    "numpy",
+    "safetensors",
+    "pydantic",
+    "pydantic_core",
+    "typer",
+    "rich",
+    "pooch",
+    "tomli_w",
+    "dateutil",
+}
 HIDDEN = {"__pycache__", "py.typed", "__main__.py", "__init__.py"}  # not in the tree of the README
 FILES = sorted(SOURCE.rglob("*.py"))
 

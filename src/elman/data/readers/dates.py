@@ -25,9 +25,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from dateutil import parser
-from dateutil.parser import UnknownTimezoneWarning
-
 from .date_patterns import MONTH_NAMES, WEEKDAY_NAMES, DatePattern, Reading
 
 Clock = Literal["written", "calendar", "utc"]
@@ -279,6 +276,8 @@ def _read_by_dateutil(cells: Sequence[str], day_first: bool | None) -> DateColum
     """Return the dates as dateutil reads them one by one; None if most of the first cells are no dates."""
     if not look_like_dates(cells):
         return None
+    from dateutil.parser import UnknownTimezoneWarning  # takes 20 milliseconds, and most columns do not need it
+
     readings: list[Reading | None] = []
     with warnings.catch_warnings():
         warnings.simplefilter("error", UnknownTimezoneWarning)
@@ -288,12 +287,14 @@ def _read_by_dateutil(cells: Sequence[str], day_first: bool | None) -> DateColum
 
 
 def _reading_by_dateutil(cell: str, day_first: bool) -> Reading | None:
+    from dateutil import parser
+
     if not _HAS_YEAR.search(cell):
         return None
     try:
         date = parser.parse(cell, dayfirst=day_first, default=datetime(1, 1, 1))
         complete = parser.parse(cell, dayfirst=day_first, default=datetime(2, 2, 1)).replace(tzinfo=None)
-    except (ValueError, OverflowError, UnknownTimezoneWarning):
+    except (ValueError, OverflowError, parser.UnknownTimezoneWarning):
         return None
     offset = date.utcoffset()
     date = date.replace(tzinfo=None)
