@@ -57,7 +57,8 @@ def pages() -> Iterator[tuple[Path, str]]:
 
 
 def _row(field: Option) -> str:
-    cells = [f"`{field.key}`", f"`{field.flag}`" if field.flag else "", field.described_default, field.meaning]
+    flags = [field.flag, field.negative_flag] if not field.negative_flag.startswith("--no-") else [field.flag]
+    cells = [f"`{field.key}`", ", ".join(f"`{flag}`" for flag in flags if flag), field.described_default, field.meaning]
     return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "\\<") for cell in cells) + " |"
 
 

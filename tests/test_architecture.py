@@ -73,6 +73,7 @@ RUNTIME_PACKAGES = {
     "pooch",
     "tomli_w",
     "charset_normalizer",
+    "dateutil",
 }
 HIDDEN = {"__pycache__", "py.typed", "__main__.py", "__init__.py"}  # not in the tree of the README
 FILES = sorted(SOURCE.rglob("*.py"))

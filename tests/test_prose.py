@@ -132,6 +132,10 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
             "month,sales,rain\n",
             *(f"{1990 + n // 12}-{n % 12 + 1:02d},{90 + n + 9 * (n % 12)},{n * n % 7}\n" for n in range(120)),
         ],
+        "shops.csv": [
+            "shop,date,sales\n",
+            *(f"{shop},2021-01-{day:02d},{ord(shop) + day % 7}\n" for shop in "AB" for day in range(1, 31)),
+        ],
         "pairs.jsonl": [json.dumps({"source": source, "target": target}) + "\n" for source, target in PAIRS],
     }
     for name, lines in files.items():

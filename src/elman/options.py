@@ -30,6 +30,7 @@ def option(
     *,
     help: str,  # noqa: A002 - as the command line calls it
     flag: str | None = None,
+    negative_flag: str | None = None,
     metavar: str | None = None,
     automatic: str | None = None,
     repeatable: bool = False,
@@ -42,9 +43,16 @@ def option(
     """Return a config field with its help, its flag and the limits of its values.
 
     automatic describes the value that is used where none is given and the default is None or missing. A repeatable flag
-    adds one value to a tuple each time.
+    adds one value to a tuple each time. negative_flag is the flag for no, of a field of yes or no: --no-FLAG by
+    default.
     """
-    extra: dict[str, Any] = {"flag": flag, "metavar": metavar, "automatic": automatic, "repeatable": repeatable}
+    extra: dict[str, Any] = {
+        "flag": flag,
+        "negative_flag": negative_flag,
+        "metavar": metavar,
+        "automatic": automatic,
+        "repeatable": repeatable,
+    }
     return Field(default, description=help, json_schema_extra=extra, ge=ge, gt=gt, le=le, lt=lt, min_length=min_length)
 
 
@@ -63,6 +71,7 @@ class Option:
     takes_one: bool  # False where the value is always a list
     takes_list: bool  # values separated by commas: `256,128`
     repeatable: bool = False  # the flag may be given several times
+    negative_flag: str = ""  # for no, of a field of yes or no
 
     @property
     def meaning(self) -> str:
@@ -140,6 +149,7 @@ def _option(key: str, field: FieldInfo) -> Option:
         takes_one=shape.takes_one,
         takes_list=shape.takes_list and not extra.get("repeatable"),
         repeatable=bool(extra.get("repeatable")),
+        negative_flag=extra.get("negative_flag") or f"--no-{(extra.get('flag') or '').removeprefix('--')}",
     )
 
 

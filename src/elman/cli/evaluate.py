@@ -78,7 +78,7 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
         return spec.evaluation.score_validation_set(scored, validation_corpus(scored.run, spec), values)
     reader = _reader_config(spec, scored, arguments)
     if spec.single_file and len(data) > 1:
-        raise ConfigError(f"DATA: given {len(data)} files; expected one series")
+        raise ConfigError(f"DATA: given {len(data)} files; expected one")
     sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")
 
     def examples() -> Iterator[Any]:

@@ -119,7 +119,7 @@ def _input(predictor: Any, argument: str) -> Any:
     spec = task_spec(predictor.task)
     reader = spec.reader_config(**spec.reader_defaults(predictor))
     try:
-        (series,) = spec.open_source(argument, reader, say).examples()
+        series = list(spec.open_source(argument, reader, say).examples())
     except DataError as error:
         raise DataError(error.message, hint=error.hint, where=error.where or argument) from None
     return series

@@ -35,7 +35,7 @@ def parameter_of(options: Sequence[Option], help: str) -> inspect.Parameter:  # 
     kind: Any = kinds.pop() if len(kinds) == 1 else str
     if any(option.repeatable for option in options):
         kind = list[kind]
-    flags = f"{first.flag}/--no-{first.flag.removeprefix('--')}" if kind is bool else first.flag
+    flags = f"{first.flag}/{first.negative_flag}" if kind is bool else first.flag
     metavar = None if kind is bool else first.metavar
     annotation = Annotated[kind | None, typer.Option(flags, metavar=metavar, help=help)]
     return inspect.Parameter(first.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

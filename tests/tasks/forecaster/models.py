@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def tiny_config(architecture: str = "lstm", **more: Any) -> ForecasterConfig:
 
 def scales_of(config: ForecasterConfig) -> Scales:
     """Return the scales of the first two thirds of the series."""
-    return Scales.measure(series_of().rows(0, 40), config)
+    return Scales.measure([series_of().rows(0, 40)], config)
 
 
 def tiny_network(architecture: str = "lstm", *, seed: int = 0, **more: Any) -> ForecasterNetwork:
@@ -82,9 +82,9 @@ def tiny_predictor(architecture: str = "lstm", *, seed: int = 0, **more: Any) ->
 
 @dataclass(frozen=True)
 class SeriesSource:
-    """A source that yields a series which is there already."""
+    """A source that yields series which are there already."""
 
-    series: Series
+    series: Sequence[Series]
     name: str = "sales.csv"
 
     @property
@@ -96,24 +96,28 @@ class SeriesSource:
 
     def examples(self) -> Iterator[Series]:
         """Yield the series."""
-        yield self.series
+        yield from self.series
 
 
 def prepared(
     folder: Path,
-    train: Series,
+    train: Series | Sequence[Series],
     *,
-    valid: Series | None = None,
+    valid: Series | Sequence[Series] | None = None,
     valid_fraction: float | None = None,
     horizon: int = 5,
     notify: Callable[[str], None] = lambda message: None,
 ) -> ForecasterCorpus:
-    """Return the corpus of a series."""
+    """Return the corpus of a series, or of several."""
     values: dict[str, Any] = {"model": {"horizon": horizon}, "data": {}}
     if valid_fraction is not None:
         values["data"]["valid_fraction"] = valid_fraction
-    sources = [] if valid is None else [SeriesSource(valid)]
-    return prepare(folder, values, resolve(values), [SeriesSource(train)], sources, notify)
+    sources = [] if valid is None else [SeriesSource(_listed(valid))]
+    return prepare(folder, values, resolve(values), [SeriesSource(_listed(train))], sources, notify)
+
+
+def _listed(series: Series | Sequence[Series]) -> Sequence[Series]:
+    return [series] if isinstance(series, Series) else series
 
 
 def run_of(model: ForecasterConfig, *, window: int = 12, batch_size: int = 2, seed: int = 0) -> ForecasterRun:

@@ -62,9 +62,9 @@ def test_windows_lie_inside_and_leave_no_row_between_them(
 ) -> None:
     length = min(rows, length)
     stride = length - min(warm, length - 1)
-    count = windows_per_epoch(rows, length, stride)
+    count = windows_per_epoch([rows], length, stride)
     batches = -(-count // batch_size)
-    stream = endless_windows(rows, length, stride, batch_size, seed, {"epoch": 0, "batch": 0})
+    stream = endless_windows([rows], length, stride, batch_size, seed, {"epoch": 0, "batch": 0})
     epoch = [next(stream) for _ in range(batches)]
     starts = np.sort(np.concatenate([each for each, _ in epoch]))
     assert len(starts) == count
@@ -74,13 +74,13 @@ def test_windows_lie_inside_and_leave_no_row_between_them(
         assert np.diff(starts).max() <= stride  # what counts in one window ends where it begins in the next
     _, position = epoch[0]
     (resumed, _), (expected, _) = (
-        next(endless_windows(rows, length, stride, batch_size, seed, position)),
+        next(endless_windows([rows], length, stride, batch_size, seed, position)),
         (epoch[1] if batches > 1 else next(stream)),
     )
     assert resumed.tolist() == expected.tolist()
 
 
 def test_epochs_begin_elsewhere() -> None:
-    stream = endless_windows(100, 20, 10, 8, 0, {"epoch": 0, "batch": 0})
+    stream = endless_windows([100], 20, 10, 8, 0, {"epoch": 0, "batch": 0})
     firsts = {min(next(stream)[0].tolist()) for _ in range(12)}
     assert len(firsts) > 2

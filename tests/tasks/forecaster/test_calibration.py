@@ -68,7 +68,7 @@ def test_a_calibrated_forecaster_has_the_same_median_also_from_a_folder_and_in_a
     architecture: str, tmp_path: Path
 ) -> None:
     plain, series = tiny_predictor(architecture), series_of(120)
-    calibrated = plain.calibrated(series, 40)
+    calibrated = plain.calibrated([(series, 40)])
     config = plain.config
     before, after = plain.backtest(series, 40), calibrated.backtest(series, 40)
     np.testing.assert_array_equal(after[..., config.median], before[..., config.median])
@@ -87,4 +87,4 @@ def test_a_calibrated_forecaster_has_the_same_median_also_from_a_folder_and_in_a
     for row in series.values[:41]:
         quantiles, state = calibrated.step(row[None], state)
     np.testing.assert_allclose(quantiles[0], calibrated.backtest(series, 41)[0], rtol=2e-4)
-    np.testing.assert_array_equal(calibrated.calibrated(series, 40).backtest(series, 40), after)
+    np.testing.assert_array_equal(calibrated.calibrated([(series, 40)]).backtest(series, 40), after)

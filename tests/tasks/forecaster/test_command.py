@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from elman.figures.style import NO_CHINESE_FONT, chinese_fonts
@@ -73,10 +74,8 @@ def test_from_a_file_to_a_forecast(command: Command, memory: str, table: Path, t
     assert set(result) == train_keys("values")
     assert set(result["valid"]) == KEYS
     assert told(command("evaluate", tmp_path / "run", "--json")) == result["valid"]
-    assert (
-        "training set: 96 rows; validation set: 24 rows, one row every month; forecast of sales, 12 rows ahead"
-        in done.err
-    )
+    data = "training set: 96 rows; validation set: 24 rows, one row every month by the dates in month"
+    assert f"{data}; forecast of sales, 12 rows ahead" in done.err
     found = list(csv.reader(io.StringIO(command("predict", tmp_path / "run", table).out)))
     assert found[0] == ["month", "sales", "sales_0.1", "sales_0.9"]
     assert [row[0] for row in found[1:]] == [f"2000-{month:02d}" for month in range(1, 13)]
@@ -139,7 +138,7 @@ def test_a_forecast_is_drawn(command: Command, run: Path, table: Path, tmp_path:
     ("content", "words", "code", "expected"),
     [
         ("month,sales\n1990-01,1\n1990-01,2\n", [], 3, "bad.csv:3: the date 1990-01 comes a second time"),
-        ("month,sales\n1990-02,1\n1990-01,2\n", [], 3, "bad.csv:3: the date 1990-01 comes after 1990-02"),
+        ("month,sales\n1990-02,1\n1990-01,2\n1990-03,1\n", [], 3, "bad.csv:3: the date 1990-01 comes after 1990-02"),
         ("month,sales\n1990-01,1\n1990-02,much\n", [], 3, "bad.csv:3: 'sales' is 'much'; expected a number"),
         ("month,sales\n1990-01,1\n", ["--target", "price"], 3, "bad.csv:1: has no column 'price' in its header"),
         ("sales\n" + "1\n" * 60, [], 3, "'sales' is always 1 in the training set"),
@@ -207,10 +206,10 @@ def test_options_of_other_tasks_and_wrong_options_are_refused(
             2,
             "--label: the model is a forecaster; expected a model of classify",
         ),
-        (["train", "forecast", table, table, "-o", tmp_path / "no"], 2, "DATA: given 2 files; expected one series"),
+        (["train", "forecast", table, table, "-o", tmp_path / "no"], 2, "DATA: given 2 files; expected one"),
         (["evaluate", run, table, "--target", "sales"], 2, "No such option: --target"),
         (["evaluate", run, tmp_path / "other.csv"], 3, "no column 'sales' in its header. Its columns are month, other"),
-        (["evaluate", run, table, table], 2, "DATA: given 2 files; expected one series"),
+        (["evaluate", run, table, table], 2, "DATA: given 2 files; expected one"),
         (["evaluate", run, "--context", "3"], 2, "--context: given without DATA"),
         (["evaluate", run, table, "--context", "9", "--from", "1991-01"], 2, "--context and --from: given both"),
         (["evaluate", run, table, "--from", "soon"], 2, "--from: given 'soon'; expected a date"),
@@ -227,3 +226,112 @@ def test_options_of_other_tasks_and_wrong_options_are_refused(
         done = command(*words)
         assert expected in done.err, words
         assert done.code == code, words
+
+
+@pytest.fixture(scope="session")
+def shops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three shops of very different sizes, with days first in the dates and a comma in the numbers."""
+    path = tmp_path_factory.mktemp("panel") / "shops.csv"
+    sizes = {"Aarhus": 1.0, "Bonn": 40.0, "Cork": 0.1}
+    rows = [
+        f"{shop};{n % 28 + 1:02d}/{n // 28 + 1:02d}/2021;{str(round(size * sales(n), 3)).replace('.', ',')}"
+        for shop, size in sizes.items()
+        for n in range(28)
+    ]
+    path.write_text("shop;date;sales\n" + "\n".join(rows) + "\n", "utf-8")
+    return path
+
+
+def test_several_series_from_a_file_to_forecasts(command: Command, shops: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["--horizon", "3", "--season", "7", "--delays", "7", *SHORT]
+    done = command("train", "forecast", shops, "-o", run, *words, "--json")
+    result = told(done)
+    assert "the rows are those of 3 series, named by the column 'shop'" in done.err
+    assert (
+        "training set: 66 rows of 3 series; validation set: 18 rows, one row every day by the dates in date" in done.err
+    )
+    assert list(result["valid"]["series"]) == ["Aarhus", "Bonn", "Cork"]
+    assert told(command("evaluate", run, "--json")) == result["valid"]
+    explicit = command("train", "forecast", shops, "--series", "shop", "-o", tmp_path / "same", *words, "--json")
+    assert told(explicit)["valid"] == result["valid"]
+
+    lines = command("predict", run, shops).out.splitlines()
+    assert lines[0] == "shop,date,sales,sales_0.1,sales_0.9"
+    expected = [f"{shop},{day}/01/2021" for shop in ("Aarhus", "Bonn", "Cork") for day in (29, 30, 31)]
+    assert [line.rsplit(",", 3)[0] for line in lines[1:]] == expected
+    predictions = told(command("predict", run, shops, "--json"))["predictions"]
+    assert [row["series"] for row in predictions[::3]] == [{"shop": shop} for shop in ("Aarhus", "Bonn", "Cork")]
+    sizes = [np.mean([row["values"]["sales"] for row in predictions[n : n + 3]]) for n in (0, 3, 6)]
+    assert 20 < sizes[1] / sizes[0] < 80
+    assert 5 < sizes[0] / sizes[2] < 20
+
+    shown = command("evaluate", run, shops, "--context", "20")
+    assert [line.split()[0] for line in shown.out.splitlines()[-4:]] == ["series", "Aarhus", "Bonn", "Cork"]
+    by_date = told(command("evaluate", run, shops, "--from", "21/01/2021", "--json"))
+    assert by_date == told(command("evaluate", run, shops, "--context", "20", "--json"))
+
+
+def test_new_and_short_series_are_reported(command: Command, shops: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["--series", "shop", "--horizon", "3", "--season", "7", "--delays", "7", *SHORT]
+    assert command("train", "forecast", shops, "-o", run, *words).code == 0
+    header, *rows = shops.read_text("utf-8").splitlines()
+    new = [row.replace("Cork", "Dublin") for row in rows if row.startswith("Cork")]
+    short = [row.replace("Cork", "Essen") for row in rows if row.startswith("Cork")][:2]
+    (tmp_path / "new.csv").write_text("\n".join([header, *rows, *new, *short]) + "\n")
+    done = command("predict", run, tmp_path / "new.csv")
+    assert done.code == 0
+    assert "2 of 5 series are new to the model, and are scaled by their rows: Dublin, Essen" in done.err
+    assert "Essen: no forecast: a history of 2 rows; expected at least 7" in done.err
+    assert sum(line.startswith("Dublin,") for line in done.out.splitlines()) == 3
+    assert "Essen" not in done.out
+    done = command("evaluate", run, tmp_path / "new.csv")
+    assert "1 of 5 series have too few rows and are not scored" in done.err
+    (tmp_path / "one.csv").write_text("date;sales\n" + "\n".join(row.split(";", 1)[1] for row in rows[:28]) + "\n")
+    alone = command("predict", run, tmp_path / "one.csv")
+    assert alone.out.splitlines()[0] == "date,sales,sales_0.1,sales_0.9"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the extra plot")
+def test_several_series_are_drawn_and_one_of_them_is_traced(command: Command, shops: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    words = ["--horizon", "3", "--season", "7", "--delays", "7", *SHORT]
+    assert command("train", "forecast", shops, "-o", run, *words).code == 0
+    assert command("predict", run, shops, "--plot", tmp_path / "shops.svg").code == 0
+    text = (tmp_path / "shops.svg").read_text("utf-8")
+    assert all(f"{shop}: sales" in text for shop in ("Aarhus", "Bonn", "Cork"))
+    assert command("plot", run, "-o", tmp_path / "pictures").code == 0
+    assert (tmp_path / "pictures" / "forecast.png").is_file()
+    done = command("inspect", run, shops)
+    assert (done.code, "given 3 series (Aarhus, Bonn, Cork); expected one" in done.err) == (3, True)
+    rows = [line for line in shops.read_text("utf-8").splitlines() if not line.startswith(("Aarhus", "Cork"))]
+    (tmp_path / "bonn.csv").write_text("\n".join(rows) + "\n")
+    assert command("inspect", run, tmp_path / "bonn.csv").code == 0
+
+
+def test_notations_are_options_of_every_command(command: Command, shops: Path, tmp_path: Path) -> None:
+    """A model of days first and commas reads another table as it is told to."""
+    lines = [f"{n // 12 + 2000}|{n % 12 + 1};{sales(n) / 100:.3f}".replace(".", ",") for n in range(60)]
+    (tmp_path / "other.csv").write_text("when;y\n" + "\n".join(lines) + "\n")
+    options = ["--date-format", "%Y|%m", "--decimal", "comma"]
+    run = tmp_path / "run"
+    assert command("train", "forecast", tmp_path / "other.csv", *options, "-o", run, *SHORT).code == 0
+    lines = command("predict", run, tmp_path / "other.csv", *options).out.splitlines()
+    assert lines[1].startswith("2005|1,")
+    assert 0.5 < float(lines[1].split(",")[1]) < 3.0
+    assert command("evaluate", run, tmp_path / "other.csv", *options, "--from", "2003|1").code == 0
+    assert command("predict", run, tmp_path / "other.csv", "--month-first").code == 0
+    done = command("train", "forecast", tmp_path / "other.csv", "--date-format", "%K", "-o", tmp_path / "no", *SHORT)
+    assert (done.code, "data.date_format (--date-format): given '%K', where %K is unknown" in done.err) == (2, True)
+
+
+def test_held_out_rows_without_numbers_are_named(command: Command, tmp_path: Path) -> None:
+    rows = "".join(f"{month},{sales(n) if n < 90 else ''}\n" for n, month in enumerate(MONTHS))
+    (tmp_path / "tail.csv").write_text("month,sales\n" + rows)
+    done = command("train", "forecast", tmp_path / "tail.csv", "-o", tmp_path / "run", *SHORT)
+    expected = (
+        "tail.csv: no number in 'sales' in the last 24 rows, the validation set; expected at least one. Leave out the "
+        "30 empty rows at the end, or choose the validation set with --valid-fraction"
+    )
+    assert (done.code, expected in done.err.replace("\n", " ")) == (3, True)

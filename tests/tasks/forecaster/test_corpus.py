@@ -32,8 +32,8 @@ def test_the_folder_gives_back_what_was_read(dated: bool, tmp_path: Path) -> Non
     original.values[7, 0] = np.nan
     messages: list[str] = []
     corpus = prepared(tmp_path / "data", original, notify=messages.append)
-    np.testing.assert_array_equal(corpus.series.values, original.values)
-    assert (corpus.series.targets, corpus.series.inputs, corpus.series.dates) == (("y",), ("x",), original.dates)
+    np.testing.assert_array_equal(corpus.first.values, original.values)
+    assert (corpus.first.targets, corpus.first.inputs, corpus.first.dates) == (("y",), ("x",), original.dates)
     assert corpus.sources == (RECORD,)
     assert messages == ["1 of 200 values are missing; each is replaced by the last value before it"]
 
@@ -45,10 +45,10 @@ def test_the_validation_set_is_the_end(fraction: float | None, horizon: int, row
 
 def test_a_validation_file_continues_the_training_set(tmp_path: Path) -> None:
     corpus = prepared(tmp_path / "data", series(80), valid=series(20, 80))
-    np.testing.assert_array_equal(corpus.series.values, series().values)
-    assert (corpus.train_rows, corpus.series.dates) == (80, series().dates)
+    np.testing.assert_array_equal(corpus.first.values, series().values)
+    assert (corpus.train_rows, corpus.first.dates) == (80, series().dates)
     bare = prepared(tmp_path / "bare", series(80, dated=False), valid=series(20, 80, dated=False))
-    np.testing.assert_array_equal(bare.series.values, series().values)
+    np.testing.assert_array_equal(bare.first.values, series().values)
     with pytest.raises(DataError, match="has no dates, but the training set has\\. Give both a column of dates"):
         prepared(tmp_path / "half", series(80), valid=series(20, 80, dated=False))
     other = series(20, 80)
@@ -91,7 +91,13 @@ def test_a_series_that_is_too_short_or_constant_is_refused(
 def test_a_column_with_too_few_numbers_is_refused(tmp_path: Path) -> None:
     original = series()
     original.values[90:, 0] = np.nan
-    with pytest.raises(DataError, match="'y' has too few numbers; nearly all are missing"):
+    message = (
+        "no number in 'y' in the last 10 rows, the validation set; expected at least one. Leave out the 10 empty rows"
+    )
+    with pytest.raises(DataError, match=message):
+        prepared(tmp_path / "data", original)
+    original.values[1:90, 0] = np.nan
+    with pytest.raises(DataError, match="'y' has 1 numbers in 90 training rows; expected at least 2"):
         prepared(tmp_path / "data", original)
 
 

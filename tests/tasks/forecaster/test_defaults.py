@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from elman.errors import ConfigError
 from elman.tasks.forecaster.calendar import Step
 from elman.tasks.forecaster.config import ForecasterRun
-from elman.tasks.forecaster.corpus import ForecasterCorpus
+from elman.tasks.forecaster.corpus import ForecasterCorpus, SplitSeries
 from elman.tasks.forecaster.defaults import (
     changes_in_proportion,
     default_minutes,
@@ -54,7 +54,7 @@ def series(rows: int, *, columns: int = 1, kind: str = "walk", step: Step | None
 def chosen(values: dict[str, Any], train: Series | None = None, flops: float = 1e11) -> ForecasterRun:
     """Return the config for a training set."""
     rows = train if train is not None else series(1000)
-    return resolve(values, ForecasterCorpus(Path(), (), rows, len(rows)), flops)
+    return resolve(values, ForecasterCorpus(Path(), (), (SplitSeries(rows, len(rows)),)), flops)
 
 
 @exhaustive
@@ -71,7 +71,7 @@ def test_whatever_the_series_and_the_budget_the_choices_are_valid(
     assert 2 <= config.training.bptt_steps <= rows
     assert 1e-4 < training.learning_rate < 1e-2
     assert [name for name in ("steps", "epochs", "minutes") if getattr(training, name)] == list(budget or ["minutes"])
-    scales = Scales.measure(train, model)
+    scales = Scales.measure([train], model)
     assert len(scales.spread) == model.horizon
 
 
@@ -136,7 +136,7 @@ def test_given_values_are_used() -> None:
 def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any]) -> None:
     train = series(300, step=MONTH)
     model = chosen({"model": more}, train).model
-    network = ForecasterNetwork(model, Scales.measure(train, model))
+    network = ForecasterNetwork(model, Scales.measure([train], model))
     weights = sum(p.numel() for name, p in network.named_parameters() if p.dim() > 1)
     assert operations_per_row(model.model_dump(exclude_none=True), 1) == pytest.approx(6 * weights)
     assert operations_per_row({"num_layers": "two", "hidden_size": -1, "cell": 3}, 1) > 0.0
@@ -145,7 +145,7 @@ def test_the_operations_are_those_of_the_network_s_weights(more: dict[str, Any])
 def test_a_closed_loop_costs_its_rows_ahead() -> None:
     train = series(300, step=MONTH)
     model = chosen({"model": {"memory": "narx"}}, train).model
-    network = ForecasterNetwork(model, Scales.measure(train, model))
+    network = ForecasterNetwork(model, Scales.measure([train], model))
     weights = sum(p.numel() for name, p in network.named_parameters() if name.endswith("weight"))
     assert operations_per_row(model.model_dump(exclude_none=True), 1) == pytest.approx(6 * 12 * weights)
 
@@ -162,7 +162,7 @@ def test_no_logarithm_if_a_value_has_none() -> None:
     below = series(300, kind="growth", step=MONTH)
     below.values[280] = -1.0  # in the validation set
     assert chosen({}, growth).model.logarithm
-    assert not resolve({}, ForecasterCorpus(Path(), (), below, 240)).model.logarithm
+    assert not resolve({}, ForecasterCorpus(Path(), (), (SplitSeries(below, 240),))).model.logarithm
     assert chosen({"model": {"logarithm": True}}, series(240, kind="swing")).model.logarithm
 
 

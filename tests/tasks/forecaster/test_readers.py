@@ -112,7 +112,7 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
         ("a,b,a\n1,2,3\n", columns(("a",)), "FILE:1: has two columns 'a' in its header. Rename one"),
         ("a\n1\ninf\n", None, "FILE:3: 'a' is 'inf'; expected a number"),
         ("d,a\n2020-01,1\nsoon,2\n", None, "FILE:3: 'd' is 'soon'; expected a date. Write dates as 1949-01"),
-        ("d,a\n2020-02,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02. Sort the rows by time"),
+        ("d,a\n2020-02,1\n2020-01,2\n2020-03,2\n", None, "FILE:3: the date 2020-01 comes after 2020-02. Sort the rows"),
         ("d,a\n2020-01,1\n2020-01,2\n", None, "FILE:3: the date 2020-01 comes a second time. Sort the rows by time"),
     ],
 )
@@ -148,7 +148,7 @@ def test_empty_cells_are_missing_values_and_blank_lines_of_wide_tables_are_skipp
 
 def test_a_date_column_that_is_not_required_is_used_if_it_is_there(tmp_path: Path) -> None:
     content = "created,when,y\n2020-01-05,2020-01-01,1\n2020-01-05,2020-01-02,2\n"
-    reader = columns(("y",), date="when", date_required=False)
+    reader = columns(("y",), date="when", columns_required=False)
     other = content.replace("when", "then").replace("2020-01-05", "-")
     for table, expected in ((content, "when"), (other, "then")):
         dates = read(tmp_path / "data", table, reader).dates

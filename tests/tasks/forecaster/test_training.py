@@ -53,7 +53,7 @@ def test_the_loss_of_the_predictor_is_the_loss_in_training(architecture: str, co
         loss, count, _ = task.loss(network, batch, None, 0.0, RNG)
         o = network(batch, RNG)[0, :, :, :, :].numpy()
     predictor = predictor_of(network)
-    series = corpus.series.rows(0, TRAIN)
+    series = corpus.first.rows(0, TRAIN)
     _, found = predictor._outputs(series, slice(None))
     np.testing.assert_allclose(o, found, rtol=0, atol=2e-4 if architecture.startswith("narx") else 2e-5)
     H = network.config.horizon
@@ -74,7 +74,7 @@ def test_the_expected_output_gives_the_actual_value(architecture: str, corpus: F
     """A forecast whose output is r is the actual value."""
     task, batch = whole(corpus, architecture)
     predictor = predictor_of(tiny_network(architecture))
-    series = corpus.series.rows(0, TRAIN)
+    series = corpus.first.rows(0, TRAIN)
     actual = futures(series.values, 4)[:, :, :2]
     r = batch.r[0].numpy().astype(np.float64)
     np.testing.assert_array_equal(np.isnan(r), np.isnan(actual))
@@ -179,7 +179,7 @@ def test_windows_without_values_are_left_out(tmp_path: Path) -> None:
     assert min(counts) > 0
     short = series_of(30, missing=False)
     few = prepared(tmp_path / "few", short, valid_fraction=0.2, horizon=4)
-    few.series.values[5:24, :2] = np.nan
+    few.first.values[5:24, :2] = np.nan
     with pytest.raises(DataError, match="has no target value after the rows that warm up the history encoder"):
         make_task(few, tiny_config("tdnn", delays=20), window=24, batch_size=1)
 
@@ -194,21 +194,21 @@ def test_batches_resume_and_validation_uses_the_predictor(corpus: ForecasterCorp
     network = task.build()
     predictor = task.predictor(network)
     metrics = task.validate(network, predictor)
-    again = predictor.calibrated(corpus.series, corpus.train_rows)  # calibrated on the same rows, nothing changes
+    again = predictor.calibrated(corpus.scored)  # calibrated on the same rows, nothing changes
     assert predictor.scales.calibration == again.scales.calibration != ()
-    measured = predictor.evaluate(corpus.series, corpus.train_rows)
+    measured = predictor.evaluate(corpus.first, corpus.train_rows)
     assert metrics == {name: measured[name] for name in ("loss", "mae", "relative_mae", "mase")}
     shown = (task.preview(predictor) or "").splitlines()
     assert len(shown) == 2
-    first = predictor.predict(corpus.series.rows(0, TRAIN)).median[0, 0]
+    first = predictor.predict(corpus.first.rows(0, TRAIN)).median[0, 0]
     assert shown[0].startswith(f"a → {first:.6g}, ")
-    assert shown[1].split()[1] == f"{corpus.series.values[TRAIN, 0]:.6g},"
+    assert shown[1].split()[1] == f"{corpus.first.values[TRAIN, 0]:.6g},"
 
 
 def test_training_begins_with_the_naive_forecast(corpus: ForecasterCorpus) -> None:
     for architecture in ARCHITECTURES:
         task = task_of(corpus, architecture)
-        metrics = task.predictor(task.build()).evaluate(corpus.series, corpus.train_rows)
+        metrics = task.predictor(task.build()).evaluate(corpus.first, corpus.train_rows)
         naive = {"last": "mae_last_value", "season": "mae_seasonal_naive"}[task._model.reference]
         assert metrics["mae"] == pytest.approx(metrics[naive], rel=0.25), architecture
 

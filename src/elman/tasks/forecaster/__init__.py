@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 
 def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredictor]:
-    """Return the table of the functions in this folder. A source has one example: a series."""
-    from elman.data.corpora.config import ReaderConfig
+    """Return the table of the functions in this folder. A source has one example for each series."""
     from elman.tasks.spec import Evaluation, Pictures, Prediction, Report, TaskSpec
 
     from . import answers, config, corpus, defaults, evaluation, pictures, predictor, readers, report
@@ -42,7 +41,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
             tables=report.tables,
-            reader_options=ReaderConfig,
+            reader_options=config.NotationConfig,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         report=Report(

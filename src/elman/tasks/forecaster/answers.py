@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from elman.data.readers.encodings import Notify
@@ -13,53 +14,85 @@ from elman.tasks.spec import FilePrediction
 from elman.translations import current_language
 
 from .config import ForecasterReaderConfig, PredictOptions
-from .evaluation import report_step
+from .corpus import report_missing
+from .evaluation import report_differences
 from .forecast import Forecast
-from .plot import forecast_drawing
+from .plot import forecasts_drawing
 from .predictor import ForecasterPredictor
 from .readers import open_source
+from .series import Series
 
 
 def predict_file(predictor: ForecasterPredictor, options: PredictOptions, path: str, notify: Notify) -> FilePrediction:
-    """Return the rows that follow the series of a file, and draw them if --plot names a file."""
+    """Return the rows that follow each series of a file, and draw them if --plot names a file."""
     if options.plot is not None:
         check_figure_file(options.plot, "--plot")
-    reader = ForecasterReaderConfig(**predictor.reader_values(), encoding=options.encoding)
-    (series,) = open_source(path, reader, notify).examples()
-    report_step(series, predictor.scales, notify)
+    notation = options.model_dump(exclude={"plot"}, exclude_none=True)
+    reader = ForecasterReaderConfig(**predictor.reader_values(), **notation)
     try:
-        forecast = predictor.predict(series)
+        series = predictor.series(list(open_source(path, reader, notify).examples()))
+        report_missing(series, notify)
+        report_differences(series, predictor.scales, notify)
+        predictions = _forecasts(predictor, series, notify)
     except DataError as error:
         raise DataError(error.message, hint=error.hint, where=error.where or path) from None
     messages: tuple[str, ...] = ()
     if options.plot is not None:
         language = available_language(current_language(), notify)
-        write_figure([options.plot], forecast_drawing(series, forecast), language)
+        write_figure([options.plot], forecasts_drawing(predictions, notify=notify), language)
         messages = (f"plot: {options.plot}",)
-    return FilePrediction(_as_csv(forecast, series.dates.name if series.dates else "row"), _as_json(forecast), messages)
+    return FilePrediction(_as_csv(predictions), _as_json(predictions), messages)
 
 
-def _as_csv(forecast: Forecast, date_column: str) -> str:
+def _forecasts(
+    predictor: ForecasterPredictor, series: Sequence[Series], notify: Notify
+) -> list[tuple[Series, Forecast]]:
+    """Return the forecast of each series; one of several that cannot be forecast is left out, and reported."""
+    predictions: list[tuple[Series, Forecast]] = []
+    errors: list[DataError] = []
+    for one in series:
+        try:
+            predictions.append((one, predictor.forecast(one)))
+        except DataError as error:
+            errors.append(error)
+    if not predictions:
+        raise errors[0]
+    for failure in errors:
+        notify(f"{failure.where}: no forecast: {failure.message}")
+    return predictions
+
+
+def _as_csv(predictions: Sequence[tuple[Series, Forecast]]) -> str:
     output = io.StringIO()
     writer = csv.writer(output, lineterminator="\n")
+    series, forecast = predictions[0]
     levels = [level for level in forecast.levels if level != 0.5]
-    writer.writerow(
-        [date_column, *(c for name in forecast.targets for c in (name, *(f"{name}_{q:g}" for q in levels)))]
-    )
-    for h, date in enumerate(forecast.dates):
-        cells = [date]
-        for k in range(len(forecast.targets)):
-            quantiles = zip(forecast.quantiles[h, k], forecast.levels, strict=True)
-            cells.append(f"{forecast.median[h, k]:.10g}")
-            cells += [f"{value:.10g}" for value, level in quantiles if level != 0.5]
-        writer.writerow(cells)
+    date_column = series.dates.name if series.dates else "row"
+    columns = [c for name in forecast.targets for c in (name, *(f"{name}_{q:g}" for q in levels))]
+    writer.writerow([*series.id_columns, date_column, *columns])
+    for one, forecast in predictions:
+        for h, date in enumerate(forecast.dates):
+            cells = [*one.ids, date]
+            for k in range(len(forecast.targets)):
+                quantiles = zip(forecast.quantiles[h, k], forecast.levels, strict=True)
+                cells.append(f"{forecast.median[h, k]:.10g}")
+                cells += [f"{value:.10g}" for value, level in quantiles if level != 0.5]
+            writer.writerow(cells)
     return output.getvalue()
 
 
-def _as_json(forecast: Forecast) -> dict[str, Any]:
+def _as_json(predictions: Sequence[tuple[Series, Forecast]]) -> dict[str, Any]:
+    rows = [row for series, forecast in predictions for row in _json_rows(series, forecast)]
+    return {"task": "forecast", "count": len(rows), "predictions": rows}
+
+
+def _json_rows(series: Series, forecast: Forecast) -> Iterator[dict[str, Any]]:
+    """Yield a row for each time; with several series, the names of its series by column, too."""
     levels = list(map(str, forecast.levels))
-    rows = [
-        {
+    names = {"series": dict(zip(series.id_columns, series.ids, strict=True))} if series.ids else {}
+    for h, date in enumerate(forecast.dates):
+        yield {
+            **names,
             "date": date,
             "values": dict(zip(forecast.targets, map(float, forecast.median[h]), strict=True)),
             "quantiles": {
@@ -67,6 +100,3 @@ def _as_json(forecast: Forecast) -> dict[str, Any]:
                 for k, name in enumerate(forecast.targets)
             },
         }
-        for h, date in enumerate(forecast.dates)
-    ]
-    return {"task": "forecast", "count": len(rows), "predictions": rows}

@@ -12,7 +12,7 @@ known at row t.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,15 +56,19 @@ def futures(z: Array, horizon: int, rows: slice = ALL_ROWS) -> Array:
 
 
 def endless_windows(
-    rows: int, length: int, stride: int, batch_size: int, seed: int, position: Position
+    rows: Sequence[int], length: int, stride: int, batch_size: int, seed: int, position: Position
 ) -> Iterator[tuple[Ids, Position]]:
     """Yield (first rows of a batch of windows, position after it), epoch after epoch, from a position on.
 
-    Windows have `length` rows and start `stride` rows apart. Their offset and their order differ from epoch to epoch.
+    rows are those of each series, one series after the other; no window has rows of two. Windows have `length` rows and
+    start `stride` rows apart. Their offsets and their order differ from epoch to epoch.
     """
+    before = np.concatenate([[0], np.cumsum(rows)[:-1]]).astype(np.int64)
     while True:
         rng = np.random.default_rng([seed, position["epoch"]])
-        starts = _starts(rows, length, stride, rng)
+        starts = np.concatenate(
+            [begin + _starts(count, length, stride, rng) for begin, count in zip(before, rows, strict=True)]
+        )
         starts = starts[rng.permutation(len(starts))]
         for batch in range(position["batch"], -(-len(starts) // batch_size)):
             position = {"epoch": position["epoch"], "batch": batch + 1}
@@ -72,12 +76,16 @@ def endless_windows(
         position = {"epoch": position["epoch"] + 1, "batch": 0}
 
 
-def windows_per_epoch(rows: int, length: int, stride: int) -> int:
+def windows_per_epoch(rows: Sequence[int], length: int, stride: int) -> int:
     """Return how many windows an epoch has."""
+    return sum(_window_count(count, length, stride) for count in rows)
+
+
+def _window_count(rows: int, length: int, stride: int) -> int:
     return max(1, -(-(rows - length) // stride))
 
 
 def _starts(rows: int, length: int, stride: int, rng: np.random.Generator) -> Ids:
-    count, last = windows_per_epoch(rows, length, stride), max(0, rows - length)
+    count, last = _window_count(rows, length, stride), max(0, rows - length)
     offset = int(rng.integers(min(stride, last + 1)))
     return np.minimum(offset + stride * np.arange(count, dtype=np.int64), last)

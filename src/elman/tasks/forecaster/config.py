@@ -3,22 +3,56 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt, field_validator, model_validator
 
 from elman.cells import Cell, create
 from elman.config import Config
 from elman.data.corpora.config import ReaderConfig, valid_fraction_option
+from elman.data.readers.date_patterns import DatePattern
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
 from elman.training.config import SequenceTrainingConfig
 
 MEDIAN = 0.5
+DECIMAL_MARKS = {"point": ".", "comma": ","}
 
 
-class ForecasterReaderConfig(ReaderConfig):
+class NotationConfig(ReaderConfig):
+    """How dates and numbers are written in a table."""
+
+    date_format: str | None = option(
+        None,
+        flag="--date-format",
+        metavar="FORMAT",
+        help="Format of the dates, as in strptime: %d.%m.%Y %H:%M; %q is a quarter",
+        automatic="from the dates",
+    )
+    day_first: bool | None = option(
+        None,
+        flag="--day-first",
+        negative_flag="--month-first",
+        help="Order of day and month in dates such as 01/02/2020",
+        automatic="from the dates",
+    )
+    decimal: Literal["point", "comma"] | None = option(
+        None, flag="--decimal", metavar="MARK", help="Decimal mark of the numbers", automatic="from the numbers"
+    )
+
+    @field_validator("date_format")
+    @classmethod
+    def _date_format_has_known_directives(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                DatePattern(value)
+            except ValueError as error:
+                raise ValueError(f"given {value!r}, where {error} is unknown; expected a format of strptime") from None
+        return value
+
+
+class ForecasterReaderConfig(NotationConfig):
     """Which columns of a table are read."""
 
     targets: tuple[str, ...] | None = option(
@@ -33,7 +67,24 @@ class ForecasterReaderConfig(ReaderConfig):
     )
     date: str | None = option(None, flag="--date", help="Column of the dates", automatic="the first column of dates")
 
-    date_required: bool = option(True, help="Report an error if the column of the dates is not there")
+    series: tuple[str, ...] = option(
+        (),
+        flag="--series",
+        metavar="NAME[,NAME...]",
+        help="Columns that name the series of a row, in a table of several series",
+        automatic="from the dates that come again",
+    )
+
+    columns_required: bool = option(True, help="Report an error if the columns of dates and series are not there")
+    usual_date_format: str | None = option(None, help="Format of dates that fit several formats")
+    usual_decimal: str | None = option(None, help="Decimal mark of numbers that fit both")
+
+    @field_validator("targets", "inputs", "series", mode="before")
+    @classmethod
+    def _one_name_is_a_list_of_one(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return (value,)
+        return tuple(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 class ForecasterDataConfig(ForecasterReaderConfig, DataConfig):
@@ -128,7 +179,7 @@ class ForecasterRun(RunConfig):
     training: SequenceTrainingConfig
 
 
-class PredictOptions(ReaderConfig):
+class PredictOptions(NotationConfig):
     """The options of `elman predict` for a forecaster, which reads the columns that it was trained on."""
 
     plot: Path | None = option(

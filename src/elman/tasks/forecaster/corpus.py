@@ -1,7 +1,7 @@
-"""The corpus of a forecaster: the rows of a series on disk, first the training set, then the validation set.
+"""The corpus of a forecaster: the rows of each series on disk, first the training set, then the validation set.
 
-corpus.json   sources, columns, dates and their format, the number of training rows, and the checksum of the file
-values.npy    (T, C) float64, the columns of the targets first; NaN is a missing value
+corpus.json   sources, columns, the checksum of the file, and of each series: its names, dates, rows and training rows
+values.npy    (T, C) float64, one series after the other, the columns of the targets first; NaN is a missing value
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from elman.checkpoint.durable_files import write_synced
 from elman.config import Values, get_table
@@ -30,28 +31,72 @@ from .config import ForecasterRun
 from .season import season_and_horizon
 from .series import Dates, Series
 
+Array = npt.NDArray[np.float64]
+
 RECORD, VALUES = "corpus.json", "values.npy"
 MIN_VALID_HORIZONS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class ForecasterCorpus:
-    """A corpus folder."""
+class SplitSeries:
+    """A series whose first rows are in the training set, and whose last ones are in the validation set."""
 
-    folder: Path
-    sources: tuple[SourceRecord, ...]
     series: Series
     train_rows: int
 
     @property
-    def has_validation_set(self) -> bool:
-        """Whether there are rows after the training set."""
-        return self.train_rows < len(self.series)
+    def valid_rows(self) -> int:
+        """The number of rows in the validation set."""
+        return len(self.series) - self.train_rows
 
     @property
-    def scored_from(self) -> int | None:
-        """The first row that is scored; None, the first that the model can forecast, without a validation set."""
-        return self.train_rows if self.has_validation_set else None
+    def train_series(self) -> Series:
+        """The rows of the training set."""
+        return self.series.rows(0, self.train_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ForecasterCorpus:
+    """A corpus folder. A table of one series has one part."""
+
+    folder: Path
+    sources: tuple[SourceRecord, ...]
+    parts: tuple[SplitSeries, ...]
+
+    @property
+    def first(self) -> Series:
+        """The first series, whose columns are those of all."""
+        return self.parts[0].series
+
+    @property
+    def train_rows(self) -> int:
+        """The number of rows in the training set."""
+        return sum(part.train_rows for part in self.parts)
+
+    @property
+    def valid_rows(self) -> int:
+        """The number of rows in the validation set."""
+        return sum(part.valid_rows for part in self.parts)
+
+    @property
+    def has_validation_set(self) -> bool:
+        """Whether there are rows after those of the training set."""
+        return self.valid_rows > 0
+
+    @property
+    def scored(self) -> list[tuple[Series, int | None]]:
+        """The series that are scored, each with its first row that is.
+
+        None is the first row that the model can forecast: without a validation set, the training set is scored.
+        """
+        if self.has_validation_set:
+            return [(part.series, part.train_rows) for part in self.parts if part.valid_rows]
+        return [(part.series, None) for part in self.parts]
+
+    @property
+    def train_series(self) -> list[Series]:
+        """The training set."""
+        return [part.train_series for part in self.parts]
 
     @classmethod
     def open(cls, folder: Path) -> ForecasterCorpus:
@@ -59,14 +104,20 @@ class ForecasterCorpus:
         with damage_errors(folder):
             record = read_record(folder, RECORD)
             values = np.load(folder / VALUES, allow_pickle=False)
-            dates = _dates(record["dates"]) if record["dates"] is not None else None
-            series = Series(tuple(record["targets"]), tuple(record["inputs"]), values, dates)
-            return cls(folder, source_records(record), series, record["train_rows"])
-
-    @property
-    def train_series(self) -> Series:
-        """The training set."""
-        return self.series.rows(0, self.train_rows)
+            parts, end = [], 0
+            for entry in record["series"]:
+                begin, end = end, end + entry["rows"]
+                series = Series(
+                    tuple(record["targets"]),
+                    tuple(record["inputs"]),
+                    values[begin:end],
+                    _dates(entry["dates"]) if entry["dates"] is not None else None,
+                    tuple(record["id_columns"]),
+                    tuple(entry["ids"]),
+                    record["decimal"],
+                )
+                parts.append(SplitSeries(series, entry["train_rows"]))
+            return cls(folder, source_records(record), tuple(parts))
 
 
 def prepare(
@@ -79,39 +130,116 @@ def prepare(
 ) -> ForecasterCorpus:
     """Read the series, write the corpus folder, and open it.
 
-    The validation set is the series of valid_sources, which continues the other one; else the last rows; or none.
+    The validation set is the series of valid_sources, which continue those of train_sources; else the last rows of each
+    series; or none.
     """
-    train = _only_series(train_sources, "DATA")
-    valid = _only_series(valid_sources, "--valid") if valid_sources else None
+    train = _examples(train_sources, "DATA")
+    valid = _examples(valid_sources, "--valid") if valid_sources else None
     sources = [source.record for source in (*train_sources, *valid_sources)]
     where = source_names(sources)
     horizon = season_and_horizon(get_table(values, "model"), train)[1]
-    whole = train if valid is None else _joined(train, valid, sources[-1].name)
-    rows = len(train) if valid is not None else _train_rows(len(train), run.data.valid_fraction, horizon)
-    _check(whole, rows, horizon, where)
-    if rows == len(whole):
-        report_no_validation_set(rows, "rows", run.data.valid_fraction, notify)
-    if missing := int(np.isnan(whole.values).sum()):
-        notify(f"{missing:,} of {whole.values.size:,} values are missing; each is replaced by the last value before it")
+    parts = _split(train, valid, run.data.valid_fraction, horizon, sources[-1].name)
+    parts = _usable(parts, horizon, where, notify)
+    if not any(part.valid_rows for part in parts):
+        report_no_validation_set(sum(map(len, train)), "rows", run.data.valid_fraction, notify)
+    report_missing([part.series for part in parts], notify)
     folder.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    np.save(content, whole.values, allow_pickle=False)
+    np.save(content, np.concatenate([part.series.values for part in parts]), allow_pickle=False)
     write_synced(folder / VALUES, content.getvalue())
+    first = parts[0].series
     record = {
-        "targets": list(whole.targets),
-        "inputs": list(whole.inputs),
-        "dates": _dates_record(whole.dates) if whole.dates else None,
-        "train_rows": rows,
+        "targets": list(first.targets),
+        "inputs": list(first.inputs),
+        "id_columns": list(first.id_columns),
+        "decimal": first.decimal,
+        "series": [
+            {
+                "ids": list(part.series.ids),
+                "rows": len(part.series),
+                "train_rows": part.train_rows,
+                "dates": _dates_record(part.series.dates) if part.series.dates else None,
+            }
+            for part in parts
+        ],
     }
     write_record(folder, RECORD, record, sources, [VALUES])
     return ForecasterCorpus.open(folder)
 
 
-def _only_series(sources: Sequence[ExampleSource[Series]], name: str) -> Series:
+def report_missing(series: Sequence[Series], notify: Notify) -> None:
+    """Report how many values are missing."""
+    if missing := sum(int(np.isnan(one.values).sum()) for one in series):
+        total = sum(one.values.size for one in series)
+        notify(f"{missing:,} of {total:,} values are missing; each is replaced by the last value before it")
+
+
+def _examples(sources: Sequence[ExampleSource[Series]], name: str) -> list[Series]:
     if len(sources) != 1:
-        raise ConfigError(f"{name}: given {len(sources)} files; expected one series", hint="Join the rows in one file")
-    (series,) = sources[0].examples()
-    return series
+        hint = "Join the rows in one file; a column may name several series (--series)"
+        raise ConfigError(f"{name}: given {len(sources)} files; expected one", hint=hint)
+    return list(sources[0].examples())
+
+
+def _split(
+    train: Sequence[Series], valid: Sequence[Series] | None, fraction: float | None, horizon: int, where: str
+) -> list[SplitSeries]:
+    """Return the series with their training rows."""
+    if valid is None:
+        return [SplitSeries(one, _train_rows(len(one), fraction, horizon)) for one in train]
+    rest = {one.ids: one for one in valid}
+    parts = []
+    for one in train:
+        continuation = rest.pop(one.ids, None)
+        whole = one if continuation is None else _joined(one, continuation, where)
+        parts.append(SplitSeries(whole, len(one)))
+    if rest:
+        label = next(iter(rest.values())).label
+        hint = "The validation set continues the series of the training set"
+        raise DataError(f"has the series {label!r}, which the training set has not", hint=hint, where=where)
+    return parts
+
+
+def _usable(parts: Sequence[SplitSeries], horizon: int, where: str, notify: Notify) -> list[SplitSeries]:
+    """Return the series that have enough rows; with several series, the others are left out, and reported.
+
+    The only series is checked more strictly: it must change, and its validation set must have values.
+    """
+    if len(parts) == 1 and not parts[0].series.ids:
+        _check(parts[0], horizon, where)
+        return list(parts)
+    usable = []
+    for part in parts:
+        known = ~np.isnan(part.train_series.values)
+        if part.train_rows < 2 * horizon or not known.any(0).all():
+            continue
+        scored = ~np.isnan(part.series.values[part.train_rows :, : len(part.series.targets)])
+        if part.valid_rows < horizon or not scored.any():
+            part = SplitSeries(part.series, len(part.series))
+        usable.append(part)
+    if not usable:
+        problem = f"has {len(parts):,} series, none of which has {2 * horizon} training rows with values"
+        hint = "Give more rows, or a smaller --horizon. Check that --series names the right columns"
+        raise DataError(f"{problem}; expected at least one for a horizon of {horizon}", hint=hint, where=where)
+    if left_out := [part.series.label for part in parts if part.series.ids not in {one.series.ids for one in usable}]:
+        notify(
+            f"{len(left_out):,} of {len(parts):,} series are left out, because they have fewer than {2 * horizon} "
+            f"training rows or a column without values; the first one is {left_out[0]}"
+        )
+    _check_variation(usable, where)
+    return usable
+
+
+def _check_variation(parts: Sequence[SplitSeries], where: str) -> None:
+    """Raise a DataError if a column never changes in any series."""
+    first = parts[0].series
+    for number, name in enumerate((*first.targets, *first.inputs)):
+        columns = [part.train_series.values[:, number] for part in parts]
+        is_constant = all(np.nanmin(column) == np.nanmax(column) for column in columns)
+        if is_constant and (number < len(first.targets) or len({np.nanmin(column) for column in columns}) == 1):
+            hint = "Name other columns with --target and --inputs"
+            problem = f"{name!r} never changes in the training set; expected series that change"
+            raise DataError(problem, hint=hint, where=where)
 
 
 def _dates_record(dates: Dates) -> dict[str, Any]:
@@ -124,7 +252,7 @@ def _dates_record(dates: Dates) -> dict[str, Any]:
 
 
 def _dates(record: dict[str, Any]) -> Dates:
-    step = Step(**record["step"]) if record["step"] else None
+    step = Step(**{**record["step"], "weekdays": tuple(record["step"]["weekdays"])}) if record["step"] else None
     return Dates(record["name"], tuple(map(datetime.fromisoformat, record["dates"])), record["format"], step)
 
 
@@ -166,9 +294,9 @@ def _joined(train: Series, valid: Series, where: str) -> Series:
     return replace(train, values=values, dates=replace(train.dates, dates=train.dates.dates + valid.dates.dates))
 
 
-def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
+def _check(part: SplitSeries, horizon: int, where: str) -> None:
     """Raise a DataError if there is too little to learn from or to score."""
-    valid_rows = len(series) - train_rows
+    series, train_rows, valid_rows = part.series, part.train_rows, part.valid_rows
     if not valid_rows and train_rows < 2 * horizon:
         problem = f"has {train_rows:,} rows; expected at least {2 * horizon} for a horizon of {horizon}"
         raise DataError(problem, hint="Give more rows, or a smaller --horizon", where=where)
@@ -180,10 +308,20 @@ def _check(series: Series, train_rows: int, horizon: int, where: str) -> None:
     for number, name in enumerate((*series.targets, *series.inputs)):
         column = series.values[:train_rows, number]
         known = column[~np.isnan(column)]
-        is_target = number < len(series.targets)
-        if known.size < 2 or (is_target and valid_rows and np.isnan(series.values[train_rows:, number]).all()):
-            raise DataError(f"{name!r} has too few numbers; nearly all are missing", where=where)
+        if known.size < 2:
+            problem = f"{name!r} has {known.size} numbers in {train_rows:,} training rows; expected at least 2"
+            raise DataError(problem, hint="Name other columns with --target and --inputs", where=where)
+        if number < len(series.targets) and valid_rows and np.isnan(series.values[train_rows:, number]).all():
+            raise _empty_validation_set(name, series.values[:, number], valid_rows, where)
         if known.min() == known.max():
             hint = "Name other columns with --target and --inputs"
             problem = f"{name!r} is always {known[0]:g} in the training set; expected a series that changes"
             raise DataError(problem, hint=hint, where=where)
+
+
+def _empty_validation_set(name: str, column: Array, valid_rows: int, where: str) -> DataError:
+    """Return the error for a validation set without a value of a target."""
+    empty = int(np.isnan(column)[::-1].argmin())  # rows at the end without a value
+    problem = f"no number in {name!r} in the last {valid_rows:,} rows, the validation set; expected at least one"
+    hint = f"Leave out the {empty:,} empty rows at the end, or choose the validation set with --valid-fraction"
+    return DataError(problem, hint=hint, where=where)

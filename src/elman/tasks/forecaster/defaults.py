@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ def resolve(values: Values, corpus: ForecasterCorpus | None = None, flops: float
     corpus is None before the data is read. flops is the rate at which this machine trains: a budget in minutes is worth
     that many operations. A series that is too short for its config, or has no logarithm, is a DataError.
     """
-    train = corpus.train_series if corpus is not None else None
-    wrong = first_not_positive(corpus.series) if corpus is not None else None
+    train = corpus.train_series if corpus is not None else []
+    wrong = next(filter(None, (first_not_positive(part.series) for part in corpus.parts)), None) if corpus else None
     choices = _choices(values, train, positive_values=wrong is None, flops=flops)
     config = validate_config(ForecasterRun, merge_values({"data": {}}, choices, values))
     if corpus is not None:
@@ -67,15 +68,16 @@ def resolve(values: Values, corpus: ForecasterCorpus | None = None, flops: float
     return config
 
 
-def _choices(values: Values, train: Series | None, *, positive_values: bool, flops: float) -> Values:
+def _choices(values: Values, train: Sequence[Series], *, positive_values: bool, flops: float) -> Values:
     model, training = get_table(values, "model"), get_table(values, "training")
-    rows = len(train) if train is not None else 1000
-    columns = len(train.targets) + len(train.inputs) if train is not None else 1
+    rows = sum(map(len, train)) if train else 1000
+    longest = max(map(len, train), default=rows)
+    columns = len(train[0].targets) + len(train[0].inputs) if train else 1
     season, horizon = season_and_horizon(model, train)
-    automatic_delays = min(MAX_DELAYS, max(DEFAULT_DELAYS, season), max(1, rows // 4))
+    automatic_delays = min(MAX_DELAYS, max(DEFAULT_DELAYS, season), max(1, longest // 4))
     delays = whole_number(model.get("delays"), automatic_delays)
     budget = budget_of(training, default_minutes(rows))
-    window = training.get("bptt_steps", min(rows, WINDOW_LENGTH * max(delays, season, horizon)))
+    window = training.get("bptt_steps", min(longest, WINDOW_LENGTH * max(delays, season, horizon)))
     batch = training.get("batch_size", BATCH_SIZE)
     updates_in_pass = updates_per_pass(rows, positive_or_none(window) or 1.0, delays, positive_or_none(batch) or 1.0)
     sizes = {"memory": "recurrent", "cell": CELL, "delays": delays, "horizon": horizon, **model}
@@ -109,29 +111,47 @@ def _choices(values: Values, train: Series | None, *, positive_values: bool, flo
     }
 
 
-def _transformation(model: Values, train: Series | None, season: int, horizon: int, *, positive_values: bool) -> Values:
+def _transformation(
+    model: Values, train: Sequence[Series], season: int, horizon: int, *, positive_values: bool
+) -> Values:
     """Return logarithm, reference and levels, from the training set."""
-    if train is None:
+    if not train:
         return {"logarithm": False, "reference": "last", "levels": True}
-    K = len(train.targets)
-    y = train.values[:, :K]
-    filled = without_missing(y, np.nanmean(y, axis=0))
-    lag = season if 2 * season <= len(filled) else 1
+    K = len(train[0].targets)
+    tables = []
+    for one in train:
+        y = one.values[:, :K]
+        tables.append(without_missing(y, np.nanmean(y, axis=0)))
+    lag = season if 2 * season <= max(map(len, tables)) else 1
+    in_proportion = all(changes_in_proportion(filled, lag) for filled in tables if len(filled) > lag)
     logarithm = (
-        positive_values and filled.min() > 0.0 and model.get("logarithm", changes_in_proportion(filled, lag)) is True
+        positive_values
+        and min(filled.min() for filled in tables) > 0.0
+        and model.get("logarithm", in_proportion) is True
     )
-    z = np.log(filled) if logarithm else filled
+    z = [np.log(filled) for filled in tables] if logarithm else tables
     errors: dict[str, float] = {}
     for name, back in (("last", 1), ("season", lag)):
-        error = np.abs(futures(z, horizon) - references(z, K, horizon, back))[lag:-horizon]
-        errors[name] = float((error / np.maximum(z.std(0), 1e-300)).mean()) if error.size else 0.0
-    return {"logarithm": logarithm, "reference": min(errors, key=errors.__getitem__), "levels": not drifts(z)}
+        parts = [_naive_errors(table, horizon, back, lag) for table in z]
+        error = np.concatenate(parts)
+        errors[name] = float(error.mean()) if error.size else 0.0
+    return {
+        "logarithm": logarithm,
+        "reference": min(errors, key=errors.__getitem__),
+        "levels": 2 * sum(map(drifts, z)) < len(z),
+    }
+
+
+def _naive_errors(z: Array, horizon: int, back: int, lag: int) -> Array:
+    """Return the absolute errors (N, H, K) of a naive forecast of a series (T, K), in standard deviations."""
+    errors = np.abs(futures(z, horizon) - references(z, z.shape[1], horizon, back))[lag:-horizon]
+    return np.asarray(errors / np.maximum(z.std(0), 1e-300))
 
 
 def _check_fits(config: ForecasterRun, corpus: ForecasterCorpus, not_positive: str | None) -> None:
     """Raise an error if the training set is too short for the config, or has no logarithm."""
     model, where = config.model, ", ".join(source.name for source in corpus.sources)
-    rows = corpus.train_rows
+    rows = max(part.train_rows for part in corpus.parts)
     if 2 * model.season > rows and model.season > 1:
         problem = f"model.season: given {model.season}; expected at most half of {rows:,} training rows"
         raise ConfigError(problem, hint="Use --season 1 for no season")

@@ -9,12 +9,11 @@ from typing import Any
 from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
-from .forecast import Forecast
 from .predictor import ForecasterPredictor
 from .readers import MemorySeries
 from .series import Series
 
-History = Any  # a path, an array (T,) or (T, C), a DataFrame or a Series of pandas, columns by name
+History = Any  # a path, an array (T,) or (T, C), a Series or a DataFrame of pandas, columns by name
 
 
 class Forecaster(Estimator):
@@ -43,6 +42,7 @@ class Forecaster(Estimator):
         targets: Sequence[str] | None = None,
         inputs: Sequence[str] | None = None,
         date: str | None = None,
+        series: str | Sequence[str] | None = None,
         dropout: float | None = None,
         minutes: float | None = None,
         epochs: float | None = None,
@@ -63,6 +63,7 @@ class Forecaster(Estimator):
         self.targets = targets
         self.inputs = inputs
         self.date = date
+        self.series = series
         self.dropout = dropout
         self.minutes = minutes
         self.epochs = epochs
@@ -86,9 +87,10 @@ class Forecaster(Estimator):
     ) -> dict[str, Any]:
         """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
 
-        The history is a path, an array (T,) or (T, C), a DataFrame, or columns by name, oldest row first; y is ignored
-        (scikit-learn passes it). A budget replaces that of the constructor. With `run`, everything is kept in that
-        folder, and `elman resume` can continue from it.
+        The history is a path, an array (T,) or (T, C), a Series or DataFrame of pandas, or columns by name, oldest row
+        first; y is ignored (scikit-learn passes it). A DataFrame with a MultiIndex, or a table with columns that
+        `series` names, has several series: one model is trained for all. A budget replaces that of the constructor.
+        With `run`, everything is kept in that folder, and `elman resume` can continue from it.
         """
         return self._fit(
             [_source(history)],
@@ -105,8 +107,11 @@ class Forecaster(Estimator):
         predictor: ForecasterPredictor = self._trained
         return predictor
 
-    def predict(self, history: History) -> Forecast:
-        """Return the rows after a history: medians (H, K) and quantiles (H, K, Q) of the targets."""
+    def predict(self, history: History) -> Any:
+        """Return the rows after a history: medians (H, K) and quantiles (H, K, Q) of the targets.
+
+        A model that was trained on several series returns the forecast of each series in the history, by its name.
+        """
         return self.predictor.predict(self._read(history))
 
     def evaluate(self, history: History, begin: int | None = None) -> dict[str, Any]:
@@ -129,13 +134,11 @@ class Forecaster(Estimator):
         """Return scikit-learn's tags of an estimator of sequences."""
         return sequence_tags(None, targets_required=False)
 
-    def _read(self, history: History) -> Series:
-        """Return a history as a series with the columns of the model; a path is read with the encoding of `fit`."""
+    def _read(self, history: History) -> list[Series]:
+        """Return a history as series with the columns of the model; a path is read with the encoding of `fit`."""
         if not isinstance(history, str | Path):
             return self.predictor.series(history)
-        series: Series
-        (series,) = self._examples(history)
-        return series
+        return self.predictor.series(list(self._examples(history)))
 
 
 def _source(history: Any) -> str | Path | MemorySeries:

@@ -10,7 +10,7 @@ from elman.figures.style import Draw
 from .config import ForecasterConfig
 from .corpus import ForecasterCorpus
 from .forecast import Forecast
-from .plot import forecast_drawing
+from .plot import MAX_PANELS, forecasts_drawing
 from .series import Series
 
 
@@ -19,23 +19,25 @@ class Model(Protocol):
 
     config: ForecasterConfig
 
-    def series(self, history: Any) -> Series:
-        """Return a history as a series."""
+    def series(self, history: Any) -> list[Series]:
+        """Return a history as series."""
 
-    def predict(self, history: Any) -> Forecast:
-        """Return the rows after a history."""
+    def forecast(self, series: Series) -> Forecast:
+        """Return the rows after one series."""
 
 
 def of_validation_set(model: Model, corpus: ForecasterCorpus) -> dict[str, Draw]:
     """Return the pictures of the series of a run, whose last rows are its validation set."""
-    return of_examples(model, [corpus.series])
+    return of_examples(model, [series for series, _ in corpus.scored])
 
 
 def of_examples(model: Model, examples: Iterable[Any]) -> dict[str, Draw]:
-    """Return the picture of the last horizon of a series: forecast from the rows before it, and observed."""
-    (history,) = examples
-    series = model.series(history)
-    begin = len(series) - model.config.horizon
-    before = series.rows(0, max(0, begin))
-    actual = series.rows(max(0, begin), len(series))
-    return {"forecast": forecast_drawing(before, model.predict(before), actual)}
+    """Return the picture of the last horizon of each series: forecast from the rows before it, and observed."""
+    H = model.config.horizon
+    series = [one for history in examples for one in model.series(history)]
+    if len(series) > 1:
+        long = [one for one in series if len(one) >= model.config.history_rows + H]
+        series = (long or series)[:MAX_PANELS]
+    before = [one.rows(0, max(0, len(one) - H)) for one in series]
+    actual = [one.rows(max(0, len(one) - H), len(one)) for one in series]
+    return {"forecast": forecasts_drawing([(rows, model.forecast(rows)) for rows in before], actual)}

@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
-from elman.errors import DataError, ModelError
+from elman.data.readers.excerpts import list_names
+from elman.data.readers.numbers import LARGEST
+from elman.errors import ConfigError, DataError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import ForecastScores
 from elman.models.folder import FolderPredictor, damage_errors, read_config
@@ -34,14 +36,16 @@ from .config import ForecasterConfig, ForecasterReaderConfig
 from .forecast import Forecast
 from .history_encoders import HISTORY_ENCODERS, Features
 from .readers import MemorySeries
-from .scales import Scales, first_not_positive, modelled
+from .scales import Scales, Unit, first_not_positive, modelled, restored
 from .series import Series
 from .trace import trace_series
 
 Array = npt.NDArray[Any]
-History = Series | Any  # Any: an array, a DataFrame, or columns by name, as MemorySeries takes them
+History = Series | Sequence[Series] | Any  # Any: an array, a DataFrame, or columns by name, as MemorySeries takes them
+Scored = Sequence[tuple[Series, int | None]]  # series, each with its first row that is scored; None: the first possible
 
-LEAD, SEEN = "series.z", "series.seen"  # entries of a state: the last rows, and the number of rows so far
+# Entries of a state: the last rows, the number of rows so far, and mean and scale of the series of each batch row.
+LEAD, SEEN, UNIT = "series.z", "series.seen", "series.unit"
 
 
 class ForecasterPredictor(FolderPredictor):
@@ -76,50 +80,84 @@ class ForecasterPredictor(FolderPredictor):
         """Return no vocabularies: a series has none."""
         return {}
 
-    def calibrated(self, series: Series, begin: int | None) -> ForecasterPredictor:
-        """Return the same forecaster with prediction intervals calibrated on the rows of a series from `begin` on.
+    def calibrated(self, scored: Scored) -> ForecasterPredictor:
+        """Return the same forecaster with prediction intervals calibrated on the rows of series that are scored.
 
-        begin None is the first row for which the model has enough history. The coverage and the loss on these rows are
-        no evidence for other rows.
+        The coverage and the loss on these rows are no evidence for other rows.
         """
-        rows = self._forecast_rows(series, begin)
-        K, H = len(self.scales.targets), self.config.horizon
-        z, o = self._outputs(series, rows)
-        expected = futures(modelled(series.values, K, logarithm=self.config.logarithm)[:, :K], H, rows)
-        factors = calibration_factors(
-            o, (expected - references(z, K, H, self.config.lag, rows)) / self._spread, self.config
-        )
+        K, H, config = len(self.scales.targets), self.config.horizon, self.config
+        outputs, expected = [], []
+        for series, begin in self._scorable(scored):
+            rows = self._forecast_rows(series, begin)
+            unit = self._unit(series, rows)
+            z, o = self._outputs(series, rows, unit)
+            actual = futures(modelled(series.values, K, logarithm=config.logarithm, unit=unit)[:, :K], H, rows)
+            outputs.append(o)
+            expected.append((actual - references(z, K, H, config.lag, rows)) / self._spread)
+        factors = calibration_factors(np.concatenate(outputs), np.concatenate(expected), config)
         scales = self.scales.model_copy(update={"calibration": tuple(map(tuple, factors.tolist()))})
-        return ForecasterPredictor(self.config, scales, self.tensors, self.card)
+        return ForecasterPredictor(config, scales, self.tensors, self.card)
 
-    def series(self, history: History) -> Series:
-        """Return a history as a series with the columns of the model; a missing column is a DataError."""
+    def series(self, history: History) -> list[Series]:
+        """Return a history as series with the columns of the model; a missing column is a DataError."""
         targets, inputs = self.scales.targets, self.scales.inputs
         if isinstance(history, Series):
-            if (history.targets, history.inputs) != (targets, inputs):
-                columns = ", ".join((*history.targets, *history.inputs))
-                raise DataError(f"a series of {columns}; expected {', '.join((*targets, *inputs))}")
-            return history
+            history = [history]
+        if isinstance(history, Sequence) and history and all(isinstance(one, Series) for one in history):
+            return self._checked(history)
         if hasattr(history, "columns") or hasattr(history, "keys"):
-            (series,) = MemorySeries(history, reader=ForecasterReaderConfig(**self.reader_values())).examples()
-            return series
+            reader = ForecasterReaderConfig(**self.reader_values())
+            return self._checked(list(MemorySeries(history, names=(*targets, *inputs), reader=reader).examples()))
+        if isinstance(history, np.ma.MaskedArray):
+            history = np.ma.filled(history.astype(np.float64), np.nan)
         table = np.asarray(history, np.float64)  # without names, the columns are those of the model in their order
         table = table.reshape(len(table), -1 if table.size else 1)
         if table.size and table.shape[1] != len(targets) + len(inputs):
             names = ", ".join((*targets, *inputs))
             raise DataError(f"an array of {table.shape[1]} columns; expected {len(targets) + len(inputs)}: {names}")
-        if np.isinf(table).any():
-            raise DataError(f"row {int(np.isinf(table).any(1).argmax())} is infinite; expected numbers or NaN")
-        return Series(targets, inputs, table)
+        too_large = (np.abs(table) > LARGEST).any(1)
+        if too_large.any():
+            row = int(too_large.argmax())
+            problem = f"row {row} has {table[row].tolist()}; expected numbers between -{LARGEST:g} and {LARGEST:g}"
+            raise DataError(problem, hint="A missing value is NaN")
+        return [Series(targets, inputs, table)]
+
+    def _checked(self, histories: Sequence[Series]) -> list[Series]:
+        """Return series if they have the columns of the model; several are a DataError for a model of one."""
+        targets, inputs = self.scales.targets, self.scales.inputs
+        for one in histories:
+            if (one.targets, one.inputs) != (targets, inputs):
+                columns = ", ".join((*one.targets, *one.inputs))
+                raise DataError(f"a series of {columns}; expected {', '.join((*targets, *inputs))}")
+        if len(histories) > 1 and not self.scales.series:
+            names = list_names([one.label for one in histories])
+            problem = f"has {len(histories):,} series ({names}); expected one, as in the training set"
+            raise DataError(problem, hint="Give the rows of one series, or train a model of several")
+        return list(histories)
 
     def reader_values(self) -> Values:
-        """Return the reader options with which a table is read: the columns of the model."""
+        """Return the reader options with which a table is read: the columns of the model, and its usual notation."""
         scales = self.scales
-        return {"targets": scales.targets, "inputs": scales.inputs, "date": scales.date, "date_required": False}
+        return {
+            "targets": scales.targets,
+            "inputs": scales.inputs,
+            "date": scales.date,
+            "series": scales.series,
+            "columns_required": False,
+            "usual_date_format": scales.date_format,
+            "usual_decimal": scales.decimal,
+        }
 
-    def predict(self, history: History) -> Forecast:
-        """Return the rows after a history: a Series, a DataFrame, columns by name, or an array (T,) or (T, C)."""
-        series = self.series(history)
+    def predict(self, history: History) -> Any:
+        """Return the rows after a history: a Series, a DataFrame, columns by name, or an array (T,) or (T, C).
+
+        A model of several series returns the forecast of each series in the history, by its name.
+        """
+        forecasts = {one.label: self.forecast(one) for one in self.series(history)}
+        return forecasts if self.scales.series else next(iter(forecasts.values()))
+
+    def forecast(self, series: Series) -> Forecast:
+        """Return the rows after one series."""
         self._check(series, len(series))
         (quantiles,) = self._forecasts(series, slice(len(series) - 1, None))
         H, dates = self.config.horizon, series.dates
@@ -128,12 +166,12 @@ class ForecasterPredictor(FolderPredictor):
         return Forecast(series.targets, self.config.quantiles, median, quantiles, tuple(following))
 
     def trace(self, history: History, *, gradients: bool = False) -> Trace:
-        """Return what happens inside the model as it forecasts the rows after a history.
+        """Return what happens inside the model as it forecasts the rows after the history of one series.
 
         With gradients, derivatives of the mean of the medians, in units of their spread, too.
         """
-        series = self.series(history)
-        return trace_series(lambda: self.predict(series), self._encoder, series, gradients=gradients)
+        series = self._only_series(history)
+        return trace_series(lambda: self.forecast(series), self._encoder, series, gradients=gradients)
 
     def plot(self, folder: str | Path, history: History, *, language: Language | None = None) -> list[Path]:
         """Draw the forecast of the last rows of a history, beside what came, as PNG and SVG in a folder.
@@ -145,62 +183,110 @@ class ForecasterPredictor(FolderPredictor):
     def backtest(self, history: History, begin: int | None) -> Array:
         """Return the forecasts (N, H, K, Q) before each row from `begin` on whose horizon is inside the history.
 
-        Forecast n is made after row begin + n - 1, from the rows up to there, for the rows from begin + n on.
+        Forecast n is made after row begin + n - 1, from the rows up to there, for the rows from begin + n on. The
+        history is that of one series.
         """
-        series = self.series(history)
+        series = self._only_series(history)
         return self._forecasts(series, self._forecast_rows(series, begin))
 
     def evaluate(self, history: History, begin: int | None = None) -> dict[str, Any]:
         """Return the errors of the forecasts for the rows from `begin` on, beside those of the naive forecasts.
 
         begin None is the first row for which the model has enough history. Rows before it are history and not scored.
-        The means are over the targets that have a value there.
+        The means are over the targets that have a value there. Of several series, each is scored from `begin` on.
         """
-        series = self.series(history)
-        scores, loss = self._scores(series, begin)
-        return evaluation.summarize(scores, loss, self.config, self.scales)
+        return self.score([(one, begin) for one in self.series(history)])
 
-    def measure(self, series: Series, begin: int | None) -> dict[str, float]:
+    def score(self, scored: Scored) -> dict[str, Any]:
+        """Return the errors of the forecasts of series, each from its own row on."""
+        parts = [evaluation.Part(one.label, *self._scores(one, begin)) for one, begin in self._scorable(scored)]
+        return evaluation.summarize(parts, self.config, self.scales)
+
+    def measure(self, scored: Scored) -> dict[str, float]:
         """Return the loss, MAE, MAE relative to the better naive forecast, and MASE."""
-        metrics = self.evaluate(series, begin)
+        metrics = self.score(scored)
         return {key: metrics[key] for key in ("loss", "mae", "relative_mae", "mase")}
 
-    def initial_state(self, batch_size: int = 1) -> State:
-        """Return the state before the first row."""
+    def initial_state(self, batch_size: int = 1, *, series: Sequence[str] = ()) -> State:
+        """Return the state before the first row. A model of several series needs the name of that of each batch row."""
         C = len(self.scales.mean)
-        return {
+        state: State = {
             LEAD: np.zeros((batch_size, self.config.lead, C)),
             SEEN: np.zeros(batch_size, np.float32),
             **self._encoder.initial_state(batch_size),
         }
+        if not self.scales.series:
+            return state
+        if len(series) != batch_size or not set(series) <= set(self.scales.units):
+            known = list_names(list(self.scales.units))
+            problem = f"series: given {list(series)}; expected {batch_size} names of series of the model"
+            raise ConfigError(problem, hint=f"The model knows {known}")
+        units = [self.scales.units[name] for name in series]
+        state[UNIT] = np.array([[unit.mean, unit.scale] for unit in units])
+        return state
 
     def step(self, inputs: Array, state: State) -> tuple[Array, State]:
         """Return the quantiles (B, H, K, Q) after a row (B, C), and the next state; NaN is a missing value."""
         K, lag = len(self.scales.targets), self.config.lag
         values = np.asarray(inputs, np.float64)
-        if np.isinf(values).any() or (self.config.logarithm and (values[:, :K] <= 0.0).any()):
+        if (np.abs(values) > LARGEST).any() or (self.config.logarithm and (values[:, :K] <= 0.0).any()):
             above = " above 0" * self.config.logarithm
             raise DataError(f"a row {values.tolist()}; expected numbers{above}, or NaN for a missing value")
         row = modelled(values, K, logarithm=self.config.logarithm)
+        units = state.get(UNIT)
+        if units is not None:
+            row = np.concatenate([(row[:, :K] - units[:, 0]) / units[:, 1], row[:, K:]], axis=1)
         fresh = state[SEEN][:, None] == 0
         row = np.where(np.isnan(row), np.where(fresh, np.array(self.scales.mean), state[LEAD][:, -1]), row)
         lead = np.where(fresh[:, :, None], row[:, None], state[LEAD])
         z = np.concatenate([lead, row[:, None]], axis=1)
-        encoder_state = {name: array for name, array in state.items() if name not in (LEAD, SEEN)}
+        encoder_state = {name: array for name, array in state.items() if name not in (LEAD, SEEN, UNIT)}
         o, after = self._encoder.run(z, self._features(z), encoder_state)
         reference_rows = z.shape[1] - lag + np.arange(self.config.horizon) % lag
-        quantiles = self._values(self._calibrate(o[:, 0]), z[:, reference_rows, :K])
-        return quantiles, {LEAD: z[:, 1:], SEEN: state[SEEN] + 1, **after}
+        future = self._future(self._calibrate(o[:, 0]), z[:, reference_rows, :K])
+        if units is not None:
+            future = future * units[:, 1][:, None, :, None] + units[:, 0][:, None, :, None]
+        quantiles = restored(future, logarithm=self.config.logarithm)
+        fixed = {UNIT: units} if units is not None else {}
+        return quantiles, {LEAD: z[:, 1:], SEEN: state[SEEN] + 1, **fixed, **after}
+
+    def _scorable(self, scored: Scored) -> Scored:
+        """Return the series of which some rows can be scored, each from the first one on that can.
+
+        The only series is returned as it is: what is wrong with it is reported where it is scored.
+        """
+        if len(scored) < 2:
+            return scored
+        firsts = [(one, max(self._first(one), begin or 0)) for one, begin in scored]
+        usable = [(one, first) for one, first in firsts if first <= len(one) - self.config.horizon]
+        if not usable:
+            needed = self.config.history_rows + self.config.horizon
+            problem = f"has {len(scored):,} series, none of which can be scored; expected {needed:,} rows with values"
+            raise DataError(problem, hint="Give more rows, or a smaller --context")
+        return usable
+
+    def _unit(self, series: Series, rows: slice) -> Unit | None:
+        """Return the unit of a series, as it is known before the first forecast that is made after one of the rows."""
+        return self.scales.unit_of(series.rows(0, rows.start + 1), self.config) if self.scales.series else None
+
+    def _only_series(self, history: History) -> Series:
+        """Return the only series of a history; several are a DataError."""
+        series = self.series(history)
+        if len(series) > 1:
+            names = list_names([one.label for one in series])
+            raise DataError(f"given {len(series):,} series ({names}); expected one", hint="Give the rows of one series")
+        return series[0]
 
     def _forecasts(self, series: Series, rows: slice) -> Array:
         """Return the quantiles (N, H, K, Q) after each of the rows."""
-        z, o = self._outputs(series, rows)
+        unit = self._unit(series, rows)
+        z, o = self._outputs(series, rows, unit)
         K, H = len(self.scales.targets), self.config.horizon
-        return self._values(self._calibrate(o), references(z, K, H, self.config.lag, rows))
+        return self._values(self._calibrate(o), references(z, K, H, self.config.lag, rows), unit)
 
-    def _outputs(self, series: Series, rows: slice) -> tuple[Array, Array]:
+    def _outputs(self, series: Series, rows: slice, unit: Unit | None = None) -> tuple[Array, Array]:
         """Return z (T, C) without missing values, and the outputs o (N, H, K, Q) at the rows, not calibrated."""
-        z = modelled(series.values, len(self.scales.targets), logarithm=self.config.logarithm)
+        z = modelled(series.values, len(self.scales.targets), logarithm=self.config.logarithm, unit=unit)
         z = without_missing(z, self.scales.mean)
         led = with_lead(z, self.config.lead)[None]
         o, _ = self._encoder.run(led, self._features(led), self._encoder.initial_state(1), rows)
@@ -209,28 +295,33 @@ class ForecasterPredictor(FolderPredictor):
     def _calibrate(self, o: Array) -> Array:
         return calibrate(o, self._factors, self.config.median) if self._factors.size else o
 
-    def _values(self, o: Array, reference: Array) -> Array:
-        """Return quantiles in the units of the targets from o (N, H, K, Q) and ref (N, H, K)."""
-        z = reference[..., None] + self._spread[:, :, None] * o
-        return np.exp(z) if self.config.logarithm else z
+    def _future(self, o: Array, reference: Array) -> Array:
+        """Return the quantiles of z from o (N, H, K, Q) and ref (N, H, K)."""
+        future: Array = reference[..., None] + self._spread[:, :, None] * o
+        return future
 
-    def _scores(self, series: Series, begin: int | None) -> tuple[ForecastScores, float]:
-        """Return the errors of the forecasts and of the naive forecasts, and the loss of training."""
+    def _values(self, o: Array, reference: Array, unit: Unit | None = None) -> Array:
+        """Return quantiles in the units of the targets from o (N, H, K, Q) and ref (N, H, K)."""
+        return restored(self._future(o, reference), logarithm=self.config.logarithm, unit=unit)
+
+    def _scores(self, series: Series, begin: int | None) -> tuple[ForecastScores, Array, Sequence[float]]:
+        """Return the errors of the forecasts and of the naive forecasts, the losses, and the error in training."""
         rows = self._forecast_rows(series, begin)
-        K, H, logarithm = len(self.scales.targets), self.config.horizon, self.config.logarithm
-        z, o = self._outputs(series, rows)
-        o, reference = self._calibrate(o), references(z, K, H, self.config.lag, rows)
-        expected_z = futures(modelled(series.values, K, logarithm=logarithm)[:, :K], H, rows)
-        y = np.exp(z[:, :K]) if logarithm else z[:, :K]
+        K, H, config = len(self.scales.targets), self.config.horizon, self.config
+        unit = self._unit(series, rows)
+        z, o = self._outputs(series, rows, unit)
+        o, reference = self._calibrate(o), references(z, K, H, config.lag, rows)
+        expected_z = futures(modelled(series.values, K, logarithm=config.logarithm, unit=unit)[:, :K], H, rows)
+        y = restored(z[:, :K, None], logarithm=config.logarithm, unit=unit)[..., 0]
         scores = ForecastScores.of(
-            self._values(o, reference),
+            self._values(o, reference, unit),
             futures(series.values[:, :K], H, rows),
             last=references(y, K, H, 1, rows),
-            seasonal=references(y, K, H, self.config.season, rows),
-            median=self.config.median,
+            seasonal=references(y, K, H, config.season, rows),
+            median=config.median,
         )
-        expected = (expected_z - reference) / self._spread
-        return scores, evaluation.quantile_loss(o, expected, self.config.quantiles, self._spread)
+        losses = evaluation.quantile_losses(o, (expected_z - reference) / self._spread, config.quantiles, self._spread)
+        return scores, losses, self.scales.naive_mae if unit is None else unit.naive_mae
 
     def _first(self, series: Series) -> int:
         """Return the first row that can be forecast: enough rows, and a number of each column, are before it."""
@@ -244,18 +335,19 @@ class ForecasterPredictor(FolderPredictor):
         last = len(series) - self.config.horizon
         if begin > last:
             problem = f"has {len(series):,} rows; expected {begin:,} of history and {self.config.horizon} to forecast"
-            raise DataError(problem, hint="Give more rows, or a smaller --context")
+            raise DataError(problem, hint="Give more rows, or a smaller --context", where=series.label or None)
         return slice(begin - 1, last)
 
     def _check(self, series: Series, rows: int) -> None:
         """Raise a DataError for a history that is too short, that lacks a column, or that has no logarithm."""
-        needed = self.config.history_rows
+        needed, where = self.config.history_rows, series.label or None
         if rows < needed or len(series) < rows:
             problem = f"a history of {min(rows, len(series)):,} rows; expected at least {max(needed, rows):,}"
-            raise DataError(problem, hint="Give more rows before the forecast")
+            raise DataError(problem, hint="Give more rows before the forecast", where=where)
         for number, name in enumerate((*series.targets, *series.inputs)):
             if np.isnan(series.values[:rows, number]).all():
-                raise DataError(f"{name!r} has no number among its first {rows:,} rows; expected at least one")
+                problem = f"{name!r} has no number among its first {rows:,} rows; expected at least one"
+                raise DataError(problem, where=where)
         if self.config.logarithm and (wrong := first_not_positive(series)):
             hint = "The model uses logarithms; train with --set model.logarithm=false"
-            raise DataError(f"{wrong}; expected numbers above 0", hint=hint)
+            raise DataError(f"{wrong}; expected numbers above 0", hint=hint, where=where)

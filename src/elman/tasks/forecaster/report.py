@@ -19,17 +19,22 @@ from elman.translations import display_width, pad, translate
 
 from .config import ForecasterConfig, ForecasterRun
 from .corpus import ForecasterCorpus
+from .evaluation import SERIES
 from .predictor import ForecasterPredictor
+
+MAX_SERIES = 20  # in the table of `evaluate`
 
 
 def describe_run(config: ForecasterRun, corpus: ForecasterCorpus) -> Iterator[str]:
     """Yield the data, the model and the training in one line each."""
-    model, series = config.model, corpus.series
-    step = f", one row every {series.step}" if series.step is not None else ""
+    model, series = config.model, corpus.first
+    step = ""
+    if series.dates is not None and series.step is not None:
+        step = f", one row every {series.step} by the dates in {series.dates.name}"
     inputs = f", with the inputs {', '.join(series.inputs)}" if series.inputs else ""
-    validation_set = describe_validation_set(corpus, f"{len(series) - corpus.train_rows:,} rows")
+    validation_set = describe_validation_set(corpus, f"{corpus.valid_rows:,} rows")
     yield (
-        f"training set: {corpus.train_rows:,} rows; {validation_set}{step}; "
+        f"training set: {corpus.train_rows:,} rows{_describe_series(corpus)}; {validation_set}{step}; "
         f"forecast of {', '.join(series.targets)}, {model.horizon} rows ahead{inputs}"
     )
     logarithms = ", of logarithms" if model.logarithm else ""
@@ -54,28 +59,36 @@ def next_commands(run: str) -> str:
 
 def measure_speed(predictor: ForecasterPredictor, corpus: ForecasterCorpus) -> str:
     """Return how many forecasts a second are made here."""
-    rate = items_per_second(lambda: len(predictor.backtest(corpus.series, corpus.scored_from)))
+    rate = items_per_second(lambda: predictor.score(corpus.scored)["forecasts"])
     return f"{rate:,.0f} forecasts a second in a backtest, where it was trained"
 
 
 def tables(metrics: dict[str, Any]) -> list[str]:
-    """Return the errors of each target, if there are several."""
-    targets = metrics["targets"]
-    if len(targets) < 2:
-        return []
-    names = list(next(iter(targets.values())))
-    heading = translate("target", "words")
-    width = max(map(display_width, [heading, *targets])) + 2
-    lines = ["", pad(heading, width) + "".join(pad(translate(name, "words"), 20, right=True) for name in names)]
-    for target, errors in targets.items():
-        lines.append(pad(target, width) + "".join(f"{errors[name]:>20,.4f}" for name in names))
+    """Return the errors of each target, and of each series, if there are several."""
+    targets, series = metrics["targets"], metrics.get(SERIES, {})
+    lines = [] if len(targets) < 2 else ["", *_table(translate("target", "words"), targets)]
+    if series:
+        shown = dict(list(series.items())[:MAX_SERIES])
+        lines += ["", *_table(translate("series", "words"), shown)]
+        if len(series) > len(shown):
+            lines.append(translate(f"and {len(series) - len(shown):,} more series; --json has all of them"))
+    return lines
+
+
+def _table(heading: str, rows: dict[str, dict[str, float]]) -> list[str]:
+    """Return a table of metrics, with a line for each of the rows."""
+    names = [name for name in next(iter(rows.values())) if name != "count"]
+    width = max(map(display_width, [heading, *rows])) + 2
+    lines = [pad(heading, width) + "".join(pad(translate(name, "words"), 20, right=True) for name in names)]
+    for row, errors in rows.items():
+        lines.append(pad(row, width) + "".join(f"{errors[name]:>20,.4f}" for name in names))
     return lines
 
 
 def model_card(predictor: ForecasterPredictor, valid: dict[str, Any], corpus: ForecasterCorpus, speed: str) -> str:
     """Return the text of the model folder's README.md."""
     config, scales = predictor.config, predictor.scales
-    step = f", one row every {corpus.series.step}" if corpus.series.step is not None else ""
+    step = f", one row every {corpus.first.step}" if corpus.first.step is not None else ""
     quantiles = ", ".join(f"{q:g}" for q in config.quantiles)
     errors = "".join(
         f"| {table_cell(name)} | {target['mae']:.6g} | {target['mae_last_value']:.6g} | "
@@ -94,7 +107,7 @@ def model_card(predictor: ForecasterPredictor, valid: dict[str, Any], corpus: Fo
             ("outputs", f"differences from {_describe_reference(config)}; quantiles {quantiles}"),
             ("size", describe_size(predictor.num_parameters)),
             ("speed", speed),
-            ("training set", f"{corpus.train_rows:,} rows{step}"),
+            ("training set", f"{corpus.train_rows:,} rows{_describe_series(corpus)}{step}"),
             (
                 scores_row(corpus),
                 f"{valid['forecasts']:,} forecasts, one from each row: relative MAE {valid['relative_mae']:.4f}",
@@ -112,9 +125,24 @@ prediction interval; {valid["coverage_expected"]:.2f} is expected, and the inter
             "elman predict FOLDER history.csv",
             f"elman evaluate FOLDER series.csv --context {config.history_rows}",
         ],
-        code="print(model.predict(history).median)  # history: rows in order of time, the newest last",
-        limits="It knows only this series, and continues it as it was before.",
+        code=(
+            "for name, forecast in model.predict(history).items():  # history: a DataFrame with the columns of "
+            "training\n"
+            "    print(name, forecast.median)"
+            if scales.series
+            else "print(model.predict(history).median)  # history: rows in order of time, the newest last"
+        ),
+        limits=(
+            "It knows only these series, and continues each as it was before."
+            if scales.series
+            else "It knows only this series, and continues it as it was before."
+        ),
     )
+
+
+def _describe_series(corpus: ForecasterCorpus) -> str:
+    """Return how many series there are, if the table has several."""
+    return f" of {len(corpus.parts):,} series" if corpus.first.ids else ""
 
 
 def _describe_encoder(config: ForecasterConfig) -> str:

@@ -29,6 +29,7 @@ from .history_encoders import Features
 from .network import ForecasterNetwork, Windows
 from .predictor import ForecasterPredictor
 from .scales import Scales, modelled
+from .series import Series
 
 Array = npt.NDArray[Any]
 
@@ -43,7 +44,7 @@ def build_task(config: ForecasterRun, corpus: ForecasterCorpus) -> ForecasterTas
 
 def count_operations(config: ForecasterRun, corpus: ForecasterCorpus, batch: Windows, count: int) -> float:
     """Return the floating-point operations of training on a batch."""
-    columns = len(corpus.series.targets) + len(corpus.series.inputs)
+    columns = len(corpus.first.targets) + len(corpus.first.inputs)
     rows = batch.r.shape[0] * batch.r.shape[1]
     return operations_per_row(config.model.model_dump(exclude_none=True), columns) * rows
 
@@ -56,22 +57,30 @@ class ForecasterTask:
 
     def __init__(self, config: ForecasterRun, corpus: ForecasterCorpus) -> None:
         model = config.model
-        self._model, self._series, self._train_rows = model, corpus.series, corpus.train_rows
-        self.has_validation_set, self._scored_from = corpus.has_validation_set, corpus.scored_from
+        self._model = model
+        self.has_validation_set, self._scored = corpus.has_validation_set, corpus.scored
         self.scales = Scales.measure(corpus.train_series, model)
         self._batch_size, self._seed = config.training.batch_size, config.seed
-        self._x, self._z, self._r = self._tables()
-        self._length = min(config.training.bptt_steps, len(self._r))
+        self._length = min(config.training.bptt_steps, max(part.train_rows for part in corpus.parts))
         self._warm = min(model.delays, self._length - 1)
         self._stride = self._length - self._warm
-        windows = windows_per_epoch(len(self._r), self._length, self._stride)
+        tables = [self._tables(part.train_series) for part in corpus.parts]
+        self._rows = [len(r) for _, _, r in tables]
+        self._first_rows = np.concatenate([[0], np.cumsum(self._rows)[:-1]])  # of each series among the rows of all
+        self._x, self._z, self._r = (np.concatenate(arrays) for arrays in zip(*tables, strict=True))
+        windows = windows_per_epoch(self._rows, self._length, self._stride)
         self.batches_per_epoch = -(-windows // self._batch_size)
         self.largest_batch = min(windows, self._batch_size) * self._length
         known = (~np.isnan(self._r)).reshape(len(self._r), -1).max(1)
         self._known = np.concatenate([[0], np.cumsum(known)])  # rows with a target before each one
-        if not known[self._warm :].any():
+        after_warming = [known[first + self._warm : first + rows] for first, rows in self._borders()]
+        if not any(rows.any() for rows in after_warming):
             hint = "Give more rows, or fewer --delays"
             raise DataError("has no target value after the rows that warm up the history encoder", hint=hint)
+
+    def _borders(self) -> Iterator[tuple[int, int]]:
+        """Yield the first row and the number of rows of each series."""
+        return zip(self._first_rows.tolist(), self._rows, strict=True)
 
     def build(self) -> ForecasterNetwork:
         """Return a new network; the same seed gives the same weights."""
@@ -82,7 +91,7 @@ class ForecasterTask:
         return dict(START_POSITION)
 
     def batches(self, position: Position) -> Iterator[tuple[Windows, Position]]:
-        stream = endless_windows(len(self._r), self._length, self._stride, self._batch_size, self._seed, position)
+        stream = endless_windows(self._rows, self._length, self._stride, self._batch_size, self._seed, position)
         for starts, after in stream:
             known = self._known[starts + self._length] > self._known[starts + self._warm]
             if known.any():  # all values of a window may be missing
@@ -101,47 +110,58 @@ class ForecasterTask:
 
     def predictor(self, model: nn.Module) -> ForecasterPredictor:
         predictor = ForecasterPredictor(self._model, self.scales, float32_weights(model))
-        return predictor.calibrated(self._series, self._scored_from)
+        return predictor.calibrated(self._scored)
 
     def validate(self, model: nn.Module, predictor: ForecasterPredictor) -> dict[str, float]:
         """Return the loss and the errors on the validation set."""
-        return predictor.measure(self._series, self._scored_from)
+        return predictor.measure(self._scored)
 
     def preview(self, predictor: ForecasterPredictor) -> str | None:
-        first = self._train_rows if self.has_validation_set else self._train_rows - self._model.horizon
-        forecast = predictor.predict(self._series.rows(0, first))
+        series, begin = self._scored[0]
+        first = begin if begin is not None else len(series) - self._model.horizon
+        forecast = predictor.forecast(series.rows(0, first))
         name, medians = forecast.targets[0], forecast.median[:PREVIEW_ROWS, 0]
-        actual = self._series.values[first : first + len(medians), 0]
+        actual = series.values[first : first + len(medians), 0]
         predicted, expected = (", ".join(f"{value:.6g}" for value in values) for values in (medians, actual))
+        name = f"{series.label}, {name}" if series.label else name
         heading = pad(translate("actual", "words"), display_width(name), right=True)
         return f"{name} → {predicted}\n{heading}   {expected}"
 
-    def _tables(self) -> tuple[Array, Array, Array]:
-        """Return x, z and r of the training set, x and z with the rows before it that the delays need."""
+    def _tables(self, series: Series) -> tuple[Array, Array, Array]:
+        """Return x, z and r of the training rows of a series, x and z with the rows before it that the delays need.
+
+        A series that is shorter than a window begins with copies of its first row, which are no targets.
+        """
         model, K = self._model, len(self.scales.targets)
-        values = self._series.values[: self._train_rows]
-        z = modelled(values, K, logarithm=model.logarithm)
+        unit = self.scales.unit_of(series, model)
+        z = modelled(series.values, K, logarithm=model.logarithm, unit=unit)
         filled = without_missing(z, self.scales.mean)
-        z_with_lead = with_lead(filled, model.lead + model.delays - 1)
         reference = references(filled, K, model.horizon, model.lag)
         r = (futures(z[:, :K], model.horizon) - reference) / np.array(self.scales.spread)
+        copies = max(0, self._length - len(z))
+        r = np.concatenate([np.full((copies, *r.shape[1:]), np.nan), r])
+        z_with_lead = with_lead(filled, copies + model.lead + model.delays - 1)
         return Features(model, self.scales)(z_with_lead), z_with_lead, r.astype(np.float32)
 
     def _windows(self, starts: Ids) -> Windows:
         """Return the windows that begin at these rows."""
-        back, L = self._model.delays - 1, self._length
+        back, lead, L = self._model.delays - 1, self._model.lead, self._length
+        series = np.searchsorted(self._first_rows, starts, side="right") - 1
 
-        def cut(table: Array, rows: int) -> Tensor:
-            return torch.from_numpy(np.stack([table[start : start + rows] for start in starts]))
+        def cut(table: Array, extra: int) -> Tensor:
+            """Cut windows from a table that has `extra` rows before those of each series."""
+            rows = extra + L
+            return torch.from_numpy(np.stack([table[start : start + rows] for start in starts + series * extra]))
 
-        return Windows(cut(self._x, back + L), cut(self._z, back + self._model.lead + L), cut(self._r, L))
+        return Windows(cut(self._x, back), cut(self._z, back + lead), cut(self._r, 0))
 
 
 def quantile_loss(o: Tensor, r: Tensor, config: ForecasterConfig, scales: Scales) -> tuple[Tensor, int, None]:
     """Return the loss of o (..., H, K, Q) summed over the known values of r (..., H, K), and their count."""
-    spread = torch.tensor(scales.spread, dtype=o.dtype, device=o.device)
+    spread = np.array(scales.spread)  # float64: numbers above 1e38 have no float32
+    weights = torch.tensor(spread / spread.mean(0), dtype=o.dtype, device=o.device)
     levels = torch.tensor(config.quantiles, dtype=o.dtype, device=o.device)
     known = ~torch.isnan(r)
     error = torch.nan_to_num(r).to(o.dtype)[..., None] - o
-    losses = torch.maximum(levels * error, (levels - 1.0) * error).mean(-1) * (spread / spread.mean(0))
+    losses = torch.maximum(levels * error, (levels - 1.0) * error).mean(-1) * weights
     return (losses * known).sum(), int(known.sum()), None
