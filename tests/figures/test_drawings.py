@@ -16,6 +16,7 @@ from elman.figures import coloured_text, sequences, style, training
 from elman.figures.series import Fan, forecast_fan
 from elman.figures.style import Draw
 from elman.figures.unrolled import unrolled_network
+from elman.metrics import ReliabilityBins
 from elman.translations import Language, Text
 
 TOKENS = ["a", " ", "\n", "$x$", "你", "好", "</s>"]
@@ -178,12 +179,14 @@ def test_the_reliability_diagram_is_that_of_scikit_learn() -> None:
     calibration = pytest.importorskip("sklearn.calibration")
     p = RNG.uniform(size=400)
     correct = RNG.uniform(size=400) < p**2
-    means, accuracies, counts = training.reliability_bins(p, correct)
-    expected_accuracies, expected_means = calibration.calibration_curve(correct, p, n_bins=10)
-    np.testing.assert_allclose(means[counts > 0], expected_means)
-    np.testing.assert_allclose(accuracies[counts > 0], expected_accuracies)
-    assert counts.sum() == 400
-    assert training.reliability_bins(np.array([1.0, 0.0]), np.array([True, False]))[2].tolist() == [1, *[0] * 8, 1]
+    bins = ReliabilityBins.of(p, correct)
+    expected_accuracies, expected_means = calibration.calibration_curve(correct, p, n_bins=15)
+    np.testing.assert_allclose(bins.probabilities[bins.counts > 0], expected_means)
+    np.testing.assert_allclose(bins.accuracies[bins.counts > 0], expected_accuracies)
+    assert bins.counts.sum() == 400
+    top, _ = drawn(training.reliability(p, correct)).axes
+    assert f"(expected calibration error {bins.expected_calibration_error:.3f})" in top.lines[1].get_label()
+    np.testing.assert_array_equal(top.lines[1].get_ydata(), bins.accuracies[bins.counts > 0])
 
 
 def test_gradient_norms_are_on_a_logarithmic_axis_without_zeros() -> None:

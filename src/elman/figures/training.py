@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from elman.metrics import BINS, ReliabilityBins
 from elman.translations import Language, Text
 
 from .style import COLOURS, SHARE_MAP, Draw, visible
@@ -21,7 +22,6 @@ Points = Sequence[tuple[float, float]]
 UPDATES = Text("updates", "更新次数")
 MOST_NUMBERED = 20  # classes of a confusion matrix whose cells show their counts
 DECADE = 10  # the range of gradient norms above which their axis is logarithmic
-BINS = 10  # of the probabilities in a reliability diagram
 
 
 def training_curves(training: Points, validation: Points) -> Draw:
@@ -105,36 +105,33 @@ def reliability(probabilities: Array, correct: Array) -> Draw:
     """Return the drawing of how often predictions of each probability (N,) are correct (N,), beside how many there are.
 
     Predictions are grouped by probability into bins of equal width (DeGroot and Fienberg, 1983). The expected
-    calibration error is the mean distance from the diagonal, weighted by the counts.
+    calibration error, the mean distance from the diagonal weighted by the counts, is that of `elman evaluate`.
     """
-    means, accuracies, counts = reliability_bins(probabilities, correct)
-    error = float((np.abs(means - accuracies) * counts).sum() / max(1, counts.sum()))
+    bins = ReliabilityBins.of(probabilities, correct)
+    error = bins.expected_calibration_error
 
     def draw(figure: Figure, language: Language) -> None:
         figure.set_size_inches(5.2, 5.4)
         top, bottom = figure.subplots(2, height_ratios=(3, 1), sharex=True)
         diagonal = Text("perfect calibration", "完全校准").in_language(language)
         top.plot((0, 1), (0, 1), color="0.5", linestyle=":", label=diagonal)
-        shown = counts > 0
+        shown = bins.counts > 0
         label = Text(f"model (expected calibration error {error:.3f})", f"模型（期望校准误差 {error:.3f}）")
-        top.plot(means[shown], accuracies[shown], color=COLOURS[0], marker="o", label=label.in_language(language))
+        top.plot(
+            bins.probabilities[shown],
+            bins.accuracies[shown],
+            color=COLOURS[0],
+            marker="o",
+            label=label.in_language(language),
+        )
         top.set_ylabel(Text("accuracy", "准确率").in_language(language))
         top.set_ylim(-0.02, 1.02)
         top.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8, frameon=False)
         figure.suptitle(Text("Reliability diagram", "可靠性图").in_language(language), fontsize=11)
         edges = np.linspace(0.0, 1.0, BINS + 1)
-        bottom.bar(edges[:-1], counts, width=1.0 / BINS, align="edge", color="0.7", edgecolor="white")
+        bottom.bar(edges[:-1], bins.counts, width=1.0 / BINS, align="edge", color="0.7", edgecolor="white")
         bottom.set_ylabel(Text("predictions", "预测数").in_language(language))
         bottom.set_xlabel(Text("probability of the prediction", "预测的概率").in_language(language))
         bottom.set_xlim(-0.02, 1.02)
 
     return draw
-
-
-def reliability_bins(probabilities: Array, correct: Array) -> tuple[Array, Array, Array]:
-    """Return the mean probability, the accuracy and the number of predictions (BINS,) in each bin; 0 without any."""
-    bins = np.minimum((np.asarray(probabilities, np.float64) * BINS).astype(int), BINS - 1)
-    counts = np.bincount(bins, minlength=BINS)
-    divisor = np.maximum(1, counts)
-    means = np.bincount(bins, np.asarray(probabilities, np.float64), BINS) / divisor
-    return means, np.bincount(bins, np.asarray(correct, np.float64), BINS) / divisor, counts

@@ -11,6 +11,7 @@ import torch
 
 from elman.data.batches.token_characters import TokenIds
 from elman.data.readers.encodings import Notify
+from elman.models.calibration import Calibration
 from elman.tasks.classifier.config import ClassifierConfig, ClassifierRun, ClassifierTextConfig
 from elman.tasks.classifier.corpus import ClassifierCorpus, prepare
 from elman.tasks.classifier.defaults import resolve
@@ -66,15 +67,18 @@ def tiny_network(architecture: str = "max", *, seed: int = 0, **more: Any) -> Cl
     return network.eval()
 
 
-def predictor_of(network: ClassifierNetwork) -> ClassifierPredictor:
+def predictor_of(network: ClassifierNetwork, temperature: float = 1.0) -> ClassifierPredictor:
     """Return the predictor with a network's weights."""
     weights = {name: p.detach().float().numpy().copy() for name, p in network.named_parameters()}
-    return ClassifierPredictor(network.config, text_of(network.config), VOCABULARY, CHARACTERS, LABELS, weights)
+    text, calibration = text_of(network.config), Calibration(temperature=temperature)
+    return ClassifierPredictor(network.config, text, VOCABULARY, CHARACTERS, LABELS, weights, calibration=calibration)
 
 
-def tiny_predictor(architecture: str = "max", *, seed: int = 0, **more: Any) -> ClassifierPredictor:
+def tiny_predictor(
+    architecture: str = "max", *, seed: int = 0, temperature: float = 1.0, **more: Any
+) -> ClassifierPredictor:
     """Return a predictor with random weights."""
-    return predictor_of(tiny_network(architecture, seed=seed, **more))
+    return predictor_of(tiny_network(architecture, seed=seed, **more), temperature)
 
 
 def in_order(config: ClassifierConfig, examples: Items) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ ROWS = [
     for i in range(12)
     for word, label in (("cat", "animal"), ("dog", "animal"), ("oak", "plant"), ("elm", "plant"))
 ]
-KEYS = {"task", "count", "loss", "accuracy", "macro_f1", "f1", "confusion"}
+KEYS = {"task", "count", "loss", "accuracy", "macro_f1", "mean_confidence", "ece", "brier", "f1", "confusion"}
 
 
 @pytest.fixture
@@ -105,6 +105,59 @@ def test_probabilities_and_explanations(command: Command, run: Path, tmp_path: P
     result = only_json(command("predict", run, tmp_path / "new.txt", "--explain", "--json"))
     assert [prediction["label"] for prediction in result["predictions"]] == [line.split("\t")[0] for line in lines]
     assert [token["token"] for token in result["predictions"][1]["tokens"]] == list("elm")
+
+
+def test_below_the_threshold_predict_prints_an_empty_line(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_text("cat\nelm\ncat oak\n", "utf-8")
+    first = command("predict", run, tmp_path / "new.txt", "--json").json["predictions"]
+    highest = [max(prediction["probabilities"].values()) for prediction in first]
+    between = repr(sorted(highest)[-1])  # the most certain text reaches it
+    done = command("predict", run, tmp_path / "new.txt", "--threshold", between)
+    expected = [p["label"] if p["probabilities"][p["label"]] >= float(between) else "" for p in first]
+    assert "" in expected
+    assert done.out.split("\n")[:-1] == expected
+    num_abstentions = expected.count("")
+    assert done.code == 0
+    assert f"{num_abstentions} of 3 texts have no label: none reaches its threshold (--threshold)" in done.err
+    predictions = command("predict", run, tmp_path / "new.txt", "--threshold", between, "--json").json["predictions"]
+    assert [prediction["label"] for prediction in predictions] == [label or None for label in expected]
+    assert [p["probabilities"] for p in predictions] == [p["probabilities"] for p in first]
+    lines = command("predict", run, tmp_path / "new.txt", "--threshold", between, "--probabilities").out.split("\n")
+    assert [line == "" for line in lines[:-1]] == [label == "" for label in expected]
+
+
+def test_evaluate_prints_the_thresholds_that_predict_takes(command: Command, run: Path, table: Path) -> None:
+    options = ["--precision", "0.9", "--recall", "0.8", "--threshold", "0.6"]
+    metrics = only_json(command("evaluate", run, table, *options, "--json"))
+    assert set(metrics) == KEYS | {"coverage", "answered_accuracy", "thresholds"}
+    out = command("evaluate", run, table, *options).out
+    assert f"coverage            {metrics['coverage']:.4f}" in out
+    assert "thresholds for a precision of 0.9 or more" in out
+    assert "thresholds for a recall of 0.8 or more" in out
+    scores = metrics["thresholds"]["precision"]["labels"]["animal"]
+    rows = [line.split() for line in out.split("thresholds for a precision")[1].splitlines()]
+    (row,) = (row for row in rows[:5] if row[:1] == ["animal"])
+    assert [float(cell) for cell in row[1:]] == pytest.approx(list(scores.values()), abs=1e-4)
+    assert float(row[1]) <= scores["threshold"], "rounded down, so that the text that it comes from reaches it"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["predict", "--threshold", "2"], "--threshold: given '2'; expected a probability from 0 to 1, or LABEL="),
+        (["predict", "--threshold", "rock=0.5"], "--threshold: the model does not know the label 'rock'"),
+        (["evaluate", "--threshold", "much"], "--threshold: given 'much'; expected a probability from 0 to 1"),
+        (["evaluate", "--precision", "95"], "--precision: given 95"),
+        (["evaluate", "--recall", "0"], "--recall: given 0"),
+    ],
+)
+def test_thresholds_that_are_no_probabilities_are_errors(
+    command: Command, run: Path, table: Path, words: list[str], expected: str
+) -> None:
+    verb, *options = words
+    done = command(verb, run, table, *options)
+    assert done.code == 2
+    assert expected in done.err
 
 
 def test_a_folder_a_table_without_a_header_and_json_lines_train_the_same(command: Command, tmp_path: Path) -> None:

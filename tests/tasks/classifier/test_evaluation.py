@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from elman.errors import DataError
+from elman.metrics import ReliabilityBins, threshold_for_precision, threshold_for_recall
 from elman.tasks.classifier.config import EvaluateOptions
 from elman.tasks.classifier.evaluation import score, score_validation_set
 from elman.tasks.classifier.readers import LabelledText
@@ -33,6 +35,49 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     assert metrics["confusion"]["labels"] == list(LABELS)
     expected = confusion_matrix(labels, predicted, labels=list(LABELS))
     assert metrics["confusion"]["counts"] == expected.tolist()
+
+
+def test_the_metrics_of_probabilities_are_those_of_the_predictions() -> None:
+    predictor = tiny_predictor(temperature=0.5)
+    p = predictor.predict_proba([text for text, _ in EXAMPLES])
+    expected = np.array([LABELS.index(label) for _, label in EXAMPLES])
+    metrics = predictor.evaluate(EXAMPLES)
+    assert metrics["mean_confidence"] == pytest.approx(p.max(1).mean(), rel=1e-6)
+    bins = ReliabilityBins.of(p.max(1), p.argmax(1) == expected)
+    assert metrics["ece"] == pytest.approx(bins.expected_calibration_error, rel=1e-5)
+    assert metrics["brier"] == pytest.approx(np.square(p - np.eye(3)[expected]).sum(1).mean(), rel=1e-5)
+    assert not {"coverage", "answered_accuracy", "thresholds"} & set(metrics)
+
+
+def test_a_threshold_gives_the_coverage_and_the_accuracy_of_the_answers() -> None:
+    predictor = tiny_predictor()
+    examples = [*EXAMPLES, ("aaf", "hot"), ("ff", "cold"), ("好", "中")]
+    p = predictor.predict_proba([text for text, _ in examples])
+    expected = np.array([LABELS.index(label) for _, label in examples])
+    threshold = float(np.sort(p.max(1))[4])  # five texts reach it
+    answered = p.max(1) >= threshold
+    metrics = predictor.evaluate(examples, EvaluateOptions(threshold=(repr(threshold),)))
+    assert metrics["coverage"] == pytest.approx(5 / 9)
+    assert metrics["answered_accuracy"] == pytest.approx((p.argmax(1) == expected)[answered].mean())
+    assert metrics["accuracy"] == predictor.evaluate(examples)["accuracy"], "of all texts, as before"
+    none = predictor.evaluate(examples, EvaluateOptions(threshold=("1",)))
+    assert (none["coverage"], none["answered_accuracy"]) == (0.0, None)
+
+
+def test_thresholds_for_a_precision_and_a_recall_are_those_of_each_label_against_the_others() -> None:
+    predictor = tiny_predictor()
+    p = predictor.predict_proba([text for text, _ in EXAMPLES])
+    expected = np.array([LABELS.index(label) for _, label in EXAMPLES])
+    tables = predictor.evaluate(EXAMPLES, EvaluateOptions(precision=0.6, recall=0.9))["thresholds"]
+    assert [tables[wanted]["at_least"] for wanted in ("precision", "recall")] == [0.6, 0.9]
+    for number, label in enumerate(LABELS):
+        for wanted, search in (
+            ("precision", threshold_for_precision(p[:, number], expected == number, 0.6)),
+            ("recall", threshold_for_recall(p[:, number], expected == number, 0.9)),
+        ):
+            scores = tables[wanted]["labels"][label]
+            assert scores == (None if search is None else asdict(search))
+    assert None not in tables["recall"]["labels"].values()
 
 
 def test_the_loss_is_the_mean_over_the_texts() -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from elman.checkpoint import ModelFolder, write_model
 from elman.errors import ConfigError, DataError, ModelError
 from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.classifier import predictor as module
 from elman.tasks.classifier.predictor import ClassifierPredictor
+from elman.tasks.classifier.readers import LabelledText
 from elman.tasks.spec import load
 
 from .models import (
@@ -79,6 +81,65 @@ def test_a_unidirectional_model_predicts_token_by_token(pooling: str, architectu
         state = state_from_bytes(state_to_bytes(state))
         expected = predictor.log_probabilities([space.join(tokens[:count]) for tokens in lists])
         np.testing.assert_allclose(log_p, expected, rtol=0, atol=3e-6)
+
+
+@every_architecture
+def test_every_probability_is_that_of_the_logits_divided_by_the_temperature(architecture: str) -> None:
+    plain, calibrated = (tiny_predictor(architecture, temperature=T) for T in (1.0, 0.4))
+    logits = plain.log_probabilities(TEXTS).astype(np.float64) / 0.4
+    expected = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    np.testing.assert_allclose(calibrated.log_probabilities(TEXTS), expected, atol=2e-5)
+    np.testing.assert_allclose(calibrated.predict_proba(TEXTS), np.exp(expected), atol=2e-5)
+    assert calibrated.predict(TEXTS) == plain.predict(TEXTS)
+    for text, log_p in zip(TEXTS, expected, strict=True):
+        assert calibrated.explain(text).probability == pytest.approx(np.exp(log_p.max()), rel=1e-4)
+        np.testing.assert_allclose(calibrated.trace(text)["log_probabilities"], log_p, atol=2e-5)
+    assert calibrated.evaluate(EXAMPLES)["mean_confidence"] == pytest.approx(np.exp(expected.max(1)).mean(), rel=1e-4)
+    if not calibrated.config.bidirectional:
+        state = calibrated.initial_state()
+        for token in calibrated.tokens(TEXTS[0]):
+            log_p, state = calibrated.step([token], state)
+        np.testing.assert_allclose(log_p[0], expected[0], atol=2e-5)
+
+
+def test_calibration_minimizes_the_loss_and_is_kept_in_the_model_folder(tmp_path: Path) -> None:
+    predictor = tiny_predictor(temperature=3.0)
+    order = (-predictor.predict_proba(TEXTS)).argsort(1)  # four in five predictions are correct
+    examples = [
+        LabelledText(text, LABELS[ranked[rank]])
+        for rank in (0, 0, 0, 0, 1)
+        for text, ranked in zip(TEXTS, order, strict=True)
+    ]
+    calibrated = predictor.calibrated(examples)
+    assert calibrated.calibration == tiny_predictor().calibrated(examples).calibration, "T replaces the T before"
+    losses = {
+        factor: tiny_predictor(temperature=factor * calibrated.calibration.temperature).measure(examples)["loss"]
+        for factor in (0.7, 1.0, 1.4)
+    }
+    assert min(losses, key=losses.__getitem__) == 1.0
+    calibrated.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    assert loaded.calibration == calibrated.calibration
+    np.testing.assert_array_equal(loaded.log_probabilities(TEXTS), calibrated.log_probabilities(TEXTS))
+    np.testing.assert_array_equal(loaded.tensors["readout.weight"], predictor.tensors["readout.weight"])
+
+
+def test_a_folder_without_calibration_has_the_temperature_1(tmp_path: Path) -> None:
+    predictor = tiny_predictor()
+    config = {
+        "task": "classify",
+        "model": predictor.config.model_dump(mode="json"),
+        "text": predictor.text.model_dump(mode="json"),
+    }
+    vocabularies = {name: list(tokens) for name, tokens in predictor.vocabularies().items()}
+    write_model(tmp_path / "old", ModelFolder(config, predictor.tensors, vocabularies))
+    assert load(tmp_path / "old").calibration.temperature == 1.0
+    np.testing.assert_array_equal(load(tmp_path / "old").log_probabilities(TEXTS), predictor.log_probabilities(TEXTS))
+    for temperature in (0.0, -1.0, 1e300, "warm"):
+        damaged = {**config, "calibration": {"temperature": temperature}}
+        write_model(tmp_path / "bad", ModelFolder(damaged, predictor.tensors, vocabularies))
+        with pytest.raises(ModelError, match=r"temperature.*The folder is damaged"):
+            load(tmp_path / "bad")
 
 
 def test_a_bidirectional_model_has_no_state() -> None:

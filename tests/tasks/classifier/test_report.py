@@ -41,6 +41,10 @@ def test_the_model_card_describes_the_model_and_its_labels(corpus: ClassifierCor
     assert rows["text"] == "char level, 9 tokens in the vocabulary, normalization: none"
     expected = f"2 texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, "
     assert rows["validation set"].startswith(expected)
+    assert rows["probabilities"] == (
+        f"temperature 1.0000; on the validation set: mean of the predictions {valid['mean_confidence']:.4f}, expected "
+        f"calibration error {valid['ece']:.4f}, Brier score {valid['brier']:.4f}"
+    )
     for label, count, f1 in zip(LABELS, corpus.label_counts, ("", "0.5000", "1.0000"), strict=True):
         assert f"| {label} | {count} | {f1} |\n" in text
 
@@ -68,7 +72,7 @@ def test_the_code_and_the_commands_of_the_model_card_run(
     (tmp_path / "texts.txt").write_text("abc\n")
     (tmp_path / "labelled.tsv").write_text("text\tlabel\nabc\thot\n")
     commands = [line.split() for line in text.splitlines() if line.startswith("elman ")]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         monkeypatch.setattr(sys, "argv", command)
         assert main() == 0, command
@@ -84,7 +88,8 @@ def test_a_run_is_described_in_three_lines(corpus: ClassifierCorpus) -> None:
 
 def test_the_summary_is_one_line() -> None:
     assert (
-        summary({"accuracy": 0.5, "count": 1234, "macro_f1": 0.25}) == "50.00% of 1,234 labels correct, macro F1 0.2500"
+        summary({"accuracy": 0.5, "count": 1234, "macro_f1": 0.25, "ece": 0.0125})
+        == "50.00% of 1,234 labels correct, macro F1 0.2500, expected calibration error 0.0125"
     )
 
 

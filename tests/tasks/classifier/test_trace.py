@@ -17,12 +17,13 @@ TEXT = "fed cab 你"
 
 
 def with_tensors(predictor: ClassifierPredictor, tensors: Tensors) -> ClassifierPredictor:
-    return ClassifierPredictor(predictor.config, predictor.text, VOCABULARY, CHARACTERS, LABELS, tensors)
+    parts = predictor.config, predictor.text, VOCABULARY, CHARACTERS, LABELS, tensors
+    return ClassifierPredictor(*parts, calibration=predictor.calibration)
 
 
 @every_architecture
 def test_a_trace_has_the_prediction_to_the_bit(architecture: str) -> None:
-    predictor = tiny_predictor(architecture)
+    predictor = tiny_predictor(architecture, temperature=0.6)
     trace = predictor.trace(TEXT)
     (log_p,) = predictor.log_probabilities([TEXT])
     assert trace["log_probabilities"].tobytes() == log_p.tobytes()
@@ -38,7 +39,7 @@ def test_a_trace_has_the_prediction_to_the_bit(architecture: str) -> None:
 @every_architecture
 @pytest.mark.parametrize("pooling", ["last", "mean", "max", "attention"])
 def test_derivatives_are_those_of_finite_differences(architecture: str, pooling: str) -> None:
-    small = tiny_predictor(architecture, pooling=pooling)
+    small = tiny_predictor(architecture, pooling=pooling, temperature=0.6)
     tensors = in_float64(small.tensors)
     trace = with_tensors(small, tensors).trace(TEXT, label="hot", gradients=True)
     assert_derivatives_are_those_of_finite_differences(

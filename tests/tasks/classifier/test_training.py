@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from elman.tasks.classifier.corpus import ClassifierCorpus
+from elman.tasks.classifier.network import ClassifierNetwork
+from elman.tasks.classifier.predictor import ClassifierPredictor
 from elman.tasks.classifier.training import ClassifierTask, build_task
 
 from .models import (
@@ -203,6 +205,31 @@ def test_validation_uses_the_predictor_and_previews_show_the_expected_label(corp
         (label,) = predictor.predict([example.text])
         remark = "" if label == example.label else f"   (expected {example.label})"
         assert line == f"{example.text} → {label}{remark}"
+
+
+def test_validation_measures_the_calibrated_model(corpus: ClassifierCorpus) -> None:
+    task = task_of(corpus)
+    network = task.build()
+    predictor = task.predictor(network)
+    raw = predictor_of_corpus(network, corpus)
+    assert predictor.calibration == raw.calibrated(corpus.valid()).calibration
+    assert predictor.calibration.temperature != 1.0
+    assert task.validate(network, predictor)["loss"] < raw.measure(corpus.valid())["loss"]
+
+
+def test_a_model_without_a_validation_set_is_not_calibrated(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", EXAMPLES, valid_fraction=0.0)
+    assert not corpus.has_validation_set
+    task = task_of(corpus)
+    assert task.predictor(task.build()).calibration.temperature == 1.0
+
+
+def predictor_of_corpus(network: ClassifierNetwork, corpus: ClassifierCorpus) -> ClassifierPredictor:
+    """The predictor of a network that reads the tokens of a corpus, not calibrated."""
+    weights = {name: p.detach().float().numpy().copy() for name, p in network.named_parameters()}
+    return ClassifierPredictor(
+        network.config, corpus.text, corpus.vocabulary, corpus.characters, corpus.labels, weights
+    )
 
 
 def test_the_same_seed_gives_the_same_weights(corpus: ClassifierCorpus) -> None:

@@ -11,6 +11,7 @@ import torch
 
 from elman.data.batches.padded import IdLists, PairBatch, PairIds, pad_pairs
 from elman.data.readers.encodings import Notify
+from elman.models.calibration import Calibration
 from elman.tasks.seq2seq.config import Seq2SeqConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
 from elman.tasks.seq2seq.defaults import resolve
@@ -96,15 +97,18 @@ def tiny_network(architecture: str = "dot", *, seed: int = 0, **more: Any) -> Se
     return network.eval()
 
 
-def predictor_of(network: Seq2SeqNetwork) -> Seq2SeqPredictor:
+def predictor_of(network: Seq2SeqNetwork, temperature: float = 1.0) -> Seq2SeqPredictor:
     """Return the predictor with a network's weights."""
     weights = {name: p.detach().float().numpy().copy() for name, p in network.named_parameters()}
-    return Seq2SeqPredictor(network.config, TEXT, SOURCE, TARGET, weights)
+    calibration = Calibration(temperature=temperature)
+    return Seq2SeqPredictor(network.config, TEXT, SOURCE, TARGET, weights, calibration=calibration)
 
 
-def tiny_predictor(architecture: str = "dot", *, seed: int = 0, **more: Any) -> Seq2SeqPredictor:
+def tiny_predictor(
+    architecture: str = "dot", *, seed: int = 0, temperature: float = 1.0, **more: Any
+) -> Seq2SeqPredictor:
     """Return a predictor with random weights."""
-    return predictor_of(tiny_network(architecture, seed=seed, **more))
+    return predictor_of(tiny_network(architecture, seed=seed, **more), temperature)
 
 
 def corpus_of(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from elman.errors import DataError
+from elman.metrics import ReliabilityBins
 from elman.tasks.seq2seq import evaluation
 from elman.tasks.seq2seq.config import EvaluateOptions
 from elman.tasks.seq2seq.readers import Pair
@@ -28,6 +29,19 @@ def test_predictions_are_compared_with_any_target_and_the_loss_is_that_of_the_fi
     assert metrics["loss"] == pytest.approx(predictor.score([(source, "K K K") for source in SOURCES]).value)
     with pytest.raises(DataError, match="no pairs to score; expected at least one"):
         predictor.evaluate([])
+
+
+def test_the_calibration_error_compares_the_probability_of_a_target_with_its_exact_match() -> None:
+    predictor = tiny_predictor(temperature=0.2)
+    best = [n_best[0] for n_best in predictor.n_best(SOURCES, beam=1)]
+    pairs = [
+        Pair(s, ("K K K", p.text) if n % 2 else ("K K K",)) for n, (s, p) in enumerate(zip(SOURCES, best, strict=True))
+    ]
+    metrics = predictor.evaluate(pairs)
+    p, correct = [prediction.probability for prediction in best], [n % 2 == 1 for n in range(len(best))]
+    assert metrics["exact_match"] == 0.5
+    assert metrics["ece"] == pytest.approx(ReliabilityBins.of(p, correct).expected_calibration_error)
+    assert metrics["mean_confidence"] == pytest.approx(sum(p) / len(p))
 
 
 def test_a_source_that_appears_again_has_further_targets() -> None:

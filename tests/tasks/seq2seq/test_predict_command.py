@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import os
 import subprocess
 import sys
@@ -138,7 +139,15 @@ def test_n_best_prints_line_target_and_score(command: Command, models: Path, tmp
     for source, best, line in zip(SOURCES, load(models / "a").n_best(SOURCES, beam=2), lines, strict=True):
         assert line["source"] == source
         assert line["predictions"] == [
-            {"text": p.text, "score": p.score, "log_probability": p.log_probability} for p in best
+            {
+                "text": p.text,
+                "score": p.score,
+                "log_probability": p.log_probability,
+                "probability": math.exp(p.log_probability),
+                "n_best_probability": pytest.approx(p.probability / sum(other.probability for other in best)),
+                "finished": p.finished,
+            }
+            for p in best
         ]
 
 

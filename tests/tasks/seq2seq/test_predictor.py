@@ -1,6 +1,7 @@
 """Predictions of an encoder-decoder against its own scores, and single steps against whole sequences."""
 
 import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from elman.errors import ConfigError, DataError, ModelError
 from elman.tasks.seq2seq import ensemble
 from elman.tasks.seq2seq import predictor as seq2seq_predictor
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
+from elman.tasks.seq2seq.readers import Pair
 from elman.tasks.spec import load
 from elman.text import END, START
 
@@ -49,6 +51,55 @@ def test_a_prediction_has_its_log_probability_and_score(architecture: str, beam:
                 scored = predictor.score([(source, prediction.text)])
                 assert prediction.log_probability == pytest.approx(-scored.sum, rel=FLOAT32)
                 assert prediction.score == pytest.approx(-scored.sum / scored.count, rel=FLOAT32)
+
+
+def test_the_probabilities_of_all_targets_of_a_source_sum_to_one() -> None:
+    predictor = tiny_predictor(temperature=0.7)
+    others = [token for token in range(len(TARGET)) if token != TARGET[END]]
+
+    def probability(*ids: int) -> float:
+        state, context = predictor.encode(*pad_sources([predictor.source_codec.encode("ab")]))
+        log_p = 0.0
+        for token, following in itertools.pairwise((TARGET[START], *ids)):
+            step, state = predictor.step(np.array([token]), state, context)
+            log_p += float(step[0, following])
+        return math.exp(log_p)
+
+    prefixes = [prefix for length in range(3) for prefix in itertools.product(others, repeat=length)]
+    ended = sum(probability(*prefix, TARGET[END]) for prefix in prefixes)
+    longer = sum(probability(*prefix) for prefix in itertools.product(others, repeat=3))
+    assert ended + longer == pytest.approx(1.0, abs=1e-5)
+    for prediction in predictor.n_best(["ab"], beam=3)[0]:
+        ids = predictor.target_codec.encode(prediction.text).tolist()
+        assert prediction.probability == pytest.approx(
+            probability(*ids, *[TARGET[END]] * prediction.finished), rel=1e-4
+        )
+
+
+@every_architecture
+def test_every_probability_is_that_of_the_logits_divided_by_the_temperature(architecture: str) -> None:
+    plain, calibrated = (tiny_predictor(architecture, temperature=T) for T in (1.0, 0.4))
+    state, context = plain.encode(*pad_sources([plain.source_codec.encode(source) for source in SOURCES]))
+    log_p, _ = plain.step(np.full(len(SOURCES), TARGET[START]), state, context)
+    logits = log_p.astype(np.float64) / 0.4
+    expected = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    np.testing.assert_allclose(
+        calibrated.step(np.full(len(SOURCES), TARGET[START]), state, context)[0], expected, atol=2e-5
+    )
+    assert calibrated.predict(SOURCES) == plain.predict(SOURCES), "greedy search does not depend on the temperature"
+
+
+def test_calibration_minimizes_the_loss_and_is_kept_in_the_model_folder(tmp_path: Path) -> None:
+    predictor = tiny_predictor(temperature=3.0)
+    calibrated = predictor.calibrated([Pair(source, (target,)) for source, target in PAIRS])
+    losses = {
+        factor: tiny_predictor(temperature=factor * calibrated.calibration.temperature).score(PAIRS).value
+        for factor in (0.7, 1.0, 1.4)
+    }
+    assert min(losses, key=losses.__getitem__) == 1.0
+    calibrated.save(tmp_path / "model")
+    assert load(tmp_path / "model").calibration == calibrated.calibration
+    assert load(tmp_path / "model").score(PAIRS) == calibrated.score(PAIRS)
 
 
 @every_architecture

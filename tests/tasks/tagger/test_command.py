@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ SENTENCES = [
     for one, other in (("cat", "dog"), ("dog", "cat"))
     for verb in ("sees", "hears")
 ]
-KEYS = {"task", "count", "sentences", "loss", "accuracy", "unknown_words", "unknown_accuracy", "f1"}
+KEYS = {
+    *("task", "count", "sentences", "loss", "accuracy", "mean_confidence", "ece"),
+    *("unknown_words", "unknown_accuracy", "f1"),
+}
 
 
 def conllu(sentences: list[list[str]]) -> str:
@@ -128,6 +132,8 @@ def test_every_format_of_sentences_gives_the_same_tags(command: Command, run: Pa
         probabilities = [p for prediction in as_json["predictions"] for p in prediction["probabilities"]]
         assert [float(p) for _, _, p in rows] == pytest.approx(probabilities, abs=1e-4)
         assert probabilities == pytest.approx(expected)
+        together = [math.prod(prediction["probabilities"]) for prediction in as_json["predictions"]]
+        assert [prediction["probability"] for prediction in as_json["predictions"]] == pytest.approx(together)
     assert len(set(outputs.values())) == 1
 
 

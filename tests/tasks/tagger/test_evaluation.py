@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from elman.errors import DataError
-from elman.metrics import SpanScores
+from elman.metrics import ReliabilityBins, SpanScores
 from elman.tasks.spec import Scored
 from elman.tasks.tagger.config import EvaluateOptions
 from elman.tasks.tagger.evaluation import score
@@ -38,6 +38,19 @@ def test_metrics_are_those_of_scikit_learn_and_of_spans() -> None:
     total = sum(scores, SpanScores())
     by_span = metrics["span_precision"], metrics["span_recall"], metrics["span_f1"]
     assert by_span == (total.precision, total.recall, total.f1)
+
+
+@pytest.mark.parametrize("architecture", ["plain", "crf"])
+def test_the_calibration_error_is_that_of_the_tags_given_the_whole_sentence(architecture: str) -> None:
+    predictor = tiny_predictor(architecture)
+    sentences = [tokens for tokens, _ in EXAMPLES]
+    predicted = [tag for tags in predictor.predict(sentences) for tag in tags]
+    marginals = np.concatenate(predictor.predict_proba(sentences))
+    p = marginals[np.arange(len(predicted)), [LABELS.index(tag) for tag in predicted]]
+    correct = [a == b for a, b in zip(predicted, [tag for _, tags in EXAMPLES for tag in tags], strict=True)]
+    metrics = predictor.evaluate(EXAMPLES)
+    assert metrics["mean_confidence"] == pytest.approx(p.mean(), rel=1e-5)
+    assert metrics["ece"] == pytest.approx(ReliabilityBins.of(p, correct).expected_calibration_error, rel=1e-5)
 
 
 def test_the_accuracy_on_unknown_words_is_counted_apart() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,45 @@ def test_probabilities_follow_the_equations(architecture: str) -> None:
     else:
         expected = np.exp(e) / np.exp(e).sum(1, keepdims=True)
     np.testing.assert_allclose(predictor.predict_proba([tokens])[0], expected, rtol=1e-4, atol=1e-7)
+
+
+@every_architecture
+def test_the_probability_of_a_sequence_of_tags_is_its_share_of_all_sequences(architecture: str) -> None:
+    """Against all paths, one by one: with a CRF by their scores, without one by the products over the tokens."""
+    predictor = tiny_predictor(architecture)
+    tokens = SENTENCES[0][:3]
+    paths = list(itertools.product(LABELS, repeat=3))
+    log_p = predictor.log_probabilities([tokens] * len(paths), paths)
+    assert np.exp(log_p).sum() == pytest.approx(1.0, abs=1e-5)
+    marginals = predictor.predict_proba([tokens])[0]
+    for t, label in itertools.product(range(3), LABELS):
+        share = sum(np.exp(p) for path, p in zip(paths, log_p, strict=True) if path[t] == label)
+        assert marginals[t, LABELS.index(label)] == pytest.approx(share, abs=1e-5)
+    if not predictor.config.crf:
+        products = [math.prod(marginals[t, LABELS.index(tag)] for t, tag in enumerate(path)) for path in paths]
+        np.testing.assert_allclose(np.exp(log_p), products, rtol=1e-4)
+    (tags,) = predictor.predict([tokens])
+    assert tuple(tags) == paths[int(np.argmax(log_p))]
+    (of_predicted,) = predictor.log_probabilities([tokens])
+    assert of_predicted == pytest.approx(log_p.max(), abs=1e-5)
+
+
+def test_the_loss_is_that_of_the_sequences_of_tags() -> None:
+    predictor = tiny_predictor("crf")
+    log_p = predictor.log_probabilities([tokens for tokens, _ in EXAMPLES], [tags for _, tags in EXAMPLES])
+    metrics = predictor.evaluate(EXAMPLES)
+    assert -log_p.sum() / metrics["count"] == pytest.approx(metrics["loss"], rel=1e-5)
+
+
+def test_tags_that_do_not_fit_the_sentences_are_errors() -> None:
+    predictor = tiny_predictor()
+    with pytest.raises(ConfigError, match="tags: given for 2 sentences; expected 1"):
+        predictor.log_probabilities([["Ann"]], [["O"], ["O"]])
+    with pytest.raises(ConfigError, match="tags: given 2; expected 1, one for each token"):
+        predictor.log_probabilities([["Ann"]], [["O", "O"]])
+    with pytest.raises(ConfigError, match="the model does not know the tag 'V'"):
+        predictor.log_probabilities([["Ann"]], [["V"]])
+    assert predictor.log_probabilities([[], ["Ann"]])[0] == 0.0
 
 
 def test_a_tag_depends_on_earlier_and_later_tokens_and_on_characters() -> None:

@@ -1,4 +1,4 @@
-"""What `elman predict` prints for each line by a classifier."""
+"""What `elman predict` prints for each line by a classifier: a label, or nothing if it abstains (thresholds.py)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Line
 
 from .config import PredictOptions
-from .predictor import ClassifierPredictor, Explanation
+from .predictor import Array, ClassifierPredictor, Explanation
+from .thresholds import ABSTENTION, choose_labels, thresholds_by_label
 
 
 class ClassifierAnswers:
     """A LinePredictor: each line is a text, and its answer is a label."""
 
     def __init__(self, predictor: ClassifierPredictor, options: PredictOptions, notify: Notify) -> None:
-        self._predictor, self._options = predictor, options
+        self._predictor, self._options, self._notify = predictor, options, notify
+        self._thresholds = thresholds_by_label(options.threshold or (), predictor.labels)
+        self._num_texts = self._num_abstentions = 0
         self.unknown: dict[str, None] = {}
 
     def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
@@ -32,21 +35,28 @@ class ClassifierAnswers:
                 error = line.error or "empty; expected a text"
                 yield Answer(line.number, [""], {"line": line.number, "text": line.text, "error": error}, error)
                 continue
-            p = probabilities[line.number]
-            by_label = {predictor.labels[i]: float(p[i]) for i in (-p).argsort(kind="stable")}
-            yield self._answer(line.number, texts[line.number], by_label)
+            yield self._answer(line.number, texts[line.number], probabilities[line.number])
 
     def finish(self) -> Iterator[Answer]:
-        """Yield nothing: every line has been answered."""
+        """Report how many texts have no label; every line has been answered."""
+        if self._num_abstentions:
+            count, texts = self._num_abstentions, self._num_texts
+            self._notify(f"{count:,} of {texts:,} texts have no label: none reaches its threshold (--threshold)")
         yield from ()
 
-    def _answer(self, number: int, text: str, probabilities: dict[str, float]) -> Answer:
-        label = next(iter(probabilities))
+    def _answer(self, number: int, text: str, p: Array) -> Answer:
+        labels = self._predictor.labels
+        order = [int(i) for i in (-p).argsort(kind="stable")]
+        (chosen,) = choose_labels(p[None], self._thresholds)
+        label = None if chosen == ABSTENTION else labels[chosen]
+        self._num_texts += 1
+        self._num_abstentions += label is None
+        probabilities = {labels[i]: float(p[i]) for i in order}
         as_json: dict[str, Any] = {"line": number, "text": text, "label": label, "probabilities": probabilities}
-        lines = [label]
+        lines = [label or ""]
         if self._options.probabilities:
-            cells = (f"{on_one_line(name)}\t{probability:.4f}" for name, probability in probabilities.items())
-            lines = ["\t".join(cells)]
+            reached = [i for i in order if p[i] >= self._thresholds[i]]
+            lines = ["\t".join(f"{on_one_line(labels[i])}\t{p[i]:.4f}" for i in reached)]
         if self._options.explain:
             explanation = self._predictor.explain(text)
             as_json |= {"tokens": _tokens(explanation), "prior": explanation.prior}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
@@ -15,6 +15,8 @@ from elman.tasks.spec import DataConfig, RunConfig
 from elman.text import NORMALIZERS
 from elman.text.tokenizers import TOKENIZERS
 from elman.training.config import PaddedTrainingConfig
+
+from .thresholds import parse_thresholds
 
 Level = Literal["char", "word", "byte"]
 Normalization = Literal["none", "nfc", "lower"]
@@ -106,7 +108,25 @@ class ClassifierRun(RunConfig):
         return self
 
 
-class PredictOptions(ReaderConfig):
+class ThresholdConfig(Config):
+    """How probable a label must be to be given."""
+
+    threshold: tuple[str, ...] | None = option(
+        None,
+        flag="--threshold",
+        metavar="P",
+        repeatable=True,
+        help="Give no label that is less probable than P; LABEL=P is the threshold of one label; repeatable",
+    )
+
+    @field_validator("threshold")
+    @classmethod
+    def _thresholds_are_probabilities(cls, values: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        parse_thresholds(values or ())
+        return values
+
+
+class PredictOptions(ReaderConfig, ThresholdConfig):
     """The options of `elman predict` for a classifier."""
 
     probabilities: bool = option(
@@ -117,5 +137,17 @@ class PredictOptions(ReaderConfig):
     )
 
 
-class EvaluateOptions(Config):
-    """A classifier has no options of `elman evaluate` beside those of its reader."""
+class EvaluateOptions(ThresholdConfig):
+    """The options of `elman evaluate` for a classifier, beside those of its reader."""
+
+    precision: float | None = option(
+        None,
+        gt=0.0,
+        le=1.0,
+        flag="--precision",
+        metavar="P",
+        help="Print the threshold of each label for a precision of P",
+    )
+    recall: float | None = option(
+        None, gt=0.0, le=1.0, flag="--recall", metavar="P", help="Print the threshold of each label for a recall of P"
+    )

@@ -3,74 +3,105 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from elman.config import Config
 from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
-from elman.metrics import ConfusionMatrix, Mean
+from elman.metrics import ConfusionMatrix, ReliabilityBins, brier_score
 from elman.tasks.spec import Scored
 
+from .config import EvaluateOptions
 from .corpus import ClassifierCorpus
 from .readers import LabelledText
+from .thresholds import scores_of_answers, thresholds_by_label, wanted_thresholds
 
-Model = Callable[[Iterable[str]], npt.NDArray[Any]]  # texts to log probabilities (N, C), in the order of the labels
+Array = npt.NDArray[Any]
+Ids = npt.NDArray[np.int64]
+Model = Callable[[Iterable[str]], Array]  # texts to log probabilities (N, C), in the order of the labels
 
 
-def score_validation_set(scored: Scored, corpus: ClassifierCorpus, options: Config) -> dict[str, Any]:
+def score_validation_set(scored: Scored, corpus: ClassifierCorpus, options: EvaluateOptions) -> dict[str, Any]:
     """Return the metrics on the validation set of a run."""
-    metrics: dict[str, Any] = scored.predictor.evaluate(corpus.valid())
+    metrics: dict[str, Any] = scored.predictor.evaluate(corpus.valid(), options)
     return metrics
 
 
-def score(scored: Scored, examples: Iterable[LabelledText], options: Config) -> dict[str, Any]:
+def score(scored: Scored, examples: Iterable[LabelledText], options: EvaluateOptions) -> dict[str, Any]:
     """Return the metrics on examples."""
-    metrics: dict[str, Any] = scored.predictor.evaluate(examples)
+    metrics: dict[str, Any] = scored.predictor.evaluate(examples, options)
     return metrics
 
 
 def evaluate(
-    examples: Iterable[LabelledText] | Iterable[tuple[str, str]], labels: Sequence[str], log_probabilities: Model
+    examples: Iterable[LabelledText] | Iterable[tuple[str, str]],
+    labels: Sequence[str],
+    log_probabilities: Model,
+    options: EvaluateOptions,
 ) -> dict[str, Any]:
-    """Return loss, accuracy, macro F1, F1 for each label, and the confusion matrix.
+    """Return the metrics of labels and of probabilities, F1 for each label, the confusion matrix, and thresholds.
 
     The confusion matrix has a row for each label and a column for each prediction. Examples may be (text, label).
     """
     items = [item if isinstance(item, LabelledText) else LabelledText(*item) for item in examples]
     if not items:
         raise DataError("no texts to score; expected at least one", hint="Give a text and its label on each line")
-    loss, confusion = _scores(items, labels, log_probabilities)
+    thresholds = None if options.threshold is None else thresholds_by_label(options.threshold, labels)
+    scored = _scored(items, labels, log_probabilities)
+    p, expected, confusion = np.exp(scored.log_p), scored.expected, scored.confusion  # p: as predict_proba has them
+    bins = ReliabilityBins.of(p.max(1), p.argmax(1) == expected)
+    wanted = wanted_thresholds(p, expected, labels, precision=options.precision, recall=options.recall)
     f1 = {label: None if np.isnan(value) else float(value) for label, value in zip(labels, confusion.f1, strict=True)}
     return {
         "task": "classify",
         "count": len(items),
-        "loss": loss.value,
+        "loss": scored.loss,
         "accuracy": confusion.accuracy,
         "macro_f1": confusion.macro_f1,
+        "mean_confidence": bins.mean_probability,
+        "ece": bins.expected_calibration_error,
+        "brier": brier_score(p, expected),
+        **({} if thresholds is None else scores_of_answers(p, expected, thresholds)),
         "f1": f1,
         "confusion": {"labels": list(labels), "counts": confusion.counts.tolist()},
+        **({"thresholds": wanted} if wanted else {}),
     }
 
 
 def measure(examples: Sequence[LabelledText], labels: Sequence[str], log_probabilities: Model) -> dict[str, float]:
     """Return loss, accuracy and macro F1, by which training compares steps."""
-    loss, confusion = _scores(examples, labels, log_probabilities)
-    return {"loss": loss.value, "accuracy": confusion.accuracy, "macro_f1": confusion.macro_f1}
+    scored = _scored(examples, labels, log_probabilities)
+    return {"loss": scored.loss, "accuracy": scored.confusion.accuracy, "macro_f1": scored.confusion.macro_f1}
 
 
-def _scores(
-    examples: Sequence[LabelledText], labels: Sequence[str], log_probabilities: Model
-) -> tuple[Mean, ConfusionMatrix]:
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Log probabilities (N, C) of texts and the numbers (N,) of their labels."""
+
+    log_p: Array
+    expected: Ids
+
+    @property
+    def loss(self) -> float:
+        """The mean negative log likelihood of the labels, in nats."""
+        of_labels = self.log_p[np.arange(len(self.expected)), self.expected]
+        return -float(of_labels.sum(dtype=np.float64)) / len(self.expected)
+
+    @property
+    def confusion(self) -> ConfusionMatrix:
+        """The counts of the most probable labels."""
+        return ConfusionMatrix.of(self.expected, self.log_p.argmax(1), self.log_p.shape[1])
+
+
+def _scored(examples: Sequence[LabelledText], labels: Sequence[str], log_probabilities: Model) -> _Scored:
     expected = label_numbers(examples, labels)
-    log_p = log_probabilities(example.text for example in examples)
-    loss = -float(log_p[np.arange(len(expected)), expected].sum(dtype=np.float64))
-    return Mean(loss, len(expected)), ConfusionMatrix.of(expected, log_p.argmax(1), len(labels))
+    return _Scored(log_probabilities(example.text for example in examples), expected)
 
 
-def label_numbers(examples: Sequence[LabelledText], labels: Sequence[str]) -> npt.NDArray[np.int64]:
+def label_numbers(examples: Sequence[LabelledText], labels: Sequence[str]) -> Ids:
     """Return the numbers (N,) of the examples' labels; a label that the model does not know is a DataError."""
     number = {label: i for i, label in enumerate(labels)}
     for example in examples:

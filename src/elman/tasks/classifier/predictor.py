@@ -2,7 +2,7 @@
 
     h_1 .. h_T = layers(x_1 .. x_T)          outputs of one direction or both; x_t: models/token_encoder.py
     c          = pooling(h_1 .. h_T)
-    p(y)       = softmax(V c + b)
+    p(y)       = softmax((V c + b) / T)      T: models/calibration.py
 
 An explanation goes through a text token by token. After t tokens, the model predicts p(y | x_1 .. x_t). The
 contribution of token t to the label y is
@@ -28,6 +28,7 @@ from elman.config import Config
 from elman.data.batches.buckets import length_buckets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
+from elman.models.calibration import Calibration, calibrate
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
@@ -39,7 +40,7 @@ from elman.text import Vocabulary
 from elman.translations import Language
 
 from . import evaluation, pictures
-from .config import ClassifierConfig, ClassifierTextConfig
+from .config import ClassifierConfig, ClassifierTextConfig, EvaluateOptions
 from .readers import LabelledText
 from .trace import Model, trace_text
 
@@ -74,9 +75,11 @@ class ClassifierPredictor(FolderPredictor):
         labels: Sequence[str],
         tensors: Tensors,
         card: str = "",
+        calibration: Calibration | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1."""
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.calibration = calibration or Calibration()
         self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
@@ -85,8 +88,8 @@ class ClassifierPredictor(FolderPredictor):
         N, C = config.output_size, len(self.labels)
         self._encoder = TokenEncoder(config, tensors, vocabulary, characters, text.word)
         self._pooling = Pooling(config.pooling, tensors, N)
-        self._V = take(tensors, "readout.weight", (C, N))
-        self._b = take(tensors, "readout.bias", (C,))
+        self._V = take(tensors, "readout.weight", (C, N)) / self.calibration.temperature
+        self._b = take(tensors, "readout.bias", (C,)) / self.calibration.temperature
 
     @classmethod
     def from_folder(cls, model: ModelFolder, where: Path) -> ClassifierPredictor:
@@ -94,13 +97,21 @@ class ClassifierPredictor(FolderPredictor):
         config = read_config(model, "model", ClassifierConfig, where)
         text = read_config(model, "text", ClassifierTextConfig, where)
         vocabulary, characters = (read_vocabulary(model, name, where) for name in ("tokens", "characters"))
+        calibration = read_config(model, "calibration", Calibration, where)
         labels = model.vocabularies.get("labels", [])
         with damage_errors(where):
-            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card)
+            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card, calibration)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text}
+        return {"model": self.config, "text": self.text, "calibration": self.calibration}
+
+    def calibrated(self, examples: Sequence[LabelledText]) -> ClassifierPredictor:
+        """Return the same classifier with its probabilities calibrated on labelled texts."""
+        parts = self.config, self.text, self.vocabulary, self.characters, self.labels, self.tensors, self.card
+        texts, expected = [example.text for example in examples], evaluation.label_numbers(examples, self.labels)
+        logits = ClassifierPredictor(*parts).log_probabilities(texts)
+        return ClassifierPredictor(*parts, calibrate(logits, expected))
 
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
@@ -181,9 +192,13 @@ class ClassifierPredictor(FolderPredictor):
         pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
-    def evaluate(self, examples: Iterable[LabelledText] | Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """Return loss, accuracy, macro F1, F1 of each label and confusion matrix; examples may be (text, label)."""
-        return evaluation.evaluate(examples, self.labels, self.log_probabilities)
+    def evaluate(
+        self,
+        examples: Iterable[LabelledText] | Iterable[tuple[str, str]],
+        options: EvaluateOptions | None = None,
+    ) -> dict[str, Any]:
+        """Return loss, accuracy, ECE, Brier score, F1 and confusion matrix; examples may be (text, label)."""
+        return evaluation.evaluate(examples, self.labels, self.log_probabilities, options or EvaluateOptions())
 
     def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:
         """Return loss, accuracy and macro F1."""

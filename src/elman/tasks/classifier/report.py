@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,7 @@ from elman.tasks.descriptions import (
 from elman.tasks.descriptions import (
     model_card as card_of,
 )
-from elman.translations import translate
+from elman.translations import pad, translate
 
 from .config import ClassifierRun
 from .corpus import ClassifierCorpus
@@ -27,6 +28,7 @@ from .predictor import ClassifierPredictor
 SPEED_TEXTS = 500  # classified at once to measure the speed
 MAX_LABELS_ACROSS = 12  # columns of a confusion matrix on a terminal; --json has all
 CELL_WIDTH = 8
+THRESHOLD_WIDTH = 12
 
 
 def describe_run(config: ClassifierRun, corpus: ClassifierCorpus) -> Iterator[str]:
@@ -47,7 +49,10 @@ def describe_run(config: ClassifierRun, corpus: ClassifierCorpus) -> Iterator[st
 
 def summary(metrics: dict[str, Any]) -> str:
     """Return the metrics on one line."""
-    return f"{metrics['accuracy']:.2%} of {metrics['count']:,} labels correct, macro F1 {metrics['macro_f1']:.4f}"
+    return (
+        f"{metrics['accuracy']:.2%} of {metrics['count']:,} labels correct, macro F1 {metrics['macro_f1']:.4f}, "
+        f"expected calibration error {metrics['ece']:.4f}"
+    )
 
 
 def next_commands(run: str) -> str:
@@ -63,7 +68,9 @@ def measure_speed(predictor: ClassifierPredictor, corpus: ClassifierCorpus) -> s
 
 
 def tables(metrics: dict[str, Any]) -> list[str]:
-    """Return F1 for each label and the confusion matrix: a row for each label, a column for each prediction."""
+    """Return F1 for each label, the confusion matrix (a row for each label, a column for each prediction), and the
+    thresholds for a wanted precision or recall.
+    """
     from rich.cells import cell_len, set_cell_size  # a Chinese character is two cells wide
 
     labels, counts = metrics["confusion"]["labels"], metrics["confusion"]["counts"]
@@ -78,7 +85,26 @@ def tables(metrics: dict[str, Any]) -> list[str]:
         cells = "".join(f"{count:>{CELL_WIDTH}}" for count in row) if with_matrix else ""
         score = "" if f1 is None else format(f1, ".4f")
         lines.append(f"{set_cell_size(label, width)}{score:>{CELL_WIDTH}}{cells}")
+    for wanted, table in metrics.get("thresholds", {}).items():
+        lines += ["", *_threshold_lines(wanted, table, width)]
     return lines
+
+
+def _threshold_lines(wanted: str, table: dict[str, Any], width: int) -> Iterator[str]:
+    """Yield the threshold of each label for a wanted precision or recall, and what it gives."""
+    least = f"{table['at_least']:g}"
+    precision, recall = f"thresholds for a precision of {least} or more", f"thresholds for a recall of {least} or more"
+    yield translate(precision if wanted == "precision" else recall)
+    columns = [translate(name, "words") for name in ("threshold", "precision", "recall", "coverage")]
+    yield pad(translate("label", "words"), width) + "".join(pad(name, THRESHOLD_WIDTH, right=True) for name in columns)
+    for label, scores in table["labels"].items():
+        cells = [translate("not reached", "words")] if scores is None else [_rounded_down(v) for v in scores.values()]
+        yield pad(label, width) + "".join(pad(cell, THRESHOLD_WIDTH, right=True) for cell in cells)
+
+
+def _rounded_down(value: float) -> str:
+    """Return four decimals that are not above the value, so that a threshold includes the text that it comes from."""
+    return f"{math.floor(value * 1e4) / 1e4:.4f}"
 
 
 def model_card(predictor: ClassifierPredictor, valid: dict[str, Any], corpus: ClassifierCorpus, speed: str) -> str:
@@ -109,14 +135,21 @@ def model_card(predictor: ClassifierPredictor, valid: dict[str, Any], corpus: Cl
                 f"{valid['count']:,} texts: accuracy {valid['accuracy']:.4f}, macro F1 {valid['macro_f1']:.4f}, "
                 f"loss {valid['loss']:.4f} nats",
             ),
+            (
+                "probabilities",
+                f"temperature {predictor.calibration.temperature:.4f}; on the {scored_set(corpus)}: mean of the "
+                f"predictions {valid['mean_confidence']:.4f}, expected calibration error {valid['ece']:.4f}, Brier "
+                f"score {valid['brier']:.4f}",
+            ),
         ],
         tables=f"\n| label | training texts | F1 on the {scored_set(corpus)} |\n|---|---|---|\n{labels}",
         sources=corpus.sources,
         commands=[
             "elman predict FOLDER texts.txt",
             "elman predict FOLDER texts.txt --explain",
+            "elman predict FOLDER texts.txt --threshold 0.9",
             "elman evaluate FOLDER labelled.tsv",
         ],
         code='print(model.predict(["..."]))\nprint(model.predict_proba(["..."]))',
-        limits="It knows only these labels, and gives one of them to every text.",
+        limits="It knows only these labels, and gives one of them to every text, unless --threshold makes it abstain.",
     )

@@ -30,6 +30,7 @@ from .predictor import ClassifierPredictor
 
 START_POSITION: Position = {"epoch": 0, "batch": 0}
 PREVIEW_TEXTS = 3
+CALIBRATION_TEXTS = 2000  # of the validation set: one temperature needs no more
 PREVIEW_CHARACTERS = 60
 
 
@@ -98,9 +99,10 @@ class ClassifierTask:
 
     def predictor(self, model: nn.Module) -> ClassifierPredictor:
         corpus = self._corpus
-        return ClassifierPredictor(
+        predictor = ClassifierPredictor(
             self._model, corpus.text, corpus.vocabulary, corpus.characters, corpus.labels, float32_weights(model)
         )
+        return predictor.calibrated(self._valid[:CALIBRATION_TEXTS]) if self.has_validation_set else predictor
 
     def validate(self, model: nn.Module, predictor: ClassifierPredictor) -> dict[str, float]:
         """Return loss, accuracy and macro F1 on the validation set."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from elman.checkpoint import check_output_file, translate_disk_errors
 from elman.data.readers.encodings import Notify
@@ -56,7 +59,7 @@ class Seq2SeqAnswers:
             as_json: dict[str, Any] = {
                 "line": line.number,
                 "source": sources.get(line.number, line.text),
-                "predictions": [_as_json(prediction) for prediction in best],
+                "predictions": _as_json(best),
                 **({} if error is None else {"error": error}),
             }
             yield Answer(line.number, self._lines(line.number, best), as_json, error)
@@ -90,12 +93,20 @@ class Seq2SeqAnswers:
         return lines or [f"{number}\t\t"]
 
 
-def _as_json(prediction: Prediction) -> dict[str, Any]:
-    return {
-        "text": prediction.text,
-        "score": prediction.score,
-        "log_probability": prediction.log_probability,
-    }
+def _as_json(n_best: Sequence[Prediction]) -> list[dict[str, Any]]:
+    """Return predictions as JSON. n_best_probability is the share of the sum of the probabilities in the list."""
+    log_total = float(np.logaddexp.reduce([prediction.log_probability for prediction in n_best])) if n_best else 0.0
+    return [
+        {
+            "text": prediction.text,
+            "score": prediction.score,
+            "log_probability": prediction.log_probability,
+            "probability": prediction.probability,
+            "n_best_probability": math.exp(prediction.log_probability - log_total),
+            "finished": prediction.finished,
+        }
+        for prediction in n_best
+    ]
 
 
 def _alignment_as_json(number: int, alignment: Alignment) -> dict[str, Any]:

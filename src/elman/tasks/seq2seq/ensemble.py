@@ -45,6 +45,11 @@ class Prediction:
     log_probability: float
     finished: bool  # False if the target was cut, much longer than any target in the training set
 
+    @property
+    def probability(self) -> float:
+        """p(target | source), the product of the probabilities of its tokens and of its end; of a cut one, no end."""
+        return math.exp(self.log_probability)
+
 
 class EncoderDecoder(Protocol):
     """What an ensemble needs of a member."""
@@ -106,7 +111,7 @@ class Ensemble:
         return evaluation.Model(
             source_side=first.text.source,
             target_tokens=first.target_codec.tokens,
-            predict=lambda sources: [best.text for best, *_ in self.predict(sources, beam=beam)],
+            predict=lambda sources: [best for best, *_ in self.predict(sources, beam=beam)],
             score=first.score if len(self._members) == 1 else None,
         )
 

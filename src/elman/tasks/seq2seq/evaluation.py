@@ -1,7 +1,8 @@
 """The metrics of an encoder-decoder, or of an ensemble of several, on pairs.
 
 The predictions are compared with all targets of a source, any of which is right; the loss is that of the first target.
-metrics/sequences.py defines the error rates, BLEU and chrF.
+metrics/sequences.py defines the error rates, BLEU and chrF. The expected calibration error compares the probability of
+a predicted target, all its tokens together, with whether it is an exact match.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from elman.checkpoint import is_run_folder
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
-from elman.metrics import Mean, sequence_scores, translation_scores
+from elman.metrics import Mean, ReliabilityBins, sequence_scores, translation_scores
 from elman.tasks.spec import Scored, load
 
 from .config import EvaluateOptions, SideConfig
@@ -25,13 +26,23 @@ from .readers import MemoryPairs, Pair
 PairItem = tuple[str, str | Sequence[str]]  # a source, and one target or several
 
 
+class Predicted(Protocol):
+    """What the metrics need of a predicted target."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def probability(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """What the metrics need of an encoder-decoder or of an ensemble."""
 
     source_side: SideConfig
     target_tokens: Callable[[str], list[str]]
-    predict: Callable[[list[str]], list[str]]  # sources to their most probable targets
+    predict: Callable[[list[str]], Sequence[Predicted]]  # sources to their most probable targets
     score: Callable[[list[tuple[str, str]]], Mean] | None  # pairs to the loss of the targets; an ensemble has none
 
 
@@ -59,15 +70,34 @@ def evaluate(examples: Iterable[Pair] | Iterable[PairItem], model: Model) -> dic
     if not pairs:
         raise DataError("no pairs to score; expected at least one", hint="Write SOURCE TAB TARGET on each line")
     predictions = model.predict([pair.source for pair in pairs])
-    metrics = {"task": "seq2seq", "count": len(pairs), **_measured(pairs, predictions, model)}
+    texts = [prediction.text for prediction in predictions]
+    probabilities = [prediction.probability for prediction in predictions]
+    bins = ReliabilityBins.of(probabilities, _exact_matches(pairs, texts, model))
+    metrics = {
+        "task": "seq2seq",
+        "count": len(pairs),
+        **_measured(pairs, texts, model),
+        "mean_confidence": bins.mean_probability,
+        "ece": bins.expected_calibration_error,
+    }
     with contextlib.suppress(ModuleNotFoundError):
-        metrics |= translation_scores(predictions, [pair.targets for pair in pairs])
+        metrics |= translation_scores(texts, [pair.targets for pair in pairs])
     return metrics
 
 
 def measure(pairs: Sequence[Pair], model: Model) -> dict[str, float]:
     """Return loss, exact match and error rates, by which training compares steps."""
-    return _measured(pairs, model.predict([pair.source for pair in pairs]), model)
+    predictions = model.predict([pair.source for pair in pairs])
+    return _measured(pairs, [prediction.text for prediction in predictions], model)
+
+
+def _exact_matches(pairs: Sequence[Pair], predictions: Sequence[str], model: Model) -> list[bool]:
+    """Return whether each prediction has the tokens of a target."""
+    tokens = model.target_tokens
+    return [
+        tokens(text) in [tokens(target) for target in pair.targets]
+        for pair, text in zip(pairs, predictions, strict=True)
+    ]
 
 
 def _measured(pairs: Sequence[Pair], predictions: Sequence[str], model: Model) -> dict[str, float]:

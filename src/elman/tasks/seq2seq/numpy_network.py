@@ -4,7 +4,7 @@
                                                   the bridge: tanh(W h + b) for h, W c + b for c
     s_t        = decoder(embedding[y_(t-1)], s_(t-1))        y_0 = <s>
     h~_t       = tanh(W [c_t; s_t] + b)           c_t = attention(s_t, m); without attention, h~_t = s_t
-    p(y_t)     = softmax(V h~_t + b)              until </s>
+    p(y_t)     = softmax((V h~_t + b) / T)        until </s>; T: models/calibration.py
 
 Encoder-decoder: Sutskever et al. (2014). Attention and the attentional output h~: Luong et al. (2015), equations 3 and
 5. Three options change the decoder:
@@ -42,7 +42,14 @@ Ids = npt.NDArray[np.int64]
 class NumpyNetwork:
     """The layers of an encoder-decoder. `upper` are the layers of the decoder above attention, if there are any."""
 
-    def __init__(self, config: Seq2SeqConfig, source_size: int, target_size: int, tensors: Tensors) -> None:
+    def __init__(
+        self,
+        config: Seq2SeqConfig,
+        source_size: int,
+        target_size: int,
+        tensors: Tensors,
+        temperature: float = 1.0,
+    ) -> None:
         """Take weights by name, for vocabularies of these sizes; a shape that does not fit is a ModelError."""
         self.config = config
         E, H, M = config.embedding_size, config.hidden_size, config.encoder_output_size
@@ -66,8 +73,8 @@ class NumpyNetwork:
         self.projection = take(tensors, "memory.weight", (H, M)) if has_attention and M != H else None
         self.combine = take(tensors, "combine.weight", (H, 2 * H)) if has_attention else None
         self.combine_bias = take(tensors, "combine.bias", (H,)) if has_attention else None
-        self.V = take(tensors, "readout.weight", (target_size, H))
-        self.b = take(tensors, "readout.bias", (target_size,))
+        self.V = take(tensors, "readout.weight", (target_size, H)) / temperature
+        self.b = take(tensors, "readout.bias", (target_size,)) / temperature
 
     def _decoder_stacks(self, tensors: Tensors) -> tuple[Stack, Stack | None]:
         """Return the layers up to attention, and the layers above it, if there are any."""

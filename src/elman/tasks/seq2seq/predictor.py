@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import Mean
+from elman.models.calibration import Calibration, calibrate
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import State
 from elman.models.trace import Trace
@@ -33,6 +34,8 @@ from .trace import Model, trace_pair
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
+CALIBRATION_LOGITS = 1 << 20  # numbers, for tokens of the validation set and all tokens of the vocabulary
+CALIBRATION_PAIRS = 64  # of a batch
 
 
 class Seq2SeqPredictor(FolderPredictor):
@@ -48,8 +51,9 @@ class Seq2SeqPredictor(FolderPredictor):
         target_vocabulary: Vocabulary,
         tensors: Tensors,
         card: str = "",
+        calibration: Calibration | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1."""
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.source_vocabulary, self.target_vocabulary = source_vocabulary, target_vocabulary
         try:
@@ -57,24 +61,45 @@ class Seq2SeqPredictor(FolderPredictor):
             self.target_codec = text.target.codec(target_vocabulary)
         except ValueError as error:
             raise ModelError(str(error), where="vocabulary.json") from None
-        self._network = NumpyNetwork(config, len(source_vocabulary), len(target_vocabulary), tensors)
+        self.calibration = calibration or Calibration()
+        sizes = len(source_vocabulary), len(target_vocabulary)
+        self._network = NumpyNetwork(config, *sizes, tensors, self.calibration.temperature)
 
     @classmethod
     def from_folder(cls, model: ModelFolder, where: Path) -> Seq2SeqPredictor:
         """Return the predictor of a model folder."""
         config = read_config(model, "model", Seq2SeqConfig, where)
         text = read_config(model, "text", Seq2SeqTextConfig, where)
+        calibration = read_config(model, "calibration", Calibration, where)
         source, target = (read_vocabulary(model, side, where) for side in ("source", "target"))
         with damage_errors(where):
-            return cls(config, text, source, target, model.tensors, model.card)
+            return cls(config, text, source, target, model.tensors, model.card, calibration)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text}
+        return {"model": self.config, "text": self.text, "calibration": self.calibration}
 
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
         return {"source": self.source_vocabulary.tokens, "target": self.target_vocabulary.tokens}
+
+    def calibrated(self, pairs: Sequence[Pair]) -> Seq2SeqPredictor:
+        """Return the same model with the probabilities of its tokens calibrated on the first targets of pairs.
+
+        No more pairs are used than CALIBRATION_LOGITS allows: one temperature does not need many.
+        """
+        parts = self.config, self.text, self.source_vocabulary, self.target_vocabulary, self.tensors, self.card
+        plain = Seq2SeqPredictor(*parts)
+        V, b, num_tokens = plain._network.V, plain._network.b, 0
+        logits, labels = [], []
+        for h, targets in plain._outputs([(pair.source, pair.targets[0]) for pair in pairs], CALIBRATION_PAIRS):
+            is_token = targets != IGNORE_INDEX
+            logits.append(h[is_token] @ V.T + b)
+            labels.append(targets[is_token])
+            num_tokens += len(labels[-1])
+            if num_tokens * len(V) >= CALIBRATION_LOGITS:
+                break
+        return Seq2SeqPredictor(*parts, calibrate(np.concatenate(logits), np.concatenate(labels)))
 
     def encode(self, ids: Ids, lengths: Ids) -> tuple[State, State]:
         """Return the first state of the decoder and the context of sources (B, S) of these lengths (B,)."""
@@ -142,6 +167,12 @@ class Seq2SeqPredictor(FolderPredictor):
     def score(self, pairs: Sequence[tuple[str, str]], *, batch_size: int = 256) -> Mean:
         """Return the cross-entropy in nats of all target tokens, ends included, after the correct previous tokens."""
         total = Mean()
+        for h, targets in self._outputs(pairs, batch_size):
+            total += Mean(self._network.loss(h, targets), int((targets != IGNORE_INDEX).sum()))
+        return total
+
+    def _outputs(self, pairs: Sequence[tuple[str, str]], batch_size: int) -> Iterator[tuple[Array, Ids]]:
+        """Yield attentional outputs (B, T, H) after the correct previous tokens, and target ids (B, T), by batches."""
         sources = [self.source_codec.encode(source) for source, _ in pairs]
         all_targets = [self.target_codec.encode(target) for _, target in pairs]
         lengths = [max(len(source), len(target)) + 1 for source, target in zip(sources, all_targets, strict=True)]
@@ -149,8 +180,7 @@ class Seq2SeqPredictor(FolderPredictor):
             state, context = self.encode(*pad_sources([sources[row] for row in rows]))
             inputs, targets = pad_targets([all_targets[row] for row in rows])
             _, h, _ = self._network.decode(inputs, state, context)
-            total += Mean(self._network.loss(h, targets), int((targets != IGNORE_INDEX).sum()))
-        return total
+            yield h, targets
 
     def measure(self, pairs: Sequence[Pair], *, beam: int = 1) -> dict[str, float]:
         """Return loss, exact match and error rates."""

@@ -86,9 +86,10 @@ class Seq2SeqTask:
 
     def predictor(self, model: nn.Module) -> Seq2SeqPredictor:
         corpus = self._corpus
-        return Seq2SeqPredictor(
+        predictor = Seq2SeqPredictor(
             self._model, corpus.text, corpus.source_vocabulary, corpus.target_vocabulary, float32_weights(model)
         )
+        return predictor.calibrated(self._valid) if self.has_validation_set else predictor
 
     def validate(self, model: nn.Module, predictor: Seq2SeqPredictor) -> dict[str, float]:
         """Return loss, exact match and error rates of greedy predictions on the validation set."""

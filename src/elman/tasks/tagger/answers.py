@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from elman.data.readers.encodings import Notify
 from elman.data.readers.token_lines import detect_format, is_blank_or_comment, read_tokens
 from elman.errors import DataError
@@ -61,18 +63,23 @@ class TaggerAnswers:
         for tokens in lists:
             self.unknown |= dict.fromkeys(self._predictor.unknown(tokens))
         tags = iter(self._predictor.predict(lists))
-        probabilities = iter(self._predictor.predict_proba(lists) if self._options.probabilities else ())
+        with_probabilities = self._options.probabilities
+        probabilities = iter(self._predictor.predict_proba(lists) if with_probabilities else ())
+        together = iter(np.exp(self._predictor.log_probabilities(lists)).tolist() if with_probabilities else ())
         for number, tokens, error in sentences:
             if error is not None:
                 yield Answer(number, [""], {"line": number, "error": error}, error)
             else:
-                yield self._answer(number, tokens, next(tags), next(probabilities, None))
+                yield self._answer(number, tokens, next(tags), next(probabilities, None), next(together, None))
 
-    def _answer(self, number: int, tokens: list[str], tags: list[str], probabilities: Array | None) -> Answer:
+    def _answer(
+        self, number: int, tokens: list[str], tags: list[str], probabilities: Array | None, together: float | None
+    ) -> Answer:
         as_json: dict[str, Any] = {"line": number, "tokens": tokens, "tags": tags}
         columns = [[on_one_line(token) for token in tokens], tags]
         if probabilities is not None:
             labels = self._predictor.labels
+            as_json["probability"] = together  # of all tags of the sentence
             as_json["probabilities"] = [float(p[labels.index(tag)]) for p, tag in zip(probabilities, tags, strict=True)]
             columns.append([f"{p:.4f}" for p in as_json["probabilities"]])
         return Answer(number, ["\t".join(row) for row in zip(*columns, strict=True)] + [""], as_json)

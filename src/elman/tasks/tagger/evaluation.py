@@ -12,7 +12,7 @@ import numpy.typing as npt
 from elman.config import Config
 from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
-from elman.metrics import LabelCounts, Mean, SpanScores
+from elman.metrics import LabelCounts, Mean, ReliabilityBins, SpanScores
 from elman.tasks.spec import Scored
 from elman.text.spans import extract_spans, first_violation
 
@@ -30,6 +30,7 @@ class BatchScore(NamedTuple):
     rows: list[int]
     predicted: list[Ids]
     loss: float  # nats, summed over all tokens
+    probabilities: list[npt.NDArray[Any]]  # of the predicted labels, given the whole sentence; empty if not asked for
 
 
 class Model(Protocol):
@@ -42,7 +43,9 @@ class Model(Protocol):
     def knows(self, token: str) -> bool:
         """Return whether the word of a token is in the vocabulary."""
 
-    def score_batches(self, sentences: Sequence[Sequence[str]], expected: Sequence[Ids]) -> Iterator[BatchScore]:
+    def score_batches(
+        self, sentences: Sequence[Sequence[str]], expected: Sequence[Ids], *, with_probabilities: bool
+    ) -> Iterator[BatchScore]:
         """Yield predictions and losses for sentences of one token or more."""
 
 
@@ -54,6 +57,7 @@ class _Scores:
     counts: LabelCounts
     unknown: Mean  # correct tags of words that are not in the vocabulary
     spans: SpanScores
+    bins: ReliabilityBins  # of tokens; empty in training, because marginal probabilities take time
 
     def __add__(self, other: _Scores) -> _Scores:
         return _Scores(
@@ -61,6 +65,7 @@ class _Scores:
             self.counts + other.counts,
             self.unknown + other.unknown,
             self.spans + other.spans,
+            self.bins + other.bins,
         )
 
 
@@ -80,11 +85,11 @@ def score(scored: Scored, examples: Iterable[TaggedSentence], options: Config) -
 
 
 def evaluate(examples: Iterable[Example], model: Model) -> dict[str, Any]:
-    """Return loss for each token, accuracy, accuracy on unknown words, F1 of each tag and, for spans, F1 of spans."""
+    """Return loss and accuracy of tokens, calibration, accuracy on unknown words, F1 of each tag and of spans."""
     items = _checked(examples, model)
     if not items:
         raise DataError("no sentences to score; expected at least one", hint="Give tokens and their tags")
-    scores = _scores(items, model)
+    scores = _scores(items, model, with_probabilities=True)
     by_span = {"span_precision": scores.spans.precision, "span_recall": scores.spans.recall, "span_f1": scores.spans.f1}
     f1 = zip(model.labels, scores.counts.f1, strict=True)
     return {
@@ -93,6 +98,8 @@ def evaluate(examples: Iterable[Example], model: Model) -> dict[str, Any]:
         "sentences": len(items),
         "loss": scores.loss.value,
         "accuracy": scores.counts.accuracy,
+        "mean_confidence": scores.bins.mean_probability,
+        "ece": scores.bins.expected_calibration_error,
         "unknown_words": scores.unknown.count,
         "unknown_accuracy": scores.unknown.value if scores.unknown.count else None,
         **(by_span if _has_spans(model) else {}),
@@ -102,7 +109,7 @@ def evaluate(examples: Iterable[Example], model: Model) -> dict[str, Any]:
 
 def measure(examples: Sequence[TaggedSentence], model: Model) -> dict[str, float]:
     """Return loss, accuracy and, for spans, F1 of spans, by which training compares steps."""
-    scores = _scores(examples, model)
+    scores = _scores(examples, model, with_probabilities=False)
     by_span = {"span_f1": scores.spans.f1} if _has_spans(model) else {}
     return {"loss": scores.loss.value, "accuracy": scores.counts.accuracy, **by_span}
 
@@ -133,16 +140,18 @@ def _checked(examples: Iterable[Example], model: Model) -> list[TaggedSentence]:
     return items
 
 
-def _scores(items: Sequence[TaggedSentence], model: Model) -> _Scores:
+def _scores(items: Sequence[TaggedSentence], model: Model, *, with_probabilities: bool) -> _Scores:
     C, number = len(model.labels), {label: i for i, label in enumerate(model.labels)}
     expected = [np.array([number[tag] for tag in item.tags], np.int64) for item in items]
-    scores = _Scores(Mean(), LabelCounts.of([], [], C), Mean(), SpanScores())
-    for rows, predicted, loss in model.score_batches([item.tokens for item in items], expected):
+    scores = _Scores(Mean(), LabelCounts.of([], [], C), Mean(), SpanScores(), ReliabilityBins.of([], []))
+    sentences = [item.tokens for item in items]
+    for rows, predicted, loss, p in model.score_batches(sentences, expected, with_probabilities=with_probabilities):
         labels, decisions = np.concatenate([expected[row] for row in rows]), np.concatenate(predicted)
         is_unknown = np.array([not model.knows(token) for row in rows for token in items[row].tokens])
         unknown = Mean(float((labels == decisions)[is_unknown].sum()), int(is_unknown.sum()))
         by_span = _span_scores([items[row].tags for row in rows], predicted, model)
-        scores += _Scores(Mean(loss, len(labels)), LabelCounts.of(labels, decisions, C), unknown, by_span)
+        bins = ReliabilityBins.of(np.concatenate(p), labels == decisions) if p else ReliabilityBins.of([], [])
+        scores += _Scores(Mean(loss, len(labels)), LabelCounts.of(labels, decisions, C), unknown, by_span, bins)
     return scores
 
 

@@ -38,7 +38,7 @@ from elman.translations import Language
 from . import evaluation, pictures
 from .config import TaggerConfig, TaggerTextConfig
 from .readers import Sentence, TaggedSentence, require_sentences
-from .trace import Model, trace_sentence
+from .trace import Model, label_ids, trace_sentence
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -123,10 +123,23 @@ class TaggerPredictor(FolderPredictor):
         lists = require_sentences(sentences, self.text.tokenize)
         probabilities = [np.empty((0, len(self.labels)), self._V.dtype) for _ in lists]
         for rows, emissions, lengths in self._batches(lists):
-            p = self._crf.marginals(emissions, lengths) if self._crf else np.exp(log_softmax(emissions))
-            for row, length, of_tokens in zip(rows, lengths, p, strict=True):
-                probabilities[row] = of_tokens[:length]
+            for row, length, p in zip(rows, lengths, self._probabilities(emissions, lengths), strict=True):
+                probabilities[row] = p[:length]
         return probabilities
+
+    def log_probabilities(self, sentences: Iterable[Sentence], tags: Sequence[Sequence[str]] | None = None) -> Array:
+        """Return log p (N,) of all tags of each sentence together, in nats; by default of the predicted tags.
+
+        With a conditional random field, this is the probability of the path; otherwise, the sum over the tokens.
+        """
+        lists = require_sentences(sentences, self.text.tokenize)
+        expected = None if tags is None else self._label_ids(lists, tags)
+        log_p = np.zeros(len(lists))
+        for rows, emissions, lengths in self._batches(lists):
+            paths = self._best_labels(emissions, lengths) if expected is None else [expected[row] for row in rows]
+            labels, _ = pad_ids(IdLists.from_arrays(paths), np.arange(len(rows)))
+            log_p[rows] = self._log_p(emissions, lengths, labels)
+        return log_p
 
     def trace(self, sentence: Sentence, *, tags: Sequence[str] | None = None, gradients: bool = False) -> Trace:
         """Return what happens inside the model as it reads a sentence; with gradients, derivatives of the loss, too.
@@ -171,7 +184,7 @@ class TaggerPredictor(FolderPredictor):
         return log_p, {**layers, CRF_STATE: log_p}
 
     def evaluate(self, examples: Iterable[evaluation.Example]) -> dict[str, Any]:
-        """Return loss, accuracy, accuracy on unknown words and F1 of each tag; examples may be (tokens, tags)."""
+        """Return loss, accuracy, calibration and F1 of each tag; examples may be (tokens, tags)."""
         return evaluation.evaluate(examples, self)
 
     def measure(self, examples: Sequence[TaggedSentence]) -> dict[str, float]:
@@ -179,13 +192,15 @@ class TaggerPredictor(FolderPredictor):
         return evaluation.measure(examples, self)
 
     def score_batches(
-        self, sentences: Sequence[Sequence[str]], expected: Sequence[Ids]
+        self, sentences: Sequence[Sequence[str]], expected: Sequence[Ids], *, with_probabilities: bool
     ) -> Iterator[evaluation.BatchScore]:
         """Yield predictions, and the losses of the expected labels, for sentences of one token or more."""
         for rows, emissions, lengths in self._batches(sentences):
             labels, _ = pad_ids(IdLists.from_arrays(expected[row] for row in rows), np.arange(len(rows)))
-            loss = self._loss(emissions, lengths, labels)
-            yield evaluation.BatchScore(rows, self._best_labels(emissions, lengths), loss)
+            loss, best = self._loss(emissions, lengths, labels), self._best_labels(emissions, lengths)
+            p = self._probabilities(emissions, lengths) if with_probabilities else ()
+            of_best = [row[np.arange(len(path)), path] for row, path in zip(p, best, strict=False)]
+            yield evaluation.BatchScore(rows, best, loss, of_best)
 
     def _batches(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[list[int], Array, Ids]]:
         """Yield rows of sentences of similar length, with tokens, their emissions (B, T, C) and lengths (B,)."""
@@ -199,13 +214,28 @@ class TaggerPredictor(FolderPredictor):
                 note("emissions", emissions)
                 yield rows, emissions, lengths
 
-    def _loss(self, emissions: Array, lengths: Ids, labels: Ids) -> float:
-        """Return the loss of labels (B, T), in nats, summed over all tokens."""
+    def _probabilities(self, emissions: Array, lengths: Ids) -> Array:
+        """Return p(y_t) (B, T, C) given the whole sentence; those after the lengths (B,) have no meaning."""
+        return self._crf.marginals(emissions, lengths) if self._crf else np.exp(log_softmax(emissions))
+
+    def _log_p(self, emissions: Array, lengths: Ids, labels: Ids) -> Array:
+        """Return log p (B,) of labels (B, T), of which the first lengths (B,) count, all of a row together."""
         if self._crf:
-            return -float(self._crf.log_probability(emissions, lengths, labels).sum(dtype=np.float64))
+            return self._crf.log_probability(emissions, lengths, labels)
         inside = np.arange(labels.shape[1]) < lengths[:, None]
         log_p = np.take_along_axis(log_softmax(emissions), labels[:, :, None], 2)[:, :, 0]
-        return -float(log_p[inside].sum(dtype=np.float64))
+        total: Array = np.where(inside, log_p, 0.0).sum(1, dtype=np.float64)
+        return total
+
+    def _loss(self, emissions: Array, lengths: Ids, labels: Ids) -> float:
+        """Return the loss of labels (B, T), in nats, summed over all tokens."""
+        return -float(self._log_p(emissions, lengths, labels).sum(dtype=np.float64))
+
+    def _label_ids(self, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]]) -> list[Ids]:
+        """Return the numbers of tags, one for each token of each sentence; others are a ConfigError."""
+        if len(tags) != len(sentences):
+            raise ConfigError(f"tags: given for {len(tags)} sentences; expected {len(sentences)}")
+        return [label_ids(of_one, len(tokens), self.labels) for tokens, of_one in zip(sentences, tags, strict=True)]
 
     def _best_labels(self, emissions: Array, lengths: Ids) -> list[Ids]:
         """Return the most probable labels of each row, as many as its length."""

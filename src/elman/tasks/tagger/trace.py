@@ -51,7 +51,7 @@ def trace_sentence(model: Model, tokens: list[str], tags: Sequence[str] | None, 
     steps = replay(model.stack, recorder.runs_of(model.stack))
     (decisions,) = model.predict([tokens])
     target = list(decisions if tags is None else tags)
-    ids = _label_ids(target, len(tokens), model.labels)
+    ids = label_ids(target, len(tokens), model.labels)
     loss = model.loss(emissions, np.array([len(tokens)]), ids[None])
     facts: dict[str, Any] = {"labels": list(model.labels), "decisions": decisions, "target": target, "loss": loss}
     derivatives = None
@@ -74,7 +74,8 @@ def trace_sentence(model: Model, tokens: list[str], tags: Sequence[str] | None, 
     )
 
 
-def _label_ids(tags: Sequence[str], count: int, labels: tuple[str, ...]) -> Ids:
+def label_ids(tags: Sequence[str], count: int, labels: tuple[str, ...]) -> Ids:
+    """Return the numbers (T,) of the tags of `count` tokens; others are a ConfigError."""
     if len(tags) != count:
         raise ConfigError(f"tags: given {len(tags)}; expected {count}, one for each token")
     for tag in tags:
