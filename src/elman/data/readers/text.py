@@ -155,7 +155,9 @@ class TextSource:
         return self._encoding
 
     def _read_blocks(self, stream: BinaryIO) -> Iterator[bytes]:
-        while block := stream.read(files.BLOCK_BYTES):
+        # from a pipe, what has arrived; a file that is not buffered has no read1
+        read = getattr(stream, "read1", stream.read) if is_readable_once(self._path) else stream.read
+        while block := read(files.BLOCK_BYTES):
             self._hash.update(block)
             self._bytes += len(block)
             yield block

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from elman.data.readers.encodings import Notify
+from elman.data.readers.inputs import InputColumn
 from elman.tasks.descriptions import on_one_line
-from elman.tasks.spec import Answer, Line
+from elman.tasks.spec import Answer, Line, TableColumns
 
 from .config import PredictOptions
 from .predictor import ClassifierPredictor, Explanation
@@ -41,7 +42,10 @@ class ClassifierAnswers:
         yield from ()
 
     def _answer(self, number: int, text: str, probabilities: dict[str, float]) -> Answer:
-        label = next(iter(probabilities))
+        label, probability = next(iter(probabilities.items()))
+        columns: dict[str, str | float] = {"prediction": label, "probability": probability}
+        if self._options.probabilities:
+            columns |= {_column_of(name): p for name, p in probabilities.items()}
         as_json: dict[str, Any] = {"line": number, "text": text, "label": label, "probabilities": probabilities}
         lines = [label]
         if self._options.probabilities:
@@ -51,7 +55,19 @@ class ClassifierAnswers:
             explanation = self._predictor.explain(text)
             as_json |= {"tokens": _tokens(explanation), "prior": explanation.prior}
             lines += _explanation_lines(explanation)
-        return Answer(number, lines, as_json)
+        return Answer(number, lines, as_json, columns=columns)
+
+
+def table_columns(predictor: ClassifierPredictor, options: PredictOptions) -> TableColumns:
+    """Return the column of the texts, and those of label and probability, and with --probabilities of all labels."""
+    reader = predictor.reader
+    inputs = InputColumn(options.text_column or reader.text_column, "--text", reader.columns or ())
+    labels = map(_column_of, predictor.labels) if options.probabilities else ()
+    return TableColumns(inputs, options.format, () if options.explain else ("prediction", "probability", *labels))
+
+
+def _column_of(label: str) -> str:
+    return f"probability of {label}"
 
 
 def _tokens(explanation: Explanation) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
-from elman.config import Config
+from elman.config import Config, Values
 from elman.data.batches.padded import length_buckets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
@@ -39,7 +39,7 @@ from elman.text import Vocabulary
 from elman.translations import Language
 
 from . import evaluation, pictures
-from .config import ClassifierConfig, ClassifierTextConfig
+from .config import ClassifierConfig, ClassifierReaderConfig, ClassifierTextConfig
 from .readers import LabelledText
 from .trace import Model, trace_text
 
@@ -74,9 +74,14 @@ class ClassifierPredictor(FolderPredictor):
         labels: Sequence[str],
         tensors: Tensors,
         card: str = "",
+        reader: ClassifierReaderConfig | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        """Take weights by name; a shape that does not fit the config is a ModelError.
+
+        reader is how the training data was read: files for evaluation and prediction are read in the same way.
+        """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.reader = reader or ClassifierReaderConfig()
         self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
@@ -93,14 +98,19 @@ class ClassifierPredictor(FolderPredictor):
         """Return the predictor of a model folder."""
         config = read_config(model, "model", ClassifierConfig, where)
         text = read_config(model, "text", ClassifierTextConfig, where)
+        reader = read_config(model, "reader", ClassifierReaderConfig, where)
         vocabulary, characters = (read_vocabulary(model, name, where) for name in ("tokens", "characters"))
         labels = model.vocabularies.get("labels", [])
         with damage_errors(where):
-            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card)
+            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card, reader)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text}
+        return {"model": self.config, "text": self.text, "reader": self.reader}
+
+    def reader_values(self) -> Values:
+        """Return the reader options of the training that differ from the defaults."""
+        return self.reader.model_dump(exclude_defaults=True)
 
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
