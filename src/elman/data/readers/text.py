@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -156,7 +156,9 @@ class TextSource:
 
     def _read_blocks(self, stream: BinaryIO) -> Iterator[bytes]:
         # from a pipe, what has arrived; a file that is not buffered has no read1
-        read = getattr(stream, "read1", stream.read) if is_readable_once(self._path) else stream.read
+        read: Callable[[int], bytes] = stream.read
+        if is_readable_once(self._path):
+            read = getattr(stream, "read1", read)
         while block := read(files.BLOCK_BYTES):
             self._hash.update(block)
             self._bytes += len(block)

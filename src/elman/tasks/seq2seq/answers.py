@@ -108,8 +108,11 @@ def _columns(best: Sequence[Prediction], options: PredictOptions) -> dict[str, s
     """Return what is added to a row of a table."""
     if options.n_best is None:
         return {"prediction": best[0].text} if best else {}
-    pairs = (zip(_names(rank), (p.text, p.score), strict=True) for rank, p in enumerate(best, 1))
-    return {name: value for pair in pairs for name, value in pair}
+    columns: dict[str, str | float] = {}
+    for rank, prediction in enumerate(best, 1):
+        text, score = _names(rank)
+        columns |= {text: prediction.text, score: prediction.score}
+    return columns
 
 
 def _names(rank: int) -> tuple[str, str]:
