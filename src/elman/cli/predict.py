@@ -81,8 +81,8 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
         _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
         return
     assert spec.prediction.by_line is not None
-    inputs, columns = _open_inputs(spec.prediction, predictor, values, path)
     answering = spec.prediction.by_line(predictor, values, say)
+    inputs, columns = _open_inputs(spec.prediction, predictor, values, path)
     writer = JsonObject(spec.name) if as_json else _writer(output, inputs, columns)
     raise typer.Exit(_predict_inputs(answering, inputs, writer, "stdin" if path == STDIN else path))
 

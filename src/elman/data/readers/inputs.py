@@ -167,7 +167,8 @@ def _kind(sample: Sequence[NumberedLine], column: InputColumn, form: Format, nam
     has_table_name = Path(name.removesuffix(".gz")).suffix.lower() in TABLE_SUFFIXES
     if form in _SEPARATORS_OF or has_table_name:
         return "table"
-    rows = read_table(_strict(iter(sample), name), names=(column.name,)).peek(1) if first else []
+    readable = [(f"{name}:{number}", text) for number, text, error in sample if error is None]
+    rows = read_table(readable, names=(column.name,)).peek(1) if first else []
     return "table" if rows and len(rows[0].cells) > 1 and column.name in map(str.strip, rows[0].cells) else "lines"
 
 
