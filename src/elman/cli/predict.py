@@ -120,8 +120,8 @@ def _typed_lines() -> Iterator[list[Input]]:
 def _writer(form: Form | None, inputs: Inputs, columns: TableColumns | None) -> Output:
     added = columns.added if columns is not None else ()
     if form == "table" and not added:
-        problem = "--output table: the answers are not one row for each input"
-        raise ConfigError(f"{problem}; expected answers that are", hint="Leave out --output, or use --output jsonl")
+        problem = "--output table: the answers are not one row for each input; expected --output lines or jsonl"
+        raise ConfigError(problem, hint="Leave out --output table")
     if form == "table" or (form is None and inputs.kind == "table" and added):
         return TableRows(inputs, columns.inputs.name if columns else "", added)
     if form == "jsonl" or (form is None and inputs.kind == "jsonl"):

@@ -112,7 +112,7 @@ def unused_names(added: Sequence[str], present: Sequence[str]) -> list[str]:
     for name in added:
         candidate, number = name, 2
         while candidate in present or candidate in names:
-            candidate, number = f"{name} {number}", number + 1
+            candidate, number = f"{name}_{number}", number + 1
         names.append(candidate)
     return names
 

@@ -94,7 +94,7 @@ def test_rows_and_objects_keep_what_they_come_from(tmp_path: Path) -> None:
     assert [item.error for item in objects[1:4]] == [
         "no key 'text'; expected text. --text names another key",
         "[1]; expected a JSON object",
-        "'text' is 3; expected text. --text names another key",
+        "the value of 'text' is 3; expected text. --text names another key",
     ]
     assert str(objects[4].error).startswith("not JSON (")
 

@@ -40,12 +40,12 @@ def test_a_table_comes_out_with_two_columns_more(command: Command, run: Path, tm
     done = command("predict", run / "model", path)
     assert done.code == 0
     result = pd.read_csv(io.StringIO(done.out), sep=separator)
-    assert list(result.columns) == ["id", "body", "probability", "prediction", "probability 2"]
+    assert list(result.columns) == ["id", "body", "probability", "prediction", "probability_2"]
     pd.testing.assert_frame_equal(result[list(frame.columns)], frame)
     predictor = load(run)
     assert list(result["prediction"]) == predictor.predict([text.replace("\t", " ") for text in NEW])
     expected = predictor.predict_proba([text.replace("\t", " ") for text in NEW]).max(1)
-    assert result["probability 2"].to_numpy() == pytest.approx(expected, abs=6e-5)
+    assert result["probability_2"].to_numpy() == pytest.approx(expected, abs=6e-5)
 
 
 def test_the_rows_are_written_as_they_were(command: Command, run: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_other_outputs_of_a_table(command: Command, run: Path, tmp_path: Path) -
     assert [p["label"] for p in command("predict", run, tmp_path / "new.csv", "--json").json["predictions"]] == labels
     with_all = command("predict", run, tmp_path / "new.csv", "--probabilities")
     frame = pd.read_csv(io.StringIO(with_all.out))
-    assert list(frame.columns)[1:] == ["prediction", "probability", "probability of animal", "probability of plant"]
+    assert list(frame.columns)[1:] == ["prediction", "probability", "probability_animal", "probability_plant"]
     assert frame.iloc[:, 3:].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=2e-4)
 
 
@@ -81,7 +81,7 @@ def test_json_lines_come_out_with_two_keys_more(command: Command, run: Path, tmp
     assert 0.5 <= first["probability"] <= 1.0
     assert (empty["id"], empty["prediction"], empty["error"]) == (4, None, "empty; expected a text")
     assert missing["error"].startswith("no key 'body'")
-    assert (last["prediction"], "prediction 2" in last) == ("?", True)
+    assert (last["prediction"], "prediction_2" in last) == ("?", True)
     assert done.code == 3
 
 

@@ -30,10 +30,10 @@ def test_the_n_best_targets_are_columns(command: Command, models: Path, tmp_path
     pd.DataFrame({"source": SOURCES}).to_csv(tmp_path / "new.csv", index=False)
     done = command("predict", models / "a", tmp_path / "new.csv", "--beam", "3", "--n-best", "2")
     result = pd.read_csv(io.StringIO(done.out), keep_default_na=False)
-    assert list(result.columns) == ["source", "prediction 1", "score 1", "prediction 2", "score 2"]
+    assert list(result.columns) == ["source", "prediction_1", "score_1", "prediction_2", "score_2"]
     best = load(models / "a").n_best(SOURCES, beam=3)
-    assert list(result["prediction 2"]) == [predictions[1].text for predictions in best]
-    assert list(result["score 1"]) == pytest.approx([predictions[0].score for predictions in best], abs=6e-5)
+    assert list(result["prediction_2"]) == [predictions[1].text for predictions in best]
+    assert list(result["score_1"]) == pytest.approx([predictions[0].score for predictions in best], abs=6e-5)
 
 
 def test_a_file_with_tabs_and_without_a_header_has_the_sources_in_its_first_column(

@@ -196,7 +196,7 @@ def _of_object(line: NumberedLine, column: InputColumn) -> Input:
     if not isinstance(value.get(column.name), str):
         given = f"no key {column.name!r}"
         if column.name in value:
-            given = f"{column.name!r} is {shorten_json(value[column.name])}"
+            given = f"the value of {column.name!r} is {shorten_json(value[column.name])}"
         return Input(number, "", f"{given}; expected text. {column.flag} names another key", value=value)
     return Input(number, value[column.name].strip(), value=value)
 

@@ -67,7 +67,7 @@ def table_columns(predictor: ClassifierPredictor, options: PredictOptions) -> Ta
 
 
 def _column_of(label: str) -> str:
-    return f"probability of {label}"
+    return f"probability_{label}"
 
 
 def _tokens(explanation: Explanation) -> list[dict[str, Any]]:

@@ -117,7 +117,7 @@ def _columns(best: Sequence[Prediction], options: PredictOptions) -> dict[str, s
 
 def _names(rank: int) -> tuple[str, str]:
     """Return the names of the columns of a target and its score."""
-    return f"prediction {rank}", f"score {rank}"
+    return f"prediction_{rank}", f"score_{rank}"
 
 
 def _as_json(prediction: Prediction) -> dict[str, Any]:
