@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -90,8 +91,7 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
 
 def _reader_config(spec: AnyTask, scored: Scored, arguments: Values) -> Any:
     """Return the reader options of the training, except those that are given or that contradict the given ones."""
-    of_training = reader_values(spec, scored)
-    try:
-        return config_from(spec.reader_config, arguments, of_training)
-    except ConfigError:
-        return config_from(spec.reader_config, arguments, spec.reader_defaults(scored.predictor))
+    for defaults in (reader_values(spec, scored), spec.reader_defaults(scored.predictor)):
+        with contextlib.suppress(ConfigError):
+            return config_from(spec.reader_config, arguments, defaults)
+    return config_from(spec.reader_config, arguments)

@@ -1,14 +1,14 @@
-"""elman predict: lines in, answers out, by the model of any task that predicts. Needs no torch.
+"""elman predict: inputs in, answers out, by the model of any task that predicts. Needs no torch.
 
-Lines are read and answered in chunks, in order, so a file may be larger than memory; on a terminal, one by one. A line
-that cannot be read gives an empty line, a message with its number, and exit code 3 at the end; the others are answered.
-Line ends and tabs that a model writes are shown as spaces; --json has them as they are. A forecast is for a whole file:
-CSV in, CSV out.
+The inputs are the lines of a text, the rows of a table, or JSON lines (data/readers/inputs.py), and the answers are
+written in the same form (prediction_output.py): a table comes out with columns added. They are answered in groups, in
+order, so a file may be larger than memory; from a pipe or a terminal, as they come. An input that cannot be read gives
+an empty line, a message with its number, and exit code 3 at the end; the others are answered. Line ends and tabs that a
+model writes are shown as spaces; --json has them as they are. A forecast is for a whole file: CSV in, CSV out.
 """
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
@@ -16,15 +16,16 @@ from typing import Annotated, Any
 import typer
 
 from elman.config import Values
+from elman.data.readers.files import STDIN
+from elman.data.readers.inputs import Input, Inputs, read_inputs, read_lines
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import TASKS, Answer, Line, LinePredictor, Prediction, load, task_spec
-from elman.text.terminal import replace_control_characters
+from elman.tasks.spec import TASKS, Answer, Line, LinePredictor, Prediction, TableColumns, load, task_spec
 
 from .console import print_error, print_json, say
 from .options import Json, Run, make_command, parameters_of
+from .prediction_output import Form, JsonLines, JsonObject, Lines, Output, TableRows
 from .task_options import TaskOptions, config_from
 
-CHUNK = 4096  # lines that are answered together
 MOST_UNKNOWN_SHOWN = 10
 
 
@@ -40,18 +41,31 @@ def make_predict_command(summary: str) -> Any:
 def _first_parameters(
     run: Run,
     data: Annotated[
-        str, typer.Argument(metavar="[FILE]", help="One input a line; .gz too.  [default: -, standard input]")
+        str,
+        typer.Argument(
+            metavar="[FILE]", help="Inputs a line each, a table, or JSON lines; .gz too.  [default: -, standard input]"
+        ),
     ] = "-",
 ) -> None:
     """Declare the arguments."""
 
 
-def _last_options(as_json: Json = False) -> None:
+def _last_options(
+    output: Annotated[
+        Form | None,
+        typer.Option(
+            "--output",
+            help="Form of the output: the table with columns added, the answers a line each, or JSON lines.  "
+            "[default: that of the inputs]",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Declare the options that all tasks have."""
 
 
 def _predict(options: TaskOptions, arguments: Values) -> None:
-    run, path, as_json = arguments["run"], arguments["data"], arguments["as_json"]
+    run, path, as_json, output = (arguments[name] for name in ("run", "data", "as_json", "output"))
     predictor = load(run)
     spec = task_spec(predictor.task)
     if spec.prediction is None:
@@ -59,13 +73,18 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
         problem = f"RUN is a {spec.title}; 'predict' needs a {', '.join(titles)} or {last}"
         raise ConfigError(problem, hint=f"Use 'elman generate {run} --prompt \"...\"'")
     options.require_own(spec, arguments)
+    if output is not None and (as_json or spec.prediction.by_file is not None):
+        other = "--json" if as_json else f"a model that is a {spec.title}"
+        raise ConfigError(f"--output: given with {other}; expected one of them", hint="Leave out --output")
     values = config_from(spec.prediction.options, arguments)
     if spec.prediction.by_file is not None:
         _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
         return
     assert spec.prediction.by_line is not None
     answering = spec.prediction.by_line(predictor, values, say)
-    raise typer.Exit(_predict_lines(answering, spec.name, path, values.encoding, as_json=as_json))
+    inputs, columns = _open_inputs(spec.prediction, predictor, values, path)
+    writer = JsonObject(spec.name) if as_json else _writer(output, inputs, columns)
+    raise typer.Exit(_predict_inputs(answering, inputs, writer, "stdin" if path == STDIN else path))
 
 
 def _predict_file(prediction: Prediction[Any], predictor: Any, values: Any, path: str, *, as_json: bool) -> None:
@@ -79,23 +98,49 @@ def _predict_file(prediction: Prediction[Any], predictor: Any, values: Any, path
         say(message)
 
 
-def _predict_lines(answering: LinePredictor, task: str, path: str, encoding: str | None, *, as_json: bool) -> int:
-    """Answer all lines, and return the exit code."""
-    name = "stdin" if path == "-" else path
-    predictions: list[dict[str, Any]] = []
+def _open_inputs(
+    prediction: Prediction[Any], predictor: Any, values: Any, path: str
+) -> tuple[Inputs, TableColumns | None]:
+    """Return the inputs, and the columns of a table if the task predicts tables."""
+    columns = prediction.table_columns(predictor, values) if prediction.table_columns else None
+    if path == STDIN and sys.stdin.isatty():
+        return Inputs("lines", _typed_lines()), columns
+    if columns is None:
+        return read_lines(path, encoding=values.encoding, notify=say), None
+    return read_inputs(path, columns.inputs, form=columns.form, encoding=values.encoding, notify=say), columns
+
+
+def _typed_lines() -> Iterator[list[Input]]:
+    """Yield the lines that are typed on a terminal, one at a time."""
+    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
+    for number, line in enumerate(sys.stdin, start=1):
+        yield [Input(number, line.rstrip("\n"))]
+
+
+def _writer(form: Form | None, inputs: Inputs, columns: TableColumns | None) -> Output:
+    added = columns.added if columns is not None else ()
+    if form == "table" and not added:
+        problem = "--output table: the answers are not one row for each input; expected --output lines or jsonl"
+        raise ConfigError(problem, hint="Leave out --output table")
+    if form == "table" or (form is None and inputs.kind == "table" and added):
+        return TableRows(inputs, columns.inputs.name if columns else "", added)
+    if form == "jsonl" or (form is None and inputs.kind == "jsonl"):
+        return JsonLines(added)
+    return Lines()
+
+
+def _predict_inputs(answering: LinePredictor, inputs: Inputs, output: Output, name: str) -> int:
+    """Answer all inputs, and return the exit code."""
     num_errors = 0
-    for answers in _answers(answering, path, encoding):
+    pending: dict[int, Input] = {}  # inputs that were not answered yet, by their numbers
+    for answers in _answers(answering, inputs, pending):
         for answer in answers:
             if answer.error is not None:
                 say(f"{name}:{answer.number}: {answer.error}")
                 num_errors += 1
-            if as_json:
-                predictions.append(answer.as_json)
-            else:
-                _write(answer)
+            output.write(answer, pending.pop(answer.number, None))
         sys.stdout.flush()
-    if as_json:
-        print_json({"task": task, "count": len(predictions), "predictions": predictions})
+    output.end()
     _report_unknown(answering.unknown)
     if not num_errors:
         return 0
@@ -105,33 +150,18 @@ def _predict_lines(answering: LinePredictor, task: str, path: str, encoding: str
     return error.exit_code
 
 
-def _answers(answering: LinePredictor, path: str, encoding: str | None) -> Iterator[Iterable[Answer]]:
-    """Yield the answers for each chunk, and last those for lines that were held back."""
-    for chunk in _chunks(path, encoding):
-        yield answering.answer(chunk)
+def _answers(answering: LinePredictor, inputs: Inputs, pending: dict[int, Input]) -> Iterator[Iterable[Answer]]:
+    """Yield the answers for each group of inputs, and last those for lines that were held back."""
+    for group in inputs.groups:
+        pending.update((item.number, item) for item in group)
+        yield answering.answer([_line(item) for item in group])
     yield answering.finish()
 
 
-def _chunks(path: str, encoding: str | None) -> Iterator[list[Line]]:
-    """Yield the lines in chunks; on a terminal, one at a time."""
-    from elman.data.readers.files import STDIN
-    from elman.data.readers.text import TextSource
-
-    if path == STDIN and sys.stdin.isatty():
-        sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
-        for number, line in enumerate(sys.stdin, start=1):
-            yield [Line(number, line.rstrip("\n"), None)]
-        return
-    file = TextSource(path, encoding=encoding, notify=say)
-    lines = (Line(number, *line) for number, line in enumerate(file.lines(), 1))
-    while chunk := list(itertools.islice(lines, CHUNK)):
-        yield chunk
-
-
-def _write(answer: Answer) -> None:
-    to_text = replace_control_characters if sys.stdout.isatty() else str
-    for line in answer.lines:
-        sys.stdout.write(to_text(line) + "\n")
+def _line(item: Input) -> Line:
+    """Return an input as a line; tabs in a cell become spaces, because they separate the columns of a line."""
+    is_cell = item.row is not None or item.value is not None
+    return Line(item.number, item.text.replace("\t", " ") if is_cell else item.text, item.error)
 
 
 def _report_unknown(tokens: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -63,7 +64,7 @@ def config_from(kind: type[AnyConfig], arguments: Mapping[str, Any], defaults: V
     except ConfigError as error:
         message = error.message
         for option in options:
-            message = message.replace(f"{option.key}:", f"{option.flag}:")
+            message = re.sub(rf"(?<![-\w.]){re.escape(option.key)}:", f"{option.flag}:", message)
         raise ConfigError(message, hint=error.hint, where=error.where) from None
 
 

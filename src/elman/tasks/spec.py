@@ -8,8 +8,8 @@ A new task is one folder and one line in TASKS; a task from outside the package 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -17,6 +17,8 @@ from elman.checkpoint import CONFIG_FILE, ModelFolder, is_run_folder, read_model
 from elman.config import Config, Values, get_table, read_toml
 from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.readers.encodings import Notify
+from elman.data.readers.inputs import Format as InputFormat
+from elman.data.readers.inputs import InputColumn
 from elman.data.sources import ExampleSource, SourceArgument
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw
@@ -74,12 +76,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The output for a line of input: the lines that are printed, the object that --json prints, and an error."""
+    """The output for a line of input: the lines that are printed, the object that --json prints, and an error.
+
+    columns are what is added to a row of a table, by the names that the task's Prediction declares.
+    """
 
     number: int
     lines: Sequence[str]
     as_json: dict[str, Any]
     error: str | None = None  # a line without a prediction
+    columns: Mapping[str, str | float] = field(default_factory=dict)
 
 
 class LinePredictor(Protocol):
@@ -110,13 +116,25 @@ class Scored(NamedTuple):
     notify: Notify
 
 
+class TableColumns(NamedTuple):
+    """The column of a table that has the inputs, its format, and the names of the columns that are added."""
+
+    inputs: InputColumn
+    form: InputFormat
+    added: tuple[str, ...]  # () if the options print what is no column
+
+
 @dataclass(frozen=True, slots=True)
 class Prediction(Generic[P]):
-    """How `elman predict` uses a model: line by line, or a whole file at once. Exactly one of the two is given."""
+    """How `elman predict` uses a model: line by line, or a whole file at once. Exactly one of the two is given.
+
+    by_line also predicts the rows of a table, if table_columns is given.
+    """
 
     options: type[ReaderConfig]
     by_line: Callable[[P, Any, Notify], LinePredictor] | None = None
     by_file: Callable[[P, Any, str, Notify], FilePrediction] | None = None
+    table_columns: Callable[[P, Any], TableColumns] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from elman.data.readers import inputs
 from elman.tasks.seq2seq import answers
 from elman.tasks.seq2seq.ensemble import Ensemble, Prediction
 from elman.tasks.spec import load
@@ -26,12 +26,16 @@ from .commands import SOURCES, check_error, files_of, only_json, predicted_lines
 from .models import tiny_predictor
 
 
+def read_in_groups_of(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(inputs.grouped, "__kwdefaults__", {"size": size})
+
+
 def test_each_line_has_one_line_of_output_in_order(
     command: Command, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sources.txt").write_text("".join(f"{source}\n" for source in SOURCES))
     for chunk in (1, 3, 4096):
-        monkeypatch.setattr(import_module("elman.cli.predict"), "CHUNK", chunk)
+        read_in_groups_of(monkeypatch, chunk)
         done = command("predict", models / "a", tmp_path / "sources.txt")
         assert (done.code, done.err) == (0, "")
         assert done.out == predicted_lines(models / "a", SOURCES)
@@ -240,7 +244,7 @@ def test_ctrl_c_ends_predict_with_a_message_and_keeps_the_lines_before(
         return real(self, sources, **options)
 
     monkeypatch.setattr(Ensemble, "predict", second_stops)
-    monkeypatch.setattr(import_module("elman.cli.predict"), "CHUNK", 1)
+    read_in_groups_of(monkeypatch, 1)
     (tmp_path / "sources").write_text("abc\ndab\n")
     expected = real(Ensemble([load(models / "a")]), ["abc"])[0][0].text
     done = command("predict", models / "a", tmp_path / "sources", "--attention", tmp_path / "attention.json")

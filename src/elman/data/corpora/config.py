@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import PositiveInt
 
@@ -16,6 +16,17 @@ class ReaderConfig(Config):
     encoding: str | None = option(
         None, flag="--encoding", help="Text encoding", automatic="UTF-8, or UTF-16 or GB18030 if detected"
     )
+
+
+AnyReaderConfig = TypeVar("AnyReaderConfig", bound=ReaderConfig)
+
+
+def reader_of(kind: type[AnyReaderConfig], data: Config) -> AnyReaderConfig:
+    """Return the reader options among the data options of a run: those that hold for other files, too.
+
+    The encoding is that of the training files alone.
+    """
+    return kind(**data.model_dump(include=set(kind.model_fields) - {"encoding"}))
 
 
 def valid_fraction_option(share: str, automatic: str) -> Any:

@@ -133,13 +133,19 @@ class Table:
         return next(self._rows, None)
 
 
-def read_table(lines: Iterable[Line], *, separators: str = SEPARATORS, names: Collection[str] = ()) -> Table:
-    """Return a table in the dialect of its first lines.
+def read_table(
+    lines: Iterable[Line],
+    *,
+    separators: str = SEPARATORS,
+    names: Collection[str] = (),
+    sample_lines: int = SAMPLE_LINES,
+) -> Table:
+    """Return a table in the dialect of its first lines, of which sample_lines are read ahead.
 
     separators are those to choose from. A separator by which the first row has all of these names comes first.
     """
     remaining = iter(lines)
-    sample = list(islice(remaining, SAMPLE_LINES))
+    sample = list(islice(remaining, sample_lines))
     while sample and not sample[0][1].strip() and "\t" not in sample[0][1]:
         sample.pop(0)
     declaration = _DECLARATION.fullmatch(sample[0][1].strip(" ")) if sample else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -155,7 +155,11 @@ class TextSource:
         return self._encoding
 
     def _read_blocks(self, stream: BinaryIO) -> Iterator[bytes]:
-        while block := stream.read(files.BLOCK_BYTES):
+        # from a pipe, what has arrived; a file that is not buffered has no read1
+        read: Callable[[int], bytes] = stream.read
+        if is_readable_once(self._path):
+            read = getattr(stream, "read1", read)
+        while block := read(files.BLOCK_BYTES):
             self._hash.update(block)
             self._bytes += len(block)
             yield block

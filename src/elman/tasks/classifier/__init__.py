@@ -34,13 +34,16 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         prepare=corpus.prepare,
         open_corpus=corpus.ClassifierCorpus.open,
         load=predictor.ClassifierPredictor.from_folder,
-        prediction=Prediction(config.PredictOptions, by_line=answers.ClassifierAnswers),
+        prediction=Prediction(
+            config.PredictOptions, by_line=answers.ClassifierAnswers, table_columns=answers.table_columns
+        ),
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
             tables=report.tables,
         ),
+        reader_defaults=predictor.ClassifierPredictor.reader_values,
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         report=Report(
             describe_run=report.describe_run,

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from elman.data.readers.encodings import Notify
+from elman.data.readers.inputs import InputColumn
 from elman.tasks.descriptions import on_one_line
-from elman.tasks.spec import Answer, Line
+from elman.tasks.spec import Answer, Line, TableColumns
 
 from .config import PredictOptions
 from .predictor import Array, ClassifierPredictor, Explanation
@@ -52,6 +53,9 @@ class ClassifierAnswers:
         self._num_texts += 1
         self._num_abstentions += label is None
         probabilities = {labels[i]: float(p[i]) for i in order}
+        columns: dict[str, str | float] = {"prediction": label or "", "probability": float(p[order[0]])}
+        if self._options.probabilities:
+            columns |= {_column_of(name): probability for name, probability in probabilities.items()}
         as_json: dict[str, Any] = {"line": number, "text": text, "label": label, "probabilities": probabilities}
         lines = [label or ""]
         if self._options.probabilities:
@@ -61,7 +65,19 @@ class ClassifierAnswers:
             explanation = self._predictor.explain(text)
             as_json |= {"tokens": _tokens(explanation), "prior": explanation.prior}
             lines += _explanation_lines(explanation)
-        return Answer(number, lines, as_json)
+        return Answer(number, lines, as_json, columns=columns)
+
+
+def table_columns(predictor: ClassifierPredictor, options: PredictOptions) -> TableColumns:
+    """Return the column of the texts, and those of label and probability, and with --probabilities of all labels."""
+    reader = predictor.reader
+    inputs = InputColumn(options.text_column or reader.text_column, "--text", reader.columns or ())
+    labels = map(_column_of, predictor.labels) if options.probabilities else ()
+    return TableColumns(inputs, options.format, () if options.explain else ("prediction", "probability", *labels))
+
+
+def _column_of(label: str) -> str:
+    return f"probability_{label}"
 
 
 def _tokens(explanation: Explanation) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
-from elman.config import Config
+from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
@@ -40,7 +40,7 @@ from elman.text import Vocabulary
 from elman.translations import Language
 
 from . import evaluation, pictures
-from .config import ClassifierConfig, ClassifierTextConfig, EvaluateOptions
+from .config import ClassifierConfig, ClassifierReaderConfig, ClassifierTextConfig, EvaluateOptions
 from .readers import LabelledText
 from .trace import Model, trace_text
 
@@ -76,10 +76,15 @@ class ClassifierPredictor(FolderPredictor):
         tensors: Tensors,
         card: str = "",
         calibration: Calibration | None = None,
+        reader: ClassifierReaderConfig | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1."""
+        """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1.
+
+        reader is how the training data was read: files for evaluation and prediction are read in the same way.
+        """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.calibration = calibration or Calibration()
+        self.reader = reader or ClassifierReaderConfig()
         self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
@@ -96,22 +101,27 @@ class ClassifierPredictor(FolderPredictor):
         """Return the predictor of a model folder."""
         config = read_config(model, "model", ClassifierConfig, where)
         text = read_config(model, "text", ClassifierTextConfig, where)
+        reader = read_config(model, "reader", ClassifierReaderConfig, where)
         vocabulary, characters = (read_vocabulary(model, name, where) for name in ("tokens", "characters"))
         calibration = read_config(model, "calibration", Calibration, where)
         labels = model.vocabularies.get("labels", [])
         with damage_errors(where):
-            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card, calibration)
+            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card, calibration, reader)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text, "calibration": self.calibration}
+        return {"model": self.config, "text": self.text, "calibration": self.calibration, "reader": self.reader}
+
+    def reader_values(self) -> Values:
+        """Return the reader options of the training that differ from the defaults."""
+        return self.reader.model_dump(exclude_defaults=True)
 
     def calibrated(self, examples: Sequence[LabelledText]) -> ClassifierPredictor:
         """Return the same classifier with its probabilities calibrated on labelled texts."""
         parts = self.config, self.text, self.vocabulary, self.characters, self.labels, self.tensors, self.card
         texts, expected = [example.text for example in examples], evaluation.label_numbers(examples, self.labels)
         logits = ClassifierPredictor(*parts).log_probabilities(texts)
-        return ClassifierPredictor(*parts, calibrate(logits, expected))
+        return ClassifierPredictor(*parts, calibrate(logits, expected), self.reader)
 
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from elman.data.batches.buckets import Ids, LengthBuckets, Position
 from elman.data.batches.token_characters import TokenBatch
+from elman.data.corpora.config import reader_of
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 from elman.translations import translate
 
-from .config import ClassifierRun
+from .config import ClassifierReaderConfig, ClassifierRun
 from .corpus import ClassifierCorpus
 from .defaults import operations_per_token
 from .network import ClassifierNetwork
@@ -100,7 +101,13 @@ class ClassifierTask:
     def predictor(self, model: nn.Module) -> ClassifierPredictor:
         corpus = self._corpus
         predictor = ClassifierPredictor(
-            self._model, corpus.text, corpus.vocabulary, corpus.characters, corpus.labels, float32_weights(model)
+            self._model,
+            corpus.text,
+            corpus.vocabulary,
+            corpus.characters,
+            corpus.labels,
+            float32_weights(model),
+            reader=reader_of(ClassifierReaderConfig, self._config.data),
         )
         return predictor.calibrated(self._valid[:CALIBRATION_TEXTS]) if self.has_validation_set else predictor
 

@@ -34,7 +34,10 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
         prepare=preparation.prepare,
         open_corpus=corpus.Seq2SeqCorpus.open,
         load=predictor.Seq2SeqPredictor.from_folder,
-        prediction=Prediction(config.PredictOptions, by_line=answers.Seq2SeqAnswers),
+        prediction=Prediction(
+            config.PredictOptions, by_line=answers.Seq2SeqAnswers, table_columns=answers.table_columns
+        ),
+        reader_defaults=predictor.Seq2SeqPredictor.reader_values,
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

@@ -12,10 +12,11 @@ import numpy as np
 
 from elman.checkpoint import check_output_file, translate_disk_errors
 from elman.data.readers.encodings import Notify
+from elman.data.readers.inputs import InputColumn
 from elman.errors import ConfigError
 from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
 from elman.tasks.descriptions import on_one_line
-from elman.tasks.spec import Answer, Line, load
+from elman.tasks.spec import Answer, Line, TableColumns, load
 from elman.translations import current_language
 
 from .alignment import Alignment
@@ -62,7 +63,8 @@ class Seq2SeqAnswers:
                 "predictions": _as_json(best),
                 **({} if error is None else {"error": error}),
             }
-            yield Answer(line.number, self._lines(line.number, best), as_json, error)
+            columns = _columns(best, self._options)
+            yield Answer(line.number, self._lines(line.number, best), as_json, error, columns)
 
     def finish(self) -> Iterator[Answer]:
         """Write the file of --attention; every line has been answered."""
@@ -91,6 +93,34 @@ class Seq2SeqAnswers:
             return [on_one_line(best[0].text) if best else ""]
         lines = [f"{number}\t{on_one_line(prediction.text)}\t{prediction.score:.4f}" for prediction in best]
         return lines or [f"{number}\t\t"]
+
+
+def table_columns(predictor: Seq2SeqPredictor, options: PredictOptions) -> TableColumns:
+    """Return the column of the sources, and those of the targets; with --n-best, of their scores, too."""
+    name = options.source_column or str((predictor.reader.columns or ("source",))[0])
+    columns: tuple[str, ...] = ("prediction",)
+    if options.n_best is not None:
+        columns = tuple(name for rank in range(1, options.n_best + 1) for name in _names(rank))
+    is_number = name.isdecimal() and int(name) > 0
+    is_default = options.source_column is None and predictor.reader.columns is None
+    index = int(name) - 1 if is_number else 0 if is_default else None
+    return TableColumns(InputColumn(name, "--source", index=index), options.format, columns)
+
+
+def _columns(best: Sequence[Prediction], options: PredictOptions) -> dict[str, str | float]:
+    """Return what is added to a row of a table."""
+    if options.n_best is None:
+        return {"prediction": best[0].text} if best else {}
+    columns: dict[str, str | float] = {}
+    for rank, prediction in enumerate(best, 1):
+        text, score = _names(rank)
+        columns |= {text: prediction.text, score: prediction.score}
+    return columns
+
+
+def _names(rank: int) -> tuple[str, str]:
+    """Return the names of the columns of a target and its score."""
+    return f"prediction_{rank}", f"score_{rank}"
 
 
 def _as_json(n_best: Sequence[Prediction]) -> list[dict[str, Any]]:

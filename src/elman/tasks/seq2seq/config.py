@@ -10,6 +10,7 @@ from elman.cells import Cell, create
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.data.corpora.lengths import MaxLengthConfig
+from elman.data.readers.inputs import Format as InputFormat
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -270,6 +271,14 @@ class Seq2SeqRun(RunConfig):
 class PredictOptions(ReaderConfig):
     """The options of `elman predict` for an encoder-decoder."""
 
+    format: InputFormat = option("auto", flag="--format", help="File format")
+    source_column: str | None = option(
+        None,
+        min_length=1,
+        flag="--source",
+        help="Column or key of the sources, by its name or number",
+        automatic="that of the training",
+    )
     beam: PositiveInt | None = option(
         None, flag="--beam", help="Hypotheses of the beam search; 1 means greedy search", automatic="1, or --n-best"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import ModelFolder, Tensors
-from elman.config import Config
+from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, ModelError
@@ -25,7 +25,7 @@ from elman.translations import Language
 
 from . import pictures
 from .alignment import Alignment
-from .config import Seq2SeqConfig, Seq2SeqTextConfig
+from .config import Seq2SeqConfig, Seq2SeqReaderConfig, Seq2SeqTextConfig
 from .ensemble import BATCH_TOKENS, EncoderDecoder, Ensemble, Prediction
 from .evaluation import PairItem
 from .numpy_network import NumpyNetwork
@@ -52,9 +52,14 @@ class Seq2SeqPredictor(FolderPredictor):
         tensors: Tensors,
         card: str = "",
         calibration: Calibration | None = None,
+        reader: Seq2SeqReaderConfig | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1."""
+        """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1.
+
+        reader is how the training data was read: files for evaluation and prediction are read in the same way.
+        """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.reader = reader or Seq2SeqReaderConfig()
         self.source_vocabulary, self.target_vocabulary = source_vocabulary, target_vocabulary
         try:
             self.source_codec = text.source.codec(source_vocabulary)
@@ -71,13 +76,18 @@ class Seq2SeqPredictor(FolderPredictor):
         config = read_config(model, "model", Seq2SeqConfig, where)
         text = read_config(model, "text", Seq2SeqTextConfig, where)
         calibration = read_config(model, "calibration", Calibration, where)
+        reader = read_config(model, "reader", Seq2SeqReaderConfig, where)
         source, target = (read_vocabulary(model, side, where) for side in ("source", "target"))
         with damage_errors(where):
-            return cls(config, text, source, target, model.tensors, model.card, calibration)
+            return cls(config, text, source, target, model.tensors, model.card, calibration, reader)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text, "calibration": self.calibration}
+        return {"model": self.config, "text": self.text, "calibration": self.calibration, "reader": self.reader}
+
+    def reader_values(self) -> Values:
+        """Return the reader options of the training that differ from the defaults."""
+        return self.reader.model_dump(exclude_defaults=True)
 
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
@@ -99,7 +109,7 @@ class Seq2SeqPredictor(FolderPredictor):
             num_tokens += len(labels[-1])
             if num_tokens * len(V) >= CALIBRATION_LOGITS:
                 break
-        return Seq2SeqPredictor(*parts, calibrate(np.concatenate(logits), np.concatenate(labels)))
+        return Seq2SeqPredictor(*parts, calibrate(np.concatenate(logits), np.concatenate(labels)), self.reader)
 
     def encode(self, ids: Ids, lengths: Ids) -> tuple[State, State]:
         """Return the first state of the decoder and the context of sources (B, S) of these lengths (B,)."""

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 
 from elman.data.batches.buckets import LengthBuckets, Position
 from elman.data.batches.padded import PairBatch, pad_pairs
+from elman.data.corpora.config import reader_of
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 from elman.translations import translate
 
-from .config import Seq2SeqRun, SideConfig
+from .config import Seq2SeqReaderConfig, Seq2SeqRun, SideConfig
 from .corpus import Seq2SeqCorpus
 from .defaults import operations_per_token
 from .network import Seq2SeqNetwork, Seq2SeqTensors
@@ -87,7 +88,12 @@ class Seq2SeqTask:
     def predictor(self, model: nn.Module) -> Seq2SeqPredictor:
         corpus = self._corpus
         predictor = Seq2SeqPredictor(
-            self._model, corpus.text, corpus.source_vocabulary, corpus.target_vocabulary, float32_weights(model)
+            self._model,
+            corpus.text,
+            corpus.source_vocabulary,
+            corpus.target_vocabulary,
+            float32_weights(model),
+            reader=reader_of(Seq2SeqReaderConfig, self._config.data),
         )
         return predictor.calibrated(self._valid) if self.has_validation_set else predictor
 

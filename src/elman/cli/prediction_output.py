@@ -1,0 +1,125 @@
+"""How `elman predict` writes answers: lines, the table of the inputs with columns added, JSON lines, or one object.
+
+lines   the lines of each answer, as the task defines them
+table   the rows of the inputs as they are, in their dialect, with the columns of the answer at the end; for inputs
+        that are no table, a table with tabs
+jsonl   an object a line: that of the inputs with the keys of the answer, or that of --json
+json    one object with all answers
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from elman.data.readers.inputs import Input, Inputs
+from elman.data.readers.tables import Dialect
+from elman.tasks.descriptions import on_one_line
+from elman.tasks.spec import Answer
+from elman.text.terminal import replace_control_characters
+
+from .console import print_json
+
+Form = Literal["table", "lines", "jsonl"]
+
+
+class Output(Protocol):
+    """What writes answers."""
+
+    def write(self, answer: Answer, source: Input | None) -> None:
+        """Write an answer, whose input is None if it has several lines."""
+
+    def end(self) -> None:
+        """Write what comes last."""
+
+
+class Lines:
+    """The lines of each answer."""
+
+    def write(self, answer: Answer, source: Input | None) -> None:
+        for line in answer.lines:
+            _print(line)
+
+    def end(self) -> None:
+        """Write nothing."""
+
+
+class TableRows:
+    """Rows of a table with columns added; of inputs that are no table, their text and the columns."""
+
+    def __init__(self, inputs: Inputs, name: str, added: Sequence[str]) -> None:
+        """Write the header, if the table of the inputs has one. name is the column of the inputs, if they have none."""
+        self._added, self._is_table = added, inputs.kind == "table"
+        self._dialect = inputs.dialect or Dialect("\t", has_quotes=False)
+        if inputs.dialect is not None and inputs.dialect.is_declared:
+            _print(f"sep={inputs.dialect.separator}")
+        if not self._is_table:
+            _print(self._dialect.write([name, *unused_names(added, [name])]))
+        elif inputs.header is not None:
+            names = unused_names(added, [cell.strip() for cell in inputs.header.cells])
+            _print(self._dialect.separator.join([inputs.header.text, self._dialect.write(names)]))
+
+    def write(self, answer: Answer, source: Input | None) -> None:
+        assert source is not None
+        cells = [_cell(answer.columns.get(name, "")) for name in self._added]
+        row = source.row.text if source.row else self._dialect.write([on_one_line(source.text)])
+        _print(self._dialect.separator.join([row, self._dialect.write(cells)]))
+
+    def end(self) -> None:
+        """Write nothing."""
+
+
+class JsonLines:
+    """An object for each answer: that of the input, if it was one, with the columns as keys."""
+
+    def __init__(self, added: Sequence[str]) -> None:
+        self._added = added
+
+    def write(self, answer: Answer, source: Input | None) -> None:
+        value: Mapping[str, Any] = answer.as_json
+        if source is not None and source.value is not None and self._added:
+            names = unused_names(self._added, list(source.value))
+            columns = [answer.columns.get(name) for name in self._added]
+            value = {**source.value, **dict(zip(names, columns, strict=True))}
+            if answer.error is not None:
+                value["error"] = answer.error
+        _print(json.dumps(value, ensure_ascii=False))
+
+    def end(self) -> None:
+        """Write nothing."""
+
+
+class JsonObject:
+    """One object with all answers, at the end."""
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._predictions: list[dict[str, Any]] = []
+
+    def write(self, answer: Answer, source: Input | None) -> None:
+        self._predictions.append(answer.as_json)
+
+    def end(self) -> None:
+        """Write the object."""
+        print_json({"task": self._task, "count": len(self._predictions), "predictions": self._predictions})
+
+
+def unused_names(added: Sequence[str], present: Sequence[str]) -> list[str]:
+    """Return the names of added columns; one that is present already gets a number."""
+    names = []
+    for name in added:
+        candidate, number = name, 2
+        while candidate in present or candidate in names:
+            candidate, number = f"{name}_{number}", number + 1
+        names.append(candidate)
+    return names
+
+
+def _cell(value: str | float) -> str:
+    return on_one_line(value) if isinstance(value, str) else f"{value:.4f}"
+
+
+def _print(line: str) -> None:
+    sys.stdout.write((replace_control_characters(line) if sys.stdout.isatty() else line) + "\n")

@@ -1,0 +1,148 @@
+"""`elman predict` and `elman evaluate` of classifiers read the tables that training reads, and write them back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from elman.tasks.spec import load
+from tests.cli.conftest import Command, run_command
+
+TINY = ("--steps", "20", "--hidden", "12", "--batch-size", "8", "--lr", "0.02", "--threads", "1")
+ROWS = [(f"the {word}, number {i}", label) for i in range(12) for word, label in (("cat", "animal"), ("oak", "plant"))]
+NEW = ["a cat; or two", 'an "oak"\non two lines', "cat\there"]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
+
+
+@pytest.fixture
+def run(command: Command, tmp_path: Path) -> Path:
+    frame = pd.DataFrame(ROWS, columns=["body", "kind"])
+    frame.to_csv(tmp_path / "train.csv")
+    options = ("--text", "body", "--label", "kind")
+    assert command("train", "classify", tmp_path / "train.csv", "-o", tmp_path / "run", *options, *TINY).code == 0
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_comes_out_with_two_columns_more(command: Command, run: Path, tmp_path: Path, separator: str) -> None:
+    frame = pd.DataFrame({"id": [7, 8, 9], "body": NEW, "probability": [0.5, 0.25, 1.0]})
+    path = tmp_path / ("new.tsv" if separator == "\t" else "new.csv")
+    frame.to_csv(path, index=False, sep=separator)
+    done = command("predict", run / "model", path)
+    assert done.code == 0
+    result = pd.read_csv(io.StringIO(done.out), sep=separator)
+    assert list(result.columns) == ["id", "body", "probability", "prediction", "probability_2"]
+    pd.testing.assert_frame_equal(result[list(frame.columns)], frame)
+    predictor = load(run)
+    assert list(result["prediction"]) == predictor.predict([text.replace("\t", " ") for text in NEW])
+    expected = predictor.predict_proba([text.replace("\t", " ") for text in NEW]).max(1)
+    assert result["probability_2"].to_numpy() == pytest.approx(expected, abs=6e-5)
+
+
+def test_the_rows_are_written_as_they_were(command: Command, run: Path, tmp_path: Path) -> None:
+    lines = ["sep=;", "body;note", '"a ""cat"" ";  spaces ', "oak;", ""]
+    (tmp_path / "new.csv").write_text("\r\n".join(lines), "utf-8")
+    done = command("predict", run, tmp_path / "new.csv")
+    declaration, header, *rows = done.out.splitlines()
+    assert (declaration, header) == ("sep=;", "body;note;prediction;probability")
+    assert [row.rsplit(";", 2)[0] for row in rows] == lines[2:4]
+
+
+def test_other_outputs_of_a_table(command: Command, run: Path, tmp_path: Path) -> None:
+    with (tmp_path / "new.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["body"], *([text] for text in NEW)])
+    labels = load(run).predict([text.replace("\t", " ") for text in NEW])
+    assert command("predict", run, tmp_path / "new.csv", "--output", "lines").out.splitlines() == labels
+    objects = command("predict", run, tmp_path / "new.csv", "--output", "jsonl").out.splitlines()
+    assert [json.loads(line)["label"] for line in objects] == labels
+    assert [p["label"] for p in command("predict", run, tmp_path / "new.csv", "--json").json["predictions"]] == labels
+    with_all = command("predict", run, tmp_path / "new.csv", "--probabilities")
+    frame = pd.read_csv(io.StringIO(with_all.out))
+    assert list(frame.columns)[1:] == ["prediction", "probability", "probability_animal", "probability_plant"]
+    assert frame.iloc[:, 3:].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=2e-4)
+
+
+def test_json_lines_come_out_with_two_keys_more(command: Command, run: Path, tmp_path: Path) -> None:
+    values = [{"body": "a cat", "id": 3}, {"body": "", "id": 4}, {"id": 5}, {"body": "oak", "prediction": "?"}]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(value) + "\n" for value in values))
+    done = command("predict", run, tmp_path / "new.jsonl")
+    first, empty, missing, last = map(json.loads, done.out.splitlines())
+    label = load(run).predict(["a cat"])[0]
+    assert (first["id"], first["prediction"]) == (3, label)
+    assert 0.5 <= first["probability"] <= 1.0
+    assert (empty["id"], empty["prediction"], empty["error"]) == (4, None, "empty; expected a text")
+    assert missing["error"].startswith("no key 'body'")
+    assert (last["prediction"], "prediction_2" in last) == ("?", True)
+    assert done.code == 3
+
+
+def test_lines_can_come_out_as_a_table(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_text("a cat\nan oak\n")
+    done = command("predict", run, tmp_path / "new.txt", "--output", "table")
+    frame = pd.read_csv(io.StringIO(done.out), sep="\t")
+    assert list(frame.columns) == ["body", "prediction", "probability"]
+    assert list(frame["prediction"]) == load(run).predict(["a cat", "an oak"])
+
+
+def test_a_table_without_the_column_of_the_training_is_refused(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("id,message\n1,a cat\n")
+    done = command("predict", run, tmp_path / "new.csv")
+    assert (done.code, done.out) == (3, "")
+    assert "the header has the columns 'id', 'message'; expected 'body'" in done.err
+    assert "Name the column of the inputs with --text" in done.err
+    named = command("predict", run, tmp_path / "new.csv", "--text", "message")
+    assert named.out.splitlines()[0] == "id,message,prediction,probability"
+    as_lines = command("predict", run, tmp_path / "new.csv", "--format", "lines")
+    assert len(as_lines.out.splitlines()) == 2
+
+
+def test_a_model_of_a_folder_reads_no_table_as_lines(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for label in ("animal", "plant"):
+        (tmp_path / "data" / f"{label}.txt").write_text("".join(f"{t}\n" for t, kind in ROWS if kind == label))
+    assert command("train", "classify", tmp_path / "data", "-o", tmp_path / "run", *TINY).code == 0
+    (tmp_path / "new.csv").write_text("ticket,subject\n1,a cat\n2,an oak\n")
+    done = command("predict", tmp_path / "run", tmp_path / "new.csv")
+    assert (done.code, done.out) == (3, "")
+    assert "expected 'text'" in done.err
+
+
+def test_a_table_without_a_header_is_read_by_the_columns_of_the_training(command: Command, tmp_path: Path) -> None:
+    rows = "".join(f'{number},"{text}",{label}\n' for number, (text, label) in enumerate(ROWS))
+    (tmp_path / "train.csv").write_text(rows)
+    options = ("--no-header", "--columns", "id,text,label")
+    assert command("train", "classify", tmp_path / "train.csv", "-o", tmp_path / "run", *options, *TINY).code == 0
+    done = command("predict", tmp_path / "run" / "model", tmp_path / "train.csv")
+    assert [line.rsplit(",", 2)[0] for line in done.out.splitlines()] == rows.splitlines()
+    assert command("evaluate", tmp_path / "run" / "model", tmp_path / "train.csv", "--json").json["count"] == len(ROWS)
+
+
+def test_a_model_folder_evaluates_the_columns_of_the_training(command: Command, run: Path, tmp_path: Path) -> None:
+    scores = command("evaluate", run / "model", tmp_path / "train.csv", "--json").json
+    assert scores["count"] == len(ROWS)
+    assert scores == command("evaluate", run, tmp_path / "train.csv", "--json").json
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--output", "table", "--json"), "--output: given with --json; expected one of them"),
+        (("--output", "table", "--explain"), "--output table: the answers are not one row for each input"),
+    ],
+)
+def test_outputs_that_contradict_each_other_are_errors(
+    command: Command, run: Path, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "new.txt").write_text("a cat\n")
+    done = command("predict", run, tmp_path / "new.txt", *options)
+    assert done.code == 2
+    assert message in done.err
