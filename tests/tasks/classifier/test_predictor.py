@@ -87,12 +87,18 @@ def test_a_bidirectional_model_has_no_state() -> None:
 
 
 @every_architecture
-def test_a_text_without_tokens_is_classified_by_the_bias(architecture: str) -> None:
+def test_before_the_first_token_the_bias_decides(architecture: str) -> None:
     predictor = tiny_predictor(architecture)
     b = predictor.tensors["readout.bias"]
-    expected = np.exp(b) / np.exp(b).sum()
-    np.testing.assert_allclose(predictor.predict_proba([""])[0], expected, rtol=1e-5)
-    np.testing.assert_allclose(predictor.predict_proba(["", "abc"])[0], expected, rtol=1e-5)
+    explanation = predictor.explain("ab")
+    expected = (np.exp(b) / np.exp(b).sum())[predictor.labels.index(explanation.label)]
+    assert explanation.prior == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", " \t\n"])
+def test_an_empty_text_is_an_error(text: str) -> None:
+    with pytest.raises(DataError, match="item 1 is empty; expected a text"):
+        tiny_predictor().predict_proba(["ab", text])
 
 
 @pytest.mark.parametrize("architecture", ["mean", "max", "last", "attention"])

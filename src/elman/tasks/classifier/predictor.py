@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
-from elman.config import Config
+from elman.config import Config, Values
 from elman.data.batches.padded import length_buckets
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
@@ -32,13 +32,14 @@ from elman.models.folder import FolderPredictor, damage_errors, read_config, rea
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
 from elman.models.stack import State, take
-from elman.models.text_arguments import require_texts
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.text import Vocabulary
 from elman.translations import Language
 
 from . import evaluation, pictures
+from .arguments import Texts, examples_of, require_full_texts
 from .config import ClassifierConfig, ClassifierTextConfig
 from .readers import LabelledText
 from .trace import Model, trace_text
@@ -102,6 +103,10 @@ class ClassifierPredictor(FolderPredictor):
         """Return the parts of config.json by name."""
         return {"model": self.config, "text": self.text}
 
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        return {"data": determined_values(self.text), "model": determined_values(self.config)}
+
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
         tokens, characters = self.vocabulary.tokens, self.characters.tokens
@@ -124,13 +129,13 @@ class ClassifierPredictor(FolderPredictor):
         return np.exp(self.log_probabilities(texts))
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
-        """Return log probabilities (N, C) in the order of `labels`."""
-        lists = [self.tokens(text) for text in require_texts(texts)]
+        """Return log probabilities (N, C) in the order of `labels`; an empty text is a DataError."""
+        lists = [self.tokens(text) for text in require_full_texts(texts)]
         return self._log_p([len(tokens) for tokens in lists], lists.__getitem__)
 
     def explain(self, text: str) -> Explanation:
         """Return why a text gets its label."""
-        (text,) = require_texts([text])
+        (text,) = require_full_texts([text])
         tokens = self.tokens(text)
         log_p = self._after_each(tokens)
         label = int(log_p[-1].argmax())
@@ -152,7 +157,7 @@ class ClassifierPredictor(FolderPredictor):
         model = Model(
             self.log_probabilities, self._after_each, self._encoder.layers, self._pooling, self._V, self.labels
         )
-        (text,) = require_texts([text])
+        (text,) = require_full_texts([text])
         return trace_text(model, text, self.tokens(text), label, gradients=gradients)
 
     def plot(
@@ -171,7 +176,7 @@ class ClassifierPredictor(FolderPredictor):
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
-            hint = "Train with --no-bidirectional to predict after every token, or use explain"
+            hint = "Train a model in one direction to predict after every token, or use explain"
             raise ConfigError("the model is bidirectional; expected one that reads in one direction", hint=hint)
         return {**self._encoder.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
 
@@ -181,9 +186,9 @@ class ClassifierPredictor(FolderPredictor):
         pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
-    def evaluate(self, examples: Iterable[LabelledText] | Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """Return loss, accuracy, macro F1, F1 of each label and confusion matrix; examples may be (text, label)."""
-        return evaluation.evaluate(examples, self.labels, self.log_probabilities)
+    def evaluate(self, texts: Texts, labels: Iterable[Any] | None = None) -> dict[str, Any]:
+        """Return loss, accuracy, macro F1, F1 of each label and confusion matrix; the arguments are those of `fit`."""
+        return evaluation.evaluate(examples_of(texts, labels), self.labels, self.log_probabilities)
 
     def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:
         """Return loss, accuracy and macro F1."""

@@ -15,7 +15,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -36,11 +36,12 @@ FOLDER_HINT = "Put one file for each class into it, with one text on each line"
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A text and its label. `where` is its place: file:line, or item N."""
+    """A text and its label. `where` is its place: file:line, or item N; `weight` is that of its loss in training."""
 
     text: str
     label: str
     where: str = field(default="", compare=False)
+    weight: float = 1.0
 
 
 def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[LabelledText]:
@@ -56,14 +57,17 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
 
 @dataclass(frozen=True, slots=True)
 class MemoryTexts:
-    """Texts and labels that a Python caller holds, as pairs."""
+    """Texts and labels that a Python caller holds, as pairs, and their weights, which are 1 without them."""
 
     items: Sequence[tuple[str, str]]
     name: str = IN_MEMORY
+    weights: Sequence[float] | None = None
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([example.text, example.label]) + "\n" for example in self.examples()).encode()
+        weights = [] if self.weights is None else [json.dumps(list(self.weights)) + "\n"]
+        lines = (json.dumps([example.text, example.label]) + "\n" for example in self.examples())
+        content = "".join(chain(lines, weights)).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
     def check(self) -> None:
@@ -78,7 +82,8 @@ class MemoryTexts:
             if label is None:
                 problem = f"item {number} is {shorten(repr(item))}; expected a text and its label"
                 raise DataError(problem, hint="A text is a str, a label a str or a number; leave out missing values")
-            yield _labelled(item[0], label, f"item {number}")
+            example = _labelled(item[0], label, f"item {number}")
+            yield example if self.weights is None else replace(example, weight=self.weights[number])
 
 
 class ClassFolder:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,9 @@ from .calendar import Step
 from .config import ForecasterRun
 from .season import season_and_horizon
 from .series import Dates, Series
+
+if TYPE_CHECKING:
+    from .predictor import ForecasterPredictor
 
 RECORD, VALUES = "corpus.json", "values.npy"
 MIN_VALID_HORIZONS = 2
@@ -76,10 +79,13 @@ def prepare(
     train_sources: Sequence[ExampleSource[Series]],
     valid_sources: Sequence[ExampleSource[Series]],
     notify: Notify,
+    start: ForecasterPredictor | None = None,
 ) -> ForecasterCorpus:
     """Read the series, write the corpus folder, and open it.
 
-    The validation set is the series of valid_sources, which continues the other one; else the last rows; or none.
+    The validation set is the series of valid_sources, which continues the other one; else the last rows; or none. Of
+    start, the model from which training continues, nothing is needed: its columns and sizes are in the config, and the
+    scales are those of the new series.
     """
     train = _only_series(train_sources, "DATA")
     valid = _only_series(valid_sources, "--valid") if valid_sources else None

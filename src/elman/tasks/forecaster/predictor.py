@@ -19,12 +19,14 @@ import numpy.typing as npt
 
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
+from elman.data.sources import located
 from elman.errors import DataError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import ForecastScores
 from elman.models.folder import FolderPredictor, damage_errors, read_config
 from elman.models.stack import State
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.translations import Language
 
 from . import evaluation, pictures
@@ -33,13 +35,13 @@ from .calibration import calibrate, calibration_factors
 from .config import ForecasterConfig, ForecasterReaderConfig
 from .forecast import Forecast
 from .history_encoders import HISTORY_ENCODERS, Features
-from .readers import MemorySeries
+from .readers import MemorySeries, open_source
 from .scales import Scales, first_not_positive, modelled
 from .series import Series
 from .trace import trace_series
 
 Array = npt.NDArray[Any]
-History = Series | Any  # Any: an array, a DataFrame, or columns by name, as MemorySeries takes them
+History = Series | Any  # Any: a path, an array, a DataFrame, or columns by name, as MemorySeries takes them
 
 LEAD, SEEN = "series.z", "series.seen"  # entries of a state: the last rows, and the number of rows so far
 
@@ -72,6 +74,11 @@ class ForecasterPredictor(FolderPredictor):
         """Return the parts of config.json by name."""
         return {"model": self.config, "series": self.scales}
 
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        columns = {"targets": self.scales.targets, "inputs": self.scales.inputs}
+        return {"data": columns, "model": determined_values(self.config)}
+
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return no vocabularies: a series has none."""
         return {}
@@ -93,13 +100,20 @@ class ForecasterPredictor(FolderPredictor):
         return ForecasterPredictor(self.config, scales, self.tensors, self.card)
 
     def series(self, history: History) -> Series:
-        """Return a history as a series with the columns of the model; a missing column is a DataError."""
+        """Return a history as a series with the columns of the model; a missing column is a DataError.
+
+        A str is a path, or the name of a data set.
+        """
         targets, inputs = self.scales.targets, self.scales.inputs
         if isinstance(history, Series):
             if (history.targets, history.inputs) != (targets, inputs):
                 columns = ", ".join((*history.targets, *history.inputs))
                 raise DataError(f"a series of {columns}; expected {', '.join((*targets, *inputs))}")
             return history
+        if isinstance(history, str | Path):
+            reader = ForecasterReaderConfig(**self.reader_values())
+            (series,) = open_source(located(history), reader, lambda message: None).examples()
+            return series
         if hasattr(history, "columns") or hasattr(history, "keys"):
             (series,) = MemorySeries(history, reader=ForecasterReaderConfig(**self.reader_values())).examples()
             return series
@@ -244,7 +258,7 @@ class ForecasterPredictor(FolderPredictor):
         last = len(series) - self.config.horizon
         if begin > last:
             problem = f"has {len(series):,} rows; expected {begin:,} of history and {self.config.horizon} to forecast"
-            raise DataError(problem, hint="Give more rows, or a smaller --context")
+            raise DataError(problem, hint="Give more rows, or score from an earlier row on")
         return slice(begin - 1, last)
 
     def _check(self, series: Series, rows: int) -> None:
@@ -257,5 +271,5 @@ class ForecasterPredictor(FolderPredictor):
             if np.isnan(series.values[:rows, number]).all():
                 raise DataError(f"{name!r} has no number among its first {rows:,} rows; expected at least one")
         if self.config.logarithm and (wrong := first_not_positive(series)):
-            hint = "The model uses logarithms; train with --set model.logarithm=false"
+            hint = "The model uses logarithms; train one without them, by model.logarithm = false"
             raise DataError(f"{wrong}; expected numbers above 0", hint=hint)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from elman.data.corpora.folder import (
     write_examples,
     write_record,
 )
-from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.labels import LabelRules, label_set, require_known_labels, without_validation_set
 from elman.data.corpora.split import (
     has_split,
     in_random_order,
@@ -40,6 +41,7 @@ from elman.data.corpora.split import (
 from elman.data.corpora.vocabularies import (
     build_vocabulary,
     read_vocabularies,
+    report_unknown_tokens,
     require_tokens,
     write_vocabularies,
 )
@@ -52,6 +54,9 @@ from elman.text.spans import Scheme, detect_scheme, first_violation
 
 from .config import TaggerDataConfig, TaggerRun, TaggerTextConfig
 from .readers import TaggedSentence
+
+if TYPE_CHECKING:
+    from .predictor import TaggerPredictor
 
 RECORD = "corpus.json"
 FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
@@ -132,8 +137,12 @@ def prepare(
     train_sources: Sequence[ExampleSource[TaggedSentence]],
     valid_sources: Sequence[ExampleSource[TaggedSentence]],
     notify: Notify,
+    start: TaggerPredictor | None = None,
 ) -> TaggerCorpus:
-    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
+
+    start is the model from which training continues, whose words, characters and tags are used.
+    """
     config = run.data
     train = [example for source in train_sources for example in source.examples()]
     valid = [example for source in valid_sources for example in source.examples()]
@@ -142,7 +151,7 @@ def prepare(
     if not train:
         hint = "Give tokens and tags as CoNLL-U, columns, lines or JSON lines (see --format)"
         raise DataError("no sentences; expected at least one", hint=hint, where=where)
-    text = _text_config(config, train)
+    text = start.text if start is not None else _text_config(config, train)
     has_validation_set, rules = True, TAG_RULES
     rng = np.random.default_rng([config.split_seed, 0x7A6])
     if valid_sources:
@@ -154,12 +163,17 @@ def prepare(
         valid, has_validation_set = in_random_order(train, rng), False
         rules = without_validation_set(rules, len(train), config.valid_fraction)
         report_no_validation_set(len(train), "sentences", config.valid_fraction, notify)
-    labels = _labels(train, valid, rules, where)
+    labels = _labels(train, valid, rules, where) if start is None else start.labels
     if not valid:
         everything = "Train on all sentences with --valid-fraction 0"
         hint = "Name a --valid that has sentences" if valid_sources else everything
         raise DataError("no sentence is left for the validation set; expected at least one", hint=hint, where=where)
-    words, characters = _vocabularies(train, text, config)
+    if start is not None:
+        _require_tags_of(start, (*train, *valid))
+        words, characters, scheme = start.words, start.characters, start.config.scheme
+    else:
+        words, characters = _vocabularies(train, text, config)
+        scheme = _scheme([*train, *valid], labels, notify)
     if text.level == "char":  # a word that is unknown still has its characters
         require_tokens(words, where)
     folder.mkdir(parents=True, exist_ok=True)
@@ -171,10 +185,13 @@ def prepare(
         "valid": asdict(_counted(valid, text, words)),
         "text": text.model_dump(mode="json"),
         "has_validation_set": has_validation_set,
-        "scheme": _scheme([*train, *valid], labels, notify),
+        "scheme": scheme,
     }
     write_record(folder, RECORD, record, sources, FILES)
-    return TaggerCorpus.open(folder)
+    corpus = TaggerCorpus.open(folder)
+    if start is not None:
+        report_unknown_tokens(corpus.train_set.unknown, corpus.train_set.tokens, "tokens", notify)
+    return corpus
 
 
 def _text_config(config: TaggerDataConfig, examples: Sequence[TaggedSentence]) -> TaggerTextConfig:
@@ -226,6 +243,19 @@ def _labels(
     tags = [tag for example in train for tag in example.tags]
     valid_tags = ((tag, example.where(index)) for example in valid for index, tag in enumerate(example.tags))
     return label_set(tags, valid_tags, rules, examples=len(tags), where=where)
+
+
+def _require_tags_of(start: TaggerPredictor, examples: Sequence[TaggedSentence]) -> None:
+    """Raise a DataError for a tag that the model lacks, or that its scheme forbids where it is."""
+    tags = ((tag, example.where(index)) for example in examples for index, tag in enumerate(example.tags))
+    require_known_labels(tags, start.labels, "tag")
+    for example in examples:
+        index = first_violation(example.tags, start.config.scheme)
+        if index is not None:
+            last = min(index, len(example.tags) - 1)
+            problem = f"the tag {example.tags[last]!r} violates {start.config.scheme.upper()}, the scheme of the model"
+            hint = "Correct the tags, or train a new model, which has no scheme then"
+            raise DataError(problem, hint=hint, where=example.where(last))
 
 
 def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: Notify) -> Scheme:
