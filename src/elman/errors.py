@@ -43,6 +43,10 @@ class ConfigError(ElmanError):
     code = "usage"
 
 
+class ArgumentError(ConfigError, ValueError):
+    """An argument of a call in Python has a wrong value."""
+
+
 class NotFittedError(ConfigError, ValueError, AttributeError):
     """A model is used before `fit`. If scikit-learn is imported, the error is a NotFittedError of scikit-learn, too."""
 

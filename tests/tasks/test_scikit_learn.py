@@ -75,7 +75,12 @@ def texts_of(X: Iterable[Iterable[float]]) -> list[str]:
     return [" ".join(f"{column}:{value:.1f}" for column, value in enumerate(row)) for row in X]
 
 
-EXPECTED_FAILURES: dict[str, str] = {}
+EXPECTED_FAILURES = {
+    "check_sample_weight_equivalence_on_dense_data": "a text that occurs several times with a label is one example",
+    "check_classifiers_one_label": "one label is an error, which names it and has not the word class",
+    "check_classifiers_one_label_sample_weights": "one label is an error, which names it and has not the word class",
+    "check_classifiers_regression_target": "numbers are labels; those that do not repeat are an error of other words",
+}
 
 
 def checks() -> Any:

@@ -246,6 +246,7 @@ def test_a_stopped_run_has_a_model_of_the_step_or_the_best_one(run: RunFolder, e
     fit(LinearTask(), new_model(), config(validate_every_steps=every), run, Recorder(), seed=0)
     whole = new_run(run.path.with_name("whole"))
     fit(LinearTask(), new_model(), config(validate_every_steps=every), whole, Recorder(), seed=0)
+    whole.unlock()
     for name in ("model/weights.txt", "metrics.jsonl", "best", "last"):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), (
             "resuming gives what an uninterrupted run gives"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from elman.errors import ConfigError, DataError
+from elman.errors import ArgumentError, DataError
 
 
 def require_column(value: Any) -> None:
-    """Raise a ConfigError if a DataFrame is given where one column of it is expected."""
+    """Raise a ArgumentError if a DataFrame is given where one column of it is expected."""
     if hasattr(value, "columns") and hasattr(value, "itertuples"):
         columns = [str(column) for column in value.columns]
         hint = f'Give one column of it: frame["{columns[0] if columns else "text"}"]'
-        raise ConfigError(f"given a DataFrame with the columns {', '.join(columns)}; expected one column", hint=hint)
+        raise ArgumentError(f"given a DataFrame with the columns {', '.join(columns)}; expected one column", hint=hint)
 
 
 def require_texts(texts: Iterable[str]) -> list[str]:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from elman.errors import ConfigError
+from elman.errors import ArgumentError
 
 
 def paired(left: Any, right: Any, names: str) -> list[tuple[Any, Any]]:
-    """Return two collections of equal length as pairs; other lengths are a ConfigError."""
+    """Return two collections of equal length as pairs; other lengths are a ArgumentError."""
     first, second = list(left), list(right)
     if len(first) != len(second):
-        raise ConfigError(f"{names}: given {len(first):,} and {len(second):,}; expected as many of each")
+        raise ArgumentError(f"{names}: given {len(first):,} and {len(second):,}; expected as many of each")
     return list(zip(first, second, strict=True))
 
 
@@ -25,5 +25,5 @@ def rows_of(pairs: Any, columns: tuple[str, str]) -> list[Any]:
     names = list(pairs.columns)
     if not set(columns) <= set(names):
         message = f"given a DataFrame with the columns {', '.join(map(str, names))}; expected {' and '.join(columns)}"
-        raise ConfigError(message, hint='Rename the columns, or give two of them: fit(frame["a"], frame["b"])')
+        raise ArgumentError(message, hint='Rename the columns, or give two of them: fit(frame["a"], frame["b"])')
     return list(pairs[list(columns)].itertuples(index=False, name=None))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.errors import ConfigError, DataError
+from elman.errors import ArgumentError
 
 from ..estimator_cases import LABELS, TEXTS
 
@@ -127,15 +127,22 @@ def test_equal_weights_change_nothing_and_a_weight_of_zero_leaves_a_text_out() -
     assert without.score(TEXTS, LABELS, [1.0] * 16 + [0.0] * 16) == without.score(TEXTS[:16], LABELS[:16])
 
 
-def test_wrong_weights_are_errors() -> None:
-    model = elman.Classifier(**TINY, steps=2)
-    with pytest.raises(ConfigError, match="sample_weight: given 3 weights for 32 texts; expected as many of each"):
-        model.fit(TEXTS, LABELS, [1.0, 2.0, 3.0])
-    with pytest.raises(DataError, match=r"weight 1 is nan; expected 0 or more"):
-        model.fit(TEXTS, LABELS, [1.0, float("nan"), *[1.0] * 30])
-    with pytest.raises(DataError, match=r"weight 0 is -1.0; expected 0 or more"):
-        model.fit(TEXTS, LABELS, [-1.0] * 32)
-    with pytest.raises(DataError, match="no texts; expected at least one"):
-        model.fit(TEXTS, LABELS, [0.0] * 32)
-    with pytest.raises(ConfigError, match="sample_weight: given with a path; expected texts"):
-        model.fit("texts.csv", sample_weight=[1.0])
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1.0, 2.0, 3.0], r"given weights of the shape \(3,\) for 32 texts; expected one for each text"),
+        ([[1.0, 2.0]] * 32, r"given weights of the shape \(32, 2\) for 32 texts; expected one for each text"),
+        ([1.0, float("nan"), *[1.0] * 30], "weight 1 is nan; expected 0 or more"),
+        ([-1.0] * 32, "weight 0 is -1.0; expected 0 or more"),
+        ([0.0] * 32, "all weights are zero; expected at least one above zero"),
+    ],
+)
+def test_wrong_weights_are_errors(weights: Any, message: str) -> None:
+    with pytest.raises(ArgumentError, match=f"sample_weight: {message}") as caught:
+        elman.Classifier(**TINY, steps=2).fit(TEXTS, LABELS, weights)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_weights_of_the_texts_of_a_file_are_an_error() -> None:
+    with pytest.raises(ArgumentError, match="sample_weight: given with a path; expected texts"):
+        elman.Classifier(**TINY, steps=2).fit("texts.csv", sample_weight=[1.0])

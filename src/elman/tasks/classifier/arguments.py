@@ -8,7 +8,7 @@ from typing import Any
 
 from elman.data.readers.text import strip_text
 from elman.data.sources import located
-from elman.errors import ConfigError, DataError
+from elman.errors import ArgumentError, DataError
 from elman.models.text_arguments import require_column, require_texts
 from elman.tasks.arguments import paired, rows_of
 
@@ -22,7 +22,7 @@ def source_of(texts: Texts, labels: Iterable[Any] | None = None) -> str | Path |
     """Return the arguments of `fit` as a source: a path, or pairs in memory."""
     if isinstance(texts, str | Path):
         if labels is not None:
-            raise ConfigError("texts and labels: given a path and labels; expected a path alone, or two lists")
+            raise ArgumentError("texts and labels: given a path and labels; expected a path alone, or two lists")
         return texts
     if labels is None:
         return MemoryTexts(rows_of(texts, ("text", "label")))

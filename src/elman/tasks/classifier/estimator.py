@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from elman.errors import ConfigError, DataError
+from elman.errors import ArgumentError, DataError
 from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
@@ -207,22 +207,25 @@ class Classifier(Estimator):
         return sequence_tags("classifier", targets_required=False)
 
 
-def _weighted(source: str | Path | MemoryTexts, weights: Iterable[float] | None) -> str | Path | MemoryTexts:
+def _weighted(source: str | Path | MemoryTexts, weights: Any) -> str | Path | MemoryTexts:
     """Return texts in memory with their weights, without the texts whose weight is 0."""
     import numpy as np
 
     if weights is None:
         return source
     if not isinstance(source, MemoryTexts):
-        raise ConfigError("sample_weight: given with a path; expected texts", hint="Read the file, and give two lists")
-    numbers = np.asarray(list(weights), np.float64)
+        hint = "Read the file, and give two lists"
+        raise ArgumentError("sample_weight: given with a path; expected texts", hint=hint)
+    numbers = np.asarray(weights if hasattr(weights, "__array__") else list(weights), np.float64)
     if numbers.shape != (len(source.items),):
-        count = f"{numbers.size:,} weights for {len(source.items):,} texts"
-        raise ConfigError(f"sample_weight: given {count}; expected as many of each")
+        given = f"weights of the shape {numbers.shape} for {len(source.items):,} texts"
+        raise ArgumentError(f"sample_weight: given {given}; expected one for each text")
     wrong = ~(np.isfinite(numbers) & (numbers >= 0.0))
     if wrong.any():
-        where = int(wrong.argmax())
-        raise DataError(f"weight {where} is {numbers[where]}; expected 0 or more", hint="Leave out missing values")
+        problem = f"sample_weight: weight {int(wrong.argmax())} is {numbers[wrong][0]}; expected 0 or more"
+        raise ArgumentError(problem, hint="Leave out missing values")
+    if numbers.size and not numbers.any():
+        raise ArgumentError("sample_weight: all weights are zero; expected at least one above zero")
     used = np.flatnonzero(numbers).tolist()
     return MemoryTexts([source.items[i] for i in used], weights=[float(numbers[i]) for i in used])
 

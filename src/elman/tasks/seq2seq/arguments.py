@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.data.sources import ParallelFiles, located
-from elman.errors import ConfigError
+from elman.errors import ArgumentError
 from elman.models.text_arguments import require_column
 from elman.tasks.arguments import paired, rows_of
 
@@ -26,7 +26,7 @@ def source_of(sources: Pairs, targets: Targets | None = None) -> str | Path | Pa
         if isinstance(targets, str | Path):
             return ParallelFiles(sources, targets)
     if isinstance(sources, str | Path) or isinstance(targets, str | Path):
-        raise ConfigError("sources and targets: given a path and a list; expected two paths or two lists")
+        raise ArgumentError("sources and targets: given a path and a list; expected two paths or two lists")
     if targets is not None:
         require_column(sources)
         require_column(targets)

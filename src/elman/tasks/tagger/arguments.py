@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.data.sources import located
-from elman.errors import ConfigError
+from elman.errors import ArgumentError
 from elman.models.text_arguments import require_column
 from elman.tasks.arguments import paired, rows_of
 
@@ -23,7 +23,7 @@ def source_of(sentences: Sentences, tags: Tags | None = None) -> str | Path | Me
     if isinstance(sentences, str | Path):
         if tags is not None:
             hint = "Give a path alone, or two lists"
-            raise ConfigError("sentences and tags: given a path and tags; expected a path alone", hint=hint)
+            raise ArgumentError("sentences and tags: given a path and tags; expected a path alone", hint=hint)
         return sentences
     if tags is None:
         return MemorySentences(rows_of(sentences, ("tokens", "tags")))
