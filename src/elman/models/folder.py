@@ -54,7 +54,7 @@ class FolderPredictor(ABC):
         write_model(Path(path), self._content(card), replace=replace)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_folder, (self._content(), Path(f"copy of a {type(self).__name__}"))
+        return type(self).from_folder, (self._content(), Path(type(self).__name__))
 
     def _content(self, card: str | None = None) -> ModelFolder:
         """Return the content of the model folder."""

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -62,9 +62,6 @@ from elman.text.vocabulary import UNKNOWN
 from .config import ClassifierDataConfig, ClassifierRun, ClassifierTextConfig
 from .readers import LabelledText
 
-if TYPE_CHECKING:
-    from .predictor import ClassifierPredictor
-
 Ids = npt.NDArray[np.int64]
 
 RECORD = "corpus.json"
@@ -77,6 +74,15 @@ LABEL_RULES = LabelRules(
     many_share=0.5,
     other_column_hint="Check the columns: --text and --label name them",
 )
+
+
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    text: ClassifierTextConfig
+    vocabulary: Vocabulary
+    characters: Vocabulary
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +160,7 @@ def prepare(
     train_sources: Sequence[ExampleSource[LabelledText]],
     valid_sources: Sequence[ExampleSource[LabelledText]],
     notify: Notify,
-    start: ClassifierPredictor | None = None,
+    start: StartModel | None = None,
 ) -> ClassifierCorpus:
     """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
 

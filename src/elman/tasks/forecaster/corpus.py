@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +29,6 @@ from .calendar import Step
 from .config import ForecasterRun
 from .season import season_and_horizon
 from .series import Dates, Series
-
-if TYPE_CHECKING:
-    from .predictor import ForecasterPredictor
 
 RECORD, VALUES = "corpus.json", "values.npy"
 MIN_VALID_HORIZONS = 2
@@ -79,7 +76,7 @@ def prepare(
     train_sources: Sequence[ExampleSource[Series]],
     valid_sources: Sequence[ExampleSource[Series]],
     notify: Notify,
-    start: ForecasterPredictor | None = None,
+    start: object | None = None,
 ) -> ForecasterCorpus:
     """Read the series, write the corpus folder, and open it.
 

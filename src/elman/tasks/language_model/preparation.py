@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -37,9 +37,6 @@ from elman.text.tokenizers import BYTE_TOKENS
 from .config import LanguageModelDataConfig, LanguageModelRun, LanguageModelTextConfig
 from .corpus import CHUNK_TOKENS, RECORD, Ids, LanguageModelCorpus, TokenSet
 
-if TYPE_CHECKING:
-    from .predictor import LanguageModelPredictor
-
 Numbers = npt.NDArray[np.uint32]
 
 BYTES_PER_CHARACTER = 20.0
@@ -50,6 +47,12 @@ MIN_SPLIT_TOKENS = MIN_TRAIN_TOKENS + MIN_VALID_TOKENS  # with fewer tokens, the
 AUTOMATIC_VALID_TOKENS = 250_000
 
 
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    vocabulary: Vocabulary
+
+
 def prepare(
     folder: Path,
     values: Values,
@@ -57,7 +60,7 @@ def prepare(
     train_sources: Sequence[ExampleSource[str]],
     valid_sources: Sequence[ExampleSource[str]],
     notify: Notify,
-    start: LanguageModelPredictor | None = None,
+    start: StartModel | None = None,
 ) -> LanguageModelCorpus:
     """Read the texts, write the corpus folder, and open it.
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -46,9 +46,6 @@ from .config import Level, Seq2SeqDataConfig, Seq2SeqRun, Seq2SeqTextConfig, Sid
 from .corpus import RECORD, PairSet, Seq2SeqCorpus, SideCounts, group_by_source, without_repeated_targets
 from .readers import Pair, records_of, require_single_targets
 
-if TYPE_CHECKING:
-    from .predictor import Seq2SeqPredictor
-
 Ids = npt.NDArray[np.int64]
 
 SIDES = ("source", "target")
@@ -67,6 +64,14 @@ class TextPair(NamedTuple):
     target: str
 
 
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    text: Seq2SeqTextConfig
+    source_codec: SideCodec
+    target_codec: SideCodec
+
+
 def prepare(
     folder: Path,
     values: Values,
@@ -74,7 +79,7 @@ def prepare(
     train_sources: Sequence[ExampleSource[Pair]],
     valid_sources: Sequence[ExampleSource[Pair]],
     notify: Notify,
-    start: Seq2SeqPredictor | None = None,
+    start: StartModel | None = None,
 ) -> Seq2SeqCorpus:
     """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
 

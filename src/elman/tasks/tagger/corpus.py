@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -52,11 +52,8 @@ from elman.errors import DataError
 from elman.text import Vocabulary
 from elman.text.spans import Scheme, detect_scheme, first_violation
 
-from .config import TaggerDataConfig, TaggerRun, TaggerTextConfig
+from .config import TaggerConfig, TaggerDataConfig, TaggerRun, TaggerTextConfig
 from .readers import TaggedSentence
-
-if TYPE_CHECKING:
-    from .predictor import TaggerPredictor
 
 RECORD = "corpus.json"
 FILES = ("train.jsonl", "valid.jsonl", "vocabulary.json")
@@ -67,6 +64,16 @@ TAG_RULES = LabelRules(
     many_share=0.3,
     other_column_hint="Check the column: --column names another one",
 )
+
+
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    config: TaggerConfig
+    text: TaggerTextConfig
+    words: Vocabulary
+    characters: Vocabulary
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +144,7 @@ def prepare(
     train_sources: Sequence[ExampleSource[TaggedSentence]],
     valid_sources: Sequence[ExampleSource[TaggedSentence]],
     notify: Notify,
-    start: TaggerPredictor | None = None,
+    start: StartModel | None = None,
 ) -> TaggerCorpus:
     """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
 
@@ -245,7 +252,7 @@ def _labels(
     return label_set(tags, valid_tags, rules, examples=len(tags), where=where)
 
 
-def _require_tags_of(start: TaggerPredictor, examples: Sequence[TaggedSentence]) -> None:
+def _require_tags_of(start: StartModel, examples: Sequence[TaggedSentence]) -> None:
     """Raise a DataError for a tag that the model lacks, or that its scheme forbids where it is."""
     tags = ((tag, example.where(index)) for example in examples for index, tag in enumerate(example.tags))
     require_known_labels(tags, start.labels, "tag")
