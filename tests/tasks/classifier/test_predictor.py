@@ -58,7 +58,7 @@ def test_contributions_sum_to_the_prediction_and_decisions_are_those_of_prefixes
         explanation = predictor.explain(text)
         tokens = predictor.tokens(text)
         space = " " if predictor.text.level == "word" else ""
-        prefixes = predictor.predict_proba([space.join(tokens[: n + 1]) for n in range(len(tokens))])
+        prefixes = np.exp(predictor.log_probabilities([space.join(tokens[: n + 1]) for n in range(len(tokens))]))
         assert explanation.label == predictor.predict([text])[0]
         assert explanation.tokens == tokens == (list(text) if space == "" or "你" in text else text.split())
         assert explanation.decisions == [LABELS[i] for i in prefixes.argmax(1)]

@@ -11,7 +11,7 @@ from elman.errors import ArgumentError, DataError
 from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
-from .arguments import Texts, source_of
+from .arguments import Texts, require_full_texts, source_of
 from .predictor import ClassifierPredictor, Explanation
 from .readers import MemoryTexts, label_text
 
@@ -154,7 +154,7 @@ class Classifier(Estimator):
 
     def predict_log_proba(self, texts: Iterable[str]) -> npt.NDArray[np.floating[Any]]:
         """Return log probabilities (N, C) in the order of `classes_`."""
-        return self.predictor.log_probabilities(texts)[:, self._sorted_classes()[1]]
+        return self.predictor.log_probabilities(require_full_texts(texts))[:, self._sorted_classes()[1]]
 
     def _sorted_classes(self) -> tuple[npt.NDArray[Any], npt.NDArray[np.intp]]:
         """Return the classes, and the column of each in the probabilities of the predictor."""

@@ -32,6 +32,7 @@ from elman.models.folder import FolderPredictor, damage_errors, read_config, rea
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
 from elman.models.stack import State, take
+from elman.models.text_arguments import require_texts
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -121,21 +122,21 @@ class ClassifierPredictor(FolderPredictor):
         return self._encoder.unknown(tokens)
 
     def predict(self, texts: Iterable[str]) -> list[str]:
-        """Return the most probable label of each text."""
-        return [self.labels[i] for i in self.log_probabilities(texts).argmax(1)]
+        """Return the most probable label of each text; an empty text is a DataError."""
+        return [self.labels[i] for i in self.log_probabilities(require_full_texts(texts)).argmax(1)]
 
     def predict_proba(self, texts: Iterable[str]) -> Array:
-        """Return probabilities (N, C) in the order of `labels`."""
-        return np.exp(self.log_probabilities(texts))
+        """Return probabilities (N, C) in the order of `labels`; an empty text is a DataError."""
+        return np.exp(self.log_probabilities(require_full_texts(texts)))
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
-        """Return log probabilities (N, C) in the order of `labels`; an empty text is a DataError."""
-        lists = [self.tokens(text) for text in require_full_texts(texts)]
+        """Return log probabilities (N, C) in the order of `labels`, of texts as they are."""
+        lists = [self.tokens(text) for text in require_texts(texts)]
         return self._log_p([len(tokens) for tokens in lists], lists.__getitem__)
 
     def explain(self, text: str) -> Explanation:
         """Return why a text gets its label."""
-        (text,) = require_full_texts([text])
+        (text,) = require_texts([text])
         tokens = self.tokens(text)
         log_p = self._after_each(tokens)
         label = int(log_p[-1].argmax())
@@ -157,7 +158,7 @@ class ClassifierPredictor(FolderPredictor):
         model = Model(
             self.log_probabilities, self._after_each, self._encoder.layers, self._pooling, self._V, self.labels
         )
-        (text,) = require_full_texts([text])
+        (text,) = require_texts([text])
         return trace_text(model, text, self.tokens(text), label, gradients=gradients)
 
     def plot(
