@@ -236,7 +236,7 @@ def test_prompts_and_numbers_of_tokens_are_checked(fitted: dict[str, Any]) -> No
             use(None)
     with pytest.raises(ConfigError, match="max_tokens: given -3; expected 0 or more"):
         model.generate("a", max_tokens=-3)
-    with pytest.raises(DataError, match=r"no text\.txt: no such file"):
+    with pytest.raises(DataError, match=r"no text\.txt: no such file\. A str is a path; give texts as a list"):
         fitted["lm"].predictor.evaluate("no text.txt")
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from elman.data.readers.files import STDIN
 from elman.data.sources import located
+from elman.errors import DataError
 from elman.models.text_arguments import require_texts
 
 from .config import LanguageModelReaderConfig as ReaderConfig
@@ -21,4 +23,7 @@ def source_of(text: Text) -> str | Path | MemoryTexts:
 
 def examples_of(text: Text, reader: ReaderConfig | None = None) -> Iterator[str]:
     """Return the blocks of the argument of `evaluate`, which is that of `fit`."""
-    return open_source(located(source_of(text)), reader or ReaderConfig(), lambda message: None).examples()
+    source = located(source_of(text))
+    if isinstance(source, str | Path) and str(source) != STDIN and not Path(source).exists():
+        raise DataError("no such file", hint="A str is a path; give texts as a list: [text]", where=str(text)[:40])
+    return open_source(source, reader or ReaderConfig(), lambda message: None).examples()
