@@ -44,7 +44,7 @@ def main() -> None:
     parameters: dict[str, Any] = parse_assignments(arguments.set)
     print(f"{len(order):,} phrases, {num_test:,} of them to test; load {os.getloadavg()[0]:.1f}; {parameters}")
     tagger = elman.Tagger(minutes=arguments.minutes, seed=arguments.seed, **parameters)
-    result = tagger.fit([(phrase.tokens, phrase.tags) for phrase in train], run=arguments.run)
+    result = tagger.fit([(phrase.tokens, phrase.tags) for phrase in train], run=arguments.run).result_
     print(f"{result['steps']:,} updates, {result['tokens_per_second']:,.0f} characters per second in training")
 
     listed = {chr(code): pronunciations.split(",") for code, pronunciations in PINYIN_DICT.items()}

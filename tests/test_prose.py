@@ -79,6 +79,8 @@ def shortened(words: list[str]) -> list[str]:
         return [*words, "--seconds", "0.01", *sizes[words[2]]]
     if words[:2] == ["elman", "lab"]:
         return [*words, "--scale", "smoke"]
+    if words[:2] == ["elman", "resume"]:
+        return [f"+{STEPS}" if word.startswith("+") else word for word in words]
     if words[:3] not in TRAININGS and words[:2] != ["elman", "demo"]:
         return words
     if words[1] == "demo":

@@ -27,6 +27,8 @@ NOT_ON_THE_COMMAND_LINE = (
     "translations/*",
     "data/generated_sentences.py",  # data
     "*estimator.py",
+    "tasks/estimator_display.py",
+    "tasks/*arguments.py",  # of Python
     "metrics/*",
 )
 PRINTING = {"say", "notify", "show", "print", "translate"}

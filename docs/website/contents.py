@@ -24,7 +24,10 @@ class Section(NamedTuple):
 HOW_TO = Section(Text("How-to", "操作方法"), ("howto", "*"))
 SECTIONS = (
     Section(Text("Getting started", "快速入门"), ("getting-started",)),
-    Section(Text("Guides", "指南"), ("guide", "classifier", "tagger", "seq2seq", "forecaster", "data*", "inspect*")),
+    Section(
+        Text("Guides", "指南"),
+        ("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "data*", "inspect*"),
+    ),
     Section(Text("Labs and exercises", "实验与练习"), ("assignments", "labs", "exercise*", "grad*", "mistakes")),
     Section(
         Text("Theory", "理论"),

@@ -1,13 +1,18 @@
 """The errors that a user may see, and their exit codes, on which scripts may rely.
 
 Code that processes a user's input raises one of these. Code that only elman calls raises ValueError or TypeError.
+Interrupted is a KeyboardInterrupt and not an ElmanError, so that code that continues after an `Exception`, such as a
+cross-validation of scikit-learn, stops at Ctrl-C.
 """
 
 from __future__ import annotations
 
+import functools
+import sys
 
-class ElmanError(Exception):
-    """A failure: `message` is what was given and expected, `hint` how to fix it, `where` a file:line or a key."""
+
+class Explained(BaseException):
+    """`message` is what was given and expected, `hint` how to fix it, `where` a file:line or a key."""
 
     exit_code = 1
     code = "failed"
@@ -27,11 +32,29 @@ class ElmanError(Exception):
         return f"{self.message}. {self.hint}" if self.hint else self.message
 
 
+class ElmanError(Explained, Exception):
+    """A failure, whose kind is the class."""
+
+
 class ConfigError(ElmanError):
     """An invalid option, config key or value, or a run folder that already exists."""
 
     exit_code = 2
     code = "usage"
+
+
+class ArgumentError(ConfigError, ValueError):
+    """An argument of a call in Python has a wrong value."""
+
+
+class NotFittedError(ConfigError, ValueError, AttributeError):
+    """A model is used before `fit`. If scikit-learn is imported, the error is a NotFittedError of scikit-learn, too."""
+
+    def __new__(cls, *args: object, **options: object) -> NotFittedError:
+        return super().__new__(_not_fitted_class() if cls is NotFittedError else cls, *args, **options)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return NotFittedError, self.args, self.__dict__
 
 
 class DataError(ElmanError):
@@ -62,7 +85,7 @@ class ResourceError(ElmanError):
     code = "resource"
 
 
-class Interrupted(ElmanError):
+class Interrupted(Explained, KeyboardInterrupt):
     """A signal interrupted training; a checkpoint was written before."""
 
     code = "interrupted"
@@ -70,6 +93,24 @@ class Interrupted(ElmanError):
     def __init__(self, signal_number: int, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.exit_code = 128 + signal_number
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Interrupted, (self.exit_code - 128, self.message), self.__dict__
+
+
+def _not_fitted_class() -> type[NotFittedError]:
+    """Return NotFittedError; a subclass that scikit-learn knows if its exceptions are imported, by whom ever."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    return NotFittedError if exceptions is None else _not_fitted_class_for(exceptions.NotFittedError)
+
+
+@functools.cache
+def _not_fitted_class_for(scikit_learn_class: type[Exception]) -> type[NotFittedError]:
+    return type(
+        "NotFittedError",
+        (NotFittedError, scikit_learn_class),
+        {"__module__": __name__, "__doc__": NotFittedError.__doc__},
+    )
 
 
 _PACKAGES = {

@@ -22,6 +22,7 @@ from .config import Config, Values, merge_values, nest_value
 from .translations import current_language, translate
 
 AUTOMATIC = "chosen from the data and the budget"
+TRAINING = "(training)"  # begins the help of a field of a model that does not change predictions
 CATALOGUE = "options"  # the part of the catalogue that has the texts of options
 
 
@@ -118,6 +119,12 @@ def fields_of(model: type[Config], prefix: str = "") -> Iterator[Option]:
             yield from fields_of(annotation, f"{prefix}{name}.")
         elif field.description is not None:
             yield _option(f"{prefix}{name}", field)
+
+
+def determined_values(config: Config) -> Values:
+    """Return the values of the fields on which predictions depend: all but those whose help begins with (training)."""
+    fields = type(config).model_fields
+    return {name: getattr(config, name) for name in fields if not (fields[name].description or "").startswith(TRAINING)}
 
 
 def refused_keys_of(model: type[Config], prefix: str = "") -> Iterator[str]:

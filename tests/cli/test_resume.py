@@ -51,3 +51,31 @@ def test_a_changed_vocabulary_of_the_corpus_is_a_damaged_run(command: Command, t
         done = command(*arguments)
         assert (done.code, done.out) == (4, "")
         assert "damaged training data (vocabulary.json differs from what was written). Train again" in done.err
+
+
+def test_a_finished_run_trains_more_steps(command: Command, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "run")
+    done = command("resume", tmp_path / "run", "--steps", "+2", "--json")
+    assert done.code == 0, done.err
+    assert done.json["steps"] == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--steps", "10"], "--steps: given '10'; expected a plus sign and a number, as in +1000."),
+        (["--steps", "+1.5"], "--steps: given '+1.5'; expected a plus sign and a number, as in +1000."),
+        (["--epochs", "+0"], "--epochs: given '+0'; expected a plus sign and a number, as in +5."),
+        (["--minutes", "+nan"], "--minutes: given '+nan'; expected a plus sign and a number, as in +5."),
+        (
+            ["--steps", "+1", "--epochs", "+1"],
+            "given --steps and --epochs; expected only one of --steps, --epochs, --m",
+        ),
+    ],
+)
+def test_a_budget_that_is_no_number_to_add_is_an_error(
+    command: Command, trained: Path, arguments: list[str], message: str
+) -> None:
+    done = command("resume", trained, *arguments)
+    assert done.code == 2
+    assert message in done.err

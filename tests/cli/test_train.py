@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -215,3 +216,31 @@ def test_a_bidirectional_language_model_is_refused_with_the_reason(
     assert "has seen the token that is to be predicted" in done.err
     assert "--bidirectional" not in command("train", "lm", "--help").out
     assert not (tmp_path / "run").exists()
+
+
+def test_training_from_a_run_keeps_its_sizes(command: Command, trained: Path, book: Path, tmp_path: Path) -> None:
+    done = command(
+        "train", "lm", book, "-o", tmp_path / "run", "--from", trained, "--steps", 2, "--threads", 1, "--json"
+    )
+    assert done.code == 0, done.err
+    weights = [(run / "model" / "config.json").read_text() for run in (trained, tmp_path / "run")]
+    assert weights[0] == weights[1]
+    done = command("train", "lm", book, "-o", tmp_path / "other", "--from", trained, "--hidden", 8)
+    assert done.code == 2
+    assert "model.hidden_size (--hidden): given 8; expected 16, as in the model. Leave it out" in done.err
+    done = command("train", "classify", book, "-o", tmp_path / "other", "--from", trained)
+    assert (done.code, done.out) == (2, "")
+    assert "the model is of the task 'lm'; expected one of the task 'classify'" in done.err
+
+
+def test_ctrl_c_before_the_first_validation_leaves_a_model(
+    command: Command, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.training.progress import ConsoleDisplay
+
+    monkeypatch.setattr(ConsoleDisplay, "step", lambda *arguments: os.kill(os.getpid(), signal.SIGINT))
+    done = command("train", "lm", book, "-o", tmp_path / "run", *TINY, "--steps", 500)
+    assert done.code == 130
+    assert f"elman: stopped at step 1 and saved. Continue with `elman resume {tmp_path / 'run'}`\n" in done.err
+    generated = command("generate", tmp_path / "run", "--max-tokens", 5)
+    assert (generated.code, generated.err) == (0, "")

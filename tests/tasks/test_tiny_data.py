@@ -62,14 +62,14 @@ def test_a_task_trains_on_a_single_example_and_reports_training_figures(
 
 def test_hello_is_learned_by_heart(tmp_path: Path) -> None:
     model = elman.LanguageModel(hidden_size=16, config={"training": {"learning_rate": 0.03}})
-    result = model.fit(["hello"], steps=150, verbose=False)
+    result = model.fit(["hello"], steps=150, verbose=False).result_
     assert result["train"]["perplexity"] < 1.05
     assert model.generate("h", max_tokens=4, temperature=0.0) == "hello"
 
 
 def test_hello_becomes_ohlol() -> None:
     model = elman.Seq2Seq(hidden_size=16, config={"training": {"learning_rate": 0.03}})
-    result = model.fit([("hello", "ohlol")], steps=80, verbose=False)
+    result = model.fit([("hello", "ohlol")], steps=80, verbose=False).result_
     assert result["train"]["exact_match"] == 1.0
     assert model.predict(["hello"]) == ["ohlol"]
 

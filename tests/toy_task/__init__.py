@@ -110,7 +110,7 @@ class DigitsPredictor(FolderPredictor):
         self._b = take(tensors, "readout.bias", (1,))
 
     @classmethod
-    def load(cls, model: ModelFolder, where: Path) -> DigitsPredictor:
+    def from_folder(cls, model: ModelFolder, where: Path) -> DigitsPredictor:
         """Return the predictor of a model folder."""
         return cls(read_config(model, "model", DigitsConfig, where), model.tensors, model.card)
 
@@ -256,7 +256,7 @@ def spec() -> TaskSpec[DigitsRun, DigitsCorpus, Digits, DigitsPredictor]:
         open_source=open_source,
         prepare=prepare,
         open_corpus=DigitsCorpus.open,
-        load=DigitsPredictor.load,
+        load=DigitsPredictor.from_folder,
         prediction=Prediction(PredictOptions, by_line=DigitsAnswers),
         evaluation=Evaluation(EvaluateOptions, score_validation_set=score_validation_set, score=score),
         report=Report(

@@ -21,7 +21,7 @@ from elman.training.loop import FitResult, fit, update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session
 
-from .fakes import LinearTask, Recorder, config, new_model, new_run
+from .fakes import LinearTask, Recorder, Weights, config, new_model, new_run
 
 
 @pytest.fixture
@@ -228,6 +228,41 @@ def test_a_signal_ends_training_after_the_step_with_a_checkpoint(run: RunFolder,
     assert str(caught.value) == f"stopped at step 3 and saved. Continue with `elman resume {run.path}`"
     assert run.read_pointer("last") == "step-00000003"
     assert recorder.events[-1] == ("end",)
+
+
+@pytest.mark.parametrize(("every", "exported"), [(100, "of step 3"), (2, "of the best step")])
+def test_a_stopped_run_has_a_model_of_the_step_or_the_best_one(run: RunFolder, every: int, exported: str) -> None:
+    def at_batch(n: int, loss: torch.Tensor) -> torch.Tensor:
+        if n == 3:
+            signal.raise_signal(signal.SIGINT)
+        return loss
+
+    model = new_model()
+    with pytest.raises(Interrupted):
+        fit(LinearTask(at_batch=at_batch), model, config(validate_every_steps=every), run, Recorder(), seed=0)
+    text = (run / "model" / "weights.txt").read_text()
+    assert (text == Weights(model).text) == (exported == "of step 3")
+    assert (run.read_pointer("best") is None) == (exported == "of step 3")
+    fit(LinearTask(), new_model(), config(validate_every_steps=every), run, Recorder(), seed=0)
+    whole = new_run(run.path.with_name("whole"))
+    fit(LinearTask(), new_model(), config(validate_every_steps=every), whole, Recorder(), seed=0)
+    whole.unlock()
+    for name in ("model/weights.txt", "metrics.jsonl", "best", "last"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), (
+            "resuming gives what an uninterrupted run gives"
+        )
+
+
+def test_a_run_that_stopped_early_goes_on_when_it_is_extended(run: RunFolder) -> None:
+    task = LinearTask(metric=lambda n: float(n))  # every validation is worse than the one before
+    settings = {"validate_every_steps": 1, "patience": 2}
+    early = fit(task, new_model(), config(steps=50, **settings), run, Recorder(), seed=0)
+    assert early.steps == 3
+    again = fit(task, new_model(), config(steps=50, **settings), run, Recorder(), seed=0)
+    assert again.steps == 3, "without an extension, there is nothing left to do"
+    more = fit(task, new_model(), config(steps=50, **settings), run, Recorder(), seed=0, extended=True)
+    assert more.steps == 5
+    assert more.best_step == 1, "the best model so far is kept"
 
 
 def test_a_signal_in_a_step_that_diverges_takes_effect_after_the_rollback(run: RunFolder) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
-from elman.errors import ConfigError, ElmanError, Interrupted, ResourceError, missing_package_error
+from elman.errors import ConfigError, ElmanError, Explained, Interrupted, ResourceError, missing_package_error
 from elman.translations import Language, current_language, translate, use_language
 
 from .language import accept_language, requested_language
@@ -49,6 +49,10 @@ def configure_streams() -> None:
         stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
+class _StoppedError(Exception):
+    """Carries an Interrupted through typer, which ends at every KeyboardInterrupt and forgets its message."""
+
+
 def _run(app: typer.Typer) -> int:
     try:
         result = _commands(app, current_language())(standalone_mode=False)
@@ -58,6 +62,8 @@ def _run(app: typer.Typer) -> int:
         return EXIT_BROKEN_PIPE
     except KeyboardInterrupt:
         return _report(Interrupted(signal.SIGINT, "interrupted"))
+    except _StoppedError as error:
+        return _report(error.__cause__ or error)
     except (Exception, SystemExit) as error:
         return _report(error)
     if result == EXIT_INTERRUPTED:  # typer's own answer to Ctrl-C
@@ -68,7 +74,16 @@ def _run(app: typer.Typer) -> int:
 @functools.cache
 def _commands(app: typer.Typer, language: Language) -> Any:
     """Return the commands of an app, made once in a process for each language, since they hold their help pages."""
-    return accept_language(typer.main.get_command(app))
+    command = accept_language(typer.main.get_command(app))
+    command.invoke = functools.partial(_invoke, command.invoke)
+    return command
+
+
+def _invoke(invoke: Any, context: Any) -> Any:
+    try:
+        return invoke(context)
+    except Interrupted as stop:
+        raise _StoppedError from stop
 
 
 def say(message: str) -> None:
@@ -76,12 +91,12 @@ def say(message: str) -> None:
     print(translate(message), file=sys.stderr, flush=True)
 
 
-def print_error(error: ElmanError) -> None:
+def print_error(error: Explained) -> None:
     """Write an error to stderr, in the language of the command."""
     print(f"elman: {describe_error(error)}", file=sys.stderr, flush=True)
 
 
-def describe_error(error: ElmanError) -> str:
+def describe_error(error: Explained) -> str:
     """Return where an error is, its message and its hint, in the language of the command."""
     if current_language() == "en":
         return str(error)
@@ -127,8 +142,8 @@ def _report(error: BaseException) -> int:
     return elman_error.exit_code
 
 
-def _as_elman_error(error: BaseException) -> ElmanError:
-    if isinstance(error, ElmanError):
+def _as_elman_error(error: BaseException) -> Explained:
+    if isinstance(error, Explained):
         return error
     if isinstance(error, typer.TyperException):  # a wrong option: the message is the parser's
         context = getattr(error, "ctx", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,6 +31,17 @@ ValidTargetFiles = Annotated[
 ]
 
 
+Start = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RUN",
+        help="Continue from this trained model, with its sizes, tokens and labels: fine-tuning.",
+    ),
+]
+MAX_AMOUNT = 1e12  # of steps, epochs or minutes
+
+
 class TaskGroup(LazyGroup):
     """The sub-commands of `elman train`."""
 
@@ -45,13 +56,38 @@ app = typer.Typer(cls=TaskGroup, help="Train a model on your own file.", no_args
 
 
 def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that was stopped.")], as_json: Json = False
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that was stopped, or is finished.")],
+    steps: Annotated[str | None, typer.Option(metavar="+N", help="Train N updates more.")] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="+N", help="Train N passes over the training set more.")] = None,
+    minutes: Annotated[str | None, typer.Option(metavar="+M", help="Train M minutes more.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Continue a run that was stopped or killed, as if it had never stopped."""
+    """Continue a run that was stopped or killed, as if it had never stopped; or train more."""
+    more = _more({"--steps": steps, "--epochs": epochs, "--minutes": minutes})
+
     from elman.experiment import resume as resume_run
     from elman.training.progress import ConsoleDisplay
 
-    _finish(resume_run(run, ConsoleDisplay(stderr_console())), as_json=as_json)
+    _finish(resume_run(run, ConsoleDisplay(stderr_console()), more), as_json=as_json)
+
+
+def _more(texts: Mapping[str, str | None]) -> dict[str, float] | None:
+    """Return the number by which a budget grows, by the name of its unit; None if no flag is given."""
+    given = {flag: text for flag, text in texts.items() if text is not None}
+    if len(given) > 1:
+        raise ConfigError(f"given {' and '.join(given)}; expected only one of {', '.join(texts)}")
+    for flag, text in given.items():
+        kind = int if flag == "--steps" else float
+        try:
+            amount = kind(text) if text.startswith("+") else -1
+        except ValueError:
+            amount = -1
+        if not 0 < amount < MAX_AMOUNT:
+            example = "+1000" if flag == "--steps" else "+5"
+            hint = "The number is added to what the run has trained"
+            raise ConfigError(f"{flag}: given {text!r}; expected a plus sign and a number, as in {example}", hint=hint)
+        return {flag.removeprefix("--"): amount}
+    return None
 
 
 def _command(name: str, summary: str) -> Any:
@@ -81,7 +117,11 @@ def _first_parameters(spec: AnyTask) -> list[inspect.Parameter]:
 
 
 def _first_options(
-    out: Out, valid: Files = None, target_file: TargetFiles = None, valid_target_file: ValidTargetFiles = None
+    out: Out,
+    valid: Files = None,
+    target_file: TargetFiles = None,
+    valid_target_file: ValidTargetFiles = None,
+    start: Start = None,
 ) -> None:
     """Declare the options that come before those of the config."""
 
@@ -113,6 +153,7 @@ def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arg
                 arguments["valid"] or (), arguments.get("valid_target_file"), "--valid-target-file", "--valid"
             ),
             overwrite=arguments["overwrite"],
+            start=arguments["start"],
         )
     except ConfigError as error:
         raise ConfigError(_with_flags(error.message, options), hint=error.hint, where=error.where) from None

@@ -2,7 +2,10 @@
 
     train    request -> run folder -> data -> config.toml -> fit -> model folder
     resume   the same from wherever it stopped: a run that was killed while it read its data starts over, one that was
-             killed while it trained continues from its newest checkpoint, a finished one completes its model folder
+             killed while it trained continues from its newest checkpoint, a finished one completes its model folder or,
+             with a larger budget, trains on
+
+continuation.py describes how training continues from a trained model, and how a budget is extended.
 
 A task is known by its TaskSpec (tasks/spec.py) and by its module `training`. Predictions never come this way.
 """
@@ -25,6 +28,7 @@ from elman import kernels
 from elman.checkpoint import CONFIG_FILE, RunFolder, replace_file, translate_disk_errors
 from elman.config import Values, read_toml, to_toml, validate_config
 from elman.data.readers.encodings import Notify
+from elman.data.readers.text import IN_MEMORY
 from elman.data.sources import ExampleSource, SourceArgument, located
 from elman.errors import ConfigError, ModelError, ResourceError
 from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spec
@@ -35,6 +39,14 @@ from elman.training.throughput import ASSUMED_CPU_FLOPS
 from elman.translations import current_language, use_language
 from elman.version import version
 
+from .continuation import (
+    START,
+    copy_start_weights,
+    extended_config,
+    load_start,
+    values_with_start,
+    with_fine_tuning_rate,
+)
 from .memory import require_memory
 from .sources import from_request, to_request
 from .timing import check_device, settled_config
@@ -50,13 +62,17 @@ def train(
     task: str = "lm",
     valid: Sequence[SourceArgument] = (),
     overwrite: bool = False,
+    start: Any = None,
 ) -> dict[str, Any]:
     """Train a model of a task; return what `elman train --json` prints.
 
     values are config values, nested as in a TOML file; what they lack is chosen from the data and the budget. valid is
-    the validation set; without it, it is taken from the sources.
+    the validation set; without it, it is taken from the sources. start is a trained model from which training
+    continues: a predictor, or the path of a run folder or a model folder.
     """
     spec = task_spec(task)
+    model = None if start is None else load_start(start, spec)
+    values = values if model is None else values_with_start(spec, model, values)
     early: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)  # mistakes are reported before anything is written
     check_device(early)
     parts = {"train": [located(source) for source in sources], "valid": [located(source) for source in valid]}
@@ -64,11 +80,15 @@ def train(
         spec.open_source(source, early.data, _silent).check()
     sources_by_part = {part: to_request(files) for part, files in parts.items()}
     request = {"values": values, "sources": sources_by_part, "task": task, "language": current_language()}
+    if model is not None:
+        request["start"] = str(start) if isinstance(start, str | Path) else IN_MEMORY
     run = RunFolder.create(out, request, overwrite=overwrite)
     try:
         try:
+            if model is not None:
+                model.save(run / START)
             _prepare(run, spec, values, parts, display)
-            training = _build_training(run, spec)
+            training = _build_training(run, spec, display.notify)
         except (Exception, KeyboardInterrupt):
             run.discard()
             raise
@@ -78,8 +98,11 @@ def train(
         run.unlock()
 
 
-def resume(path: Path, display: Display) -> dict[str, Any]:
-    """Continue a run; return what `elman train --json` prints."""
+def resume(path: Path, display: Display, more: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """Continue a run; return what `elman train --json` prints.
+
+    more adds steps, epochs or minutes, one of the three, to what the run has used of its budget.
+    """
     run = RunFolder.open(path)
     try:
         request = run.request
@@ -87,10 +110,12 @@ def resume(path: Path, display: Display) -> dict[str, Any]:
         if not (run / CONFIG_FILE).exists():
             parts = from_request(request, path)
             display.notify("the run was stopped before its text was read: starting over")
+            if "start" in request and not (run / START).is_dir():
+                load_start(request["start"], spec).save(run / START)
             shutil.rmtree(run / "data", ignore_errors=True)
             _prepare(run, spec, request["values"], parts, display)
             run.delete_replaced_run()
-        return _continue(run, spec, _build_training(run, spec), display)
+        return _continue(run, spec, _build_training(run, spec, display.notify, more), display)
     finally:
         run.unlock()
 
@@ -112,8 +137,13 @@ def _prepare(
     early: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)
     train, valid = (_opened(spec, parts[part], early, display.notify) for part in ("train", "valid"))
     with translate_disk_errors(run.path), _memory_errors(run.path):
-        corpus = spec.prepare(run / "data", values, early, train, valid, display.notify)
-        config = settled_config(spec, values, corpus, run.path)
+        arguments = run / "data", values, early, train, valid, display.notify
+        if (run / START).is_dir() and spec.continuation is not None:
+            corpus = spec.continuation.prepare(*arguments, load(run / START))
+            config = with_fine_tuning_rate(settled_config(spec, values, corpus, run.path), values)
+        else:
+            corpus = spec.prepare(*arguments)
+            config = settled_config(spec, values, corpus, run.path)
         replace_file(run / "env.json", (json.dumps(_environment(), indent=1) + "\n").encode())
         replace_file(run / CONFIG_FILE, to_toml(config).encode())
     for line in spec.report.describe_run(config, corpus):
@@ -133,26 +163,36 @@ class _Training(NamedTuple):
     corpus: Any
     task: Task
     model: nn.Module
+    is_extended: bool  # beyond the budget that the run had
 
 
-def _build_training(run: RunFolder, spec: AnyTask) -> _Training:
-    """Return the parts of the training of a run folder; too little memory for it is a ResourceError."""
+def _build_training(
+    run: RunFolder, spec: AnyTask, notify: Notify, more: Mapping[str, float] | None = None
+) -> _Training:
+    """Return the parts of the training of a run folder; too little memory for it is a ResourceError.
+
+    more is added to the budget.
+    """
     config = run_config(run)
     corpus = spec.open_corpus(run / "data")
     check_device(config)
     with _number_of_threads(config.training.threads), _memory_errors(run.path):
         task = training_module(spec).build_task(config, corpus)
-        model = task.build().to(config.training.device)
+        if more is not None:
+            config = extended_config(run, config, task.batches_per_epoch, more, notify)
+        model = task.build()
+        copy_start_weights(run, model)
+        model.to(config.training.device)
         require_memory(task, model, config.training, run.path)
-    return _Training(config, corpus, task, model)
+    return _Training(config, corpus, task, model, more is not None)
 
 
 def _continue(run: RunFolder, spec: AnyTask, training: _Training, display: Display) -> dict[str, Any]:
     """Train to the end of the budget, and complete the model folder."""
-    config, corpus, task, model = training
+    config, corpus, task, model, is_extended = training
     with _number_of_threads(config.training.threads):
         with _memory_errors(run.path):
-            fitted = fit(task, model, config.training, run, display, seed=config.seed)
+            fitted = fit(task, model, config.training, run, display, seed=config.seed, extended=is_extended)
         return _complete(run, spec, corpus, fitted, task.unit)
 
 

@@ -71,11 +71,19 @@ class Stack:
         self.hidden_sizes = [[p.hidden_size for p in layer] for layer in params]
         self._output_size = sum(self.hidden_sizes[-1])
         self._groups = [_weight_group(p, dtype) for layer in params for p in layer]
-        activation = cell.activation if isinstance(cell, Elman) else "tanh"
-        name = _NAMES[type(cell)]
-        self._weights = pack(
-            dtype, name, activation, self.num_directions, self._groups, table=table, threads=_threads(threads)
-        )
+        self._weights = self._packed(_threads(threads))
+
+    def _packed(self, threads: int) -> _native._Weights:
+        activation = self.cell.activation if isinstance(self.cell, Elman) else "tanh"
+        name, directions = _NAMES[type(self.cell)], self.num_directions
+        return pack(self.dtype, name, activation, directions, self._groups, table=self.table, threads=threads)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_weights"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._weights = self._packed(_threads(None))
 
     def zero_state(self, batch_size: int) -> StackState:
         """Return a state of zeros."""

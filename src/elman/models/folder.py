@@ -6,7 +6,7 @@ import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.config import Config, validate_config
@@ -19,11 +19,19 @@ AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 class FolderPredictor(ABC):
-    """What all predictors have: weights by name, the text of the model card, and a model folder to be saved in."""
+    """What all predictors have: weights by name, the text of the model card, and a model folder to be saved in.
+
+    A predictor is pickled and copied as the content of its model folder, so a copy predicts the same to the last bit.
+    """
 
     task: ClassVar[str]
     tensors: Tensors
     card: str
+
+    @classmethod
+    @abstractmethod
+    def from_folder(cls, model: ModelFolder, where: Path) -> FolderPredictor:
+        """Return the predictor of the content of a model folder; `where` is its place, for errors."""
 
     @abstractmethod
     def configs(self) -> Mapping[str, Config]:
@@ -43,9 +51,16 @@ class FolderPredictor(ABC):
 
         A folder that holds anything but a model is a ConfigError, unless `replace` is true.
         """
+        write_model(Path(path), self._content(card), replace=replace)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_folder, (self._content(), Path(type(self).__name__))
+
+    def _content(self, card: str | None = None) -> ModelFolder:
+        """Return the content of the model folder."""
         config = {"task": self.task, **{name: part.model_dump(mode="json") for name, part in self.configs().items()}}
         vocabularies = {name: list(tokens) for name, tokens in self.vocabularies().items()}
-        write_model(Path(path), ModelFolder(config, self.tensors, vocabularies, card or self.card), replace=replace)
+        return ModelFolder(config, self.tensors, vocabularies, card or self.card)
 
 
 def read_config(folder: ModelFolder, key: str, kind: type[AnyConfig], where: Path) -> AnyConfig:

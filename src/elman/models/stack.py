@@ -81,6 +81,9 @@ class Stack:
         arrays |= {parameter: stored(parameter, value.shape) for parameter, value in own.items()}
         return LayerParameters.from_arrays(arrays, hidden_size)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_dense": None, "_gathered": None}  # they are packed again when they are used
+
     def initial_state(self, batch_size: int) -> State:
         """Return the state of zeros."""
         return self._flat(unroll.zero_state(self.cell, self.parameters, batch_size))

@@ -52,7 +52,7 @@ class LayerTrace:
     def __getitem__(self, name: str) -> Array:
         """Return an array by name."""
         if name not in self.arrays:
-            hint = "Derivatives are traced with gradients=True" if name.startswith(("d_", "norm")) else None
+            hint = "Trace with gradients to have derivatives" if name.startswith(("d_", "norm")) else None
             raise ConfigError(f"{self.name} has no {name!r}; expected one of {', '.join(self.arrays)}", hint=hint)
         return self.arrays[name]
 

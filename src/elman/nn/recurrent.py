@@ -154,7 +154,7 @@ class Recurrent(nn.Module):
         if x.device.type != "cpu":
             raise RuntimeError(
                 f"cell {self.cell_name!r} runs by NumPy, and the input is on {x.device}; expected the CPU. "
-                "Move the model and its inputs with .to('cpu'), or train with --device cpu"
+                "Move the model and its inputs with .to('cpu')"
             )
         if x.dtype not in _DTYPES:
             raise TypeError(f"cell {self.cell_name!r} runs by NumPy: input {x.dtype}; expected float32 or float64")

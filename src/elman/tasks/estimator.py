@@ -2,19 +2,25 @@
 
 An estimator's constructor keeps its parameters under their names, so it can be cloned, searched and cross-validated
 without scikit-learn being needed. A parameter has the name of a config field; `values` puts each into its place.
+
+    history_   what was recorded during the last `fit`: the loss and the norm of the gradient of some updates, the
+               metrics of every validation; a list of dicts, the lines of metrics.jsonl
+    result_    what the last `fit` reported: steps, seconds, best_step, train and valid (metrics); empty after Ctrl-C
 """
 
 from __future__ import annotations
 
 import inspect
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from elman.config import Config, Values, get_table, layer_values, merge_values, nest_value, validate_config
-from elman.errors import ConfigError, Interrupted, missing_package_error
+from elman.errors import ConfigError, Interrupted, NotFittedError, missing_package_error
 
+from .estimator_display import describe_as_html, describe_call
+from .python_messages import python_messages
 from .spec import AnyTask, load, task_spec
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from elman.training.progress import Display
     from elman.translations import Language
 
-OWN_PARAMETERS = frozenset({"config", "verbose"})  # that are no config fields
+OWN_PARAMETERS = frozenset({"config", "run", "overwrite", "warm_start", "verbose"})  # that are no config fields
 
 
 class Estimator:
@@ -31,9 +37,13 @@ class Estimator:
 
     task: ClassVar[str]
     config: Mapping[str, Any] | None
+    run: str | Path | None
+    overwrite: bool
+    warm_start: bool | str | Path
     verbose: bool
+    history_: list[dict[str, Any]]
+    result_: dict[str, Any]
     _predictor: Any = None
-    _metrics: Sequence[Mapping[str, Any]] = ()  # the records of metrics.jsonl of the last `fit`
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the parameters of the constructor."""
@@ -42,9 +52,10 @@ class Estimator:
     def set_params(self, **parameters: Any) -> Self:
         """Set parameters of the constructor; they are used from the next `fit` on."""
         names = inspect.signature(type(self)).parameters
-        for name, value in parameters.items():
+        for name in parameters:
             if name not in names:
                 raise ConfigError(f"unknown parameter {name!r}", hint=f"Choose one of {', '.join(names)}")
+        for name, value in parameters.items():
             setattr(self, name, value)
         return self
 
@@ -57,15 +68,22 @@ class Estimator:
         trace: Trace = self._trained.trace(input, **options)
         return trace
 
+    def __repr__(self) -> str:
+        return describe_call(type(self), self.get_params())
+
+    def _repr_html_(self) -> str:
+        """Return the estimator as notebooks show it."""
+        return describe_as_html(type(self), self.get_params(), getattr(self, "result_", {}))
+
     def __sklearn_is_fitted__(self) -> bool:
         """Return whether there is a trained model, for scikit-learn."""
         return self._predictor is not None
 
     @property
     def _trained(self) -> Any:
-        """The predictor; there is none before `fit`, which is a ConfigError."""
+        """The predictor; there is none before `fit`, which is a NotFittedError."""
         if self._predictor is None:
-            raise ConfigError("the model is not trained yet", hint="Call fit first, or use elman.load")
+            raise NotFittedError("the model is not trained yet", hint="Call fit first, or use elman.load")
         return self._predictor
 
     @property
@@ -79,12 +97,13 @@ class Estimator:
         valid: Sequence[SourceArgument],
         budget: Mapping[str, float | None],
         run: str | Path | None,
-        overwrite: bool,
+        overwrite: bool | None,
         verbose: bool | None,
-    ) -> dict[str, Any]:
-        """Train in `run`, or in a folder that is deleted afterwards, and return the result of training.
+    ) -> Self:
+        """Train in the run folder, or in a folder that is deleted afterwards.
 
-        A budget replaces that of the constructor. After Ctrl-C the best model so far is kept.
+        What is not None replaces the parameter of the constructor for this `fit`. After Ctrl-C, the best model so far
+        is kept or, before the first validation, the model as it is.
         """
         try:
             from elman.experiment import train
@@ -92,30 +111,49 @@ class Estimator:
         except ModuleNotFoundError as error:
             raise missing_package_error(error) or error from None
 
+        run = self.run if run is None else run
         values = layer_values(self._values(), {"training": without_none(budget)})
         display = display_for(verbose=self.verbose if verbose is None else verbose)
         with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
             out = Path(run) if run is not None else Path(scratch) / "run"
+
+            def keep(result: dict[str, Any]) -> None:
+                self._predictor, self.history_, self.result_ = load(out), list(read_metrics(out)), result
+
             try:
-                result = train(sources, out, values, display, task=self.task, valid=valid, overwrite=overwrite)
+                with python_messages(self._spec.run_config, self.get_params()):
+                    result = train(
+                        sources,
+                        out,
+                        values,
+                        display,
+                        task=self.task,
+                        valid=valid,
+                        overwrite=self.overwrite if overwrite is None else overwrite,
+                        start=self._start,
+                    )
             except Interrupted as stop:
-                if (out / "model").is_dir():
-                    self._predictor = load(out)
-                    self._metrics = read_metrics(out)
+                keep({})
                 if run is not None:
                     raise
-                state = "The best model so far is kept" if self._predictor else "No model was validated yet"
-                raise Interrupted(stop.exit_code - 128, "stopped", hint=f"{state}. Give run= to resume later") from None
-            self._predictor = load(out)
-            self._metrics = read_metrics(out)
-        return result if run is not None else {key: result[key] for key in result if key not in ("run", "model")}
+                hint = "The model so far is kept. With a folder as run, elman resume continues the training later"
+                raise Interrupted(stop.exit_code - 128, stop.message.removesuffix(" and saved"), hint=hint) from None
+            keep(result if run is not None else {key: result[key] for key in result if key not in ("run", "model")})
+        return self
+
+    @property
+    def _start(self) -> Any:
+        """What training starts from: the present model, the path of another, or None for a new model."""
+        if isinstance(self.warm_start, bool):
+            return self._predictor if self.warm_start else None
+        return self.warm_start
 
     def _plot(self, folder: str | Path, source: SourceArgument | None, language: Language | None) -> list[Path]:
         """Draw the training of the last `fit`, and what the task draws of the examples of a source, if one is given."""
         from elman.figures.style import save_drawings
         from elman.inspect import training_drawings
 
-        drawings = training_drawings(self._metrics)
+        drawings = training_drawings(getattr(self, "history_", ()))
         spec, trained = self._spec, self._trained
         if source is not None and spec.pictures is not None:
             drawings |= spec.pictures.of_examples(trained, self._examples(source))
@@ -128,18 +166,20 @@ class Estimator:
         nested = (nest_value(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
         return layer_values(dict(self.config or {}), merge_values(*nested))
 
-    def _reader(self) -> Any:
-        """Return the reader config with which `fit` reads files."""
+    def _reader_of_model(self) -> Any:
+        """Return the reader config with which `fit` reads files; options that the model sets are the model's."""
         kind = self._spec.reader_config
         data = get_table(self._values(), "data")
-        return validate_config(kind, {name: value for name, value in data.items() if name in kind.model_fields})
+        reader = validate_config(kind, {name: value for name, value in data.items() if name in kind.model_fields})
+        return reader.model_copy(update=self._spec.reader_defaults(self._trained))
 
-    def _examples(self, source: SourceArgument) -> Any:
-        """Return the examples of a source, read as `fit` reads them; options that the model sets are the model's."""
+    def _examples(self, source: SourceArgument) -> Iterator[Any]:
+        """Yield the examples of a source, read as `fit` reads them."""
         from elman.data.sources import located
 
-        reader = self._reader().model_copy(update=self._spec.reader_defaults(self._trained))
-        return self._spec.open_source(located(source), reader, lambda message: None).examples()
+        with python_messages(self._spec.run_config, self.get_params()):
+            reader = self._reader_of_model()
+            yield from self._spec.open_source(located(source), reader, lambda message: None).examples()
 
 
 def config_places(model: type[Config], prefix: str = "") -> dict[str, str]:
@@ -151,25 +191,6 @@ def config_places(model: type[Config], prefix: str = "") -> dict[str, str]:
         else:
             places[name] = f"{prefix}{name}"
     return places
-
-
-def paired(left: Any, right: Any, names: str) -> list[tuple[Any, Any]]:
-    """Return two collections of equal length as pairs; other lengths are a ConfigError."""
-    first, second = list(left), list(right)
-    if len(first) != len(second):
-        raise ConfigError(f"{names}: given {len(first):,} and {len(second):,}; expected as many of each")
-    return list(zip(first, second, strict=True))
-
-
-def rows_of(pairs: Any, columns: tuple[str, str]) -> list[Any]:
-    """Return the rows of a list of pairs, or of two columns of a DataFrame."""
-    if not hasattr(pairs, "itertuples"):
-        return [tuple(row.tolist()) if hasattr(row, "tolist") else row for row in pairs]
-    names = list(pairs.columns)
-    if not set(columns) <= set(names):
-        message = f"given a DataFrame with the columns {', '.join(map(str, names))}; expected {' and '.join(columns)}"
-        raise ConfigError(message, hint='Rename the columns, or give two of them: fit(frame["a"], frame["b"])')
-    return list(pairs[list(columns)].itertuples(index=False, name=None))
 
 
 def sequence_tags(kind: str | None, *, targets_required: bool = True) -> Any:

@@ -167,6 +167,15 @@ class Report(Generic[R, C, P]):
     next_commands: Callable[[str], str]  # what a user may do next with a run
 
 
+@dataclass(frozen=True, slots=True)
+class Continuation(Generic[R, C, E, P]):
+    """How the training of a model continues on other data: with its sizes, its tokens and its labels."""
+
+    values: Callable[[P], Values]  # the config values that the model determines, with None for those without a value
+    # as `prepare` of the task, with the vocabularies and labels of the model, which is the last argument
+    prepare: Callable[[Path, Values, R, Sequence[ExampleSource[E]], Sequence[ExampleSource[E]], Notify, P], C]
+
+
 def no_reader_defaults(predictor: FolderPredictor) -> Values:
     """Return no reader options: files are read with the defaults of the task."""
     return {}
@@ -201,6 +210,7 @@ class TaskSpec(Generic[R, C, E, P]):
     evaluation: Evaluation[C, E]
     report: Report[R, C, P]
     pictures: Pictures[C, E, P] | None = None
+    continuation: Continuation[R, C, E, P] | None = None  # None: a model is always trained from the beginning
     reader_defaults: Callable[[P], Values] = no_reader_defaults  # reader options of a model, such as its columns
 
 

@@ -47,13 +47,26 @@ class FitResult:
 
 
 def fit(
-    task: Task, model: nn.Module, config: TrainingConfig, run: RunFolder, display: Display, *, seed: int
+    task: Task,
+    model: nn.Module,
+    config: TrainingConfig,
+    run: RunFolder,
+    display: Display,
+    *,
+    seed: int,
+    extended: bool = False,
 ) -> FitResult:
-    """Train the model in its run folder, resuming from the newest checkpoint if there is one; export the best step."""
+    """Train the model in its run folder, resuming from the newest checkpoint if there is one; export the best step.
+
+    extended: the config has a larger budget than before, so a finished training continues.
+    """
     session = Session.new(task, model, config, run, seed)
     checkpoint = run.newest_checkpoint(display.notify)
     if checkpoint is not None:
         session.restore(*checkpoint)
+        if extended:
+            session.counters.finished, session.counters.validations_since_best = False, 0
+            session.save()
         if session.counters.finished:
             display.notify(f"Training ended at step {session.counters.step:,} before; there is nothing left to do.")
         _export_best(session, display)
@@ -157,12 +170,23 @@ def _validate_or_save(session: Session, display: Display, progress_before: float
 
 
 def _stop_if_requested(session: Session, stop: StopRequest) -> None:
-    """Save a checkpoint and raise Interrupted if a signal has asked training to stop."""
+    """Save a checkpoint and raise Interrupted if a signal has asked training to stop.
+
+    Before the first validation, the model folder is that of the present step; later, that of the best step.
+    """
     if stop.number is None:
         return
     session.save()
+    if session.counters.best_step is None:
+        _export_unvalidated(session)
     hint = f"Continue with `elman resume {session.run.path}`"
     raise Interrupted(stop.number, f"stopped at step {session.counters.step} and saved", hint=hint)
+
+
+def _export_unvalidated(session: Session) -> None:
+    """Write the model folder of the present step. The first validation replaces it, since it is the best so far."""
+    with session.with_exported_weights():
+        session.task.predictor(session.model).save(session.run / "model", replace=True)
 
 
 def _validation_is_due(session: Session, progress_before: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,11 @@ from torch import nn
 def float32_weights(model: nn.Module) -> dict[str, npt.NDArray[np.float32]]:
     """Return a copy of the parameters by name, as a predictor takes them."""
     return {name: p.detach().float().cpu().numpy().copy() for name, p in model.named_parameters()}
+
+
+def tensors_of(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, torch.Tensor]:
+    """Return a copy of arrays as tensors."""
+    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
 
 
 @contextlib.contextmanager

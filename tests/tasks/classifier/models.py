@@ -122,4 +122,5 @@ def batch_of(config: ClassifierConfig, examples: Items, *, padding: int = 0) -> 
         token_index = np.pad(of_tokens.token_index, columns, constant_values=1)
         of_tokens = of_tokens._replace(token_index=token_index, ids=np.pad(of_tokens.ids, columns, constant_values=2))
     batch = batch._replace(words=np.pad(batch.words, columns, constant_values=3), characters=of_tokens)
-    return ClassifierBatch(batch, np.array([LABELS.index(label) for _, label in examples]))
+    labels = np.array([LABELS.index(label) for _, label in examples])
+    return ClassifierBatch(batch, labels, np.ones(len(labels), np.float32))

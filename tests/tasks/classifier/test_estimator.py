@@ -52,7 +52,7 @@ def test_texts_come_in_every_form(tmp_path: Path) -> None:
     probabilities = []
     for arguments in ((TEXTS, LABELS), (np.array(TEXTS), np.array(LABELS)), (pairs,), (path,), (str(path),)):
         model = elman.Classifier(**{**TINY, "steps": 3})
-        result = model.fit(*arguments)
+        result = model.fit(*arguments).result_
         assert set(result) == {"task", "steps", "seconds", "texts_per_second", "best_step", "train", "valid"}
         probabilities.append(model.predict_proba(["a cat"]))
         assert model.evaluate(*arguments)["count"] == len(TEXTS)
@@ -105,9 +105,9 @@ def test_scikit_learn_can_cross_validate_search_and_pipe_it() -> None:
 
 def test_a_budget_of_fit_replaces_that_of_the_constructor(tmp_path: Path) -> None:
     model = elman.Classifier(**TINY)
-    assert model.fit(TEXTS, LABELS, steps=2, run=tmp_path / "run")["steps"] == 2
+    assert model.fit(TEXTS, LABELS, steps=2, run=tmp_path / "run").result_["steps"] == 2
     assert (tmp_path / "run" / "model").is_dir()
-    assert model.fit(TEXTS, LABELS)["steps"] <= 40
+    assert model.fit(TEXTS, LABELS).result_["steps"] <= 40
 
 
 def test_labels_keep_their_types() -> None:
@@ -151,7 +151,7 @@ def test_the_columns_of_a_frame_have_names(fitted: elman.Classifier) -> None:
     assert fitted.evaluate(frame)["accuracy"] == fitted.score(TEXTS, LABELS)
     with pytest.raises(ConfigError, match="a DataFrame with the columns kind, message; expected text and label"):
         fitted.evaluate(other)
-    with pytest.raises(ConfigError, match=r"given a DataFrame and labels\. Give one column of it"):
+    with pytest.raises(ConfigError, match=r"expected one column\. Give one column of it"):
         fitted.evaluate(frame, LABELS)
     rows = np.array(list(zip(TEXTS, LABELS, strict=True)), object)
     assert fitted.evaluate(rows)["count"] == len(TEXTS)

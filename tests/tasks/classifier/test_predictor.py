@@ -60,7 +60,7 @@ def test_contributions_sum_to_the_prediction_and_decisions_are_those_of_prefixes
         explanation = predictor.explain(text)
         tokens = predictor.tokens(text)
         space = " " if predictor.text.level == "word" else ""
-        prefixes = predictor.predict_proba([space.join(tokens[: n + 1]) for n in range(len(tokens))])
+        prefixes = np.exp(predictor.log_probabilities([space.join(tokens[: n + 1]) for n in range(len(tokens))]))
         assert explanation.label == predictor.predict([text])[0]
         assert explanation.tokens == tokens == (list(text) if space == "" or "你" in text else text.split())
         assert explanation.decisions == [LABELS[i] for i in prefixes.argmax(1)]
@@ -148,12 +148,18 @@ def test_a_bidirectional_model_has_no_state() -> None:
 
 
 @every_architecture
-def test_a_text_without_tokens_is_classified_by_the_bias(architecture: str) -> None:
+def test_before_the_first_token_the_bias_decides(architecture: str) -> None:
     predictor = tiny_predictor(architecture)
     b = predictor.tensors["readout.bias"]
-    expected = np.exp(b) / np.exp(b).sum()
-    np.testing.assert_allclose(predictor.predict_proba([""])[0], expected, rtol=1e-5)
-    np.testing.assert_allclose(predictor.predict_proba(["", "abc"])[0], expected, rtol=1e-5)
+    explanation = predictor.explain("ab")
+    expected = (np.exp(b) / np.exp(b).sum())[predictor.labels.index(explanation.label)]
+    assert explanation.prior == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("text", ["", " \t\n"])
+def test_an_empty_text_is_an_error(text: str) -> None:
+    with pytest.raises(DataError, match="item 1 is empty; expected a text"):
+        tiny_predictor().predict_proba(["ab", text])
 
 
 @pytest.mark.parametrize("architecture", ["mean", "max", "last", "attention"])

@@ -49,7 +49,7 @@ def test_a_history_comes_in_every_form(tmp_path: Path) -> None:
     forms: list[Any] = [VALUES, VALUES.tolist(), VALUES[:, None], {"value": VALUES}, path, str(path)]
     for given in forms:
         model = elman.Forecaster(**{**TINY, "steps": 3})
-        result = model.fit(given)
+        result = model.fit(given).result_
         assert set(result) == {"task", "steps", "seconds", "values_per_second", "best_step", "train", "valid"}
         found.append(model.predict(given).median)
         assert model.evaluate(given, 100)["count"] == 15 * 6
@@ -63,7 +63,7 @@ def test_targets_and_inputs_are_columns(tmp_path: Path) -> None:
     model.fit({name: columns[name][:100] for name in columns}, valid={name: columns[name][100:] for name in columns})
     assert model.predict(columns).targets == ("sales", "shop")
     assert model.predictor.scales.inputs == ("rain",)
-    with pytest.raises(DataError, match=r"has 3 columns of numbers\. Name what to forecast with --target"):
+    with pytest.raises(DataError, match=r"has 3 columns of numbers\. Name what to forecast with targets"):
         elman.Forecaster(**TINY).fit(columns)
 
 
@@ -86,7 +86,7 @@ def test_parameters_are_those_of_the_constructor(tmp_path: Path) -> None:
     assert clone(model).get_params() == model.get_params()
     assert model.set_params(hidden_size=5, memory="tdnn") is model
     assert (model.hidden_size, model.get_params()["memory"]) == (5, "tdnn")
-    assert model.fit(VALUES, steps=2, run=tmp_path / "run")["steps"] == 2
+    assert model.fit(VALUES, steps=2, run=tmp_path / "run").result_["steps"] == 2
     assert (tmp_path / "run" / "model").is_dir()
 
 

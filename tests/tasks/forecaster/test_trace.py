@@ -51,6 +51,6 @@ def test_derivatives_are_those_of_finite_differences(architecture: str) -> None:
 
 def test_derivatives_without_recurrent_layers_are_an_error() -> None:
     with pytest.raises(
-        ConfigError, match="the history encoder has no recurrent layers; expected a model with --memory"
+        ConfigError, match="the history encoder has no recurrent layers; expected a model with recurrent memory"
     ):
         tiny_predictor("tdnn").trace(series_of(), gradients=True)

@@ -78,7 +78,7 @@ def test_the_metrics_follow_their_definitions(
     predictor = tiny_predictor("gru", level)
     ids = predictor.codec.encode(text).tolist()
     nats = -math.fsum(log_p(stepped(predictor, ids[:-1]), ids[1:]))
-    metrics = predictor.evaluate(text)
+    metrics = predictor.evaluate_blocks([text])
     assert {key: metrics[key] for key in ("task", "count", "tokens", "unknown")} == {
         "task": "lm",
         "count": tokens - 1,
@@ -94,27 +94,30 @@ def test_a_uniform_model_has_the_perplexity_of_its_vocabulary_size() -> None:
     predictor = tiny_predictor()
     for name in ("readout.weight", "readout.bias"):
         predictor.tensors[name][:] = 0.0
-    metrics = predictor.evaluate(TEXT * 20)
+    metrics = predictor.evaluate_blocks([TEXT * 20])
     assert metrics["perplexity"] == pytest.approx(len(predictor.vocabulary), rel=SUMMED)
     assert metrics["bits_per_character"] == pytest.approx(math.log2(len(predictor.vocabulary)), rel=SUMMED)
 
 
 def test_several_texts_are_scored_as_one() -> None:
     predictor = tiny_predictor()
-    assert predictor.evaluate(["abba ", "cad", "", "eab"]) == predictor.evaluate("abba cadeab")
-    assert predictor.evaluate(iter(["abba ", "cad"])) == predictor.evaluate("abba cad")
+    assert predictor.evaluate_blocks(["abba ", "cad", "", "eab"]) == predictor.evaluate_blocks(["abba cadeab"])
+    assert predictor.evaluate_blocks(iter(["abba ", "cad"])) == predictor.evaluate_blocks(["abba cad"])
+    assert predictor.evaluate(["abba", "cad"]) == predictor.evaluate_blocks(["abba\ncad\n"]), (
+        "each is a line, as in fit"
+    )
 
 
 def test_token_ids_are_scored_like_their_text() -> None:
     predictor = tiny_predictor()
-    assert predictor.evaluate(MemoryTokens(predictor.codec.encode(TEXT))) == predictor.evaluate(TEXT)
+    assert predictor.evaluate_blocks(MemoryTokens(predictor.codec.encode(TEXT))) == predictor.evaluate_blocks([TEXT])
 
 
-@pytest.mark.parametrize("text", ["", "a", []])
-def test_a_text_of_fewer_than_two_tokens_is_an_error(text: str | list[str]) -> None:
+@pytest.mark.parametrize("blocks", [[""], ["a"], []])
+def test_a_text_of_fewer_than_two_tokens_is_an_error(blocks: list[str]) -> None:
     with pytest.raises(DataError) as raised:
-        tiny_predictor().evaluate(text)
-    assert str(raised.value) == f"{len(text)} tokens to score; expected at least 2. Give more text"
+        tiny_predictor().evaluate_blocks(blocks)
+    assert str(raised.value) == f"{len(''.join(blocks))} tokens to score; expected at least 2. Give more text"
 
 
 @pytest.mark.parametrize(("vocabulary", "steps"), [(2, 128), (900, 128), (5_000, 25), (100_000, 1), (10**9, 1)])
@@ -150,7 +153,7 @@ def test_unknown_tokens_are_reported(tmp_path: Path, text: str, messages: list[s
     predictor, reported = tiny_predictor(), list[str]()
     notify: Notify = reported.append
     metrics = evaluation.score(Scored(predictor, tmp_path, notify), [text + "\n"], EvaluateOptions())
-    assert metrics == predictor.evaluate(text + "\n")
+    assert metrics == predictor.evaluate_blocks([text + "\n"])
     assert reported == messages
 
 
@@ -158,4 +161,4 @@ def test_the_validation_set_of_a_corpus_is_scored(tmp_path: Path) -> None:
     corpus = prepared(tmp_path, "abba cad " * 20, valid=["cad abba"])
     predictor = tiny_predictor(tokens=corpus.vocabulary.tokens)
     scored = Scored(predictor, tmp_path, lambda message: None)
-    assert evaluation.score_validation_set(scored, corpus, EvaluateOptions()) == predictor.evaluate("cad abba\n")
+    assert evaluation.score_validation_set(scored, corpus, EvaluateOptions()) == predictor.evaluate(["cad abba"])

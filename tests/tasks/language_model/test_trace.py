@@ -66,7 +66,7 @@ def test_gates_and_products_give_the_states(architecture: str) -> None:
 
 def test_the_loss_of_a_trace_is_that_of_evaluate() -> None:
     predictor = tiny_predictor()
-    trace, metrics = predictor.trace(TEXT), predictor.evaluate(TEXT)
+    trace, metrics = predictor.trace(TEXT), predictor.evaluate_blocks([TEXT])
     assert len(trace["loss"]) == metrics["count"]
     assert trace.facts["loss"] == pytest.approx(metrics["loss"] * metrics["count"], rel=1e-6)
 

@@ -52,7 +52,7 @@ def test_a_source_that_appears_again_has_further_targets() -> None:
     again = [Pair("abc", ("AA B",)), Pair("e", ("IY",)), Pair("abc", ("AA B K", "AA B"))]
     assert predictor.evaluate(again) == predictor.evaluate(pairs)
     with pytest.raises(DataError, match=r"item 1 is 3; expected \(source, target\)"):
-        predictor.evaluate([("abc", "AA"), 3])  # type: ignore[arg-type]
+        predictor.evaluate([("abc", "AA"), 3])
 
 
 def test_training_compares_steps_by_the_same_metrics() -> None:

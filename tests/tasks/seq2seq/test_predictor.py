@@ -120,7 +120,7 @@ def test_greedy_search_takes_the_most_probable_token_at_every_step(architecture:
 
 def test_other_sources_and_their_order_do_not_change_a_prediction() -> None:
     predictor = tiny_predictor("unlike")
-    texts = [*SOURCES, "", "好" * 30, *("".join(letters) for letters in itertools.product("abcde", repeat=3))]
+    texts = [*SOURCES, "好" * 30, *("".join(letters) for letters in itertools.product("abcde", repeat=3))]
     for beam in (1, 3):
         together = predictor.predict(texts, beam=beam)
         assert predictor.predict(texts[::-1], beam=beam) == together[::-1]
@@ -138,10 +138,13 @@ def test_beam_search_never_scores_below_greedy_search() -> None:
 
 def test_any_text_may_be_a_source() -> None:
     predictor = tiny_predictor()
-    strange = ["", " ", "zzz", "\x00", "😀", "a" * 500, "</s>", "<unk>"]
+    strange = ["zzz", "\x00", "😀", "a" * 500, "</s>", "<unk>"]
     assert len(predictor.predict(strange)) == len(strange)
     assert predictor.predict([]) == []
     assert predictor.predict(["zzz"]) == predictor.predict(["yyy"])  # all characters are unknown
+    for empty in ("", " "):
+        with pytest.raises(DataError, match="item 1 is empty; expected a source"):
+            predictor.predict(["a", empty])
 
 
 def test_a_target_without_an_end_is_cut_and_not_finished() -> None:
@@ -173,7 +176,7 @@ def test_the_attention_weights_of_each_target_token_sum_to_one(architecture: str
 
 
 def test_align_is_an_error_for_a_model_without_attention() -> None:
-    hint = "Train with --attention dot, general or additive"
+    hint = "Train a model with attention: dot, general or additive"
     with pytest.raises(ConfigError, match=rf"the model has no attention; expected one with attention\. {hint}"):
         tiny_predictor("no_attention").align("abc", "AA")
 

@@ -72,7 +72,7 @@ def test_sentences_come_in_every_form(tmp_path: Path) -> None:
     frame = Frame("n", "tokens", "tags")
     for arguments in ((SENTENCES, TAGS), (arrays, TAGS), (text, TAGS), (pairs,), (frame,), (path,), (str(path),)):
         model = elman.Tagger(**{**TINY, "steps": 3})
-        result = model.fit(*arguments)
+        result = model.fit(*arguments).result_
         assert set(result) == {"task", "steps", "seconds", "tokens_per_second", "best_step", "train", "valid"}
         probabilities.append(model.predict_proba([["a", "cat"]])[0])
         assert model.evaluate(*arguments)["sentences"] == len(SENTENCES)
@@ -86,7 +86,7 @@ def test_arguments_that_do_not_fit_together_are_errors(fitted: elman.Tagger) -> 
         model.fit(SENTENCES, TAGS[:3])
     with pytest.raises(ConfigError, match="given a path and tags; expected a path alone"):
         model.fit("tagged.txt", TAGS)
-    with pytest.raises(ConfigError, match="given a DataFrame and tags; expected one column"):
+    with pytest.raises(ConfigError, match="given a DataFrame with the columns tokens; expected one column"):
         model.fit(Frame("tokens"), TAGS)
     with pytest.raises(ConfigError, match="a DataFrame with the columns a, b; expected tokens and tags"):
         model.fit(Frame("a", "b"))
@@ -120,7 +120,7 @@ def test_scikit_learn_cross_validates_it() -> None:
 
 def test_a_budget_of_fit_replaces_that_of_the_constructor(tmp_path: Path) -> None:
     model = elman.Tagger(**TINY)
-    assert model.fit(SENTENCES, TAGS, steps=2, run=tmp_path / "run")["steps"] == 2
+    assert model.fit(SENTENCES, TAGS, steps=2, run=tmp_path / "run").result_["steps"] == 2
     assert (tmp_path / "run" / "model").is_dir()
     with pytest.raises(ConfigError, match=r"model\.cell"):
         elman.Tagger(cell="none", **TINY).fit(SENTENCES, TAGS)

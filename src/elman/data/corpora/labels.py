@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from elman.data.readers.excerpts import list_names
@@ -48,3 +48,13 @@ def label_set(
             problem = f"the {noun} {label!r} is not in the training set; expected one of {list_names(labels)}"
             raise DataError(problem, where=place)
     return labels
+
+
+def require_known_labels(labels: Iterable[tuple[str, str]], known: Sequence[str], noun: str) -> None:
+    """Raise a DataError for a label, given with its place, that the model from which training continues lacks."""
+    names = set(known)
+    for label, place in labels:
+        if label not in names:
+            problem = f"the {noun} {label!r} is none of the model; expected one of {list_names(known)}"
+            hint = f"Training that continues from a model keeps its {noun}s; train a new model for others"
+            raise DataError(problem, hint=hint, where=place)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from elman.checkpoint.durable_files import write_synced
 from elman.checkpoint.serialization import json_bytes
+from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.text import Vocabulary
 
@@ -49,3 +50,9 @@ def read_vocabularies(folder: Path) -> dict[str, list[str]]:
     """Return the tokens of each vocabulary of a corpus folder, by name."""
     vocabularies: dict[str, list[str]] = json.loads((folder / VOCABULARIES).read_bytes())
     return vocabularies
+
+
+def report_unknown_tokens(unknown: int, total: int, noun: str, notify: Notify) -> None:
+    """Report how many tokens of the training set the model from which training continues does not know."""
+    if unknown:
+        notify(f"{unknown:,} of {total:,} {noun} of the training set are not in the vocabulary of the model: `<unk>`")

@@ -2,20 +2,23 @@
 
     corpus.json                 sources, counts, tokenization, and the checksum of each file
     vocabulary.json             tokens (vocabulary entries), characters, labels in alphabetical order
-    train.jsonl, valid.jsonl    {"text": ..., "label": ...} on each line; the validation set in random order
+    train.jsonl, valid.jsonl    {"text": ..., "label": ...} on each line, with "weight" where it is not 1; the
+                                validation set in random order
 
-A text that occurs several times with the same label is one example. The split is by text, so that no validation text is
-in the training set, and every label gives its share of the validation set. Vocabulary and labels are those of the
-training set.
+A text that occurs several times with the same label is one example, whose weight is the mean of the weights. The split
+is by text, so that no validation text is in the training set, and every label gives its share of the validation set.
+Vocabulary and labels are those of the training set.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
+from statistics import fmean
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +34,7 @@ from elman.data.corpora.folder import (
     write_examples,
     write_record,
 )
-from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.labels import LabelRules, label_set, require_known_labels, without_validation_set
 from elman.data.corpora.lengths import choose_max_length, report_long_examples
 from elman.data.corpora.split import (
     AUTOMATIC_VALID_EXAMPLES,
@@ -45,6 +48,7 @@ from elman.data.corpora.vocabularies import (
     build_vocabulary,
     least_frequency,
     read_vocabularies,
+    report_unknown_tokens,
     require_tokens,
     write_vocabularies,
 )
@@ -71,6 +75,15 @@ LABEL_RULES = LabelRules(
     many_share=0.5,
     other_column_hint="Check the columns: --text and --label name them",
 )
+
+
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    text: ClassifierTextConfig
+    vocabulary: Vocabulary
+    characters: Vocabulary
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +141,19 @@ class ClassifierCorpus:
         )
         return tokens, np.array([number[example.label] for example in examples], np.int64)
 
+    def weights(self) -> npt.NDArray[np.float32]:
+        """Return the weight (N,) of each text of the training set in the loss; their mean is 1."""
+        weights = np.array([example.weight for example in self._read("train.jsonl")])
+        scaled: npt.NDArray[np.float32] = (weights / weights.mean()).astype(np.float32)
+        return scaled
+
     def valid(self) -> list[LabelledText]:
         """Return the validation set as text, in random order."""
         return self._read("valid.jsonl")
 
     def _read(self, name: str) -> list[LabelledText]:
-        return [LabelledText(fields["text"], fields["label"]) for fields in read_examples(self.folder / name)]
+        lines = read_examples(self.folder / name)
+        return [LabelledText(fields["text"], fields["label"], weight=fields.get("weight", 1.0)) for fields in lines]
 
 
 def prepare(
@@ -143,12 +163,16 @@ def prepare(
     train_sources: Sequence[ExampleSource[LabelledText]],
     valid_sources: Sequence[ExampleSource[LabelledText]],
     notify: Notify,
+    start: StartModel | None = None,
 ) -> ClassifierCorpus:
-    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
+
+    start is the model from which training continues, whose tokens and labels are used.
+    """
     config = run.data
     train = [example for source in train_sources for example in source.examples()]
     valid = [example for source in valid_sources for example in source.examples()]
-    text = _text_config(config, train)
+    text = start.text if start is not None else _text_config(config, train)
     train, valid = _without_repetitions(train, text, notify), _without_repetitions(valid, text, notify)
     sources = [source.record for source in (*train_sources, *valid_sources)]
     where = source_names(sources)
@@ -166,16 +190,23 @@ def prepare(
         rules = without_validation_set(rules, len(train), config.valid_fraction)
         report_no_validation_set(len(train), "texts", config.valid_fraction, notify)
     counts = Counter(example.label for example in train)
-    valid_labels = ((example.label, example.where) for example in valid)
-    labels = label_set(counts, valid_labels, rules, examples=len(train), where=where)
+    if start is not None:
+        labels = start.labels
+        require_known_labels(((example.label, example.where) for example in (*train, *valid)), labels, "label")
+    else:
+        valid_labels = ((example.label, example.where) for example in valid)
+        labels = label_set(counts, valid_labels, rules, examples=len(train), where=where)
     if not valid:
         hint = "Name a --valid that has texts" if valid_sources else "Train on all texts with --valid-fraction 0"
         raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
     max_length = _max_length(train, text, config.max_length, notify)
-    vocabulary, characters = _vocabularies(train, text, config, where)
+    if start is not None:
+        vocabulary, characters = start.vocabulary, start.characters
+    else:
+        vocabulary, characters = _vocabularies(train, text, config, where)
     folder.mkdir(parents=True, exist_ok=True)
     for name, examples in (("train.jsonl", train), ("valid.jsonl", valid)):
-        write_examples(folder / name, ({"text": example.text, "label": example.label} for example in examples))
+        write_examples(folder / name, map(_fields, examples))
     tokens = {"tokens": vocabulary.tokens, "characters": characters.tokens, "labels": labels}
     write_vocabularies(folder, tokens)
     record = {
@@ -187,7 +218,10 @@ def prepare(
         "max_length": max_length,
     }
     write_record(folder, RECORD, record, sources, FILES)
-    return ClassifierCorpus.open(folder)
+    corpus = ClassifierCorpus.open(folder)
+    if start is not None:
+        report_unknown_tokens(corpus.train_set.unknown, corpus.train_set.tokens, "tokens", notify)
+    return corpus
 
 
 def _text_config(config: ClassifierDataConfig, examples: Sequence[LabelledText]) -> ClassifierTextConfig:
@@ -204,12 +238,18 @@ def _keys(examples: Sequence[LabelledText], text: ClassifierTextConfig) -> list[
 def _without_repetitions(
     examples: Sequence[LabelledText], text: ClassifierTextConfig, notify: Notify
 ) -> list[LabelledText]:
-    unique: dict[tuple[str, str], LabelledText] = {}
+    groups: dict[tuple[str, str], list[LabelledText]] = {}
     for example in examples:
-        unique.setdefault((text.normalized(example.text), example.label), example)
-    if repeated := len(examples) - len(unique):
+        groups.setdefault((text.normalized(example.text), example.label), []).append(example)
+    if repeated := len(examples) - len(groups):
         notify(f"{repeated:,} of {len(examples):,} texts repeat an earlier text and its label, and are left out")
-    return list(unique.values())
+    return [replace(group[0], weight=fmean(example.weight for example in group)) for group in groups.values()]
+
+
+def _fields(example: LabelledText) -> dict[str, str | float]:
+    """Return what is written of an example."""
+    weight = {} if example.weight == 1.0 else {"weight": example.weight}
+    return {"text": example.text, "label": example.label, **weight}
 
 
 def _split(

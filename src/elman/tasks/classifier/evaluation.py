@@ -26,13 +26,13 @@ Model = Callable[[Iterable[str]], Array]  # texts to log probabilities (N, C), i
 
 def score_validation_set(scored: Scored, corpus: ClassifierCorpus, options: EvaluateOptions) -> dict[str, Any]:
     """Return the metrics on the validation set of a run."""
-    metrics: dict[str, Any] = scored.predictor.evaluate(corpus.valid(), options)
+    metrics: dict[str, Any] = scored.predictor.evaluate(corpus.valid(), options=options)
     return metrics
 
 
 def score(scored: Scored, examples: Iterable[LabelledText], options: EvaluateOptions) -> dict[str, Any]:
     """Return the metrics on examples."""
-    metrics: dict[str, Any] = scored.predictor.evaluate(examples, options)
+    metrics: dict[str, Any] = scored.predictor.evaluate(list(examples), options=options)
     return metrics
 
 

@@ -36,10 +36,12 @@ from elman.models.stack import State, take
 from elman.models.text_arguments import require_texts
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.text import Vocabulary
 from elman.translations import Language
 
 from . import evaluation, pictures
+from .arguments import Texts, examples_of, require_full_texts
 from .config import ClassifierConfig, ClassifierReaderConfig, ClassifierTextConfig, EvaluateOptions
 from .readers import LabelledText
 from .trace import Model, trace_text
@@ -123,6 +125,10 @@ class ClassifierPredictor(FolderPredictor):
         logits = ClassifierPredictor(*parts).log_probabilities(texts)
         return ClassifierPredictor(*parts, calibrate(logits, expected), self.reader)
 
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        return {"data": determined_values(self.text), "model": determined_values(self.config)}
+
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
         tokens, characters = self.vocabulary.tokens, self.characters.tokens
@@ -137,15 +143,15 @@ class ClassifierPredictor(FolderPredictor):
         return self._encoder.unknown(tokens)
 
     def predict(self, texts: Iterable[str]) -> list[str]:
-        """Return the most probable label of each text."""
-        return [self.labels[i] for i in self.log_probabilities(texts).argmax(1)]
+        """Return the most probable label of each text; an empty text is a DataError."""
+        return [self.labels[i] for i in self.log_probabilities(require_full_texts(texts)).argmax(1)]
 
     def predict_proba(self, texts: Iterable[str]) -> Array:
-        """Return probabilities (N, C) in the order of `labels`."""
-        return np.exp(self.log_probabilities(texts))
+        """Return probabilities (N, C) in the order of `labels`; an empty text is a DataError."""
+        return np.exp(self.log_probabilities(require_full_texts(texts)))
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
-        """Return log probabilities (N, C) in the order of `labels`."""
+        """Return log probabilities (N, C) in the order of `labels`, of texts as they are."""
         lists = [self.tokens(text) for text in require_texts(texts)]
         return self._log_p([len(tokens) for tokens in lists], lists.__getitem__)
 
@@ -192,7 +198,7 @@ class ClassifierPredictor(FolderPredictor):
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
-            hint = "Train with --no-bidirectional to predict after every token, or use explain"
+            hint = "Train a model in one direction to predict after every token, or use explain"
             raise ConfigError("the model is bidirectional; expected one that reads in one direction", hint=hint)
         return {**self._encoder.initial_state(batch_size), **self._pooling.initial_state(batch_size)}
 
@@ -203,11 +209,10 @@ class ClassifierPredictor(FolderPredictor):
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
     def evaluate(
-        self,
-        examples: Iterable[LabelledText] | Iterable[tuple[str, str]],
-        options: EvaluateOptions | None = None,
+        self, texts: Texts, labels: Iterable[Any] | None = None, *, options: EvaluateOptions | None = None
     ) -> dict[str, Any]:
-        """Return loss, accuracy, ECE, Brier score, F1 and confusion matrix; examples may be (text, label)."""
+        """Return loss, accuracy, ECE, Brier score, F1 and confusion matrix; the arguments are those of `fit`."""
+        examples = examples_of(texts, labels)
         return evaluation.evaluate(examples, self.labels, self.log_probabilities, options or EvaluateOptions())
 
     def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:

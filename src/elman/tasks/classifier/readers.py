@@ -18,7 +18,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -43,11 +43,12 @@ DEFAULT_NAMES = ("text", "label")
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A text and its label. `where` is its place: file:line, or item N."""
+    """A text and its label. `where` is its place: file:line, or item N; `weight` is that of its loss in training."""
 
     text: str
     label: str
     where: str = field(default="", compare=False)
+    weight: float = 1.0
 
 
 def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[LabelledText]:
@@ -64,14 +65,17 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
 
 @dataclass(frozen=True, slots=True)
 class MemoryTexts:
-    """Texts and labels that a Python caller holds, as pairs."""
+    """Texts and labels that a Python caller holds, as pairs, and their weights, which are 1 without them."""
 
     items: Sequence[tuple[str, str]]
     name: str = IN_MEMORY
+    weights: Sequence[float] | None = None
 
     @property
     def record(self) -> SourceRecord:
-        content = "".join(json.dumps([example.text, example.label]) + "\n" for example in self.examples()).encode()
+        weights = [] if self.weights is None else [json.dumps(list(self.weights)) + "\n"]
+        lines = (json.dumps([example.text, example.label]) + "\n" for example in self.examples())
+        content = "".join(chain(lines, weights)).encode()
         return SourceRecord(self.name, len(content), hashlib.sha256(content).hexdigest())
 
     def check(self) -> None:
@@ -86,7 +90,8 @@ class MemoryTexts:
             if label is None:
                 problem = f"item {number} is {shorten(repr(item))}; expected a text and its label"
                 raise DataError(problem, hint="A text is a str, a label a str or a number; leave out missing values")
-            yield _labelled(item[0], label, f"item {number}")
+            example = _labelled(item[0], label, f"item {number}")
+            yield example if self.weights is None else replace(example, weight=self.weights[number])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Training a classifier.
 
-    loss = - w_y log softmax(V c + b)[y]      nats; w: the weights of the labels, all 1 or balanced
+    loss = - v w_y log softmax(V c + b)[y]    nats; w: the weights of the labels, all 1 or balanced; v: that of the text
 
 Balanced weights are N / (C n_y) for N texts, C labels and n_y texts with label y: every label has the same total
 weight, and the mean weight of all texts is 1 (King and Zeng, 2001).
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,10 +37,11 @@ PREVIEW_CHARACTERS = 60
 
 
 class ClassifierBatch(NamedTuple):
-    """Texts in order of falling length, and the ids of their labels (B,)."""
+    """Texts in order of falling length, the ids of their labels (B,), and their weights (B,)."""
 
     tokens: TokenBatch
     labels: Ids
+    weights: npt.NDArray[np.float32]
 
 
 def build_task(config: ClassifierRun, corpus: ClassifierCorpus) -> ClassifierTask:
@@ -69,7 +71,8 @@ class ClassifierTask:
         self._buckets = LengthBuckets(lengths, training.batch_size, config.seed, training.batch_tokens)
         self.batches_per_epoch, self.largest_batch = len(self._buckets), self._buckets.largest_batch
         self._word_dropout = WordDropout(self._texts.words, len(corpus.vocabulary), config.model.word_dropout)
-        counts = np.array(corpus.label_counts, np.float64)
+        self._text_weights = corpus.weights()
+        counts = np.maximum(np.array(corpus.label_counts, np.float64), 1.0)  # fine-tuning may lack texts of a label
         weights = counts.sum() / (len(counts) * counts) if balanced else np.ones_like(counts)
         self._weights = torch.from_numpy(weights.astype(np.float32))
 
@@ -84,7 +87,7 @@ class ClassifierTask:
 
     def batches(self, position: Position) -> Iterator[tuple[ClassifierBatch, Position]]:
         for rows, after in self._buckets.batches(position):
-            yield ClassifierBatch(self._texts.batch(rows), self._labels[rows]), after
+            yield ClassifierBatch(self._texts.batch(rows), self._labels[rows], self._text_weights[rows]), after
 
     def loss(
         self, model: nn.Module, batch: ClassifierBatch, carry: Any, progress: float, rng: torch.Generator
@@ -96,7 +99,8 @@ class ClassifierTask:
             logits = model(tokens, rng)
         smoothing = self._model.label_smoothing if model.training else 0.0
         losses = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=smoothing)
-        return losses @ self._weights.to(device)[labels], len(labels), None
+        weights = self._weights.to(device)[labels] * torch.from_numpy(batch.weights).to(device)
+        return losses @ weights, len(labels), None
 
     def predictor(self, model: nn.Module) -> ClassifierPredictor:
         corpus = self._corpus

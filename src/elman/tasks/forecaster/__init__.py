@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredictor]:
     """Return the table of the functions in this folder. A source has one example for each series."""
-    from elman.tasks.spec import Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Evaluation, Pictures, Prediction, Report, TaskSpec
 
     from . import answers, config, corpus, defaults, evaluation, pictures, predictor, readers, report
 
@@ -44,6 +44,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
             reader_options=config.NotationConfig,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
+        continuation=Continuation(predictor.ForecasterPredictor.determined_values, corpus.prepare),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

@@ -127,11 +127,13 @@ def prepare(
     train_sources: Sequence[ExampleSource[Series]],
     valid_sources: Sequence[ExampleSource[Series]],
     notify: Notify,
+    start: object | None = None,
 ) -> ForecasterCorpus:
     """Read the series, write the corpus folder, and open it.
 
     The validation set is the series of valid_sources, which continue those of train_sources; else the last rows of each
-    series; or none.
+    series; or none. Of start, the model from which training continues, nothing is needed: its columns and sizes are in
+    the config, and the scales are those of the new series.
     """
     train = _examples(train_sources, "DATA")
     valid = _examples(valid_sources, "--valid") if valid_sources else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
@@ -47,11 +47,20 @@ class Forecaster(Estimator):
         minutes: float | None = None,
         epochs: float | None = None,
         steps: int | None = None,
+        threads: int | None = None,
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        warm_start: bool | str | Path = False,
         verbose: bool = True,
     ) -> None:
-        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file.
+
+        With `run`, everything is kept in that folder, which `overwrite` allows to replace, and `elman resume` can
+        continue from it. With warm_start, `fit` continues from the model of the last `fit` or, with a path, from the
+        model in that folder: its sizes, its tokens and its labels remain.
+        """
         self.memory = memory
         self.cell = cell
         self.hidden_size = hidden_size
@@ -68,8 +77,12 @@ class Forecaster(Estimator):
         self.minutes = minutes
         self.epochs = epochs
         self.steps = steps
+        self.threads = threads
         self.config = config
         self.seed = seed
+        self.run = run
+        self.overwrite = overwrite
+        self.warm_start = warm_start
         self.verbose = verbose
 
     def fit(
@@ -82,19 +95,20 @@ class Forecaster(Estimator):
         steps: int | None = None,
         valid: History = None,
         run: str | Path | None = None,
-        overwrite: bool = False,
+        overwrite: bool | None = None,
         verbose: bool | None = None,
-    ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
+    ) -> Self:
+        """Train, and return the estimator; `history_` and `result_` have what was recorded and reported.
 
         The history is a path, an array (T,) or (T, C), a Series or DataFrame of pandas, or columns by name, oldest row
         first; y is ignored (scikit-learn passes it). A DataFrame with a MultiIndex, or a table with columns that
-        `series` names, has several series: one model is trained for all. A budget replaces that of the constructor.
-        With `run`, everything is kept in that folder, and `elman resume` can continue from it.
+        `series` names, has several series: one model is trained for all.
+
+        What is given beside the data replaces the parameter of the constructor for this `fit`.
         """
         return self._fit(
-            [_source(history)],
-            valid=[] if valid is None else [_source(valid)],
+            [source_of(history)],
+            valid=[] if valid is None else [source_of(valid)],
             budget={"minutes": minutes, "epochs": epochs, "steps": steps},
             run=run,
             overwrite=overwrite,
@@ -128,7 +142,7 @@ class Forecaster(Estimator):
 
         The language is that of the environment, if none is given.
         """
-        return self._plot(folder, _source(history) if history is not None else None, language)
+        return self._plot(folder, source_of(history) if history is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""
@@ -141,6 +155,6 @@ class Forecaster(Estimator):
         return self.predictor.series(list(self._examples(history)))
 
 
-def _source(history: Any) -> str | Path | MemorySeries:
+def source_of(history: Any) -> str | Path | MemorySeries:
     """Return the argument of `fit` as a source: a path, or a series in memory."""
     return history if isinstance(history, str | Path) else MemorySeries(history)

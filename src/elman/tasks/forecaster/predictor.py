@@ -21,12 +21,14 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.readers.excerpts import list_names
 from elman.data.readers.numbers import LARGEST
+from elman.data.sources import located
 from elman.errors import ConfigError, DataError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import ForecastScores
 from elman.models.folder import FolderPredictor, damage_errors, read_config
 from elman.models.stack import State
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.translations import Language
 
 from . import evaluation, pictures
@@ -35,13 +37,13 @@ from .calibration import calibrate, calibration_factors
 from .config import ForecasterConfig, ForecasterReaderConfig
 from .forecast import Forecast
 from .history_encoders import HISTORY_ENCODERS, Features
-from .readers import MemorySeries
+from .readers import MemorySeries, open_source
 from .scales import Scales, Unit, first_not_positive, modelled, restored
 from .series import Series
 from .trace import trace_series
 
 Array = npt.NDArray[Any]
-History = Series | Sequence[Series] | Any  # Any: an array, a DataFrame, or columns by name, as MemorySeries takes them
+History = Series | Sequence[Series] | Any  # Any: a path, or what MemorySeries takes: an array, a DataFrame, columns
 Scored = Sequence[tuple[Series, int | None]]  # series, each with its first row that is scored; None: the first possible
 
 # Entries of a state: the last rows, the number of rows so far, and mean and scale of the series of each batch row.
@@ -76,6 +78,11 @@ class ForecasterPredictor(FolderPredictor):
         """Return the parts of config.json by name."""
         return {"model": self.config, "series": self.scales}
 
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        columns = {"targets": self.scales.targets, "inputs": self.scales.inputs}
+        return {"data": columns, "model": determined_values(self.config)}
+
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return no vocabularies: a series has none."""
         return {}
@@ -99,12 +106,18 @@ class ForecasterPredictor(FolderPredictor):
         return ForecasterPredictor(config, scales, self.tensors, self.card)
 
     def series(self, history: History) -> list[Series]:
-        """Return a history as series with the columns of the model; a missing column is a DataError."""
+        """Return a history as series with the columns of the model; a missing column is a DataError.
+
+        A str is a path, or the name of a data set.
+        """
         targets, inputs = self.scales.targets, self.scales.inputs
         if isinstance(history, Series):
             history = [history]
         if isinstance(history, Sequence) and history and all(isinstance(one, Series) for one in history):
             return self._checked(history)
+        if isinstance(history, str | Path):
+            reader = ForecasterReaderConfig(**self.reader_values())
+            return self._checked(list(open_source(located(history), reader, lambda message: None).examples()))
         if hasattr(history, "columns") or hasattr(history, "keys"):
             reader = ForecasterReaderConfig(**self.reader_values())
             return self._checked(list(MemorySeries(history, names=(*targets, *inputs), reader=reader).examples()))
@@ -335,7 +348,7 @@ class ForecasterPredictor(FolderPredictor):
         last = len(series) - self.config.horizon
         if begin > last:
             problem = f"has {len(series):,} rows; expected {begin:,} of history and {self.config.horizon} to forecast"
-            raise DataError(problem, hint="Give more rows, or a smaller --context", where=series.label or None)
+            raise DataError(problem, hint="Give more rows, or score from an earlier row on", where=series.label or None)
         return slice(begin - 1, last)
 
     def _check(self, series: Series, rows: int) -> None:
@@ -349,5 +362,5 @@ class ForecasterPredictor(FolderPredictor):
                 problem = f"{name!r} has no number among its first {rows:,} rows; expected at least one"
                 raise DataError(problem, where=where)
         if self.config.logarithm and (wrong := first_not_positive(series)):
-            hint = "The model uses logarithms; train with --set model.logarithm=false"
+            hint = "The model uses logarithms; train one without them, by model.logarithm = false"
             raise DataError(f"{wrong}; expected numbers above 0", hint=hint, where=where)

@@ -33,7 +33,7 @@ AXIS = "rows"
 def trace_series(predict: Callable[[], Forecast], encoder: HistoryEncoder, series: Series, *, gradients: bool) -> Trace:
     """Return the trace of the forecast after a series."""
     if gradients and not isinstance(encoder, Recurrent):
-        problem = "the history encoder has no recurrent layers; expected a model with --memory recurrent"
+        problem = "the history encoder has no recurrent layers; expected a model with recurrent memory"
         raise ConfigError(problem, hint="Trace it without gradients")
     with recording() as recorder:
         forecast = predict()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModelPredictor]:
     """Return the table of the functions in this folder. An example is a block of text."""
-    from elman.tasks.spec import Evaluation, Pictures, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Evaluation, Pictures, Report, TaskSpec
 
     from . import config, corpus, defaults, evaluation, pictures, predictor, preparation, readers, report
 
@@ -38,6 +38,7 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
             config.EvaluateOptions, score_validation_set=evaluation.score_validation_set, score=evaluation.score
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
+        continuation=Continuation(predictor.LanguageModelPredictor.determined_values, preparation.prepare),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

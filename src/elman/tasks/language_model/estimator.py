@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from elman.models.text_arguments import require_texts
-from elman.tasks.estimator import Estimator
+from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
+from .arguments import Text, source_of
 from .predictor import LanguageModelPredictor
-from .readers import MemoryTexts
 
 
 class LanguageModel(Estimator):
@@ -38,11 +37,20 @@ class LanguageModel(Estimator):
         minutes: float | None = None,
         epochs: float | None = None,
         steps: int | None = None,
+        threads: int | None = None,
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        warm_start: bool | str | Path = False,
         verbose: bool = True,
     ) -> None:
-        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file.
+
+        With `run`, everything is kept in that folder, which `overwrite` allows to replace, and `elman resume` can
+        continue from it. With warm_start, `fit` continues from the model of the last `fit` or, with a path, from the
+        model in that folder: its sizes, its tokens and its labels remain.
+        """
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -52,30 +60,35 @@ class LanguageModel(Estimator):
         self.minutes = minutes
         self.epochs = epochs
         self.steps = steps
+        self.threads = threads
         self.config = config
         self.seed = seed
+        self.run = run
+        self.overwrite = overwrite
+        self.warm_start = warm_start
         self.verbose = verbose
 
     def fit(
         self,
-        text: str | Path | Iterable[str],
+        text: Text,
         *,
         minutes: float | None = None,
         epochs: float | None = None,
         steps: int | None = None,
-        valid: str | Path | Iterable[str] | None = None,
+        valid: Text | None = None,
         run: str | Path | None = None,
-        overwrite: bool = False,
+        overwrite: bool | None = None,
         verbose: bool | None = None,
-    ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
+    ) -> Self:
+        """Train, and return the estimator; `history_` and `result_` have what was recorded and reported.
 
-        text is a path, the name of a data set, or texts: a list, or a column of a DataFrame. A budget replaces that of
-        the constructor. With `run`, everything is kept in that folder, and `elman resume` can continue from it.
+        text is a path, the name of a data set, or texts: a list, or a column of a DataFrame.
+
+        What is given beside the data replaces the parameter of the constructor for this `fit`.
         """
         return self._fit(
-            [_source(text)],
-            valid=[] if valid is None else [_source(valid)],
+            [source_of(text)],
+            valid=[] if valid is None else [source_of(valid)],
             budget={"minutes": minutes, "epochs": epochs, "steps": steps},
             run=run,
             overwrite=overwrite,
@@ -100,23 +113,18 @@ class LanguageModel(Estimator):
         """Return the k most probable next words with their probabilities."""
         return self.predictor.suggest(prompt, k)
 
-    def evaluate(self, text: str | Path | Iterable[str]) -> dict[str, Any]:
+    def evaluate(self, text: Text) -> dict[str, Any]:
         """Return loss, perplexity and bits per character; the argument is that of `fit`, read in the same way."""
-        return self.predictor.evaluate(self._examples(_source(text)))
+        return self.predictor.evaluate_blocks(self._examples(source_of(text)))
 
-    def plot(
-        self, folder: str | Path, text: str | Path | Iterable[str] | None = None, *, language: Language | None = None
-    ) -> list[Path]:
+    def plot(self, folder: str | Path, text: Text | None = None, *, language: Language | None = None) -> list[Path]:
         """Draw the training of the last `fit` as PNG and SVG in a folder, and return the PNG files;
         of a text, the reliability diagram of the next tokens, too.
 
         The language is that of the environment, if none is given.
         """
-        return self._plot(folder, _source(text) if text is not None else None, language)
+        return self._plot(folder, source_of(text) if text is not None else None, language)
 
-
-def _source(text: str | Path | Iterable[str]) -> str | Path | MemoryTexts:
-    """Return an argument of `fit` as a source: a path, or texts in memory."""
-    if isinstance(text, str | Path):
-        return text
-    return MemoryTexts(require_texts(text))
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags of an estimator of sequences."""
+        return sequence_tags(None, targets_required=False)

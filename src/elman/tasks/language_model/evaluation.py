@@ -33,12 +33,12 @@ MAX_STEPS = 128
 
 def score_validation_set(scored: Scored, corpus: LanguageModelCorpus, options: Config) -> dict[str, Any]:
     """Return the metrics on the validation set of a run."""
-    return _reported(scored, scored.predictor.evaluate(corpus.ids("valid")))
+    return _reported(scored, scored.predictor.evaluate_blocks(corpus.ids("valid")))
 
 
 def score(scored: Scored, examples: Iterable[str], options: Config) -> dict[str, Any]:
     """Return the metrics on blocks of text, which are scored as one text."""
-    return _reported(scored, scored.predictor.evaluate(examples))
+    return _reported(scored, scored.predictor.evaluate_blocks(examples))
 
 
 def _reported(scored: Scored, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +81,9 @@ class Scorer:
         return float(kernels.cross_entropy(outputs.reshape(-1, V.shape[1]), V, b, counted.ravel()).sum())
 
 
-def evaluate(examples: str | Iterable[str] | Tokens, codec: TextCodec, scorer: Scorer) -> dict[str, Any]:
-    """Return the metrics and counts of a text, of several texts (scored as one), or of token ids."""
-    tokens = _encoded(examples, codec) if isinstance(examples, str | Iterable) else examples
+def evaluate(examples: Iterable[str] | Tokens, codec: TextCodec, scorer: Scorer) -> dict[str, Any]:
+    """Return the metrics and counts of the blocks of a text, or of token ids."""
+    tokens = _encoded(examples, codec) if isinstance(examples, Iterable) else examples
     if len(tokens) < 2:
         raise DataError(f"{len(tokens)} tokens to score; expected at least 2", hint="Give more text")
     scored = scorer.cross_entropy(tokens)
@@ -102,11 +102,10 @@ def evaluate(examples: str | Iterable[str] | Tokens, codec: TextCodec, scorer: S
     }
 
 
-def _encoded(examples: str | Iterable[str], codec: TextCodec) -> MemoryTokens:
-    """Return the ids of texts, in the smallest type that holds them."""
+def _encoded(blocks: Iterable[str], codec: TextCodec) -> MemoryTokens:
+    """Return the ids of the blocks of a text, in the smallest type that holds them."""
     smallest = np.min_scalar_type(len(codec.vocabulary) - 1)
-    texts = [examples] if isinstance(examples, str) else examples
-    return MemoryTokens(np.concatenate([np.empty(0, smallest), *(codec.encode(t).astype(smallest) for t in texts)]))
+    return MemoryTokens(np.concatenate([np.empty(0, smallest), *(codec.encode(b).astype(smallest) for b in blocks)]))
 
 
 def _chunks(tokens: Tokens, *, first: int) -> Iterator[Ids]:

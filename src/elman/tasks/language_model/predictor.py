@@ -18,20 +18,23 @@ import numpy.typing as npt
 
 from elman.cells import readout
 from elman.checkpoint import ModelFolder, Tensors
-from elman.config import Config
+from elman.config import Config, Values
 from elman.decoding import Sampler, generate, suggest
 from elman.errors import ConfigError
 from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
+from elman.models.text_arguments import require_prompt
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import classify_tokens, is_word, last_word_start
 from elman.translations import Language
 
 from . import evaluation, pictures
+from .arguments import Text, examples_of
 from .batches import Tokens
 from .config import LanguageModelConfig, LanguageModelTextConfig
 from .trace import Model, trace_text
@@ -81,6 +84,10 @@ class LanguageModelPredictor(FolderPredictor):
         """Return the parts of config.json by name."""
         return {"model": self.config, "text": self.text}
 
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        return {"data": determined_values(self.text), "model": determined_values(self.config)}
+
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
         return {"tokens": self.vocabulary.tokens}
@@ -103,12 +110,16 @@ class LanguageModelPredictor(FolderPredictor):
         """Return the cross-entropy in nats of all tokens but the first; `limit` scores a sample of about that many."""
         return self._scorer.cross_entropy(tokens, limit=limit)
 
-    def evaluate(self, examples: str | Iterable[str] | Tokens) -> dict[str, Any]:
+    def evaluate(self, text: Text) -> dict[str, Any]:
         """Return loss (nats per token), perplexity, bits per character and counts of a text.
 
-        examples is a text, several texts (scored as one), or token ids.
+        text is the argument of `fit`: a path, the name of a data set, or texts, which are scored as one.
         """
-        return evaluation.evaluate(examples, self.codec, self._scorer)
+        return self.evaluate_blocks(examples_of(text))
+
+    def evaluate_blocks(self, blocks: Iterable[str] | Tokens) -> dict[str, Any]:
+        """Return the metrics of `evaluate` for the blocks of one text, or for token ids."""
+        return evaluation.evaluate(blocks, self.codec, self._scorer)
 
     def trace(self, text: str, *, gradients: bool = False) -> Trace:
         """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too."""
@@ -144,6 +155,9 @@ class LanguageModelPredictor(FolderPredictor):
         seed: int | None = None,
     ) -> Iterator[str]:
         """Yield the continuation of a prompt in pieces, as they are generated; each piece is valid Unicode."""
+        require_prompt(prompt)
+        if max_tokens < 0:
+            raise ConfigError(f"max_tokens: given {max_tokens}; expected 0 or more")
         try:
             sampler = Sampler(temperature, top_k, top_p, forbidden=(self.vocabulary[UNKNOWN],))
         except ValueError as error:
@@ -176,6 +190,7 @@ class LanguageModelPredictor(FolderPredictor):
         seed: int | None = None,
     ) -> str:
         """Return the prompt and its continuation. temperature 0 is greedy; the same seed gives the same text."""
+        require_prompt(prompt)
         pieces = self.stream(
             prompt, max_tokens=max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed
         )
@@ -186,6 +201,7 @@ class LanguageModelPredictor(FolderPredictor):
 
         If the prompt ends inside a word, the words are completions of it.
         """
+        require_prompt(prompt)
         if k < 1:
             raise ConfigError(f"suggest: given {k}; expected 1 or more")
         if self.text.level == "word":

@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,7 @@ from elman.checkpoint.serialization import json_bytes
 from elman.config import Values
 from elman.data.corpora.folder import source_names
 from elman.data.corpora.split import has_split, report_no_validation_set, validation_size
-from elman.data.corpora.vocabularies import build_vocabulary, require_tokens
+from elman.data.corpora.vocabularies import build_vocabulary, report_unknown_tokens, require_tokens
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
 from elman.errors import DataError
@@ -46,6 +47,12 @@ MIN_SPLIT_TOKENS = MIN_TRAIN_TOKENS + MIN_VALID_TOKENS  # with fewer tokens, the
 AUTOMATIC_VALID_TOKENS = 250_000
 
 
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    vocabulary: Vocabulary
+
+
 def prepare(
     folder: Path,
     values: Values,
@@ -53,10 +60,12 @@ def prepare(
     train_sources: Sequence[ExampleSource[str]],
     valid_sources: Sequence[ExampleSource[str]],
     notify: Notify,
+    start: StartModel | None = None,
 ) -> LanguageModelCorpus:
     """Read the texts, write the corpus folder, and open it.
 
-    Without valid_sources, the end of the text is the validation set, or there is none.
+    Without valid_sources, the end of the text is the validation set, or there is none. start is the model from which
+    training continues, whose vocabulary is used.
     """
     data, text = run.data, run.data.text
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,7 +84,7 @@ def prepare(
         _check_whole(total, noun, where)
         report_no_validation_set(total, noun, data.valid_fraction, notify)
     counts = numbers.counts(0, split)
-    vocabulary = _vocabulary(numbers.tokens, counts, text, data)
+    vocabulary = _vocabulary(numbers.tokens, counts, text, data) if start is None else start.vocabulary
     require_tokens(vocabulary, where)
     encoder = _Encoder(numbers.tokens, counts, vocabulary, text, run.seed)
     size = len(vocabulary)
@@ -94,7 +103,10 @@ def prepare(
         "vocabulary": hashlib.sha256(tokens).hexdigest(),
     }
     write_synced(folder / RECORD, json_bytes(whole))
-    return LanguageModelCorpus.open(folder)
+    corpus = LanguageModelCorpus.open(folder)
+    if start is not None:
+        report_unknown_tokens(corpus.train_set.unknown, corpus.train_set.tokens, noun, notify)
+    return corpus
 
 
 def _check_sizes(train: int, valid: int, noun: str, where: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Evaluation, Pictures, Prediction, Report, TaskSpec
 
     from . import answers, config, corpus, defaults, evaluation, pictures, predictor, preparation, readers, report
 
@@ -44,6 +44,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
             score=evaluation.score,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
+        continuation=Continuation(predictor.Seq2SeqPredictor.determined_values, preparation.prepare),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import pad_sources
+from elman.data.readers.text import strip_text
 from elman.decoding import Hypothesis, Prefixes, search
-from elman.errors import ConfigError
+from elman.errors import ConfigError, DataError
 from elman.metrics import Mean
 from elman.models.stack import State
 from elman.models.text_arguments import require_texts
@@ -83,13 +84,13 @@ class Ensemble:
                 raise ConfigError(f"member {number} of the ensemble is a model of another task", hint=hint)
             same_tokens = other.target_vocabulary.tokens == first.target_vocabulary.tokens
             if not same_tokens or other.text.target != first.text.target:
-                hint = "Train all members on the same file with the same --target-level; vary --seed"
+                hint = "Train all members on the same file with the same level of targets; vary the seed"
                 raise ConfigError(f"member {number} of the ensemble has other target tokens than the first", hint=hint)
 
     def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[list[Prediction]]:
         """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
         _check_search(beam, length_penalty)
-        sources = require_texts(sources)
+        sources = _require_sources(sources)
         predictions: list[list[Prediction]] = [[]] * len(sources)
         lengths = [len(source.encode()) + 1 for source in sources]  # at least the number of tokens
         for rows in length_buckets(lengths, BATCH_TOKENS // beam, max(1, ROWS // beam)):
@@ -159,6 +160,15 @@ class Ensemble:
     def _prediction(self, hypothesis: Hypothesis) -> Prediction:
         text = self._members[0].target_codec.decode(hypothesis.ids)
         return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.finished)
+
+
+def _require_sources(sources: Iterable[str]) -> list[str]:
+    """Return the sources without spaces around them, as files are read; an empty one is a DataError."""
+    stripped = [strip_text(source) for source in require_texts(sources)]
+    for number, source in enumerate(stripped):
+        if not source:
+            raise DataError(f"item {number} is empty; expected a source", hint="Leave out empty sources")
+    return stripped
 
 
 def _check_search(beam: int, length_penalty: float) -> None:

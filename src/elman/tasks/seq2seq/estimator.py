@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from elman.data.sources import ParallelFiles
-from elman.errors import ConfigError
-from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
+from .arguments import Pairs, Targets, source_of
 from .ensemble import Prediction
 from .predictor import Seq2SeqPredictor
-from .readers import MemoryPairs
-
-Pairs = str | Path | Iterable[tuple[str, str | Sequence[str]]]
-Targets = str | Path | Iterable[str | Sequence[str]]
 
 
 class Seq2Seq(Estimator):
@@ -46,11 +41,20 @@ class Seq2Seq(Estimator):
         minutes: float | None = None,
         epochs: float | None = None,
         steps: int | None = None,
+        threads: int | None = None,
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        warm_start: bool | str | Path = False,
         verbose: bool = True,
     ) -> None:
-        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file.
+
+        With `run`, everything is kept in that folder, which `overwrite` allows to replace, and `elman resume` can
+        continue from it. With warm_start, `fit` continues from the model of the last `fit` or, with a path, from the
+        model in that folder: its sizes, its tokens and its labels remain.
+        """
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -63,13 +67,17 @@ class Seq2Seq(Estimator):
         self.minutes = minutes
         self.epochs = epochs
         self.steps = steps
+        self.threads = threads
         self.config = config
         self.seed = seed
+        self.run = run
+        self.overwrite = overwrite
+        self.warm_start = warm_start
         self.verbose = verbose
 
     def fit(
         self,
-        sources: Pairs | Iterable[str],
+        sources: Pairs,
         targets: Targets | None = None,
         *,
         minutes: float | None = None,
@@ -77,18 +85,19 @@ class Seq2Seq(Estimator):
         steps: int | None = None,
         valid: Pairs | None = None,
         run: str | Path | None = None,
-        overwrite: bool = False,
+        overwrite: bool | None = None,
         verbose: bool | None = None,
-    ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
+    ) -> Self:
+        """Train, and return the estimator; `history_` and `result_` have what was recorded and reported.
 
         Pairs are (source, target) tuples, a DataFrame with two columns, the path of a file, or the name of a data set;
-        or sources and targets separately, as two lists, two columns of a DataFrame, or two paths. A budget replaces
-        that of the constructor. With `run`, everything is kept in that folder, and `elman resume` can continue from it.
+        or sources and targets separately, as two lists, two columns of a DataFrame, or two paths.
+
+        What is given beside the data replaces the parameter of the constructor for this `fit`.
         """
         return self._fit(
-            [_source(sources, targets)],
-            valid=[] if valid is None else [_source(valid)],
+            [source_of(sources, targets)],
+            valid=[] if valid is None else [source_of(valid)],
             budget={"minutes": minutes, "epochs": epochs, "steps": steps},
             run=run,
             overwrite=overwrite,
@@ -109,23 +118,21 @@ class Seq2Seq(Estimator):
         """Return up to `beam` targets of each source with their scores, best first."""
         return self.predictor.n_best(sources, beam=beam)
 
-    def score(self, sources: Pairs | Iterable[str], targets: Targets | None = None) -> float:
+    def score(self, sources: Pairs, targets: Targets | None = None) -> float:
         """Return the exact match of greedy predictions; the arguments are those of `fit`."""
         return float(self.evaluate(sources, targets)["exact_match"])
 
-    def evaluate(
-        self, sources: Pairs | Iterable[str], targets: Targets | None = None, *, beam: int = 1
-    ) -> dict[str, Any]:
+    def evaluate(self, sources: Pairs, targets: Targets | None = None, *, beam: int = 1) -> dict[str, Any]:
         """Return loss, exact match and error rates; the arguments are those of `fit`, read in the same way.
 
         A target may be a list of targets, any of which is right.
         """
-        return self.predictor.evaluate(self._examples(_source(sources, targets)), beam=beam)
+        return self.predictor.evaluate(self._examples(source_of(sources, targets)), beam=beam)
 
     def plot(
         self,
         folder: str | Path,
-        sources: Pairs | Iterable[str] | None = None,
+        sources: Pairs | None = None,
         targets: Targets | None = None,
         *,
         language: Language | None = None,
@@ -135,24 +142,8 @@ class Seq2Seq(Estimator):
 
         The language is that of the environment, if none is given.
         """
-        return self._plot(folder, _source(sources, targets) if sources is not None else None, language)
+        return self._plot(folder, source_of(sources, targets) if sources is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""
         return sequence_tags(None, targets_required=False)
-
-
-def _source(sources: Any, targets: Any = None) -> str | Path | ParallelFiles | MemoryPairs:
-    """Return the arguments of `fit` as a source: a path, two parallel files, or pairs in memory."""
-    is_path, has_target_path = isinstance(sources, str | Path), isinstance(targets, str | Path)
-    if is_path and targets is None:
-        return Path(sources) if isinstance(sources, Path) else str(sources)
-    if is_path and has_target_path:
-        return ParallelFiles(sources, targets)
-    if is_path or has_target_path:
-        raise ConfigError("sources and targets: given a path and a list; expected two paths or two lists")
-    if targets is not None:
-        return MemoryPairs(paired(sources, targets, "sources and targets"))
-    if hasattr(sources, "itertuples"):  # a DataFrame, whose columns may have any names
-        return MemoryPairs(list(sources.itertuples(index=False, name=None)))
-    return MemoryPairs(rows_of(sources, ("source", "target")))

@@ -20,11 +20,13 @@ from elman.models.calibration import Calibration, calibrate
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import State
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.text import END, Vocabulary
 from elman.translations import Language
 
 from . import pictures
 from .alignment import Alignment
+from .arguments import Pairs, Targets, examples_of
 from .config import Seq2SeqConfig, Seq2SeqReaderConfig, Seq2SeqTextConfig
 from .ensemble import BATCH_TOKENS, EncoderDecoder, Ensemble, Prediction
 from .evaluation import PairItem
@@ -89,6 +91,12 @@ class Seq2SeqPredictor(FolderPredictor):
         """Return the reader options of the training that differ from the defaults."""
         return self.reader.model_dump(exclude_defaults=True)
 
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        source, target = self.text.source, self.text.target
+        levels = {"source_level": source.level, "target_level": target.level, "normalize": source.normalize}
+        return {"data": levels, "model": determined_values(self.config)}
+
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
         return {"source": self.source_vocabulary.tokens, "target": self.target_vocabulary.tokens}
@@ -138,7 +146,7 @@ class Seq2SeqPredictor(FolderPredictor):
     def align(self, source: str, target: str) -> Alignment:
         """Return the attention weights of each target token for each source token."""
         if self._network.attention is None:
-            hint = "Train with --attention dot, general or additive"
+            hint = "Train a model with attention: dot, general or additive"
             raise ConfigError("the model has no attention; expected one with attention", hint=hint)
         state, context = self.encode(*pad_sources([self.source_codec.encode(source)]))
         inputs, _ = pad_targets([self.target_codec.encode(target)])
@@ -196,9 +204,9 @@ class Seq2SeqPredictor(FolderPredictor):
         """Return loss, exact match and error rates."""
         return Ensemble([self]).measure(pairs, beam=beam)
 
-    def evaluate(self, examples: Iterable[Pair] | Iterable[PairItem], *, beam: int = 1) -> dict[str, Any]:
+    def evaluate(self, sources: Pairs, targets: Targets | None = None, *, beam: int = 1) -> dict[str, Any]:
         """Return loss, exact match and error rates, and BLEU and chrF if sacrebleu is installed.
 
-        Examples may be (source, target) or (source, [targets]); any target of a source is right.
+        The arguments are those of `fit`. A target may be a list of targets, any of which is right.
         """
-        return Ensemble([self]).evaluate(examples, beam=beam)
+        return Ensemble([self]).evaluate(examples_of(sources, targets), beam=beam)

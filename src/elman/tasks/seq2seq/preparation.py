@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,12 @@ from elman.data.corpora.split import (
     report_overlap,
     validation_size,
 )
-from elman.data.corpora.vocabularies import VOCABULARIES, build_vocabulary, write_vocabularies
+from elman.data.corpora.vocabularies import (
+    VOCABULARIES,
+    build_vocabulary,
+    report_unknown_tokens,
+    write_vocabularies,
+)
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource
 from elman.errors import DataError
@@ -59,6 +64,14 @@ class TextPair(NamedTuple):
     target: str
 
 
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    text: Seq2SeqTextConfig
+    source_codec: SideCodec
+    target_codec: SideCodec
+
+
 def prepare(
     folder: Path,
     values: Values,
@@ -66,27 +79,40 @@ def prepare(
     train_sources: Sequence[ExampleSource[Pair]],
     valid_sources: Sequence[ExampleSource[Pair]],
     notify: Notify,
+    start: StartModel | None = None,
 ) -> Seq2SeqCorpus:
-    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
+
+    start is the model from which training continues, whose subwords and vocabularies are used.
+    """
     config = run.data
     pairs: Iterable[Pair] = (pair for source in train_sources for pair in source.examples())
     train = list(pairs if config.extra_targets else require_single_targets(pairs))
     valid = [pair for source in valid_sources for pair in source.examples()] if valid_sources else None
     sources = [record for source in (*train_sources, *valid_sources) for record in records_of(source)]
     where = source_names(sources)
-    text = _text_config(config, train, notify)
+    text = start.text if start is not None else _text_config(config, train, notify)
     train, max_length = _without_long_pairs(train, text, config.max_length, where, notify)
     has_validation_set = valid is not None or has_split(len(group_by_source(train, text.source)), config.valid_fraction)
     train, examples = _sets(train, valid, text.source, config, where, notify)
     text_pairs = [TextPair(pair.source, target) for pair in train for target in pair.targets]
     least_targets = MIN_TARGET_TOKENS if has_validation_set else 1
-    sides, codecs = _codecs(text, text_pairs, config, least_targets, where)
+    if start is not None:
+        sides = {"source": text.source, "target": text.target}
+        codecs = {"source": start.source_codec, "target": start.target_codec}
+    else:
+        sides, codecs = _codecs(text, text_pairs, config, least_targets, where)
     folder.mkdir(parents=True, exist_ok=True)
     record = _write_sets(folder, text_pairs, [without_repeated_targets(pair) for pair in examples], codecs)
     record |= {"has_validation_set": has_validation_set, "max_length": max_length}
-    record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=record.pop("longest_ratio")).model_dump(mode="json")
+    ratios = [record.pop("longest_ratio"), *([text.longest_ratio] if start is not None else [])]
+    record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=max(ratios)).model_dump(mode="json")
     write_record(folder, RECORD, record, sources, FILES)
-    return Seq2SeqCorpus.open(folder)
+    corpus = Seq2SeqCorpus.open(folder)
+    if start is not None:
+        for side, counts in (("sources", corpus.train_set.source), ("targets", corpus.train_set.target)):
+            report_unknown_tokens(counts.unknown, counts.tokens, f"tokens of the {side}", notify)
+    return corpus
 
 
 def _text_config(config: Seq2SeqDataConfig, pairs: Sequence[Pair], notify: Notify) -> Seq2SeqTextConfig:

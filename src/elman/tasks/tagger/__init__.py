@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Evaluation, Pictures, Prediction, Report, TaskSpec
 
     from . import answers, config, corpus, defaults, evaluation, pictures, predictor, readers, report
 
@@ -42,6 +42,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
             tables=report.tables,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
+        continuation=Continuation(predictor.TaggerPredictor.determined_values, corpus.prepare),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

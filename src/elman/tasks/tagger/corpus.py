@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from elman.data.corpora.folder import (
     write_examples,
     write_record,
 )
-from elman.data.corpora.labels import LabelRules, label_set, without_validation_set
+from elman.data.corpora.labels import LabelRules, label_set, require_known_labels, without_validation_set
 from elman.data.corpora.lengths import choose_max_length, report_long_examples, require_short_examples
 from elman.data.corpora.split import (
     has_split,
@@ -41,6 +42,7 @@ from elman.data.corpora.split import (
 from elman.data.corpora.vocabularies import (
     build_vocabulary,
     read_vocabularies,
+    report_unknown_tokens,
     require_tokens,
     write_vocabularies,
 )
@@ -51,7 +53,7 @@ from elman.errors import DataError
 from elman.text import Vocabulary
 from elman.text.spans import Scheme, detect_scheme, first_violation
 
-from .config import TaggerDataConfig, TaggerRun, TaggerTextConfig
+from .config import TaggerConfig, TaggerDataConfig, TaggerRun, TaggerTextConfig
 from .readers import TaggedSentence
 
 RECORD = "corpus.json"
@@ -63,6 +65,16 @@ TAG_RULES = LabelRules(
     many_share=0.3,
     other_column_hint="Check the column: --column names another one",
 )
+
+
+class StartModel(Protocol):
+    """What the corpus takes from a model from which training continues."""
+
+    config: TaggerConfig
+    text: TaggerTextConfig
+    words: Vocabulary
+    characters: Vocabulary
+    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +147,12 @@ def prepare(
     train_sources: Sequence[ExampleSource[TaggedSentence]],
     valid_sources: Sequence[ExampleSource[TaggedSentence]],
     notify: Notify,
+    start: StartModel | None = None,
 ) -> TaggerCorpus:
-    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set."""
+    """Read the sources, write the corpus folder, and open it; without valid_sources, split off the validation set.
+
+    start is the model from which training continues, whose words, characters and tags are used.
+    """
     config = run.data
     train = [example for source in train_sources for example in source.examples()]
     valid = [example for source in valid_sources for example in source.examples()]
@@ -146,7 +162,7 @@ def prepare(
         hint = "Give tokens and tags as CoNLL-U, columns, lines or JSON lines (see --format)"
         raise DataError("no sentences; expected at least one", hint=hint, where=where)
     train, max_length = _without_long_sentences(train, config.max_length, where, notify)
-    text = _text_config(config, train)
+    text = start.text if start is not None else _text_config(config, train)
     has_validation_set, rules = True, TAG_RULES
     rng = np.random.default_rng([config.split_seed, 0x7A6])
     if valid_sources:
@@ -158,12 +174,17 @@ def prepare(
         valid, has_validation_set = in_random_order(train, rng), False
         rules = without_validation_set(rules, len(train), config.valid_fraction)
         report_no_validation_set(len(train), "sentences", config.valid_fraction, notify)
-    labels = _labels(train, valid, rules, where)
+    labels = _labels(train, valid, rules, where) if start is None else start.labels
     if not valid:
         everything = "Train on all sentences with --valid-fraction 0"
         hint = "Name a --valid that has sentences" if valid_sources else everything
         raise DataError("no sentence is left for the validation set; expected at least one", hint=hint, where=where)
-    words, characters = _vocabularies(train, text, config)
+    if start is not None:
+        _require_tags_of(start, (*train, *valid))
+        words, characters, scheme = start.words, start.characters, start.config.scheme
+    else:
+        words, characters = _vocabularies(train, text, config)
+        scheme = _scheme([*train, *valid], labels, notify)
     if text.level == "char":  # a word that is unknown still has its characters
         require_tokens(words, where)
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,10 +197,13 @@ def prepare(
         "text": text.model_dump(mode="json"),
         "has_validation_set": has_validation_set,
         "max_length": max_length,
-        "scheme": _scheme([*train, *valid], labels, notify),
+        "scheme": scheme,
     }
     write_record(folder, RECORD, record, sources, FILES)
-    return TaggerCorpus.open(folder)
+    corpus = TaggerCorpus.open(folder)
+    if start is not None:
+        report_unknown_tokens(corpus.train_set.unknown, corpus.train_set.tokens, "tokens", notify)
+    return corpus
 
 
 def _without_long_sentences(
@@ -246,6 +270,19 @@ def _labels(
     tags = [tag for example in train for tag in example.tags]
     valid_tags = ((tag, example.where(index)) for example in valid for index, tag in enumerate(example.tags))
     return label_set(tags, valid_tags, rules, examples=len(tags), where=where)
+
+
+def _require_tags_of(start: StartModel, examples: Sequence[TaggedSentence]) -> None:
+    """Raise a DataError for a tag that the model lacks, or that its scheme forbids where it is."""
+    tags = ((tag, example.where(index)) for example in examples for index, tag in enumerate(example.tags))
+    require_known_labels(tags, start.labels, "tag")
+    for example in examples:
+        index = first_violation(example.tags, start.config.scheme)
+        if index is not None:
+            last = min(index, len(example.tags) - 1)
+            problem = f"the tag {example.tags[last]!r} violates {start.config.scheme.upper()}, the scheme of the model"
+            hint = "Correct the tags, or train a new model, which has no scheme then"
+            raise DataError(problem, hint=hint, where=example.where(last))
 
 
 def _scheme(examples: Iterable[TaggedSentence], labels: Sequence[str], notify: Notify) -> Scheme:

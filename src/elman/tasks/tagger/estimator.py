@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from elman.errors import ConfigError
-from elman.tasks.estimator import Estimator, paired, rows_of, sequence_tags
+from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
+from .arguments import Sentences, Tags, source_of
 from .predictor import TaggerPredictor
-from .readers import MemorySentences, Sentence
+from .readers import Sentence
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-Sentences = str | Path | Iterable[Any]
-Tags = Iterable[Sequence[str]]
 
 
 class Tagger(Estimator):
@@ -48,11 +45,20 @@ class Tagger(Estimator):
         minutes: float | None = None,
         epochs: float | None = None,
         steps: int | None = None,
+        threads: int | None = None,
         config: Mapping[str, Any] | None = None,
         seed: int = 0,
+        run: str | Path | None = None,
+        overwrite: bool = False,
+        warm_start: bool | str | Path = False,
         verbose: bool = True,
     ) -> None:
-        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file."""
+        """Take sizes and budget by their config names; `config` holds any other key, nested as in a TOML file.
+
+        With `run`, everything is kept in that folder, which `overwrite` allows to replace, and `elman resume` can
+        continue from it. With warm_start, `fit` continues from the model of the last `fit` or, with a path, from the
+        model in that folder: its sizes, its tokens and its labels remain.
+        """
         self.cell = cell
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -65,8 +71,12 @@ class Tagger(Estimator):
         self.minutes = minutes
         self.epochs = epochs
         self.steps = steps
+        self.threads = threads
         self.config = config
         self.seed = seed
+        self.run = run
+        self.overwrite = overwrite
+        self.warm_start = warm_start
         self.verbose = verbose
 
     def fit(
@@ -79,19 +89,20 @@ class Tagger(Estimator):
         steps: int | None = None,
         valid: Sentences | None = None,
         run: str | Path | None = None,
-        overwrite: bool = False,
+        overwrite: bool | None = None,
         verbose: bool | None = None,
-    ) -> dict[str, Any]:
-        """Train, and return the result: steps, seconds, best_step, train and valid (metrics).
+    ) -> Self:
+        """Train, and return the estimator; `history_` and `result_` have what was recorded and reported.
 
         Sentences and tags are two lists: of lists of tokens, and of lists of their tags; or (tokens, tags) pairs, a
         DataFrame with these two columns, or the path of a file. A text in place of tokens is split at spaces or, if
-        only that gives as many characters as tags, into characters. A budget replaces that of the constructor. With
-        `run`, everything is kept in that folder, and `elman resume` can continue from it.
+        only that gives as many characters as tags, into characters.
+
+        What is given beside the data replaces the parameter of the constructor for this `fit`.
         """
         return self._fit(
-            [_source(sentences, tags)],
-            valid=[] if valid is None else [_source(valid)],
+            [source_of(sentences, tags)],
+            valid=[] if valid is None else [source_of(valid)],
             budget={"minutes": minutes, "epochs": epochs, "steps": steps},
             run=run,
             overwrite=overwrite,
@@ -123,7 +134,7 @@ class Tagger(Estimator):
 
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
         """Return loss, accuracy, F1 of each tag and, for spans, F1 of spans; the arguments are those of `fit`."""
-        return self.predictor.evaluate(self._examples(_source(sentences, tags)))
+        return self.predictor.evaluate(self._examples(source_of(sentences, tags)))
 
     def plot(
         self,
@@ -138,23 +149,8 @@ class Tagger(Estimator):
 
         The language is that of the environment, if none is given.
         """
-        return self._plot(folder, _source(sentences, tags) if sentences is not None else None, language)
+        return self._plot(folder, source_of(sentences, tags) if sentences is not None else None, language)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags of an estimator of sequences."""
         return sequence_tags(None)
-
-
-def _source(sentences: Any, tags: Any = None) -> str | Path | MemorySentences:
-    """Return the arguments of `fit` as a source: a path, or pairs in memory."""
-    if isinstance(sentences, str | Path):
-        if tags is not None:
-            hint = "Give a path alone, or two lists"
-            raise ConfigError("sentences and tags: given a path and tags; expected a path alone", hint=hint)
-        return sentences
-    if tags is None:
-        return MemorySentences(rows_of(sentences, ("tokens", "tags")))
-    if hasattr(sentences, "columns"):
-        hint = 'Give one column of it: frame["tokens"]'
-        raise ConfigError("sentences: given a DataFrame and tags; expected one column", hint=hint)
-    return MemorySentences(paired(sentences, tags, "sentences and tags"))

@@ -133,7 +133,7 @@ def _checked(examples: Iterable[Example], model: Model) -> list[TaggedSentence]:
         for index, tag in enumerate(tags):
             if tag not in known:
                 problem = f"the model does not know the tag {tag!r}; expected one of {list_names(model.labels)}"
-                hint = "Name another column with --column" if places else None
+                hint = "Check which column has the tags" if places else None
                 raise DataError(problem, hint=hint, where=item.where(index) or f"sentence {number}")
         if tokens:
             items.append(item)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
-from elman.config import Config
+from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IdLists, pad_ids
 from elman.errors import ConfigError, ModelError
@@ -31,11 +31,13 @@ from elman.models.recorder import note
 from elman.models.stack import State, take
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
+from elman.options import determined_values
 from elman.text import Vocabulary
 from elman.text.spans import transition_mask
 from elman.translations import Language
 
 from . import evaluation, pictures
+from .arguments import Sentences, Tags, examples_of
 from .config import TaggerConfig, TaggerTextConfig
 from .readers import Sentence, TaggedSentence, require_sentences
 from .trace import Model, label_ids, trace_sentence
@@ -92,6 +94,10 @@ class TaggerPredictor(FolderPredictor):
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
         return {"model": self.config, "text": self.text}
+
+    def determined_values(self) -> Values:
+        """Return the config values of the model that training on other data cannot change."""
+        return {"data": determined_values(self.text), "model": determined_values(self.config)}
 
     def vocabularies(self) -> Mapping[str, Sequence[str]]:
         """Return the tokens of each vocabulary by name."""
@@ -162,7 +168,7 @@ class TaggerPredictor(FolderPredictor):
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
-            hint = "Train with --no-bidirectional to tag a stream"
+            hint = "Train a model in one direction to tag a stream"
             raise ConfigError("the model is bidirectional; expected one that reads in one direction", hint=hint)
         state = self._encoder.initial_state(batch_size)
         if self._crf is None:
@@ -183,9 +189,9 @@ class TaggerPredictor(FolderPredictor):
         log_p = np.where(is_first, self._crf.start(emissions), self._crf.step(log_p_prev, emissions))
         return log_p, {**layers, CRF_STATE: log_p}
 
-    def evaluate(self, examples: Iterable[evaluation.Example]) -> dict[str, Any]:
-        """Return loss, accuracy, calibration and F1 of each tag; examples may be (tokens, tags)."""
-        return evaluation.evaluate(examples, self)
+    def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
+        """Return loss, accuracy, calibration and F1 of each tag; the arguments are those of `fit`."""
+        return evaluation.evaluate(examples_of(sentences, tags), self)
 
     def measure(self, examples: Sequence[TaggedSentence]) -> dict[str, float]:
         """Return loss, accuracy and, for spans, F1 of spans."""

@@ -50,6 +50,7 @@ from elman.data.readers.token_lines import (
 )
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
+from elman.models.text_arguments import require_column
 
 from .config import TaggerReaderConfig as ReaderConfig
 from .tables import names_columns, read_sentence_table
@@ -115,6 +116,7 @@ def require_sentences(
     """Return the tokens of each sentence, numbered from `first` on; anything that is not a sentence is a DataError."""
     if isinstance(sentences, str):
         raise DataError(f"one text, {sentences[:40]!r}; expected several sentences", hint="Give a list: [sentence]")
+    require_column(sentences)
     lists = []
     for number, sentence in enumerate(sentences, first):
         plain: Any = sentence.tolist() if hasattr(sentence, "tolist") else sentence

@@ -1,0 +1,29 @@
+"""The arguments of `fit`, `predict` and `evaluate` in Python: lists, arrays and DataFrames, checked and as pairs.
+
+Each task's arguments.py makes a source of examples from them, for its estimator and its predictor alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elman.errors import ArgumentError
+
+
+def paired(left: Any, right: Any, names: str) -> list[tuple[Any, Any]]:
+    """Return two collections of equal length as pairs; other lengths are a ArgumentError."""
+    first, second = list(left), list(right)
+    if len(first) != len(second):
+        raise ArgumentError(f"{names}: given {len(first):,} and {len(second):,}; expected as many of each")
+    return list(zip(first, second, strict=True))
+
+
+def rows_of(pairs: Any, columns: tuple[str, str]) -> list[Any]:
+    """Return the rows of a list of pairs, or of two columns of a DataFrame."""
+    if not hasattr(pairs, "itertuples"):
+        return [tuple(row.tolist()) if hasattr(row, "tolist") else row for row in pairs]
+    names = list(pairs.columns)
+    if not set(columns) <= set(names):
+        message = f"given a DataFrame with the columns {', '.join(map(str, names))}; expected {' and '.join(columns)}"
+        raise ArgumentError(message, hint='Rename the columns, or give two of them: fit(frame["a"], frame["b"])')
+    return list(pairs[list(columns)].itertuples(index=False, name=None))

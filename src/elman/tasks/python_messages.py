@@ -1,0 +1,53 @@
+"""Errors of training in the words of Python: parameters and config keys in place of the flags of the command line.
+
+    --hidden                hidden_size                 a parameter of the estimator
+    --text                  data.text_column            a key of its parameter `config`
+    --no-header             data.header=False
+    --set model.levels      config model.levels
+    -o, --overwrite         run, overwrite=True         what `fit` takes beside the config
+
+The files of a task are read and checked by code that serves the command line as well, and names flags.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from elman.config import Config
+from elman.errors import ElmanError
+from elman.options import options_of
+
+FLAG = re.compile(r"(?<![\w-])(--no-|--|-)([a-z][a-z-]*)")
+ARGUMENTS = {"--overwrite": "overwrite=True", "-o": "run", "--out": "run", "--valid": "valid", "--set": "config"}
+ARGUMENTS |= {"--target-file": "targets", "--valid-target-file": "valid", "--from": "warm_start"}
+
+
+def python_names(config: type[Config], parameters: Collection[str]) -> dict[str, str]:
+    """Return the name in Python of each flag of a task, whose estimator has these parameters."""
+    names = dict(ARGUMENTS)
+    for option in options_of(config):
+        field = option.key.rpartition(".")[2]
+        name = field if field in parameters else option.key
+        names[option.flag] = name
+        names[f"--no-{option.flag.removeprefix('--')}"] = f"{name}=False"
+    return names
+
+
+def in_python(text: str, names: Mapping[str, str]) -> str:
+    """Return a message with the names in Python of the flags in it."""
+    return FLAG.sub(lambda flag: names.get(flag[0], flag[0]), text)
+
+
+@contextlib.contextmanager
+def python_messages(config: type[Config], parameters: Collection[str]) -> Iterator[None]:
+    """Name parameters and config keys, and no flags, in the errors that the block raises."""
+    try:
+        yield
+    except ElmanError as error:
+        names = python_names(config, parameters)
+        error.message = in_python(error.message, names)
+        error.hint = error.hint and in_python(error.hint, names)
+        error.args = (error.message,)
+        raise
