@@ -186,8 +186,8 @@ def test_a_folder_a_table_without_a_header_and_json_lines_train_the_same(command
         ("ham\tGo\n", [], 3, "bad.tsv:1: the header has the columns 'ham', 'Go'; expected 'text'"),
         ("text\tlabel\na\tx\nb\tx\n", [], 3, "all texts have the label 'x'; expected two labels or more"),
         ("text\tlabel\na\tx\n\tx\n", [], 3, "bad.tsv:3: empty text"),
-        ("text\tlabel\na\tx\nb\n", [], 3, "bad.tsv:3: one column; expected at least 2"),
-        ("a\0b", [], 3, "bad.tsv: the file contains zero bytes, so it is not text"),
+        ("text\tlabel\na\tx\nb\n", [], 3, "bad.tsv:3: has one cell; expected at least 2"),
+        ("a\0b", [], 3, "bad.tsv:1: a zero byte at position 2 of the line, so this is not text"),
         (
             "text\tlabel\na\tx\n",
             ["--no-header"],

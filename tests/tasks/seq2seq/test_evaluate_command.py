@@ -86,8 +86,11 @@ def test_a_model_folder_has_no_validation_set(command: Command, models: Path) ->
 
 
 EVALUATE_OPTIONS: list[tuple[list[Any], str]] = [
-    (["DATA", "--format", "csv"], "format: given 'csv'; expected auto, tsv or jsonl"),
-    (["DATA", "--format", "jsonl", "--columns", "1,2"], "given columns for JSON lines; expected a table"),
+    (["DATA", "--format", "xml"], "format: given 'xml'; expected auto, tsv, csv, jsonl or lexicon"),
+    (
+        ["DATA", "--format", "jsonl", "--columns", "1,2"],
+        "given numbers of columns for JSON lines; expected the names of two keys",
+    ),
     (
         ["DATA", "--target-file", "DATA", "--columns", "1,2"],
         "--columns: given with a target file; expected one file with both sides",

@@ -331,7 +331,7 @@ def test_a_missing_file_is_an_error(command: Command, models: Path, tmp_path: Pa
     assert f"elman: {tmp_path / 'nowhere'}: no such folder" in done.err
     (tmp_path / "photo").write_bytes(bytes(range(256)))
     check_error(done := command(verb, models / "a", tmp_path / "photo"), 3)
-    assert f"{tmp_path / 'photo'}: the file contains zero bytes, so it is not text; expected" in done.err
+    assert f"{tmp_path / 'photo'}:1: a zero byte at position 1 of the line, so this is not text" in done.err
 
 
 @pytest.mark.parametrize("lines", [1, 2])

@@ -215,7 +215,7 @@ def test_chinese_characters_need_no_options(command: Command, tmp_path: Path) ->
         ("# x\n1\ta" + 8 * "\t_" + "\n2\ta\n", [], 3, "bad.txt:3: 2 columns; expected ten"),
         ("a X\nb X\n\nc X\n", [], 3, "bad.txt: all tokens have the tag 'X'; expected two tags or more"),
         ("\n\n", [], 3, "bad.txt: no sentences; expected at least one"),
-        ("a\0b", [], 3, "bad.txt: the file contains zero bytes, so it is not text"),
+        ("a\0b", [], 3, "bad.txt:1: a zero byte at position 2 of the line, so this is not text"),
         ("a X\n", ["--column", "pos"], 2, "--column is 'pos'; expected the number of a column, from 1"),
         ("a X\n", ["--level", "byte"], 2, "data.level (--level): given 'byte'; expected word or char"),
         ("a X\n", ["--format", "xml"], 2, "data.format (--format)"),
