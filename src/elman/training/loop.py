@@ -21,6 +21,7 @@ from torch import nn
 from elman.checkpoint import RunFolder, checkpoint_name, read_model
 from elman.errors import DivergedError, Interrupted, ModelError
 from elman.metrics import perplexity
+from elman.shell import quote
 
 from .averaging import copy_weights
 from .config import TrainingConfig
@@ -161,7 +162,7 @@ def _stop_if_requested(session: Session, stop: StopRequest) -> None:
     if stop.number is None:
         return
     session.save()
-    hint = f"Continue with `elman resume {session.run.path}`"
+    hint = f"Continue with `elman resume {quote(session.run.path)}`"
     raise Interrupted(stop.number, f"stopped at step {session.counters.step} and saved", hint=hint)
 
 
