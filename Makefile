@@ -17,7 +17,10 @@ PURE := .venv-without-kernels
 SANITIZED := .venv-sanitized
 NATIVE := CMakeLists.txt $(wildcard src/elman/kernels/native/*)
 CXX_SOURCES := $(filter %.cpp,$(NATIVE))
-CXX_COMPILER := $(if $(ELMAN_WITHOUT_KERNELS),,$(shell for name in c++ g++ clang++; do command -v $$name && break; done))
+CXX_COMPILER := $(if $(ELMAN_WITHOUT_KERNELS),,$(shell for name in $(CXX) c++ g++ clang++; do command -v $$name && break; done))
+NO_COMPILER := no C++ compiler is found: install g++ or clang++ (Debian and Ubuntu: apt install g++), or install elman \
+  without its kernels, as pure Python, which is slower: ELMAN_WITHOUT_KERNELS=1 make $(MAKECMDGOALS)
+REQUIRE_COMPILER = $(if $(ELMAN_WITHOUT_KERNELS)$(CXX_COMPILER),:,echo "$(NO_COMPILER)" >&2; exit 1)
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 INSTALL := -m pip install --quiet --disable-pip-version-check
 PIP := $(BIN)/python $(INSTALL)
@@ -95,17 +98,20 @@ $(BIN)/python $(PURE)/bin/python $(SANITIZED)/bin/python:
 	@$(PYTHON) -m venv $(@D:/bin=)
 
 $(VENV)/train.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	@$(REQUIRE_COMPILER)
 	@echo "installing elman with PyTorch into $(VENV)"
 	@$(PIP) --editable ".[train]"
 	@touch $@
 
 $(VENV)/docs.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	@$(REQUIRE_COMPILER)
 	@echo "installing elman and the tools of its documentation site into $(VENV)"
 	@$(PIP) --editable ".[train,plot,data,docs]"
 	@touch $@
 
 # Where only the C++ has changed, only the C++ is done again.
 $(VENV)/develop.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
+	@$(REQUIRE_COMPILER)
 	@$(MAKE) --no-print-directory $(if $(filter pyproject.toml constraints.txt,$?),develop,kernels)
 	@touch $@
 

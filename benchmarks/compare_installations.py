@@ -261,7 +261,7 @@ def main() -> int:
     descriptions = measure(results, arguments)
     suspects = slower_than_allowed(results, arguments.tolerance)
     if suspects:
-        print(f"measuring {len(suspects)} slower point(s) again", file=sys.stderr)
+        print(f"measuring {len(suspects)} slower point{'s' * (len(suspects) != 1)} again", file=sys.stderr)
         measure(suspects, arguments)
     report = {
         "installations": descriptions,
@@ -293,11 +293,15 @@ def print_report(report: dict[str, Any]) -> None:
     for summary in report["summary"]:
         smallest = summary["smallest"]
         print(
-            f"{summary['kind']}, {summary['threads']} thread(s): geometric mean {summary['geometric_mean']:.3f}, ",
+            f"{summary['kind']}, {summary['threads']} thread{'s' * (summary['threads'] != 1)}: "
+            f"geometric mean {summary['geometric_mean']:.3f}, ",
             end="",
         )
         print(f"smallest {smallest['ratio']:.3f} ({smallest['at']})")
-    print(f"{len(report['slower'])} point(s) slower by more than {report['tolerance']:.0%}")
+    print(
+        f"{len(report['slower'])} point{'s' * (len(report['slower']) != 1)} slower "
+        f"by more than {report['tolerance']:.0%}"
+    )
 
 
 def slower_than_allowed(results: Sequence[Result], tolerance: float) -> list[Result]:

@@ -170,7 +170,10 @@ def measure(corpus: Seq2SeqCorpus, settings: Values, run: RunFolder, arguments: 
         "elman": lambda: update(session, batches, session.progress),
         "plain torch": lambda: next(plain_losses),
     }
-    print(f"{arguments.threads} thread(s), load average {os.getloadavg()[0]:.2f}, {config.model}")
+    print(
+        f"{arguments.threads} thread{'s' * (arguments.threads != 1)}, "
+        f"load average {os.getloadavg()[0]:.2f}, {config.model}"
+    )
     for _ in range(arguments.rounds):
         num_tokens = sum(next(token_counts) for _ in range(arguments.steps))
         for name, step in sides.items():

@@ -68,7 +68,7 @@ def main() -> None:
     arguments = parse_arguments()
     modes = arguments.modes.split(",")
     torch.set_num_threads(arguments.threads)
-    print(f"{arguments.threads} thread(s), load average {os.getloadavg()[0]:.2f}")
+    print(f"{arguments.threads} thread{'s' * (arguments.threads != 1)}, load average {os.getloadavg()[0]:.2f}")
     ratios: list[tuple[float, str]] = []
     num_skipped = 0
     grid = itertools.product(arguments.length, arguments.batch_size, arguments.hidden, arguments.cells.split(","))

@@ -101,7 +101,7 @@ def main() -> None:
             seconds[name].append((time.perf_counter() - start) / arguments.steps)
     medians = {name: statistics.median(times[1:]) for name, times in seconds.items()}
     print(f"RNN-{arguments.hidden}, B {arguments.batch_size}, T {arguments.bptt}, ", end="")
-    print(f"{arguments.threads} thread(s), load {os.getloadavg()[0]:.2f}")
+    print(f"{arguments.threads} thread{'s' * (arguments.threads != 1)}, load {os.getloadavg()[0]:.2f}")
     for name, median in medians.items():
         tokens = arguments.batch_size * arguments.bptt / median
         print(f"  {name:<12} {tokens:>10,.0f} tokens/s   last loss {losses[name]:.6f}")

@@ -143,7 +143,8 @@ def measure(
             seconds[name].append((time.perf_counter() - start) / arguments.steps)
     tokens = arguments.batch_size * arguments.bptt
     print(
-        f"LSTM-{arguments.hidden}, B {arguments.batch_size}, T {arguments.bptt}, {arguments.threads} thread(s), ",
+        f"LSTM-{arguments.hidden}, B {arguments.batch_size}, T {arguments.bptt}, "
+        f"{arguments.threads} thread{'s' * (arguments.threads != 1)}, ",
         end="",
     )
     print(f"load {os.getloadavg()[0]:.2f}")

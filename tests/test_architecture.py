@@ -26,6 +26,7 @@ LAYERS = [
     {"estimators"},
     {"inspect"},
     {"experiment"},
+    {"displays"},
     {"task training"},
     {"task network"},
     {"training", "nn"},
@@ -36,7 +37,7 @@ LAYERS = [
     {"training config"},
     {"options"},
     {"cells", "text", "config", "checkpoint", "metrics"},
-    {"errors", "translations", "version"},
+    {"errors", "shell", "translations", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
 # Modules whose part is not their folder. The first pattern that matches counts.
@@ -51,12 +52,15 @@ PARTS = {
     "tasks": "task spec",
     "tasks.*": "task",
     "training.config": "training config",
+    "training.displays": "displays",
+    "training.notebook_progress": "displays",
 }
 TORCH_USERS = {"nn", "training", "experiment", "task training", "task network"}
 PEERS = {"torch", "jax", "keras", "onnx", "onnxruntime"}  # of bench
 # What some parts import beside the packages of every installation; all but torch inside functions.
 EXTRAS = {
     "bench": PEERS,
+    "displays": {"IPython"},
     "estimators": {"sklearn"},
     "figures": {"matplotlib", "cycler"},
     "labs": {"IPython", "matplotlib", "torch"},

@@ -75,7 +75,12 @@ def shortened(words: list[str]) -> list[str]:
     """The same command with a budget of a few steps, or of no time."""
     if words[:2] == ["elman", "bench"]:
         one = ["--threads", "1"]  # on a busy machine torch's threads wait for each other at every time step
-        sizes = {"train": ["--hidden", "16", "--length", "4", *one], "step": ["--hidden", "16"], "limit": one}
+        sizes = {
+            "train": ["--hidden", "16", "--length", "4", *one],
+            "step": ["--hidden", "16"],
+            "limit": one,
+            "model": one,
+        }
         return [*words, "--seconds", "0.01", *sizes[words[2]]]
     if words[:2] == ["elman", "lab"]:
         return [*words, "--scale", "smoke"]

@@ -26,7 +26,7 @@ from .translatable_texts import Text, constants, texts
 FILES = ("help", "options", "messages", "words")
 OUTSIDE = "outside"  # the section of messages.toml whose texts do not stand in the sources as they are
 NOT_TRANSLATED = {  # texts that no person reads, that are the same in both languages, or that are on figures
-    *("elman: {0}", "{0} us"),
+    *("elman: {0}", "{0} us", "p{0} {1} ms"),
     "module 'elman' has no attribute {0}",
     "out of memory|not enough memory|t allocate memory",
     *("Value error, ", "input should be ", ", unable to"),  # in messages of pydantic

@@ -137,7 +137,7 @@ def test_there_is_a_row_for_each_thread_count_and_shape_with_its_limit(monkeypat
     assert [(row.threads, row.shape) for row in rows] == [(n, shape) for n in (1, 2) for shape in shapes]
     assert [row.share is None for row in rows] == [True, True, False, False]
     assert all(list(row.seconds) == ["elman", "torch"] for row in rows)
-    assert messages[0] == "rnn 4 on 1 thread(s)"
+    assert messages[0] == "rnn 4 on 1 threads"
     assert thread_counts == [1, 1, 2, 2]
 
 

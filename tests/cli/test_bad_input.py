@@ -37,7 +37,7 @@ def test_an_empty_file(train: RunTrain, tmp_path: Path) -> None:
 def test_a_file_of_one_character(train: RunTrain, tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("a")
     done = train(tmp_path / "one.txt", code=3)
-    assert "1 characters for the training set; expected at least 2, an input and a target" in done.err
+    assert "1 character for the training set; expected at least 2, an input and a target" in done.err
     assert str(tmp_path / "one.txt") in done.err
 
 

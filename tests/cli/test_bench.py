@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -203,3 +204,15 @@ def test_an_invalid_option_stops_before_the_measurement(command: Command, argume
 def test_progress_is_shown_only_on_a_terminal(command: Command) -> None:
     done = command("bench", *TINY, "--threads", "1")
     assert len(done.err.splitlines()) == (1 if kernels.available() else 2)
+
+
+def test_model_prints_latency_throughput_and_memory(command: Command, trained: Path) -> None:
+    done = command("bench", "model", trained, "--seconds", 0.001, "--threads", 1)
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith(f"model: {trained / 'model'}, 0.0 MB; 1 thread; generated one by one")
+    assert re.match(r"latency of one at a time: p50 \S+ ms  p90 \S+ ms  p99 \S+ ms  \([\d,]+ calls\)$", lines[1])
+    assert re.match(r"throughput: [\d,]+ tokens a second, [\d,]+ at once$", lines[2])
+    assert re.match(r"peak memory of the process: \d+ MB$", lines[3])
+    report = command("bench", "model", trained, "--seconds", 0.001, "--json").json
+    assert (report["bench"], report["task"], report["threads"]) == ("model", "lm", 1)

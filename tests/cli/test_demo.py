@@ -61,3 +61,29 @@ def test_demo_replaces_only_its_own_run(
     monkeypatch.setattr(experiment, "train", stop)
     assert command("demo", *arguments).code == 3
     assert asked == [replaced]
+
+
+def test_demo_prints_commands_with_the_name_that_was_called_and_paths_in_quotes(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, book: Path
+) -> None:
+    from elman import experiment, shell
+
+    real = experiment.train
+    settings = {
+        "model": {"hidden_size": 16, "embedding_size": 8},
+        "training": {"steps": 1, "batch_size": 4, "bptt_steps": 8, "threads": 1},
+    }
+    monkeypatch.setattr(
+        experiment, "train", lambda sources, out, given, display, **k: real([book], out, settings, display, **k)
+    )
+    monkeypatch.setattr(shell, "program", lambda: ".venv/bin/elman")
+    run = tmp_path / "a demo"
+    done = command("demo", "-o", run)
+    assert "trained for 1 minute.\n" in done.err
+    lines = [line.strip() for line in done.err.splitlines() if line.startswith("  .venv/bin/elman ")]
+    assert lines == [
+        f".venv/bin/elman generate '{run}' --prompt \"An exception is\" --temperature 0.5",
+        ".venv/bin/elman train lm YOUR_FILE.txt -o runs/mine",
+        f".venv/bin/elman evaluate '{run}'",
+    ]
+    assert command("demo", "-o", tmp_path / "other", "--quiet").err == ""

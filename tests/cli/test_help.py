@@ -16,7 +16,7 @@ COMMANDS = [
     ["train", "forecast"], ["resume"],
     ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"],
-    ["bench"], ["bench", "train"], ["bench", "step"], ["bench", "limit"],
+    ["bench"], ["bench", "train"], ["bench", "model"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip
 
 
@@ -56,3 +56,17 @@ def test_help_imports_no_numpy_and_generate_and_evaluate_no_torch(trained: Path)
         [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_h_is_help_too(command: Command, words: list[str]) -> None:
+    assert command(*words, "-h") == command(*words, "--help")
+
+
+def test_commands_are_listed_in_the_order_of_use(command: Command) -> None:
+    lines = command("--help").out.split("Commands:")[1].splitlines()
+    names = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
+    assert names == [
+        *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect"),
+        *("data", "lab", "bench", "doctor"),
+    ]  # fmt: skip

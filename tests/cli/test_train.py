@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from elman import shell
+from elman.cli.train import automatic_run
 
 from .conftest import TINY, TRAIN_KEYS, Command, only_json
 
@@ -244,3 +248,97 @@ def test_ctrl_c_before_the_first_validation_leaves_a_model(
     assert f"elman: stopped at step 1 and saved. Continue with `elman resume {tmp_path / 'run'}`\n" in done.err
     generated = command("generate", tmp_path / "run", "--max-tokens", 5)
     assert (generated.code, generated.err) == (0, "")
+
+
+def test_the_run_folder_is_named_after_the_data_and_never_replaced(
+    command: Command, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("book", "book-2", "book-3"), start=1):
+        done = command("train", "lm", book, "--steps", 1, *TINY)
+        assert done.code == 0, done.err
+        assert done.err.startswith(f"run folder: runs/{name}\n")
+        assert f"next: elman generate runs/{name} --prompt" in done.err
+        assert len(list((tmp_path / "runs").iterdir())) == number
+    done = command("train", "lm", book, "--steps", 1, *TINY, "--overwrite")
+    assert done.code == 2
+    assert "--overwrite: given without -o; expected the run folder to replace. Add -o RUN" in done.err
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ("a/book.txt", "book"), ("book.txt.gz", "book"), ("v1.2 data.csv", "v1.2-data"), ("tinyshakespeare", None),
+        ("-", "lm"), ("唐诗.txt", "唐诗"), ("a folder/", "a-folder"), ("???.txt", "lm"), (".hidden", "hidden"),
+    ],
+)  # fmt: skip
+def test_the_name_of_a_run_folder_is_that_of_the_data(
+    data: str, name: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert automatic_run(data, "lm") == Path("runs") / (name or data)
+
+
+def test_quiet_prints_errors_and_json_only(command: Command, book: Path, tmp_path: Path) -> None:
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 2, *TINY, "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert (tmp_path / "run" / "model").is_dir()
+    done = command("resume", tmp_path / "run", "-q", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert only_json(done.out)["steps"] == 2
+    done = command("train", "lm", tmp_path / "none.txt", "-o", tmp_path / "other", "--quiet")
+    assert done.code == 3
+    assert done.err.startswith(f"elman: {tmp_path / 'none.txt'}: no such file")
+
+
+def test_commands_that_are_shown_have_their_paths_in_quotes(command: Command, book: Path, tmp_path: Path) -> None:
+    run = tmp_path / "my runs" / "it's"
+    done = command("train", "lm", book, "-o", run, "--steps", 1, *TINY)
+    assert done.err.splitlines()[-1].startswith(f"next: elman generate {shlex.quote(str(run))} --prompt")
+    done = command("train", "lm", book, "-o", run, "--steps", 1, *TINY)
+    assert f"Continue with `elman resume {shlex.quote(str(run))}`" in done.err
+
+
+def test_commands_that_are_shown_begin_with_the_name_that_was_called(
+    command: Command, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shell, "program", lambda: ".venv/bin/elman")
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--steps", 1, *TINY)
+    assert done.err.splitlines()[-1].startswith(f"next: .venv/bin/elman generate {tmp_path / 'run'} --prompt")
+    done = command("train", "lm", book, "-o", tmp_path / "run")
+    assert f"Continue with `.venv/bin/elman resume {tmp_path / 'run'}`" in done.err
+    assert "See `.venv/bin/elman train lm --help`" in command("train", "lm", book, "--no-such-flag").err
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("cuda:1", "training.device (--device): given cuda:1, but torch finds no GPU here. Use --device auto or cpu"),
+        ("mps", "given mps, but torch finds no Metal here, which is on Macs only. Use --device auto or cpu"),
+        ("tpu", "given 'tpu'; expected auto, cpu, cuda, cuda:1 (the second GPU) or mps"),
+        ("cuda:x", "given 'cuda:x'; expected auto, cpu, cuda, cuda:1 (the second GPU) or mps"),
+    ],
+)
+def test_a_device_that_is_not_here_is_an_error(
+    command: Command, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, message: str
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--device", device)
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_gpu_of_a_number_that_is_not_here_is_an_error(
+    command: Command, book: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    done = command("train", "lm", book, "-o", tmp_path / "run", "--device", "cuda:1")
+    assert done.code == 2
+    assert "given cuda:1, but torch finds 1 GPU here. Numbers begin at 0: the last one is cuda:0" in done.err

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from elman.training import progress
-from elman.training.progress import SECONDS_BETWEEN_LINES, ConsoleDisplay, SilentDisplay, Validation
+from elman.training import notebook_progress, progress
+from elman.training.displays import display_on
+from elman.training.notebook_progress import NotebookDisplay
+from elman.training.progress import (
+    SECONDS_BETWEEN_LINES,
+    ConsoleDisplay,
+    SilentDisplay,
+    Validation,
+)
 
 
 class Clock:
@@ -152,7 +162,82 @@ def test_a_silent_display_shows_nothing(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr() == ("", "")
 
 
-def test_both_displays_have_all_methods_of_the_protocol() -> None:
+def test_all_displays_have_all_methods_of_the_protocol() -> None:
     methods = {"begin", "step", "validation", "notify", "end"}
     assert methods <= set(dir(SilentDisplay))
     assert methods <= set(dir(ConsoleDisplay))
+    assert methods <= set(dir(NotebookDisplay))
+
+
+def test_samples_are_shown_at_most_once_a_minute(clock: Clock) -> None:
+    display, output = console_display()
+    for step in range(1, 14):
+        display.validation(Validation(step, {"loss": 1.0}, {"loss": 1.0}, best=False, sample=f"sample {step}"))
+        clock.now += 10.0
+    samples = [line.strip() for line in output().splitlines() if line.startswith("    ")]
+    assert samples == ["sample 1", "sample 7", "sample 13"]
+
+
+def test_a_command_that_a_notebook_runs_overwrites_one_line(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    display, output = console_display(terminal=True)
+    display.begin(0.0)
+    for step in range(1, 41):
+        clock.now += 0.5
+        display.step(step, step / 1000, 2.0, step * 64, step * 0.5)
+    display.notify("done")
+    display.end()
+    text = output()
+    assert text.count("\n") == 1
+    assert text.count("\r") == 40
+    assert "\x1b[?25" not in text
+    last = text.split("\r")[-1]
+    assert last.rstrip() == "done"
+    assert len(last) > len(text.split("\r")[-2])  # all of the line is overwritten
+
+
+class Output:
+    """The output of a notebook's cell."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.outputs = 0
+
+    def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> Any:
+        assert raw
+        assert display_id
+        self.outputs += 1
+        self.shown.append(data["text/plain"])
+        return SimpleNamespace(update=lambda data, raw: self.shown.append(data["text/plain"]))
+
+
+def test_in_a_notebook_one_output_changes_in_place(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Output()
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    module = ModuleType("IPython.display")
+    module.display = output.display  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    monkeypatch.setattr(notebook_progress, "time", clock)
+    display = display_on(Console(force_jupyter=True))
+    display.notify("training set: 1 pairs")
+    display.begin(0.0, "texts")
+    for step in range(1, 101):
+        clock.now += 0.1
+        display.step(step, step / 100, 2.0, step * 64, step * 0.1)
+        if step % 50 == 0:
+            display.validation(Validation(step, {"loss": 1.5}, {"loss": 1.25}, best=True, sample=f"sample {step}"))
+    assert output.shown[-1].splitlines()[-1].startswith("100%  step 100  loss 2.000  640 texts/s")
+    display.end()
+    assert output.outputs == 1
+    assert len(output.shown) < 20
+    assert output.shown[-1].splitlines() == [
+        "training set: 1 pair",
+        "step 100  training: loss 1.5  validation: loss 1.25  (best so far)",
+        "    sample 100",
+    ]
+
+
+def test_the_display_depends_on_the_console() -> None:
+    assert isinstance(display_on(Console(), quiet=True), SilentDisplay)
+    assert isinstance(display_on(Console(force_jupyter=True)), NotebookDisplay)
+    assert isinstance(display_on(Console(force_jupyter=False)), ConsoleDisplay)

@@ -91,7 +91,7 @@ def measure_reads(size: int, seconds: float) -> Iterator[ReadRate]:
 def measure(threads: Sequence[int], seconds: float, notify: Notify) -> Iterator[ProductRate | ReadRate]:
     """Yield all rates, in about `seconds` for each number of threads and size."""
     for count in threads:
-        notify(f"matrix products on {count} thread(s)")
+        notify(f"matrix products on {count} threads")
         yield from measure_products(count, seconds)
     for size in BLOCK_SIZES:
         notify(f"reading {size:,} bytes")
@@ -102,7 +102,7 @@ def best_product_rates(threads: Sequence[int], seconds: float, notify: Notify) -
     """Return the best rate for each number of threads; leave out a number that no library can be set to."""
     best = {}
     for count in threads:
-        notify(f"matrix products on {count} thread(s)")
+        notify(f"matrix products on {count} threads")
         rates = list(measure_products(count, seconds))
         if rates:
             best[count] = max(rates, key=lambda rate: rate.gflops)

@@ -99,7 +99,7 @@ def measure(
     for count in threads:
         names = ["elman", *(peer for peer in peers if peer != "jax" or jax_can_use(count))]
         for shape in shapes:
-            notify(f"{shape} on {count} thread(s)")
+            notify(f"{shape} on {count} threads")
             problem = Problem.random(shape)
             with use_threads(count):
                 implementations = {name: LAYERS[name](problem) for name in names}

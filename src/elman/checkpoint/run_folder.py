@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from elman.errors import ConfigError, ModelError
+from elman.shell import quote
 
 from .checksummed_folder import read_folder, recover_folder, write_folder
 from .durable_files import TEMPORARY_SUFFIX, replace_file, sync_file, translate_disk_errors
@@ -220,7 +221,7 @@ def _require_overwrite(path: Path, *, overwrite: bool) -> None:
         problem = "the folder exists and is not a run folder, so it is not replaced"
         raise ConfigError(problem, hint="Choose another -o", where=str(path))
     if not overwrite:
-        hint = f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o"
+        hint = f"Continue with `elman resume {quote(path)}`, replace it with --overwrite, or choose another -o"
         raise ConfigError("the folder already exists", hint=hint, where=str(path))
 
 

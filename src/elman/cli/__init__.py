@@ -35,8 +35,18 @@ LAZY_COMMANDS = {
 }
 
 
+ORDER = (  # of use
+    *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect"),
+    *("data", "lab", "bench", "doctor"),
+)
+
+
 class Commands(LazyGroup):
     """The commands of elman. Those whose options the tasks declare are made when they are run."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands in the order of use."""
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def lazy_commands(self) -> dict[str, LazyCommand]:
         """Return the commands `evaluate` and `predict`."""
@@ -48,6 +58,7 @@ app = typer.Typer(
     name="elman",
     help="Small recurrent sequence models: train on your own file, use without PyTorch.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},  # of all commands, which inherit it
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

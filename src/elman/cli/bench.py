@@ -17,7 +17,7 @@ from elman.translations import translate
 
 from .console import print_json, say, stderr_console
 from .groups import Group
-from .options import Json
+from .options import Json, Run
 
 if TYPE_CHECKING:
     from elman.bench.machine import Machine
@@ -75,6 +75,32 @@ def train(
     best = list(limits.values())
     report = Report("train", machine, counts, best, rows, summarize(rows))
     _write_report(report, table.train_tables(rows, best), lambda: figure.train_panels(rows), plot, as_json=as_json)
+
+
+@app.command("model")
+def model(
+    run: Run,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Measuring time of each of the two parts.")] = 3.0,
+    as_json: Json = False,
+) -> None:
+    """One trained model: latency of single predictions, throughput of many at once, and memory. Needs no torch."""
+    from elman.bench.model import measure
+
+    speed = measure(run, threads, seconds)
+    if as_json:
+        print_json(speed.as_json())
+        return
+    latency = "  ".join(f"p{percentile} {value:.3g} ms" for percentile, value in speed.latency.items())
+    lines = [
+        f"model: {speed.model}, {speed.model_bytes / 1e6:.1f} MB; {speed.threads} threads; {speed.inputs}",
+        f"latency of one at a time: {latency}  ({speed.calls:,} calls)",
+        f"throughput: {speed.per_second:,.0f} {speed.unit} a second, {speed.at_once:,} at once",
+    ]
+    if speed.peak_bytes is not None:
+        lines.append(f"peak memory of the process: {speed.peak_bytes / 1e6:.0f} MB")
+    for line in lines:
+        print(translate(line))
 
 
 @app.command("step")
@@ -221,4 +247,4 @@ def _installed_peers(known: Mapping[str, Sequence[str]]) -> list[str]:
     return installed
 
 
-__all__ = ["app", "limit", "step", "train"]
+__all__ = ["app", "limit", "model", "step", "train"]

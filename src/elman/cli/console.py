@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import typer
 
 from elman.errors import ConfigError, ElmanError, Explained, Interrupted, ResourceError, missing_package_error
+from elman.shell import as_typed
 from elman.translations import Language, current_language, translate, use_language
 
 from .language import accept_language, requested_language
@@ -88,18 +89,18 @@ def _invoke(invoke: Any, context: Any) -> Any:
 
 def say(message: str) -> None:
     """Write one message to stderr, in the language of the command."""
-    print(translate(message), file=sys.stderr, flush=True)
+    print(as_typed(translate(message)), file=sys.stderr, flush=True)
 
 
 def print_error(error: Explained) -> None:
     """Write an error to stderr, in the language of the command."""
-    print(f"elman: {describe_error(error)}", file=sys.stderr, flush=True)
+    print(f"elman: {as_typed(describe_error(error))}", file=sys.stderr, flush=True)
 
 
 def describe_error(error: Explained) -> str:
     """Return where an error is, its message and its hint, in the language of the command."""
     if current_language() == "en":
-        return str(error)
+        return f"{error.where}: {translate(error.explanation)}" if error.where else translate(error.explanation)
     from elman.translations.catalogue import as_sentences
 
     parts = [translate(part) for part in (error.message, error.hint) if part]
@@ -109,7 +110,7 @@ def describe_error(error: Explained) -> str:
 
 def show(message: str) -> None:
     """Write a message to stderr in the language of the command, beside the progress of a training."""
-    stderr_console().print(translate(message), highlight=False, markup=False, soft_wrap=True)
+    stderr_console().print(as_typed(translate(message)), highlight=False, markup=False, soft_wrap=True)
 
 
 def stderr_console() -> Console:

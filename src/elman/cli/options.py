@@ -16,9 +16,18 @@ from elman.options import Option
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout at the end.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model folder.")]
-Out = Annotated[Path, typer.Option("-o", "--out", metavar="RUN", help="The run folder to make.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="RUN",
+        help="The run folder to make.  [default: runs/NAME of DATA, numbered if it exists]",
+    ),
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml", help="Config file.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and what --json prints.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace a run folder that exists.")]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,21 @@ import typer
 from elman.config import Values, layer_values, nest_value, parse_assignments, read_toml
 from elman.errors import ConfigError
 from elman.options import Option, options_of, refused_keys_of, values_of
+from elman.shell import quote
 
 from .console import print_json, show, stderr_console
 from .groups import LazyCommand, LazyGroup
-from .options import Assignments, ConfigFile, Json, Out, Overwrite, make_command, parameter_of, parameters_of
+from .options import (
+    Assignments,
+    ConfigFile,
+    Json,
+    Out,
+    Overwrite,
+    Quiet,
+    make_command,
+    parameter_of,
+    parameters_of,
+)
 
 if TYPE_CHECKING:
     from elman.tasks.spec import AnyTask
@@ -40,6 +52,7 @@ Start = Annotated[
     ),
 ]
 MAX_AMOUNT = 1e12  # of steps, epochs or minutes
+RUNS = Path("runs")  # the folder of run folders that are not named
 
 
 class TaskGroup(LazyGroup):
@@ -60,15 +73,16 @@ def resume(
     steps: Annotated[str | None, typer.Option(metavar="+N", help="Train N updates more.")] = None,
     epochs: Annotated[str | None, typer.Option(metavar="+N", help="Train N passes over the training set more.")] = None,
     minutes: Annotated[str | None, typer.Option(metavar="+M", help="Train M minutes more.")] = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Continue a run that was stopped or killed, as if it had never stopped; or train more."""
     more = _more({"--steps": steps, "--epochs": epochs, "--minutes": minutes})
 
     from elman.experiment import resume as resume_run
-    from elman.training.progress import ConsoleDisplay
+    from elman.training.displays import display_on
 
-    _finish(resume_run(run, ConsoleDisplay(stderr_console()), more), as_json=as_json)
+    _finish(resume_run(run, display_on(stderr_console(), quiet=quiet), more), quiet=quiet, as_json=as_json)
 
 
 def _more(texts: Mapping[str, str | None]) -> dict[str, float] | None:
@@ -117,7 +131,7 @@ def _first_parameters(spec: AnyTask) -> list[inspect.Parameter]:
 
 
 def _first_options(
-    out: Out,
+    out: Out = None,
     valid: Files = None,
     target_file: TargetFiles = None,
     valid_target_file: ValidTargetFiles = None,
@@ -127,15 +141,20 @@ def _first_options(
 
 
 def _last_options(
-    config: ConfigFile = None, assignments: Assignments = None, overwrite: Overwrite = False, as_json: Json = False
+    config: ConfigFile = None,
+    assignments: Assignments = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
 ) -> None:
     """Declare the options that come after those of the config."""
 
 
 def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arguments: Values) -> None:
     from elman.experiment import train
-    from elman.training.progress import ConsoleDisplay
+    from elman.training.displays import display_on
 
+    quiet = arguments["quiet"]
     values = layer_values(
         read_toml(arguments["config"]) if arguments["config"] is not None else {},
         parse_assignments(arguments["assignments"] or ()),
@@ -145,9 +164,9 @@ def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arg
     try:
         result = train(
             parallel_sources(arguments["data"], arguments.get("target_file"), "--target-file", "DATA"),
-            arguments["out"],
+            _run_folder(spec, arguments),
             values,
-            ConsoleDisplay(stderr_console()),
+            display_on(stderr_console(), quiet=quiet),
             task=spec.name,
             valid=parallel_sources(
                 arguments["valid"] or (), arguments.get("valid_target_file"), "--valid-target-file", "--valid"
@@ -157,7 +176,29 @@ def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arg
         )
     except ConfigError as error:
         raise ConfigError(_with_flags(error.message, options), hint=error.hint, where=error.where) from None
-    _finish(result, as_json=arguments["as_json"])
+    _finish(result, quiet=quiet, as_json=arguments["as_json"])
+
+
+def _run_folder(spec: AnyTask, arguments: Values) -> Path:
+    """Return the run folder that is given, or a new one that is named after the data."""
+    given: Path | None = arguments["out"]
+    if given is not None:
+        return given
+    if arguments["overwrite"]:
+        raise ConfigError("--overwrite: given without -o; expected the run folder to replace", hint="Add -o RUN")
+    out = automatic_run(arguments["data"][0], spec.name)
+    if not arguments["quiet"]:
+        show(f"run folder: {out}")
+    return out
+
+
+def automatic_run(data: str, task: str) -> Path:
+    """Return runs/NAME for data, a path or the name of a data set; with a number if there is one of that name."""
+    path = Path(data)
+    stem = Path(path.stem).stem if path.suffix == ".gz" else path.stem
+    name = re.sub(r"[^\w.-]+", "-", stem).strip("-.") or task
+    numbered = (RUNS / (name if number == 1 else f"{name}-{number}") for number in itertools.count(1))
+    return next(folder for folder in numbered if not folder.exists())
 
 
 def parallel_sources(files: Sequence[str], targets: Sequence[str] | None, flag: str, sources: str) -> list[Any]:
@@ -180,9 +221,10 @@ def _with_flags(message: str, options: Sequence[Option]) -> str:
     return message
 
 
-def _finish(result: dict[str, Any], *, as_json: bool) -> None:
+def _finish(result: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
     if as_json:
         print_json(result)
+    if as_json or quiet:
         return
     from elman.tasks.spec import task_spec
 
@@ -191,5 +233,5 @@ def _finish(result: dict[str, Any], *, as_json: bool) -> None:
     show(
         f"{scored} set: {report.summary(metrics)} (step {result['best_step']:,} of {result['steps']:,})\n"
         f"model: {result['model']}\n"
-        f"next: {report.next_commands(result['run'])}"
+        f"next: {report.next_commands(quote(result['run']))}"
     )

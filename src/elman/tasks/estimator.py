@@ -211,9 +211,9 @@ def without_none(values: Mapping[str, Any]) -> Values:
 
 
 def display_for(*, verbose: bool) -> Display:
-    """Return the display of training: lines on stderr, or none."""
+    """Return the display of training: a text in a notebook, lines on stderr elsewhere, or none."""
     from rich.console import Console
 
-    from elman.training.progress import ConsoleDisplay, SilentDisplay
+    from elman.training.displays import display_on
 
-    return ConsoleDisplay(Console(stderr=True)) if verbose else SilentDisplay()
+    return display_on(Console(stderr=True), quiet=not verbose)

@@ -24,6 +24,7 @@ from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw
 from elman.models.folder import FolderPredictor
 from elman.options import option
+from elman.shell import quote
 from elman.training.config import TrainingConfig
 
 
@@ -245,7 +246,7 @@ def load(path: str | Path) -> Any:
         raise ModelError(problem, hint="Give a run folder or a model folder", where=str(folder))
     if is_run_folder(folder):
         if not (folder / "model").is_dir() and not (folder / ".model.old").is_dir():
-            hint = f"Wait for its first validation, or continue with `elman resume {folder}`"
+            hint = f"Wait for its first validation, or continue with `elman resume {quote(folder)}`"
             raise ModelError("the run has no model yet", hint=hint, where=str(folder))
         folder = folder / "model"
     model = read_model(folder)
@@ -267,7 +268,7 @@ def reader_values(spec: AnyTask, scored: Scored) -> Values:
 def validation_corpus(run: Path, spec: AnyTask) -> Any:
     """Return the corpus of a run folder; a model folder, which has none, is a ConfigError."""
     if not is_run_folder(run):
-        hint = f"Give data: elman evaluate {run} FILE"
+        hint = f"Give data: elman evaluate {quote(run)} FILE"
         raise ConfigError(
             "the folder is a model folder, which has no validation set; expected a run folder",
             hint=hint,

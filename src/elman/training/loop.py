@@ -21,6 +21,7 @@ from torch import nn
 from elman.checkpoint import RunFolder, checkpoint_name, read_model
 from elman.errors import DivergedError, Interrupted, ModelError
 from elman.metrics import perplexity
+from elman.shell import quote
 
 from .averaging import copy_weights
 from .config import TrainingConfig
@@ -179,7 +180,7 @@ def _stop_if_requested(session: Session, stop: StopRequest) -> None:
     session.save()
     if session.counters.best_step is None:
         _export_unvalidated(session)
-    hint = f"Continue with `elman resume {session.run.path}`"
+    hint = f"Continue with `elman resume {quote(session.run.path)}`"
     raise Interrupted(stop.number, f"stopped at step {session.counters.step} and saved", hint=hint)
 
 

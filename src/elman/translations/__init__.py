@@ -50,6 +50,7 @@ from contextvars import ContextVar
 from typing import Literal, NamedTuple
 
 from .columns import display_width, pad, wrap
+from .plurals import with_singulars
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -64,7 +65,7 @@ class Text(NamedTuple):
 
     def in_language(self, language: Language) -> str:
         """Return the text in one language."""
-        return self.zh if language == "zh" else self.en
+        return self.zh if language == "zh" else with_singulars(self.en)
 
 
 _language: ContextVar[Language] = ContextVar("language", default="en")
@@ -94,7 +95,7 @@ def use_language(language: Language) -> Iterator[None]:
 def translate(text: str, file: str = "messages") -> str:
     """Return a text of elman's in the current language; file is the part of the catalogue that has it."""
     if _language.get() == "en":
-        return text
+        return with_singulars(text)
     from .catalogue import catalogue
 
     return catalogue(file).translate(text)

@@ -1,0 +1,40 @@
+"""Commands in messages, written so that they work as they are printed.
+
+Messages name the program `elman`. Where it was called by another name, because it is not on PATH, such as
+.venv/bin/elman, `as_typed` writes that name. Paths are quoted for a POSIX shell, by `quote` alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+PROGRAM = "elman"
+_COMMANDS = "train|resume|evaluate|predict|generate|data|bench|doctor|demo|lab|inspect|plot"
+_MENTION = re.compile(rf"(?<![\w/.-]){PROGRAM}(?= (?:{_COMMANDS})\b(?!:))")
+
+
+def quote(path: str | os.PathLike[str]) -> str:
+    """Return a path as a shell reads it: in quotes if it has spaces or other special characters."""
+    return shlex.quote(os.fspath(path))
+
+
+def as_typed(message: str) -> str:
+    """Return a message whose commands begin with the name by which the program was called."""
+    name = program()
+    return message if name == PROGRAM else _MENTION.sub(lambda _: name, message)
+
+
+def program() -> str:
+    """Return the words that call this program: `elman`, the path of the script, or `python -m elman`."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{quote(sys.executable)} -m {PROGRAM}"
+    if called.name != PROGRAM or called.parent == Path():
+        return PROGRAM
+    installed = shutil.which(PROGRAM)
+    return PROGRAM if installed is not None and Path(installed).absolute() == called.absolute() else quote(called)
