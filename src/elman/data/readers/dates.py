@@ -15,52 +15,24 @@ day (days of a calendar). With several offsets, as in a zone with daylight savin
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .date_patterns import MONTH_NAMES, WEEKDAY_NAMES, DatePattern, Reading
+from .date_patterns import MONTH_NAMES, DatePattern, Reading
+from .date_templates import patterns_of
 
 Clock = Literal["written", "calendar", "utc"]
 
 FIRST_CELLS = 20  # that suggest patterns
+OTHER_CELLS = 200  # of the whole column, that decide between them
 UTC_ZONE = "+00:00"
 
-_SEPARATORS = ("-", "/", ".", " ")
-_TEMPLATES = (
-    *(f"%Y{s}%m{s}%d" for s in _SEPARATORS),
-    *("%Y%m%d", "%Y年%m月%d日", "%Y年%m月", "%Y年"),
-    *(f"%d{s}%m{s}{year}" for year in ("%Y", "%y") for s in _SEPARATORS),
-    *(f"%m{s}%d{s}{year}" for year in ("%Y", "%y") for s in _SEPARATORS),
-    *(f"%y{s}%m{s}%d" for s in _SEPARATORS),
-    *(f"%d{s}%b{s}{year}" for year in ("%Y", "%y") for s in (*_SEPARATORS, "")),
-    *(f"%b{s}%d{s}%Y" for s in _SEPARATORS),
-    *("%b %d, %Y", "%d. %b %Y", "%d %b, %Y", "%b, %Y", "%b'%y"),
-    *(f"%Y{s}%b{s}%d" for s in _SEPARATORS),
-    *(f"%b{s}{year}" for year in ("%Y", "%y") for s in (*_SEPARATORS, "")),
-    *(f"%Y{s}%b" for s in ("-", " ", "")),
-    *(f"%Y{s}%m" for s in ("-", "/", ".")),
-    *(f"%m{s}%Y" for s in ("-", "/", ".")),
-    *(f"%Y{s}Q%q" for s in ("", " ", "-", "/", ":", ".")),
-    *(f"Q%q{s}{year}" for year in ("%Y", "%y") for s in ("", " ", "-", "/", "'")),
-    *(f"%qQ{s}{year}" for year in ("%Y", "%y") for s in ("", " ", "-")),
-    *("%Y年%q季度", "%Y年第%q季度"),
-    *("%G-W%V-%u", "%G-W%V", "%GW%V"),
-)
-_WEEKDAY = re.compile(rf"(?:{WEEKDAY_NAMES})\.?(,? )", re.IGNORECASE)
-_TIME = re.compile(
-    r"(?P<joiner> |T|, | at |; ?)(?:"
-    r"(?P<hour>\d{1,2})(?P<colon>[:.])\d\d(?P<second>(?P=colon)\d\d(?P<fraction>[.,]\d{1,9})?)?(?P<half> ?[ap]\.?m\.?)?"
-    r"|(?P<compact>\d{4}(?:\d\d)?)|(?P<hour_alone>\d{1,2})(?P<half_alone> ?[ap]\.?m\.?)?)"
-    r"(?P<zone> ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}(?::\d{2})?|[+-]\d{2}))?",
-    re.IGNORECASE,
-)
 _LOOKS_LIKE_A_DATE = re.compile(
     rf"\d{{1,4}} ?[-/.年] ?\d{{1,2}} ?[-/.月] ?\d{{1,4}}(?!\d).*"
     rf"|.*\b(?:{MONTH_NAMES})\b.*\d.*|.*\d.*\b(?:{MONTH_NAMES})\b.*"
@@ -214,62 +186,22 @@ def _zone_text(cell: str) -> str:
 
 
 def _candidates(cells: Sequence[str], day_first: bool | None) -> list[DatePattern]:
-    """Return the patterns that most of the first cells fit, in the order of preference."""
+    """Return the patterns that most of the first cells fit, and as many others as any pattern."""
     filled = list(itertools.islice((cell.strip() for cell in cells if cell.strip()), FIRST_CELLS))
-    texts = dict.fromkeys(text for cell in filled for text in _patterns_of(cell))
+    texts = dict.fromkeys(text for cell in filled for text in patterns_of(cell))
     if day_first is not None:
         texts = {text: None for text in texts if _day_first(text) in (None, day_first)}
-    counts = {}
-    for text in texts:
-        pattern = DatePattern(text, has_brackets=True)
-        counts[text] = sum(pattern.read(cell) is not None for cell in filled)
+    patterns = {text: DatePattern(text, has_brackets=True) for text in texts}
+    counts = {text: sum(pattern.read(cell) is not None for cell in filled) for text, pattern in patterns.items()}
     most = max(counts.values(), default=0)
     if 2 * most < len(filled) or not most:
         return []
-    return [DatePattern(text, has_brackets=True) for text, count in counts.items() if count == most]
-
-
-@functools.lru_cache(maxsize=4096)
-def _patterns_of(cell: str) -> tuple[str, ...]:
-    """Return the patterns that a cell fits."""
-    start = ""
-    weekday = _WEEKDAY.match(cell)
-    if weekday is not None:
-        start, cell = f"%a{weekday[1]}", cell[weekday.end() :]
-    found = [start + template for template in _templates_of(cell)]
-    if cell.endswith(("Z", "+00:00")) and not found:
-        found += [f"{start}{template}%z" for template in _templates_of(cell.removesuffix("Z").removesuffix("+00:00"))]
-    for match in _TIME.finditer(cell):
-        if match.end() == len(cell):
-            time = _time_pattern(match)
-            templates = (template for template in _templates_of(cell[: match.start()]) if "%d" in template)
-            found += [f"{start}{template}{time}" for template in templates]
-    return tuple(found)
-
-
-def _templates_of(text: str) -> Iterator[str]:
-    return (template for template, pattern in _compiled_templates() if pattern.read(text) is not None)
-
-
-@functools.cache
-def _compiled_templates() -> list[tuple[str, DatePattern]]:
-    return [(template, DatePattern(template)) for template in _TEMPLATES]
-
-
-def _time_pattern(match: re.Match[str]) -> str:
-    joiner, zone = match["joiner"], match["zone"]
-    end = "" if zone is None else f"{' ' * zone.startswith(' ')}%z"
-    if match["compact"]:
-        return f"{joiner}%H%M{'%S' * (len(match['compact']) > len('HHMM'))}{end}"
-    half = match["half"] or match["half_alone"]
-    hour = "%H" if half is None else "%I"
-    half_pattern = "" if half is None else f"{' ' * half.startswith(' ')}%p"
-    if match["hour_alone"]:
-        return f"{joiner}{hour}{half_pattern}{end}"
-    colon = match["colon"]
-    mark = match["fraction"][0] if match["fraction"] else "."
-    time = f"{joiner}{hour}{colon}%M[{colon}%S[{mark}%f]]{half_pattern}"
-    return f"[{time}]{end}" if not end else f"{time}{end}"
+    likely = [text for text, count in counts.items() if count == most]
+    if len(likely) > 1:  # cells from the whole column rule out most orders of day and month
+        others = cells[:: max(1, len(cells) // OTHER_CELLS)]
+        counts = {text: sum(patterns[text].read(cell) is not None for cell in others) for text in likely}
+        likely = [text for text, count in counts.items() if count == max(counts.values())]
+    return [DatePattern(text, has_brackets=True) for text in likely]
 
 
 def _read_by_dateutil(cells: Sequence[str], day_first: bool | None) -> DateColumn | None:

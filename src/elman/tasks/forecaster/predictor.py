@@ -21,7 +21,6 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.readers.excerpts import list_names
 from elman.data.readers.numbers import LARGEST
-from elman.data.sources import located
 from elman.errors import ConfigError, DataError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import ForecastScores
@@ -34,16 +33,15 @@ from elman.translations import Language
 from . import evaluation, pictures
 from .batches import futures, references, with_lead, without_missing
 from .calibration import calibrate, calibration_factors
-from .config import ForecasterConfig, ForecasterReaderConfig
+from .config import ForecasterConfig
 from .forecast import Forecast
+from .histories import History, reader_values, series_of
 from .history_encoders import HISTORY_ENCODERS, Features
-from .readers import MemorySeries, open_source
 from .scales import Scales, Unit, first_not_positive, modelled, restored
 from .series import Series
 from .trace import trace_series
 
 Array = npt.NDArray[Any]
-History = Series | Sequence[Series] | Any  # Any: a path, or what MemorySeries takes: an array, a DataFrame, columns
 Scored = Sequence[tuple[Series, int | None]]  # series, each with its first row that is scored; None: the first possible
 
 # Entries of a state: the last rows, the number of rows so far, and mean and scale of the series of each batch row.
@@ -110,56 +108,11 @@ class ForecasterPredictor(FolderPredictor):
 
         A str is a path, or the name of a data set.
         """
-        targets, inputs = self.scales.targets, self.scales.inputs
-        if isinstance(history, Series):
-            history = [history]
-        if isinstance(history, Sequence) and history and all(isinstance(one, Series) for one in history):
-            return self._checked(history)
-        if isinstance(history, str | Path):
-            reader = ForecasterReaderConfig(**self.reader_values())
-            return self._checked(list(open_source(located(history), reader, lambda message: None).examples()))
-        if hasattr(history, "columns") or hasattr(history, "keys"):
-            reader = ForecasterReaderConfig(**self.reader_values())
-            return self._checked(list(MemorySeries(history, names=(*targets, *inputs), reader=reader).examples()))
-        if isinstance(history, np.ma.MaskedArray):
-            history = np.ma.filled(history.astype(np.float64), np.nan)
-        table = np.asarray(history, np.float64)  # without names, the columns are those of the model in their order
-        table = table.reshape(len(table), -1 if table.size else 1)
-        if table.size and table.shape[1] != len(targets) + len(inputs):
-            names = ", ".join((*targets, *inputs))
-            raise DataError(f"an array of {table.shape[1]} columns; expected {len(targets) + len(inputs)}: {names}")
-        too_large = (np.abs(table) > LARGEST).any(1)
-        if too_large.any():
-            row = int(too_large.argmax())
-            problem = f"row {row} has {table[row].tolist()}; expected numbers between -{LARGEST:g} and {LARGEST:g}"
-            raise DataError(problem, hint="A missing value is NaN")
-        return [Series(targets, inputs, table)]
-
-    def _checked(self, histories: Sequence[Series]) -> list[Series]:
-        """Return series if they have the columns of the model; several are a DataError for a model of one."""
-        targets, inputs = self.scales.targets, self.scales.inputs
-        for one in histories:
-            if (one.targets, one.inputs) != (targets, inputs):
-                columns = ", ".join((*one.targets, *one.inputs))
-                raise DataError(f"a series of {columns}; expected {', '.join((*targets, *inputs))}")
-        if len(histories) > 1 and not self.scales.series:
-            names = list_names([one.label for one in histories])
-            problem = f"has {len(histories):,} series ({names}); expected one, as in the training set"
-            raise DataError(problem, hint="Give the rows of one series, or train a model of several")
-        return list(histories)
+        return series_of(history, self.scales)
 
     def reader_values(self) -> Values:
         """Return the reader options with which a table is read: the columns of the model, and its usual notation."""
-        scales = self.scales
-        return {
-            "targets": scales.targets,
-            "inputs": scales.inputs,
-            "date": scales.date,
-            "series": scales.series,
-            "columns_required": False,
-            "usual_date_format": scales.date_format,
-            "usual_decimal": scales.decimal,
-        }
+        return reader_values(self.scales)
 
     def predict(self, history: History) -> Any:
         """Return the rows after a history: a Series, a DataFrame, columns by name, or an array (T,) or (T, C).
