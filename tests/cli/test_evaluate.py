@@ -23,7 +23,7 @@ def test_evaluate_prints_each_metric_on_its_line(command: Command, trained: Path
 
 def test_evaluate_of_a_file_prints_the_metrics_of_the_predictor(command: Command, trained: Path, book: Path) -> None:
     result = only_json(command("evaluate", trained / "model", book, "--json").out)
-    assert result == load(trained).evaluate(book.read_text())
+    assert result == load(trained).evaluate(book)
     assert result["perplexity"] == pytest.approx(math.exp(result["loss"]))
 
 

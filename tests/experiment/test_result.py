@@ -26,8 +26,8 @@ from .trainings import TINY, Killed, Recorder, speed, with_training
 def test_the_result_has_the_metrics_of_the_model_on_disk_exactly(book: Path, tmp_path: Path) -> None:
     result = train([book], tmp_path / "run", TINY, SilentDisplay())
     valid_set = LanguageModelCorpus.open(tmp_path / "run" / "data").ids("valid")
-    assert load(tmp_path / "run").evaluate(valid_set) == result["valid"]
-    assert load(tmp_path / "run" / "model").evaluate(valid_set) == result["valid"]
+    assert load(tmp_path / "run").evaluate_blocks(valid_set) == result["valid"]
+    assert load(tmp_path / "run" / "model").evaluate_blocks(valid_set) == result["valid"]
     assert set(result) == TRAIN_KEYS
     assert (result["run"], result["model"]) == (str(tmp_path / "run"), str(tmp_path / "run" / "model"))
     assert (result["task"], result["steps"]) == ("lm", 4)
@@ -97,7 +97,7 @@ def test_a_validation_file_is_the_validation_set(book: Path, tmp_path: Path) -> 
     (tmp_path / "other.txt").write_text("delta gamma beta alpha " * 20)
     result = train([book], tmp_path / "run", TINY, SilentDisplay(), valid=[tmp_path / "other.txt"])
     assert result["valid"]["tokens"] == 23 * 20
-    assert load(tmp_path / "run").evaluate((tmp_path / "other.txt").read_text()) == result["valid"]
+    assert load(tmp_path / "run").evaluate(tmp_path / "other.txt") == result["valid"]
 
 
 def test_several_files_and_texts_in_memory_train_the_same_model_as_one_file(book: Path, tmp_path: Path) -> None:
