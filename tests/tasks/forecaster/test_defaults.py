@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from elman.errors import ConfigError
 from elman.tasks.forecaster.calendar import Step
 from elman.tasks.forecaster.config import ForecasterRun
-from elman.tasks.forecaster.corpus import ForecasterCorpus, SplitSeries
+from elman.tasks.forecaster.corpus import ForecasterCorpus
 from elman.tasks.forecaster.defaults import (
     changes_in_proportion,
     default_minutes,
@@ -25,6 +25,7 @@ from elman.tasks.forecaster.defaults import (
 from elman.tasks.forecaster.network import ForecasterNetwork
 from elman.tasks.forecaster.scales import Scales
 from elman.tasks.forecaster.series import Dates, Series
+from elman.tasks.forecaster.split import SplitSeries
 
 exhaustive = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
