@@ -94,8 +94,9 @@ CASES: dict[str, dict[str, Any]] = {
         },
         "training": {key: value for key, value in TRAINING.items() if key != "bptt_steps"},
     },
-    "a series, a closed loop, dropout": {
+    "two series, a closed loop, dropout": {
         "task": "forecast",
+        "data": {"series": ["shop"]},
         "model": {"memory": "narx", "hidden_size": 10, "delays": 4, "horizon": 5, "season": 6, "dropout": 0.3},
         "training": {**TRAINING, "bptt_steps": 20},
     },
@@ -120,6 +121,6 @@ def write_sources(folder: Path) -> Path:
     (folder / "labels.tsv").write_text(f"text\tlabel\n{labels}", "utf-8")
     tags = (f"{word} {word[-1]}\n" + "\n" * (n % 5 == 0) for n, word in enumerate(words))
     (folder / "tags.txt").write_text("".join(tags), "utf-8")
-    rows = "".join(f"{rng.random() + n % 6:.3f}\n" for n in range(90))
-    (folder / "series.csv").write_text(f"y\n{rows}", "utf-8")
+    rows = "".join(f"{'north' if n < 50 else 'south'},{rng.random() + n % 6:.3f}\n" for n in range(90))
+    (folder / "series.csv").write_text(f"shop,y\n{rows}", "utf-8")
     return folder / "book.txt"

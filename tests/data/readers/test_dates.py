@@ -213,6 +213,7 @@ def test_a_column_in_several_patterns_is_read_cell_by_cell() -> None:
         ["A-12", "B-13"],
         ["1.2.3", "1.2.4"],
         ["555-123-4567", "555-123-4568"],
+        ["Jan 01 20:30", "Jan 02 20:30"],
     ],
 )
 def test_what_is_no_date(cells: list[str]) -> None:

@@ -332,3 +332,8 @@ def test_a_saved_model_knows_its_series(tmp_path: Path) -> None:
     assert loaded.scales == predictor.scales
     for name, forecast in predictor.predict(panel()).items():
         np.testing.assert_array_equal(loaded.predict(panel())[name].quantiles, forecast.quantiles)
+
+
+def test_columns_of_text_and_of_numbers_are_named_in_the_order_of_the_header(tmp_path: Path) -> None:
+    rows = [(shop, item, day, value) for item in "xy" for shop, day, value in rows_of({"1": 1.0, "2": 2.0}, DAYS)]
+    assert "named by shop,item. Use --series shop,item if" in error(tmp_path, table(rows, "shop,item,date,sales"))

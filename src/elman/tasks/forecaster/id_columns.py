@@ -46,7 +46,8 @@ def find_id_columns(
             problem = f"has dates in {table.header[date]!r} and times of day in {table.header[position]!r}"
             hint = "Write 2020-01-31 14:30 in one column"
             raise DataError(f"{problem}; expected both in one column", hint=hint, where=table.where)
-    several = [*((i,) for i in numbers), *((i, j) for i in texts for j in numbers), *combinations(numbers, 2)]
+    pairs = (tuple(sorted((i, j))) for i in texts for j in numbers)
+    several: list[tuple[int, ...]] = [*((i,) for i in numbers), *pairs, *combinations(numbers, 2)]
     for positions in several:
         if count := _count_series(table, positions, dates, min_share=MIN_SHARE):
             options = ",".join(table.header[position] for position in positions)
