@@ -27,6 +27,9 @@ class Elman:
         self.activation = activation
         self._f, self._derivative = ACTIVATIONS[activation]
 
+    def __reduce__(self) -> tuple[type[Elman], tuple[str]]:
+        return type(self), (self.activation,)  # the functions themselves cannot be pickled
+
     def forward(self, a: Array, u: Array, state: tuple[Array, ...]) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
         """Return the next state and the tape, from a = W x + b and u = U h + c, both (..., H)."""
         h_next = self._f(a + u)
