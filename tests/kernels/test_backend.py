@@ -1,10 +1,15 @@
 """Availability, instruction set and number of threads, by environment variables and by calls."""
 
 import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import elman
 from elman import kernels
 from elman.cells import CELLS
 
@@ -19,6 +24,18 @@ STATE = """
 @pytest.mark.parametrize("setting", ["off", "OFF", "0", "no"])
 def test_the_environment_disables_the_kernels(setting: str) -> None:
     assert python(STATE, ELMAN_KERNELS=setting) == "False|None|turned off by ELMAN_KERNELS"
+
+
+def test_an_installation_without_kernels_says_so(tmp_path: Path) -> None:
+    folder = Path(elman.__file__).parent
+    shutil.copytree(folder, tmp_path / "elman", ignore=shutil.ignore_patterns("*.so", "labs", "native", "__pycache__"))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]]), "ELMAN_KERNELS": ""}
+    code = (
+        f"import elman; assert elman.__path__[0].startswith({str(tmp_path)!r}); {STATE.strip().replace(chr(10), ';')}"
+    )
+    code = ";".join(part.strip() for part in code.split(";"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout == "False|None|not compiled in this installation\n"
 
 
 @needs_kernels

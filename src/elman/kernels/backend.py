@@ -7,6 +7,7 @@ selects an instruction set.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from types import ModuleType
 
 import numpy as np
@@ -21,7 +22,7 @@ def _load() -> tuple[ModuleType | None, str]:
     if _SETTING.lower() in _OFF:
         return None, "turned off by ELMAN_KERNELS"
     try:
-        from . import _native
+        _native = import_module(f"{__package__}._native")  # `from . import` does not say whether it is missing
     except ImportError as error:
         missing = isinstance(error, ModuleNotFoundError)
         return None, "not compiled in this installation" if missing else f"cannot be loaded: {error}"
