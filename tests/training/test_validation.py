@@ -111,6 +111,20 @@ def test_for_equal_metrics_the_lower_loss_is_better(run: RunFolder) -> None:
     assert result.best_step == 4
 
 
+def test_the_last_step_within_one_standard_error_of_the_lowest_loss_is_the_best(run: RunFolder) -> None:
+    losses, errors = [3.0, 2.0, 2.2, 2.4, 1.9, 2.3, 2.0, 2.2], [0.9, 0.3, 9.0, 9.0, 0.2, 9.0, 9.0, 9.0]
+
+    class Uncertain(LinearTask):
+        def validate(self, model: torch.nn.Module, predictor: Weights) -> dict[str, float]:
+            super().validate(model, predictor)
+            return {"loss": losses[self.validations - 1], "loss_error": errors[self.validations - 1]}
+
+    result, _, recorder = run_fit(run, Uncertain(), steps=8, validate_every_steps=1, patience=0)
+    assert [step for step, _, is_best, _ in recorder.of("validation") if is_best] == [1, 2, 3, 5, 7]
+    assert result.best_step == 7
+    assert run.load_checkpoint("step-00000007")[1]["best_value"] == 1.9
+
+
 @pytest.mark.parametrize("number", [math.inf, math.nan])
 def test_a_validation_that_is_not_finite_causes_a_rollback(run: RunFolder, number: float) -> None:
     task = LinearTask(metric=lambda n: [5.0, number, 6.0, 4.0][n - 1])

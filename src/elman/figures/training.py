@@ -25,7 +25,7 @@ DECADE = 10  # the range of gradient norms above which their axis is logarithmic
 
 
 def training_curves(training: Points, validation: Points) -> Draw:
-    """Return the drawing of the loss of training batches and of the validation set; the best validation is marked."""
+    """Return the drawing of the loss of training batches and of the validation set, whose lowest loss is marked."""
 
     def draw(figure: Figure, language: Language) -> None:
         axes = figure.add_subplot()
@@ -38,7 +38,7 @@ def training_curves(training: Points, validation: Points) -> Draw:
             label = Text("validation", "验证").in_language(language)
             axes.plot(steps, losses, color=COLOURS[1], linestyle="--", marker=".", label=label)
             best = int(np.argmin(losses))
-            marked = Text(f"best: {losses[best]:.4g}", f"最佳：{losses[best]:.4g}").in_language(language)
+            marked = Text(f"lowest: {losses[best]:.4g}", f"最低：{losses[best]:.4g}").in_language(language)
             axes.plot(steps[best], losses[best], "o", color="black", markerfacecolor="none", markersize=9, label=marked)
         axes.set_xlabel(UPDATES.in_language(language))
         axes.set_ylabel(Text("loss", "损失").in_language(language))

@@ -246,12 +246,20 @@ def _training_metrics(session: Session, valid: dict[str, float]) -> dict[str, fl
 
 
 def _compare_with_best(session: Session, metrics: dict[str, float]) -> bool:
-    """Return whether the metrics are the best so far, and count the validations without a new best."""
+    """Return whether this step is the best so far, and count the validations without a new best.
+
+    With an objective "loss" whose metrics have "loss_error", its standard error, the best step is the last one whose
+    loss is at most one standard error above the lowest (Breiman et al., 1984): smaller differences are mostly chance,
+    and a later step has been trained for longer.
+    """
     counters = session.counters
     name, direction = session.task.objective
     value, loss = metrics[name] if direction == "min" else -metrics[name], metrics.get("loss", 0.0)
-    if counters.best_value is None or (value, loss) < (counters.best_value, counters.best_loss):
+    is_lowest = counters.best_value is None or (value, loss) < (counters.best_value, counters.best_loss)
+    if is_lowest:
         counters.best_value, counters.best_loss = value, loss
+        counters.best_error = metrics.get("loss_error", 0.0) if name == "loss" else 0.0
+    if is_lowest or value < (counters.best_value or 0.0) + counters.best_error:
         counters.best_step, counters.validations_since_best = counters.step, 0
         return True
     counters.validations_since_best += 1

@@ -42,7 +42,8 @@ class Counters:
     seconds: float = 0.0  # of wall time, before this process started
     best_step: int | None = None
     best_value: float | None = None
-    best_loss: float = 0.0  # of the best step; decides if best_value is equal
+    best_loss: float = 0.0  # of the step with best_value; decides if best_value is equal
+    best_error: float = 0.0  # the best step is the last one that is less than this above best_value
     validations_since_best: int = 0
     plateaus: int = 0
     rollbacks: int = 0
@@ -128,7 +129,7 @@ class Session:
     def restore(self, tensors: Tensors, state: dict[str, Any]) -> None:
         """Restore a checkpoint, and cut metrics.jsonl to the size that it had then."""
         try:
-            state = {"log_norm": 0.0, **state}  # checkpoints of earlier versions have none
+            state = {"log_norm": 0.0, "best_error": 0.0, **state}  # checkpoints of earlier versions have none
             self.counters = Counters(**{counter.name: state[counter.name] for counter in fields(Counters)})
             copy_weights(_select_prefix("model.", tensors), self.model)
             if self.average is not None:

@@ -15,7 +15,7 @@ Carry = dict[str, Tensor] | None  # the detached recurrent state that is carried
 class Task(Protocol):
     """A model, its data and its loss."""
 
-    objective: tuple[str, Literal["min", "max"]]  # decides the best step; if equal, the lower loss does
+    objective: tuple[str, Literal["min", "max"]]  # decides the best step (loop.py); if equal, the lower loss does
     unit: str  # what the loss counts, in the plural: tokens, texts
 
     batches_per_epoch: int

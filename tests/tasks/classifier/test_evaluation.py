@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict
 from pathlib import Path
@@ -86,9 +87,13 @@ def test_the_loss_is_the_mean_over_the_texts() -> None:
     of_labels = [row[LABELS.index(label)] for row, (_, label) in zip(log_p, EXAMPLES, strict=True)]
     metrics = predictor.evaluate(EXAMPLES)
     assert metrics["loss"] == pytest.approx(-np.mean(of_labels), rel=1e-6)
-    assert predictor.measure([LabelledText(*example) for example in EXAMPLES]) == {
-        name: metrics[name] for name in ("loss", "accuracy", "macro_f1")
+    measured = predictor.measure([LabelledText(*example) for example in EXAMPLES])
+    assert measured == {
+        "loss_error": measured["loss_error"],
+        **{name: metrics[name] for name in ("loss", "accuracy", "macro_f1")},
     }
+    assert measured["loss_error"] == pytest.approx(np.std(of_labels, ddof=1) / math.sqrt(len(EXAMPLES)), rel=1e-5)
+    assert predictor.measure([LabelledText(*EXAMPLES[0])])["loss_error"] == 0.0
 
 
 def test_files_and_the_validation_set_are_scored_alike(tmp_path: Path) -> None:

@@ -197,7 +197,9 @@ def test_validation_uses_the_predictor_and_previews_show_the_expected_label(corp
     network = task.build()
     predictor = task.predictor(network)
     metrics = task.validate(network, predictor)
-    assert metrics == {name: predictor.evaluate(corpus.valid())[name] for name in ("loss", "accuracy", "macro_f1")}
+    evaluated = predictor.evaluate(corpus.valid())
+    assert {**evaluated, **metrics} == {**evaluated, "loss_error": metrics["loss_error"]}
+    assert set(metrics) == {"loss", "loss_error", "accuracy", "macro_f1"}
     assert math.isfinite(metrics["loss"])
     lines = (task.preview(predictor) or "").splitlines()
     assert len(lines) == 3

@@ -4,9 +4,9 @@
 - Hidden size: the largest one with which the budget allows MIN_PASSES passes over the texts, and which the texts fill.
 - Dropout: for a model that sees its texts many times.
 - Mini-batch: small if there are few texts, for many updates in an epoch.
-- Label smoothing: it makes the model more accurate and its probabilities too low, which calibration corrects. The best
-  step is that with the lowest validation loss after calibration (models/calibration.py). For a few hundred texts,
-  accuracy is too coarse to compare steps.
+- Label smoothing: it makes the model more accurate and its probabilities too low, which calibration corrects. Steps are
+  compared by the validation loss after calibration, up to its standard error (training/loop.py). For a few hundred
+  texts, accuracy is too coarse to compare steps.
 - The weights of the model folder are averaged over the last twentieth of the training.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,9 +73,11 @@ def evaluate(
 
 
 def measure(examples: Sequence[LabelledText], labels: Sequence[str], log_probabilities: Model) -> dict[str, float]:
-    """Return loss, accuracy and macro F1, by which training compares steps."""
+    """Return loss, its standard error, accuracy and macro F1, by which training compares steps."""
     scored = _scored(examples, labels, log_probabilities)
-    return {"loss": scored.loss, "accuracy": scored.confusion.accuracy, "macro_f1": scored.confusion.macro_f1}
+    confusion = scored.confusion
+    accuracy, macro_f1 = confusion.accuracy, confusion.macro_f1
+    return {"loss": scored.loss, "loss_error": scored.loss_error, "accuracy": accuracy, "macro_f1": macro_f1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,18 @@ class _Scored:
     @property
     def loss(self) -> float:
         """The mean negative log likelihood of the labels, in nats."""
-        of_labels = self.log_p[np.arange(len(self.expected)), self.expected]
-        return -float(of_labels.sum(dtype=np.float64)) / len(self.expected)
+        return -float(self._of_labels.sum(dtype=np.float64)) / len(self.expected)
+
+    @property
+    def loss_error(self) -> float:
+        """The standard error of the loss as an estimate for other texts; 0 for a single text."""
+        count = len(self.expected)
+        return float(self._of_labels.std(ddof=1, dtype=np.float64)) / math.sqrt(count) if count > 1 else 0.0
+
+    @property
+    def _of_labels(self) -> Array:
+        """The log probabilities (N,) of the labels."""
+        return np.asarray(self.log_p[np.arange(len(self.expected)), self.expected])
 
     @property
     def confusion(self) -> ConfusionMatrix:

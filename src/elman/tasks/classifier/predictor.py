@@ -216,7 +216,7 @@ class ClassifierPredictor(FolderPredictor):
         return evaluation.evaluate(examples, self.labels, self.log_probabilities, options or EvaluateOptions())
 
     def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:
-        """Return loss, accuracy and macro F1."""
+        """Return loss, its standard error, accuracy and macro F1."""
         return evaluation.measure(examples, self.labels, self.log_probabilities)
 
     def _after_each(self, tokens: Sequence[str]) -> Array:

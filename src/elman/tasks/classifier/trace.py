@@ -1,7 +1,8 @@
 """The trace of a text through a classifier: models/trace.py says what is in every trace.
 
     arrays   pooled (N,), pooling_weights (T,) of attention pooling, logits, log_probabilities and probabilities (C,),
-             after_each (T+1, C): log probabilities before the first token and after every token
+             after_each (T+1, C): log probabilities before the first token and after every token; logits are divided
+             by the temperature of calibration
     facts    labels: the classes; label: the most probable one; decisions: the most probable one after every token;
              loss: -log p(target) in nats; objective and target: what is differentiated
 

@@ -116,7 +116,7 @@ class ClassifierTask:
         return predictor.calibrated(self._valid[:CALIBRATION_TEXTS]) if self.has_validation_set else predictor
 
     def validate(self, model: nn.Module, predictor: ClassifierPredictor) -> dict[str, float]:
-        """Return loss, accuracy and macro F1 on the validation set."""
+        """Return loss, its standard error, accuracy and macro F1 on the validation set."""
         return predictor.measure(self._valid)
 
     def preview(self, predictor: ClassifierPredictor) -> str | None:
