@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from elman.checkpoint import check_output_file
 from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import TASKS, AnyTask, Scored, load, reader_values, task_spec, validation_corpus
+from elman.tasks.spec import TASKS, AnyTask, Errors, Scored, load, reader_values, task_spec, validation_corpus
 from elman.translations import pad, translate
 
 from .console import print_json, say
+from .error_file import write_errors
 from .options import Json, Run, make_command, parameters_of
 from .task_options import TaskOptions, config_from, given_flags
 from .train import TargetFiles, parallel_sources
@@ -42,7 +45,17 @@ def _first_parameters(
     """Declare the arguments, and the target files of tasks that read parallel files."""
 
 
-def _last_options(as_json: Json = False) -> None:
+def _last_options(
+    errors: Annotated[
+        Path | None,
+        typer.Option(
+            "--errors",
+            metavar="FILE",
+            help="Write every wrong prediction with what was expected: .jsonl, .csv, or else a table with tabs.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Declare the options that all tasks have."""
 
 
@@ -70,23 +83,44 @@ def _evaluate(options: TaskOptions, arguments: Values) -> None:
 
 
 def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -> dict[str, Any]:
-    values = config_from(spec.evaluation.options, arguments)
+    values, errors = config_from(spec.evaluation.options, arguments), arguments["errors"]
+    if errors is not None:
+        check_output_file(errors, "--errors")
     if not data:
         flags = [*given_flags(spec.reader_config, arguments), *["--target-file"] * bool(arguments["target_file"])]
         if flags:
             problem = f"{flags[0]}: given without DATA; expected DATA, which it describes"
             raise ConfigError(problem, hint=f"Run elman evaluate {scored.run} DATA")
-        return spec.evaluation.score_validation_set(scored, validation_corpus(scored.run, spec), values)
+        corpus = validation_corpus(scored.run, spec)
+        metrics = spec.evaluation.score_validation_set(scored, corpus, values)
+        _write_errors(spec, scored, errors, lambda kind: kind.validation_examples(corpus), values)
+        return metrics
     reader = _reader_config(spec, scored, arguments)
     if spec.single_file and len(data) > 1:
         raise ConfigError(f"DATA: given {len(data)} files; expected one")
     sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")
 
-    def examples() -> Iterator[Any]:
+    def read() -> Iterator[Any]:
         for source in sources:
             yield from spec.open_source(located(source), reader, say).examples()
 
-    return spec.evaluation.score(scored, examples(), values)
+    examples = read() if errors is None else list(read())  # which are needed twice
+    metrics = spec.evaluation.score(scored, examples, values)
+    _write_errors(spec, scored, errors, lambda kind: examples, values)
+    return metrics
+
+
+def _write_errors(
+    spec: AnyTask, scored: Scored, path: Path | None, examples: Callable[[Errors[Any]], Any], values: Any
+) -> None:
+    """Write the wrong predictions, if a file is given."""
+    if path is None:
+        return
+    kind = spec.evaluation.errors
+    if kind is None:
+        raise ConfigError(f"--errors: the model is a {spec.title}, which has no list of errors", hint="Leave it out")
+    count = write_errors(path, kind.wrong_predictions(scored, examples(kind), values))
+    say(f"{path}: {count:,} wrong prediction{'s' * (count != 1)}")
 
 
 def _reader_config(spec: AnyTask, scored: Scored, arguments: Values) -> Any:

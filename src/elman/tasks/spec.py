@@ -8,7 +8,7 @@ A new task is one folder and one line in TASKS; a task from outside the package 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -138,6 +138,17 @@ class Prediction(Generic[P]):
     table_columns: Callable[[P, Any], TableColumns] | None = None
 
 
+ErrorRow = Mapping[str, str | float]  # a wrong prediction: columns by name
+
+
+@dataclass(frozen=True, slots=True)
+class Errors(Generic[C]):
+    """The wrong predictions of a model, on what `validation_examples` returns or on examples, with the options."""
+
+    validation_examples: Callable[[C], Any]
+    wrong_predictions: Callable[[Scored, Any, Any], Iterator[ErrorRow]]
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation(Generic[C, E]):
     """How `elman evaluate` scores a model, on the validation set of its run or on examples, with these options."""
@@ -147,6 +158,7 @@ class Evaluation(Generic[C, E]):
     score: Callable[[Scored, Iterable[E], Any], dict[str, Any]]
     tables: Callable[[dict[str, Any]], list[str]] | None = None  # lines for metrics that are not single numbers
     reader_options: type[ReaderConfig] | None = None  # if the model sets some options of the reader: the others
+    errors: Errors[C] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, ClassifierPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Continuation, Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, evaluation, pictures, predictor, readers, report
+    from . import answers, config, corpus, defaults, errors, evaluation, pictures, predictor, readers, report
 
     return TaskSpec(
         name="classify",
@@ -41,6 +41,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            errors=Errors(corpus.ClassifierCorpus.valid, errors.wrong_predictions),
             tables=report.tables,
         ),
         reader_defaults=predictor.ClassifierPredictor.reader_values,

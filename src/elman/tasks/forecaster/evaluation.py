@@ -56,7 +56,7 @@ def score(scored: Scored, examples: Iterable[Series], options: EvaluateOptions) 
     series = predictor.series(list(examples))
     report_missing(series, scored.notify)
     report_differences(series, predictor.scales, scored.notify)
-    metrics: dict[str, Any] = predictor.score([(one, _first_row(one, options)) for one in series])
+    metrics: dict[str, Any] = predictor.score([(one, first_row(one, options)) for one in series])
     if left_out := len(series) - len(metrics.get(SERIES, series)):
         scored.notify(f"{left_out:,} of {len(series):,} series have too few rows and are not scored")
     return metrics
@@ -133,7 +133,7 @@ def quantile_losses(o: Array, expected: Array, quantiles: Sequence[float], sprea
     return losses
 
 
-def _first_row(series: Series, options: EvaluateOptions) -> int | None:
+def first_row(series: Series, options: EvaluateOptions) -> int | None:
     """Return the first row that is scored; None is the first that the model can forecast."""
     date = options.from_date
     if date is None:

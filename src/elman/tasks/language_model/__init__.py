@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModelPredictor]:
     """Return the table of the functions in this folder. An example is a block of text."""
-    from elman.tasks.spec import Continuation, Evaluation, Pictures, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Report, TaskSpec
 
-    from . import config, corpus, defaults, evaluation, pictures, predictor, preparation, readers, report
+    from . import config, corpus, defaults, errors, evaluation, pictures, predictor, preparation, readers, report
 
     return TaskSpec(
         name="lm",
@@ -35,7 +35,10 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
         load=predictor.LanguageModelPredictor.from_folder,
         prediction=None,
         evaluation=Evaluation(
-            config.EvaluateOptions, score_validation_set=evaluation.score_validation_set, score=evaluation.score
+            config.EvaluateOptions,
+            score_validation_set=evaluation.score_validation_set,
+            score=evaluation.score,
+            errors=Errors(lambda corpus: corpus.ids("valid"), errors.wrong_predictions),
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         continuation=Continuation(predictor.LanguageModelPredictor.determined_values, preparation.prepare),

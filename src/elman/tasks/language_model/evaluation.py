@@ -29,6 +29,7 @@ from .corpus import CHUNK_TOKENS, LanguageModelCorpus, MemoryTokens
 Array = npt.NDArray[Any]
 MAX_LOGITS = 4_000_000  # of a batch that is scored
 MAX_STEPS = 128
+CHUNK_STEPS = 1024  # of one stream
 
 
 def score_validation_set(scored: Scored, corpus: LanguageModelCorpus, options: Config) -> dict[str, Any]:
@@ -100,6 +101,18 @@ def evaluate(examples: Iterable[str] | Tokens, codec: TextCodec, scorer: Scorer)
         "tokens": len(tokens),
         "unknown": unknown,
     }
+
+
+def next_log_probabilities(
+    examples: Iterable[str] | Tokens, codec: TextCodec, scorer: Scorer
+) -> Iterator[tuple[Ids, Array]]:
+    """Yield ids (T + 1,) and the log probabilities (T, V) of the last T of them, part by part, as one stream."""
+    tokens = _encoded(examples, codec) if isinstance(examples, Iterable) else examples
+    size, state = max(1, min(CHUNK_STEPS, MAX_LOGITS // len(scorer.b))), scorer.stack.initial_state(1)
+    for start in range(0, len(tokens) - 1, size):
+        ids = tokens.rows([start], min(size + 1, len(tokens) - start))[0]
+        outputs, state = scorer.stack.run(ids[None, :-1], state)
+        yield ids, readout.log_softmax(readout.forward(outputs[0], scorer.V, scorer.b))
 
 
 def _encoded(blocks: Iterable[str], codec: TextCodec) -> MemoryTokens:

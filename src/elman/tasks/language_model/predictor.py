@@ -121,6 +121,13 @@ class LanguageModelPredictor(FolderPredictor):
         """Return the metrics of `evaluate` for the blocks of one text, or for token ids."""
         return evaluation.evaluate(blocks, self.codec, self._scorer)
 
+    def next_log_probabilities(self, text: Iterable[str] | Tokens) -> Iterator[tuple[Ids, npt.NDArray[Any]]]:
+        """Yield the ids (T + 1,) of parts of a text, and log probabilities (T, V) of the last T of them.
+
+        Each part begins with the last token of the part before it. The text is read as one stream.
+        """
+        return evaluation.next_log_probabilities(text, self.codec, self._scorer)
+
     def trace(self, text: str, *, gradients: bool = False) -> Trace:
         """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too."""
         model = Model(self.step, self._stack, self._V, self.vocabulary.tokens)

@@ -15,9 +15,21 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Continuation, Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, evaluation, pictures, predictor, preparation, readers, report
+    from . import (
+        answers,
+        config,
+        corpus,
+        defaults,
+        errors,
+        evaluation,
+        pictures,
+        predictor,
+        preparation,
+        readers,
+        report,
+    )
 
     return TaskSpec(
         name="seq2seq",
@@ -42,6 +54,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            errors=Errors(corpus.Seq2SeqCorpus.valid, errors.wrong_predictions),
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         continuation=Continuation(predictor.Seq2SeqPredictor.determined_values, preparation.prepare),

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Continuation, Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, evaluation, pictures, predictor, readers, report
+    from . import answers, config, corpus, defaults, errors, evaluation, pictures, predictor, readers, report
 
     return TaskSpec(
         name="tag",
@@ -39,6 +39,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            errors=Errors(corpus.TaggerCorpus.valid, errors.wrong_predictions),
             tables=report.tables,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),

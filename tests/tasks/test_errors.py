@@ -1,0 +1,129 @@
+"""`elman evaluate --errors`: the rows are the wrong predictions, and as many as the metrics say."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman.tasks.spec import load
+from tests.cli.conftest import Command, run_command
+
+TINY = ("--steps", "4", "--hidden", "8", "--batch-size", "4", "--threads", "1")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return lambda *arguments: run_command(monkeypatch, capsys, *arguments)
+
+
+def write_data(path: Path, task: str) -> None:
+    rng = random.Random(0)
+    words = ["".join(rng.choices("abcde", k=rng.randint(2, 5))) for _ in range(80)]
+    texts = {
+        "classify": "text\tlabel\n" + "".join(f"{word}\t{'xyz'[len(word) % 3]}\n" for word in words),
+        "tag": "".join(f"{word}\t{'XY'['a' in word]}\n" + "\n" * (i % 4 == 3) for i, word in enumerate(words)),
+        "seq2seq": "".join(f"{word}\t{word[::-1].upper()}\n" for word in words),
+        "lm": " ".join(words) + "\n",
+        "forecast": "date,sales\n"
+        + "".join(f"2020-{m:02}-{d:02},{10 + rng.gauss(0, 1):.2f}\n" for m in range(1, 7) for d in range(1, 29)),
+    }
+    path.write_text(texts[task], "utf-8")
+
+
+def trained(command: Command, folder: Path, task: str) -> tuple[Path, Path]:
+    data = folder / ("data.csv" if task == "forecast" else "data.tsv" if task != "lm" else "data.txt")
+    write_data(data, task)
+    options = ("--horizon", "2") if task == "forecast" else ()
+    done = command("train", task, data, "-o", folder / "run", *TINY, *options)
+    assert done.code == 0, done.err
+    return data, folder / "run"
+
+
+def errors_of(command: Command, run: Path, *data: Path) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    file = run.parent / "errors.jsonl"
+    done = command("evaluate", run, *data, "--errors", file, "--json")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert f"{file}: {len(rows):,} wrong prediction" in done.err
+    return rows, done.json
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [("classify", "accuracy"), ("tag", "accuracy"), ("seq2seq", "exact_match")]
+)
+def test_there_are_as_many_rows_as_the_metrics_say(command: Command, tmp_path: Path, task: str, metric: str) -> None:
+    data, run = trained(command, tmp_path, task)
+    for sources in ((), (data,)):
+        rows, metrics = errors_of(command, run, *sources)
+        assert len(rows) == round((1.0 - metrics[metric]) * metrics["count"])
+        assert all(row["expected"] != row["predicted"] for row in rows)
+    assert all(row["place"].startswith(str(data)) for row in rows)
+    assert rows, "the model is too good for this test"
+
+
+def test_the_rows_of_a_classifier_are_its_predictions(command: Command, tmp_path: Path) -> None:
+    data, run = trained(command, tmp_path, "classify")
+    rows, _ = errors_of(command, run, data)
+    predictor = load(run)
+    p = predictor.predict_proba([row["text"] for row in rows])
+    assert [row["predicted"] for row in rows] == predictor.predict([row["text"] for row in rows])
+    assert [row["probability"] for row in rows] == pytest.approx(p.max(1))
+    expected = [p[i, predictor.labels.index(row["expected"])] for i, row in enumerate(rows)]
+    assert [row["probability_expected"] for row in rows] == pytest.approx(expected)
+
+
+def test_the_rows_of_a_language_model_are_tokens_that_are_not_the_most_probable(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.tasks.language_model import evaluation
+
+    monkeypatch.setattr(evaluation, "CHUNK_STEPS", 7)
+    data, run = trained(command, tmp_path, "lm")
+    rows, _ = errors_of(command, run, data)
+    predictor = load(run)
+    ids = predictor.codec.encode(data.read_text())
+    state, expected = predictor.initial_state(), []
+    for t in range(len(ids) - 1):
+        logits, state = predictor.step(ids[t : t + 1], state)
+        if logits[0].argmax() != ids[t + 1]:
+            p = np.exp(logits[0] - logits[0].max())
+            before = predictor.codec.decode(ids[max(0, t - 23) : t + 1])
+            expected.append((t + 2, before, predictor.codec.decode(ids[t + 1 : t + 2]), float(p[ids[t + 1]] / p.sum())))
+    assert [(row["number"], row["before"], row["expected"]) for row in rows] == [row[:3] for row in expected]
+    assert [row["probability_expected"] for row in rows] == pytest.approx([row[3] for row in expected], rel=1e-4)
+
+
+def test_the_rows_of_a_forecaster_are_values_outside_of_their_intervals(command: Command, tmp_path: Path) -> None:
+    data, run = trained(command, tmp_path, "forecast")
+    for sources in ((), (data,)):
+        rows, metrics = errors_of(command, run, *sources)
+        (target,) = metrics["targets"].values()
+        assert len(rows) == round((1.0 - target["coverage"]) * metrics["count"])
+        assert all(not row["lower"] <= row["expected"] <= row["upper"] for row in rows)
+    values = dict(line.split(",") for line in data.read_text().splitlines()[1:])
+    assert rows
+    assert all(math.isclose(float(values[row["date"]]), row["expected"]) for row in rows)
+
+
+@pytest.mark.parametrize("name", ["errors.csv", "errors.tsv"])
+def test_errors_are_a_table_that_other_programs_read(command: Command, tmp_path: Path, name: str) -> None:
+    data, run = trained(command, tmp_path, "classify")
+    assert command("evaluate", run, data, "--errors", tmp_path / name).code == 0
+    with (tmp_path / name).open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream, delimiter="," if name.endswith("csv") else "\t"))
+    as_json, _ = errors_of(command, run, data)
+    assert [(row["text"], row["predicted"]) for row in rows] == [(row["text"], row["predicted"]) for row in as_json]
+
+
+def test_a_file_that_cannot_be_written_is_an_error_before_the_work(command: Command, tmp_path: Path) -> None:
+    _, run = trained(command, tmp_path, "classify")
+    done = command("evaluate", run, "--errors", tmp_path / "none" / "errors.tsv")
+    assert (done.code, done.out) == (2, "")
+    assert "--errors: the folder does not exist" in done.err
