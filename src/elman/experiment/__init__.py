@@ -43,7 +43,6 @@ from .continuation import (
     extended_config,
     load_start,
     values_with_start,
-    with_fine_tuning_rate,
 )
 from .sources import from_request, to_request
 from .timing import check_device, settled_config
@@ -136,10 +135,9 @@ def _prepare(
         arguments = run / "data", values, early, train, valid, display.notify
         if (run / START).is_dir() and spec.continuation is not None:
             corpus = spec.continuation.prepare(*arguments, load(run / START))
-            config = with_fine_tuning_rate(settled_config(spec, values, corpus), values)
         else:
             corpus = spec.prepare(*arguments)
-            config = settled_config(spec, values, corpus)
+        config = settled_config(spec, values, corpus)
         replace_file(run / "env.json", (json.dumps(_environment(), indent=1) + "\n").encode())
         replace_file(run / CONFIG_FILE, to_toml(config).encode())
     for line in spec.report.describe_run(config, corpus):
