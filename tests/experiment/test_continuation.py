@@ -141,16 +141,6 @@ def test_fine_tuning_resumes_without_the_model_that_it_started_from(book: Path, 
     assert left_by(tmp_path / "run") == left_by(tmp_path / "whole")
 
 
-def test_the_learning_rate_of_fine_tuning_is_lower_unless_it_is_given(book: Path, tmp_path: Path) -> None:
-    start = trained_run(book, tmp_path / "start")
-    train([book], tmp_path / "run", {"training": TINY["training"]}, SilentDisplay(), start=start)
-    assert training_of(tmp_path / "run")["learning_rate"] == pytest.approx(
-        0.3 * training_of(start)["learning_rate"], rel=0.05
-    )
-    train([book], tmp_path / "own", with_training(learning_rate=0.01), SilentDisplay(), start=start)
-    assert training_of(tmp_path / "own")["learning_rate"] == 0.01
-
-
 def test_training_starts_with_the_weights_of_the_model(book: Path, tmp_path: Path) -> None:
     start = trained_run(book, tmp_path / "start")
     values = with_training(learning_rate=1e-30, warmup_fraction=0.0, steps=1)

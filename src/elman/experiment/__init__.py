@@ -45,7 +45,6 @@ from .continuation import (
     extended_config,
     load_start,
     values_with_start,
-    with_fine_tuning_rate,
 )
 from .memory import require_memory
 from .sources import from_request, to_request
@@ -140,10 +139,9 @@ def _prepare(
         arguments = run / "data", values, early, train, valid, display.notify
         if (run / START).is_dir() and spec.continuation is not None:
             corpus = spec.continuation.prepare(*arguments, load(run / START))
-            config = with_fine_tuning_rate(settled_config(spec, values, corpus, run.path), values)
         else:
             corpus = spec.prepare(*arguments)
-            config = settled_config(spec, values, corpus, run.path)
+        config = settled_config(spec, values, corpus, run.path)
         replace_file(run / "env.json", (json.dumps(_environment(), indent=1) + "\n").encode())
         replace_file(run / CONFIG_FILE, to_toml(config).encode())
     for line in spec.report.describe_run(config, corpus):

@@ -1,8 +1,8 @@
 """Training that continues: from a trained model on other data (fine-tuning), or beyond the budget of a run.
 
 Fine-tuning starts from the weights of a model and has its sizes, its tokens and its labels. The model is copied to the
-folder `start` of the run, so the run can be resumed without it. Where the user gives no learning rate, it is
-FINE_TUNING_RATE times the one of a new model; budget, schedule and everything else are chosen as for a new model.
+folder `start` of the run, so the run can be resumed without it. Budget, learning rate, schedule and everything else are
+chosen as for a new model: with a lower learning rate, the model learned less from the new data.
 
 A run that is extended trains on from its newest checkpoint. Its budget becomes what it has used plus what is added, in
 the unit of what is added, and the schedule is that of a run with this budget from there on: at step n of N steps, the
@@ -19,10 +19,9 @@ from typing import Any
 from torch import nn
 
 from elman.checkpoint import CONFIG_FILE, RunFolder, read_model, replace_file
-from elman.config import BUDGETS, Values, get_table, layer_values, to_toml, validate_config
+from elman.config import BUDGETS, Values, layer_values, to_toml, validate_config
 from elman.data.readers.encodings import Notify
 from elman.errors import ConfigError, ModelError
-from elman.tasks.sizing import two_digits
 from elman.tasks.spec import AnyTask, RunConfig, load
 from elman.training.averaging import copy_weights
 from elman.training.config import TrainingConfig
@@ -30,7 +29,6 @@ from elman.training.snapshot import tensors_of
 from elman.training.throughput import ASSUMED_CPU_FLOPS
 
 START = "start"  # the folder of the model from which a run started
-FINE_TUNING_RATE = 0.3  # of the learning rate of a new model: the weights are nearly right already
 
 
 def load_start(source: Any, spec: AnyTask) -> Any:
@@ -68,15 +66,6 @@ def values_with_start(spec: AnyTask, start: Any, values: Values) -> Values:
 def _shown(value: Any) -> str:
     """Return a value as a user writes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else repr(value)
-
-
-def with_fine_tuning_rate(config: RunConfig, values: Values) -> RunConfig:
-    """Return the config with the learning rate of fine-tuning, unless the user gives one."""
-    training = config.training
-    if "learning_rate" in get_table(values, "training"):
-        return config
-    update = {"learning_rate": two_digits(FINE_TUNING_RATE * training.learning_rate)}
-    return config.model_copy(update={"training": training.model_copy(update=update)})
 
 
 def copy_start_weights(run: RunFolder, model: nn.Module) -> None:
