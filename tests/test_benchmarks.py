@@ -133,6 +133,18 @@ def test_encoder_decoder_has_the_same_loss_on_both_sides(
     assert float(first) == pytest.approx(float(second), rel=1e-4)
 
 
+def test_encoder_decoder_trains_the_model_that_it_has_written_down_for_many_pairs_too(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For many pairs, elman would choose a deep and narrow encoder, and label smoothing."""
+    module = load_benchmark("encoder_decoder")
+    monkeypatch.setattr(module, "NUM_PAIRS", 50)
+    monkeypatch.setattr("elman.tasks.seq2seq.defaults.MANY_PAIRS", 10)
+    sizes = ["--hidden", 64, "--embedding", 4, "--batch-size", 4]
+    first, second = losses(run(module, *sizes, "--rounds", 2, "--steps", 1))
+    assert float(first) == pytest.approx(float(second), rel=1e-4)
+
+
 def test_encoder_decoder_stops_if_the_losses_differ(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     module = load_benchmark("encoder_decoder")
     monkeypatch.setattr(module, "NUM_PAIRS", 50)

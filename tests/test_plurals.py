@@ -15,6 +15,7 @@ from elman.translations.plurals import NOUNS, with_singulars
         ("training set: 1 pairs; 1 different words", "training set: 1 pair; 1 different word"),
         ("1 x lstm 8; mini-batches of 1 texts; 1 minutes", "1 x lstm 8; mini-batches of 1 text; 1 minute"),
         ("(1 threads on cpu)", "(1 thread on cpu)"),
+        ("1 sources are too few; 1 values have no date", "1 source is too few; 1 value has no date"),
         ("1 of 3 pairs", "1 of 3 pairs"),
         (
             "2.1 seconds, 0,1 steps, -1 rows, ±1 points, 1.0 seconds",

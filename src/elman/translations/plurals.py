@@ -40,9 +40,10 @@ NOUNS = (
     ),
     *("tag", "target", "text", "thread", "token", "unit", "update", "validation", "value", "weight", "window", "word"),
 )
-_COUNTED = re.compile(
-    rf"(?<![\w.,:/±~-])1 ((?:[a-z]+ )?)({'|'.join(NOUNS)})s\b(?![./\w-]\w)"  # not a part of a number or a path
+_COUNTED = re.compile(  # not a part of a number or a path
+    rf"(?<![\w.,:/±~-])1 ((?:[a-z]+ )?)({'|'.join(NOUNS)})s\b( are\b| have\b)?(?![./\w-]\w)"
 )
+_VERBS = {None: "", " are": " is", " have": " has"}
 _BETWEEN = {"of", "to", "and", "or", "x", "in", "by", "at", "per", "from", "with", "on", "is"}
 
 
@@ -52,7 +53,7 @@ def with_singulars(text: str) -> str:
 
 
 def _singular(match: re.Match[str]) -> str:
-    adjective, noun = match.groups()
+    adjective, noun, verb = match.groups()
     if adjective.strip() in _BETWEEN:  # `1 of texts`
         return match[0]
-    return f"1 {adjective}{noun}"
+    return f"1 {adjective}{noun}{_VERBS[verb]}"
