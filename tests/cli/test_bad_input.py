@@ -86,7 +86,7 @@ def test_too_little_text_to_evaluate(command: Command, trained: Path, tmp_path: 
     (tmp_path / "short.txt").write_bytes(content)
     done = command("evaluate", trained, tmp_path / "short.txt")
     assert_error(done, 3)
-    message = f"{len(content)} tokens to score; expected at least 2. Give more text"
+    message = f"{len(content)} token{'s' * (len(content) != 1)} to score; expected at least 2. Give more text"
     assert done.err.splitlines()[-1] == f"elman: {tmp_path / 'short.txt'}: {message}"
 
 

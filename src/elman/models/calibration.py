@@ -2,9 +2,10 @@
 
     p(y)   = softmax(logits / T)
 
-T minimizes the negative log likelihood of the labels of the validation set (Guo et al., 2017, section 4.2). It divides
-the weights and the bias of the readout once, when a predictor is built, so it applies to everything that the predictor
-computes, and costs nothing. The most probable label does not change. The weights on disk are those of training.
+T minimizes the negative log likelihood of the labels of the validation set (Guo et al., 2017, section 4.2). The most
+probable label does not change. The weights on disk are those of training. In a classifier, T divides the weights and
+the bias of the readout once, when the predictor is built, so it applies to everything that the predictor computes, and
+costs nothing.
 
 If every prediction of the validation set is correct, the likelihood rises as T falls to 0. One example is therefore
 added, in the manner of Platt (1999): an average example, for which every label is equally correct. The larger the

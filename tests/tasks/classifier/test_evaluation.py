@@ -57,11 +57,11 @@ def test_a_threshold_gives_the_coverage_and_the_accuracy_of_the_answers() -> Non
     expected = np.array([LABELS.index(label) for _, label in examples])
     threshold = float(np.sort(p.max(1))[4])  # five texts reach it
     answered = p.max(1) >= threshold
-    metrics = predictor.evaluate(examples, EvaluateOptions(threshold=(repr(threshold),)))
+    metrics = predictor.evaluate(examples, options=EvaluateOptions(threshold=(repr(threshold),)))
     assert metrics["coverage"] == pytest.approx(5 / 9)
     assert metrics["answered_accuracy"] == pytest.approx((p.argmax(1) == expected)[answered].mean())
     assert metrics["accuracy"] == predictor.evaluate(examples)["accuracy"], "of all texts, as before"
-    none = predictor.evaluate(examples, EvaluateOptions(threshold=("1",)))
+    none = predictor.evaluate(examples, options=EvaluateOptions(threshold=("1",)))
     assert (none["coverage"], none["answered_accuracy"]) == (0.0, None)
 
 
@@ -69,7 +69,7 @@ def test_thresholds_for_a_precision_and_a_recall_are_those_of_each_label_against
     predictor = tiny_predictor()
     p = predictor.predict_proba([text for text, _ in EXAMPLES])
     expected = np.array([LABELS.index(label) for _, label in EXAMPLES])
-    tables = predictor.evaluate(EXAMPLES, EvaluateOptions(precision=0.6, recall=0.9))["thresholds"]
+    tables = predictor.evaluate(EXAMPLES, options=EvaluateOptions(precision=0.6, recall=0.9))["thresholds"]
     assert [tables[wanted]["at_least"] for wanted in ("precision", "recall")] == [0.6, 0.9]
     for number, label in enumerate(LABELS):
         for wanted, search in (

@@ -352,7 +352,8 @@ def test_parameters_are_read_and_set_as_in_scikit_learn() -> None:
     parameters = model.get_params()
     given = {"cell": "gru", "hidden_size": 16, "embedding_size": 8, "steps": 3, "config": TINY["config"]}
     names = ("cell", "hidden_size", "num_layers", "embedding_size", "dropout", "level", "minutes", "epochs", "steps")
-    defaults = {**dict.fromkeys(names), "seed": 0, "verbose": True}
+    defaults = {**dict.fromkeys((*names, "threads", "run")), "seed": 0, "verbose": True}
+    defaults |= {"overwrite": False, "warm_start": False}
     assert parameters == {**defaults, **given}
     assert elman.LanguageModel(**parameters).get_params() == parameters
     assert model.set_params(steps=1, verbose=False) is model
@@ -383,7 +384,7 @@ def test_fit_and_evaluate_read_a_path_with_the_encoding_of_the_config(tmp_path: 
     result = expected.fit(tmp_path / "utf8.txt", steps=2, verbose=False).result_
     assert model.fit(tmp_path / "other.txt", steps=2, verbose=False).result_["valid"] == result["valid"]
     assert model.evaluate(tmp_path / "other.txt") == expected.evaluate(tmp_path / "utf8.txt")
-    with pytest.raises(DataError, match=r"other\.txt:1: not UTF-8 at byte 1 of the line\. Try --encoding koi8_r"):
+    with pytest.raises(DataError, match=r"other\.txt:1: not UTF-8 at byte 1 of the line\. Try data.encoding koi8_r"):
         expected.evaluate(tmp_path / "other.txt")
 
 

@@ -130,9 +130,7 @@ def test_derivatives_of_one_token_are_an_error() -> None:
 
 def test_an_array_that_is_not_there_is_an_error_that_lists_the_others() -> None:
     trace = tiny_predictor("gru").trace(TEXT)
-    with pytest.raises(
-        ConfigError, match=r"layers\.0 has no 'd_h'; expected one of x, a, u.*Derivatives are traced with"
-    ):
+    with pytest.raises(ConfigError, match=r"layers\.0 has no 'd_h'; expected one of x, a, u.*Trace with gradients"):
         trace.layer("layers.0")["d_h"]
     with pytest.raises(
         ConfigError, match=r"layer 'layers.7' \(forward\) is not in the trace; expected one of layers.0"

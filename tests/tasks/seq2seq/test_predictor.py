@@ -54,7 +54,7 @@ def test_a_prediction_has_its_log_probability_and_score(architecture: str, beam:
 
 
 def test_the_probabilities_of_all_targets_of_a_source_sum_to_one() -> None:
-    predictor = tiny_predictor(temperature=0.7)
+    predictor = tiny_predictor()
     others = [token for token in range(len(TARGET)) if token != TARGET[END]]
 
     def probability(*ids: int) -> float:
@@ -77,16 +77,25 @@ def test_the_probabilities_of_all_targets_of_a_source_sum_to_one() -> None:
 
 
 @every_architecture
-def test_every_probability_is_that_of_the_logits_divided_by_the_temperature(architecture: str) -> None:
+@pytest.mark.parametrize("beam", [1, 3])
+def test_the_search_ignores_the_temperature_and_probabilities_have_it(architecture: str, beam: int) -> None:
     plain, calibrated = (tiny_predictor(architecture, temperature=T) for T in (1.0, 0.4))
-    state, context = plain.encode(*pad_sources([plain.source_codec.encode(source) for source in SOURCES]))
-    log_p, _ = plain.step(np.full(len(SOURCES), TARGET[START]), state, context)
-    logits = log_p.astype(np.float64) / 0.4
-    expected = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    np.testing.assert_allclose(
-        calibrated.step(np.full(len(SOURCES), TARGET[START]), state, context)[0], expected, atol=2e-5
-    )
-    assert calibrated.predict(SOURCES) == plain.predict(SOURCES), "greedy search does not depend on the temperature"
+    for source, before, after in zip(
+        SOURCES, *(p.n_best(SOURCES, beam=beam) for p in (plain, calibrated)), strict=True
+    ):
+        assert [(p.text, p.score, p.finished) for p in before] == [(p.text, p.score, p.finished) for p in after]
+        for prediction in after:
+            ids = [*calibrated.target_codec.encode(prediction.text).tolist(), *[TARGET[END]] * prediction.finished]
+            state, context = plain.encode(*pad_sources([plain.source_codec.encode(source)]))
+            expected = 0.0
+            for token, following in itertools.pairwise((TARGET[START], *ids)):
+                log_p, state = plain.step(np.array([token]), state, context)
+                logits = log_p[0].astype(np.float64) / 0.4
+                expected += logits[following] - np.log(np.exp(logits).sum())
+            assert prediction.log_probability == pytest.approx(expected, rel=FLOAT32, abs=1e-4)
+            if prediction.finished:
+                scored = calibrated.score([(source, prediction.text)])
+                assert prediction.log_probability == pytest.approx(-scored.sum, rel=FLOAT32)
 
 
 def test_calibration_minimizes_the_loss_and_is_kept_in_the_model_folder(tmp_path: Path) -> None:

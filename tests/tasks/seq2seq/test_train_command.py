@@ -35,6 +35,7 @@ def test_train_json_has_the_metrics_that_evaluate_gives_for_the_validation_set(
     assert set(printed) == TRAIN_KEYS
     assert (printed["task"], printed["steps"]) == ("seq2seq", 3)
     rates = {"task", "count", "loss", "exact_match", "sequence_error_rate", "token_error_rate"}
+    rates |= {"mean_confidence", "ece"}
     assert rates <= set(printed["valid"]) <= rates | {"bleu", "chrf"}
     assert only_json(command("evaluate", tmp_path / "run", "--json").out) == printed["valid"]
     assert only_json(command("resume", tmp_path / "run", "--json").out)["valid"] == printed["valid"]

@@ -86,7 +86,7 @@ def test_a_sentence_may_be_text_and_one_without_tokens_does_not_count() -> None:
         ([EXAMPLES[0], (["a", "b"], ["O"])], "sentence 1 has 2 tokens and 1 tags; expected as many of each"),
         (
             [TaggedSentence(("a", "b"), ("O", "X"), ("f:1", "f:2"))],
-            "f:2: the model does not know the tag 'X'; expected one of B-X, I-X, O. Name another column",
+            "f:2: the model does not know the tag 'X'; expected one of B-X, I-X, O. Check which column has the tags",
         ),
     ],
 )

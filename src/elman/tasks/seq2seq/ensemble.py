@@ -1,7 +1,9 @@
 """An ensemble: the targets that one or several encoder-decoders predict together.
 
-At every step, the probabilities of the members are averaged: p(y) = 1/n sum over members m of p_m(y). The members must
-have the same target vocabulary; each tokenizes the sources by itself. A single model is an ensemble of one member.
+At every step, the probabilities of the members are averaged: p(y) = 1/n sum over members m of p_m(y). The search uses
+them as training has left them; the probability of a predicted target is computed afterwards from calibrated ones
+(predictor.py). The members must have the same target vocabulary; each tokenizes the sources by itself. A single model
+is an ensemble of one member.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from elman.data.readers.text import strip_text
 from elman.decoding import Hypothesis, Prefixes, search
 from elman.errors import ConfigError, DataError
 from elman.metrics import Mean
+from elman.models.calibration import Calibration
 from elman.models.stack import State
 from elman.models.text_arguments import require_texts
 from elman.text import END, START, UNKNOWN, Vocabulary
@@ -32,6 +35,7 @@ from .readers import Pair
 
 ROWS = 512  # hypotheses in one batch of the search
 BATCH_TOKENS = 1 << 16  # of the sources of a batch, with padding, times the beam
+CALIBRATED_ROWS = 64  # hypotheses whose probabilities are calibrated at once
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -39,11 +43,15 @@ Ids = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A predicted target. score is the log probability in nats, divided by (tokens + 1) ** length_penalty."""
+    """A predicted target.
+
+    score, by which the search ranks targets, is the log probability in nats before calibration, divided by
+    (tokens + 1) ** length_penalty.
+    """
 
     text: str
     score: float
-    log_probability: float
+    log_probability: float  # of the target, given the source; calibrated
     finished: bool  # False if the target was cut, much longer than any target in the training set
 
     @property
@@ -60,6 +68,7 @@ class EncoderDecoder(Protocol):
     target_vocabulary: Vocabulary
     source_codec: SideCodec
     target_codec: SideCodec
+    calibration: Calibration
 
     def encode(self, ids: Ids, lengths: Ids) -> tuple[State, State]:
         """Return the first state of the decoder and the context of sources (B, S) of these lengths (B,)."""
@@ -69,6 +78,9 @@ class EncoderDecoder(Protocol):
 
     def score(self, pairs: Sequence[tuple[str, str]]) -> Mean:
         """Return the loss of targets."""
+
+    def token_log_probabilities(self, sources: Sequence[str], targets: Sequence[Ids]) -> Array:
+        """Return calibrated log probabilities (B, T + 1) of target ids and the end token after them."""
 
 
 class Ensemble:
@@ -95,9 +107,27 @@ class Ensemble:
         lengths = [len(source.encode()) + 1 for source in sources]  # at least the number of tokens
         for rows in length_buckets(lengths, BATCH_TOKENS // beam, max(1, ROWS // beam)):
             hypotheses = self.search([sources[row] for row in rows], beam, length_penalty)
+            log_p = iter(self._log_probabilities([sources[row] for row in rows], hypotheses))
             for row, best in zip(rows, hypotheses, strict=True):
-                predictions[row] = [self._prediction(hypothesis) for hypothesis in best]
+                predictions[row] = [self._prediction(hypothesis, next(log_p)) for hypothesis in best]
         return predictions
+
+    def _log_probabilities(self, sources: Sequence[str], hypotheses: Sequence[Sequence[Hypothesis]]) -> list[float]:
+        """Return the calibrated log probabilities of the hypotheses of all sources, one after the other."""
+        pairs = [(source, one) for source, best in zip(sources, hypotheses, strict=True) for one in best]
+        if all(member.calibration.temperature == 1.0 for member in self._members):
+            return [hypothesis.log_probability for _, hypothesis in pairs]
+        log_probabilities: list[float] = []
+        for first in range(0, len(pairs), CALIBRATED_ROWS):
+            rows = pairs[first : first + CALIBRATED_ROWS]
+            targets = [np.array(hypothesis.ids, np.int64) for _, hypothesis in rows]
+            of_members = [
+                member.token_log_probabilities([source for source, _ in rows], targets) for member in self._members
+            ]
+            log_p = np.logaddexp.reduce(of_members) - np.log(len(of_members))
+            lengths = [len(hypothesis.ids) + hypothesis.finished for _, hypothesis in rows]  # a cut target has no end
+            log_probabilities += [float(row[:length].sum()) for row, length in zip(log_p, lengths, strict=True)]
+        return log_probabilities
 
     def measure(self, pairs: Sequence[Pair], *, beam: int = 1) -> dict[str, float]:
         """Return exact match and error rates, and the loss of a single model."""
@@ -157,9 +187,9 @@ class Ensemble:
             return log_ps[0], state_next
         return np.logaddexp.reduce(log_ps) - np.log(len(log_ps)), state_next
 
-    def _prediction(self, hypothesis: Hypothesis) -> Prediction:
+    def _prediction(self, hypothesis: Hypothesis, log_probability: float) -> Prediction:
         text = self._members[0].target_codec.decode(hypothesis.ids)
-        return Prediction(text, hypothesis.score, hypothesis.log_probability, hypothesis.finished)
+        return Prediction(text, hypothesis.score, log_probability, hypothesis.finished)
 
 
 def _require_sources(sources: Iterable[str]) -> list[str]:

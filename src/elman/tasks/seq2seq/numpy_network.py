@@ -4,7 +4,7 @@
                                                   the bridge: tanh(W h + b) for h, W c + b for c
     s_t        = decoder(embedding[y_(t-1)], s_(t-1))        y_0 = <s>
     h~_t       = tanh(W [c_t; s_t] + b)           c_t = attention(s_t, m); without attention, h~_t = s_t
-    p(y_t)     = softmax((V h~_t + b) / T)        until </s>; T: models/calibration.py
+    p(y_t)     = softmax(V h~_t + b)              until </s>
 
 Encoder-decoder: Sutskever et al. (2014). Attention and the attentional output h~: Luong et al. (2015), equations 3 and
 5. Three options change the decoder:
@@ -48,7 +48,6 @@ class NumpyNetwork:
         source_size: int,
         target_size: int,
         tensors: Tensors,
-        temperature: float = 1.0,
     ) -> None:
         """Take weights by name, for vocabularies of these sizes; a shape that does not fit is a ModelError."""
         self.config = config
@@ -73,8 +72,8 @@ class NumpyNetwork:
         self.projection = take(tensors, "memory.weight", (H, M)) if has_attention and M != H else None
         self.combine = take(tensors, "combine.weight", (H, 2 * H)) if has_attention else None
         self.combine_bias = take(tensors, "combine.bias", (H,)) if has_attention else None
-        self.V = take(tensors, "readout.weight", (target_size, H)) / temperature
-        self.b = take(tensors, "readout.bias", (target_size,)) / temperature
+        self.V = take(tensors, "readout.weight", (target_size, H))
+        self.b = take(tensors, "readout.bias", (target_size,))
 
     def _decoder_stacks(self, tensors: Tensors) -> tuple[Stack, Stack | None]:
         """Return the layers up to attention, and the layers above it, if there are any."""
@@ -190,12 +189,16 @@ class NumpyNetwork:
         B, _, H = context["keys"].shape
         return self.attention.weights(s.reshape(B, -1, H), context["keys"], context["lengths"])
 
-    def loss(self, h: Array, targets: Ids) -> float:
-        """Return the summed cross-entropy in nats of target tokens (B, T) from attentional outputs (B, T, H)."""
+    def loss(self, h: Array, targets: Ids, temperature: float) -> float:
+        """Return the summed cross-entropy in nats of target tokens (B, T) from attentional outputs (B, T, H).
+
+        The logits are divided by the temperature of calibration.
+        """
+        V, b = self.V / temperature, self.b / temperature
         is_token = targets != IGNORE_INDEX
         if not kernels.available():
-            log_p = log_softmax(h[is_token] @ self.V.T + self.b)
+            log_p = log_softmax(h[is_token] @ V.T + b)
             return -float(np.take_along_axis(log_p, targets[is_token][:, None], -1).sum(dtype=np.float64))
-        V, b = np.ascontiguousarray(self.V), np.ascontiguousarray(self.b)
+        V, b = np.ascontiguousarray(V), np.ascontiguousarray(b)
         x = np.ascontiguousarray(h.reshape(-1, V.shape[1]))
         return float(kernels.cross_entropy(x, V, b, targets.ravel()).sum())

@@ -1,4 +1,10 @@
-"""Predictions of an encoder-decoder from its model folder, without torch; numpy_network.py has the equations."""
+"""Predictions of an encoder-decoder from its model folder, without torch; numpy_network.py has the equations.
+
+    p(y_t)    = softmax((V h~_t + b) / T)          T: models/calibration.py
+
+The loss and the probabilities of predicted targets are calibrated in this way. The search uses T = 1, and so do `step`
+and `trace`, which show it: with sharper probabilities, beam search finds slightly worse targets.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
@@ -69,8 +76,7 @@ class Seq2SeqPredictor(FolderPredictor):
         except ValueError as error:
             raise ModelError(str(error), where="vocabulary.json") from None
         self.calibration = calibration or Calibration()
-        sizes = len(source_vocabulary), len(target_vocabulary)
-        self._network = NumpyNetwork(config, *sizes, tensors, self.calibration.temperature)
+        self._network = NumpyNetwork(config, len(source_vocabulary), len(target_vocabulary), tensors)
 
     @classmethod
     def from_folder(cls, model: ModelFolder, where: Path) -> Seq2SeqPredictor:
@@ -107,10 +113,9 @@ class Seq2SeqPredictor(FolderPredictor):
         No more pairs are used than CALIBRATION_LOGITS allows: one temperature does not need many.
         """
         parts = self.config, self.text, self.source_vocabulary, self.target_vocabulary, self.tensors, self.card
-        plain = Seq2SeqPredictor(*parts)
-        V, b, num_tokens = plain._network.V, plain._network.b, 0
+        V, b, num_tokens = self._network.V, self._network.b, 0
         logits, labels = [], []
-        for h, targets in plain._outputs([(pair.source, pair.targets[0]) for pair in pairs], CALIBRATION_PAIRS):
+        for h, targets in self._outputs([(pair.source, pair.targets[0]) for pair in pairs], CALIBRATION_PAIRS):
             is_token = targets != IGNORE_INDEX
             logits.append(h[is_token] @ V.T + b)
             labels.append(targets[is_token])
@@ -186,8 +191,18 @@ class Seq2SeqPredictor(FolderPredictor):
         """Return the cross-entropy in nats of all target tokens, ends included, after the correct previous tokens."""
         total = Mean()
         for h, targets in self._outputs(pairs, batch_size):
-            total += Mean(self._network.loss(h, targets), int((targets != IGNORE_INDEX).sum()))
+            count = int((targets != IGNORE_INDEX).sum())
+            total += Mean(self._network.loss(h, targets, self.calibration.temperature), count)
         return total
+
+    def token_log_probabilities(self, sources: Sequence[str], targets: Sequence[Ids]) -> Array:
+        """Return calibrated log probabilities (B, T + 1) of target ids, each followed by the end token, and padding."""
+        state, context = self.encode(*pad_sources([self.source_codec.encode(source) for source in sources]))
+        inputs, ids = pad_targets(targets)
+        _, h, _ = self._network.decode(inputs, state, context)
+        log_p = log_softmax((h @ self._network.V.T + self._network.b) / self.calibration.temperature)
+        of_targets: Array = np.take_along_axis(log_p, np.maximum(ids, 0)[:, :, None], 2)[:, :, 0]
+        return of_targets
 
     def _outputs(self, pairs: Sequence[tuple[str, str]], batch_size: int) -> Iterator[tuple[Array, Ids]]:
         """Yield attentional outputs (B, T, H) after the correct previous tokens, and target ids (B, T), by batches."""
