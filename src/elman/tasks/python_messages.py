@@ -31,7 +31,7 @@ def python_names(config: type[Config], parameters: Collection[str]) -> dict[str,
         field = option.key.rpartition(".")[2]
         name = field if field in parameters else option.key
         names[option.flag] = name
-        names[f"--no-{option.flag.removeprefix('--')}"] = f"{name}=False"
+        names[option.negative_flag] = f"{name}=False"
     return names
 
 

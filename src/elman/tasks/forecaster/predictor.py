@@ -228,7 +228,7 @@ class ForecasterPredictor(FolderPredictor):
         if not usable:
             needed = self.config.history_rows + self.config.horizon
             problem = f"has {len(scored):,} series, none of which can be scored; expected {needed:,} rows with values"
-            raise DataError(problem, hint="Give more rows, or a smaller --context")
+            raise DataError(problem, hint="Give more rows, or score from an earlier row on")
         return usable
 
     def _unit(self, series: Series, rows: slice) -> Unit | None:
