@@ -176,12 +176,12 @@ def _forecaster(predictor: Any, corpus: Any) -> Requests:
     if corpus is None:
         hint = "Name the run folder, which has its series"
         raise ConfigError("the folder is a model folder of a forecaster; expected a run folder", hint=hint)
-    series = corpus.series
+    scored = corpus.scored
     return Requests(
         unit="forecasts",
-        single=lambda number: predictor.predict(series),
-        many=lambda: len(predictor.backtest(series, corpus.scored_from)),
-        inputs=f"{len(series):,} rows of history",
+        single=lambda number: predictor.predict(scored[number % len(scored)][0]),
+        many=lambda: sum(len(predictor.backtest(series, begin)) for series, begin in scored),
+        inputs=f"{sum(len(series) for series, _ in scored):,} rows of history",
     )
 
 

@@ -168,7 +168,9 @@ def describe_validation(validation: Validation) -> str:
 
 
 def _describe(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{translate(name, 'words')} {value:.4g}" for name, value in metrics.items())
+    """Return metrics by name; the standard error of the loss, which decides the best step, is left out."""
+    shown = ((name, value) for name, value in metrics.items() if name != "loss_error")
+    return "  ".join(f"{translate(name, 'words')} {value:.4g}" for name, value in shown)
 
 
 def _clock(seconds: float) -> str:
