@@ -128,6 +128,7 @@ def test_few_pairs_give_one_layer_no_smoothing_and_few_minutes() -> None:
     assert (few.model.num_layers, many.model.num_layers) == (1, 2)
     assert (few.model.label_smoothing, many.model.label_smoothing) == (0.0, 0.1)
     assert [default_minutes(tokens) for tokens in (1, 100_000, 550_000, 10**6, 10**9)] == [1.0, 1.0, 5.5, 10.0, 10.0]
+    assert [default_minutes(tokens, are_sentences=True) for tokens in (1, 200_000, 10**6)] == [4.0, 8.0, 20.0]
 
 
 def test_more_passes_over_the_pairs_give_more_dropout() -> None:

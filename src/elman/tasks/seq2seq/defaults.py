@@ -38,6 +38,7 @@ SGD_RATE = 1.0  # Luong et al. (2015), section 4.1
 MIN_PASSES = 6
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512)
 REFERENCE_TOKENS, REFERENCE_SIZE = 5e5, 256  # tokens of the targets
+SENTENCE_REFERENCE_SIZE = 160  # of subwords: most operations are in the readout, and more passes teach more than units
 SMALL_VOCABULARY, SMALL_EMBEDDING, LARGE_EMBEDDING = 512, 64, 128
 MANY_PAIRS = 20_000  # two layers in the encoder, and label smoothing
 NARROW = 0.6  # hidden units of each direction of a deep encoder, as a share of the decoder's
@@ -66,6 +67,7 @@ def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = 
         target_tokens=train.target.tokens,
         vocabulary=len(corpus.target_vocabulary),
         flops=flops,
+        are_sentences=text.target.level == "bpe",
     )
     data = {
         "source_level": text.source.level,
@@ -77,10 +79,17 @@ def resolve(values: Values, corpus: Seq2SeqCorpus | None = None, flops: float = 
 
 
 def _sizes(
-    values: Values, *, pairs: int, source_tokens: int, target_tokens: int, vocabulary: int, flops: float
+    values: Values,
+    *,
+    pairs: int,
+    source_tokens: int,
+    target_tokens: int,
+    vocabulary: int,
+    flops: float,
+    are_sentences: bool = False,
 ) -> Values:
     model, training = get_table(values, "model"), get_table(values, "training")
-    budget = budget_of(training, default_minutes(target_tokens))
+    budget = budget_of(training, default_minutes(target_tokens, are_sentences=are_sentences))
     cell = known_cell(model)
     ratio = source_tokens / max(1, target_tokens)
     aligned = min(ratio, 1.0 / max(ratio, 1e-9)) >= ALIGNED_RATIO and model.get("attention") != "none"
@@ -94,7 +103,8 @@ def _sizes(
             budget, per_minute=60.0 * flops / operations / max(1, target_tokens), per_step=per_update
         )
 
-    limit = size_for_tokens(target_tokens, reference_tokens=REFERENCE_TOKENS, reference_size=REFERENCE_SIZE)
+    reference_size = SENTENCE_REFERENCE_SIZE if are_sentences else REFERENCE_SIZE
+    limit = size_for_tokens(target_tokens, reference_tokens=REFERENCE_TOKENS, reference_size=reference_size)
     automatic = largest_size(HIDDEN_SIZES, at_most=limit, passes=passes, min_passes=MIN_PASSES)
     hidden_size = model.get("hidden_size", automatic)
     size = max(1, int(positive_or_none(hidden_size) or 1))
@@ -159,6 +169,7 @@ def batch_size(pairs: int) -> int:
     return max(1, min(pairs, max(MIN_BATCH, min(MAX_BATCH, pairs // UPDATES_PER_EPOCH))))
 
 
-def default_minutes(target_tokens: int) -> float:
-    """Return one minute for a small file, ten for a million tokens."""
-    return round(min(10.0, max(1.0, target_tokens / 1e5)), 1)
+def default_minutes(target_tokens: int, *, are_sentences: bool = False) -> float:
+    """Return one minute for a small file, ten for a million tokens; for subwords of sentences four times as much."""
+    minutes = round(min(10.0, max(1.0, target_tokens / 1e5)), 1)
+    return min(20.0, 4.0 * minutes) if are_sentences else minutes
