@@ -40,7 +40,7 @@ HIDDEN_SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512)
 REFERENCE_TOKENS, REFERENCE_SIZE = 5e5, 256  # tokens of the targets
 SENTENCE_REFERENCE_SIZE = 160  # of subwords: most operations are in the readout, and more passes teach more than units
 SMALL_VOCABULARY, SMALL_EMBEDDING, LARGE_EMBEDDING = 512, 64, 128
-MANY_PAIRS = 20_000  # two layers in the encoder, and label smoothing
+MANY_PAIRS, MANY_SENTENCES = 20_000, 100_000  # two layers in the encoder, and label smoothing
 NARROW = 0.6  # hidden units of each direction of a deep encoder, as a share of the decoder's
 ALIGNED_RATIO = 2 / 3  # least tokens of the shorter side for each token of the longer side
 DROPOUTS = ((40, 0.2), (8, 0.1))  # (least passes over the pairs, dropout)
@@ -90,6 +90,7 @@ def _sizes(
 ) -> Values:
     model, training = get_table(values, "model"), get_table(values, "training")
     budget = budget_of(training, default_minutes(target_tokens, are_sentences=are_sentences))
+    many = MANY_SENTENCES if are_sentences else MANY_PAIRS
     cell = known_cell(model)
     ratio = source_tokens / max(1, target_tokens)
     aligned = min(ratio, 1.0 / max(ratio, 1e-9)) >= ALIGNED_RATIO and model.get("attention") != "none"
@@ -97,7 +98,7 @@ def _sizes(
     per_update = (positive_or_none(batch) or 1.0) / max(1, pairs)
 
     def passes(hidden_size: int) -> float:
-        sizes = {"hidden_size": hidden_size, "aligned_input": aligned, **_layers(model, hidden_size, pairs)}
+        sizes = {"hidden_size": hidden_size, "aligned_input": aligned, **_layers(model, hidden_size, pairs, many)}
         operations = operations_per_token({"cell": cell, **sizes, **model}, ratio, vocabulary)
         return passes_over_data(
             budget, per_minute=60.0 * flops / operations / max(1, target_tokens), per_step=per_update
@@ -113,10 +114,10 @@ def _sizes(
         "model": {
             "hidden_size": hidden_size,
             "embedding_size": min(size, SMALL_EMBEDDING if vocabulary <= SMALL_VOCABULARY else LARGE_EMBEDDING),
-            **_layers(model, size, pairs),
+            **_layers(model, size, pairs, many),
             "aligned_input": aligned,
             "dropout": next((dropout for least, dropout in DROPOUTS if passes(size) >= least), 0.0),
-            "label_smoothing": LABEL_SMOOTHING if pairs >= MANY_PAIRS else 0.0,
+            "label_smoothing": LABEL_SMOOTHING if pairs >= many else 0.0,
         },
         "training": {
             **budget,
@@ -127,11 +128,14 @@ def _sizes(
     }
 
 
-def _layers(model: Values, hidden_size: int, pairs: int) -> Values:
-    """Return the layers of encoder and decoder, and the size of the encoder where it differs from the decoder's."""
+def _layers(model: Values, hidden_size: int, pairs: int, many: int) -> Values:
+    """Return the layers of encoder and decoder, and the size of the encoder where it differs from the decoder's.
+
+    many pairs give the encoder two layers.
+    """
     if "num_layers" in model:
         return {}
-    if pairs < MANY_PAIRS or model.get("bridge") == "copy":
+    if pairs < many or model.get("bridge") == "copy":
         return {"num_layers": 1}
     narrow = max(32, 32 * round(NARROW * hidden_size / 32))
     is_bidirectional = model.get("bidirectional", True) is not False
