@@ -33,8 +33,9 @@ def test_an_installation_without_kernels_says_so(tmp_path: Path) -> None:
     no_redirection = (  # of an editable installation, which takes `import elman` to the sources
         "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'Redirecting' not in type(f).__name__]"
     )
-    code = f"{no_redirection}; import elman; assert elman.__path__[0].startswith({str(tmp_path)!r}); {STATE.strip().replace(chr(10), ';')}"
-    code = ";".join(part.strip() for part in code.split(";"))
+    is_the_copy = f"import elman; assert elman.__path__[0].startswith({str(tmp_path)!r})"
+    statements = f"{no_redirection}; {is_the_copy}; {STATE.strip().replace(chr(10), ';')}"
+    code = ";".join(part.strip() for part in statements.split(";"))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout == "False|None|not compiled in this installation\n"
 
