@@ -9,7 +9,7 @@ is an ensemble of one member.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -101,16 +101,31 @@ class Ensemble:
 
     def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[list[Prediction]]:
         """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
-        _check_search(beam, length_penalty)
         sources = _require_sources(sources)
         predictions: list[list[Prediction]] = [[]] * len(sources)
-        lengths = [len(source.encode()) + 1 for source in sources]  # at least the number of tokens
-        for rows in length_buckets(lengths, BATCH_TOKENS // beam, max(1, ROWS // beam)):
-            hypotheses = self.search([sources[row] for row in rows], beam, length_penalty)
+        for rows, hypotheses in self._searches(sources, beam, length_penalty):
             log_p = iter(self._log_probabilities([sources[row] for row in rows], hypotheses))
             for row, best in zip(rows, hypotheses, strict=True):
                 predictions[row] = [self._prediction(hypothesis, next(log_p)) for hypothesis in best]
         return predictions
+
+    def texts(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[str]:
+        """Return the text of the best target of each source: `predict` without the probabilities, which take time."""
+        sources = _require_sources(sources)
+        texts = [""] * len(sources)
+        for rows, hypotheses in self._searches(sources, beam, length_penalty):
+            for row, best in zip(rows, hypotheses, strict=True):
+                texts[row] = self._members[0].target_codec.decode(best[0].ids)
+        return texts
+
+    def _searches(
+        self, sources: Sequence[str], beam: int, length_penalty: float
+    ) -> Iterator[tuple[list[int], list[list[Hypothesis]]]]:
+        """Yield the rows of sources of similar length, and their hypotheses."""
+        _check_search(beam, length_penalty)
+        lengths = [len(source.encode()) + 1 for source in sources]  # at least the number of tokens
+        for rows in length_buckets(lengths, BATCH_TOKENS // beam, max(1, ROWS // beam)):
+            yield rows, self.search([sources[row] for row in rows], beam, length_penalty)
 
     def _log_probabilities(self, sources: Sequence[str], hypotheses: Sequence[Sequence[Hypothesis]]) -> list[float]:
         """Return the calibrated log probabilities of the hypotheses of all sources, one after the other."""
@@ -143,6 +158,7 @@ class Ensemble:
             source_side=first.text.source,
             target_tokens=first.target_codec.tokens,
             predict=lambda sources: [best for best, *_ in self.predict(sources, beam=beam)],
+            texts=lambda sources: self.texts(sources, beam=beam),
             score=first.score if len(self._members) == 1 else None,
         )
 

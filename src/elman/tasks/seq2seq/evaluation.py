@@ -43,6 +43,7 @@ class Model:
     source_side: SideConfig
     target_tokens: Callable[[str], list[str]]
     predict: Callable[[list[str]], Sequence[Predicted]]  # sources to their most probable targets
+    texts: Callable[[list[str]], list[str]]  # the same without probabilities, which take time
     score: Callable[[list[tuple[str, str]]], Mean] | None  # pairs to the loss of the targets; an ensemble has none
 
 
@@ -87,8 +88,7 @@ def evaluate(examples: Iterable[Pair] | Iterable[PairItem], model: Model) -> dic
 
 def measure(pairs: Sequence[Pair], model: Model) -> dict[str, float]:
     """Return loss, exact match and error rates, by which training compares steps."""
-    predictions = model.predict([pair.source for pair in pairs])
-    return _measured(pairs, [prediction.text for prediction in predictions], model)
+    return _measured(pairs, model.texts([pair.source for pair in pairs]), model)
 
 
 def _exact_matches(pairs: Sequence[Pair], predictions: Sequence[str], model: Model) -> list[bool]:

@@ -141,8 +141,7 @@ class Seq2SeqPredictor(FolderPredictor):
 
     def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[str]:
         """Return the most probable target of each source, by greedy or beam search."""
-        n_best = self.n_best(sources, beam=beam, length_penalty=length_penalty)
-        return [predictions[0].text for predictions in n_best]
+        return Ensemble([self]).texts(sources, beam=beam, length_penalty=length_penalty)
 
     def n_best(self, sources: Iterable[str], *, beam: int = 5, length_penalty: float = 1.0) -> list[list[Prediction]]:
         """Return up to `beam` targets of each source with their scores, best first."""
