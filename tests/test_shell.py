@@ -55,3 +55,9 @@ def test_commands_in_messages_have_the_name_that_was_called(monkeypatch: pytest.
         "next: .venv/bin/elman generate runs/a   or   .venv/bin/elman predict runs/a; elman is elman.nn, "
         "/lib/elman train, elman train: it"
     )
+
+
+def test_a_module_that_was_called_is_not_named_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    called(monkeypatch, "/some/lib/elman/__main__.py")
+    message = "See `python -m elman predict --help`"  # as the parser of the command line names it
+    assert shell.as_typed(message) == message

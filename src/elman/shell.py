@@ -15,7 +15,7 @@ from pathlib import Path
 
 PROGRAM = "elman"
 _COMMANDS = "train|resume|evaluate|predict|generate|data|bench|doctor|demo|lab|inspect|plot"
-_MENTION = re.compile(rf"(?<![\w/.-]){PROGRAM}(?= (?:{_COMMANDS})\b(?!:))")
+_MENTION = re.compile(rf"(?<![\w/.-])(?<!-m ){PROGRAM}(?= (?:{_COMMANDS})\b(?!:))")
 
 
 def quote(path: str | os.PathLike[str]) -> str:

@@ -149,7 +149,8 @@ def _as_elman_error(error: BaseException) -> Explained:
     if isinstance(error, typer.TyperException):  # a wrong option: the message is the parser's
         context = getattr(error, "ctx", None)
         hint = f"See `{context.command_path} --help`" if context is not None else None
-        return ConfigError(error.format_message().rstrip("."), hint=hint)
+        message = error.format_message().rstrip(".").replace("Value error, ", "")
+        return ConfigError(message, hint=hint)
     if isinstance(error, ModuleNotFoundError) and (missing := missing_package_error(error)) is not None:
         return missing
     if isinstance(error, MemoryError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from elman.data.readers.text import strip_text
 from elman.errors import ArgumentError, DataError
 
 
@@ -26,6 +27,15 @@ def require_texts(texts: Iterable[str]) -> list[str]:
         if not isinstance(item, str):
             raise DataError(f"item {number} is {item!r}; expected text", hint="Leave out missing values")
     return items
+
+
+def require_full_texts(texts: Iterable[str], noun: str = "text") -> list[str]:
+    """Return the texts without spaces around them, as files are read; an empty one is a DataError that has the noun."""
+    stripped = [strip_text(text) for text in require_texts(texts)]
+    for number, text in enumerate(stripped):
+        if not text:
+            raise DataError(f"item {number} is empty; expected a {noun}", hint=f"Leave out empty {noun}s")
+    return stripped
 
 
 def require_prompt(prompt: str) -> None:

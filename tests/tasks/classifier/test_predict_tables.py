@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -146,3 +149,48 @@ def test_outputs_that_contradict_each_other_are_errors(
     done = command("predict", run, tmp_path / "new.txt", *options)
     assert done.code == 2
     assert message in done.err
+
+
+def test_a_text_below_the_threshold_has_no_prediction(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.jsonl").write_text('{"body": "a cat"}\n')
+    (tmp_path / "new.csv").write_text("body\na cat\n")
+    (value,) = map(json.loads, command("predict", run, tmp_path / "new.jsonl", "--threshold", "1").out.splitlines())
+    assert value["prediction"] is None
+    assert 0.5 <= value["probability"] < 1.0
+    _, row = command("predict", run, tmp_path / "new.csv", "--threshold", "1").out.splitlines()
+    assert row.startswith("a cat,,0.")
+
+
+def test_a_loaded_model_evaluates_a_path_with_the_columns_of_the_training(
+    command: Command, run: Path, tmp_path: Path
+) -> None:
+    scores = load(run / "model").evaluate(tmp_path / "train.csv")
+    assert scores == command("evaluate", run, tmp_path / "train.csv", "--json").json
+
+
+def test_columns_that_contradict_a_header_are_named_by_their_flag(command: Command, run: Path, tmp_path: Path) -> None:
+    done = command("evaluate", run, tmp_path / "train.csv", "--header", "--columns", "a,b")
+    assert done.code == 2
+    assert done.err.startswith("elman: --columns: given with --header; expected one of them")
+
+
+def test_a_wrong_form_is_an_error_that_lists_the_forms(command: Command, run: Path) -> None:
+    done = command("predict", run, "--output", "tabel")
+    assert (done.code, done.out) == (2, "")
+    assert "Invalid value for '--output': 'tabel' is not one of 'table', 'lines', 'jsonl'. See `" in done.err
+
+
+def test_ctrl_c_while_a_pipe_is_silent_ends_with_one_message(run: Path) -> None:
+    code = "import sys; from elman.cli import main; sys.exit(main())"
+    source = [sys.executable, "-c", "import time; print('a cat', flush=True); time.sleep(60)"]
+    with subprocess.Popen(source, stdout=subprocess.PIPE) as writer:
+        reader = subprocess.Popen(
+            [sys.executable, "-c", code, "predict", str(run)],
+            stdin=writer.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert reader.stdout is not None
+        assert reader.stdout.readline() in ("animal\n", "plant\n")
+        reader.send_signal(signal.SIGINT)
+        out, err = reader.communicate(timeout=30)
+        writer.kill()
+    assert (reader.returncode, out, err) == (130, "", "elman: interrupted\n")

@@ -77,9 +77,8 @@ def read_inputs(
     path: str, column: InputColumn, *, form: Format = "auto", encoding: str | None = None, notify: Notify
 ) -> Inputs:
     """Open a file, or stdin for `-`, and return its inputs."""
-    source = TextSource(path, encoding=encoding, notify=notify)
     comes_in_pieces = arrives_in_pieces(path)
-    lines = ((number, text, error) for number, (text, error) in enumerate(source.lines(), 1))
+    source, lines = _numbered_lines(path, encoding, notify)
     sample = list(islice(lines, 1 if comes_in_pieces else SAMPLE_LINES))
     while sample and not sample[-1][1].strip() and (line := next(lines, None)) is not None:
         sample.append(line)  # a first line that is blank says nothing
@@ -104,9 +103,8 @@ def read_inputs(
 
 def read_lines(path: str, *, encoding: str | None = None, notify: Notify) -> Inputs:
     """Open a file, or stdin for `-`, and return its lines."""
-    lines = TextSource(path, encoding=encoding, notify=notify).lines()
-    inputs = (Input(number, text, error) for number, (text, error) in enumerate(lines, 1))
-    return Inputs("lines", grouped(inputs, as_they_come=arrives_in_pieces(path)))
+    _, lines = _numbered_lines(path, encoding, notify)
+    return Inputs("lines", grouped((Input(*line) for line in lines), as_they_come=arrives_in_pieces(path)))
 
 
 def arrives_in_pieces(path: str | Path) -> bool:
@@ -156,6 +154,12 @@ def _grouped_as_they_come(items: Iterator[Item], size: int) -> Iterator[list[Ite
             if entry[1] is not None:
                 raise entry[1]
             return
+
+
+def _numbered_lines(path: str, encoding: str | None, notify: Notify) -> tuple[TextSource, Iterator[NumberedLine]]:
+    """Return a file and its lines."""
+    source = TextSource(path, encoding=encoding, notify=notify, in_pieces=arrives_in_pieces(path))
+    return source, ((number, text, error) for number, (text, error) in enumerate(source.lines(), 1))
 
 
 def _kind(sample: Sequence[NumberedLine], column: InputColumn, form: Format, name: str) -> Kind:

@@ -77,11 +77,20 @@ class MemoryText:
 class TextSource:
     """One text file, or stdin for the path `-`. It can be read once; `record` is complete when reading has ended."""
 
-    def __init__(self, path: str | Path, *, encoding: str | None = None, notify: Notify = lambda message: None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        encoding: str | None = None,
+        notify: Notify = lambda message: None,
+        in_pieces: bool = False,
+    ) -> None:
+        """Name a file. in_pieces: a block is what has arrived from a pipe, however little that is."""
         self._name = "stdin" if str(path) == STDIN else str(path)
         self._path = path
         self._encoding = encoding
         self._notify = notify
+        self._in_pieces = in_pieces
         self._hash = hashlib.sha256()
         self._bytes = 0
         if encoding is not None:
@@ -155,10 +164,9 @@ class TextSource:
         return self._encoding
 
     def _read_blocks(self, stream: BinaryIO) -> Iterator[bytes]:
-        # from a pipe, what has arrived; a file that is not buffered has no read1
-        read: Callable[[int], bytes] = stream.read
-        if is_readable_once(self._path):
-            read = getattr(stream, "read1", read)
+        # Reading in pieces is done in a thread, which may still wait for data when the program ends. Then it must not
+        # hold the lock of a buffered stream.
+        read: Callable[[int], bytes] = getattr(stream, "raw", stream).read if self._in_pieces else stream.read
         while block := read(files.BLOCK_BYTES):
             self._hash.update(block)
             self._bytes += len(block)

@@ -53,7 +53,9 @@ class ClassifierAnswers:
         self._num_texts += 1
         self._num_abstentions += label is None
         probabilities = {labels[i]: float(p[i]) for i in order}
-        columns: dict[str, str | float] = {"prediction": label or "", "probability": float(p[order[0]])}
+        columns: dict[str, str | float] = {"probability": float(p[order[0]])}
+        if label is not None:
+            columns["prediction"] = label
         if self._options.probabilities:
             columns |= {_column_of(name): probability for name, probability in probabilities.items()}
         as_json: dict[str, Any] = {"line": number, "text": text, "label": label, "probabilities": probabilities}

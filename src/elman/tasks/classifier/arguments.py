@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from elman.data.readers.text import strip_text
 from elman.data.sources import located
-from elman.errors import ArgumentError, DataError
-from elman.models.text_arguments import require_column, require_texts
+from elman.errors import ArgumentError
+from elman.models.text_arguments import require_column
 from elman.tasks.arguments import paired, rows_of
 
 from .config import ClassifierReaderConfig as ReaderConfig
@@ -41,12 +40,3 @@ def examples_of(
             return texts
     source = located(source_of(texts, labels))
     return list(open_source(source, reader or ReaderConfig(), lambda message: None).examples())
-
-
-def require_full_texts(texts: Iterable[str]) -> list[str]:
-    """Return the texts without spaces around them, as files are read; an empty one is a DataError."""
-    stripped = [strip_text(text) for text in require_texts(texts)]
-    for number, text in enumerate(stripped):
-        if not text:
-            raise DataError(f"item {number} is empty; expected a text", hint="Leave out empty texts")
-    return stripped

@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from elman.errors import ArgumentError, DataError
+from elman.models.text_arguments import require_full_texts
 from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
-from .arguments import Texts, require_full_texts, source_of
+from .arguments import Texts, source_of
 from .predictor import ClassifierPredictor, Explanation
 from .readers import MemoryTexts, label_text
 

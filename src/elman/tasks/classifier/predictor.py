@@ -33,7 +33,7 @@ from elman.models.folder import FolderPredictor, damage_errors, read_config, rea
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
 from elman.models.stack import State, take
-from elman.models.text_arguments import require_texts
+from elman.models.text_arguments import require_full_texts, require_texts
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -41,7 +41,7 @@ from elman.text import Vocabulary
 from elman.translations import Language
 
 from . import evaluation, pictures
-from .arguments import Texts, examples_of, require_full_texts
+from .arguments import Texts, examples_of
 from .config import ClassifierConfig, ClassifierReaderConfig, ClassifierTextConfig, EvaluateOptions
 from .readers import LabelledText
 from .trace import Model, trace_text
@@ -212,7 +212,7 @@ class ClassifierPredictor(FolderPredictor):
         self, texts: Texts, labels: Iterable[Any] | None = None, *, options: EvaluateOptions | None = None
     ) -> dict[str, Any]:
         """Return loss, accuracy, ECE, Brier score, F1 and confusion matrix; the arguments are those of `fit`."""
-        examples = examples_of(texts, labels)
+        examples = examples_of(texts, labels, self.reader)
         return evaluation.evaluate(examples, self.labels, self.log_probabilities, options or EvaluateOptions())
 
     def measure(self, examples: Sequence[LabelledText]) -> dict[str, float]:

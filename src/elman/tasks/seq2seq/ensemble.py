@@ -18,13 +18,12 @@ import numpy.typing as npt
 
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import pad_sources
-from elman.data.readers.text import strip_text
 from elman.decoding import Hypothesis, Prefixes, search
-from elman.errors import ConfigError, DataError
+from elman.errors import ConfigError
 from elman.metrics import Mean
 from elman.models.calibration import Calibration
 from elman.models.stack import State
-from elman.models.text_arguments import require_texts
+from elman.models.text_arguments import require_full_texts
 from elman.text import END, START, UNKNOWN, Vocabulary
 from elman.text.sides import SideCodec
 
@@ -101,7 +100,7 @@ class Ensemble:
 
     def predict(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[list[Prediction]]:
         """Return up to `beam` targets of each source, best first. A beam of 1 is greedy search."""
-        sources = _require_sources(sources)
+        sources = require_full_texts(sources, "source")
         predictions: list[list[Prediction]] = [[]] * len(sources)
         for rows, hypotheses in self._searches(sources, beam, length_penalty):
             log_p = iter(self._log_probabilities([sources[row] for row in rows], hypotheses))
@@ -111,7 +110,7 @@ class Ensemble:
 
     def texts(self, sources: Iterable[str], *, beam: int = 1, length_penalty: float = 1.0) -> list[str]:
         """Return the text of the best target of each source: `predict` without the probabilities, which take time."""
-        sources = _require_sources(sources)
+        sources = require_full_texts(sources, "source")
         texts = [""] * len(sources)
         for rows, hypotheses in self._searches(sources, beam, length_penalty):
             for row, best in zip(rows, hypotheses, strict=True):
@@ -206,15 +205,6 @@ class Ensemble:
     def _prediction(self, hypothesis: Hypothesis, log_probability: float) -> Prediction:
         text = self._members[0].target_codec.decode(hypothesis.ids)
         return Prediction(text, hypothesis.score, log_probability, hypothesis.finished)
-
-
-def _require_sources(sources: Iterable[str]) -> list[str]:
-    """Return the sources without spaces around them, as files are read; an empty one is a DataError."""
-    stripped = [strip_text(source) for source in require_texts(sources)]
-    for number, source in enumerate(stripped):
-        if not source:
-            raise DataError(f"item {number} is empty; expected a source", hint="Leave out empty sources")
-    return stripped
 
 
 def _check_search(beam: int, length_penalty: float) -> None:

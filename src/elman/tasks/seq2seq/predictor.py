@@ -223,4 +223,4 @@ class Seq2SeqPredictor(FolderPredictor):
 
         The arguments are those of `fit`. A target may be a list of targets, any of which is right.
         """
-        return Ensemble([self]).evaluate(examples_of(sources, targets), beam=beam)
+        return Ensemble([self]).evaluate(examples_of(sources, targets, self.reader), beam=beam)
