@@ -99,7 +99,7 @@ def test_the_remaining_time_has_the_format_of_a_clock(clock: Clock, seconds: flo
 
 def test_a_validation_is_one_line_followed_by_its_sample(clock: Clock) -> None:
     display, output = console_display()
-    metrics = {"loss": 1.23456, "perplexity": 3.4368}
+    metrics = {"loss": 1.23456, "loss_error": 0.1, "perplexity": 3.4368}
     display.validation(Validation(1500, {"loss": 1.1, "perplexity": 3.00417}, metrics, best=True, sample="one\ntwo"))
     display.validation(Validation(1600, {"loss": 1.2}, {"loss": 1.3}, best=False))
     display.validation(Validation(1700, {"loss": 1.2}, {"loss": 1.1}, best=False, has_validation_set=False))

@@ -13,10 +13,11 @@ from elman.data.batches.token_characters import TokenIds
 from elman.data.readers.encodings import Notify
 from elman.models.calibration import Calibration
 from elman.tasks.classifier.config import ClassifierConfig, ClassifierRun, ClassifierTextConfig
-from elman.tasks.classifier.corpus import ClassifierCorpus, prepare
+from elman.tasks.classifier.corpus import ClassifierCorpus
 from elman.tasks.classifier.defaults import resolve
 from elman.tasks.classifier.network import ClassifierNetwork
 from elman.tasks.classifier.predictor import ClassifierPredictor
+from elman.tasks.classifier.preparation import prepare
 from elman.tasks.classifier.readers import MemoryTexts
 from elman.tasks.classifier.training import ClassifierBatch
 from elman.text import UNKNOWN, Vocabulary

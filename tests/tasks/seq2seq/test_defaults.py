@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.cells import CELLS
-from elman.tasks.seq2seq.config import Seq2SeqRun, Seq2SeqTextConfig
+from elman.tasks.seq2seq.config import Level, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
 from elman.tasks.seq2seq.corpus import PairSet, Seq2SeqCorpus, SideCounts
 from elman.tasks.seq2seq.defaults import batch_size, default_minutes, operations_per_token, resolve
 from elman.tasks.seq2seq.network import Seq2SeqNetwork
@@ -52,11 +52,12 @@ class SizedVocabulary(Vocabulary):
         return self._size
 
 
-def corpus(pairs: int, source_tokens: int, target_tokens: int, vocabulary: int) -> Seq2SeqCorpus:
+def corpus(pairs: int, source_tokens: int, target_tokens: int, vocabulary: int, level: Level = "char") -> Seq2SeqCorpus:
     """Return a corpus without files that has these counts."""
     counts = PairSet(pairs, SideCounts(source_tokens, 0, 1), SideCounts(target_tokens, 0, 1))
     tokens = SizedVocabulary(vocabulary)
-    return Seq2SeqCorpus(Path(), (), Seq2SeqTextConfig(), tokens, tokens, counts, counts, {})
+    text = Seq2SeqTextConfig(target=SideConfig(level=level))
+    return Seq2SeqCorpus(Path(), (), text, tokens, tokens, counts, counts, {})
 
 
 def chosen(
@@ -239,3 +240,14 @@ def test_the_levels_of_the_corpus_are_in_the_config(tmp_path: Path) -> None:
     pairs = [(f"a{i}b", "HH AH L OW") for i in range(30)] + [("x", "HH L")]
     data = resolve({}, corpus_of(tmp_path, pairs)).data
     assert (data.source_level, data.target_level) == ("char", "word")
+
+
+def test_sentences_get_fewer_units_and_a_second_layer_with_more_pairs() -> None:
+    def of(level: Level, pairs: int) -> Seq2SeqRun:
+        return resolve({"training": {"epochs": 20}}, corpus(pairs, 10 * pairs, 10 * pairs, 2000, level))
+
+    assert (of("char", 50_000).model.hidden_size, of("bpe", 50_000).model.hidden_size) == (256, 128)
+    assert [of("char", pairs).model.num_layers for pairs in (19_999, 20_000)] == [1, 2]
+    assert [of("bpe", pairs).model.num_layers for pairs in (99_999, 100_000)] == [1, 2]
+    assert [of("char", pairs).model.label_smoothing for pairs in (19_999, 20_000)] == [0.0, 0.1]
+    assert [of("bpe", pairs).model.label_smoothing for pairs in (99_999, 100_000)] == [0.0, 0.1]

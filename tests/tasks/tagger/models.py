@@ -13,10 +13,11 @@ from elman.data.batches.padded import IGNORE_INDEX, IdLists, pad_ids
 from elman.data.batches.token_characters import TokenBatch, TokenCharacters
 from elman.data.readers.encodings import Notify
 from elman.tasks.tagger.config import TaggerConfig, TaggerRun, TaggerTextConfig
-from elman.tasks.tagger.corpus import TaggerCorpus, prepare
+from elman.tasks.tagger.corpus import TaggerCorpus
 from elman.tasks.tagger.defaults import resolve
 from elman.tasks.tagger.network import TaggerNetwork
 from elman.tasks.tagger.predictor import TaggerPredictor
+from elman.tasks.tagger.preparation import prepare
 from elman.tasks.tagger.readers import MemorySentences
 from elman.tasks.tagger.training import TaggerBatch
 from elman.text import UNKNOWN, Vocabulary

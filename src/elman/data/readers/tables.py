@@ -32,12 +32,12 @@ from typing import NamedTuple
 
 from elman.errors import DataError
 
+from .quotes import Lookahead, QuoteError, has_quoted_header, split_at_tabs, split_with_quotes
 from .text import Line
 
 SEPARATORS = "\t;,"  # in the order of preference
 SEPARATOR_NAMES = {"\t": "a tab", ";": "a semicolon", ",": "a comma"}
 SAMPLE_LINES = 200  # which decide the dialect
-MAX_QUOTED_LINES = 1000  # of a quoted cell in a table with tabs, in which a quote may also be a character
 _DECLARATION = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _QUOTES_HINT = "Check that every quote is closed. In CSV, a quote inside a quoted cell is written twice"
 
@@ -152,7 +152,7 @@ def read_table(
     if declaration:
         sample.pop(0)
     separator = declaration[1] if declaration else _detect_separator(sample, separators, names)
-    has_quotes = separator != "\t" or _has_quoted_header(sample, separator)
+    has_quotes = separator != "\t" or has_quoted_header(sample, separator, is_cut=len(sample) >= sample_lines - 1)
     return Table(chain(sample, remaining), Dialect(separator, has_quotes, declaration is not None))
 
 
@@ -183,148 +183,20 @@ def _wide_row_error(row: Row, width: int, dialect: Dialect, *, has_header: bool)
     return DataError(problem, hint=hint, where=row.where)
 
 
-class _QuoteError(ValueError):
-    """What is wrong with the quotes of a row."""
-
-
-class _OpenQuoteError(_QuoteError):
-    """A quoted cell does not end."""
-
-
-class _Split(NamedTuple):
-    """A row that was split with regard to quotes."""
-
-    cells: list[str]
-    are_quoted: list[bool]  # for each cell
-    num_lines: int
-    has_inner_quotes: bool  # in a quoted cell
-
-
-class _Lookahead:
-    """Lines that can be looked at before they are taken."""
-
-    def __init__(self, lines: Iterator[Line]) -> None:
-        self._lines = lines
-        self._ahead: deque[Line] = deque()
-
-    def text(self, index: int) -> str | None:
-        """Return the text of the line that is `index` lines ahead; None after the last one."""
-        while len(self._ahead) <= index:
-            line = next(self._lines, None)
-            if line is None:
-                return None
-            self._ahead.append(line)
-        return self._ahead[index][1]
-
-    def widths(self, count: int, separator: str) -> set[int]:
-        """Return the numbers of cells that the next lines have if quotes are characters."""
-        return {(self.text(index) or "").count(separator) + 1 for index in range(count)}
-
-    def take(self, count: int) -> list[Line]:
-        """Return the next lines, which `text` has returned before."""
-        return [self._ahead.popleft() for _ in range(count)]
-
-
 def _read_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:
-    ahead = _Lookahead(lines)
+    ahead = Lookahead(lines)
     width: int | None = None
     while (line := ahead.text(0)) is not None:
         if '"' not in line:
             cells, num_lines = line.split(dialect.separator), 1
         elif dialect.has_quotes:
             try:
-                cells, num_lines = _split_with_quotes(ahead, dialect.separator, width)
-            except _QuoteError as error:
+                cells, num_lines = split_with_quotes(ahead, dialect.separator, width)
+            except QuoteError as error:
                 raise DataError(f"not a CSV row ({error})", hint=_QUOTES_HINT, where=ahead.take(1)[0][0]) from None
         else:
-            cells, num_lines = _split_at_tabs(ahead, dialect.separator, width)
+            cells, num_lines = split_at_tabs(ahead, dialect.separator, width)
         if width is None and line.strip():
             width = len(cells)
         taken = ahead.take(num_lines)
         yield Row(taken[0][0], cells, "\n".join(text for _, text in taken))
-
-
-def _split_with_quotes(ahead: _Lookahead, separator: str, width: int | None) -> tuple[list[str], int]:
-    """Return the cells of the next row of a table with quotes of RFC 4180, and the number of its lines."""
-    literal = (ahead.text(0) or "").split(separator)
-    if '"' not in literal[:-1] or len(literal) != width:
-        split = _split_quoted(ahead, separator)
-        return split.cells, split.num_lines
-    try:
-        split = _split_quoted(ahead, separator, MAX_QUOTED_LINES)
-    except _QuoteError:
-        return literal, 1
-    is_quoted = len(split.cells) == width and ahead.widths(split.num_lines, separator) != {width}
-    return (split.cells, split.num_lines) if is_quoted else (literal, 1)
-
-
-def _split_at_tabs(ahead: _Lookahead, separator: str, width: int | None) -> tuple[list[str], int]:
-    """Return the cells of the next row of a table with tabs, and the number of its lines."""
-    line = ahead.text(0) or ""
-    literal = line.split(separator)
-    if not any(cell.startswith('"') for cell in literal):
-        return literal, 1
-    try:
-        split = _split_quoted(ahead, separator, MAX_QUOTED_LINES)
-    except _QuoteError:
-        return literal, 1
-    if split.num_lines == 1 and len(split.cells) == len(literal):
-        return (split.cells if split.has_inner_quotes else literal), 1
-    is_quoted = len(split.cells) == width and ahead.widths(split.num_lines, separator) != {width}
-    return (split.cells, split.num_lines) if is_quoted else (literal, 1)
-
-
-def _split_quoted(ahead: _Lookahead, separator: str, max_lines: int | None = None) -> _Split:
-    """Split the next row; quotes that are not those of RFC 4180 are a _QuoteError."""
-    cells: list[str] = []
-    are_quoted: list[bool] = []
-    line, number, start, has_inner_quotes = ahead.text(0) or "", 0, 0, False
-    while True:
-        are_quoted.append(line.startswith('"', start))
-        if not are_quoted[-1]:
-            end = line.find(separator, start)
-            cells.append(line[start:] if end < 0 else line[start:end])
-            if end < 0:
-                return _Split(cells, are_quoted, number + 1, has_inner_quotes)
-            start = end + 1
-            continue
-        parts: list[str] = []
-        start += 1
-        while (end := line.find('"', start)) < 0 or line.startswith('""', end):
-            if end >= 0:
-                parts.append(line[start : end + 1])
-                start, has_inner_quotes = end + 2, True
-                continue
-            parts.append(line[start:] + "\n")
-            number, start = number + 1, 0
-            following = ahead.text(number) if max_lines is None or number < max_lines else None
-            if following is None:
-                raise _OpenQuoteError("a quoted cell has no closing quote")
-            line = following
-        cells.append("".join(parts) + line[start:end])
-        start = end + 1
-        if start == len(line):
-            return _Split(cells, are_quoted, number + 1, has_inner_quotes)
-        if line[start] != separator:
-            raise _QuoteError(f"{line[start]!r} after the closing quote of a cell")
-        start += 1
-
-
-def _has_quoted_header(sample: Sequence[Line], separator: str) -> bool:
-    """Return whether all cells of the first row are quoted, and quotes of RFC 4180 give each row as many cells."""
-    ahead = _Lookahead(iter(sample))
-    width = 0
-    while (line := ahead.text(0)) is not None:
-        try:
-            split = _split_quoted(ahead, separator)
-        except _OpenQuoteError:
-            return width > 1 and len(sample) >= SAMPLE_LINES - 1  # the row may end after the sample
-        except _QuoteError:
-            return False
-        if not width and not all(split.are_quoted):
-            return False
-        width = width or len(split.cells)
-        if line and len(split.cells) != width:
-            return False
-        ahead.take(split.num_lines)
-    return width > 1

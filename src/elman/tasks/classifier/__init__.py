@@ -17,7 +17,19 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
     """Return the table of the functions in this folder."""
     from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, errors, evaluation, pictures, predictor, readers, report
+    from . import (
+        answers,
+        config,
+        corpus,
+        defaults,
+        errors,
+        evaluation,
+        pictures,
+        predictor,
+        preparation,
+        readers,
+        report,
+    )
 
     return TaskSpec(
         name="classify",
@@ -31,7 +43,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         reader_config=config.ClassifierReaderConfig,
         resolve=defaults.resolve,
         open_source=readers.open_source,
-        prepare=corpus.prepare,
+        prepare=preparation.prepare,
         open_corpus=corpus.ClassifierCorpus.open,
         load=predictor.ClassifierPredictor.from_folder,
         prediction=Prediction(
@@ -46,7 +58,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         ),
         reader_defaults=predictor.ClassifierPredictor.reader_values,
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
-        continuation=Continuation(predictor.ClassifierPredictor.determined_values, corpus.prepare),
+        continuation=Continuation(predictor.ClassifierPredictor.determined_values, preparation.prepare),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,

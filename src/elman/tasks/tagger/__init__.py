@@ -17,7 +17,19 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
     """Return the table of the functions in this folder."""
     from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, errors, evaluation, pictures, predictor, readers, report
+    from . import (
+        answers,
+        config,
+        corpus,
+        defaults,
+        errors,
+        evaluation,
+        pictures,
+        predictor,
+        preparation,
+        readers,
+        report,
+    )
 
     return TaskSpec(
         name="tag",
@@ -31,7 +43,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
         reader_config=config.TaggerReaderConfig,
         resolve=defaults.resolve,
         open_source=readers.open_source,
-        prepare=corpus.prepare,
+        prepare=preparation.prepare,
         open_corpus=corpus.TaggerCorpus.open,
         load=predictor.TaggerPredictor.from_folder,
         prediction=Prediction(config.PredictOptions, by_line=answers.TaggerAnswers),
@@ -43,7 +55,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
             tables=report.tables,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
-        continuation=Continuation(predictor.TaggerPredictor.determined_values, corpus.prepare),
+        continuation=Continuation(predictor.TaggerPredictor.determined_values, preparation.prepare),
         report=Report(
             describe_run=report.describe_run,
             measure_speed=report.measure_speed,
