@@ -79,6 +79,21 @@ def test_the_rows_of_a_classifier_are_its_predictions(command: Command, tmp_path
     assert [row["probability_expected"] for row in rows] == pytest.approx(expected)
 
 
+def test_a_target_that_equals_one_of_the_references_is_no_error(command: Command, tmp_path: Path) -> None:
+    _, run = trained(command, tmp_path, "seq2seq")
+    sources = ["abc", "bcd", "cde", "dea"]
+    right = load(run).predict(sources)
+    rows = [("abc", right[0]), ("bcd", "x"), ("bcd", right[1]), ("cde", "x"), ("cde", "y"), ("dea", "x")]
+    data = tmp_path / "test.tsv"
+    data.write_text("".join(f"{source}\t{target}\n" for source, target in rows), "utf-8")
+    errors, metrics = errors_of(command, run, data)
+    assert [(row["source"], row["expected"], row["predicted"]) for row in errors] == [
+        ("cde", "x | y", right[2]),
+        ("dea", "x", right[3]),
+    ]
+    assert metrics["exact_match"] == 0.5
+
+
 def test_the_rows_of_a_language_model_are_tokens_that_are_not_the_most_probable(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

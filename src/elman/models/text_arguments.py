@@ -34,7 +34,7 @@ def require_full_texts(texts: Iterable[str], noun: str = "text") -> list[str]:
     stripped = [strip_text(text) for text in require_texts(texts)]
     for number, text in enumerate(stripped):
         if not text:
-            raise DataError(f"item {number} is empty; expected a {noun}", hint=f"Leave out empty {noun}s")
+            raise DataError(f"item {number} is empty; expected a {noun}", hint="Leave out empty ones")
     return stripped
 
 

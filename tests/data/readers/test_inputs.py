@@ -122,10 +122,14 @@ def test_a_file_is_read_in_groups() -> None:
 
 def test_items_that_come_one_by_one_are_groups_without_waiting() -> None:
     source: queue.Queue[int | None] = queue.Queue()
-    groups = grouped(iter(source.get, None), as_they_come=True)
+
+    def next_item() -> int | None:
+        return source.get(timeout=20)  # queue.Empty, where a group waits for an item that does not exist yet
+
+    groups = grouped(iter(next_item, None), as_they_come=True)
     for number in range(3):
         source.put(number)
-        assert next(groups) == [number], "the next item does not exist yet"
+        assert next(groups) == [number]
     source.put(None)
     assert list(groups) == []
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from elman.checkpoint import read_model
 from elman.tasks.spec import load
 from tests.cli.conftest import Command, run_command
 
@@ -52,7 +53,7 @@ def test_a_table_comes_out_with_two_columns_more(command: Command, run: Path, tm
 
 
 def test_the_rows_are_written_as_they_were(command: Command, run: Path, tmp_path: Path) -> None:
-    lines = ["sep=;", "body;note", '"a ""cat"" ";  spaces ', "oak;", ""]
+    lines = ["sep=;", "body;note", '"a ""cat"" ";  spaces ', '"oak";"quoted for no reason"', ""]
     (tmp_path / "new.csv").write_text("\r\n".join(lines), "utf-8")
     done = command("predict", run, tmp_path / "new.csv")
     declaration, header, *rows = done.out.splitlines()
@@ -194,3 +195,16 @@ def test_ctrl_c_while_a_pipe_is_silent_ends_with_one_message(run: Path) -> None:
         out, err = reader.communicate(timeout=30)
         writer.kill()
     assert (reader.returncode, out, err) == (130, "", "elman: interrupted\n")
+
+
+def test_the_encoding_of_the_training_file_is_not_that_of_other_files(command: Command, tmp_path: Path) -> None:
+    rows = "text\tlabel\n" + "".join(f"{text} é\t{label}\n" for text, label in ROWS)
+    (tmp_path / "train.tsv").write_bytes(rows.encode("latin-1"))
+    options = ("--encoding", "latin-1", *TINY)
+    assert command("train", "classify", tmp_path / "train.tsv", "-o", tmp_path / "run", *options).code == 0
+    (tmp_path / "new.tsv").write_text("text\na cat é\n", "utf-8")
+    done = command("predict", tmp_path / "run" / "model", tmp_path / "new.tsv")
+    assert done.out.splitlines()[1].startswith("a cat é\t")
+    scores = command("evaluate", tmp_path / "run" / "model", tmp_path / "train.tsv", "--encoding", "latin-1", "--json")
+    assert scores.json["count"] == len(ROWS)
+    assert "encoding" not in {k for k, v in read_model(tmp_path / "run" / "model").config["reader"].items() if v}

@@ -1,5 +1,7 @@
 """An ensemble averages the probabilities of its members at every step."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,15 @@ def test_an_ensemble_of_one_model_twice_predicts_what_the_model_predicts() -> No
         assert [prediction.text for prediction in ours] == [prediction.text for prediction in alone]
         scores = [prediction.score for prediction in alone]
         assert [prediction.score for prediction in ours] == pytest.approx(scores, rel=FLOAT32)
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_the_text_without_probabilities_is_that_of_the_best_prediction(beam: int) -> None:
+    predictor = tiny_predictor("dot", seed=2)
+    sources = ["".join(source) for source in itertools.permutations("abcde", 3)] * 40  # several batches
+    best = [n_best[0].text for n_best in predictor.n_best(sources, beam=beam)]
+    assert len(set(best)) > 1
+    assert predictor.predict(sources, beam=beam) == best
 
 
 def test_an_ensemble_averages_the_probabilities_of_its_members() -> None:

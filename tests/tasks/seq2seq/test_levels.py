@@ -76,7 +76,7 @@ def test_sentences_are_read_by_characters_if_subwords_cannot_be_learned() -> Non
 
 
 def test_a_long_file_that_begins_with_another_kind_of_text_is_sampled_evenly() -> None:
-    assert choose_level(["word"] * 5_000 + SENTENCES * 40) == "bpe"
+    assert choose_level(["word"] * 30_000 + SENTENCES * 100) == "bpe"
     assert choose_level(SENTENCES + ["word"] * 40_000) == "char"
 
 

@@ -71,3 +71,11 @@ def test_json_lines_come_out_with_the_target(command: Command, models: Path, tmp
     assert values == [
         {"source": s, "n": i, "prediction": t} for i, (s, t) in enumerate(zip(SOURCES, targets, strict=True))
     ]
+
+
+def test_a_tab_in_a_cell_does_not_end_the_source(command: Command, models: Path, tmp_path: Path) -> None:
+    pd.DataFrame({"source": ["ab\tcd"]}).to_csv(tmp_path / "new.csv", index=False)
+    done = command("predict", models / "a", tmp_path / "new.csv", "--output", "lines")
+    expected, cut = load(models / "a").predict(["ab cd", "ab"])
+    assert done.out.splitlines() == [expected]
+    assert expected != cut

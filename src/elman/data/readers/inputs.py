@@ -93,6 +93,7 @@ def read_inputs(
     table = read_table(
         _strict(all_lines, source.name),
         separators=_SEPARATORS_OF.get(form, SEPARATORS),
+        default="\t" if form == "auto" and _suffix(source.name) in (".tsv", ".tab") else None,
         names=(column.name,),
         sample_lines=max(1, len(sample)),
     )
@@ -168,12 +169,15 @@ def _kind(sample: Sequence[NumberedLine], column: InputColumn, form: Format, nam
     first = next((text for _, text, _ in sample if text.strip()), "")
     if form == "auto" and _has_key(first, column.name):
         return "jsonl"
-    has_table_name = Path(name.removesuffix(".gz")).suffix.lower() in TABLE_SUFFIXES
-    if form in _SEPARATORS_OF or has_table_name:
+    if form in _SEPARATORS_OF or _suffix(name) in TABLE_SUFFIXES:
         return "table"
     readable = [(f"{name}:{number}", text) for number, text, error in sample if error is None]
     rows = read_table(readable, names=(column.name,)).peek(1) if first else []
     return "table" if rows and len(rows[0].cells) > 1 and column.name in map(str.strip, rows[0].cells) else "lines"
+
+
+def _suffix(name: str) -> str:
+    return Path(name.removesuffix(".gz")).suffix.lower()
 
 
 def _has_key(line: str, key: str) -> bool:

@@ -137,12 +137,14 @@ def read_table(
     lines: Iterable[Line],
     *,
     separators: str = SEPARATORS,
+    default: str | None = None,
     names: Collection[str] = (),
     sample_lines: int = SAMPLE_LINES,
 ) -> Table:
     """Return a table in the dialect of its first lines, of which sample_lines are read ahead.
 
-    separators are those to choose from. A separator by which the first row has all of these names comes first.
+    separators are those to choose from; a separator by which the first row has all of these names comes first. A table
+    of one column has the default one: without a default, a comma where that is to choose from.
     """
     remaining = iter(lines)
     sample = list(islice(remaining, sample_lines))
@@ -151,7 +153,7 @@ def read_table(
     declaration = _DECLARATION.fullmatch(sample[0][1].strip(" ")) if sample else None
     if declaration:
         sample.pop(0)
-    separator = declaration[1] if declaration else _detect_separator(sample, separators, names)
+    separator = declaration[1] if declaration else _detect_separator(sample, separators, default, names)
     has_quotes = separator != "\t" or has_quoted_header(sample, separator, is_cut=len(sample) >= sample_lines - 1)
     return Table(chain(sample, remaining), Dialect(separator, has_quotes, declaration is not None))
 
@@ -161,9 +163,9 @@ def describe_width(cells: Sequence[str]) -> str:
     return "one cell" if len(cells) == 1 else f"{len(cells)} cells"
 
 
-def _detect_separator(sample: Sequence[Line], separators: str, names: Collection[str]) -> str:
+def _detect_separator(sample: Sequence[Line], separators: str, default: str | None, names: Collection[str]) -> str:
     """Return the separator by which the first row has the names, and most rows have as many cells as the first one."""
-    best, best_score = "," if "," in separators else separators[0], (False, 0.0)
+    best, best_score = default or ("," if "," in separators else separators[0]), (False, 0.0)
     for separator in separators:
         table = Table(iter(sample), Dialect(separator, separator != "\t"))
         rows = [row for row in table.peek(SAMPLE_LINES) if not row.is_blank]
