@@ -1,6 +1,7 @@
 """The cells compiled: what cells/unroll.py computes, in C++, with one call for a whole sequence.
 
     backend.py       whether the kernels are available, the instruction set, the number of threads
+    adam.py          Adam, with the bits of cells/adam.py
     sequence.py      forward, backward and run, with the arguments and results of cells/unroll.py
     native/          the sources: docs/en/kernels.md explains them
 
@@ -12,6 +13,7 @@ NumPy and torch, which are slower.
 
 from __future__ import annotations
 
+from .adam import Adam
 from .backend import (
     available,
     borrow_threads,
@@ -31,6 +33,7 @@ from .sequence import MAX_TABLE_ROWS, MAX_UNPACKED_STEPS, Stack, Tape, backward,
 __all__ = [
     "MAX_TABLE_ROWS",
     "MAX_UNPACKED_STEPS",
+    "Adam",
     "Stack",
     "Tape",
     "available",

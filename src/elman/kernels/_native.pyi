@@ -75,6 +75,17 @@ def cross_entropy(
     d_b: Array | None,
     threads: int,
 ) -> None: ...
+def update_by_adam(
+    parameters: Array,
+    gradient: Array,
+    m: Array,
+    v: Array,
+    mean_share: float,
+    square_share: float,
+    rate: float,
+    square_correction: float,
+    epsilon: float,
+) -> None: ...
 def sum(data: npt.NDArray[np.float32]) -> float: ...  # noqa: A001
 def instruction_sets() -> list[str]: ...
 def use_instruction_set(name: str) -> None: ...

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman import cells
-from elman.cells.adam import Adam
+from elman.kernels import Adam
 
 from .lab import Lab, Language, Report, Text
 from .sequence_classifier import Integers, SequenceClassifier

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.cells import readout, unroll
-from elman.cells.adam import Adam
+from elman.kernels import Adam
 
 from . import digit_sum
 from .digit_sum import BATCH, EPOCHS, Training, create_examples, create_network

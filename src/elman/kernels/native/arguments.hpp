@@ -57,6 +57,15 @@ T* require_array(const char* name, nanobind::handle object, std::initializer_lis
     return optional_array<T>(name, object, shape);
 }
 
+// Returns the address of a C-contiguous array of this dtype with the shape of another array.
+template <class T>
+T* require_array_like(const char* name, nanobind::handle object, const Shape& shape) {
+    const ArrayView<T> view = require_view<T>(name, object);
+    expect_shape(name, view.size, view.axes, shape.size, shape.axes);
+    if (!view.is_contiguous()) fail(name, "given a non-contiguous array; expected a contiguous one");
+    return view.data;
+}
+
 // The steps of a call: (B, T), or (T, B) if time is the first axis, or packed entries. Vectors have an axis more.
 struct BatchShape {
     Index B, T, entries;

@@ -5,6 +5,7 @@
 
 #include "layer_backward.hpp"
 #include "layer_forward.hpp"
+#include "optimizer.hpp"
 #include "packing.hpp"
 #include "readout.hpp"
 #include "weight_gradient.hpp"
@@ -143,6 +144,7 @@ static constexpr Kernels<T> make_kernels() {
     k.weight_gradients = weight_gradients<T>;
     k.readout_scratch_bytes = readout_scratch_bytes<T>;
     k.readout = readout<T>;
+    k.update_by_adam = update_by_adam<T>;
     k.sum = sum<T>;
     return k;
 }

@@ -130,6 +130,19 @@ struct ReadoutChunk {
     T* d_x = nullptr;  // (tokens, I), or null
 };
 
+// An update of Adam for t = 1, 2, ...: cells/adam.py. The arrays have `count` numbers.
+template <class T>
+struct AdamUpdate {
+    T* parameters = nullptr;
+    const T* gradient = nullptr;
+    T *m = nullptr, *v = nullptr;
+    Index count = 0;
+    T mean_share = 0, square_share = 0;  // 1 - beta1, 1 - beta2
+    T rate = 0;                          // rate / (1 - beta1^t)
+    T square_correction = 0;             // 1 - beta2^t
+    T epsilon = 0;
+};
+
 // Threads that take the same rows through a sequence together. Each computes its share of the units, and all of them
 // wait at a barrier in every step. A default ThreadTeam is a single thread.
 struct ThreadTeam {
@@ -175,6 +188,8 @@ struct Kernels {
 
     Index (*readout_scratch_bytes)(const LayerSpec&) = nullptr;
     void (*readout)(const ReadoutChunk<T>&, Index begin, Index end, void* scratch) = nullptr;  // shares: tokens
+
+    void (*update_by_adam)(const AdamUpdate<T>&) = nullptr;
 
     T (*sum)(const T* data, Index count) = nullptr;  // measures how fast memory can be read
 };

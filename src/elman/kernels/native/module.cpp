@@ -57,6 +57,38 @@ void compute_losses_of_any_dtype(const nb::object& V, const nb::object& b, const
     fail("V", "given " + describe_dtype(V) + "; expected a CPU array of float32 or float64");
 }
 
+template <class T>
+void update_by_adam(const ArrayView<T>& parameters, const nb::object& gradient, const nb::object& m,
+                    const nb::object& v, double mean_share, double square_share, double rate, double square_correction,
+                    double epsilon) {
+    if (!parameters.is_contiguous()) fail("parameters", "given a non-contiguous array; expected a contiguous one");
+    AdamUpdate<T> update;
+    update.parameters = parameters.data;
+    update.count = parameters.num_elements();
+    update.gradient = require_array_like<const T>("gradient", gradient, parameters);
+    update.m = require_array_like<T>("m", m, parameters);
+    update.v = require_array_like<T>("v", v, parameters);
+    update.mean_share = T(mean_share);
+    update.square_share = T(square_share);
+    update.rate = T(rate);
+    update.square_correction = T(square_correction);
+    update.epsilon = T(epsilon);
+    nb::gil_scoped_release release;
+    kernels<T>().update_by_adam(update);
+}
+
+void update_by_adam_of_any_dtype(const nb::object& parameters, const nb::object& gradient, const nb::object& m,
+                                 const nb::object& v, double mean_share, double square_share, double rate,
+                                 double square_correction, double epsilon) {
+    ArrayView<float> floats;
+    ArrayView<double> doubles;
+    if (read_array(parameters, floats))
+        return update_by_adam(floats, gradient, m, v, mean_share, square_share, rate, square_correction, epsilon);
+    if (read_array(parameters, doubles))
+        return update_by_adam(doubles, gradient, m, v, mean_share, square_share, rate, square_correction, epsilon);
+    fail("parameters", "given " + describe_dtype(parameters) + "; expected a writable CPU array of float32 or float64");
+}
+
 float sum(const nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::cpu>& data) {
     return kernels<float>().sum(data.data(), Index(data.size()));
 }
@@ -73,6 +105,9 @@ NB_MODULE(_native, m) {
     m.def("cross_entropy", &elman::compute_losses_of_any_dtype, nb::arg("V"), nb::arg("b").none(), nb::arg("x"),
           nb::arg("targets"), nb::arg("losses"), nb::arg("d_x").none(), nb::arg("d_V").none(), nb::arg("d_b").none(),
           nb::arg("threads"));
+    m.def("update_by_adam", &elman::update_by_adam_of_any_dtype, nb::arg("parameters"), nb::arg("gradient"),
+          nb::arg("m"), nb::arg("v"), nb::arg("mean_share"), nb::arg("square_share"), nb::arg("rate"),
+          nb::arg("square_correction"), nb::arg("epsilon"));
     m.def("sum", &elman::sum, nb::arg("data"));
     m.def("instruction_sets", &elman::instruction_sets);
     m.def("use_instruction_set", &elman::use_instruction_set, nb::arg("name"));

@@ -183,6 +183,28 @@ ELMAN_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
 #endif
 }
 
+ELMAN_INLINE Floats square_root(Floats x) {
+#if defined(__AVX512F__)
+    return (Floats)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+    return (Floats)_mm256_sqrt_ps((__m256)x);
+#else
+    for (int i = 0; i < kLanes<float>; ++i) x[i] = __builtin_sqrtf(x[i]);
+    return x;
+#endif
+}
+
+ELMAN_INLINE Doubles square_root(Doubles x) {
+#if defined(__AVX512F__)
+    return (Doubles)_mm512_sqrt_pd((__m512d)x);
+#elif defined(__AVX2__)
+    return (Doubles)_mm256_sqrt_pd((__m256d)x);
+#else
+    for (int i = 0; i < kLanes<double>; ++i) x[i] = __builtin_sqrt(x[i]);
+    return x;
+#endif
+}
+
 // Limits x to [low, high]. NaN stays NaN, so that divergence of a network is detected.
 template <class T>
 ELMAN_INLINE Vector<T> clamp(Vector<T> x, T low, T high) {
