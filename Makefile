@@ -1,11 +1,11 @@
 # Three commands for a machine with Python 3.11 or newer, g++ or clang++, and make. Each creates .venv and installs what it
 # needs. With ELMAN_WITHOUT_KERNELS=1, nothing is compiled and no compiler is needed.
 #   make demo    train a small language model for about a minute, and use it
-#   make test    the fast suite
+#   make test    the fast suite, three minutes on two cores; make test-integration has whole commands and notebooks
 #   make check   formatting, lint and types, of Python and C++
 # For changes of the C++:
 #   make kernels               compile what has changed
-#   make test-without-kernels  the fast suite in an installation without a compiler
+#   make test-without-kernels  both suites in an installation without a compiler
 #   make test-sanitized        the tests of the kernels with g++'s sanitizers, which check every memory access (Linux)
 # make docs builds the documentation site in docs/_build/site; ELMAN_DOCS_SCALE=smoke shortens the trainings of the labs.
 # make test-slow runs the slow tests, and the property tests with 2,000 examples each.
@@ -28,7 +28,7 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
+.PHONY: demo test test-integration test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -36,6 +36,9 @@ demo: $(VENV)/train.installed
 
 test: $(VENV)/develop.installed
 	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+test-integration: $(VENV)/develop.installed
+	@$(TWO_PROCESSES) $(BIN)/python -m pytest -m "integration and not slow" --numprocesses 2 --dist worksteal
 
 test-slow: $(VENV)/develop.installed
 	@$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile slow
@@ -77,7 +80,7 @@ kernels: | $(BIN)/python
 test-without-kernels: | $(PURE)/bin/python
 	@echo "installing elman without its kernels into $(PURE)"
 	@PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1 $(PURE)/bin/python $(INSTALL) ".[train,develop]"
-	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest --numprocesses 2 --dist worksteal
+	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
 
 # The sanitizers' own libraries have to be there before Python is, and the standard library with them, whose throw they
 # watch. Python itself frees nothing at its end: that is no leak.

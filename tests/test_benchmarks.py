@@ -21,6 +21,8 @@ from elman.cli import main
 from .commands import every_command
 from .scripts import load_script
 
+pytestmark = pytest.mark.integration
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 WORDS = ["abc", "de", "fghij", "klmno", "pq", "rstuv", "wxyz", "bad", "cab", "fed"]
 STUB = """

@@ -67,8 +67,9 @@ def test_every_make_target_that_a_file_calls_exists(name: str) -> None:
 
 
 def test_the_workflow_runs_all_checks_of_a_contribution() -> None:
-    assert targets_called_by(read(WORKFLOW)) == {"check", "test", "test-without-kernels"}
-    assert targets_called_by(read(".ci/run")) == {"check", "test", "test-without-kernels"}
+    checks = {"check", "test", "test-integration", "test-without-kernels"}
+    assert targets_called_by(read(WORKFLOW)) == checks
+    assert targets_called_by(read(".ci/run")) == checks
 
 
 def test_the_workflow_installs_the_oldest_python_that_elman_supports() -> None:

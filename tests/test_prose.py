@@ -163,6 +163,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
     return tmp_path
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("page", ENGLISH_PAGES)
 def test_every_command_and_snippet_of_the_page_runs(
     page: str, shelf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -15,6 +15,8 @@ from elman.bench import model
 from elman.bench.model import measure, time_many, time_single
 from elman.errors import ConfigError, ModelError
 
+pytestmark = pytest.mark.integration
+
 SETTINGS: dict[str, Any] = {"training": {"batch_size": 4, "threads": 1}}
 WORDS = ["abc", "de", "fghij", "klmno", "pq", "rstuv", "wxyz", "bad", "cab", "fed", "gab", "hid"]
 

@@ -19,6 +19,8 @@ from elman.figures.unrolled import unrolled_network
 from elman.metrics import ReliabilityBins
 from elman.translations import Language, Text
 
+pytestmark = pytest.mark.integration
+
 TOKENS = ["a", " ", "\n", "$x$", "你", "好", "</s>"]
 RNG = np.random.default_rng(0)
 STATES = RNG.uniform(-1, 1, (len(TOKENS), 5))

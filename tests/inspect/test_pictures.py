@@ -25,6 +25,8 @@ from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
 from tests.tasks.tagger.models import EXAMPLES as SENTENCES
 from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
 
+pytestmark = pytest.mark.integration
+
 RECORDS: list[dict[str, Any]] = [
     {"step": 1, "tokens": 5, "loss": 3.0, "gradient_norm": 2.0},
     {"step": 1, "valid": {"loss": 2.5}},

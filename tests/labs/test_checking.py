@@ -15,6 +15,8 @@ from elman.labs import checking, find_labs
 from elman.labs.checking import check_labs
 from elman.labs.lab import Settings
 
+pytestmark = pytest.mark.integration
+
 NAMES = ["srn-tanh", "one-hot", "srn-linear", "residual"]
 
 

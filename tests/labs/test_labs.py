@@ -103,6 +103,7 @@ def test_the_claims_of_a_lab_hold_at_full_scale(name: str) -> None:
     assert outcome.passed, [claim for claim in outcome.claims if not claim.passed]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", labs.LABS)
 def test_a_lab_runs_as_a_notebook_and_has_both_languages(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,8 @@ import torch
 
 from .layer_pairs import CELLS, B, T, as_hx, assert_equal, assert_same, batch, layer_pair, seeded, states, tensors
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # torch's own, of its compiler's insides
+# The warnings are torch's own, of its compiler's insides.
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]
 
 
 @pytest.fixture(autouse=True)

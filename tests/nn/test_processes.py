@@ -29,6 +29,8 @@ from .layer_pairs import (
     tensors,
 )
 
+pytestmark = pytest.mark.integration
+
 PROCESSES = 2
 TIMEOUT = timedelta(seconds=60)  # of what takes four
 SIZES = (8, 24)

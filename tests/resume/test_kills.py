@@ -21,6 +21,8 @@ from .runs import (
     update,
 )
 
+pytestmark = pytest.mark.integration
+
 
 def test_a_reference_run_has_every_kind_of_moment(runs: Runs) -> None:
     left, events = runs.reference(FIRST)

@@ -17,6 +17,8 @@ from .cases import FIRST, TRAINING
 from .child import hold_the_lock, run_command_line
 from .runs import Runs, assert_same_files, files_left_by
 
+pytestmark = pytest.mark.integration
+
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float = 60.0) -> None:
     """Wait until a condition holds; if it never does, the test fails."""

@@ -90,6 +90,7 @@ def checks() -> Any:
         return parametrize_with_checks([model], expected_failed_checks=lambda _: EXPECTED_FAILURES, xfail_strict=True)
 
 
+@pytest.mark.integration
 @pytest.mark.filterwarnings("ignore")
 @checks()  # type: ignore[untyped-decorator]
 def test_a_classifier_of_rows_passes_the_checks_of_scikit_learn(estimator: Any, check: Any) -> None:

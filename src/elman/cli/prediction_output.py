@@ -118,7 +118,9 @@ def unused_names(added: Sequence[str], present: Sequence[str]) -> list[str]:
 
 
 def _cell(value: str | float) -> str:
-    return on_one_line(value) if isinstance(value, str) else f"{value:.4f}"
+    if isinstance(value, str):
+        return on_one_line(value)
+    return f"{value:.4f}" if abs(value) >= 0.001 or value == 0.0 else f"{value:.3g}"  # of a long target, 2.5e-07
 
 
 def _print(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,6 +66,16 @@ def write_figure(paths: list[Path], draw: Draw, language: Language) -> None:
             metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
             with translate_disk_errors(path):
                 figure.savefig(path, dpi=DOTS_PER_INCH, metadata=metadata)
+
+
+def png_image(draw: Draw, language: Language) -> bytes:
+    """Draw, and return the content of a PNG file."""
+    image = io.BytesIO()
+    with figure_style(language):
+        figure = drawn(draw, language)
+        fix_layout(figure)
+        figure.savefig(image, format="png", dpi=DOTS_PER_INCH)
+    return image.getvalue()
 
 
 def check_figure_file(path: Path, flag: str) -> None:

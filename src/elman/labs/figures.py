@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from elman.figures.style import COLOURS as COLOURS
-from elman.figures.style import FORMATS, available_language, drawn, figure_style, write_figure
+from elman.figures.style import FORMATS, available_language, png_image, write_figure
 from elman.figures.style import LINE_STYLES as LINE_STYLES
 
 from .lab import Draw, Language
+
+NOTEBOOK_WIDTH = 640  # pixels on the screen; the image has more of them
 
 
 def figure_writer(folder: Path, lab: str, language: Language, notify: Callable[[str], None]) -> Any:
@@ -30,13 +32,18 @@ def figure_writer(folder: Path, lab: str, language: Language, notify: Callable[[
 
 
 def show_figure(draw: Draw, language: Language) -> None:
-    """Show a figure below the cell of a notebook; without IPython, only draw it."""
-    drawn_language = available_language(language, lambda message: None)
-    with figure_style(drawn_language):
-        figure = drawn(draw, drawn_language)
-        try:
-            from IPython.display import display
-        except ModuleNotFoundError:
-            figure.canvas.draw()
-        else:
-            display(figure)
+    """Show a figure below the cell of a notebook; outside of IPython, only draw it."""
+    image = png_image(draw, available_language(language, lambda message: None))
+    if _is_in_ipython():
+        from IPython.display import Image, display
+
+        display(Image(image, width=NOTEBOOK_WIDTH))  # a Figure would need matplotlib.pyplot to be imported
+
+
+def _is_in_ipython() -> bool:
+    """Return whether IPython runs this process: to be installed is not enough."""
+    try:
+        from IPython import get_ipython
+    except ModuleNotFoundError:
+        return False
+    return get_ipython() is not None

@@ -23,6 +23,8 @@ from elman.labs.exercises.submission import Submission
 
 from .code import key_of
 
+pytestmark = pytest.mark.integration
+
 LIMITS = Limits(seconds=2.0, megabytes=512)
 BODY = "    return [np.clip(g, -bound, bound) for g in gradients]\n"
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limits of resources")

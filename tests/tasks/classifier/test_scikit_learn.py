@@ -77,6 +77,7 @@ def test_the_second_class_is_the_positive_one() -> None:
     assert get_scorer("neg_log_loss")(model, TEXTS, y) > -0.6
 
 
+@pytest.mark.integration
 def test_cross_validation_search_and_pipelines_in_two_processes() -> None:
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, cross_validate

@@ -16,6 +16,8 @@ import pytest
 from elman.figures.style import NO_CHINESE_FONT, chinese_fonts
 from tests.cli.conftest import Command, only_json, run_command, train_keys
 
+pytestmark = pytest.mark.integration
+
 SHORT = ("--steps", "20", "--hidden", "12", "--batch-size", "4", "--lr", "0.01", "--threads", "1")
 LONGER = (*SHORT, "--steps", "150", "--set", "training.validate_every_steps=50")  # better than the naive forecasts
 KEYS = {

@@ -21,8 +21,10 @@ def test_a_table_comes_out_with_the_targets(command: Command, models: Path, tmp_
     frame.to_csv(tmp_path / "new.csv", index=False)
     done = command("predict", models / "a", tmp_path / "new.csv")
     result = pd.read_csv(io.StringIO(done.out), keep_default_na=False)
-    assert list(result.columns) == ["id", "source", "note", "prediction"]
+    assert list(result.columns) == ["id", "source", "note", "prediction", "probability"]
     assert list(result["prediction"]) == load(models / "a").predict(SOURCES)
+    probabilities = [best[0].probability for best in load(models / "a").n_best(SOURCES, beam=1)]
+    assert list(result["probability"]) == pytest.approx(probabilities, abs=1e-4)
     pd.testing.assert_frame_equal(result[list(frame.columns)], frame)
 
 
@@ -42,7 +44,8 @@ def test_a_file_with_tabs_and_without_a_header_has_the_sources_in_its_first_colu
     (tmp_path / "new.tsv").write_text("".join(f"{source}\tX\n" for source in SOURCES), "utf-8")
     targets = load(models / "a").predict(SOURCES)
     done = command("predict", models / "a", tmp_path / "new.tsv")
-    assert done.out == "".join(f"{source}\tX\t{target}\n" for source, target in zip(SOURCES, targets, strict=True))
+    rows = [line.rpartition("\t")[0] for line in done.out.splitlines()]
+    assert rows == [f"{source}\tX\t{target}" for source, target in zip(SOURCES, targets, strict=True)]
     (tmp_path / "new.txt").write_text((tmp_path / "new.tsv").read_text("utf-8"), "utf-8")
     assert command("predict", models / "a", tmp_path / "new.txt").out == "".join(f"{target}\n" for target in targets)
 
@@ -67,9 +70,10 @@ def test_json_lines_come_out_with_the_target(command: Command, models: Path, tmp
     )
     done = command("predict", models / "a", tmp_path / "new.jsonl")
     values = [json.loads(line) for line in done.out.splitlines()]
-    targets = load(models / "a").predict(SOURCES)
+    best = [predictions[0] for predictions in load(models / "a").n_best(SOURCES, beam=1)]
     assert values == [
-        {"source": s, "n": i, "prediction": t} for i, (s, t) in enumerate(zip(SOURCES, targets, strict=True))
+        {"source": s, "n": i, "prediction": b.text, "probability": pytest.approx(b.probability)}
+        for i, (s, b) in enumerate(zip(SOURCES, best, strict=True))
     ]
 
 

@@ -96,9 +96,9 @@ class Seq2SeqAnswers:
 
 
 def table_columns(predictor: Seq2SeqPredictor, options: PredictOptions) -> TableColumns:
-    """Return the column of the sources, and those of the targets; with --n-best, of their scores, too."""
+    """Return the column of the sources, and those of the targets with their probabilities or, of several, scores."""
     name = options.source_column or str((predictor.reader.columns or ("source",))[0])
-    columns: tuple[str, ...] = ("prediction",)
+    columns: tuple[str, ...] = ("prediction", "probability")
     if options.n_best is not None:
         columns = tuple(name for rank in range(1, options.n_best + 1) for name in _names(rank))
     is_number = name.isdecimal() and int(name) > 0
@@ -110,7 +110,7 @@ def table_columns(predictor: Seq2SeqPredictor, options: PredictOptions) -> Table
 def _columns(best: Sequence[Prediction], options: PredictOptions) -> dict[str, str | float]:
     """Return what is added to a row of a table."""
     if options.n_best is None:
-        return {"prediction": best[0].text} if best else {}
+        return {"prediction": best[0].text, "probability": best[0].probability} if best else {}
     columns: dict[str, str | float] = {}
     for rank, prediction in enumerate(best, 1):
         text, score = _names(rank)
