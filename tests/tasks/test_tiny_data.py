@@ -51,7 +51,9 @@ def test_a_task_trains_on_a_single_example_and_reports_training_figures(
     assert done.code == 0, done.err
     result = done.json
     assert result["valid"] is None
-    reason = r"\(valid_fraction is 0\)" if asked else rf"{NOUNS[task][:-1]}(s are| is) too few for one\)"
+    reason = (
+        r"\(valid_fraction is 0\)" if asked else rf"{NOUNS[task][:-1]}(s are| is) too few, or too much alike, for one\)"
+    )
     assert re.search(f"{reason}: training on all {NOUNS[task]}; all figures are those of the training set", done.err)
     assert "validation:" not in done.err
     assert "training set: " in done.err

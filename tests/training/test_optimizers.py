@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from torch import nn
 
 from elman.checkpoint.serialization import parse_tensors, tensor_bytes
 from elman.training.optimizers import OPTIMIZERS, build_optimizer, load_optimizer_tensors, optimizer_tensors
+from elman.training.torch_internals import update_parameters
 
 from .fakes import config, new_model
 
@@ -40,6 +43,15 @@ def step(model: nn.Module, optimizer: torch.optim.Optimizer, number: int) -> Non
     optimizer.step()
 
 
+def update(model: nn.Module, optimizer: torch.optim.Optimizer, number: int) -> None:
+    """The same step as in training."""
+    for parameter in model.parameters():
+        parameter.grad = None
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(number))
+    model(x).square().sum().backward()
+    update_parameters(optimizer)
+
+
 def weights(model: nn.Module) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in model.parameters()]
 
@@ -56,7 +68,7 @@ def test_steps_equal_those_of_torch(kind: str) -> None:
         ORACLES[kind](reference.parameters()),
     )
     for number in range(4):
-        step(model, optimizer, number)
+        update(model, optimizer, number)
         step(reference, oracle, number)
     for a, b, start in zip(weights(model), weights(reference), weights(new_model()), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)  # fused kernels round differently
@@ -128,6 +140,34 @@ def test_every_parameter_is_in_exactly_one_group() -> None:
     model = nn.Sequential(nn.Embedding(5, 3), nn.GRU(3, 2))
     groups = build_optimizer(model, config()).param_groups
     assert sorted(id(p) for group in groups for p in group["params"]) == sorted(id(p) for p in model.parameters())
+
+
+@pytest.mark.integration
+def test_torchs_compiler_is_not_imported_and_changes_no_bit() -> None:
+    program = """
+import sys
+from tests.training.test_optimizers import KINDS, config, new_model, update, weights
+from elman.training.optimizers import build_optimizer, load_optimizer_tensors, optimizer_tensors
+
+def train(kind):
+    model = new_model()
+    optimizer = build_optimizer(model, config(**KINDS[kind]))
+    for number in range(3):
+        update(model, optimizer, number)
+    load_optimizer_tensors(optimizer, optimizer_tensors(optimizer))
+    update(model, optimizer, 3)
+    return weights(model)
+
+before = {kind: train(kind) for kind in KINDS}
+assert "torch._dynamo" not in sys.modules, "takes seconds to import"
+import torch._dynamo
+for kind in KINDS:
+    assert all(map(torch.equal, before[kind], train(kind))), kind
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_tied_weights_are_updated_once() -> None:

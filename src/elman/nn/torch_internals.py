@@ -1,4 +1,4 @@
-"""All that elman uses of torch beside its public interface; constraints.txt and pyproject.toml bound torch's version.
+"""All that the layers use of torch beside its public interface; constraints.txt and pyproject.toml bound its version.
 
 A new version of torch may move any of these names: then this file is what changes.
 """

@@ -30,6 +30,7 @@ from .schedules import learning_rate
 from .session import NonFiniteError, Session, exported_weights
 from .signals import StopRequest, stop_requests
 from .task import Task
+from .torch_internals import update_parameters
 
 VALIDATIONS = 16  # the default of validate_every_steps is this many validations
 CHECKPOINT_SECONDS = 60.0  # the default of checkpoint_every_steps
@@ -102,7 +103,8 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
     rate = learning_rate(progress, config, counters.plateaus) * counters.rate_scale
     for group in session.optimizer.param_groups:
         group["lr"] = rate
-    session.optimizer.zero_grad(set_to_none=True)
+    for parameter in model.parameters():
+        parameter.grad = None
     loss_sum, count = 0.0, 0
     for _ in range(config.accumulate_steps):
         batch, counters.position = next(batches)
@@ -110,7 +112,7 @@ def update(session: Session, batches: Iterator[tuple[Any, Any]], progress: float
         loss.backward()
         loss_sum, count = loss_sum + loss.item(), count + n
     counters.log_norm += _scale_gradients(session, loss_sum, count)
-    session.optimizer.step()
+    update_parameters(session.optimizer)
     counters.step += 1
     if session.average is not None:
         session.average.update(model, counters.step)

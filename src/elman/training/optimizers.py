@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import TrainingConfig
+from .torch_internals import without_compiler
 
 Optimizer = torch.optim.Optimizer
 
@@ -36,12 +37,14 @@ def build_optimizer(model: nn.Module, config: TrainingConfig) -> Optimizer:
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": config.weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
-    return OPTIMIZERS[config.optimizer](groups, config)
+    with without_compiler():
+        return OPTIMIZERS[config.optimizer](groups, config)
 
 
 def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     """Return the optimizer's state as tensors with the names `NUMBER_OF_THE_PARAMETER.NAME`."""
-    state = optimizer.state_dict()["state"]
+    with without_compiler():
+        state = optimizer.state_dict()["state"]
     return {
         f"{number}.{name}": torch.as_tensor(value).detach().cpu()
         for number, entries in state.items()
@@ -52,9 +55,10 @@ def optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
 
 def load_optimizer_tensors(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
     """Restore the state that optimizer_tensors returned."""
-    state_dict = optimizer.state_dict()
-    state_dict["state"] = {}
-    for name, tensor in tensors.items():
-        number, key = name.split(".", 1)
-        state_dict["state"].setdefault(int(number), {})[key] = tensor
-    optimizer.load_state_dict(state_dict)
+    with without_compiler():
+        state_dict = optimizer.state_dict()
+        state_dict["state"] = {}
+        for name, tensor in tensors.items():
+            number, key = name.split(".", 1)
+            state_dict["state"].setdefault(int(number), {})[key] = tensor
+        optimizer.load_state_dict(state_dict)

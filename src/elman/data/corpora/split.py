@@ -1,7 +1,8 @@
 """The split into training and validation set, or none.
 
-Where the user asks for no validation set (valid_fraction 0), or where the automatic split has too few examples, the
-model is trained on all examples and scored on them, and every figure is called one of the training set.
+Where the user asks for no validation set (valid_fraction 0), or where the automatic split has too few examples, or no
+example that the training set could do without, the model is trained on all examples and scored on them, and every
+figure is called one of the training set.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def has_split(total: int, fraction: float | None, *, at_least: int = MIN_SPLIT_E
 
 def report_no_validation_set(total: int, noun: str, fraction: float | None, notify: Notify) -> None:
     """Report that there is no validation set, and why; noun is what the examples are, in the plural."""
-    reason = "valid_fraction is 0" if fraction is not None else f"{total:,} {noun} are too few for one"
+    reason = (
+        "valid_fraction is 0" if fraction is not None else f"{total:,} {noun} are too few, or too much alike, for one"
+    )
     notify(f"no validation set ({reason}): training on all {noun}; all figures are those of the training set")
 
 

@@ -102,7 +102,7 @@ def prepare(
         report_overlap(_keys(train, text), _keys(valid, text), "texts", notify)
     elif has_split(len(train), config.valid_fraction):
         train, valid = _split(train, config.valid_fraction, text.normalized, rng)
-    else:
+    if not (valid or valid_sources or config.valid_fraction):
         valid, has_validation_set = in_random_order(train, rng), False
         rules = without_validation_set(rules, len(train), config.valid_fraction)
         report_no_validation_set(len(train), "texts", config.valid_fraction, notify)

@@ -94,7 +94,7 @@ def prepare(
         report_overlap(_keys(train, text), _keys(valid, text), "sentences", notify)
     elif has_split(len(train), config.valid_fraction):
         train, valid = _split(train, text, config.valid_fraction, rng)
-    else:
+    if not (valid or valid_sources or config.valid_fraction):
         valid, has_validation_set = in_random_order(train, rng), False
         rules = without_validation_set(rules, len(train), config.valid_fraction)
         report_no_validation_set(len(train), "sentences", config.valid_fraction, notify)
