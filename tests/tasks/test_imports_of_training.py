@@ -1,4 +1,4 @@
-"""What a training imports: no package that it does not need, because imports are most of the time to the first update."""
+"""What a training imports: nothing that it does not need, because imports take most of the time to the first update."""
 
 from __future__ import annotations
 
