@@ -342,3 +342,22 @@ def test_a_gpu_of_a_number_that_is_not_here_is_an_error(
     done = command("train", "lm", book, "-o", tmp_path / "run", "--device", "cuda:1")
     assert done.code == 2
     assert "given cuda:1, but torch finds 1 GPU here. Numbers begin at 0: the last one is cuda:0" in done.err
+
+
+def test_messages_and_the_model_card_name_a_file_as_it_was_given(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = ("--steps", 2, "--hidden", 8, "--threads", 1)
+    rows = "".join(f"text {n}\t{'xy'[n % 2]}\n" for n in range(20))
+    Path("good.tsv").write_text(f"text\tlabel\n{rows}", "utf-8")
+    Path("bad.tsv").write_text(f"text\tlabel\nred\tx\ntoo\tmany\tcells\n{rows}", "utf-8")
+    done = command("train", "classify", "bad.tsv", *options)
+    assert "elman: bad.tsv:3: has 3 cells" in done.err
+    done = command("train", "classify", "good.tsv", "-o", "run", *options)
+    assert done.code == 0, done.err
+    assert str(tmp_path) not in done.err
+    card = Path("run/model/README.md").read_text("utf-8")
+    assert "good.tsv" in card
+    assert str(tmp_path) not in card
+    assert str(tmp_path) in Path("run/request.json").read_text("utf-8"), "resume may be called in another folder"

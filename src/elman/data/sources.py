@@ -54,7 +54,7 @@ SourceArgument = str | Path | ParallelFiles | ExampleSource[Any]
 
 
 def located(source: SourceArgument) -> SourceArgument:
-    """Return a source whose path holds from any folder; the cached file of a data set where no file has that name."""
+    """Return a source as it was given, or the cached file of a data set where no file has that name."""
     if isinstance(source, ParallelFiles):
         return ParallelFiles(_located_path(source.source), _located_path(source.target))
     return _located_path(source) if isinstance(source, str | Path) else source
@@ -73,7 +73,7 @@ def _located_path(source: str | Path) -> str | Path:
         return datasets.local_path(str(source))
     if not path.exists() and (near := difflib.get_close_matches(str(source), DATA_SETS, n=1)):
         raise DataError("no such file", hint=f"Did you mean the data set {near[0]!r}?", where=str(source))
-    return path.absolute() if path.exists() else path
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,21 @@ PARTS = ("train", "valid")
 
 
 def to_request(sources: Sequence[SourceArgument]) -> list[Any]:
-    """Return sources as JSON for the request of a run: paths, pairs of paths, or the name of what is in memory."""
+    """Return sources as JSON for the request of a run, whose paths hold from any folder: `resume` may run elsewhere.
+
+    Parallel files are a pair of paths, and what is in memory is its name.
+    """
     return [_as_json(source) for source in sources]
 
 
 def _as_json(source: SourceArgument) -> Any:
     if isinstance(source, ParallelFiles):
-        return [str(source.source), str(source.target)]
-    return str(source) if isinstance(source, str | Path) else source.name
+        return [_absolute(source.source), _absolute(source.target)]
+    return _absolute(source) if isinstance(source, str | Path) else source.name
+
+
+def _absolute(path: str | Path) -> str:
+    return str(path) if str(path) == STDIN else str(Path(path).absolute())
 
 
 def from_request(request: dict[str, Any], run: Path) -> dict[str, list[SourceArgument]]:
