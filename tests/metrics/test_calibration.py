@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from elman.metrics import (
     BINS,
@@ -14,6 +15,7 @@ from elman.metrics import (
     brier_score,
     threshold_for_precision,
     threshold_for_recall,
+    wilson_lower_bound,
 )
 
 RNG = np.random.default_rng(3)
@@ -108,3 +110,13 @@ def test_a_precision_that_no_threshold_reaches_and_a_class_without_examples_have
     assert threshold_for_precision([0.9, 0.1], [False, True], 0.9) is None
     assert threshold_for_precision([0.9, 0.1], [False, False], 0.1) is None
     assert threshold_for_recall([0.9, 0.1], [False, False], 0.1) is None
+
+
+@pytest.mark.parametrize(("successes", "total"), [(0, 1), (1, 1), (0, 40), (40, 40), (97, 100), (3, 7), (5_000, 9_999)])
+def test_the_lower_bound_is_that_of_scipy(successes: int, total: int) -> None:
+    interval = scipy.stats.binomtest(successes, total).proportion_ci(0.95, method="wilson")
+    assert wilson_lower_bound(successes, total) == pytest.approx(interval.low, abs=1e-6)
+
+
+def test_nothing_is_known_of_no_examples() -> None:
+    assert wilson_lower_bound(0, 0) == 0.0

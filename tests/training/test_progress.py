@@ -102,12 +102,14 @@ def test_a_validation_is_one_line_followed_by_its_sample(clock: Clock) -> None:
     metrics = {"loss": 1.23456, "loss_error": 0.1, "perplexity": 3.4368}
     display.validation(Validation(1500, {"loss": 1.1, "perplexity": 3.00417}, metrics, best=True, sample="one\ntwo"))
     display.validation(Validation(1600, {"loss": 1.2}, {"loss": 1.3}, best=False))
+    display.validation(Validation(1650, {"loss": 1.2}, {"loss": 1.2}, best=True, lowest=False))
     display.validation(Validation(1700, {"loss": 1.2}, {"loss": 1.1}, best=False, has_validation_set=False))
     assert output().splitlines() == [
         "step 1,500  training: loss 1.1  perplexity 3.004  validation: loss 1.235  perplexity 3.437  (best so far)",
         "    one",
         "    two",
         "step 1,600  training: loss 1.2  validation: loss 1.3",
+        "step 1,650  training: loss 1.2  validation: loss 1.2  (kept: as good as the best so far)",
         "step 1,700  training set: loss 1.1",
     ]
 

@@ -6,10 +6,9 @@ import importlib.metadata
 import os
 import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 from elman import kernels
-from elman.training.throughput import available_threads
+from elman.training.throughput import available_threads, processor_name
 from elman.version import version
 
 BUSY_LOAD = 0.5  # load average above which another process uses a considerable part of a core
@@ -45,14 +44,4 @@ def describe_machine() -> Machine:
     load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
     instruction_set = kernels.instruction_set() or f"none: {kernels.unavailable_reason()}"
     wait_policy = os.environ.get("OMP_WAIT_POLICY", "default").lower()
-    return Machine(_processor_name(), available_threads(), load, instruction_set, wait_policy, versions)
-
-
-def _processor_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+    return Machine(processor_name(), available_threads(), load, instruction_set, wait_policy, versions)

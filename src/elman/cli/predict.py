@@ -125,7 +125,7 @@ def _writer(form: Form | None, inputs: Inputs, columns: TableColumns | None) -> 
     if form == "table" or (form is None and inputs.kind == "table" and added):
         return TableRows(inputs, columns.inputs.name if columns else "", added)
     if form == "jsonl" or (form is None and inputs.kind == "jsonl"):
-        return JsonLines(added)
+        return JsonLines(inputs, added)
     return Lines()
 
 

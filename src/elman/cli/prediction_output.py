@@ -3,7 +3,8 @@
 lines   the lines of each answer, as the task defines them
 table   the rows of the inputs as they are, in their dialect, with the columns of the answer at the end; for inputs
         that are no table, a table with tabs
-jsonl   an object a line: that of the inputs with the keys of the answer, or that of --json
+jsonl   an object a line: that of the inputs, or their row by the names of the header, with the keys of the answer;
+        for inputs that are neither, that of --json
 json    one object with all answers
 """
 
@@ -72,20 +73,28 @@ class TableRows:
 
 
 class JsonLines:
-    """An object for each answer: that of the input, if it was one, with the columns as keys."""
+    """An object for each answer: that of the input, or the row of the input, with the columns as keys."""
 
-    def __init__(self, added: Sequence[str]) -> None:
+    def __init__(self, inputs: Inputs, added: Sequence[str]) -> None:
         self._added = added
+        self._header = [cell.strip() for cell in inputs.header.cells] if inputs.header is not None else []
 
     def write(self, answer: Answer, source: Input | None) -> None:
         value: Mapping[str, Any] = answer.as_json
-        if source is not None and source.value is not None and self._added:
-            names = unused_names(self._added, list(source.value))
+        given = self._value_of(source)
+        if given and self._added:
+            names = unused_names(self._added, list(given))
             columns = [answer.columns.get(name) for name in self._added]
-            value = {**source.value, **dict(zip(names, columns, strict=True))}
+            value = {**given, **dict(zip(names, columns, strict=True))}
             if answer.error is not None:
                 value["error"] = answer.error
         _print(json.dumps(value, ensure_ascii=False))
+
+    def _value_of(self, source: Input | None) -> Mapping[str, Any] | None:
+        """Return the object of an input, or its row by the names of the header."""
+        if source is None or source.row is None or not self._header:
+            return None if source is None else source.value
+        return dict(zip(self._header, source.row.cells, strict=False))
 
     def end(self) -> None:
         """Write nothing."""

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -35,7 +36,7 @@ from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spe
 from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
 from elman.training.task import Task
-from elman.training.throughput import ASSUMED_CPU_FLOPS
+from elman.training.throughput import ASSUMED_CPU_FLOPS, processor_name
 from elman.translations import current_language, use_language
 from elman.version import version
 
@@ -248,8 +249,10 @@ def _environment() -> dict[str, str]:
     return {
         "elman": version(),
         "python": platform.python_version(),
+        "numpy": np.__version__,
         "torch": torch.__version__,
         "machine": f"{platform.system()} {platform.machine()}",
+        "processor": processor_name(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "kernels": kernels.instruction_set() or kernels.unavailable_reason(),
     }

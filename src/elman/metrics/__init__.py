@@ -7,6 +7,7 @@ from .calibration import (
     brier_score,
     threshold_for_precision,
     threshold_for_recall,
+    wilson_lower_bound,
 )
 from .decisions import ConfusionMatrix, LabelCounts, SpanScores, auc
 from .forecasts import FORECAST_METRICS, ForecastScores
@@ -33,4 +34,5 @@ __all__ = [
     "threshold_for_precision",
     "threshold_for_recall",
     "translation_scores",
+    "wilson_lower_bound",
 ]

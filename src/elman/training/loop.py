@@ -231,7 +231,8 @@ def _validate(session: Session, display: Display) -> None:
     if is_best:
         predictor.save(session.run / "model", replace=True)
     sample = task.preview(predictor)
-    display.validation(Validation(counters.step, train, metrics, is_best, sample, task.has_validation_set))
+    is_lowest = counters.best_loss == metrics.get("loss", counters.best_loss)
+    display.validation(Validation(counters.step, train, metrics, is_best, sample, task.has_validation_set, is_lowest))
     if stalled and session.progress < 1.0:
         display.notify(f"Early stopping: no new best in {counters.validations_since_best} validations.")
 

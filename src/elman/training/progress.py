@@ -34,9 +34,10 @@ class Validation:
     step: int
     train: dict[str, float]  # the mean loss of those updates, with dropout, while the weights changed
     metrics: dict[str, float]  # of the validation set; of the training set if there is no validation set
-    best: bool  # the best so far
+    best: bool  # the model is that of this step, until a better one
     sample: str | None = None  # of the predictions
     has_validation_set: bool = True
+    lowest: bool = True  # where it is the best: no step before was better
 
 
 class Display(Protocol):
@@ -160,7 +161,8 @@ def remaining_seconds(first_progress: float, progress: float, seconds: float) ->
 
 def describe_validation(validation: Validation) -> str:
     """Return the metrics of a validation on one line."""
-    metrics, best = _describe(validation.metrics), "  (best so far)" if validation.best else ""
+    reason = "  (best so far)" if validation.lowest else "  (kept: as good as the best so far)"
+    metrics, best = _describe(validation.metrics), reason if validation.best else ""
     if validation.has_validation_set:
         train = _describe(validation.train)
         return f"step {validation.step:,}  training: {train}  validation: {metrics}{best}"

@@ -7,9 +7,11 @@ CPU without kernels) synchronize them at every time step, and another process ma
 from __future__ import annotations
 
 import os
+import platform
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 ASSUMED_CPU_FLOPS = 1e11  # where nothing is measured
 ASSUMED_GPU_FLOPS = 1e13
@@ -19,6 +21,17 @@ MIN_SPEEDUP = 1.25  # of several threads over one
 def available_threads() -> int:
     """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor_name() -> str:
+    """Return the name of the processor, or of its architecture where the system does not tell more."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
 
 
 def step_seconds(step: Callable[[], object], threads: int, repeats: int = 3) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from elman.errors import DataError
-from elman.metrics import ReliabilityBins, threshold_for_precision, threshold_for_recall
+from elman.metrics import ReliabilityBins, threshold_for_precision, threshold_for_recall, wilson_lower_bound
 from elman.tasks.classifier.config import EvaluateOptions
 from elman.tasks.classifier.evaluation import score, score_validation_set
 from elman.tasks.classifier.readers import LabelledText
@@ -79,6 +79,27 @@ def test_thresholds_for_a_precision_and_a_recall_are_those_of_each_label_against
             scores = tables[wanted]["labels"][label]
             assert scores == (None if search is None else asdict(search))
     assert None not in tables["recall"]["labels"].values()
+    assert "all_labels" not in tables["recall"]
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_threshold_of_all_labels_answers_as_many_texts_as_it_can(rank: int) -> None:
+    predictor = tiny_predictor()
+    p = predictor.predict_proba([text for text, _ in EXAMPLES])
+    correct = p.argmax(1) == np.array([LABELS.index(label) for _, label in EXAMPLES])
+    accuracies = {float(t): float(correct[p.max(1) >= t].mean()) for t in p.max(1)}
+    least = sorted(set(accuracies.values()))[-1 - rank]
+    options = EvaluateOptions(precision=least)
+    scores = predictor.evaluate(EXAMPLES, options=options)["thresholds"]["precision"]["all_labels"]
+    threshold = min(t for t, accuracy in accuracies.items() if accuracy >= least)
+    answered = p.max(1) >= threshold
+    assert scores == {
+        "threshold": pytest.approx(threshold),
+        "precision": accuracies[threshold],
+        "lower_bound": wilson_lower_bound(int(correct[answered].sum()), int(answered.sum())),
+        "recall": correct[answered].sum() / correct.sum(),
+        "coverage": answered.mean(),
+    }
 
 
 def test_the_loss_is_the_mean_over_the_texts() -> None:

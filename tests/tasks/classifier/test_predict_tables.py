@@ -63,16 +63,19 @@ def test_the_rows_are_written_as_they_were(command: Command, run: Path, tmp_path
 
 def test_other_outputs_of_a_table(command: Command, run: Path, tmp_path: Path) -> None:
     with (tmp_path / "new.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([["body"], *([text] for text in NEW)])
+        csv.writer(stream).writerows([["id", "body"], *([n, text] for n, text in enumerate(NEW))])
     labels = load(run).predict([text.replace("\t", " ") for text in NEW])
     assert command("predict", run, tmp_path / "new.csv", "--output", "lines").out.splitlines() == labels
-    objects = command("predict", run, tmp_path / "new.csv", "--output", "jsonl").out.splitlines()
-    assert [json.loads(line)["label"] for line in objects] == labels
+    lines = command("predict", run, tmp_path / "new.csv", "--output", "jsonl").out.splitlines()
+    objects = [json.loads(line) for line in lines]
+    assert [(value["id"], value["body"], value["prediction"]) for value in objects] == [
+        (str(n), text, label) for n, (text, label) in enumerate(zip(NEW, labels, strict=True))
+    ]
     assert [p["label"] for p in command("predict", run, tmp_path / "new.csv", "--json").json["predictions"]] == labels
     with_all = command("predict", run, tmp_path / "new.csv", "--probabilities")
     frame = pd.read_csv(io.StringIO(with_all.out))
-    assert list(frame.columns)[1:] == ["prediction", "probability", "probability_animal", "probability_plant"]
-    assert frame.iloc[:, 3:].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=2e-4)
+    assert list(frame.columns)[2:] == ["prediction", "probability", "probability_animal", "probability_plant"]
+    assert frame.iloc[:, 4:].sum(axis=1).to_numpy() == pytest.approx(1.0, abs=2e-4)
 
 
 def test_json_lines_come_out_with_two_keys_more(command: Command, run: Path, tmp_path: Path) -> None:

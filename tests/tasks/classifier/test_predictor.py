@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from elman.checkpoint import ModelFolder, write_model
-from elman.errors import ConfigError, DataError, ModelError
+from elman.errors import ArgumentError, ConfigError, DataError, ModelError
 from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.classifier import predictor as module
 from elman.tasks.classifier.predictor import ClassifierPredictor
@@ -233,3 +233,20 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ConfigError, match="the folder contains other files"):
         tiny_predictor().save(tmp_path)
+
+
+def test_texts_without_a_probable_label_have_none() -> None:
+    predictor = tiny_predictor()
+    texts = ["abc", "de", "abcde", "ba"]
+    p = predictor.predict_proba(texts)
+    threshold = float(np.sort(p.max(1))[2])
+    expected = [predictor.labels[row.argmax()] if row.max() >= threshold else None for row in p]
+    assert expected.count(None) == 2
+    assert predictor.predict_or_abstain(texts, threshold) == expected
+    first = predictor.labels[0]
+    without = {label: 1.0 for label in predictor.labels if label != first}
+    assert predictor.predict_or_abstain(texts, {first: 0.0, **without}) == [first] * 4
+    with pytest.raises(ArgumentError, match=r"threshold: given 1.5; expected a probability from 0 to 1"):
+        predictor.predict_or_abstain(texts, 1.5)
+    with pytest.raises(ConfigError, match="threshold: the model does not know the label 'rock'"):
+        predictor.predict_or_abstain(texts, {"rock": 0.5})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,7 @@ def test_columns_of_pandas_are_labels_of_their_type() -> None:
     for series in (pandas.Series([10, 2] * 16, dtype="Int64"), pandas.Series(["b", "a"] * 16, dtype="category")):
         model = elman.Classifier(**TINY, steps=2).fit(pandas.Series(TEXTS), series)
         assert model.classes_.tolist() == sorted(set(series))
+        assert b"pandas" not in pickle.dumps(model), "it is loaded where pandas is not installed"
 
 
 def test_twelve_numbers_are_learned_with_probabilities_in_their_order() -> None:

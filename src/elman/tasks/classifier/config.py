@@ -151,7 +151,7 @@ class EvaluateOptions(ThresholdConfig):
         le=1.0,
         flag="--precision",
         metavar="P",
-        help="Print the threshold of each label for a precision of P",
+        help="Print the thresholds for a precision of P: of all labels together, and of each label",
     )
     recall: float | None = option(
         None, gt=0.0, le=1.0, flag="--recall", metavar="P", help="Print the threshold of each label for a recall of P"

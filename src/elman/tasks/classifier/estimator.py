@@ -131,7 +131,7 @@ class Classifier(Estimator):
         if self.warm_start is True and self._label_values:
             values, kind = {**values, **self._label_values}, self._label_type
         self._label_values = {label: values[label] for label in self.predictor.labels if label in values}
-        self._label_type = kind
+        self._label_type = _numpy_type(kind)
 
     @property
     def predictor(self) -> ClassifierPredictor:
@@ -162,7 +162,7 @@ class Classifier(Estimator):
         import numpy as np
 
         values = [self._label_values.get(label, label) for label in self.predictor.labels]
-        classes = np.array(values) if self._label_type is None else np.asarray(values, _numpy_type(self._label_type))
+        classes = np.array(values) if self._label_type is None else np.asarray(values, self._label_type)
         try:
             order = np.argsort(classes, kind="stable")
         except TypeError:  # labels of several types have the order of their texts

@@ -44,6 +44,7 @@ from . import evaluation, pictures
 from .arguments import Texts, examples_of
 from .config import ClassifierConfig, ClassifierReaderConfig, ClassifierTextConfig, EvaluateOptions
 from .readers import LabelledText
+from .thresholds import ABSTENTION, choose_labels, thresholds_of
 from .trace import Model, trace_text
 
 Array = npt.NDArray[Any]
@@ -145,6 +146,15 @@ class ClassifierPredictor(FolderPredictor):
     def predict(self, texts: Iterable[str]) -> list[str]:
         """Return the most probable label of each text; an empty text is a DataError."""
         return [self.labels[i] for i in self.log_probabilities(require_full_texts(texts)).argmax(1)]
+
+    def predict_or_abstain(self, texts: Iterable[str], threshold: float | Mapping[str, float]) -> list[str | None]:
+        """Return the label of each text, or None where no label reaches its threshold, as `elman predict --threshold`.
+
+        threshold is a probability for all labels, or one for each label that has one.
+        """
+        thresholds = thresholds_of(threshold, self.labels)
+        chosen = choose_labels(self.predict_proba(texts), thresholds)
+        return [None if number == ABSTENTION else self.labels[number] for number in chosen]
 
     def predict_proba(self, texts: Iterable[str]) -> Array:
         """Return probabilities (N, C) in the order of `labels`; an empty text is a DataError."""

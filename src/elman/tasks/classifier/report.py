@@ -75,7 +75,7 @@ def tables(metrics: dict[str, Any]) -> list[str]:
 
     labels, counts = metrics["confusion"]["labels"], metrics["confusion"]["counts"]
     heading = translate("label", "words")
-    width = max(map(cell_len, [heading, *labels])) + 2
+    width = max(map(cell_len, [heading, translate("all labels", "words"), *labels])) + 2
     with_matrix = len(labels) <= MAX_LABELS_ACROSS
     names = [set_cell_size(name, CELL_WIDTH - 1) if cell_len(name) >= CELL_WIDTH else name for name in labels]
     header = "".join(" " * (CELL_WIDTH - cell_len(name)) + name for name in names) if with_matrix else ""
@@ -95,9 +95,11 @@ def _threshold_lines(wanted: str, table: dict[str, Any], width: int) -> Iterator
     least = f"{table['at_least']:g}"
     precision, recall = f"thresholds for a precision of {least} or more", f"thresholds for a recall of {least} or more"
     yield translate(precision if wanted == "precision" else recall)
-    columns = [translate(name, "words") for name in ("threshold", "precision", "recall", "coverage")]
+    names = ("threshold", "precision", "lower bound", "recall", "coverage")
+    columns = [translate(name, "words") for name in names]
     yield pad(translate("label", "words"), width) + "".join(pad(name, THRESHOLD_WIDTH, right=True) for name in columns)
-    for label, scores in table["labels"].items():
+    rows = {translate("all labels", "words"): table["all_labels"]} if "all_labels" in table else {}
+    for label, scores in (*rows.items(), *table["labels"].items()):
         cells = [translate("not reached", "words")] if scores is None else [_rounded_down(v) for v in scores.values()]
         yield pad(label, width) + "".join(pad(cell, THRESHOLD_WIDTH, right=True) for cell in cells)
 

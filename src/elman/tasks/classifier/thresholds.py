@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.data.readers.excerpts import list_names
-from elman.errors import ConfigError
+from elman.errors import ArgumentError, ConfigError
 from elman.metrics import threshold_for_precision, threshold_for_recall
 
 ALL_LABELS = ""  # the key of a threshold that holds for all labels that have none of their own
@@ -42,11 +42,23 @@ def parse_thresholds(values: Sequence[str]) -> dict[str, float]:
 
 def thresholds_by_label(values: Sequence[str], labels: Sequence[str]) -> Array:
     """Return the threshold of each label (C,), 0 where there is none; an unknown label is a ConfigError."""
-    by_label = parse_thresholds(values)
+    return _by_number(parse_thresholds(values), labels, "--threshold")
+
+
+def thresholds_of(threshold: float | Mapping[str, float], labels: Sequence[str]) -> Array:
+    """Return the threshold of each label (C,): one for all, or by label, 0 where there is none."""
+    by_label = dict(threshold) if isinstance(threshold, Mapping) else {ALL_LABELS: threshold}
+    for value in by_label.values():
+        if not 0.0 <= value <= 1.0:
+            raise ArgumentError(f"threshold: given {value!r}; expected a probability from 0 to 1")
+    return _by_number(by_label, labels, "threshold")
+
+
+def _by_number(by_label: Mapping[str, float], labels: Sequence[str], name: str) -> Array:
     for label in by_label:
         if label != ALL_LABELS and label not in labels:
             known = list_names(labels)
-            raise ConfigError(f"--threshold: the model does not know the label {label!r}; expected one of {known}")
+            raise ConfigError(f"{name}: the model does not know the label {label!r}; expected one of {known}")
     of_all = by_label.get(ALL_LABELS, 0.0)
     return np.array([by_label.get(label, of_all) for label in labels])
 
@@ -69,7 +81,10 @@ def scores_of_answers(probabilities: Array, expected: Ids, thresholds: Array) ->
 def wanted_thresholds(
     probabilities: Array, expected: Ids, labels: Sequence[str], *, precision: float | None, recall: float | None
 ) -> dict[str, Any]:
-    """Return, for a wanted precision and a wanted recall, the threshold of each label that reaches it, or None."""
+    """Return, for a wanted precision and a wanted recall, the threshold of each label that reaches it, or None.
+
+    The precision also has the threshold for all labels together: the predictions at or above it are correct so often.
+    """
     searches: Mapping[str, tuple[Any, float | None]] = {
         "precision": (threshold_for_precision, precision),
         "recall": (threshold_for_recall, recall),
@@ -82,4 +97,7 @@ def wanted_thresholds(
                 label: None if score is None else asdict(score) for label, score in zip(labels, scores, strict=True)
             }
             tables[wanted] = {"at_least": least, "labels": by_label}
+    if precision is not None:
+        of_all = threshold_for_precision(probabilities.max(1), probabilities.argmax(1) == expected, precision)
+        tables["precision"]["all_labels"] = None if of_all is None else asdict(of_all)
     return tables
