@@ -102,8 +102,8 @@ $(BIN)/python $(PURE)/bin/python $(SANITIZED)/bin/python:
 
 $(VENV)/train.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python
 	@$(REQUIRE_COMPILER)
-	@echo "installing elman with PyTorch into $(VENV)"
-	@$(PIP) --editable ".[train]"
+	@echo "installing elman with PyTorch and matplotlib into $(VENV)"
+	@$(PIP) --editable ".[train,plot]"
 	@touch $@
 
 $(VENV)/docs.installed: pyproject.toml constraints.txt $(NATIVE) | $(BIN)/python

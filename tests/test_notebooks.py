@@ -90,7 +90,7 @@ def test_a_notebook_of_a_lab_shows_what_the_command_shows(run: Run, capsys: pyte
     from elman.labs.notebook import notebook_text
 
     lab = labs.load_lab("srn-tanh")
-    notebook = nbformat.reads(notebook_text(lab, Settings(), "zh"), as_version=4)
+    notebook = nbformat.reads(notebook_text([lab], Settings(), "zh"), as_version=4)
     nbformat.validate(notebook)
     outputs = run(*(cell.source for cell in notebook.cells if cell.cell_type == "code"))
     lines: list[str] = []

@@ -56,7 +56,7 @@ def record_lab(name: str, settings: Settings, folder: Path) -> dict[str, Any]:
     for language in LANGUAGES:
         path = folder / language / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(notebook_text(lab, Settings(), language), encoding="utf-8")
+        path.write_text(notebook_text([lab], Settings(), language), encoding="utf-8")
     return record | {
         "skipped": skipped and skipped._asdict(),
         "pieces": pieces,

@@ -94,7 +94,7 @@ def test_an_explanation_is_the_docstring_or_the_chinese_file() -> None:
     assert explain(lab, "en").startswith("The simple recurrent network by hand, with tanh on the hidden layer;")
     assert explain(lab, "zh").startswith("手算简单循环网络")
     for language, paragraph in (("en", "\n\nThe same numbers come from"), ("zh", "\n\nelman.cells 的公式")):
-        cell = json.loads(notebook_text(lab, Settings(), language))["cells"][0]["source"]  # type: ignore[arg-type]
+        cell = json.loads(notebook_text([lab], Settings(), language))["cells"][1]["source"]  # type: ignore[arg-type]
         assert f"\n\n    h_t = tanh(W x_t + U h_(t-1))        y_t = V h_t{paragraph}" in cell
 
 

@@ -36,6 +36,7 @@ FRAMEWORK = {
     "texts",
     "characters",
     "character_models",
+    "threads",
 }
 FRAMEWORK |= {"derivation", "digits", "jacobians", "pictures", "sequence_classifier"}
 FRAMEWORK |= {
@@ -140,8 +141,13 @@ def test_a_lab_runs_as_a_notebook_and_has_both_languages(
 
 def run_notebook(lab: Lab, settings: Settings) -> dict[str, Any]:
     """Run the cells of the Chinese notebook of a lab as IPython does; return the variables at its end."""
-    cells = json.loads(notebook_text(lab, settings, "zh"))["cells"]
-    assert lab.title.zh in cells[0]["source"]
+    return run_cells(notebook_text([lab], settings, "zh"), lab)
+
+
+def run_cells(notebook: str, *shown: Lab) -> dict[str, Any]:
+    cells = json.loads(notebook)["cells"]
+    titles = "".join(cell["source"] for cell in cells if cell["cell_type"] == "markdown")
+    assert all(lab.title.zh in titles for lab in shown)
     assert len({cell["id"] for cell in cells}) == len(cells)
     namespace: dict[str, Any] = {"__name__": "__main__"}
     # As in IPython, a `from __future__ import` holds for the cells after it, and inspect finds the source of functions.
@@ -157,6 +163,25 @@ def run_notebook(lab: Lab, settings: Settings) -> dict[str, Any]:
 def test_a_notebook_gives_the_numbers_of_its_lab(capsys: pytest.CaptureFixture[str]) -> None:
     lab = labs.load_lab("srn-tanh")
     assert run_notebook(lab, Settings())["report"].claims == run_lab(lab, Report()).claims
+
+
+@pytest.mark.integration
+def test_the_labs_of_an_assignment_run_in_one_notebook(capsys: pytest.CaptureFixture[str]) -> None:
+    assignment = labs.find_labs(["作业8"])
+    outcome = run_cells(notebook_text(assignment, Settings(smoke=True), "zh"), *assignment)["outcome"]
+    assert outcome.passed
+    printed = capsys.readouterr().out
+    assert printed.count("通过") >= len(assignment)
+    assert "不符" not in printed
+
+
+def test_names_are_found_as_people_write_them() -> None:
+    expected = labs.find_labs(["作业8"])
+    for names in (["作业", "8"], ["第8次作业"], ["第八次作业"], ["zuoye8"], ["作业八"]):
+        assert labs.find_labs(names) == expected
+    assert labs.find_labs(["SRN_tanh", "Ohlol-Cell"]) == labs.find_labs(["srn-tanh", "ohlol-cell"])
+    with pytest.raises(ConfigError, match="unknown lab '作业'"):
+        labs.find_labs(["作业", "99"])
 
 
 @pytest.mark.parametrize("fonts", [[], ["DejaVu Sans"]])
@@ -184,9 +209,8 @@ def test_a_notebook_is_written_for_one_lab(command: Command, tmp_path: Path) -> 
     path = tmp_path / "tanh.ipynb"
     done = command("lab", "srn-tanh", "--notebook", path, "--lang", "zh")
     assert (done.code, done.out, done.err) == (0, "", f"{path}\n")
-    assert path.read_text("utf-8") == notebook_text(labs.load_lab("srn-tanh"), Settings(), "zh")
+    assert path.read_text("utf-8") == notebook_text([labs.load_lab("srn-tanh")], Settings(), "zh")
     for words, problem in (
-        (["作业8", "--notebook", path], f"given {len(labs.ALIASES['作业8'])} labs; expected one"),
         (["--notebook", path], "--notebook: given without NAME; expected labs. List all labs with `elman lab`"),
         (["--figures", tmp_path], "--figures: given without NAME; expected labs"),
         (

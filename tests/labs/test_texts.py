@@ -105,7 +105,7 @@ def test_a_lab_runs_on_the_users_own_text_as_does_its_notebook(
     assert "words" not in result["time-machine"]["got"], "the numbers of the book are not claimed of another text"
     path = tmp_path / "own.ipynb"
     assert command("lab", "time-machine", "--text", own, "--notebook", path).code == 0
-    for text, is_skipped in ((path.read_text("utf-8"), False), (notebook_text(lab(), Settings(), "en"), True)):
+    for text, is_skipped in ((path.read_text("utf-8"), False), (notebook_text([lab()], Settings(), "en"), True)):
         namespace: dict[str, Any] = {"__name__": "notebook"}
         for cell in json.loads(text)["cells"]:
             if cell["cell_type"] == "code":

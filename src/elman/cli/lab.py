@@ -23,7 +23,9 @@ DURATION_WIDTH = 7  # of a column of the list
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Labs, by name or alias such as 作业8.")]
 Check = Annotated[bool, typer.Option("--check", help="Check the claims (of all labs, if no NAME is given), quietly.")]
 Figures = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the figures of the labs, PNG and SVG.")]
-Notebook = Annotated[Path | None, typer.Option(metavar="FILE.ipynb", help="Write a lab as a notebook.")]
+Notebook = Annotated[
+    Path | None, typer.Option(metavar="FILE.ipynb", help="Write labs as a notebook, one after the other.")
+]
 Exercise = Annotated[
     Path | None, typer.Option("--exercise", metavar="FILE", help="Write an exercise to fill in: FILE.py or FILE.ipynb.")
 ]
@@ -149,13 +151,11 @@ def _write_notebook(path: Path, labs: Sequence[Lab], settings: Settings, languag
     from elman.checkpoint import check_output_file, translate_disk_errors
     from elman.labs.notebook import notebook_text
 
-    if len(labs) != 1:
-        raise ConfigError(f"--notebook: given {len(labs)} labs; expected one")
     if path.suffix != ".ipynb":
         raise ConfigError(f"--notebook: given {path}; expected a name that ends in .ipynb")
     check_output_file(path, "--notebook", new=True)
     with translate_disk_errors(path):
-        path.write_text(notebook_text(labs[0], settings, language), encoding="utf-8")
+        path.write_text(notebook_text(labs, settings, language), encoding="utf-8")
     say(str(path))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 from elman.errors import ConfigError
 
@@ -82,6 +83,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 
 
+NUMBERED = ("作业", "实验", "动手练习")
 NUMERALS = {"十四": "14", "十五": "15", "十六": "16", "六": "6", "八": "8", "九": "9", "十": "10"}
 
 
@@ -94,7 +96,7 @@ def load_lab(name: str) -> Lab:
 def find_labs(names: Iterable[str]) -> list[Lab]:
     """Return the labs of names and aliases, each once, in their order; an unknown name is a ConfigError."""
     names_once: dict[str, None] = {}
-    for name in map(_with_digits, names):
+    for name in _joined([_standard_name(name) for name in names]):
         if name not in LABS and name not in ALIASES:
             near = difflib.get_close_matches(name, [*LABS, *ALIASES], n=1)
             hint = f"Did you mean {near[0]!r}?" if near else "List all labs with `elman lab`"
@@ -105,8 +107,19 @@ def find_labs(names: Iterable[str]) -> list[Lab]:
     return [load_lab(name) for name in names_once]
 
 
-def _with_digits(name: str) -> str:
-    """Return a name with digits for Chinese numerals: 作业八 is 作业8."""
-    for numeral, digits in NUMERALS.items() if name.startswith(("作业", "实验", "动手练习")) else ():
+def _standard_name(name: str) -> str:
+    """Return a name as the list has it: 作业八, 第8次作业 and zuoye8 are 作业8, and SRN_tanh is srn-tanh."""
+    for numeral, digits in NUMERALS.items() if any(word in name for word in NUMBERED) else ():
         name = name.replace(numeral, digits)
-    return name
+    name = re.sub(r"^第(\d+)次作业$|^zuoye-?(\d+)$", lambda match: f"作业{match[1] or match[2]}", name)
+    return name if name in ALIASES else name.lower().replace("_", "-")
+
+
+def _joined(names: Sequence[str]) -> list[str]:
+    """Return the names, of which a number belongs to the word before it: 作业 8 is 作业8."""
+    joined: list[str] = []
+    for name in names:
+        if joined and joined[-1] in NUMBERED and f"{joined[-1]}{name}" in ALIASES:
+            name = f"{joined.pop()}{name}"
+        joined.append(name)
+    return joined

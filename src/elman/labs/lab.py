@@ -28,6 +28,8 @@ from elman.translations import LANGUAGES, display_width
 from elman.translations import Language as Language
 from elman.translations import Text as Text
 
+from .threads import one_thread
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -195,10 +197,11 @@ def run_lab(lab: Lab, report: Report) -> Outcome:
 
 
 def run_experiment(run: Callable[[Report], None], report: Report) -> Outcome:
-    """Call the function of a lab; if the lab is skipped, say why."""
+    """Call the function of a lab, with one thread; if the lab is skipped, say why."""
     started, skipped = time.monotonic(), None
     try:
-        run(report)
+        with one_thread():
+            run(report)
     except SkippedLabError as error:
         skipped = error.reason
         report.say(en=f"Skipped: {skipped.en}", zh=f"已跳过：{skipped.zh}")

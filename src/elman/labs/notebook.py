@@ -1,4 +1,4 @@
-"""A lab as a notebook: its own source, divided into cells that run from top to bottom, then one cell that runs it.
+"""Labs as a notebook: their own sources, divided into cells that run from top to bottom, each with a cell that runs it.
 
 The cells are the lab's file in its order, so a notebook cannot differ from the lab: one cell for each function or
 class, one for the statements between them, and a last cell that calls `run` and shows the figures.
@@ -11,27 +11,38 @@ import importlib
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from .explanation import explain
 from .lab import Lab, Language, Settings, Text
 
+NEEDED = Text(
+    'Needs Jupyter, and elman with PyTorch and matplotlib: `pip install ".[train,plot]"` in the folder of elman. Run the '
+    "cells from top to bottom.",
+    "运行它需要 Jupyter，以及带 PyTorch 和 matplotlib 的 elman："
+    '在 elman 的文件夹里执行 `pip install ".[train,plot]"`。请从上到下依次运行。',
+)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 RELATIVE_IMPORT = re.compile(r"^( *)from \.(\w*) import", re.MULTILINE)
 
 
-def notebook_of(lab: Lab, settings: Settings, language: Language) -> dict[str, Any]:
-    """Return a lab as a notebook (nbformat 4.5)."""
+def notebook_of(labs: Sequence[Lab], settings: Settings, language: Language) -> dict[str, Any]:
+    """Return labs, one after the other, as a notebook (nbformat 4.5)."""
+    needed = markdown_cell("needed", NEEDED.in_language(language))
+    return notebook([needed, *(cell for lab in labs for cell in _cells_of(lab, settings, language))])
+
+
+def _cells_of(lab: Lab, settings: Settings, language: Language) -> list[dict[str, Any]]:
     module = importlib.import_module(lab.run.__module__)
     sources = _code_cells(inspect.getsource(module), module.__package__ or "")
     run = Text("Run the lab", "运行实验").in_language(language)
-    cells = [
-        markdown_cell("introduction", _introduction(lab, language)),
-        *(code_cell(f"code-{number}", source) for number, source in enumerate(sources, start=1)),
-        markdown_cell("run", f"## {run}"),
-        code_cell("output", _run_cell(settings, language)),
+    return [
+        markdown_cell(f"{lab.name}-introduction", _introduction(lab, language)),
+        *(code_cell(f"{lab.name}-code-{number}", source) for number, source in enumerate(sources, start=1)),
+        markdown_cell(f"{lab.name}-run", f"## {run}"),
+        code_cell(f"{lab.name}-output", _run_cell(settings, language)),
     ]
-    return notebook(cells)
 
 
 def notebook(cells: list[dict[str, Any]]) -> dict[str, Any]:
@@ -45,9 +56,9 @@ def notebook(cells: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def notebook_text(lab: Lab, settings: Settings, language: Language) -> str:
+def notebook_text(labs: Sequence[Lab], settings: Settings, language: Language) -> str:
     """Return the content of an .ipynb file."""
-    return json.dumps(notebook_of(lab, settings, language), ensure_ascii=False, indent=1) + "\n"
+    return json.dumps(notebook_of(labs, settings, language), ensure_ascii=False, indent=1) + "\n"
 
 
 def _introduction(lab: Lab, language: Language) -> str:

@@ -65,7 +65,7 @@ def write_pack(folder: Path, site: Path, notify: Callable[[str], None]) -> None:
 def _write_notebooks(folder: Path, language: Language) -> None:
     folder.mkdir(parents=True)
     for name in LABS:
-        text = notebook_text(load_lab(name), Settings(), language)
+        text = notebook_text([load_lab(name)], Settings(), language)
         (folder / f"{name}.ipynb").write_text(text, encoding="utf-8")
 
 

@@ -37,6 +37,33 @@ def test_only_definitions_imports_and_assignments_are_run() -> None:
     assert [statement.place.line for statement in submitted(source).statements] == [1, 2, 7, 8]
 
 
+def test_a_semicolon_inside_of_a_function_leaves_its_lines_where_they_are() -> None:
+    function = "def f(x):\n    a = 1; b = 2\n\n    # a comment\n    return a + x; pass"
+    statements = submitted(f"x = 1; y = 2\n{function}\nz = 3").statements
+    assert [(statement.source, statement.place.line) for statement in statements] == [
+        ("x = 1", 1),
+        ("y = 2", 1),
+        (function, 2),
+        ("z = 3", 7),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "notes"),
+    [
+        ("x = '好'\r\n".encode(), []),
+        (b"\xef\xbb\xbf" + "x = '好'\n".encode(), []),
+        ("# -*- coding: gbk -*-\nx = '好'\n".encode("gbk"), []),
+        ("x = '好'\n".encode("gbk"), ["The file is not UTF-8; it is read as GB18030."]),
+    ],
+)
+def test_a_file_may_have_the_encoding_of_a_chinese_editor(tmp_path: Path, content: bytes, notes: list[str]) -> None:
+    (tmp_path / "a.py").write_bytes(content)
+    submission = read_submission(tmp_path / "a.py")
+    assert [statement.source for statement in submission.statements] == ["x = '好'"]
+    assert [note.en for note in submission.notes] == notes
+
+
 @pytest.mark.parametrize(
     ("cell", "kept", "notes"),
     [

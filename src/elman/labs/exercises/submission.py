@@ -8,10 +8,14 @@ file with a syntax error is left out, and the functions of the other parts are g
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
+import tokenize
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,16 +78,16 @@ class Submission:
                 line = getattr(tree, "lineno", None) or 1
                 self._note(getattr(tree, "msg", str(tree)), Place(first_line + line - 1, cell))
                 continue
+            shared = _shared_lines(tree.body)
             for node in tree.body:
-                self._add_statement(node, part, first_line, cell)
+                self._add_statement(node, part, first_line, cell, alone=not {node.lineno, node.end_lineno} & shared)
 
-    def _add_statement(self, node: ast.stmt, source: str, first_line: int, cell: int | None) -> None:
+    def _add_statement(self, node: ast.stmt, source: str, first_line: int, cell: int | None, *, alone: bool) -> None:
+        """Add a statement that is run; one that is not alone on its lines is written again, in lines of its own."""
         if not isinstance(node, RUN + RUN_ALSO):
             return
         first = min([node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", []))])
-        text = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
-        if node.col_offset or ";" in text:  # several statements in a line
-            text = ast.unparse(node)
+        text = "\n".join(source.splitlines()[first - 1 : node.end_lineno]) if alone else ast.unparse(node)
         self.statements.append(Statement(text, Place(first_line + first - 1, cell)))
         modules = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set[str]()
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -131,17 +135,34 @@ def read_submission(path: Path) -> Submission:
         raise DataError("the file does not exist" if not path.exists() else "it is not a file", where=str(path))
     if path.stat().st_size > MAX_BYTES:
         raise DataError(f"{path.stat().st_size} bytes; expected at most {MAX_BYTES}", where=str(path))
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"not UTF-8 at byte {error.start}", hint="Save it as UTF-8", where=str(path)) from None
     submission = Submission()
+    text = _decoded(path, submission)
     if path.suffix == ".ipynb":
         for number, source in _code_cells(text, path):
             submission.add(source, number)
     else:
         submission.add(text)
     return submission
+
+
+def _shared_lines(statements: Sequence[ast.stmt]) -> set[int | None]:
+    """Return the lines on which one statement ends and the next one begins, after a semicolon."""
+    return {after.lineno for before, after in pairwise(statements) if before.end_lineno == after.lineno}
+
+
+def _decoded(path: Path, submission: Submission) -> str:
+    """Return the text of a file in UTF-8, in the encoding that its first lines declare, or in GB18030 with a note."""
+    content = path.read_bytes()
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(content).readline)
+        return content.decode(encoding)
+    except (SyntaxError, UnicodeDecodeError):
+        try:
+            text = content.decode("gb18030")
+        except UnicodeDecodeError as error:
+            raise DataError(f"not UTF-8 at byte {error.start}", hint="Save it as UTF-8", where=str(path)) from None
+    submission.notes.append(Text("The file is not UTF-8; it is read as GB18030.", "文件不是 UTF-8，按 GB18030 读取。"))
+    return text
 
 
 def _code_cells(text: str, path: Path) -> list[tuple[int, str]]:
