@@ -93,6 +93,7 @@ def run(report: Report) -> None:
     expected = {update: tuple(values) for update, *values in EXPECTED}
     errors: list[float] = []
     shares: list[float] = []
+    rows: list[tuple[object, ...]] = []
     for update in range(2001 if report.smoke else UPDATES):
         if update % EVALUATE_EVERY == 0:
             shares.append(count_exact(W, U, V) / 128**2)
@@ -110,8 +111,13 @@ def run(report: Report) -> None:
                 printed,
                 expected[update],
             )
+            rows.append((update, *printed[:3], f"{printed[3]:08b}", printed[3], a + b))
         for weights, gradient in zip((W, U, V), backward(U, V, x, h, y, y - target), strict=True):
             weights -= RATE * gradient
+    report.say(en="The same as a table:", zh="列成表格：")
+    names = [("update", "更新"), ("error", "误差"), ("bits", "输出的各位"), ("answer", "答案"), ("right", "正确的和")]
+    update_name, error_name, *others = (Text(*name) for name in names)
+    report.table([update_name, error_name, "a", "b", *others], rows)
     if not report.smoke:
         exact = count_exact(W, U, V)
         shares.append(exact / 128**2)

@@ -18,8 +18,8 @@ from .explanation import explain
 from .lab import Lab, Language, Settings, Text
 
 NEEDED = Text(
-    'Needs Jupyter, and elman with PyTorch and matplotlib: `pip install ".[train,plot]"` in the folder of elman. Run the '
-    "cells from top to bottom.",
+    "Needs Jupyter, and elman with PyTorch and matplotlib: "
+    '`pip install ".[train,plot]"` in the folder of elman. Run the cells from top to bottom.',
     "运行它需要 Jupyter，以及带 PyTorch 和 matplotlib 的 elman："
     '在 elman 的文件夹里执行 `pip install ".[train,plot]"`。请从上到下依次运行。',
 )
