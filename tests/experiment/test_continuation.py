@@ -163,3 +163,27 @@ def test_options_that_contradict_the_model_are_refused_before_anything_is_writte
     pairs.write_text("a\tb\n" * 20)
     with pytest.raises(ConfigError, match="the model is of the task 'lm'; expected one of the task 'seq2seq'"):
         train([pairs], tmp_path / "run", {}, SilentDisplay(), task="seq2seq", start=start)
+
+
+def test_validation_examples_that_the_first_model_was_trained_on_are_counted(tmp_path: Path) -> None:
+    def table(name: str, texts: range) -> Path:
+        path = tmp_path / name
+        path.write_text("text\tlabel\n" + "".join(f"text {n}\t{'xy'[n % 2]}\n" for n in texts), "utf-8")
+        return path
+
+    values = {"model": {"hidden_size": 8}, "training": {"steps": 2, "threads": 1}}
+    old, new = table("old.tsv", range(60)), table("new.tsv", range(60, 80))
+    train([old], tmp_path / "old", values, SilentDisplay(), task="classify")
+    display = Recorder()
+    train([old, new], tmp_path / "more", values, display, task="classify", start=tmp_path / "old")
+    trained, valid = (
+        {json.loads(line)["text"] for line in (tmp_path / run / "data" / name).read_text("utf-8").splitlines()}
+        for run, name in (("old", "train.jsonl"), ("more", "valid.jsonl"))
+    )
+    assert 0 < len(trained & valid) < len(valid)
+    expected = f"{len(trained & valid)} of the {len(valid)} examples of the validation set are in the training set of"
+    assert [message for message in display.messages if message.startswith(expected)]
+    display = Recorder()
+    train([new], tmp_path / "new", values, display, task="classify", start=tmp_path / "old")
+    train([old], tmp_path / "same", values, display, task="classify", start=tmp_path / "old")  # the same split
+    assert not [message for message in display.messages if "training set of" in message]

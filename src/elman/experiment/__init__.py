@@ -45,6 +45,7 @@ from .continuation import (
     copy_start_weights,
     extended_config,
     load_start,
+    report_known_examples,
     values_with_start,
 )
 from .memory import require_memory
@@ -88,6 +89,7 @@ def train(
             if model is not None:
                 model.save(run / START)
             _prepare(run, spec, values, parts, display)
+            report_known_examples(run, start, display.notify)
             training = _build_training(run, spec, display.notify)
         except (Exception, KeyboardInterrupt):
             run.discard()

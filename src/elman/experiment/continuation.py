@@ -12,6 +12,7 @@ beginning, but it is resumed as exactly as any other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from torch import nn
 
 from elman.checkpoint import CONFIG_FILE, RunFolder, read_model, replace_file
 from elman.config import BUDGETS, Values, layer_values, to_toml, validate_config
+from elman.data.corpora.folder import read_examples
 from elman.data.readers.encodings import Notify
 from elman.errors import ConfigError, ModelError
 from elman.tasks.spec import AnyTask, RunConfig, load
@@ -66,6 +68,30 @@ def values_with_start(spec: AnyTask, start: Any, values: Values) -> Values:
 def _shown(value: Any) -> str:
     """Return a value as a user writes it."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else repr(value)
+
+
+def report_known_examples(run: RunFolder, start: Any, notify: Notify) -> None:
+    """Report how many examples of the validation set the model from which the run starts was trained on.
+
+    This is known if that model is in a run folder whose corpus has its examples in words: texts, or sentences.
+    """
+    if not isinstance(start, str | Path):
+        return
+    trained, valid = Path(start) / "data" / "train.jsonl", run / "data" / "valid.jsonl"
+    if not (trained.is_file() and valid.is_file()):
+        return
+    known = set(map(_key, read_examples(trained)))
+    keys = list(map(_key, read_examples(valid)))
+    if count := sum(key in known for key in keys):
+        notify(
+            f"{count:,} of the {len(keys):,} examples of the validation set are in the training set of {start}: its "
+            "figures are too good. Give other data with --valid"
+        )
+
+
+def _key(example: Mapping[str, Any]) -> str:
+    """Return what an example is without its label: its first field."""
+    return json.dumps(next(iter(example.values())))
 
 
 def copy_start_weights(run: RunFolder, model: nn.Module) -> None:
