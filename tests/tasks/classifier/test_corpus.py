@@ -209,3 +209,18 @@ def test_max_length_is_an_option_and_0_means_no_limit(tmp_path: Path) -> None:
     assert every.max_length is None
     one = corpus_of(tmp_path / "one", items, max_length=1, level="word")
     assert set(one.train()[0].words.lengths.tolist()) == {1}
+
+
+def test_labels_that_look_like_mistakes_are_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
+    labels = ["bill", "ship"] * 10 + ["Bill", "NaN", "NaN", "odd"]
+    items = [(f"text {number}", label) for number, label in enumerate(labels)]
+    corpus_of(tmp_path / "data", items, notify=messages.append, valid_fraction=0.0)
+    assert [message for message in messages if "label" in message] == [
+        "the labels Bill, bill differ only in upper and lower case. Is it one label?",
+        "the label 'NaN' may be a missing value; leave out its rows if it is one",
+        "labels of a single text, which cannot be learned: Bill, odd",
+    ]
+    messages.clear()
+    corpus_of(tmp_path / "fine", ITEMS, notify=messages.append)
+    assert messages == []

@@ -211,3 +211,12 @@ def test_the_encoding_of_the_training_file_is_not_that_of_other_files(command: C
     scores = command("evaluate", tmp_path / "run" / "model", tmp_path / "train.tsv", "--encoding", "latin-1", "--json")
     assert scores.json["count"] == len(ROWS)
     assert "encoding" not in {k for k, v in read_model(tmp_path / "run" / "model").config["reader"].items() if v}
+
+
+def test_an_encoding_that_fits_is_named_for_a_table(command: Command, run: Path, tmp_path: Path) -> None:
+    rows = "body;note\na cat;über die Straße nach Köln\nan oak;schöne Grüße\n"
+    (tmp_path / "new.csv").write_bytes(rows.encode("cp1252"))
+    done = command("predict", run, tmp_path / "new.csv")
+    assert done.code == 3
+    assert "new.csv:2: not UTF-8 at byte 7 of the line. Try --encoding cp1252" in done.err
+    assert command("predict", run, tmp_path / "new.csv", "--encoding", "cp1252").code == 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import list_names
 from elman.errors import DataError
+
+MISSING_VALUES = {"nan", "null", "none", "n/a", "na", "#n/a", "?", "-"}  # as pandas, databases and Excel write them
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,24 @@ def label_set(
             problem = f"the {noun} {label!r} is not in the training set; expected one of {list_names(labels)}"
             raise DataError(problem, where=place)
     return labels
+
+
+def report_doubtful_labels(counts: Mapping[str, int], rules: LabelRules, notify: Notify) -> None:
+    """Report labels that look like mistakes: spelled like another one, named like a missing value, or used once."""
+    spellings: dict[str, list[str]] = {}
+    for label in sorted(counts):
+        spellings.setdefault(label.casefold(), []).append(label)
+    for alike in spellings.values():
+        if len(alike) > 1:
+            notify(
+                f"the {rules.label}s {list_names(alike)} differ only in upper and lower case. Is it one {rules.label}?"
+            )
+    for label in sorted(counts):
+        if label.casefold() in MISSING_VALUES:
+            notify(f"the {rules.label} {label!r} may be a missing value; leave out its rows if it is one")
+    single = [label for label in sorted(counts) if counts[label] == 1]
+    if single and len(counts) > len(single):
+        notify(f"{rules.label}s of a single {rules.example}, which cannot be learned: {list_names(single)}")
 
 
 def require_known_labels(labels: Iterable[tuple[str, str]], known: Sequence[str], noun: str) -> None:

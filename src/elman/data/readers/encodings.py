@@ -25,6 +25,7 @@ ZERO_BYTE_HINT = (
     "If the file is UTF-16, name --encoding utf-16-le or utf-16-be; "
     "if it is an archive, decompress it (only .gz files are read directly)"
 )
+ENCODING_HINT = "Name the encoding of the file with --encoding"
 _BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -120,7 +121,7 @@ def encoding_hint(content: bytes) -> str:
     if is_damaged_utf8(content):
         return "The other lines are UTF-8: repair this line, or remove it"
     encoding = fitting_encoding(content)
-    return "Name the encoding of the file with --encoding" if encoding is None else f"Try --encoding {encoding}"
+    return ENCODING_HINT if encoding is None else f"Try --encoding {encoding}"
 
 
 def _is_text(sample: bytes, encoding: str) -> bool:

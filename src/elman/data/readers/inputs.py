@@ -91,7 +91,7 @@ def read_inputs(
         objects = (_of_object(line, column) for line in all_lines if line[1].strip() or line[2])
         return Inputs(kind, grouped(objects, as_they_come=comes_in_pieces))
     table = read_table(
-        _strict(all_lines, source.name),
+        _strict(all_lines, source),
         separators=_SEPARATORS_OF.get(form, SEPARATORS),
         default="\t" if form == "auto" and _suffix(source.name) in (".tsv", ".tab") else None,
         names=(column.name,),
@@ -234,9 +234,9 @@ def _of_row(row: Row, index: int) -> Input:
     return Input(number, row.cells[index].strip(), row=row)
 
 
-def _strict(lines: Iterator[NumberedLine], name: str) -> Iterator[Line]:
+def _strict(lines: Iterator[NumberedLine], source: TextSource) -> Iterator[Line]:
     """Yield the lines of a table with their places; one that cannot be read is a DataError."""
     for number, text, error in lines:
         if error is not None:
-            raise DataError(error, hint="Name the encoding of the file with --encoding", where=f"{name}:{number}")
-        yield f"{name}:{number}", text
+            raise DataError(error, hint=source.hint, where=f"{source.name}:{number}")
+        yield f"{source.name}:{number}", text

@@ -18,6 +18,7 @@ from elman.errors import DataError
 
 from . import files
 from .encodings import (
+    ENCODING_HINT,
     Notify,
     detect_encoding,
     encoding_hint,
@@ -93,6 +94,7 @@ class TextSource:
         self._in_pieces = in_pieces
         self._hash = hashlib.sha256()
         self._bytes = 0
+        self.hint = ENCODING_HINT  # for a line that cannot be decoded
         if encoding is not None:
             _require_encoding(encoding)
 
@@ -149,6 +151,8 @@ class TextSource:
                 try:
                     text = line.decode(encoding)
                 except UnicodeDecodeError as error:
+                    if encoding == "utf-8" and self.hint == ENCODING_HINT:
+                        self.hint = encoding_hint(first if line in first else line)
                     yield "", f"not {encoding.upper()} at byte {error.start + 1} of the line"
                     continue
                 if b"\0" in line:
@@ -207,7 +211,7 @@ class TextSource:
         byte = error.start - (before.rfind(b"\n") + 1) + start_column + 1
         is_utf8 = codecs.lookup(encoding).name in ("utf-8", "utf-8-sig")
         content = first if first.endswith(error.object) else first + error.object
-        hint = encoding_hint(content) if is_utf8 else "Name the encoding of the file with --encoding"
+        hint = encoding_hint(content) if is_utf8 else ENCODING_HINT
         line += before.count(b"\n")
         problem = f"not {encoding.upper()} at byte {byte} of the line"
         return DataError(problem, hint=hint, where=f"{self.name}:{line}")

@@ -24,7 +24,13 @@ from elman.data.corpora.folder import (
     write_examples,
     write_record,
 )
-from elman.data.corpora.labels import LabelRules, label_set, require_known_labels, without_validation_set
+from elman.data.corpora.labels import (
+    LabelRules,
+    label_set,
+    report_doubtful_labels,
+    require_known_labels,
+    without_validation_set,
+)
 from elman.data.corpora.lengths import choose_max_length, report_long_examples
 from elman.data.corpora.split import (
     AUTOMATIC_VALID_EXAMPLES,
@@ -113,6 +119,7 @@ def prepare(
     else:
         valid_labels = ((example.label, example.where) for example in valid)
         labels = label_set(counts, valid_labels, rules, examples=len(train), where=where)
+        report_doubtful_labels(Counter(example.label for example in (*train, *valid)), rules, notify)
     if not valid:
         hint = "Name a --valid that has texts" if valid_sources else "Train on all texts with --valid-fraction 0"
         raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
