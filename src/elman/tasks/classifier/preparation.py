@@ -119,7 +119,8 @@ def prepare(
     else:
         valid_labels = ((example.label, example.where) for example in valid)
         labels = label_set(counts, valid_labels, rules, examples=len(train), where=where)
-        report_doubtful_labels(Counter(example.label for example in (*train, *valid)), rules, notify)
+        of_valid = Counter(example.label for example in valid if has_validation_set)
+        report_doubtful_labels(counts + of_valid, rules, notify)
     if not valid:
         hint = "Name a --valid that has texts" if valid_sources else "Train on all texts with --valid-fraction 0"
         raise DataError("no text is left for the validation set; expected at least one", hint=hint, where=where)
