@@ -229,7 +229,7 @@ def attention_of_both(results: dict[str, list[dict[str, Any]]]) -> Draw:
         label = Text("anti-diagonal", "反对角线").in_language(language)
         for axes in figure.axes[: len(panels)]:
             axes.plot(range(LENGTH - 1, -1, -1), range(LENGTH), color=COLOURS[1], linestyle=":", label=label)
-        figure.axes[0].legend(loc="upper left", fontsize="small")
+        figure.axes[0].legend(loc="lower right", fontsize="small")
 
     return draw
 

@@ -40,7 +40,7 @@ def accuracy_by_updates(steps: Any, lines: Sequence[tuple[Text, Any]], level: tu
         axes = figure.subplots()
         draw_lines(axes, language, steps, lines, Text("updates", "更新次数"))
         axes.axhline(level[0], color="0.5", linewidth=1)
-        axes.text(steps[-1], level[0] + 0.01, level[1].in_language(language), ha="right", va="bottom")
+        axes.text(steps[-1], level[0] - 0.01, level[1].in_language(language), ha="right", va="top")
         axes.set_ylabel(
             Text("test accuracy, mean of the seeds", "测试集准确率，各随机种子的平均").in_language(language)
         )
