@@ -20,15 +20,16 @@ HEADINGS: dict[Language, str] = {
     "en": """# Options
 
 All options of all tasks. An option with a flag is set by `elman train TASK FLAG VALUE`; every option can be set by
-`--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). A constructor parameter of an estimator has the last part of
-the key as its name; any other key is set by `config={...}`. Options marked (training) are used in training only, not in
-prediction. This page is generated from the configs of the tasks.
+`--set KEY=VALUE` or in a TOML file (`--config FILE.toml`). In Python, `help(elman.Classifier)` lists the parameters of
+an estimator: the options that are set most often, by the last part of their key, such as `hidden_size`. All others are
+set by `config`: `elman.LanguageModel(config={"training": {"batch_size": 32}})`. Options marked (training) are used in
+training only, not in prediction. This page is generated from the configs of the tasks.
 """,
     "zh": """# 选项一览：训练、数据与模型的全部参数
 
 各任务的全部选项。带标志的选项用 `elman train 任务 标志 值` 设置；任何选项都可以用 `--set 键=值` 或 TOML 文件
-（`--config 文件.toml`）设置。估计器的构造参数以键的最后一段为名，其余的键通过 `config={...}` 传入。
-标有（训练）的选项只在训练时使用，预测时不用。本页由各任务的配置类生成，内容与命令行的
+（`--config 文件.toml`）设置。在 Python 中，`help(elman.Classifier)` 列出估计器的参数：最常用的选项，以键的最后一段为名，
+例如 `hidden_size`；其余的通过 `config` 传入：`elman.LanguageModel(config={"training": {"batch_size": 32}})`。标有（训练）的选项只在训练时使用，预测时不用。本页由各任务的配置类生成，内容与命令行的
 `--help` 一致；加 `--lang zh` 时，`--help` 也显示中文。
 """,
 }

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -220,3 +221,26 @@ def test_an_encoding_that_fits_is_named_for_a_table(command: Command, run: Path,
     assert done.code == 3
     assert "new.csv:2: not UTF-8 at byte 7 of the line. Try --encoding cp1252" in done.err
     assert command("predict", run, tmp_path / "new.csv", "--encoding", "cp1252").code == 0
+
+
+def test_a_text_that_needs_too_much_memory_is_an_error_of_its_own(
+    command: Command, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from elman.tasks.classifier.predictor import ClassifierPredictor
+
+    log_probabilities = ClassifierPredictor.log_probabilities
+
+    def limited(self: ClassifierPredictor, texts: list[str]) -> Any:
+        if sum(map(len, texts)) > 100:
+            raise MemoryError
+        return log_probabilities(self, texts)
+
+    monkeypatch.setattr(ClassifierPredictor, "log_probabilities", limited)
+    texts = ["a cat", "oak " * 50, *["an oak"] * 20]
+    (tmp_path / "new.txt").write_text("\n".join(texts), "utf-8")
+    done = command("predict", run, tmp_path / "new.txt")
+    assert done.code == 3
+    assert "new.txt:2: 199 characters need more memory than there is; expected a shorter text" in done.err
+    labels = done.out.splitlines()
+    assert labels[1] == ""
+    assert labels[0:1] + labels[2:] == load(run).predict(["a cat"]) + load(run).predict(["an oak"]) * 20

@@ -58,7 +58,7 @@ def test_the_columns_of_the_training_are_part_of_the_model(command: Command, tmp
     model = tmp_path / "run" / "model"
     assert read_model(model).config["reader"]["columns"] == ["word", "phones"]
     done = command("predict", model, tmp_path / "train.csv", "--output", "jsonl")
-    assert [json.loads(line)["source"] for line in done.out.splitlines()] == [source for source, _ in pairs]
+    assert [json.loads(line)["word"] for line in done.out.splitlines()] == [source for source, _ in pairs]
     assert command("evaluate", model, tmp_path / "train.csv", "--json").json["count"] == len({a for a, _ in pairs})
     by_number = command("predict", model, tmp_path / "train.csv", "--source", "2", "--format", "csv")
     assert "expected" not in by_number.err

@@ -8,6 +8,7 @@ from typing import Any
 from elman.data.readers.encodings import Notify
 from elman.data.readers.inputs import InputColumn
 from elman.tasks.descriptions import on_one_line
+from elman.tasks.one_by_one import computed, memory_error
 from elman.tasks.spec import Answer, Line, TableColumns
 
 from .config import PredictOptions
@@ -30,13 +31,15 @@ class ClassifierAnswers:
         texts = {line.number: line.text.strip() for line in chunk if line.error is None and line.text.strip()}
         for text in texts.values():
             self.unknown |= dict.fromkeys(predictor.unknown(predictor.tokens(text)))
-        probabilities = dict(zip(texts, predictor.predict_proba(texts.values()), strict=True))
+        probabilities = dict(zip(texts, computed(predictor.predict_proba, list(texts.values())), strict=True))
         for line in chunk:
-            if line.number not in texts:
-                error = line.error or "empty; expected a text"
+            p = probabilities.get(line.number)
+            if p is None:
+                too_long = memory_error(texts[line.number]) if line.number in texts else None
+                error = too_long or line.error or "empty; expected a text"
                 yield Answer(line.number, [""], {"line": line.number, "text": line.text, "error": error}, error)
                 continue
-            yield self._answer(line.number, texts[line.number], probabilities[line.number])
+            yield self._answer(line.number, texts[line.number], p)
 
     def finish(self) -> Iterator[Answer]:
         """Report how many texts have no label; every line has been answered."""

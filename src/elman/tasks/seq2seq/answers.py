@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from elman.data.readers.inputs import InputColumn
 from elman.errors import ConfigError
 from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
 from elman.tasks.descriptions import on_one_line
+from elman.tasks.one_by_one import computed, memory_error
 from elman.tasks.spec import Answer, Line, TableColumns, load
 from elman.translations import current_language
 
@@ -50,13 +52,15 @@ class Seq2SeqAnswers:
         for source in sources.values():
             self.unknown |= dict.fromkeys(self._predictor.source_codec.unknown_tokens(source))
         options = self._options
-        n_best = self._ensemble.predict(sources.values(), beam=options.beam_size, length_penalty=options.length_penalty)
-        predictions = dict(zip(sources, n_best, strict=True))
+        predict = partial(self._ensemble.predict, beam=options.beam_size, length_penalty=options.length_penalty)
+        predictions = dict(zip(sources, computed(predict, list(sources.values())), strict=True))
         for line in chunk:
-            best = predictions.get(line.number, [])[: options.n_best or 1]
+            best = (predictions.get(line.number) or [])[: options.n_best or 1]
             if best and self._attention_file is not None:
                 self._align(line.number, sources[line.number], best[0].text)
             error = None if line.number in sources else line.error or "empty; expected a source"
+            if line.number in sources and predictions[line.number] is None:
+                error = memory_error(sources[line.number])
             as_json: dict[str, Any] = {
                 "line": line.number,
                 "source": sources.get(line.number, line.text),
