@@ -28,9 +28,10 @@ training only, not in prediction. This page is generated from the configs of the
     "zh": """# 选项一览：训练、数据与模型的全部参数
 
 各任务的全部选项。带标志的选项用 `elman train 任务 标志 值` 设置；任何选项都可以用 `--set 键=值` 或 TOML 文件
-（`--config 文件.toml`）设置。在 Python 中，`help(elman.Classifier)` 列出估计器的参数：最常用的选项，以键的最后一段为名，
-例如 `hidden_size`；其余的通过 `config` 传入：`elman.LanguageModel(config={"training": {"batch_size": 32}})`。标有（训练）的选项只在训练时使用，预测时不用。本页由各任务的配置类生成，内容与命令行的
-`--help` 一致；加 `--lang zh` 时，`--help` 也显示中文。
+（`--config 文件.toml`）设置。在 Python 中，`help(elman.Classifier)` 列出估计器的参数：最常用的选项，以键的最后一段
+为名，例如 `hidden_size`；其余的通过 `config` 传入：`elman.LanguageModel(config={"training": {"batch_size": 32}})`。
+标有（训练）的选项只在训练时使用，预测时不用。本页由各任务的配置类生成，内容与命令行的 `--help` 一致；加 `--lang zh`
+时，`--help` 也显示中文。
 """,
 }
 COLUMNS: dict[Language, tuple[str, ...]] = {
