@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
-def computed(compute: Callable[[Sequence[str]], Sequence[T]], texts: Sequence[str]) -> list[T | None]:
+def computed(compute: Callable[[list[str]], Iterable[T]], texts: list[str]) -> list[T | None]:
     """Return what `compute` gives for the texts, and None for a text that alone needs more memory than there is."""
     try:
         return list(compute(texts))

@@ -259,9 +259,9 @@ def test_several_series_from_a_file_to_forecasts(command: Command, shops: Path, 
     assert told(explicit)["valid"] == result["valid"]
 
     lines = command("predict", run, shops).out.splitlines()
-    assert lines[0] == "shop,date,sales,sales_0.1,sales_0.9"
-    expected = [f"{shop},{day}/01/2021" for shop in ("Aarhus", "Bonn", "Cork") for day in (29, 30, 31)]
-    assert [line.rsplit(",", 3)[0] for line in lines[1:]] == expected
+    assert lines[0] == "shop;date;sales;sales_0.1;sales_0.9", "as the table has decimal commas"
+    expected = [f"{shop};{day}/01/2021" for shop in ("Aarhus", "Bonn", "Cork") for day in (29, 30, 31)]
+    assert [line.rsplit(";", 3)[0] for line in lines[1:]] == expected
     predictions = told(command("predict", run, shops, "--json"))["predictions"]
     assert [row["series"] for row in predictions[::3]] == [{"shop": shop} for shop in ("Aarhus", "Bonn", "Cork")]
     sizes = [np.mean([row["values"]["sales"] for row in predictions[n : n + 3]]) for n in (0, 3, 6)]
@@ -286,13 +286,13 @@ def test_new_and_short_series_are_reported(command: Command, shops: Path, tmp_pa
     assert done.code == 0
     assert "2 of 5 series are new to the model, and are scaled by their rows: Dublin, Essen" in done.err
     assert "Essen: no forecast: a history of 2 rows; expected at least 7" in done.err
-    assert sum(line.startswith("Dublin,") for line in done.out.splitlines()) == 3
+    assert sum(line.startswith("Dublin;") for line in done.out.splitlines()) == 3
     assert "Essen" not in done.out
     done = command("evaluate", run, tmp_path / "new.csv")
     assert "1 of 5 series have too few rows and are not scored" in done.err
     (tmp_path / "one.csv").write_text("date;sales\n" + "\n".join(row.split(";", 1)[1] for row in rows[:28]) + "\n")
     alone = command("predict", run, tmp_path / "one.csv")
-    assert alone.out.splitlines()[0] == "date,sales,sales_0.1,sales_0.9"
+    assert alone.out.splitlines()[0] == "date;sales;sales_0.1;sales_0.9"
 
 
 @pytest.mark.skipif(importlib.util.find_spec("matplotlib") is None, reason="needs the extra plot")
@@ -320,8 +320,8 @@ def test_notations_are_options_of_every_command(command: Command, shops: Path, t
     run = tmp_path / "run"
     assert command("train", "forecast", tmp_path / "other.csv", *options, "-o", run, *SHORT).code == 0
     lines = command("predict", run, tmp_path / "other.csv", *options).out.splitlines()
-    assert lines[1].startswith("2005|1,")
-    assert 0.5 < float(lines[1].split(",")[1]) < 3.0
+    assert lines[1].startswith("2005|1;")
+    assert 0.5 < float(lines[1].split(";")[1].replace(",", ".")) < 3.0
     assert command("evaluate", run, tmp_path / "other.csv", *options, "--from", "2003|1").code == 0
     assert command("predict", run, tmp_path / "other.csv", "--month-first").code == 0
     done = command("train", "forecast", tmp_path / "other.csv", "--date-format", "%K", "-o", tmp_path / "no", *SHORT)
@@ -337,3 +337,17 @@ def test_held_out_rows_without_numbers_are_named(command: Command, tmp_path: Pat
         "30 empty rows at the end, or choose the validation set with --valid-fraction"
     )
     assert (done.code, expected in done.err.replace("\n", " ")) == (3, True)
+
+
+def test_a_table_with_decimal_commas_gets_a_forecast_with_them(command: Command, tmp_path: Path) -> None:
+    rows = [f"{day:02}.{month:02}.2024;{1000 + 100 * (day % 7)},{day}5" for month in (1, 3, 5) for day in range(1, 29)]
+    (tmp_path / "sales.csv").write_text("Datum;Umsatz\n" + "\n".join(rows) + "\n", "utf-8")
+    words = ["--target", "Umsatz", "--horizon", "2", "-o", tmp_path / "run"]
+    assert command("train", "forecast", tmp_path / "sales.csv", *words, *SHORT).code == 0
+    done = command("predict", tmp_path / "run", tmp_path / "sales.csv")
+    header, *lines = list(csv.reader(io.StringIO(done.out), delimiter=";"))
+    assert header == ["Datum", "Umsatz", "Umsatz_0.1", "Umsatz_0.9"]
+    medians = [float(line[1].replace(",", ".")) for line in lines]
+    found = told(command("predict", tmp_path / "run", tmp_path / "sales.csv", "--json"))
+    assert medians == pytest.approx([row["values"]["Umsatz"] for row in found["predictions"]], rel=1e-9)
+    assert all("," in line[1] and "." not in line[1] for line in lines)

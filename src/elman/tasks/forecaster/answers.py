@@ -63,9 +63,11 @@ def _forecasts(
 
 
 def _as_csv(predictions: Sequence[tuple[Series, Forecast]]) -> str:
+    """Return the forecasts as CSV: with decimal commas and semicolons if the series have decimal commas."""
     output = io.StringIO()
-    writer = csv.writer(output, lineterminator="\n")
     series, forecast = predictions[0]
+    has_commas = series.decimal == ","
+    writer = csv.writer(output, lineterminator="\n", delimiter=";" if has_commas else ",")
     levels = [level for level in forecast.levels if level != 0.5]
     date_column = series.dates.name if series.dates else "row"
     columns = [c for name in forecast.targets for c in (name, *(f"{name}_{q:g}" for q in levels))]
@@ -75,8 +77,9 @@ def _as_csv(predictions: Sequence[tuple[Series, Forecast]]) -> str:
             cells = [*one.ids, date]
             for k in range(len(forecast.targets)):
                 quantiles = zip(forecast.quantiles[h, k], forecast.levels, strict=True)
-                cells.append(f"{forecast.median[h, k]:.10g}")
-                cells += [f"{value:.10g}" for value, level in quantiles if level != 0.5]
+                values = [forecast.median[h, k], *(value for value, level in quantiles if level != 0.5)]
+                numbers = [f"{value:.10g}" for value in values]
+                cells += [number.replace(".", ",") for number in numbers] if has_commas else numbers
             writer.writerow(cells)
     return output.getvalue()
 
