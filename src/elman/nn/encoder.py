@@ -58,9 +58,12 @@ def run_layers(
 
 
 @torch.no_grad()
-def initialize_embedding(embedding: nn.Embedding) -> None:
-    """Set the weights that training starts from; that of `<unk>`, which training may never see, is zero."""
-    nn.init.normal_(embedding.weight, std=0.3)
+def initialize_embedding(embedding: nn.Embedding, scale: float = 1.0) -> None:
+    """Set the weights that training starts from, normal with a standard deviation of `scale`.
+
+    That of `<unk>`, which training may never see, is zero.
+    """
+    nn.init.normal_(embedding.weight, std=scale)
     embedding.weight[0].zero_()
 
 

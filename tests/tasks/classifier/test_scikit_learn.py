@@ -86,7 +86,8 @@ def test_cross_validation_search_and_pipelines_in_two_processes() -> None:
     from sklearn.pipeline import make_pipeline, make_union
     from sklearn.preprocessing import FunctionTransformer
 
-    model = learner(steps=20)
+    # Other processes do not have the fewer validations of the tests (tests/short_measurements.py).
+    model = learner(steps=20, config={"training": {**FAST["training"], "validate_every_steps": 5}})
     scores = cross_val_score(model, TEXTS, LABELS, cv=2, n_jobs=2)
     np.testing.assert_array_equal(scores, cross_val_score(model, TEXTS, LABELS, cv=StratifiedKFold(2)))
     search = GridSearchCV(model, {"pooling": ["max", "last"], "seed": [0]}, cv=2, n_jobs=2).fit(TEXTS, LABELS)
