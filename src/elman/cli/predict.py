@@ -73,9 +73,11 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
         problem = f"RUN is a {spec.title}; 'predict' needs a {', '.join(titles)} or {last}"
         raise ConfigError(problem, hint=f"Use 'elman generate {run} --prompt \"...\"'")
     options.require_own(spec, arguments)
-    if output is not None and (as_json or spec.prediction.by_file is not None):
-        other = "--json" if as_json else f"a model that is a {spec.title}"
-        raise ConfigError(f"--output: given with {other}; expected one of them", hint="Leave out --output")
+    if output is not None and spec.prediction.by_file is not None:
+        problem = f"--output: a {spec.title} predicts a whole file, and its output has one form"
+        raise ConfigError(problem, hint="Leave out --output; --json prints an object")
+    if output is not None and as_json:
+        raise ConfigError("--output: given with --json; expected one of them", hint="Leave out --output")
     values = config_from(spec.prediction.options, arguments)
     if spec.prediction.by_file is not None:
         _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
