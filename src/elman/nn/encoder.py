@@ -14,6 +14,14 @@ from .stack import initialize_recurrent, recurrent_layers
 
 States = list[Tensor]  # of a layer: h, or h and c
 
+# Standard deviations of initial embeddings. Characters and phones are trained often, and 1.0 learns faster: an LSTM of
+# 256 units on tiny-shakespeare has a validation loss of 1.625 in place of 1.687 after 2,000 updates, and of 1.529 in
+# place of 1.566 after 6,000; targets of CMUdict are 0.653 exact in place of 0.631 after 2,500. Rare words stay near their
+# random start: with 1.0, tags of English words are 0.928 correct in place of 0.941 after 800 updates, and French-English
+# in 4,000 subwords, ahead after 4,000 updates, is behind after 18,000.
+FEW_TOKENS = 1024
+FEW_SCALE, MANY_SCALE = 1.0, 0.3
+
 
 class Encoder(nn.Module):
     """Ids in, the outputs of all tokens out."""
@@ -58,12 +66,10 @@ def run_layers(
 
 
 @torch.no_grad()
-def initialize_embedding(embedding: nn.Embedding, scale: float = 1.0) -> None:
-    """Set the weights that training starts from, normal with a standard deviation of `scale`.
-
-    That of `<unk>`, which training may never see, is zero.
-    """
-    nn.init.normal_(embedding.weight, std=scale)
+def initialize_embedding(embedding: nn.Embedding) -> None:
+    """Set the weights that training starts from; that of `<unk>`, which training may never see, is zero."""
+    few = embedding.num_embeddings <= FEW_TOKENS
+    nn.init.normal_(embedding.weight, std=FEW_SCALE if few else MANY_SCALE)
     embedding.weight[0].zero_()
 
 
