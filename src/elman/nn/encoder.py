@@ -16,9 +16,9 @@ States = list[Tensor]  # of a layer: h, or h and c
 
 # Standard deviations of initial embeddings. Characters and phones are trained often, and 1.0 learns faster: an LSTM of
 # 256 units on tiny-shakespeare has a validation loss of 1.625 in place of 1.687 after 2,000 updates, and of 1.529 in
-# place of 1.566 after 6,000; targets of CMUdict are 0.653 exact in place of 0.631 after 2,500. Rare words stay near their
-# random start: with 1.0, tags of English words are 0.928 correct in place of 0.941 after 800 updates, and French-English
-# in 4,000 subwords, ahead after 4,000 updates, is behind after 18,000.
+# place of 1.566 after 6,000; targets of CMUdict are 0.653 exact in place of 0.631 after 2,500. Rare words stay near
+# their random start: with 1.0, tags of English words are 0.928 correct in place of 0.941 after 800 updates, and
+# French-English in 4,000 subwords, ahead after 4,000 updates, is behind after 18,000.
 FEW_TOKENS = 1024
 FEW_SCALE, MANY_SCALE = 1.0, 0.3
 
