@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from elman.training import throughput
-from elman.training.throughput import available_threads, fastest_thread_count, peak_rate, step_seconds
+from elman.training.throughput import (
+    available_threads,
+    fastest_thread_count,
+    let_idle_threads_sleep,
+    peak_rate,
+    step_seconds,
+)
 
 
 class TimedStep:
@@ -121,3 +127,15 @@ def test_the_peak_rate_is_that_of_the_shortest_time(monkeypatch: pytest.MonkeyPa
 
     assert peak_rate(work, seconds=0.1) == pytest.approx(10 / 0.02)
     assert list(times) == [99.0]  # the other calls took 0.11 seconds
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "20000"), ({"OMP_WAIT_POLICY": "active"}, None), ({"GOMP_SPINCOUNT": "7"}, "7")],
+)
+def test_idle_threads_sleep_unless_the_user_has_decided(
+    given: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(given))
+    let_idle_threads_sleep()
+    assert os.environ.get("GOMP_SPINCOUNT") == expected

@@ -79,6 +79,9 @@ def resume(
     """Continue a run that was stopped or killed, as if it had never stopped; or train more."""
     more = _more({"--steps": steps, "--epochs": epochs, "--minutes": minutes})
 
+    from elman.training.throughput import let_idle_threads_sleep
+
+    let_idle_threads_sleep()
     from elman.experiment import resume as resume_run
     from elman.training.displays import display_on
 
@@ -151,6 +154,9 @@ def _last_options(
 
 
 def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arguments: Values) -> None:
+    from elman.training.throughput import let_idle_threads_sleep
+
+    let_idle_threads_sleep()
     from elman.experiment import train
     from elman.training.displays import display_on
 
