@@ -82,7 +82,7 @@ class JsonLines:
     def write(self, answer: Answer, source: Input | None) -> None:
         value: Mapping[str, Any] = answer.as_json
         given = self._value_of(source)
-        if given and self._added:
+        if given is not None and self._added:
             names = unused_names(self._added, list(given))
             columns = [answer.columns.get(name) for name in self._added]
             value = {**given, **dict(zip(names, columns, strict=True))}

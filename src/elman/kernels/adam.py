@@ -1,4 +1,4 @@
-"""Adam by one call of the compiled kernels: the updates of cells/adam.py, to the last bit, in a tenth of the time."""
+"""Adam by one call of the compiled kernels: the updates of cells/adam.py, to the last bit, about three times as fast."""
 
 from __future__ import annotations
 

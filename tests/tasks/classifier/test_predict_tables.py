@@ -80,15 +80,16 @@ def test_other_outputs_of_a_table(command: Command, run: Path, tmp_path: Path) -
 
 
 def test_json_lines_come_out_with_two_keys_more(command: Command, run: Path, tmp_path: Path) -> None:
-    values = [{"body": "a cat", "id": 3}, {"body": "", "id": 4}, {"id": 5}, {"body": "oak", "prediction": "?"}]
+    values = [{"body": "a cat", "id": 3}, {"body": "", "id": 4}, {"id": 5}, {"body": "oak", "prediction": "?"}, {}]
     (tmp_path / "new.jsonl").write_text("".join(json.dumps(value) + "\n" for value in values))
     done = command("predict", run, tmp_path / "new.jsonl")
-    first, empty, missing, last = map(json.loads, done.out.splitlines())
+    first, empty, missing, last, nothing = map(json.loads, done.out.splitlines())
     label = load(run).predict(["a cat"])[0]
     assert (first["id"], first["prediction"]) == (3, label)
     assert 0.5 <= first["probability"] <= 1.0
     assert (empty["id"], empty["prediction"], empty["error"]) == (4, None, "empty; expected a text")
     assert missing["error"].startswith("no key 'body'")
+    assert set(nothing) == {"prediction", "probability", "error"}
     assert (last["prediction"], "prediction_2" in last) == ("?", True)
     assert done.code == 3
 
