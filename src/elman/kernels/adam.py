@@ -1,4 +1,4 @@
-"""Adam by one call of the compiled kernels: the updates of cells/adam.py, to the last bit, about three times as fast."""
+"""Adam by one call of the compiled kernels: the bits of cells/adam.py, about three times as fast."""
 
 from __future__ import annotations
 
