@@ -138,6 +138,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--steps", type=int, default=10, help="updates per round")
     arguments = parser.parse_args()
+    if arguments.rounds < 2:
+        parser.error(f"--rounds: given {arguments.rounds}; expected 2 or more, because the first one is the warm-up")
     torch.set_num_threads(arguments.threads)
     settings: Values = {
         "model": {**MODEL, "hidden_size": arguments.hidden, "embedding_size": arguments.embedding},
