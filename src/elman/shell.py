@@ -1,7 +1,8 @@
 """Commands in messages, written so that they work as they are printed.
 
 Messages name the program `elman`. Where it was called by another name, because it is not on PATH, such as
-.venv/bin/elman, `as_typed` writes that name. Paths are quoted for a POSIX shell, by `quote` alone.
+.venv/bin/elman, or with files to import before the command, `as_typed` writes that. Paths are quoted for a POSIX shell,
+by `quote` alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = "elman"
+IMPORT_FLAG = "--import"  # stands before the command
 _COMMANDS = "train|resume|evaluate|predict|generate|data|bench|doctor|demo|lab|inspect|plot"
 _MENTION = re.compile(rf"(?<![\w/.-])(?<!-m ){PROGRAM}(?= (?:{_COMMANDS})\b(?!:))")
 
@@ -24,9 +26,22 @@ def quote(path: str | os.PathLike[str]) -> str:
 
 
 def as_typed(message: str) -> str:
-    """Return a message whose commands begin with the name by which the program was called."""
-    name = program()
+    """Return a message whose commands begin with the name by which the program was called, and with its imports."""
+    name = " ".join([program(), *_imports()])
     return message if name == PROGRAM else _MENTION.sub(lambda _: name, message)
+
+
+def _imports() -> list[str]:
+    """Return the options before the command that import files, as they are typed."""
+    arguments, imports = iter(sys.argv[1:]), []
+    for argument in arguments:
+        if not argument.startswith("-"):
+            break
+        flag, equals, value = argument.partition("=")
+        value = value if equals else next(arguments, "")
+        if flag == IMPORT_FLAG:
+            imports += [IMPORT_FLAG, quote(value)]
+    return imports
 
 
 def program() -> str:

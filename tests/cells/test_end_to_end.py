@@ -146,7 +146,58 @@ def test_a_registered_cell_is_trained_and_loaded_where_it_is_registered(
 
     without = in_another_process("import sys; from elman.cli import main; sys.exit(main())", "generate", run)
     assert without.returncode == 4
-    hint = "Call elman.cells.register('decay', ...) before loading the model"
+    hint = "Call elman.cells.register('decay', ...) before loading the model, or run elman --import FILE.py"
     assert "has cell 'decay', which is not registered; expected one of elman, gru, lstm, " in without.stderr
     assert hint in without.stderr
     assert without.stderr.startswith(f"elman: {run / 'model' / 'config.json'}: ")
+
+
+@pytest.mark.usefixtures("registered_cells_are_forgotten")
+def test_a_file_that_registers_a_cell_is_imported_before_the_command(
+    command: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "book.txt").write_text(DATA["lm"][1])
+    code = "import elman.cells\nfrom tests.cells.outside_cell import Decay\nelman.cells.register('decay', Decay)\n"
+    (tmp_path / "my cell.py").write_text(code)
+    (tmp_path / "mycell.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    run, file = tmp_path / "run", tmp_path / "my cell.py"
+    train = ["train", "lm", tmp_path / "book.txt", "-o", run, "--cell", "decay", *SIZES, "--steps", 4]
+    done = command("--import", file, *train)
+    assert done.code == 0, done.err
+    assert f"elman --import '{file}' generate {run}" in done.err  # the commands that are printed work
+    for name in ("mycell", "./mycell.py"):
+        del elman.cells.CELLS["decay"]
+        sys.modules.pop("mycell", None)
+        assert command("generate", run, "--max-tokens", 3).code == 4
+        assert command(f"--import={name}", "generate", run, "--max-tokens", 3).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("none.py", None, "--import: given none.py; expected a file that exists, or the name of a module"),
+        ("none", None, "--import: given none, which is no module; expected one that Python finds, or a file"),
+        (
+            "a.py",
+            "x = 1\ny = 1 / 0\n",
+            "a.py:2: --import: a.py cannot be imported: ZeroDivisionError: division by zero",
+        ),
+        ("a.py", "x = 1\nx = = 2\n", "a.py:2: --import: a.py cannot be imported: SyntaxError: invalid syntax"),
+        ("b.py", "import no_such\n", "b.py:1: --import: b.py cannot be imported: ModuleNotFoundError: No module named"),
+    ],
+)
+def test_what_cannot_be_imported_is_explained(
+    command: Callable[..., Done],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    code: str | None,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if code is not None:
+        (tmp_path / name).write_text(code)
+    done = command("--import", name, "doctor")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"elman: {message}")

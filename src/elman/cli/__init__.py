@@ -6,9 +6,11 @@ stay torch-free.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+
+from elman import shell
 
 from . import bench, data, demo, doctor, generate, inspect, lab, train
 from .console import run_app
@@ -75,7 +77,21 @@ app.command("demo")(demo.demo)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True)) -> None:
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True),
+    imports: Annotated[
+        list[str] | None,
+        typer.Option(
+            shell.IMPORT_FLAG,
+            metavar="FILE.py",
+            help="Run a Python file, or import a module, before the command, such as one with a cell; repeatable.",
+        ),
+    ] = None,
+) -> None:
+    if imports:
+        from .imports import import_all
+
+        import_all(imports)
     if version:
         from elman.version import version as installed
 

@@ -1,8 +1,8 @@
 """How `elman predict` writes answers: lines, the table of the inputs with columns added, JSON lines, or one object.
 
 lines   the lines of each answer, as the task defines them
-table   the rows of the inputs as they are, in their dialect, with the columns of the answer at the end; for inputs
-        that are no table, a table with tabs
+table   the rows of the inputs as they are, in their dialect, with the columns of the answer at the end, after a byte
+        order mark if the inputs begin with one; for inputs that are no table, a table with tabs
 jsonl   an object a line: that of the inputs, or their row by the names of the header, with the keys of the answer;
         for inputs that are neither, that of --json
 json    one object with all answers
@@ -10,6 +10,7 @@ json    one object with all answers
 
 from __future__ import annotations
 
+import codecs
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -54,6 +55,8 @@ class TableRows:
         """Write the header, if the table of the inputs has one. name is the column of the inputs, if they have none."""
         self._added, self._is_table = added, inputs.kind == "table"
         self._dialect = inputs.dialect or Dialect("\t", has_quotes=False)
+        if inputs.has_mark:
+            _print_mark()
         if inputs.dialect is not None and inputs.dialect.is_declared:
             _print(f"sep={inputs.dialect.separator}")
         if not self._is_table:
@@ -77,7 +80,8 @@ class JsonLines:
 
     def __init__(self, inputs: Inputs, added: Sequence[str]) -> None:
         self._added = added
-        self._header = [cell.strip() for cell in inputs.header.cells] if inputs.header is not None else []
+        cells = inputs.header.cells if inputs.header is not None else ()
+        self._header = unused_names([cell.strip() for cell in cells], [])
 
     def write(self, answer: Answer, source: Input | None) -> None:
         value: Mapping[str, Any] = answer.as_json
@@ -130,6 +134,12 @@ def _cell(value: str | float) -> str:
     if isinstance(value, str):
         return on_one_line(value)
     return f"{value:.4f}" if abs(value) >= 0.001 or value == 0.0 else f"{value:.3g}"  # of a long target, 2.5e-07
+
+
+def _print_mark() -> None:
+    """Write the byte order mark by which spreadsheet programs know UTF-8, unless a person reads the output."""
+    if not sys.stdout.isatty() and codecs.lookup(sys.stdout.encoding).name == "utf-8":
+        sys.stdout.write("\ufeff")
 
 
 def _print(line: str) -> None:

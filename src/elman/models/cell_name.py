@@ -26,7 +26,8 @@ def require_registered(values: Mapping[str, Any], *, where: Path) -> None:
     """Raise a ModelError if a stored model has a cell that is not among the cells of this process."""
     for name in cell_names(values):
         if name not in CELLS:
-            hint = f"Call elman.cells.register({name!r}, ...) before loading the model"
+            call = f"elman.cells.register({name!r}, ...)"
+            hint = f"Call {call} before loading the model, or run elman --import FILE.py with a file that calls it"
             raise ModelError(
                 f"has cell {name!r}, which is not registered; expected one of {', '.join(CELLS)}",
                 hint=hint,

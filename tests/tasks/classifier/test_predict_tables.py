@@ -62,6 +62,35 @@ def test_the_rows_are_written_as_they_were(command: Command, run: Path, tmp_path
     assert [row.rsplit(";", 2)[0] for row in rows] == lines[2:4]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_kept(command: Command, run: Path, tmp_path: Path, encoding: str) -> None:
+    """Spreadsheet programs know UTF-8 by it."""
+    (tmp_path / "new.csv").write_text("body,注\na cat,好\n", encoding)
+    out = command("predict", run, tmp_path / "new.csv").out
+    assert out.startswith("\ufeff") == (encoding != "utf-8")
+    assert out.removeprefix("\ufeff").startswith("body,注,prediction,probability\na cat,好,")
+
+
+def test_without_a_label_the_table_has_the_most_probable_one(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("body\na cat\nan oak\n")
+    p = load(run).predict_proba(["a cat", "an oak"])
+    for threshold in ("1", "animal=1"):
+        done = command("predict", run, tmp_path / "new.csv", "--threshold", threshold)
+        frame = pd.read_csv(io.StringIO(done.out), keep_default_na=False)
+        assert list(frame.columns) == ["body", "prediction", "probability", "most_probable"]
+        assert list(frame["most_probable"]) == load(run).predict(["a cat", "an oak"])
+        shown = p.max(1) if threshold == "1" else p[:, 1]  # of the label that is shown, or would be
+        assert frame["probability"].to_numpy() == pytest.approx(shown, abs=6e-5)
+        assert list(frame["prediction"]) == (["", ""] if threshold == "1" else ["plant", "plant"])
+
+
+def test_columns_of_one_name_are_keys_of_their_own(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.csv").write_text("body,note,note\na cat,1,2\n")
+    done = command("predict", run, tmp_path / "new.csv", "--output", "jsonl")
+    value = json.loads(done.out)
+    assert (value["note"], value["note_2"]) == ("1", "2")
+
+
 def test_other_outputs_of_a_table(command: Command, run: Path, tmp_path: Path) -> None:
     with (tmp_path / "new.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["id", "body"], *([n, text] for n, text in enumerate(NEW))])

@@ -63,6 +63,11 @@ def detect_encoding(sample: bytes, name: str, notify: Notify) -> str:
     return "gb18030"
 
 
+def has_byte_order_mark(sample: bytes) -> bool:
+    """Return whether a text that begins with `sample` begins with the mark of an encoding of Unicode."""
+    return sample.startswith(tuple(_BYTE_ORDER_MARKS))
+
+
 def zero_byte_error(name: str, line: int, position: int) -> DataError:
     """Return the error for a zero byte, which no text contains."""
     problem = f"a zero byte at position {position} of the line, so this is not text; expected text"

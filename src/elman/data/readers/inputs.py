@@ -71,6 +71,7 @@ class Inputs:
     groups: Iterator[list[Input]]
     dialect: Dialect | None = None  # of a table
     header: Row | None = None  # of a table that has one
+    has_mark: bool = False  # the file begins with a byte order mark
 
 
 def read_inputs(
@@ -99,7 +100,7 @@ def read_inputs(
     )
     index = _take_header(table, column)
     rows = (_of_row(row, index) for row in table.rows() if not row.is_blank)
-    return Inputs(kind, grouped(rows, as_they_come=comes_in_pieces), table.dialect, table.header)
+    return Inputs(kind, grouped(rows, as_they_come=comes_in_pieces), table.dialect, table.header, source.has_mark)
 
 
 def read_lines(path: str, *, encoding: str | None = None, notify: Notify) -> Inputs:

@@ -22,6 +22,7 @@ from .encodings import (
     Notify,
     detect_encoding,
     encoding_hint,
+    has_byte_order_mark,
     has_single_byte_newlines,
     require_mark,
     zero_byte_error,
@@ -94,6 +95,7 @@ class TextSource:
         self._in_pieces = in_pieces
         self._hash = hashlib.sha256()
         self._bytes = 0
+        self.has_mark = False  # it begins with a byte order mark, as far as it was read
         self.hint = ENCODING_HINT  # for a line that cannot be decoded
         if encoding is not None:
             _require_encoding(encoding)
@@ -162,6 +164,7 @@ class TextSource:
 
     def _encoding_of(self, first: bytes, notify: Notify) -> str:
         """Return the encoding of a text that begins with these bytes: the one that is named, or the detected one."""
+        self.has_mark = has_byte_order_mark(first)
         if self._encoding is None:
             return detect_encoding(first, self.name, notify)
         require_mark(self._encoding, first, self.name)

@@ -15,6 +15,8 @@ from .config import PredictOptions
 from .predictor import Array, ClassifierPredictor, Explanation
 from .thresholds import ABSTENTION, choose_labels, thresholds_by_label
 
+MOST_PROBABLE = "most_probable"  # the column of the most probable label, whatever the thresholds
+
 
 class ClassifierAnswers:
     """A LinePredictor: each line is a text, and its answer is a label."""
@@ -56,9 +58,11 @@ class ClassifierAnswers:
         self._num_texts += 1
         self._num_abstentions += label is None
         probabilities = {labels[i]: float(p[i]) for i in order}
-        columns: dict[str, str | float] = {"probability": float(p[order[0]])}
+        columns: dict[str, str | float] = {"probability": float(p[order[0] if label is None else chosen])}
         if label is not None:
             columns["prediction"] = label
+        if self._options.threshold:
+            columns[MOST_PROBABLE] = labels[order[0]]
         if self._options.probabilities:
             columns |= {_column_of(name): probability for name, probability in probabilities.items()}
         as_json: dict[str, Any] = {"line": number, "text": text, "label": label, "probabilities": probabilities}
@@ -74,11 +78,17 @@ class ClassifierAnswers:
 
 
 def table_columns(predictor: ClassifierPredictor, options: PredictOptions) -> TableColumns:
-    """Return the column of the texts, and those of label and probability, and with --probabilities of all labels."""
+    """Return the column of the texts, and those that are added.
+
+    They are the label and its probability; with --threshold also the most probable label, which a text without a label
+    has, too; with --probabilities those of all labels.
+    """
     reader = predictor.reader
     inputs = InputColumn(options.text_column or reader.text_column, "--text", reader.columns or ())
+    most_probable = (MOST_PROBABLE,) if options.threshold else ()
     labels = map(_column_of, predictor.labels) if options.probabilities else ()
-    return TableColumns(inputs, options.format, () if options.explain else ("prediction", "probability", *labels))
+    added = ("prediction", "probability", *most_probable, *labels)
+    return TableColumns(inputs, options.format, () if options.explain else added)
 
 
 def _column_of(label: str) -> str:
