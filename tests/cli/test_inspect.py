@@ -118,3 +118,45 @@ def test_plot_draws_a_run_and_refuses_a_model_folder(command: Command, trained: 
     refused = command("plot", trained / "model", "-o", tmp_path / "pictures")
     assert refused.code == 2
     assert "not a run folder; expected one, in which training has left metrics.jsonl" in refused.err
+
+
+def write_run(folder: Path, losses: list[float], task: str = "lm") -> Path:
+    """Write what a comparison reads of a run that was validated every ten updates."""
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text("{}")
+    (folder / "config.toml").write_text(f'task = "{task}"\n')
+    records = [{"step": 10 * i, "valid": {"loss": loss}} for i, loss in enumerate(losses, 1)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    return folder
+
+
+def test_plot_compares_several_runs(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    a = write_run(tmp_path / "runs" / "64" / "seed 0", [2.0, 1.25, 1.5])
+    b = write_run(tmp_path / "runs" / "128" / "seed 0", [1.75, 1.0])
+    done = command("plot", a, b, "-o", tmp_path / "pictures", "--json")
+    assert done.code == 0, done.err
+    assert "64/seed 0: lowest validation loss 1.2500 at step 20 of 30" in done.err
+    assert done.json == {
+        "runs": [
+            {"run": str(a), "steps": 30, "best_step": 20, "best_loss": 1.25},
+            {"run": str(b), "steps": 20, "best_step": 20, "best_loss": 1.0},
+        ],
+        "pictures": [str(tmp_path / "pictures" / "runs.png")],
+    }
+    assert (tmp_path / "pictures" / "runs.svg").exists()
+
+
+def test_runs_that_cannot_be_compared_are_refused(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    lm, tagger = write_run(tmp_path / "lm", [2.0]), write_run(tmp_path / "tag", [2.0], "tag")
+    empty = write_run(tmp_path / "empty", [])
+    for other, message in (
+        (tagger, f"{lm} has the task lm, and {tagger} the task tag; expected runs of one task"),
+        (empty, f"{empty}: the run has no validation loss; expected a run that was validated at least once"),
+        (tmp_path, f"{tmp_path}: not a run folder"),
+    ):
+        done = command("plot", lm, other, "-o", tmp_path / "pictures")
+        assert done.code == 2
+        assert message in done.err
+    assert not (tmp_path / "pictures").exists()

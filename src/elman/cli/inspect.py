@@ -70,18 +70,29 @@ def inspect_command(
 
 
 def plot_command(
-    run: Run,
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="A run folder; or several of one task, to compare them.")
+    ],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="The folder for the pictures.")],
     as_json: Json = False,
 ) -> None:
-    """Draw a run: training curves, gradient norms, confusion matrix, reliability, forecast."""
+    """Draw a run: training curves, gradient norms, confusion matrix, reliability, forecast; or compare several."""
     from elman.figures.style import check_figure_folder, write_figures
-    from elman.inspect import run_drawings
+    from elman.inspect import compared, comparison_drawings, run_drawings
 
     check_figure_folder(out, "--out")
-    paths = write_figures(out, run_drawings(run), current_language(), say)
+    described: dict[str, Any]
+    if len(runs) == 1:
+        drawings, described = run_drawings(runs[0]), {"run": str(runs[0])}
+    else:
+        summaries = compared(runs)
+        drawings = comparison_drawings(summaries)
+        described = {"runs": [summary.as_json for summary in summaries]}
+        for run in summaries:
+            say(f"{run.name}: lowest validation loss {run.best_loss:.4f} at step {run.best_step:,} of {run.steps:,}")
+    paths = write_figures(out, drawings, current_language(), say)
     if as_json:
-        print_json({"run": str(run), "pictures": list(map(str, paths))})
+        print_json({**described, "pictures": list(map(str, paths))})
         return
     for path in paths:
         print(path)

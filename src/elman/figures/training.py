@@ -1,8 +1,8 @@
-"""Drawings of a training and of its model: training curves, gradient norms, confusion matrix, reliability."""
+"""Drawings of trainings and of their models: training curves, gradient norms, confusion matrix, reliability."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from elman.metrics import BINS, ReliabilityBins
 from elman.translations import Language, Text
 
-from .style import COLOURS, SHARE_MAP, Draw, visible
+from .style import COLOURS, LINE_STYLES, SHARE_MAP, SIZE, Draw, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,6 +44,27 @@ def training_curves(training: Points, validation: Points) -> Draw:
         axes.set_ylabel(Text("loss", "损失").in_language(language))
         axes.set_title(Text("Training curves", "训练曲线").in_language(language))
         axes.legend()
+
+    return draw
+
+
+def validation_curves(runs: Mapping[str, Points]) -> Draw:
+    """Return the drawing of the validation losses of several runs by name, each with its lowest loss in the legend."""
+
+    def draw(figure: Figure, language: Language) -> None:
+        figure.set_size_inches(SIZE[0] + 2.4, max(SIZE[1], 1.0 + 0.22 * len(runs)))
+        axes = figure.add_subplot()
+        for number, (name, points) in enumerate(runs.items()):
+            steps, losses = zip(*points, strict=True)
+            colour, style = COLOURS[number % len(COLOURS)], LINE_STYLES[number // len(COLOURS) % len(LINE_STYLES)]
+            marker = "." if len(points) == 1 else None
+            label = f"{visible(name)}  {min(losses):.4g}"
+            axes.plot(steps, losses, color=colour, linestyle=style, marker=marker, label=label)
+        axes.set_xlabel(UPDATES.in_language(language))
+        axes.set_ylabel(Text("validation loss", "验证损失").in_language(language))
+        axes.set_title(Text("Validation loss of each run", "各次运行的验证损失").in_language(language))
+        title = Text("run and lowest loss", "运行及最低损失").in_language(language)
+        axes.legend(title=title, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=7)
 
     return draw
 

@@ -4,18 +4,32 @@
     elman.inspect.write_trace(trace, "trace")            a folder: safetensors and JSON (docs/en/inspect.md)
     elman.inspect.plot_trace(trace, "pictures")          states, gates, attention ... as PNG and SVG
     elman.inspect.plot_run("runs/book", "pictures")      training curves, confusion matrix ... of a run
+    elman.inspect.compare_runs(["runs/a", "runs/b"], "pictures")     the validation losses of several runs
 
 The predictors are below this part in the order of imports, and estimators are above it. models/trace.py therefore has
 the trace and its arrays, and this part has what is done with one.
 """
 
-from .run_pictures import plot_run, read_metrics, run_drawings, training_drawings
+from .run_pictures import (
+    RunSummary,
+    compare_runs,
+    compared,
+    comparison_drawings,
+    plot_run,
+    read_metrics,
+    run_drawings,
+    training_drawings,
+)
 from .summary import summarize
 from .trace_folder import TRACE_FORMAT, read_trace, write_trace
 from .trace_pictures import plot_trace, trace_drawings
 
 __all__ = [
     "TRACE_FORMAT",
+    "RunSummary",
+    "compare_runs",
+    "compared",
+    "comparison_drawings",
     "plot_run",
     "plot_trace",
     "read_metrics",

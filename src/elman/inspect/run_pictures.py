@@ -1,5 +1,7 @@
 """The pictures of a run: training curves and gradient norms of metrics.jsonl, and those of its validation set.
 
+Several runs are compared in one picture, by their validation losses.
+
 What is drawn of the validation set is the task's own choice (TaskSpec.pictures): a confusion matrix and a reliability
 diagram of labels, the fan of a forecast, the attention of pairs.
 """
@@ -7,15 +9,16 @@ diagram of labels, the fan of a forecast, the attention of pairs.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from elman.checkpoint import CONFIG_FILE, is_run_folder
 from elman.config import get_table, read_toml
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw, save_drawings
-from elman.figures.training import gradient_norms, training_curves
+from elman.figures.training import gradient_norms, training_curves, validation_curves
 from elman.tasks.spec import load, task_spec, validation_corpus
 from elman.translations import Language
 
@@ -30,12 +33,71 @@ def plot_run(run: str | Path, folder: str | Path, *, language: Language | None =
     return save_drawings(folder, run_drawings(run), language)
 
 
-def run_drawings(run: str | Path) -> dict[str, Draw]:
-    """Return the drawings of a run folder by name."""
-    run = Path(run)
+def compare_runs(runs: Sequence[str | Path], folder: str | Path, *, language: Language | None = None) -> list[Path]:
+    """Draw the validation losses of runs of one task in one picture, as PNG and SVG, and return the PNG file.
+
+    The language is that of the environment, if none is given.
+    """
+    return save_drawings(folder, comparison_drawings(compared(runs)), language)
+
+
+class RunSummary(NamedTuple):
+    """A run among others: what tells it from them, its updates, the lowest validation loss, and all of them by step."""
+
+    run: str
+    name: str
+    steps: int
+    best_step: int
+    best_loss: float
+    losses: tuple[tuple[int, float], ...]
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """What `elman plot --json` prints of a run."""
+        return {"run": self.run, "steps": self.steps, "best_step": self.best_step, "best_loss": self.best_loss}
+
+
+def compared(runs: Sequence[str | Path]) -> list[RunSummary]:
+    """Return the summaries of runs of one task; other runs are a ConfigError."""
+    paths = list(map(Path, runs))
+    tasks = {}
+    for path in paths:
+        _require_run_folder(path)
+        tasks[read_toml(path / CONFIG_FILE).get("task")] = path
+    if len(tasks) > 1:
+        (first, a), (second, b), *_ = tasks.items()
+        problem = f"{a} has the task {first}, and {b} the task {second}; expected runs of one task"
+        raise ConfigError(problem, hint="Losses of different tasks cannot be compared")
+    common = Path(os.path.commonpath([path.absolute() for path in paths])) if len(paths) > 1 else Path.cwd()
+    return [_summary(path, path.absolute().relative_to(common).as_posix()) for path in paths]
+
+
+def _summary(run: Path, name: str) -> RunSummary:
+    records = read_metrics(run)
+    losses = _validation_losses(records)
+    if not losses:
+        problem = "the run has no validation loss; expected a run that was validated at least once"
+        raise ConfigError(problem, hint="Continue it with `elman resume`, or leave it out", where=str(run))
+    best_step, best_loss = min(losses, key=lambda point: point[1])
+    steps = max(record["step"] for record in records if "step" in record)
+    return RunSummary(str(run), name, steps, best_step, best_loss, tuple(losses))
+
+
+def comparison_drawings(runs: Sequence[RunSummary]) -> dict[str, Draw]:
+    """Return the drawing of several runs by name."""
+    return {"runs": validation_curves({run.name: run.losses for run in runs})}
+
+
+def _require_run_folder(run: Path) -> None:
     if not is_run_folder(run):
         problem = "not a run folder; expected one, in which training has left metrics.jsonl"
         raise ConfigError(problem, hint="Name a folder that `elman train` has created", where=str(run))
+
+
+def run_drawings(run: str | Path) -> dict[str, Draw]:
+    """Return the drawings of a run folder by name."""
+    run = Path(run)
+    _require_run_folder(run)
     clip = get_table(read_toml(run / CONFIG_FILE), "training").get("clip_norm")
     drawings = training_drawings(read_metrics(run), clip if isinstance(clip, float | int) else None)
     predictor = load(run)
@@ -63,7 +125,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
 def training_drawings(records: Sequence[Mapping[str, Any]], clip: float | None = None) -> dict[str, Draw]:
     """Return the drawings of the records of metrics.jsonl: losses, and gradient norms where they were recorded."""
     training = [(record["step"], record["loss"]) for record in records if "loss" in record]
-    validation = [(record["step"], record["valid"]["loss"]) for record in records if "loss" in record.get("valid", {})]
+    validation = _validation_losses(records)
     norms = [(record["step"], record["gradient_norm"]) for record in records if "gradient_norm" in record]
     drawings: dict[str, Draw] = {}
     if training or validation:
@@ -71,3 +133,7 @@ def training_drawings(records: Sequence[Mapping[str, Any]], clip: float | None =
     if norms:
         drawings["gradient-norm"] = gradient_norms(norms, clip)
     return drawings
+
+
+def _validation_losses(records: Sequence[Mapping[str, Any]]) -> list[tuple[int, float]]:
+    return [(record["step"], record["valid"]["loss"]) for record in records if "loss" in record.get("valid", {})]
