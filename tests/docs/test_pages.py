@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def test_what_snippets_print_replaces_the_text_below_them() -> None:
     assert re.findall(r"```text\n(.*)\n```", updated) == ["6", "2"]
     assert updated.endswith("```\n\nEnd\n")
     assert executed.update_page(updated, "page", "en") == updated
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_code_of_the_page_on_layers_runs(language: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The assertions in it hold."""
+    pytest.importorskip("torch")
+    snippets = re.findall(r"```python\n(.*?)```", (DOCS / language / "layers.md").read_text("utf-8"), re.DOTALL)
+    assert len(snippets) == 3
+    for snippet in snippets:
+        with warnings.catch_warnings():
+            exec(snippet, {"__name__": "__main__"})
+    assert "torch.ao.nn.quantized.dynamic.modules.rnn" in capsys.readouterr().out
 
 
 def test_text_after_a_snippet_that_prints_nothing_is_an_error() -> None:
