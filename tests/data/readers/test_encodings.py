@@ -126,7 +126,7 @@ def test_utf16_that_is_named_needs_a_mark(named: str, actual: str, hint: str, tm
 @pytest.mark.parametrize(
     ("content", "place", "position"),
     [
-        (b"PK\x03\x04\0\0", 1, 5),
+        (b"KP\x03\x04\0\0", 1, 5),
         (b"one\ntwo\0\n", 2, 4),
         (bytes(range(256)), 1, 1),
         (b"\0", 1, 1),

@@ -316,7 +316,7 @@ def test_other_system_errors_are_quoted() -> None:
 
 
 def test_zero_bytes_are_not_text(file: Write) -> None:
-    path = file(b"PK\x03\x04\0\0")
+    path = file(b"KP\x03\x04\0\0")
     for error in errors_of(path):
         assert error.message == "a zero byte at position 5 of the line, so this is not text; expected text"
         assert error.hint == (

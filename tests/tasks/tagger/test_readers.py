@@ -191,6 +191,11 @@ COLUMNS = {
     "document start": "-DOCSTART- -X- O\n\nEU NNP B-ORG\nrejects VBZ O\ncall NN O\n\nPeter NNP B-PER\n",
     "sentence numbers": "#1\tx\ty\nEU\tB-ORG\nrejects\tO\ncall\tO\n\n#2\tx\ty\nPeter\tB-PER\n",
     "plain": "EU B-ORG\nrejects O\ncall O\n\nPeter B-PER\n",
+    "numbers from zero": "0 EU NNP B-ORG\n1 rejects VBZ O\n2 call NN O\n\n0 Peter NNP B-PER\n",
+    "numbers of the file": "7 EU NNP B-ORG\n8 rejects VBZ O\n9 call NN O\n\n10 Peter NNP B-PER\n",
+    "tags first": "B-ORG\tEU\nO\trejects\nO\tcall\n\nB-PER\tPeter\n",
+    "slashes": "EU/B-ORG rejects/O call/O\nPeter/B-PER\n",
+    "underscores": "EU_B-ORG  rejects_O call_O \n\n Peter_B-PER\n",
 }
 
 
@@ -206,6 +211,10 @@ HASHES = [
     "a O\n# O\nb O\n",
     "1 NUM\n2 NUM\n3 NUM\n",
     "1 x NUM\n\n1 y NUM\n\n7 z NUM\n",
+    "0 x NUM\n1 y NUM\n\n1 z NUM\n",
+    "O B-X\nO O\nB-Y I-X\n",
+    "O x\nO y\n",
+    "a/b O\n/ O\n",
 ]
 
 
@@ -213,6 +222,20 @@ HASHES = [
 def test_hashes_and_numbers_may_be_tokens(content: str, tmp_path: Path) -> None:
     tokens = [token for sentence in read(tmp_path / "data", content) for token in sentence.tokens]
     assert tokens == [line.split()[0] for line in content.splitlines() if line]
+
+
+def test_a_mark_in_some_words_joins_no_tag(tmp_path: Path) -> None:
+    assert pairs(read(tmp_path / "data", "1/2/N c/O\n")) == [(("1/2", "c"), ("N", "O"))]
+    assert error_of(tmp_path / "data", "a/X b/Y\n" * 1000 + "a/X b\n", format="lines").startswith(
+        "FILE:1001: the word '/b'; expected TOKEN/TAG, as in the lines before"
+    )
+
+
+def test_many_lines_without_a_blank_line_are_no_sentence(tmp_path: Path) -> None:
+    content = "".join(f"This is sentence {i} of an ordinary text.\n" for i in range(60))
+    message = error_of(tmp_path / "data", content)
+    assert "1: no blank line in the first 60 lines; expected a token and its tag a line, and blank lines" in message
+    assert len(read(tmp_path / "data", content, format="columns")) == 1, "if the user says so"
 
 
 def test_conllu_with_spaces_is_read_with_a_message(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from .encodings import (
 )
 from .files import GZIP_MAGIC, STDIN, decompress, is_readable_once, open_binary
 from .line_ends import LineEndTranslator, split_byte_lines
+from .signatures import require_no_signature
 
 IN_MEMORY = "memory"
 Line = tuple[str, str]  # its place, `file:line`, and its text
@@ -164,6 +165,7 @@ class TextSource:
 
     def _encoding_of(self, first: bytes, notify: Notify) -> str:
         """Return the encoding of a text that begins with these bytes: the one that is named, or the detected one."""
+        require_no_signature(first, self.name)
         self.has_mark = has_byte_order_mark(first)
         if self._encoding is None:
             return detect_encoding(first, self.name, notify)

@@ -2,7 +2,7 @@
 
     conllu    ten columns separated by tabs (or by spaces, in lines without tabs), a blank line after each sentence
     columns   one token a line: the first column is the token, the last one the tag; a blank line between sentences
-    lines     one sentence a line: TOKENS TAB TAGS
+    lines     one sentence a line: TOKENS TAB TAGS, or TOKEN/TAG TOKEN/TAG ...
     jsonl     one object a line: {"tokens": [...], "tags": [...]}
 
 The first line that is neither blank nor a comment (`#`) decides the format. Columns are separated by tabs, or by spaces
@@ -60,6 +60,13 @@ def split_tokens(text: str, num_tags: int) -> list[str]:
     words = text.split()
     characters = list("".join(words))
     return characters if len(characters) == num_tags != len(words) else words
+
+
+def joining_mark(texts: Iterable[str]) -> str | None:
+    """Return the mark, `/` or `_`, that joins each word of all lines to a tag, as in `EU/B-ORG`; None if none does."""
+    words = [word for text in texts for word in text.split()]
+    are_joined = {mark: bool(words) and all(map(re.compile(rf".+{mark}[^{mark}]+").fullmatch, words)) for mark in "/_"}
+    return next((mark for mark, is_joined in are_joined.items() if is_joined), None)
 
 
 def sentence_blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:

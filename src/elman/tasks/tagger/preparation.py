@@ -48,7 +48,7 @@ from .readers import TaggedSentence
 TAG_RULES = LabelRules(
     label="tag",
     example="token",
-    many=50,
+    many=35,
     many_share=0.3,
     other_column_hint="Check the column: --column names another one",
 )

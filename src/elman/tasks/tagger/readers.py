@@ -4,8 +4,8 @@
               multiword tokens (3-4) and empty nodes (8.1) are skipped
     columns   one token on each line, its tag in another column, a blank line between sentences: CoNLL-2000, CoNLL-2003,
               GermEval 2014, MultiCoNER
-    lines     one sentence on each line: TOKENS TAB TAGS, as many tags as tokens, with spaces between them; or
-              characters and their tags: `银行 TAB yín háng`
+    lines     one sentence on each line: TOKENS TAB TAGS, as many tags as tokens, with spaces between them;
+              characters and their tags: `银行 TAB yín háng`; or TOKEN/TAG TOKEN/TAG ..., or TOKEN_TAG
     jsonl     {"tokens": [...], "tags": [...]} on each line
     csv       a table with a header (tables.py): a row for each token and the name of its sentence, or a row for each
               sentence
@@ -40,6 +40,7 @@ from elman.data.readers.token_lines import (
     describe_column_count,
     detect_format,
     is_blank_or_comment,
+    joining_mark,
     read_column_words,
     read_conllu_words,
     require_no_list,
@@ -57,6 +58,7 @@ from .tables import names_columns, read_sentence_table
 
 Sentence = str | Sequence[str] | npt.NDArray[Any]  # a text, which is tokenized; or tokens
 FIRST_LINES = 1000  # which decide the format
+LONGEST_SENTENCE = 50  # tokens, in a file of columns with a single sentence
 _TAGS_OF_WORDS = ("upos", "xpos", "deprel")  # CoNLL-U columns in which `_` means that there is no tag
 
 
@@ -141,7 +143,21 @@ def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> It
     name = detect_format(first)
     if name in ("columns", "lines") and names_columns(sample):
         name = "csv"
+    if name == "columns" and joining_mark(texts) is not None:
+        name = "lines"
+    if name == "columns":
+        _require_sentences(sample)
     yield from _READERS[name](chain(sample, lines), reader, notify)
+
+
+def _require_sentences(sample: Sequence[Line]) -> None:
+    """Raise a DataError if no line among many is blank: in a text whose lines have equally many words, for example."""
+    if len(sample) > LONGEST_SENTENCE and all(text.strip() for _, text in sample):
+        problem = (
+            f"no blank line in the first {len(sample):,} lines; expected a token and its tag a line, and blank lines"
+        )
+        hint = "If all lines are one sentence, use --format columns; a text without tags is for `elman train lm`"
+        raise DataError(problem, hint=hint, where=sample[0][0])
 
 
 def _conllu(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
@@ -167,7 +183,9 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
     if layout.has_numbers and reader.token_column is None:
         notify(f"{sample[0][0]}: the first column numbers the tokens; the second one has them. --words names another.")
     token = column_number(reader.token_column, "--words", layout.token_index + 1) - 1
-    tag = column_number(reader.tag_column, "--column", 0) - 1  # -1 is the last column
+    if layout.tags_are_first and reader.tag_column is None:
+        notify(f"{sample[0][0]}: the first column has the tags; the second one has the tokens. --column names another.")
+    tag = column_number(reader.tag_column, "--column", layout.tag_index + 1) - 1  # -1 is the last column
     width = 0
     for block in sentence_blocks(chain(sample, lines)):
         words = read_column_words(block, layout)
@@ -187,8 +205,13 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
 
 
 def _lines(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
-    for where, line in lines:
+    sample = list(islice(lines, FIRST_LINES))
+    mark = joining_mark(text for _, text in sample)
+    for where, line in chain(sample, lines):
         if not line.strip():
+            continue
+        if mark is not None:
+            yield _from_joined(line, mark, where)
             continue
         cells = line.split("\t")
         if len(cells) != 2:
@@ -197,6 +220,16 @@ def _lines(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Itera
         require_no_list(cells[1], where)
         tags = cells[1].split()
         yield _tagged(split_tokens(cells[0], len(tags)), tags, (where,))
+
+
+def _from_joined(line: str, mark: str, where: str) -> TaggedSentence:
+    """Return the sentence of a line of words that are joined to their tags, such as `EU/B-ORG`."""
+    pairs = [word.rpartition(mark) for word in line.split()]
+    for token, _, tag in pairs:
+        if not (token and tag):
+            problem = f"the word {shorten(token + mark + tag)!r}; expected TOKEN{mark}TAG, as in the lines before"
+            raise DataError(problem, hint="Give each word a tag", where=where)
+    return _tagged([token for token, _, _ in pairs], [tag for _, _, tag in pairs], (where,))
 
 
 def _csv(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
