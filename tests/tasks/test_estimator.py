@@ -234,7 +234,7 @@ def test_prompts_and_numbers_of_tokens_are_checked(fitted: dict[str, Any]) -> No
     for use in (model.generate, model.stream, model.suggest):
         with pytest.raises(DataError, match="the prompt is None; expected text"):
             use(None)
-    with pytest.raises(ConfigError, match="max_tokens: given -3; expected 0 or more"):
+    with pytest.raises(ConfigError, match="max_tokens: given -3; expected a whole number, 0 or more"):
         model.generate("a", max_tokens=-3)
     with pytest.raises(DataError, match=r"no text\.txt: no such file\. A str is a path; give texts as a list"):
         fitted["lm"].predictor.evaluate("no text.txt")

@@ -11,11 +11,25 @@ from elman.errors import ArgumentError
 
 
 def paired(left: Any, right: Any, names: str) -> list[tuple[Any, Any]]:
-    """Return two collections of equal length as pairs; other lengths are a ArgumentError."""
+    """Return two collections of equal length as pairs; other lengths are an ArgumentError."""
     first, second = list(left), list(right)
     if len(first) != len(second):
         raise ArgumentError(f"{names}: given {len(first):,} and {len(second):,}; expected as many of each")
     return list(zip(first, second, strict=True))
+
+
+def one_for_each(values: Any, name: str) -> Any:
+    """Return values, of which each example has one, without the second axis of an array (N, 1).
+
+    An array of other shapes, such as (N, 3), is an ArgumentError.
+    """
+    shape: tuple[int, ...] = getattr(values, "shape", ())
+    if len(shape) == 2 and shape[1] == 1 and hasattr(values, "reshape"):
+        return values.reshape(-1)
+    if len(shape) > 1 and not hasattr(values, "columns"):
+        problem = f"{name}: given an array of the shape {tuple(shape)}; expected one for each example"
+        raise ArgumentError(problem, hint="Examples with several of them are not supported; use a model for each")
+    return values
 
 
 def rows_of(pairs: Any, columns: tuple[str, str]) -> list[Any]:

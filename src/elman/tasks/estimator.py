@@ -112,7 +112,7 @@ class Estimator:
             raise missing_package_error(error) or error from None
 
         run = self.run if run is None else run
-        values = layer_values(self._values(), {"training": without_none(budget)})
+        values = layer_values(self._values(), {"training": _plain(without_none(budget))})
         display = display_for(verbose=self.verbose if verbose is None else verbose)
         with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
             out = Path(run) if run is not None else Path(scratch) / "run"
@@ -162,9 +162,9 @@ class Estimator:
     def _values(self) -> Values:
         """Return the config values of the parameters that are not None, laid over `config`."""
         places = config_places(self._spec.run_config)
-        parameters = without_none(self.get_params())
+        parameters = _plain(without_none(self.get_params()))
         nested = (nest_value(places[name], value) for name, value in parameters.items() if name not in OWN_PARAMETERS)
-        return layer_values(dict(self.config or {}), merge_values(*nested))
+        return layer_values(_plain(dict(self.config or {})), merge_values(*nested))
 
     def _reader_of_model(self) -> Any:
         """Return the reader config with which `fit` reads files; options that the model sets are the model's."""
@@ -203,6 +203,15 @@ def sequence_tags(kind: str | None, *, targets_required: bool = True) -> Any:
         classifier_tags=ClassifierTags() if kind == "classifier" else None,
         input_tags=InputTags(one_d_array=True, two_d_array=False, string=True),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return parameters with Python's numbers in the place of NumPy's, which a search of scikit-learn passes."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value.item() if hasattr(value, "item") and getattr(value, "shape", None) == () else value
 
 
 def without_none(values: Mapping[str, Any]) -> Values:

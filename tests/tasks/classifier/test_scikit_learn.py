@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.errors import ArgumentError
+from elman.errors import ArgumentError, DataError
 
 from ..estimator_cases import LABELS, TEXTS
 
@@ -139,12 +139,71 @@ def test_equal_weights_change_nothing_and_a_weight_of_zero_leaves_a_text_out() -
         ([1.0, float("nan"), *[1.0] * 30], "weight 1 is nan; expected 0 or more"),
         ([-1.0] * 32, "weight 0 is -1.0; expected 0 or more"),
         ([0.0] * 32, "all weights are zero; expected at least one above zero"),
+        ([1.0, 1.0, 0.0, 0.0] * 8, "all texts with a weight above zero have the label 'animal'; expected two labels"),
     ],
 )
 def test_wrong_weights_are_errors(weights: Any, message: str) -> None:
     with pytest.raises(ArgumentError, match=f"sample_weight: {message}") as caught:
         elman.Classifier(**TINY, steps=2).fit(TEXTS, LABELS, weights)
     assert isinstance(caught.value, ValueError)
+
+
+def test_labels_in_a_column_of_an_array_are_labels() -> None:
+    columns = np.array(LABELS).reshape(-1, 1)
+    model = elman.Classifier(**TINY, steps=2).fit(TEXTS, columns)
+    assert model.classes_.tolist() == ["animal", "plant"]
+    assert model.evaluate(TEXTS, columns) == model.evaluate(TEXTS, LABELS)
+
+
+@pytest.mark.parametrize("labels", [np.eye(2)[[0, 1] * 16], np.ones((32, 2, 1))])
+def test_several_labels_for_a_text_are_an_error(labels: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"labels: given an array of the shape \(32, 2.*; expected one for each"):
+        elman.Classifier(**TINY, steps=2).fit(TEXTS, labels)
+
+
+def test_equal_numbers_are_one_label() -> None:
+    model = elman.Classifier(**TINY, steps=2).fit(TEXTS, [1, 1.0, 2.0, 2] * 8)
+    assert model.classes_.tolist() == [1, 2]
+    assert model.predictor.labels == ("1", "2")
+
+
+@pytest.mark.parametrize("label", ["\udce9", "caf\udce9"])
+def test_a_label_that_is_no_text_is_an_error(label: str) -> None:
+    with pytest.raises(DataError, match=r"item 1 has the label '(caf)?.udce9'; expected characters of Unicode"):
+        elman.Classifier(**TINY, steps=2).fit(TEXTS, ["a", label] * 16)
+
+
+NUMPY = {"hidden_size": np.int64(6), "steps": np.int32(2), "seed": np.uint8(1), "threads": np.int64(1)}
+
+
+@pytest.mark.parametrize("estimator", [elman.Classifier, elman.Seq2Seq])
+def test_numbers_of_numpy_are_parameters(estimator: Any) -> None:
+    """A search of scikit-learn passes them."""
+    config = {"training": {"batch_size": np.int64(8), "learning_rate": np.float32(0.5)}}
+    model = estimator(**NUMPY, bidirectional=np.bool_(True), config=config, verbose=False)
+    assert model.fit(TEXTS, LABELS).result_["steps"] == 2
+    assert model.fit(TEXTS, LABELS, steps=np.int64(1)).result_["steps"] == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (
+            {"text": TEXTS},
+            r"given a dict with the keys text; expected one column\. Give one value of it: data\['text'\]",
+        ),
+        (None, "given None; expected a list"),
+        (np.array("text"), "given array.*; expected a list"),
+        (["a", None], r"item 1 is None; expected text\. Leave out missing values"),
+        ([["a", "b"]], r"item 0 is \['a', 'b'\]; expected text\. Give a list of str, one for each text"),
+        ([b"a"], r"item 0 is b'a'; expected text\. Give a list of str, one for each text"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_explained(texts: Any, message: str, tmp_path: Any) -> None:
+    model = elman.Classifier(**TINY, steps=2).fit(TEXTS, LABELS)
+    for predict in (model.predict, model.predict_proba, model.predictor.predict):
+        with pytest.raises((ArgumentError, DataError), match=message):
+            predict(texts)
 
 
 def test_weights_of_the_texts_of_a_file_are_an_error() -> None:

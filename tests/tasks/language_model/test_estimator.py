@@ -325,7 +325,8 @@ def test_a_text_instead_of_a_path_is_an_error() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 3.5, b"bytes"])
 def test_an_item_that_is_not_a_text_is_an_error(trained: Any, wrong: Any) -> None:
-    message = f"item 2 is {wrong!r}; expected text. Leave out missing values"
+    message = f"item 2 is {wrong!r}; expected text. "
+    message += "Leave out missing values" if wrong is None else "Give a list of str, one for each text"
     model, _ = trained
     for use in (lambda texts: tiny().fit(texts, steps=1, verbose=False), model.evaluate):
         with pytest.raises(DataError) as caught:

@@ -223,7 +223,12 @@ def test_max_tokens_of_zero_returns_the_prompt() -> None:
     ("options", "message"),
     [
         ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
-        ({"top_k": 0}, "top_k: given 0; expected 1 or more"),
+        ({"top_k": 0}, "top_k: given 0; expected a whole number, 1 or more"),
+        ({"top_k": 1.5}, "top_k: given 1.5; expected a whole number, 1 or more"),
+        ({"max_tokens": 2.5}, "max_tokens: given 2.5; expected a whole number, 0 or more"),
+        ({"max_tokens": True}, "max_tokens: given True; expected a whole number, 0 or more"),
+        ({"seed": -1}, "seed: given -1; expected a whole number, 0 or more"),
+        ({"temperature": "1"}, "temperature: given '1'; expected a number"),
         ({"top_p": 2.0}, "top_p: given 2.0; expected more than 0 and at most 1"),
     ],
 )
@@ -322,7 +327,7 @@ def test_suggestions_of_very_small_probability_do_not_warn() -> None:
 def test_a_number_of_suggestions_below_one_is_an_error() -> None:
     with pytest.raises(ConfigError) as raised:
         tiny_predictor().suggest("a", 0)
-    assert str(raised.value) == "suggest: given 0; expected 1 or more"
+    assert str(raised.value) == "k: given 0; expected a whole number, 1 or more"
 
 
 # Saving
@@ -349,7 +354,12 @@ def test_save_replaces_a_model_folder_but_no_folder_with_other_files(tmp_path: P
     ("options", "message"),
     [
         ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
-        ({"top_k": 0}, "top_k: given 0; expected 1 or more"),
+        ({"top_k": 0}, "top_k: given 0; expected a whole number, 1 or more"),
+        ({"top_k": 1.5}, "top_k: given 1.5; expected a whole number, 1 or more"),
+        ({"max_tokens": 2.5}, "max_tokens: given 2.5; expected a whole number, 0 or more"),
+        ({"max_tokens": True}, "max_tokens: given True; expected a whole number, 0 or more"),
+        ({"seed": -1}, "seed: given -1; expected a whole number, 0 or more"),
+        ({"temperature": "1"}, "temperature: given '1'; expected a number"),
         ({"top_p": 1.5}, "top_p: given 1.5; expected more than 0 and at most 1"),
     ],
 )

@@ -17,7 +17,8 @@ import elman
 from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError, DataError, Interrupted
 from elman.tasks import estimator
-from elman.tasks.seq2seq.readers import Pair
+from elman.tasks.seq2seq.arguments import source_of
+from elman.tasks.seq2seq.readers import MemoryPairs, Pair
 from elman.training.progress import SilentDisplay, Validation
 
 TINY: dict[str, Any] = {
@@ -194,7 +195,8 @@ import sys
 sys.modules["torch"] = None
 import elman
 assert "numpy" not in sys.modules
-from elman.tasks.seq2seq.readers import Pair
+from elman.tasks.seq2seq.arguments import source_of
+from elman.tasks.seq2seq.readers import MemoryPairs, Pair
 g2p = elman.Seq2Seq(hidden_size=8)
 model = elman.load(sys.argv[1])
 print(model.predict(["abc", "dd"], beam=2), end="|")
@@ -392,3 +394,17 @@ def test_the_score_is_the_exact_match_and_serves_cross_validation(trained: Any) 
     scores = cross_val_score(tiny(steps=2, verbose=False), list(sources), list(targets), cv=2)
     assert len(scores) == 2
     assert all(0.0 <= score <= 1.0 for score in scores)
+
+
+def test_the_columns_of_a_frame_are_known_by_their_names_or_else_by_their_places() -> None:
+    pandas = pytest.importorskip("pandas")
+    words = [f"w{i}" for i in range(12)]
+    targets = [word.upper() for word in words]
+    by_name = pandas.DataFrame({"note": ["x"] * 12, "target": targets, "source": words})
+    by_place = pandas.DataFrame({"a": words, "b": targets})
+    expected = source_of(words, targets)
+    for frame in (by_name, by_place):
+        source = source_of(frame)
+        assert isinstance(source, MemoryPairs)
+        assert isinstance(expected, MemoryPairs)
+        assert list(source.examples()) == list(expected.examples())

@@ -9,7 +9,7 @@ from typing import Any
 from elman.data.sources import located
 from elman.errors import ArgumentError
 from elman.models.text_arguments import require_column
-from elman.tasks.arguments import paired, rows_of
+from elman.tasks.arguments import one_for_each, paired, rows_of
 
 from .config import ClassifierReaderConfig as ReaderConfig
 from .readers import LabelledText, MemoryTexts, open_source
@@ -27,7 +27,7 @@ def source_of(texts: Texts, labels: Iterable[Any] | None = None) -> str | Path |
         return MemoryTexts(rows_of(texts, ("text", "label")))
     require_column(texts)
     require_column(labels)
-    return MemoryTexts(paired(texts, labels, "texts and labels"))
+    return MemoryTexts(paired(texts, one_for_each(labels, "labels"), "texts and labels"))
 
 
 def examples_of(

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from elman.errors import ArgumentError, DataError
-from elman.models.text_arguments import require_full_texts
+from elman.models.text_arguments import require_column, require_full_texts
 from elman.tasks.estimator import Estimator, sequence_tags
 from elman.translations import Language
 
@@ -217,6 +217,7 @@ def _weighted(source: str | Path | MemoryTexts, weights: Any) -> str | Path | Me
     if not isinstance(source, MemoryTexts):
         hint = "Read the file, and give two lists"
         raise ArgumentError("sample_weight: given with a path; expected texts", hint=hint)
+    require_column(weights)
     numbers = np.asarray(weights if hasattr(weights, "__array__") else list(weights), np.float64)
     if numbers.shape != (len(source.items),):
         given = f"weights of the shape {numbers.shape} for {len(source.items):,} texts"
@@ -228,6 +229,10 @@ def _weighted(source: str | Path | MemoryTexts, weights: Any) -> str | Path | Me
     if numbers.size and not numbers.any():
         raise ArgumentError("sample_weight: all weights are zero; expected at least one above zero")
     used = np.flatnonzero(numbers).tolist()
+    labels = {label_text(source.items[i][1]) for i in used}
+    if len(labels) == 1 and len({label_text(label) for _, label in source.items}) > 1:
+        problem = f"sample_weight: all texts with a weight above zero have the label {labels.pop()!r}"
+        raise ArgumentError(f"{problem}; expected two labels or more", hint="Give another label a weight above zero")
     return MemoryTexts([source.items[i] for i in used], weights=[float(numbers[i]) for i in used])
 
 

@@ -28,7 +28,15 @@ from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
 from elman.data.readers.jsonl import read_array, read_objects
 from elman.data.readers.tables import SEPARATORS, Row, Table, describe_width, read_table
-from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines, strip_text
+from elman.data.readers.text import (
+    IN_MEMORY,
+    Line,
+    Source,
+    SourceRecord,
+    numbered_lines,
+    replace_surrogates,
+    strip_text,
+)
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
 
@@ -90,6 +98,9 @@ class MemoryTexts:
             if label is None:
                 problem = f"item {number} is {shorten(repr(item))}; expected a text and its label"
                 raise DataError(problem, hint="A text is a str, a label a str or a number; leave out missing values")
+            if label != replace_surrogates(label):
+                problem = f"item {number} has the label {label!r}; expected characters of Unicode"
+                raise DataError(problem, hint="Decode the bytes that it was made of in their own encoding")
             example = _labelled(item[0], label, f"item {number}")
             yield example if self.weights is None else replace(example, weight=self.weights[number])
 
@@ -119,9 +130,14 @@ class FolderTexts:
 
 
 def label_text(label: Any) -> str | None:
-    """Return a text or a number, of Python or NumPy, as a label; None for others and for missing values."""
+    """Return a text or a number, of Python or NumPy, as a label; None for others and for missing values.
+
+    Equal numbers are one label: 1.0 is `1`, too.
+    """
     plain = label.item() if hasattr(label, "item") else label
     is_missing = isinstance(plain, float) and math.isnan(plain)
+    if isinstance(plain, float) and plain.is_integer():
+        plain = int(plain)
     return str(plain).strip() if isinstance(plain, str | int | float) and not is_missing else None
 
 

@@ -25,7 +25,7 @@ from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
-from elman.models.text_arguments import require_prompt
+from elman.models.text_arguments import require_numbers, require_prompt, require_whole_numbers
 from elman.models.trace import Trace
 from elman.options import determined_values
 from elman.text import NORMALIZERS, UNKNOWN, Vocabulary
@@ -163,8 +163,9 @@ class LanguageModelPredictor(FolderPredictor):
     ) -> Iterator[str]:
         """Yield the continuation of a prompt in pieces, as they are generated; each piece is valid Unicode."""
         require_prompt(prompt)
-        if max_tokens < 0:
-            raise ConfigError(f"max_tokens: given {max_tokens}; expected 0 or more")
+        require_whole_numbers(0, max_tokens=max_tokens, seed=seed)
+        require_whole_numbers(1, top_k=top_k)
+        require_numbers(temperature=temperature, top_p=top_p)
         try:
             sampler = Sampler(temperature, top_k, top_p, forbidden=(self.vocabulary[UNKNOWN],))
         except ValueError as error:
@@ -209,8 +210,7 @@ class LanguageModelPredictor(FolderPredictor):
         If the prompt ends inside a word, the words are completions of it.
         """
         require_prompt(prompt)
-        if k < 1:
-            raise ConfigError(f"suggest: given {k}; expected 1 or more")
+        require_whole_numbers(1, k=k)
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
         masks = classify_tokens(self.vocabulary.tokens)

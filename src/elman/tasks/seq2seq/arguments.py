@@ -31,9 +31,10 @@ def source_of(sources: Pairs, targets: Targets | None = None) -> str | Path | Pa
         require_column(sources)
         require_column(targets)
         return MemoryPairs(paired(sources, targets, "sources and targets"))
-    if hasattr(sources, "itertuples"):  # a DataFrame, whose columns may have any names
+    names, columns = ("source", "target"), getattr(sources, "columns", ())
+    if hasattr(sources, "itertuples") and not set(names) <= set(columns):  # a DataFrame with other names
         return MemoryPairs(list(sources.itertuples(index=False, name=None)))
-    return MemoryPairs(rows_of(sources, ("source", "target")))
+    return MemoryPairs(rows_of(sources, names))
 
 
 def examples_of(
