@@ -24,6 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 
 import elman
+from elman.bench.arguments import at_least
 from elman.config import parse_assignments
 from elman.tasks.classifier.config import ClassifierReaderConfig
 from elman.tasks.classifier.readers import open_source
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("data", choices=READERS)
     parser.add_argument("path", type=Path)
     parser.add_argument("--test", type=float, required=True, help="share of the test set")
-    parser.add_argument("--splits", type=int, default=3, help="number of random splits")
+    parser.add_argument("--splits", type=at_least(1), default=3, help="number of random splits")
     parser.add_argument("--minutes", type=float, default=2.0, help="training time per split")
     parser.add_argument("--rare", help="print the F1 of this label only")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a parameter of Classifier")

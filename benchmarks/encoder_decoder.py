@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from elman.bench.arguments import at_least
 from elman.checkpoint import RunFolder
 from elman.config import Values
 from elman.data.batches.padded import IGNORE_INDEX, PairBatch
@@ -131,15 +132,13 @@ def main() -> None:
     """Print the target tokens per second of both sides and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="?", help="a file with lines of SOURCE TAB TARGET")
-    parser.add_argument("--hidden", type=int, default=128, help="hidden size")
-    parser.add_argument("--embedding", type=int, default=64, help="embedding size")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=10, help="updates per round")
+    parser.add_argument("--hidden", type=at_least(1), default=128, help="hidden size")
+    parser.add_argument("--embedding", type=at_least(1), default=64, help="embedding size")
+    parser.add_argument("--batch-size", type=at_least(1), default=64)
+    parser.add_argument("--threads", type=at_least(1), default=1)
+    parser.add_argument("--rounds", type=at_least(2), default=12)
+    parser.add_argument("--steps", type=at_least(1), default=10, help="updates per round")
     arguments = parser.parse_args()
-    if arguments.rounds < 2:
-        parser.error(f"--rounds: given {arguments.rounds}; expected 2 or more, because the first one is the warm-up")
     torch.set_num_threads(arguments.threads)
     settings: Values = {
         "model": {**MODEL, "hidden_size": arguments.hidden, "embedding_size": arguments.embedding},

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import elman
+from elman.bench.arguments import at_least
 from elman.config import parse_assignments
 from elman.tasks.forecaster.config import ForecasterReaderConfig
 from elman.tasks.forecaster.readers import open_source
@@ -99,7 +100,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=1.0, help="training time per model")
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--inputs", default="", help="names of additional input columns, separated by commas")
-    parser.add_argument("--seeds", type=int, default=1, help="trainings per model; the metrics are their means")
+    parser.add_argument("--seeds", type=at_least(1), default=1, help="trainings per model; the metrics are their means")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any config key")
     return parser.parse_args()
 

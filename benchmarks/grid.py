@@ -21,6 +21,7 @@ from collections.abc import Callable
 import torch
 
 import elman.nn
+from elman.bench.arguments import at_least
 from elman.bench.timing import geometric_mean, median_seconds
 from elman.bench.weights import num_gates
 
@@ -71,7 +72,9 @@ def main() -> None:
     print(f"{arguments.threads} thread{'s' * (arguments.threads != 1)}, load average {os.getloadavg()[0]:.2f}")
     ratios: list[tuple[float, str]] = []
     num_skipped = 0
-    grid = itertools.product(arguments.length, arguments.batch_size, arguments.hidden, arguments.cells.split(","))
+    grid = itertools.product(
+        arguments.length, arguments.batch_size, arguments.hidden, arguments.cells.upper().split(",")
+    )
     for T, B, H, cell in grid:
         if 6.0 * num_gates(cell.lower()) * H * (H + arguments.inputs) * B * T > arguments.most:
             num_skipped += 1
@@ -95,9 +98,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batch-size", type=integers, default=[1, 8, 128, 512])
     parser.add_argument("--length", type=integers, default=[1, 200, 1000])
     parser.add_argument("--hidden", type=integers, default=[1, 32, 37, 100, 1024])
-    parser.add_argument("--inputs", type=int, default=64, help="input size")
+    parser.add_argument("--inputs", type=at_least(1), default=64, help="input size")
     parser.add_argument("--modes", default="training,evaluation")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=at_least(1), default=1)
     parser.add_argument("--seconds", type=float, default=0.3, help="measuring time per size, at least")
     parser.add_argument("--most", type=float, default=3e11, help="maximum operations of a forward and backward pass")
     return parser.parse_args()

@@ -13,6 +13,7 @@ import argparse
 import random
 import string
 
+from elman.bench.arguments import at_least
 from elman.metrics import sequence_scores
 from elman.tasks.spec import load
 
@@ -21,7 +22,7 @@ def main() -> None:
     """Print the exact match and the token error rate for each range of lengths."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run")
-    parser.add_argument("--words", type=int, default=1000, help="words per range of lengths")
+    parser.add_argument("--words", type=at_least(1), default=1000, help="words per range of lengths")
     arguments = parser.parse_args()
     model, rng = load(arguments.run), random.Random(1)
     for shortest in range(1, 41, 5):

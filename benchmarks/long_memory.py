@@ -30,6 +30,7 @@ import torch
 from torch import Tensor, nn
 
 import elman.nn
+from elman.bench.arguments import at_least
 
 NUM_SYMBOLS, NUM_COPIED = 8, 10
 BLANK, MARK = NUM_SYMBOLS, NUM_SYMBOLS + 1
@@ -154,14 +155,14 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("problem", choices=PROBLEMS)
     parser.add_argument("--cell", choices=LAYERS, default="lstm")
-    parser.add_argument("--length", type=int, default=400, help="T")
-    parser.add_argument("--hidden", type=int, default=128, help="hidden size")
+    parser.add_argument("--length", type=at_least(1), default=400, help="T")
+    parser.add_argument("--hidden", type=at_least(1), default=128, help="hidden size")
     parser.add_argument("--chrono", action="store_true", help="initialize the gates for dependencies of T steps")
-    parser.add_argument("--batch-size", type=int, default=50)
+    parser.add_argument("--batch-size", type=at_least(1), default=50)
     parser.add_argument("--lr", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--clip", type=float, default=1.0, help="largest norm of the gradient")
     parser.add_argument("--minutes", type=float, default=5.0, help="training time")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=at_least(1), default=2)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.chrono and arguments.cell == "elman":

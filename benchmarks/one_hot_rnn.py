@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import elman.nn
+from elman.bench.arguments import at_least
 
 SYMBOLS = 28
 TOLERANCE = 1e-3  # relative to the loss: float32 sums in different orders over some hundred steps of SGD
@@ -77,13 +78,13 @@ def steps(model: nn.Module, batches: Tensor, rate: float) -> Iterator[float]:
 def main() -> None:
     """Time both sides in alternating rounds, and print their tokens per second and the ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hidden", type=int, default=512)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--bptt", type=int, default=35)
+    parser.add_argument("--hidden", type=at_least(1), default=512)
+    parser.add_argument("--batch-size", type=at_least(1), default=32)
+    parser.add_argument("--bptt", type=at_least(1), default=35)
     parser.add_argument("--lr", type=float, default=1.0)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=5, help="updates per round")
+    parser.add_argument("--threads", type=at_least(1), default=1)
+    parser.add_argument("--rounds", type=at_least(1), default=12)
+    parser.add_argument("--steps", type=at_least(1), default=5, help="updates per round")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)

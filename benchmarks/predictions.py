@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from elman import kernels
+from elman.bench.arguments import at_least
 from elman.tasks.spec import load
 
 
@@ -24,8 +25,8 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("sources", type=Path, help="a file with one source per line; text after a tab is ignored")
     parser.add_argument("--beam", type=int, nargs="+", default=[1, 5])
-    parser.add_argument("--threads", type=int, default=kernels.get_num_threads())
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=at_least(1), default=kernels.get_num_threads())
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     arguments = parser.parse_args()
     kernels.set_num_threads(arguments.threads)
     model = load(arguments.run)

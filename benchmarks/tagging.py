@@ -21,6 +21,7 @@ import numpy as np
 from pypinyin.constants import PINYIN_DICT
 
 import elman
+from elman.bench.arguments import at_least
 from elman.config import parse_assignments
 from elman.data import datasets
 from elman.tasks.tagger.config import TaggerReaderConfig
@@ -31,7 +32,7 @@ def main() -> None:
     """Print the accuracy of each method on all characters and on the ambiguous ones."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test", type=float, default=0.1, help="share of the test set")
-    parser.add_argument("--phrases", type=int, help="use a random subset of this size")
+    parser.add_argument("--phrases", type=at_least(1), help="use a random subset of this size")
     parser.add_argument("--minutes", type=float, default=10.0, help="training time")
     parser.add_argument("--seed", type=int, default=0, help="of the split and of the training")
     parser.add_argument("--run", type=Path, help="save the run folder here")

@@ -23,6 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from elman.bench.arguments import at_least
 from elman.checkpoint import RunFolder
 from elman.tasks.language_model.config import LanguageModelRun
 from elman.tasks.language_model.corpus import LanguageModelCorpus
@@ -92,12 +93,12 @@ def sequential_batches(ids: torch.Tensor, batch_size: int, bptt: int, offset: in
 def main() -> None:
     """Print the tokens per second of both sides and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hidden", type=int, default=256)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--bptt", type=int, default=64)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--steps", type=int, default=5, help="updates per round")
+    parser.add_argument("--hidden", type=at_least(1), default=256)
+    parser.add_argument("--batch-size", type=at_least(1), default=64)
+    parser.add_argument("--bptt", type=at_least(1), default=64)
+    parser.add_argument("--threads", type=at_least(1), default=1)
+    parser.add_argument("--rounds", type=at_least(2), default=12)
+    parser.add_argument("--steps", type=at_least(1), default=5, help="updates per round")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rng = np.random.default_rng(0)

@@ -418,3 +418,23 @@ def test_a_worker_that_cannot_import_elman_is_an_error_with_a_hint(tmp_path: Pat
     python.chmod(0o755)
     with pytest.raises(SystemExit, match=r"expected a measurement\. .* Install elman with torch in its environment\."):
         module.Worker(str(python))
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "message"),
+    [
+        ("training_step", ["--rounds", "1"], "--rounds: given 1; expected a whole number, 2 or more"),
+        ("training_step", ["--steps", "0"], "--steps: given 0; expected a whole number, 1 or more"),
+        ("one_hot_rnn", ["--rounds", "0"], "--rounds: given 0; expected a whole number, 1 or more"),
+        ("encoder_decoder", ["--rounds", "1"], "--rounds: given 1; expected a whole number, 2 or more"),
+        ("long_memory", ["adding", "--length", "0"], "--length: given 0; expected a whole number, 1 or more"),
+        ("grid", ["--threads", "-1"], "--threads: given -1; expected a whole number, 1 or more"),
+    ],
+)
+def test_numbers_that_are_too_small_are_refused(
+    script: str, options: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [script, *options])
+    with pytest.raises(SystemExit):
+        load_script(BENCHMARKS / f"{script}.py").main()
+    assert message in capsys.readouterr().err

@@ -291,7 +291,7 @@ def test_a_full_disk_raises_an_error_and_leaves_the_old_content_and_no_temporary
             lambda: OSError(errno.ENOSPC, "No space left on device"),
             ResourceError,
         )
-        hint = "Free some space, then continue with `elman resume`; all checkpoints are intact"
+        hint = "Free some space, then continue with `elman resume RUN`; all checkpoints are intact"
         assert str(error) == f"{folder}: the disk is full. {hint}"
         assert error.exit_code == 6
         assert read_folder(folder, NAMES) == OLD

@@ -61,7 +61,7 @@ def test_bytes_of_a_prompt_that_are_not_text_are_replaced(command: Command, trai
     ("flags", "message"),
     [
         (["--temperature", -1], "temperature: given -1.0; expected 0 (greedy) or more"),
-        (["--top-k", 0], "top_k: given 0; expected 1 or more"),
+        (["--top-k", 0], "top_k: given 0; expected a whole number, 1 or more"),
         (["--top-p", 1.5], "top_p: given 1.5; expected more than 0 and at most 1"),
     ],
 )
@@ -79,6 +79,22 @@ def test_a_pipe_that_is_closed_early_is_not_an_error(trained: Path) -> None:
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode in (141, 1)  # 1 where the parser notices it first
     assert (len(done.stdout), done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_not_an_error(trained: Path, closed: str) -> None:
+    command = f"{sys.executable} -m elman generate {trained} --max-tokens 3 {closed}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">&-" not in closed.replace("2>&-", ""))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is full")
+def test_a_full_disk_has_the_exit_code_of_missing_resources(trained: Path) -> None:
+    command = f"{sys.executable} -m elman generate {trained} --max-tokens 3 > /dev/full"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 6
+    assert done.stderr.startswith("elman: the disk is full, and the output is not complete. Free some space")
 
 
 def test_characters_that_a_pipe_cannot_encode_are_utf8(trained: Path) -> None:

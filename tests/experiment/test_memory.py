@@ -79,8 +79,15 @@ def test_the_estimate_is_that_of_the_arrays_of_a_layer() -> None:
     task.largest_batch = 10_000
     weights = 4 * sum(p.numel() for p in model.parameters())
     estimate = estimate_memory(task, model, config(optimizer="adamw"))
-    assert estimate == 4 * weights + 4 * 10_000 * (6 * 1000 + 10)
+    assert estimate == 5 * weights + 4 * 10_000 * (6 * 1000 + 10)
     assert isinstance(Layers("min_gru", 4).layers[0], Recurrent)
+
+
+def test_a_model_that_does_not_fit_is_refused_before_it_is_built(book: Path, tmp_path: Path) -> None:
+    sizes = {"hidden_size": 200_000, "num_layers": 4}  # 5 TB of weights
+    with pytest.raises(ResourceError, match=r"training needs about [\d.]+ GB of memory; [\d.]+ GB are available"):
+        train([book], tmp_path / "run", {**with_training(threads=1), "model": sizes}, SilentDisplay())
+    assert names_in(tmp_path) == ["book.txt"]
 
 
 def written(folder: Path, **files: str) -> Path:

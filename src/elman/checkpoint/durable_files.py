@@ -68,7 +68,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            hint = "Free some space, then continue with `elman resume`; all checkpoints are intact"
+            hint = "Free some space, then continue with `elman resume RUN`; all checkpoints are intact"
             raise ResourceError("the disk is full", hint=hint, where=str(path)) from None
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "Check the permissions, or choose another folder"

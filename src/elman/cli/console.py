@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import functools
 import io
 import json
@@ -10,6 +11,7 @@ import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
@@ -29,9 +31,17 @@ EXIT_BROKEN_PIPE = 141
 
 def run_app(app: typer.Typer) -> int:
     """Run the command of sys.argv; every failure is one clear line and its exit code, never a traceback."""
+    open_closed_streams()
     configure_streams()
     with use_language(requested_language(sys.argv[1:])):
         return _run(app)
+
+
+def open_closed_streams() -> None:
+    """Open the null device in the place of a standard stream that was closed, as some daemons do."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def configure_streams() -> None:
@@ -157,6 +167,9 @@ def _as_elman_error(error: BaseException) -> Explained:
         return ResourceError("out of memory", hint="Try a smaller model, or a shorter text")
     if os.environ.get("ELMAN_DEBUG"):
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        hint = "Free some space, and run the command again"
+        return ResourceError("the disk is full, and the output is not complete", hint=hint)
     if isinstance(error, OSError):
         return ElmanError(f"{error.strerror or error}", where=error.filename and str(error.filename))
     problem = f"{type(error).__name__}: {error}"

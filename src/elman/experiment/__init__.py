@@ -181,10 +181,10 @@ def _build_training(
         task = training_module(spec).build_task(config, corpus)
         if more is not None:
             config = extended_config(run, config, task.batches_per_epoch, more, notify)
+        require_memory(task, config.training, run.path)
         model = task.build()
         copy_start_weights(run, model)
         model.to(config.training.device)
-        require_memory(task, model, config.training, run.path)
     return _Training(config, corpus, task, model, more is not None)
 
 

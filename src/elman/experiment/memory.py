@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 import elman.nn
@@ -33,11 +34,13 @@ _GROUP_FILES = {  # of the two versions of control groups: root, limit, usage, a
 }
 
 
-def require_memory(task: Task, model: nn.Module, config: TrainingConfig, where: Path) -> None:
-    """Raise a ResourceError if a training on the CPU needs more memory than is available."""
+def require_memory(task: Task, config: TrainingConfig, where: Path) -> None:
+    """Raise a ResourceError, before the model is built, if a training on the CPU needs more memory than there is."""
     available = available_memory()
     if available is None or config.device not in ("auto", "cpu"):
         return
+    with torch.device("meta"):
+        model = task.build()  # without the numbers of its weights
     needed = estimate_memory(task, model, config)
     if needed > available:
         problem = f"training needs about {_gigabytes(needed)} GB of memory; {_gigabytes(available)} GB are available"
@@ -47,9 +50,9 @@ def require_memory(task: Task, model: nn.Module, config: TrainingConfig, where: 
 
 
 def estimate_memory(task: Task, model: nn.Module, config: TrainingConfig) -> int:
-    """Return the bytes that a training needs beside the weights, which are in memory already."""
+    """Return the bytes that a training needs, with its weights."""
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    copies = 2 + OPTIMIZER_TENSORS[config.optimizer] + bool(config.average_steps)  # gradients, snapshot
+    copies = 3 + OPTIMIZER_TENSORS[config.optimizer] + bool(config.average_steps)  # weights, gradients, snapshot
     return copies * weights + BYTES * task.largest_batch * sum(_numbers_per_token(model))
 
 

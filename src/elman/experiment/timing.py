@@ -88,8 +88,8 @@ def _time_step(spec: AnyTask, config: RunConfig, corpus: Any, where: Path) -> tu
     """
     module = training_module(spec)
     task = module.build_task(config, corpus)
+    require_memory(task, config.training, where)
     model, rng = task.build(), torch.Generator().manual_seed(0)
-    require_memory(task, model, config.training, where)
     batches = [batch for batch, _ in itertools.islice(task.batches(task.start()), TIMED_BATCHES)]
     counts: list[int] = []
 

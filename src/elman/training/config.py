@@ -10,6 +10,9 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt, field_validator
 from elman.config import Config
 from elman.options import AUTOMATIC, option
 
+MAX_THREADS = 1024  # OpenMP creates all of them, however few there is work for
+MAX_LEARNING_RATE = 3.4e38  # the largest number of float32
+
 
 class TrainingConfig(Config):
     """How long and how to train. One of minutes, epochs and steps is the budget."""
@@ -26,7 +29,11 @@ class TrainingConfig(Config):
     batch_size: PositiveInt = option(flag="--batch-size", help="Examples of a mini-batch", automatic=AUTOMATIC)
     accumulate_steps: PositiveInt = option(1, help="Mini-batches whose gradients are summed for one update")
     learning_rate: PositiveFloat = option(
-        flag="--lr", metavar="RATE", help="Highest learning rate of the schedule", automatic=AUTOMATIC
+        le=MAX_LEARNING_RATE,
+        flag="--lr",
+        metavar="RATE",
+        help="Highest learning rate of the schedule",
+        automatic=AUTOMATIC,
     )
     optimizer: Literal["adamw", "adam", "sgd", "rmsprop"] = option("adamw", flag="--optimizer", help="Optimizer")
     weight_decay: float = option(0.0, ge=0.0, help="Weight decay")
@@ -70,7 +77,11 @@ class TrainingConfig(Config):
         help="Where training runs: auto, cpu, cuda, cuda:1 or mps; auto uses a GPU if there is one",
     )
     threads: NonNegativeInt = option(
-        0, flag="--threads", help="CPU threads; 0 measures which number is faster", automatic="1, or all if faster"
+        0,
+        le=MAX_THREADS,
+        flag="--threads",
+        help="CPU threads; 0 measures which number is faster",
+        automatic="1, or all if faster",
     )
 
     @field_validator("device")

@@ -73,6 +73,12 @@ def test_the_same_text_is_read_from_any_encoding_and_compression(
         assert read(path) == READ, size
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+def test_a_file_that_was_cut_ends_in_the_middle_of_a_character(file: Write, encoding: str) -> None:
+    error = error_of(file(("時間\n" * 300).encode(encoding)[:-1]), encoding)
+    assert error.message == f"the file ends in the middle of a character of {encoding.upper()}"
+
+
 @pytest.mark.parametrize("encoding", ["gb18030", "latin-1", "utf-16-le", "cp1251", "shift-jis"])
 def test_the_encoding_that_the_user_names_is_used(file: Write, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = {"latin-1": "déjà\nvu\n", "cp1251": "машина\nвремени\n", "shift-jis": "時間\n旅行\n"}.get(encoding, CHINESE)

@@ -7,6 +7,8 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +150,9 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
         ({"French.txt": "Abel\nZoé\n", "README.txt": "no"}, [("Abel", "French"), ("Zoé", "French")], "README.txt"),
         ({"a.txt": "x\n", "License": "no", "readme.md": "no"}, [("x", "a")], "License, readme.md"),
         ({"x/1.txt": "a", "empty/.keep": ""}, [("a", "x")], "empty"),
+        ({"x/1.txt": "a", "x/Thumbs.db": "no", "desktop.ini": "no"}, [("a", "x")], "desktop.ini, x/Thumbs.db"),
+        ({"x.csv": "a\nb\n", "y.csv": "c\n"}, [("a", "x"), ("b", "x"), ("c", "y")], ""),
+        ({"train.txt": "a\n", "bus.txt": "b\n"}, [("b", "bus"), ("a", "train")], ""),
     ],
 )
 def test_a_folder_has_one_file_for_each_class_or_one_folder(
@@ -169,6 +174,30 @@ def test_a_folder_in_the_folder_of_a_class_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the folder of the class 'test' contains another folder, 'pos'") as caught:
         open_source(tmp_path, ClassifierReaderConfig(), print)
     assert caught.value.hint == f"If 'test' holds a folder for each class, name it: {tmp_path / 'test'}"
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"train.csv": "text,label\na,b\n", "test.csv": "text,label\nc,d\n"}, "test, train are parts of a data set"),
+        ({"Train/1.txt": "a", "Valid/1.txt": "b"}, "Train, Valid are parts of a data set; expected classes"),
+        ({"pos.csv": "text\na\n", "neg.csv": "text\nb\n"}, "all files begin with the line 'text'; expected a text on"),
+    ],
+)
+def test_files_that_are_no_classes_are_an_error(files: dict[str, str], message: str, tmp_path: Path) -> None:
+    write_files(tmp_path / "data", files)
+    with pytest.raises(DataError, match=message):
+        open_source(tmp_path / "data", ClassifierReaderConfig(), print).check()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode on other systems")
+def test_a_class_whose_name_is_not_utf8_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path / "data", {"b/1.txt": "a"})
+    other = os.fsencode(tmp_path / "data") + b"/caf\xe9"
+    Path(os.fsdecode(other)).mkdir()
+    Path(os.fsdecode(other), "1.txt").write_text("b")
+    with pytest.raises(DataError, match=r"the name of the class 'caf\\udce9' is not UTF-8; expected"):
+        open_source(tmp_path / "data", ClassifierReaderConfig(), print)
 
 
 def test_a_file_of_a_folder_in_another_encoding_is_named(tmp_path: Path) -> None:

@@ -327,7 +327,7 @@ def test_suggestions_of_very_small_probability_do_not_warn() -> None:
 def test_a_number_of_suggestions_below_one_is_an_error() -> None:
     with pytest.raises(ConfigError) as raised:
         tiny_predictor().suggest("a", 0)
-    assert str(raised.value) == "k: given 0; expected a whole number, 1 or more"
+    assert str(raised.value) == "suggest: given 0; expected a whole number, 1 or more"
 
 
 # Saving

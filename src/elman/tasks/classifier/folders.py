@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from elman.data.readers.encodings import Notify
-from elman.data.readers.excerpts import list_names
+from elman.data.readers.excerpts import list_names, shorten
+from elman.data.readers.inputs import TABLE_SUFFIXES
 from elman.data.readers.text import Line, SourceRecord, TextSource, numbered_lines
 from elman.errors import DataError
 
 FOLDER_HINT = "Put one file for each class into it, with one text on each line, or one folder for each class"
 DESCRIPTIONS = ("readme", "license", "licence", "copying", "notice", "changelog", "citation")
+SYSTEM_FILES = ("thumbs.db", "desktop.ini")  # which Windows leaves behind
+PARTS = frozenset({"train", "training", "test", "testing", "valid", "validation", "dev", "val", "eval"})
 UNLABELLED = "unsup"
 
 
@@ -41,6 +44,8 @@ class ClassFolder:
             if len({label for label, _ in files}) < len(files):
                 problem = "the folder contains several files of one class; expected one"
                 raise DataError(problem, hint="Name each file after its class", where=self.name)
+        self._require_classes([label for label, _ in files])
+        self._files, self._encoding = files, encoding
         kept = set(chosen)
         self._left_out = [str(entry.relative_to(path)) for entry in present if entry not in kept]
         self._sources = [
@@ -61,6 +66,19 @@ class ClassFolder:
             raise DataError("the folder is empty; expected files", hint=FOLDER_HINT, where=self.name)
         for _, source in self._sources:
             source.check()
+        self._require_no_header()
+
+    def _require_no_header(self) -> None:
+        """Raise a DataError if the files of the classes are tables that begin with the same line."""
+        tables = [file for _, file in self._files if file.suffix.lower() in TABLE_SUFFIXES]
+        if self._has_file_per_text or len(tables) < 2 or len(tables) < len(self._files):
+            return
+        sources = (TextSource(file, encoding=self._encoding) for file in tables)
+        first_lines = {next((text for _, text in numbered_lines(source)), "") for source in sources}
+        if len(first_lines) == 1:
+            problem = f"all files begin with the line {shorten(first_lines.pop())!r}; expected a text on each line"
+            hint = "Put the rows of all files into one table with the columns text and label"
+            raise DataError(problem, hint=hint, where=self.name)
 
     def texts(self) -> Iterator[tuple[str, Line]]:
         """Yield the label of each text, its place and the text."""
@@ -71,6 +89,17 @@ class ClassFolder:
                 yield label, (source.name, "".join(source.blocks()))
             else:
                 yield from ((label, line) for line in numbered_lines(source) if line[1].strip())
+
+    def _require_classes(self, labels: list[str]) -> None:
+        """Raise a DataError for names of files or folders that are no classes."""
+        unreadable = next((label for label in labels if not _is_unicode(label)), None)
+        if unreadable is not None:
+            problem = f"the name of the class {unreadable!r} is not UTF-8"
+            raise DataError(f"{problem}; expected a name of Unicode", hint="Rename it", where=self.name)
+        if len(set(labels)) > 1 and {label.lower() for label in labels} <= PARTS:
+            names = list_names(sorted(set(labels)))
+            hint = "Name the one to train on, and the other one with --valid"
+            raise DataError(f"{names} are parts of a data set; expected classes", hint=hint, where=self.name)
 
     def _texts_of(self, folder: Path) -> list[Path]:
         """Return the files of the texts of one class, in the order of their names."""
@@ -91,11 +120,17 @@ class ClassFolder:
             self._notify(message)
 
 
+def _is_unicode(name: str) -> bool:
+    """Return whether the bytes of a name in the file system are text."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
+
+
 def label_of(path: Path) -> str:
     """Return the label of a file: its name without .gz and without its suffix."""
     return Path(path.name.removesuffix(".gz")).stem
 
 
 def is_description(path: Path) -> bool:
-    """Return whether a file describes a data set and is no part of it."""
-    return path.is_file() and path.name.lower().split(".")[0].rstrip("s") in DESCRIPTIONS
+    """Return whether a file describes a data set, or belongs to the system, and is no part of the data."""
+    name = path.name.lower()
+    return path.is_file() and (name in SYSTEM_FILES or name.split(".")[0].rstrip("s") in DESCRIPTIONS)

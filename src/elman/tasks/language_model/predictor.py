@@ -210,7 +210,7 @@ class LanguageModelPredictor(FolderPredictor):
         If the prompt ends inside a word, the words are completions of it.
         """
         require_prompt(prompt)
-        require_whole_numbers(1, k=k)
+        require_whole_numbers(1, suggest=k)
         if self.text.level == "word":
             return self._suggest_words(NORMALIZERS[self.text.normalize].prompt(prompt), k)
         masks = classify_tokens(self.vocabulary.tokens)

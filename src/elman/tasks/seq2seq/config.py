@@ -21,6 +21,7 @@ from elman.training.config import PaddedTrainingConfig, PartialValidationConfig
 Level = Literal["char", "word", "byte", "bpe"]
 Normalization = Literal["none", "nfc", "nfd", "lower"]
 
+MAX_LENGTH_PENALTY = 10.0  # of one above it, the powers of lengths overflow
 AUTOMATIC_LEVEL = "word for phones, tags and other symbols, bpe for sentences, else char"
 
 
@@ -288,6 +289,7 @@ class PredictOptions(ReaderConfig):
     length_penalty: float = option(
         1.0,
         ge=0.0,
+        le=MAX_LENGTH_PENALTY,
         flag="--length-penalty",
         metavar="P",
         help="The score is the log probability divided by the length to the power of P",

@@ -28,7 +28,7 @@ from elman.text import END, START, UNKNOWN, Vocabulary
 from elman.text.sides import SideCodec
 
 from . import evaluation
-from .config import Seq2SeqTextConfig
+from .config import MAX_LENGTH_PENALTY, Seq2SeqTextConfig
 from .evaluation import PairItem
 from .readers import Pair
 
@@ -210,8 +210,8 @@ class Ensemble:
 def _check_search(beam: int, length_penalty: float) -> None:
     if beam < 1:
         raise ConfigError(f"beam: given {beam}; expected 1 or more")
-    if not 0.0 <= length_penalty < math.inf:
-        raise ConfigError(f"length_penalty: given {length_penalty}; expected 0 or more")
+    if not 0.0 <= length_penalty <= MAX_LENGTH_PENALTY:
+        raise ConfigError(f"length_penalty: given {length_penalty}; expected 0 to {MAX_LENGTH_PENALTY:g}")
 
 
 def _prefixed(number: int, arrays: State) -> State:
