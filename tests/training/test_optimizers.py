@@ -14,7 +14,7 @@ from torch import nn
 
 from elman.checkpoint.serialization import parse_tensors, tensor_bytes
 from elman.training.optimizers import OPTIMIZERS, build_optimizer, load_optimizer_tensors, optimizer_tensors
-from elman.training.torch_internals import update_parameters
+from elman.training.torch_internals import update_parameters, without_compiler
 
 from .fakes import config, new_model
 
@@ -148,6 +148,7 @@ def test_torchs_compiler_is_not_imported_and_changes_no_bit() -> None:
 import sys
 from tests.training.test_optimizers import KINDS, config, new_model, update, weights
 from elman.training.optimizers import build_optimizer, load_optimizer_tensors, optimizer_tensors
+from elman.training.torch_internals import without_compiler
 
 def train(kind):
     model = new_model()
@@ -168,6 +169,12 @@ for kind in KINDS:
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=Path(__file__).parents[2]
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_trainings_in_several_threads_may_create_optimizers_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    with without_compiler(), without_compiler():
+        torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.1)
 
 
 def test_tied_weights_are_updated_once() -> None:

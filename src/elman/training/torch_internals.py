@@ -33,7 +33,7 @@ def without_compiler() -> Iterator[None]:
         yield
     finally:
         for function in functions:
-            del function.__dynamo_disable
+            vars(function).pop("__dynamo_disable", None)  # another thread may have removed it; then torch imports more
 
 
 def update_parameters(optimizer: torch.optim.Optimizer) -> None:
