@@ -34,6 +34,12 @@ def test_an_empty_file(train: RunTrain, tmp_path: Path) -> None:
     )
 
 
+def test_a_file_of_white_space(train: RunTrain, tmp_path: Path) -> None:
+    (tmp_path / "blank.txt").write_text(" \t\n\u3000\n" * 100)
+    done = train(tmp_path / "blank.txt", code=3)
+    assert f"{tmp_path / 'blank.txt'}: has nothing but white space; expected text" in done.err
+
+
 def test_a_file_of_one_character(train: RunTrain, tmp_path: Path) -> None:
     (tmp_path / "one.txt").write_text("a")
     done = train(tmp_path / "one.txt", code=3)

@@ -83,6 +83,9 @@ def prepare(
         split, valid_chunks = total, (0, total)
         _check_whole(total, noun, where)
         report_no_validation_set(total, noun, data.valid_fraction, notify)
+    if not any(token.strip() for token in numbers.tokens):
+        hint = "Name a file with some pages of text"
+        raise DataError("has nothing but white space; expected text", hint=hint, where=where)
     counts = numbers.counts(0, split)
     vocabulary = _vocabulary(numbers.tokens, counts, text, data) if start is None else start.vocabulary
     require_tokens(vocabulary, where)
