@@ -219,7 +219,7 @@ class TextSource:
         hint = encoding_hint(content) if is_utf8 else ENCODING_HINT
         line += before.count(b"\n")
         problem = f"not {encoding.upper()} at byte {byte} of the line"
-        if not is_utf8 and error.reason == "truncated data":
+        if not is_utf8 and "truncated" in error.reason:
             problem = f"the file ends in the middle of a character of {encoding.upper()}"
             hint = "It may have been cut; copy it again"
         return DataError(problem, hint=hint, where=f"{self.name}:{line}")

@@ -94,8 +94,8 @@ class ClassFolder:
         """Raise a DataError for names of files or folders that are no classes."""
         unreadable = next((label for label in labels if not _is_unicode(label)), None)
         if unreadable is not None:
-            problem = f"the name of the class {unreadable!r} is not UTF-8"
-            raise DataError(f"{problem}; expected a name of Unicode", hint="Rename it", where=self.name)
+            problem = f"the name of the class {unreadable!r} is not UTF-8; expected a name of Unicode"
+            raise DataError(problem, hint="Rename it", where=self.name)
         if len(set(labels)) > 1 and {label.lower() for label in labels} <= PARTS:
             names = list_names(sorted(set(labels)))
             hint = "Name the one to train on, and the other one with --valid"
