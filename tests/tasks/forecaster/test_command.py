@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import elman
 from elman.figures.style import NO_CHINESE_FONT, chinese_fonts
 from tests.cli.conftest import Command, only_json, run_command, train_keys
 
@@ -351,3 +352,24 @@ def test_a_table_with_decimal_commas_gets_a_forecast_with_them(command: Command,
     found = told(command("predict", tmp_path / "run", tmp_path / "sales.csv", "--json"))
     assert medians == pytest.approx([row["values"]["Umsatz"] for row in found["predictions"]], rel=1e-9)
     assert all("," in line[1] and "." not in line[1] for line in lines)
+
+
+def test_small_differences_of_large_numbers_are_written(command: Command, tmp_path: Path) -> None:
+    lines = ["ms", *(str(1_700_000_000_000 + i % 6 * 7) for i in range(60))]
+    (tmp_path / "large.csv").write_text("\n".join(lines) + "\n")
+    trained = command("train", "forecast", tmp_path / "large.csv", "-o", tmp_path / "run", *SHORT, "--horizon", 3)
+    assert trained.code == 0, trained.err
+    done = command("predict", tmp_path / "run", tmp_path / "large.csv")
+    rows = [line.split(",")[1:] for line in done.out.splitlines()[1:]]
+    expected = elman.load(tmp_path / "run").predict([float(line) for line in lines[1:]])
+    assert [float(row[0]) for row in rows] == pytest.approx(expected.median[:, 0].tolist(), rel=1e-15)
+    assert all(len(set(row)) == len(row) for row in rows), "the median and the quantiles differ"
+
+
+@pytest.mark.parametrize("size", [1e-300, 5e-324, 1e-13])
+def test_numbers_that_are_too_small_for_the_scales_are_refused(command: Command, tmp_path: Path, size: float) -> None:
+    (tmp_path / "small.csv").write_text("y\n" + "".join(f"{i % 6 * size!r}\n" for i in range(60)))
+    done = command("train", "forecast", tmp_path / "small.csv", "-o", tmp_path / "run", *SHORT, "--horizon", 3)
+    assert done.code == 3
+    assert "the largest number of 'y' is" in done.err
+    assert "expected one of 1e-12 or more. Write it in a smaller unit" in done.err

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
@@ -73,15 +76,27 @@ def _as_csv(predictions: Sequence[tuple[Series, Forecast]]) -> str:
     columns = [c for name in forecast.targets for c in (name, *(f"{name}_{q:g}" for q in levels))]
     writer.writerow([*series.id_columns, date_column, *columns])
     for one, forecast in predictions:
+        digits = _digits(forecast)
         for h, date in enumerate(forecast.dates):
             cells = [*one.ids, date]
             for k in range(len(forecast.targets)):
                 quantiles = zip(forecast.quantiles[h, k], forecast.levels, strict=True)
                 values = [forecast.median[h, k], *(value for value, level in quantiles if level != 0.5)]
-                numbers = [f"{value:.10g}" for value in values]
+                numbers = [f"{value:.{digits[k]}g}" for value in values]
                 cells += [number.replace(".", ",") for number in numbers] if has_commas else numbers
             writer.writerow(cells)
     return output.getvalue()
+
+
+def _digits(forecast: Forecast) -> list[int]:
+    """Return how many digits the numbers of each target have: ten, or more so that six tell them from each other."""
+    digits = []
+    for k in range(len(forecast.targets)):
+        values = np.concatenate([forecast.median[:, k], forecast.quantiles[:, k].ravel()])
+        largest, spread = float(np.abs(values).max()), float(np.ptp(values))
+        shared = math.log10(largest / spread) if spread > 0.0 else 0.0  # digits that all of them have in common
+        digits.append(min(17, max(10, 6 + math.ceil(shared))))
+    return digits
 
 
 def _as_json(predictions: Sequence[tuple[Series, Forecast]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from .series import Series
 
 Array = npt.NDArray[np.float64]
 
+SMALLEST = 1e-12  # of the largest magnitude of a column; the scales of smaller ones are rounded
 MIN_VALID_HORIZONS = 2
 
 
@@ -91,7 +92,7 @@ def usable_series(parts: Sequence[SplitSeries], horizon: int, where: str, notify
 
 
 def _check_variation(parts: Sequence[SplitSeries], where: str) -> None:
-    """Raise a DataError if a column never changes in any series."""
+    """Raise a DataError if a column never changes in any series, or if its numbers are too small for its scales."""
     first = parts[0].series
     for number, name in enumerate((*first.targets, *first.inputs)):
         columns = [part.train_series.values[:, number] for part in parts]
@@ -100,6 +101,16 @@ def _check_variation(parts: Sequence[SplitSeries], where: str) -> None:
             hint = "Name other columns with --target and --inputs"
             problem = f"{name!r} never changes in the training set; expected series that change"
             raise DataError(problem, hint=hint, where=where)
+        _check_magnitude(name, np.concatenate(columns), where)
+
+
+def _check_magnitude(name: str, column: Array, where: str) -> None:
+    """Raise a DataError if the numbers of a column are too small for its scales."""
+    largest = float(np.nanmax(np.abs(column)))
+    if largest < SMALLEST:
+        hint = "Write it in a smaller unit: multiply it by a power of ten"
+        problem = f"the largest number of {name!r} is {largest:g}; expected one of {SMALLEST:g} or more"
+        raise DataError(problem, hint=hint, where=where)
 
 
 def _train_rows(rows: int, fraction: float | None, horizon: int) -> int:
@@ -163,6 +174,7 @@ def _check(part: SplitSeries, horizon: int, where: str) -> None:
             hint = "Name other columns with --target and --inputs"
             problem = f"{name!r} is always {known[0]:g} in the training set; expected a series that changes"
             raise DataError(problem, hint=hint, where=where)
+        _check_magnitude(name, known, where)
 
 
 def _empty_validation_set(name: str, column: Array, valid_rows: int, where: str) -> DataError:
