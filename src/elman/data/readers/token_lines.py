@@ -23,7 +23,6 @@ from elman.errors import ConfigError, DataError
 
 from .column_layout import ColumnLayout, split_columns
 from .excerpts import shorten, shorten_json
-from .jsonl import read_objects
 from .text import Line, replace_surrogates
 
 Format = Literal["auto", "conllu", "columns", "lines", "jsonl", "csv"]
@@ -75,28 +74,32 @@ def sentence_blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def read_tokens(block: Sequence[Line], format: Format, token_column: str | None = None) -> list[str] | str | None:  # noqa: A002
-    """Return the tokens of one sentence to tag, or its text for the format `lines`; None if there is no sentence.
+def read_conllu_tokens(block: Sequence[Line], token_column: str | None = None) -> list[str]:
+    """Return the tokens of a sentence of CoNLL-U, whose tags are ignored; a malformed line is a DataError."""
+    index = conllu_column_index(token_column or "form")
+    return _tokens(read_conllu_words(block), index)
 
-    Tags are ignored. Malformed lines are a DataError.
+
+def read_column_tokens(
+    block: Sequence[Line], token_column: str | None = None, layout: ColumnLayout | None = None
+) -> list[str]:
+    """Return the tokens of a sentence of columns, whose tags are ignored; a line without a token is a DataError.
+
+    Without a layout of the file, that of the sentence is used.
     """
-    if format == "lines":
-        return block[0][1].split("\t")[0]
-    if format == "jsonl":
-        return _read_json_tokens(block, token_column or "tokens")
-    if format == "conllu":
-        words, index = read_conllu_words(block), conllu_column_index(token_column or "form")
-    else:
-        layout = ColumnLayout.of([[line for _, line in block]])
-        words = read_column_words(block, layout)
-        index = column_number(token_column, "--words", layout.token_index + 1) - 1
+    layout = layout or ColumnLayout.of([[line for _, line in block]])
+    return _tokens(read_column_words(block, layout), column_number(token_column, "--words", layout.token_index + 1) - 1)
+
+
+def _tokens(words: Sequence[Word], index: int) -> list[str]:
+    """Return a column of words; an empty cell is a DataError."""
     for where, cells in words:
         if index >= len(cells):
             problem = f"{describe_column_count(cells)}; expected a token in column {index + 1}"
             raise DataError(problem, hint="Name another column with --words", where=where)
         if not clean_token(cells[index]):
-            raise _empty_token_error(where)
-    return [clean_token(cells[index]) for _, cells in words] or None
+            raise DataError("empty token; expected text", hint="Fill in the token, or remove it", where=where)
+    return [clean_token(cells[index]) for _, cells in words]
 
 
 def read_conllu_words(sentence: Iterable[Line]) -> list[Word]:
@@ -179,20 +182,6 @@ def column_number(text: str | None, flag: str, default: int) -> int:
 def describe_column_count(cells: Sequence[str]) -> str:
     """Return the number of columns for a message, such as `one column`."""
     return "one column" if len(cells) == 1 else f"{len(cells)} columns"
-
-
-def _read_json_tokens(block: Sequence[Line], name: str) -> list[str] | None:
-    hint = f'Write an object a line: {{"{name}": ["..."]}}'
-    for where, value in read_objects(block, (name,), hint):
-        tokens = [clean_token(token) for token in require_text_list(value[name], name, where, hint)]
-        if not all(tokens):
-            raise _empty_token_error(where)
-        return tokens or None
-    return None
-
-
-def _empty_token_error(where: str) -> DataError:
-    return DataError("empty token; expected text", hint="Fill in the token, or remove it", where=where)
 
 
 def _is_json_object(line: str) -> bool:

@@ -23,6 +23,7 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IdLists, pad_ids
+from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.crf import ConditionalRandomField
@@ -38,7 +39,7 @@ from elman.translations import Language
 
 from . import evaluation, pictures
 from .arguments import Sentences, Tags, examples_of
-from .config import TaggerConfig, TaggerTextConfig
+from .config import TaggerConfig, TaggerReaderConfig, TaggerTextConfig
 from .readers import Sentence, TaggedSentence, require_sentences
 from .trace import Model, label_ids, trace_sentence
 
@@ -65,9 +66,16 @@ class TaggerPredictor(FolderPredictor):
         labels: Sequence[str],
         tensors: Tensors,
         card: str = "",
+        reader: TaggerReaderConfig | None = None,
+        layout: Layout | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        """Take weights by name; a shape that does not fit the config is a ModelError.
+
+        reader and layout are how the training data was read: files for evaluation and prediction are read in the same
+        way.
+        """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.reader, self.layout = reader or TaggerReaderConfig(), layout or Layout()
         self.words, self.characters, self.labels = words, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
@@ -88,12 +96,18 @@ class TaggerPredictor(FolderPredictor):
         text = read_config(model, "text", TaggerTextConfig, where)
         words, characters = (read_vocabulary(model, name, where) for name in ("words", "characters"))
         labels = model.vocabularies.get("labels", [])
+        reader = read_config(model, "reader", TaggerReaderConfig, where)
+        layout = read_config(model, "layout", Layout, where)
         with damage_errors(where):
-            return cls(config, text, words, characters, labels, model.tensors, model.card)
+            return cls(config, text, words, characters, labels, model.tensors, model.card, reader, layout)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text}
+        return {"model": self.config, "text": self.text, "reader": self.reader, "layout": self.layout}
+
+    def reader_values(self) -> Values:
+        """Return the reader options of the training that differ from the defaults."""
+        return self.reader.model_dump(exclude_defaults=True)
 
     def determined_values(self) -> Values:
         """Return the config values of the model that training on other data cannot change."""
@@ -191,7 +205,7 @@ class TaggerPredictor(FolderPredictor):
 
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
         """Return loss, accuracy, calibration and F1 of each tag; the arguments are those of `fit`."""
-        return evaluation.evaluate(examples_of(sentences, tags), self)
+        return evaluation.evaluate(examples_of(sentences, tags, self.reader), self)
 
     def measure(self, examples: Sequence[TaggedSentence]) -> dict[str, float]:
         """Return loss, accuracy and, for spans, F1 of spans."""
