@@ -82,8 +82,11 @@ def test_a_table_without_the_column_is_an_error_rather_than_lines(tmp_path: Path
     with pytest.raises(DataError) as caught:
         inputs_of(tmp_path, "a.csv", content)
     assert caught.value.message.endswith("; expected 'text'")
+    has_columns = any(mark in content for mark in ",;")
     assert caught.value.hint == (
-        "Name the column of the inputs with --text, or read each line as one input with --format lines"
+        "Name the column of the inputs with --text; --format lines reads all columns as the input"
+        if has_columns
+        else "Name the column of the inputs with --text, or read each line as one input with --format lines"
     )
     assert caught.value.where == f"{tmp_path / 'a.csv'}:1"
 

@@ -213,7 +213,7 @@ def test_a_malformed_line_of_a_table_is_an_error_with_its_place(
     [
         ('{"source": "a", "target": "b"', "not JSON (Expecting ',' delimiter: line 1 column 30 (char 29))"),
         ("a\tb", "not JSON (Expecting value: line 1 column 1 (char 0))"),
-        ('["a", "b"]', '["a", "b"]; expected a JSON object'),
+        ('["a", "b"]', '"a"; expected a JSON object'),
         ("3" * 60, f"{'3' * 39}…; expected a JSON object"),
         ('{"target": "b"}', 'no key "source" in the object, which has "target"'),
         ('{"source": "a", "targets": "b"}', 'no key "target" in the object, which has "source", "targets"'),

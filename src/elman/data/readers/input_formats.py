@@ -179,6 +179,8 @@ def _take_header(table: Table, column: InputColumn, sample_lines: int) -> int:
         return min(column.index, len(header) - 1)
     names = list_names([repr(shorten(name)) for name in header], 6)
     hint = f"Name the column of the inputs with {column.flag}, or read each line as one input with --format lines"
+    if len(header) > 1:
+        hint = f"Name the column of the inputs with {column.flag}; --format lines reads all columns as the input"
     raise DataError(f"the header has the columns {names}; expected {column.name!r}", hint=hint, where=rows[0].where)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.inputs import Input
+from elman.data.readers.token_lines import clean_token
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer
 
@@ -50,7 +51,9 @@ class TaggerAnswers:
         yield from ()
 
     def _tokens(self, item: Input) -> list[str]:
-        return self._predictor.tokens(item.text if item.tokens is None else item.tokens)
+        if item.tokens is not None:
+            return list(map(clean_token, item.tokens))
+        return self._predictor.tokens(item.text)
 
     def _answer(
         self, item: Input, tokens: list[str], tags: list[str], probabilities: Array | None, together: float | None

@@ -26,7 +26,6 @@ from elman.data.readers.inputs import Input, InputFile, InputReader, Inputs, Num
 from elman.data.readers.tables import Row
 from elman.data.readers.text import Line
 from elman.data.readers.token_lines import (
-    clean_token,
     detect_format,
     is_blank_or_comment,
     read_column_tokens,
@@ -168,7 +167,7 @@ def _of_rows(rows: list[Row], columns: SentenceColumns) -> Input:
         return Input(line_number(error.where or filled[0].where), error=_described(error), rows=tuple(rows))
     if columns.rows_are_sentences:
         return Input(number, cells[0].strip(), rows=tuple(rows))
-    return Input(number, tokens=tuple(map(clean_token, cells)), rows=tuple(rows))
+    return Input(number, tokens=tuple(cells), rows=tuple(rows))
 
 
 def _described(error: DataError) -> str:
