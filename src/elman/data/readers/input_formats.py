@@ -23,7 +23,7 @@ from elman.errors import DataError
 from .excerpts import list_names, shorten, shorten_json
 from .inputs import Input, InputFile, Inputs, NumberedLine, line_number
 from .jsonl import begins_array, read_array
-from .tables import SAMPLE_LINES, SEPARATORS, Row, Table, describe_width, read_table
+from .tables import SAMPLE_LINES, SEPARATORS, Row, Table, describe_width, first_row_hint, read_table
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
 
@@ -181,7 +181,8 @@ def _take_header(table: Table, column: InputColumn, sample_lines: int) -> int:
     hint = f"Name the column of the inputs with {column.flag}, or read each line as one input with --format lines"
     if len(header) > 1:
         hint = f"Name the column of the inputs with {column.flag}; --format lines reads all columns as the input"
-    raise DataError(f"the header has the columns {names}; expected {column.name!r}", hint=hint, where=rows[0].where)
+    problem = f"the header has the columns {names}; expected {column.name!r}"
+    raise DataError(problem, hint=first_row_hint(rows) or hint, where=rows[0].where)
 
 
 def _of_row(row: Row, index: int) -> Input:

@@ -30,6 +30,8 @@ Word = tuple[str, list[str]]  # the place and the columns of a token
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT_START = "-DOCSTART-"
+_ITEM = r"""('[^']*'|"[^"]*"|-?\d+\.?\d*)"""  # as NumPy writes texts and numbers
+_NUMPY_LIST = re.compile(rf"\[\s*{_ITEM}(\s+{_ITEM})+\s*\]")
 _WORD_ID = re.compile(r"\d+")
 _SKIPPED_ID = re.compile(r"\d+-\d+|\d+\.\d+")  # a range of a multiword token, or an empty node
 _ANY_ID = re.compile(r"\d+([-.]\d+)?")
@@ -132,20 +134,26 @@ def split_conllu(line: str) -> list[str]:
     return line.split("\t") if "\t" in line else line.split()
 
 
-def require_no_list(tags: str, where: str) -> None:
-    """Raise a DataError if a cell of tags holds a list or an object of JSON or Python: `["B-PER", "O"]`."""
-    cell = tags.strip()
+def require_no_list(cell: str, where: str, noun: Literal["tag", "text"] = "tag") -> None:
+    """Raise a DataError if a cell holds a list or an object of JSON, Python or NumPy: `["B-PER", "O"]` or `[1 0]`."""
+    cell = cell.strip()
     if len(cell) < 3 or (cell[0], cell[-1]) not in (("[", "]"), ("{", "}")):
         return
+    if _NUMPY_LIST.fullmatch(cell) or _is_list(cell):
+        expected = "tags with spaces between them" if noun == "tag" else "words with spaces between them"
+        problem = f"the {noun} is {shorten(cell)!r}, a list; expected {expected}"
+        hint = 'For lists, write JSON lines: {"tokens": ["..."], "tags": ["..."]}'
+        raise DataError(problem, hint=hint, where=where)
+
+
+def _is_list(cell: str) -> bool:
     for read in (json.loads, ast.literal_eval):
         try:
-            is_list = isinstance(read(cell), list | dict)
+            if isinstance(read(cell), list | dict):
+                return True
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        if is_list:
-            problem = f"the tag is {shorten(cell)!r}, a list; expected tags with spaces between them"
-            hint = 'For lists, write JSON lines: {"tokens": ["..."], "tags": ["..."]}'
-            raise DataError(problem, hint=hint, where=where)
+    return False
 
 
 def require_text_list(value: Any, name: str, where: str, hint: str) -> list[str]:
@@ -174,7 +182,7 @@ def column_number(text: str | None, flag: str, default: int) -> int:
     if text is None:
         return default
     if not text.isdecimal() or int(text) < 1:
-        hint = "Names of columns work for CoNLL-U and JSON Lines; set --format for them"
+        hint = "Names of columns work for CSV, CoNLL-U and JSON Lines; set --format for them"
         raise ConfigError(f"{flag} is {text!r}; expected the number of a column, from 1", hint=hint)
     return int(text)
 

@@ -28,7 +28,7 @@ from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
 from elman.data.readers.jsonl import read_json
-from elman.data.readers.tables import SEPARATORS, Row, Table, describe_width, read_table
+from elman.data.readers.tables import SEPARATORS, Row, Table, describe_width, first_row_hint, read_table
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines, strip_text
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
@@ -214,7 +214,8 @@ def _column_indices(table: Table, reader: ReaderConfig, notify: Notify) -> tuple
     if not order:
         flag = "--text" if missing == reader.text_column else "--label"
         hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
-        raise DataError(f"the header has the columns {_listed(header)}; expected {missing!r}", hint=hint, where=where)
+        problem = f"the header has the columns {_listed(header)}; expected {missing!r}"
+        raise DataError(problem, hint=first_row_hint(rows) or hint, where=where)
     notify(
         f"{where}: no header; reading the columns as {','.join(order)}. Use --header if this line names the columns."
     )

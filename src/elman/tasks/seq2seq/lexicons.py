@@ -70,6 +70,11 @@ def word_of(line: str) -> str | None:
     return _without_number(_split(line)[0]) if _entries([line]) else None
 
 
+def are_numbers(symbols: Iterable[str]) -> bool:
+    """Return whether all symbols are numbers, as they stand between a word and its pronunciation."""
+    return all(map(_NUMBER.fullmatch, symbols))
+
+
 def read_lexicon(lines: Iterable[Line], sample: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Yield word, pronunciation and place of each entry; a word without symbols is a DataError.
 
@@ -80,7 +85,7 @@ def read_lexicon(lines: Iterable[Line], sample: Sequence[str]) -> Iterator[tuple
         if not _entries([line]):
             continue
         word, symbols = _split(line)
-        if not all(map(_NUMBER.fullmatch, symbols[:num_numbers])):
+        if not are_numbers(symbols[:num_numbers]):
             problem = f"{shorten(word)!r} is followed by {shorten(' '.join(symbols[:num_numbers]))!r}"
             hint = "Give all words a probability, or none"
             raise DataError(f"{problem}; expected numbers, as in the lines before", hint=hint, where=where)

@@ -40,7 +40,7 @@ from elman.data.sources import (
 from elman.errors import ConfigError, DataError
 
 from .config import Seq2SeqReaderConfig as ReaderConfig
-from .lexicons import LEXICON, looks_like_lexicon, read_lexicon
+from .lexicons import LEXICON, are_numbers, looks_like_lexicon, read_lexicon
 from .tables import names_columns, read_columns
 
 SOURCE, TARGET = "source", "target"
@@ -191,6 +191,8 @@ def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
                 hint = "Use --extra-targets to train on all of them"
                 raise DataError(f"has {len(pair.targets)} targets; expected 1", hint=hint, where=pair.where)
             hint = "Use --extra-targets to train on all of them, or --columns 1,2 to ignore the others"
+            if are_numbers(pair.targets[:-1]):
+                hint = "For a pronouncing dictionary, use --format lexicon: the numbers in it are not targets"
             raise DataError(f"has {pair.columns} columns; expected 2", hint=hint, where=pair.where)
         yield pair
 

@@ -81,4 +81,4 @@ def _error(item: Input, tokens: Sequence[str]) -> str | None:
         return item.error
     if not tokens:
         return "empty; expected a sentence"
-    return None if all(tokens) else "empty token; expected text; Fill in the token, or remove it"
+    return None if all(tokens) else "empty token; expected text"

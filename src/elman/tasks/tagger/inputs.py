@@ -162,7 +162,7 @@ def _of_rows(rows: list[Row], columns: SentenceColumns) -> Input:
     filled = [row for row in rows if not row.is_blank]
     number = line_number(filled[0].where)
     try:
-        cells = [columns.cell(row, columns.token) for row in filled]
+        cells = [columns.token_cell(row) for row in filled]
     except DataError as error:
         return Input(line_number(error.where or filled[0].where), error=_described(error), rows=tuple(rows))
     if columns.rows_are_sentences:

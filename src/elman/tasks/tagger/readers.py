@@ -188,7 +188,7 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
             if len(cells) != width or width < 2:
                 expected = f"{width}, as in the lines before" if width > 1 else "a token and its tag"
                 hint = "Add the blank line between two sentences, or name another --format"
-                if len(cells) == 1 and any(mark in cells[0] for mark in ",;"):
+                if len(cells) == 1 and any(mark in cells[0] for mark in ",;|"):
                     hint = "For CSV, use --format csv, and name its columns with --words and --column"
                 raise DataError(f"{describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:

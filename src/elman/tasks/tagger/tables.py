@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.tables import Row, Table, describe_width, read_table
+from elman.data.readers.tables import Row, Table, describe_width, first_row_hint, read_table
 from elman.data.readers.text import Line
 from elman.data.readers.token_lines import require_no_list
 from elman.errors import DataError
@@ -49,6 +49,13 @@ class SentenceColumns:
             raise DataError(problem, hint="Fill in the row, or remove it", where=row.where)
         return row.cells[index]
 
+    def token_cell(self, row: Row) -> str:
+        """Return the token in a row, or the text of a sentence, which must not be a list of tokens."""
+        cell = self.cell(row, self.token)
+        if self.rows_are_sentences:
+            require_no_list(cell, row.where, "text")
+        return cell
+
 
 def header_names(lines: Sequence[Line], reader: ReaderConfig) -> list[str]:
     """Return which of `tokens` and `tags` the first row of a table names."""
@@ -71,8 +78,10 @@ def read_sentence_table(lines: Iterator[Line], reader: ReaderConfig) -> Iterator
         return
     for rows in sentence_groups(table, columns):
         filled = [row for row in rows if not row.is_blank]
-        tokens = [columns.cell(row, columns.token) for row in filled]
-        tags = [_tags(row, columns.cell(row, columns.tag)) for row in filled]
+        tokens = [columns.token_cell(row) for row in filled]
+        tags = [columns.cell(row, columns.tag) for row in filled]
+        for row, tag in zip(filled, tags, strict=True):
+            require_no_list(tag, row.where)
         if columns.rows_are_sentences:
             tokens, tags = tokens[0].split(), tags[0].split()
         yield tokens, tags, tuple(row.where for row in filled)
@@ -100,10 +109,15 @@ def find_columns(
     Tags show what a row is; without them, it is what it was in training (`row`), or a sentence if most rows have
     several words.
     """
+    first_rows = [row for row in table.peek(2) if not row.is_blank]
     header = table.take_header()
     if table.header is None:
         return None
     where = table.header.where
+    if len(header) == 1 and needs_tags and (hint := first_row_hint(first_rows)):
+        raise DataError(
+            f"the header has one column, {shorten(header[0])!r}; expected two or more", hint=hint, where=where
+        )
     token = _column(header, reader.token_column, TOKEN_NAMES, "--words", where)
     tag = _tag_column(header, reader, token, where, needs_tags=needs_tags)
     sample = table.peek(sample_rows)
@@ -175,11 +189,6 @@ def _numbers_rows(rows: Sequence[Row], index: int) -> bool:
     """Return whether a column has another value in each of the rows, which are two or more."""
     values = [row.cells[index].strip() for row in rows if len(row.cells) > index]
     return len(values) > 1 and "" not in values and len(set(values)) == len(values)
-
-
-def _tags(row: Row, cell: str) -> str:
-    require_no_list(cell, row.where)
-    return cell
 
 
 def _column(header: Sequence[str], given: str | None, names: Sequence[str], flag: str, where: str) -> int:
