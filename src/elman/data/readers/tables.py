@@ -188,17 +188,23 @@ def first_row_hint(rows: Sequence[Row]) -> str | None:
     if not rows or len([cell for cell in rows[0].cells if cell.strip()]) != 1:
         return None
     if any(len(row.cells) > 1 for row in rows[1:]):
-        return f"Is line {rows[0].where.rpartition(':')[2]} a title above the table? Remove it"
+        return f"Is line {_line_of(rows[0])} a title above the table? Remove it"
     if BAR in rows[0].text:
         return f"If {BAR} separates the cells, write sep={BAR} on a line above them"
     return None
+
+
+def _line_of(row: Row) -> str:
+    return row.where.rpartition(":")[2]
 
 
 def _wide_row_error(row: Row, width: int, dialect: Dialect, header: Row | None) -> DataError:
     given = describe_width(row.cells)
     problem = f"has {given}; expected {width} as in the header" if header else f"has {given}; expected {width}"
     hint = f"Is a text with {dialect.separator_name} not quoted? Write it in quotes"
-    return DataError(problem, hint=first_row_hint([header, row] if header else []) or hint, where=row.where)
+    if header is not None and width == 1:
+        hint = f"{hint}. If line {_line_of(header)} is a title above the table, remove it"
+    return DataError(problem, hint=hint, where=row.where)
 
 
 def _read_rows(lines: Iterator[Line], dialect: Dialect) -> Iterator[Row]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from elman.data.readers.encodings import Notify
 from elman.data.readers.inputs import Input
 from elman.data.readers.token_lines import clean_token
@@ -17,7 +15,7 @@ from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer
 
 from .config import PredictOptions
-from .predictor import Array, TaggerPredictor
+from .predictor import TaggerPredictor, Tagging
 
 ADDED_COLUMNS = ("prediction", "probability")
 
@@ -36,15 +34,12 @@ class TaggerAnswers:
         lists = [tokens for tokens, error in zip(sentences, errors, strict=True) if error is None]
         for tokens in lists:
             self.unknown |= dict.fromkeys(self._predictor.unknown(tokens))
-        tags = iter(self._predictor.predict(lists))
-        with_probabilities = self._options.probabilities or any(item.rows or item.value for item in chunk)
-        probabilities = iter(self._predictor.predict_proba(lists) if with_probabilities else ())
-        together = iter(np.exp(self._predictor.log_probabilities(lists)).tolist() if with_probabilities else ())
+        taggings = iter(self._predictor.predict_with_probabilities(lists))
         for item, tokens, error in zip(chunk, sentences, errors, strict=True):
             if error is not None:
                 yield Answer(item.number, [""], {"line": item.number, "error": error}, error)
             else:
-                yield self._answer(item, tokens, next(tags), next(probabilities, None), next(together, None))
+                yield self._answer(item, tokens, next(taggings))
 
     def finish(self) -> Iterator[Answer]:
         """Yield nothing; every sentence has been answered."""
@@ -55,24 +50,26 @@ class TaggerAnswers:
             return list(map(clean_token, item.tokens))
         return self._predictor.tokens(item.text)
 
-    def _answer(
-        self, item: Input, tokens: list[str], tags: list[str], probabilities: Array | None, together: float | None
-    ) -> Answer:
-        as_json: dict[str, Any] = {"line": item.number, "tokens": tokens, "tags": tags}
-        columns = [[on_one_line(token) for token in tokens], tags]
-        of_tags: list[float] = []
-        if probabilities is not None:
-            labels = self._predictor.labels
-            of_tags = [float(p[labels.index(tag)]) for p, tag in zip(probabilities, tags, strict=True)]
-            if self._options.probabilities:
-                as_json["probability"] = together  # of all tags of the sentence
-                as_json["probabilities"] = of_tags
-                columns.append([f"{p:.4f}" for p in of_tags])
+    def _answer(self, item: Input, tokens: list[str], tagging: Tagging) -> Answer:
+        as_json: dict[str, Any] = {"line": item.number, "tokens": tokens, "tags": tagging.tags}
+        columns = [[on_one_line(token) for token in tokens], tagging.tags]
+        if self._options.probabilities:
+            as_json |= {"probability": tagging.probability, "probabilities": tagging.probabilities}
+            columns.append([f"{p:.4f}" for p in tagging.probabilities])
         lines = ["\t".join(row) for row in zip(*columns, strict=True)] + [""]
-        of_rows = [dict(zip(ADDED_COLUMNS, pair, strict=True)) for pair in zip(tags, of_tags, strict=False)]
-        is_row = item.tokens is None or item.value is not None  # the sentence is one row or one object
-        added = dict(zip(ADDED_COLUMNS, (tags, together), strict=True))
-        return Answer(item.number, lines, as_json, columns=added, columns_of_rows=() if is_row else of_rows)
+        has_row_for_each = item.tokens is not None and item.rows
+        of_tokens = zip(tagging.tags, tagging.probabilities, strict=True) if has_row_for_each else ()
+        return Answer(
+            item.number,
+            lines,
+            as_json,
+            columns=_columns(tagging.tags, tagging.probability),
+            columns_of_rows=[_columns(tag, probability) for tag, probability in of_tokens],
+        )
+
+
+def _columns(prediction: str | list[str], probability: float) -> dict[str, Any]:
+    return dict(zip(ADDED_COLUMNS, (prediction, probability), strict=True))
 
 
 def _error(item: Input, tokens: Sequence[str]) -> str | None:

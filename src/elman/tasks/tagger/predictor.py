@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,14 @@ BATCH_TOKENS = 1 << 14  # of a batch, with padding
 BATCH_SCORES = 1 << 24  # of the tags of all tokens
 BATCH_TRANSITIONS = 1 << 24  # pairs of labels that the conditional random field computes at once
 CRF_STATE = "crf.step"  # of a state: the log probabilities of the tags of the last token
+
+
+class Tagging(NamedTuple):
+    """The tags of a sentence, the probability of each, and that of all of them together."""
+
+    tags: list[str]
+    probabilities: list[float]
+    probability: float
 
 
 class TaggerPredictor(FolderPredictor):
@@ -160,6 +168,21 @@ class TaggerPredictor(FolderPredictor):
             labels, _ = pad_ids(IdLists.from_arrays(paths), np.arange(len(rows)))
             log_p[rows] = self._log_p(emissions, lengths, labels)
         return log_p
+
+    def predict_with_probabilities(self, sentences: Iterable[Sentence]) -> list[Tagging]:
+        """Return the tags of each sentence with their probabilities, which `predict` returns alone."""
+        lists = require_sentences(sentences, self.text.tokenize)
+        taggings = [Tagging([], [], 1.0) for _ in lists]
+        for rows, emissions, lengths in self._batches(lists):
+            paths = self._best_labels(emissions, lengths)
+            labels, _ = pad_ids(IdLists.from_arrays(paths), np.arange(len(rows)))
+            together = np.exp(self._log_p(emissions, lengths, labels)).tolist()
+            for row, path, p, of_all in zip(
+                rows, paths, self._probabilities(emissions, lengths), together, strict=True
+            ):
+                tags = [self.labels[i] for i in path]
+                taggings[row] = Tagging(tags, p[np.arange(len(path)), path].tolist(), of_all)
+        return taggings
 
     def trace(self, sentence: Sentence, *, tags: Sequence[str] | None = None, gradients: bool = False) -> Trace:
         """Return what happens inside the model as it reads a sentence; with gradients, derivatives of the loss, too.
