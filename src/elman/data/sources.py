@@ -101,7 +101,10 @@ class FileExamples(Generic[E]):
 
     def examples(self) -> Iterator[E]:
         self.layout = self.layout_of(self.file.first_lines(FIRST_LINES))
-        yield from self.parse(self.file)
+        try:
+            yield from self.parse(self.file)
+        finally:
+            self.file.close()
 
 
 def common_layout(sources: Iterable[ExampleSource[Any]]) -> Layout:

@@ -128,10 +128,15 @@ class TextSource:
         self._ahead = chain([first] if first else [], blocks)
         return list(islice(numbered_lines(MemoryText([first], self.name)), count)) if first else []
 
+    def close(self) -> None:
+        """Close the file, if first lines were read and `blocks` was not called."""
+        self._ahead = None
+
     def blocks(self) -> Iterator[str]:
         """Yield the text in blocks; a block ends at a line end if it contains one."""
         if self._ahead is not None:
-            yield from self._ahead
+            ahead, self._ahead = self._ahead, None
+            yield from ahead
             return
         with open_binary(self._path, self.name) as stream:
             rest = ""

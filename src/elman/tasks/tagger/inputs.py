@@ -39,7 +39,7 @@ from elman.tasks.spec import InputOptions
 from .answers import ADDED_COLUMNS
 from .config import PredictOptions, TaggerReaderConfig
 from .predictor import TaggerPredictor
-from .tables import SentenceColumns, find_columns, header_names, sentence_groups
+from .tables import SentenceColumns, find_columns, given_names, header_names, sentence_groups
 
 TOKEN_LINES = ("conllu", "columns")  # the formats of training files with a token on each line
 
@@ -150,7 +150,7 @@ def _between_blank_lines(lines: Iterator[NumberedLine]) -> Iterator[list[Numbere
 
 
 def _read_table(file: InputFile, reader: TaggerReaderConfig, predictor: TaggerPredictor) -> Inputs:
-    table = open_table(file, [name for name in (reader.token_column,) if name])
+    table = open_table(file, given_names(reader.model_copy(update={"tag_column": None})))
     columns = find_columns(table, reader, row=predictor.layout.row, sample_rows=len(file.sample), needs_tags=False)
     groups = sentence_groups(table, columns) if columns is not None else iter(())
     items = (_of_rows(rows, columns) for rows in groups if columns is not None)

@@ -57,10 +57,16 @@ class SentenceColumns:
         return cell
 
 
+def given_names(reader: ReaderConfig) -> list[str]:
+    """Return the names of columns that the options give."""
+    given = (reader.token_column, reader.tag_column, reader.sentence_column)
+    return [name for name in given if name is not None and not name.isdecimal()]
+
+
 def header_names(lines: Sequence[Line], reader: ReaderConfig) -> list[str]:
     """Return which of `tokens` and `tags` the first row of a table names."""
     given = {"tokens": reader.token_column, "tags": reader.tag_column}
-    rows = read_table(iter(lines), names=[name for name in given.values() if name]).peek(1)
+    rows = read_table(iter(lines), names=given_names(reader)).peek(1)
     header = [cell.strip() for cell in rows[0].cells] if rows else []
     names = {"tokens": TOKEN_NAMES, "tags": TAG_NAMES}
     return [
@@ -72,16 +78,16 @@ def header_names(lines: Sequence[Line], reader: ReaderConfig) -> list[str]:
 
 def read_sentence_table(lines: Iterator[Line], reader: ReaderConfig) -> Iterator[TaggedTokens]:
     """Yield the sentences of a table; a malformed row is a DataError."""
-    table = read_table(lines)
+    table = read_table(lines, names=given_names(reader))
     columns = find_columns(table, reader)
     if columns is None or columns.tag is None:
         return
     for rows in sentence_groups(table, columns):
         filled = [row for row in rows if not row.is_blank]
-        tokens = [columns.token_cell(row) for row in filled]
         tags = [columns.cell(row, columns.tag) for row in filled]
         for row, tag in zip(filled, tags, strict=True):
             require_no_list(tag, row.where)
+        tokens = [columns.token_cell(row) for row in filled]
         if columns.rows_are_sentences:
             tokens, tags = tokens[0].split(), tags[0].split()
         yield tokens, tags, tuple(row.where for row in filled)
@@ -90,7 +96,7 @@ def read_sentence_table(lines: Iterator[Line], reader: ReaderConfig) -> Iterator
 def row_of_layout(lines: Sequence[Line], reader: ReaderConfig) -> Literal["token", "sentence"] | None:
     """Return what a row of a table is; None for a table that cannot be read."""
     try:
-        columns = find_columns(read_table(iter(lines)), reader)
+        columns = find_columns(read_table(iter(lines), names=given_names(reader)), reader)
     except DataError:
         return None
     return None if columns is None else "sentence" if columns.rows_are_sentences else "token"
