@@ -129,6 +129,16 @@ def test_only_a_model_of_tables_takes_tabs_for_columns(
     assert texts_of(command("predict", model, tmp_path / "new.txt", "--json")) == ["a film\tgood", "bad\tfilm"]
 
 
+@pytest.mark.parametrize("content", ["id,message\n1,good film\n2,bad film\n", "message,pos?\ngood film,\nbad film,\n"])
+def test_a_header_is_no_row_of_a_table_without_a_header(
+    command: Command, run: Path, tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "new.csv").write_text(content)
+    done = command("predict", run, tmp_path / "new.csv")
+    assert (done.code, done.out) == (3, "")
+    assert "expected 'text'" in done.err
+
+
 def test_fasttext_is_a_format_of_predict(command: Command, run: Path, tmp_path: Path) -> None:
     (tmp_path / "new.txt").write_text("good film 1 __label__pos\n__label__neg __label__old bad film 2\nfilm 3\n")
     done = command("predict", run, tmp_path / "new.txt", "--format", "fasttext", "--json")

@@ -37,6 +37,7 @@ class InputColumn:
     name: str
     flag: str  # of the option that names another one
     columns: tuple[str, ...] = ()  # the names of all columns, of a table without a header
+    label: str = ""  # the name of the column of labels, which shows whether the first row is a header
     index: int | None = None  # the column of a table without a header; None if it needs a header
     labels: frozenset[str] = frozenset()  # those of the model, which show where the labels of a table are
     has_tables: bool = False  # the training files were tables, so that lines with tabs are rows
@@ -170,7 +171,7 @@ def _take_header(table: Table, column: InputColumn, sample_lines: int) -> int:
     if column.name in header:
         table.take_header()
         return header.index(column.name)
-    if column.name in column.columns and len(header) == len(column.columns):
+    if column.name in column.columns and len(header) == len(column.columns) and not _is_header(rows, column):
         return column.columns.index(column.name)
     label = _label_index(rows, column) if len(header) == 2 else None
     if label is not None:
@@ -183,6 +184,15 @@ def _take_header(table: Table, column: InputColumn, sample_lines: int) -> int:
         hint = f"Name the column of the inputs with {column.flag}; --format lines reads all columns as the input"
     problem = f"the header has the columns {names}; expected {column.name!r}"
     raise DataError(problem, hint=first_row_hint(rows) or hint, where=rows[0].where)
+
+
+def _is_header(rows: Sequence[Row], column: InputColumn) -> bool:
+    """Return whether the first row of a table names its columns: what would be its label is none, and not repeated."""
+    if column.label not in column.columns:
+        return False
+    index = column.columns.index(column.label)
+    first, *others = [row.cells[index].strip() for row in rows if len(row.cells) > index]
+    return first not in ("", *column.labels, *others)
 
 
 def _of_row(row: Row, index: int) -> Input:

@@ -22,6 +22,7 @@ def input_options(predictor: ClassifierPredictor, options: PredictOptions) -> In
         options.text_column or reader.text_column,
         "--text",
         reader.columns or layout.columns,
+        label="" if reader.columns else reader.label_column,
         labels=frozenset(predictor.labels if has_default_names else ()),
         has_tables=layout.format == "table",
     )

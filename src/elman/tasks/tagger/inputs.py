@@ -171,4 +171,4 @@ def _of_rows(rows: list[Row], columns: SentenceColumns) -> Input:
 
 
 def _described(error: DataError) -> str:
-    return "; ".join(filter(None, (error.message, error.hint)))
+    return ". ".join(filter(None, (error.message, error.hint)))
