@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from elman import labs
+from elman.cells import CELLS
 from elman.cli import main
 from elman.data import generated_datasets
 from elman.inspect import trace_pictures
@@ -60,6 +61,14 @@ LAB_COMMAND = re.compile(r"^elman lab\b.*|(?<=`)elman lab\b[^`\n]*", re.MULTILIN
 NEEDS = {"bpe": "tokenizers"}  # words of a command that an extra brings
 
 
+RESIDUAL = """
+import elman.cells
+from tests.cells.outside_cell import Decay
+
+elman.cells.register("residual", Decay)
+"""
+
+
 def blocks(page: str, language: str) -> list[str]:
     """The fenced blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -73,6 +82,8 @@ def conllu(tokens: list[str], tags: list[str]) -> str:
 
 def shortened(words: list[str]) -> list[str]:
     """The same command with a budget of a few steps, or of no time."""
+    if words[:2] == ["elman", "--import"]:
+        return [*words[:3], *shortened(["elman", *words[3:]])[1:]]
     if words[:2] == ["elman", "bench"]:
         one = ["--threads", "1"]  # on a busy machine torch's threads wait for each other at every time step
         sizes = {
@@ -133,6 +144,11 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
         "names/French.txt": [f"{source}eau\n" for source, _ in PAIRS],
         "names/中文.txt": [f"{source}ng\n" for source, _ in PAIRS],
         "sentences.txt": [f"{' '.join(tokens)}\n" for tokens, _ in TAGGED],
+        "residual.py": [RESIDUAL],
+        "tokens.csv": [
+            "sentence_id,word\n",
+            *(f"{number},{token}\n" for number, (tokens, _) in enumerate(TAGGED) for token in tokens),
+        ],
         "tagged.conllu": [conllu(*each) for each in TAGGED],
         "people.txt": ["".join(map("{} {}\n".format, *each)) + "\n" for each in NAMED],
         "pinyin": [f"{phrase}{'了' * n}\t{tags}{' le' * n}\n" for phrase, tags in READINGS for n in range(9)],
@@ -158,6 +174,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
     monkeypatch.setattr(loop, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(CELLS, "residual", CELLS["elman"])  # which is forgotten afterwards
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("ELMAN_DATA", raising=False)
     return tmp_path

@@ -146,7 +146,7 @@ def test_a_registered_cell_is_trained_and_loaded_where_it_is_registered(
 
     without = in_another_process("import sys; from elman.cli import main; sys.exit(main())", "generate", run)
     assert without.returncode == 4
-    hint = "Call elman.cells.register('decay', ...) before loading the model, or run elman --import FILE.py"
+    hint = "Call elman.cells.register('decay', ...) before loading the model; on the command line"
     assert "has cell 'decay', which is not registered; expected one of elman, gru, lstm, " in without.stderr
     assert hint in without.stderr
     assert without.stderr.startswith(f"elman: {run / 'model' / 'config.json'}: ")

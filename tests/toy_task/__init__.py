@@ -24,6 +24,7 @@ from elman.data.corpora.config import RandomSplitConfig, ReaderConfig
 from elman.data.corpora.folder import damage_errors, read_examples, source_records, write_examples, write_record
 from elman.data.corpora.split import in_random_order, validation_size
 from elman.data.readers.encodings import Notify
+from elman.data.readers.inputs import Input
 from elman.data.readers.text import TextSource, numbered_lines
 from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open_text, unsupported_source
 from elman.errors import DataError
@@ -33,7 +34,7 @@ from elman.models.stack import Stack, State, take
 from elman.options import option
 from elman.tasks.descriptions import describe_size, describe_training, model_card
 from elman.tasks.sizing import budget_of
-from elman.tasks.spec import Answer, DataConfig, Evaluation, Line, Prediction, Report, RunConfig, Scored, TaskSpec
+from elman.tasks.spec import Answer, DataConfig, Evaluation, Prediction, Report, RunConfig, Scored, TaskSpec
 from elman.training.config import TrainingConfig
 
 
@@ -142,13 +143,13 @@ class DigitsPredictor(FolderPredictor):
 
 
 class DigitsAnswers:
-    """A LinePredictor."""
+    """An InputPredictor."""
 
     def __init__(self, predictor: DigitsPredictor, options: PredictOptions, notify: Notify) -> None:
         self._predictor, self._decimals = predictor, options.decimals
         self.unknown: dict[str, None] = {}
 
-    def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
+    def answer(self, chunk: Sequence[Input]) -> Iterator[Answer]:
         for line in chunk:
             if line.error or not line.text.isdecimal():
                 error = line.error or "no digits; expected a line of digits"
@@ -257,7 +258,7 @@ def spec() -> TaskSpec[DigitsRun, DigitsCorpus, Digits, DigitsPredictor]:
         prepare=prepare,
         open_corpus=DigitsCorpus.open,
         load=DigitsPredictor.from_folder,
-        prediction=Prediction(PredictOptions, by_line=DigitsAnswers),
+        prediction=Prediction(PredictOptions, by_input=DigitsAnswers),
         evaluation=Evaluation(EvaluateOptions, score_validation_set=score_validation_set, score=score),
         report=Report(
             describe_run=describe_run,

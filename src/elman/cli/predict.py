@@ -1,25 +1,39 @@
 """elman predict: inputs in, answers out, by the model of any task that predicts. Needs no torch.
 
-The inputs are the lines of a text, the rows of a table, or JSON lines (data/readers/inputs.py), and the answers are
-written in the same form (prediction_output.py): a table comes out with columns added. They are answered in groups, in
-order, so a file may be larger than memory; from a pipe or a terminal, as they come. An input that cannot be read gives
-an empty line, a message with its number, and exit code 3 at the end; the others are answered. Line ends and tabs that a
-model writes are shown as spaces; --json has them as they are. A forecast is for a whole file: CSV in, CSV out.
+The inputs are the lines of a text, the rows of a table, JSON, or what else the task reads (data/readers/inputs.py), and
+the answers are written in the same form (prediction_output.py): a table comes out with columns added. They are answered
+in groups, in order, so a file may be larger than memory; from a pipe or a terminal, as they come. An input that cannot
+be read gives an empty line, a message with its number, and exit code 3 at the end; the others are answered. Line ends
+and tabs that a model writes are shown as spaces; --json has them as they are. A forecast is for a whole file: CSV in,
+CSV out.
 """
 
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from elman.config import Values
 from elman.data.readers.files import STDIN
-from elman.data.readers.inputs import Input, Inputs, read_inputs, read_lines
+from elman.data.readers.input_formats import read_line_inputs
+from elman.data.readers.inputs import (
+    AUTO,
+    LINES,
+    Input,
+    InputFile,
+    InputReader,
+    Inputs,
+    NumberedLine,
+    open_inputs,
+    typed_inputs,
+)
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import TASKS, Answer, Line, LinePredictor, Prediction, TableColumns, load, task_spec
+from elman.tasks.spec import TASKS, Answer, InputOptions, InputPredictor, Prediction, load, task_spec
 
 from .console import print_error, print_json, say
 from .options import Json, Run, make_command, parameters_of
@@ -27,6 +41,7 @@ from .prediction_output import Form, JsonLines, JsonObject, Lines, Output, Table
 from .task_options import TaskOptions, config_from
 
 MOST_UNKNOWN_SHOWN = 10
+_LINES = InputOptions(InputReader({LINES: read_line_inputs}), AUTO, "", ())  # of a task that reads nothing else
 
 
 def make_predict_command(summary: str) -> Any:
@@ -82,10 +97,11 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
     if spec.prediction.by_file is not None:
         _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
         return
-    assert spec.prediction.by_line is not None
-    answering = spec.prediction.by_line(predictor, values, say)
-    inputs, columns = _open_inputs(spec.prediction, predictor, values, path)
-    writer = JsonObject(spec.name) if as_json else _writer(output, inputs, columns)
+    assert spec.prediction.by_input is not None
+    answering = spec.prediction.by_input(predictor, values, say)
+    options_of_inputs = spec.prediction.inputs(predictor, values) if spec.prediction.inputs else _LINES
+    inputs = _read_inputs(path, options_of_inputs, values.encoding)
+    writer = JsonObject(spec.name) if as_json else _writer(output, inputs, options_of_inputs)
     raise typer.Exit(_predict_inputs(answering, inputs, writer, "stdin" if path == STDIN else path))
 
 
@@ -100,47 +116,50 @@ def _predict_file(prediction: Prediction[Any], predictor: Any, values: Any, path
         say(message)
 
 
-def _open_inputs(
-    prediction: Prediction[Any], predictor: Any, values: Any, path: str
-) -> tuple[Inputs, TableColumns | None]:
-    """Return the inputs, and the columns of a table if the task predicts tables."""
-    columns = prediction.table_columns(predictor, values) if prediction.table_columns else None
+def _read_inputs(path: str, options: InputOptions, encoding: str | None) -> Inputs:
+    """Return the inputs of a file; those that are typed on a terminal are lines, unless another format is given."""
     if path == STDIN and sys.stdin.isatty():
-        return Inputs("lines", _typed_lines()), columns
-    if columns is None:
-        return read_lines(path, encoding=values.encoding, notify=say), None
-    return read_inputs(path, columns.inputs, form=columns.form, encoding=values.encoding, notify=say), columns
+        typed = typed_inputs(_typed_lines())
+        return options.reader.read(typed, LINES if options.format == AUTO else options.format)
+    return options.reader.read(_opened(path, encoding), options.format)
 
 
-def _typed_lines() -> Iterator[list[Input]]:
-    """Yield the lines that are typed on a terminal, one at a time."""
+def _opened(path: str, encoding: str | None) -> InputFile:
+    if path != STDIN and Path(path).is_dir():
+        problem = "this is a folder; expected a file, of which each line is an input"
+        raise DataError(problem, hint="Put the texts into one file, a line each, or into a table", where=path)
+    return open_inputs(path, encoding=encoding, notify=say)
+
+
+def _typed_lines() -> Iterator[NumberedLine]:
+    """Yield the lines that are typed on a terminal."""
     sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     for number, line in enumerate(sys.stdin, start=1):
-        yield [Input(number, line.rstrip("\n"))]
+        yield number, line.rstrip("\n"), None
 
 
-def _writer(form: Form | None, inputs: Inputs, columns: TableColumns | None) -> Output:
-    added = columns.added if columns is not None else ()
+def _writer(form: Form | None, inputs: Inputs, options: InputOptions) -> Output:
+    added = options.added
     if form == "table" and not added:
         problem = "--output table: the answers are not one row for each input; expected --output lines or jsonl"
         raise ConfigError(problem, hint="Leave out --output table")
     if form == "table" or (form is None and inputs.kind == "table" and added):
-        return TableRows(inputs, columns.inputs.name if columns else "", added)
+        return TableRows(inputs, options.name, added)
     if form == "jsonl" or (form is None and inputs.kind == "jsonl"):
         return JsonLines(inputs, added)
     return Lines()
 
 
-def _predict_inputs(answering: LinePredictor, inputs: Inputs, output: Output, name: str) -> int:
+def _predict_inputs(answering: InputPredictor, inputs: Inputs, output: Output, name: str) -> int:
     """Answer all inputs, and return the exit code."""
     num_errors = 0
-    pending: dict[int, Input] = {}  # inputs that were not answered yet, by their numbers
+    pending: deque[Input] = deque()  # inputs that were not answered yet, in order
     for answers in _answers(answering, inputs, pending):
         for answer in answers:
             if answer.error is not None:
                 say(f"{name}:{answer.number}: {answer.error}")
                 num_errors += 1
-            output.write(answer, pending.pop(answer.number, None))
+            output.write(answer, _take_input(pending, answer.number))
         sys.stdout.flush()
     output.end()
     _report_unknown(answering.unknown)
@@ -152,18 +171,19 @@ def _predict_inputs(answering: LinePredictor, inputs: Inputs, output: Output, na
     return error.exit_code
 
 
-def _answers(answering: LinePredictor, inputs: Inputs, pending: dict[int, Input]) -> Iterator[Iterable[Answer]]:
-    """Yield the answers for each group of inputs, and last those for lines that were held back."""
+def _answers(answering: InputPredictor, inputs: Inputs, pending: deque[Input]) -> Iterator[Iterable[Answer]]:
+    """Yield the answers for each group of inputs, and last those for inputs that were held back."""
     for group in inputs.groups:
-        pending.update((item.number, item) for item in group)
-        yield answering.answer([_line(item) for item in group])
+        pending.extend(group)
+        yield answering.answer(group)
     yield answering.finish()
 
 
-def _line(item: Input) -> Line:
-    """Return an input as a line; tabs in a cell become spaces, because they separate the columns of a line."""
-    is_cell = item.row is not None or item.value is not None
-    return Line(item.number, item.text.replace("\t", " ") if is_cell else item.text, item.error)
+def _take_input(pending: deque[Input], number: int) -> Input:
+    """Return the input of an answer; a task may answer several inputs together."""
+    while (item := pending.popleft()).number != number:
+        pass
+    return item
 
 
 def _report_unknown(tokens: Iterable[str]) -> None:

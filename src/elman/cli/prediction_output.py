@@ -2,7 +2,8 @@
 
 lines   the lines of each answer, as the task defines them
 table   the rows of the inputs as they are, in their dialect, with the columns of the answer at the end, after a byte
-        order mark if the inputs begin with one; for inputs that are no table, a table with tabs
+        order mark if the inputs begin with one; an input may have several rows. For inputs that are no table, a table
+        with tabs
 jsonl   an object a line: that of the inputs, or their row by the names of the header, with the keys of the answer;
         for inputs that are neither, that of --json
 json    one object with all answers
@@ -19,7 +20,7 @@ from typing import Any, Literal, Protocol
 from elman.data.readers.inputs import Input, Inputs
 from elman.data.readers.tables import Dialect
 from elman.tasks.descriptions import on_one_line
-from elman.tasks.spec import Answer
+from elman.tasks.spec import Answer, Columns
 from elman.text.terminal import replace_control_characters
 
 from .console import print_json
@@ -30,8 +31,8 @@ Form = Literal["table", "lines", "jsonl"]
 class Output(Protocol):
     """What writes answers."""
 
-    def write(self, answer: Answer, source: Input | None) -> None:
-        """Write an answer, whose input is None if it has several lines."""
+    def write(self, answer: Answer, source: Input) -> None:
+        """Write the answer for an input."""
 
     def end(self) -> None:
         """Write what comes last."""
@@ -40,7 +41,7 @@ class Output(Protocol):
 class Lines:
     """The lines of each answer."""
 
-    def write(self, answer: Answer, source: Input | None) -> None:
+    def write(self, answer: Answer, source: Input) -> None:
         for line in answer.lines:
             _print(line)
 
@@ -65,10 +66,21 @@ class TableRows:
             names = unused_names(added, [cell.strip() for cell in inputs.header.cells])
             _print(self._dialect.separator.join([inputs.header.text, self._dialect.write(names)]))
 
-    def write(self, answer: Answer, source: Input | None) -> None:
-        assert source is not None
-        cells = [_cell(answer.columns.get(name, "")) for name in self._added]
-        row = source.row.text if source.row else self._dialect.write([on_one_line(source.text)])
+    def write(self, answer: Answer, source: Input) -> None:
+        if not source.rows:
+            self._write_row(
+                self._dialect.write([_cell(source.text if source.tokens is None else source.tokens)]), answer.columns
+            )
+            return
+        columns_of_rows = iter(answer.columns_of_rows or [answer.columns])
+        for row in source.rows:
+            if row.text:
+                self._write_row(row.text, {} if row.is_blank else next(columns_of_rows, {}))
+            else:
+                _print("")
+
+    def _write_row(self, row: str, columns: Columns) -> None:
+        cells = [_cell(columns.get(name, "")) for name in self._added]
         _print(self._dialect.separator.join([row, self._dialect.write(cells)]))
 
     def end(self) -> None:
@@ -83,7 +95,7 @@ class JsonLines:
         cells = inputs.header.cells if inputs.header is not None else ()
         self._header = unused_names([cell.strip() for cell in cells], [])
 
-    def write(self, answer: Answer, source: Input | None) -> None:
+    def write(self, answer: Answer, source: Input) -> None:
         value: Mapping[str, Any] = answer.as_json
         given = self._value_of(source)
         if given is not None and self._added:
@@ -94,11 +106,11 @@ class JsonLines:
                 value["error"] = answer.error
         _print(json.dumps(value, ensure_ascii=False))
 
-    def _value_of(self, source: Input | None) -> Mapping[str, Any] | None:
-        """Return the object of an input, or its row by the names of the header."""
-        if source is None or source.row is None or not self._header:
-            return None if source is None else source.value
-        return dict(zip(self._header, source.row.cells, strict=False))
+    def _value_of(self, source: Input) -> Mapping[str, Any] | None:
+        """Return the object of an input, or its row by the names of the header, if it has one row."""
+        if len(source.rows) != 1 or not self._header:
+            return source.value
+        return dict(zip(self._header, source.rows[0].cells, strict=False))
 
     def end(self) -> None:
         """Write nothing."""
@@ -111,7 +123,7 @@ class JsonObject:
         self._task = task
         self._predictions: list[dict[str, Any]] = []
 
-    def write(self, answer: Answer, source: Input | None) -> None:
+    def write(self, answer: Answer, source: Input) -> None:
         self._predictions.append(answer.as_json)
 
     def end(self) -> None:
@@ -130,7 +142,9 @@ def unused_names(added: Sequence[str], present: Sequence[str]) -> list[str]:
     return names
 
 
-def _cell(value: str | float) -> str:
+def _cell(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(map(_cell, value))
     if isinstance(value, str):
         return on_one_line(value)
     return f"{value:.4f}" if abs(value) >= 0.001 or value == 0.0 else f"{value:.3g}"  # of a long target, 2.5e-07

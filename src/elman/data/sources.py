@@ -8,17 +8,20 @@ and the estimators all read through it, so one file gives the same examples ever
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from elman.data import datasets
 from elman.data.catalogue import DATA_SETS
+from elman.data.layout import UNKNOWN, Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.files import STDIN
-from elman.data.readers.text import SourceRecord, TextSource
+from elman.data.readers.text import Line, SourceRecord, TextSource
 from elman.errors import ConfigError, DataError
+
+FIRST_LINES = 1000  # which show the layout of a file
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
@@ -76,12 +79,14 @@ def _located_path(source: str | Path) -> str | Path:
     return path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FileExamples(Generic[E]):
-    """The examples of one text file."""
+    """The examples of one text file, and its layout, which is known once `examples` has begun."""
 
     file: TextSource
     parse: Callable[[TextSource], Iterator[E]]
+    layout_of: Callable[[Sequence[Line]], Layout] = lambda lines: UNKNOWN  # of the first lines
+    layout: Layout = field(default=UNKNOWN, init=False)
 
     @property
     def name(self) -> str:
@@ -95,7 +100,16 @@ class FileExamples(Generic[E]):
         self.file.check()
 
     def examples(self) -> Iterator[E]:
-        return self.parse(self.file)
+        self.layout = self.layout_of(self.file.first_lines(FIRST_LINES))
+        try:
+            yield from self.parse(self.file)
+        finally:
+            self.file.close()
+
+
+def common_layout(sources: Iterable[ExampleSource[Any]]) -> Layout:
+    """Return the layout that all sources have, after they were read. Examples in memory have none."""
+    return Layout.common([getattr(source, "layout", UNKNOWN) for source in sources])
 
 
 def open_text(path: str | Path, encoding: str | None, notify: Notify) -> TextSource:

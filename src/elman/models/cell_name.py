@@ -27,7 +27,7 @@ def require_registered(values: Mapping[str, Any], *, where: Path) -> None:
     for name in cell_names(values):
         if name not in CELLS:
             call = f"elman.cells.register({name!r}, ...)"
-            hint = f"Call {call} before loading the model, or run elman --import FILE.py with a file that calls it"
+            hint = f"Call {call} before loading the model; on the command line, import a file that does so"
             raise ModelError(
                 f"has cell {name!r}, which is not registered; expected one of {', '.join(CELLS)}",
                 hint=hint,

@@ -17,8 +17,7 @@ from elman.checkpoint import CONFIG_FILE, ModelFolder, is_run_folder, read_model
 from elman.config import Config, Values, get_table, read_toml
 from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.readers.encodings import Notify
-from elman.data.readers.inputs import Format as InputFormat
-from elman.data.readers.inputs import InputColumn
+from elman.data.readers.inputs import Input, InputReader
 from elman.data.sources import ExampleSource, SourceArgument
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw
@@ -65,40 +64,35 @@ C = TypeVar("C")  # the corpus: the data of a run on disk
 E = TypeVar("E")  # an example, as readers yield it
 P = TypeVar("P", bound=FolderPredictor)
 
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of input: its number, its text, and what was wrong with it when it was read."""
-
-    number: int
-    text: str
-    error: str | None
+Columns = Mapping[str, Any]  # the cells of columns by their names: texts and numbers, and lists in JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The output for a line of input: the lines that are printed, the object that --json prints, and an error.
+    """The output for an input: the lines that are printed, the object that --json prints, and an error.
 
-    columns are what is added to a row of a table, by the names that the task's Prediction declares.
+    columns are what is added to a row of a table or an object, by the names that the task's Prediction declares; if
+    the input comes from several rows of a table, columns_of_rows are those of each row that is not blank.
     """
 
     number: int
     lines: Sequence[str]
     as_json: dict[str, Any]
     error: str | None = None  # a line without a prediction
-    columns: Mapping[str, str | float] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
+    columns_of_rows: Sequence[Columns] = ()
 
 
-class LinePredictor(Protocol):
-    """Predictions for lines of input, which arrive in chunks."""
+class InputPredictor(Protocol):
+    """Predictions for inputs, which arrive in chunks."""
 
     unknown: dict[str, None]  # the tokens that the model does not know, in the order of appearance
 
-    def answer(self, chunk: Sequence[Line]) -> Iterable[Answer]:
-        """Yield answers, in the order of the lines; lines may be held back until more are there."""
+    def answer(self, chunk: Sequence[Input]) -> Iterable[Answer]:
+        """Yield answers, in the order of the inputs; inputs may be held back until more are there."""
 
     def finish(self) -> Iterable[Answer]:
-        """Yield the answers for lines that were held back."""
+        """Yield the answers for inputs that were held back."""
 
 
 class FilePrediction(NamedTuple):
@@ -117,25 +111,26 @@ class Scored(NamedTuple):
     notify: Notify
 
 
-class TableColumns(NamedTuple):
-    """The column of a table that has the inputs, its format, and the names of the columns that are added."""
+class InputOptions(NamedTuple):
+    """How inputs are read, and what is added to a table of them."""
 
-    inputs: InputColumn
-    form: InputFormat
-    added: tuple[str, ...]  # () if the options print what is no column
+    reader: InputReader
+    format: str  # a format of the reader, or `auto`
+    name: str  # of the column of the inputs
+    added: tuple[str, ...]  # names of the columns; () if the options print what is no column
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction(Generic[P]):
-    """How `elman predict` uses a model: line by line, or a whole file at once. Exactly one of the two is given.
+    """How `elman predict` uses a model: input by input, or a whole file at once. Exactly one of the two is given.
 
-    by_line also predicts the rows of a table, if table_columns is given.
+    Without `inputs`, each line of a text is an input.
     """
 
     options: type[ReaderConfig]
-    by_line: Callable[[P, Any, Notify], LinePredictor] | None = None
+    by_input: Callable[[P, Any, Notify], InputPredictor] | None = None
     by_file: Callable[[P, Any, str, Notify], FilePrediction] | None = None
-    table_columns: Callable[[P, Any], TableColumns] | None = None
+    inputs: Callable[[P, Any], InputOptions] | None = None
 
 
 ErrorRow = Mapping[str, str | float]  # a wrong prediction: columns by name

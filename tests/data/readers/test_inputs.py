@@ -7,11 +7,14 @@ import os
 import queue
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from elman.data.readers.inputs import Input, InputColumn, Inputs, grouped, read_inputs
+from elman.data.readers.input_formats import InputColumn, column_readers, detect_format
+from elman.data.readers.input_groups import grouped
+from elman.data.readers.inputs import AUTO, Input, InputReader, Inputs, open_inputs
 from elman.errors import DataError
 
 TEXT = InputColumn("text", "--text")
@@ -20,9 +23,14 @@ FIRST = InputColumn("source", "--source", index=0)
 SECOND = InputColumn("2", "--source", index=1)
 
 
-def inputs_of(folder: Path, name: str, content: str, column: InputColumn = TEXT, form: str = "auto") -> Inputs:
+def inputs_of(folder: Path, name: str, content: str, column: InputColumn = TEXT, form: str = AUTO) -> Inputs:
     (folder / name).write_text(content, "utf-8")
-    return read_inputs(str(folder / name), column, form=form, notify=lambda message: None)  # type: ignore[arg-type]
+    return read_inputs(folder / name, column, form=form)
+
+
+def read_inputs(path: Path, column: InputColumn, *, form: str = AUTO, encoding: str | None = None) -> Inputs:
+    reader = InputReader(column_readers(column), partial(detect_format, column=column))
+    return reader.read(open_inputs(str(path), encoding=encoding, notify=lambda message: None), form)
 
 
 def texts_of(inputs: Inputs) -> list[str]:
@@ -74,8 +82,11 @@ def test_a_table_without_the_column_is_an_error_rather_than_lines(tmp_path: Path
     with pytest.raises(DataError) as caught:
         inputs_of(tmp_path, "a.csv", content)
     assert caught.value.message.endswith("; expected 'text'")
+    has_columns = any(mark in content for mark in ",;")
     assert caught.value.hint == (
-        "Name the column of the inputs with --text, or read each line as one input with --format lines"
+        "Name the column of the inputs with --text; --format lines reads all columns as the input"
+        if has_columns
+        else "Name the column of the inputs with --text, or read each line as one input with --format lines"
     )
     assert caught.value.where == f"{tmp_path / 'a.csv'}:1"
 
@@ -86,8 +97,7 @@ def test_rows_and_objects_keep_what_they_come_from(tmp_path: Path) -> None:
     assert inputs.header.text == "id,text"
     first, second = next(inputs.groups)
     assert first.number == 2
-    assert first.row is not None
-    assert first.row.text == '1,"a\nb"'
+    assert first.rows[0].text == '1,"a\nb"'
     assert (second.number, second.text, second.error) == (4, "", "has one cell; expected at least 2")
     objects = next(inputs_of(tmp_path, "a.jsonl", '{"text": "a", "n": 1}\n{"n": 2}\n[1]\n{"text": 3}\n{\n').groups)
     assert objects[0] == Input(1, "a", value={"text": "a", "n": 1})
@@ -101,16 +111,16 @@ def test_rows_and_objects_keep_what_they_come_from(tmp_path: Path) -> None:
 
 def test_a_table_is_read_from_a_gz_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"id,text\n1,good\n"))
-    inputs = read_inputs(str(tmp_path / "a.csv.gz"), TEXT, notify=lambda message: None)
+    inputs = read_inputs(tmp_path / "a.csv.gz", TEXT)
     assert (inputs.kind, texts_of(inputs)) == ("table", ["good"])
 
 
 def test_a_line_that_cannot_be_decoded_is_an_error_of_a_table_and_of_one_line_of_a_text(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"id,text\n1,\xff\xfe!\n")
     with pytest.raises(DataError, match="not UTF-8 at byte 3 of the line"):
-        texts_of(read_inputs(str(tmp_path / "a.csv"), TEXT, encoding="utf-8", notify=lambda message: None))
+        texts_of(read_inputs(tmp_path / "a.csv", TEXT, encoding="utf-8"))
     (tmp_path / "a.txt").write_bytes(b"good\n\xff\xfe!\n")
-    (group,) = read_inputs(str(tmp_path / "a.txt"), TEXT, encoding="utf-8", notify=lambda message: None).groups
+    (group,) = read_inputs(tmp_path / "a.txt", TEXT, encoding="utf-8").groups
     assert [item.error is None for item in group] == [True, False]
 
 
@@ -159,7 +169,7 @@ def test_a_pipe_is_answered_line_by_line(tmp_path: Path) -> None:
 
     writer = threading.Thread(target=write)
     writer.start()
-    groups = read_inputs(str(fifo), TEXT, notify=lambda message: None).groups
+    groups = read_inputs(fifo, TEXT).groups
     assert [item.text for item in next(groups)] == ["one"]
     answered.set()
     assert [item.text for group in groups for item in group] == ["two"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.readers.tables import Dialect, Row, Table, read_table
+from elman.data.readers.tables import Dialect, Row, Table, first_row_hint, read_table
 from elman.errors import DataError
 
 few = settings(max_examples=150, deadline=None, derandomize=True, database=None)
@@ -251,3 +251,42 @@ def test_a_table_with_a_further_column_is_read_by_pandas(rows: list[list[str]]) 
         warnings.simplefilter("ignore")
         frame = pd.read_csv(io.StringIO("\n".join(new)), header=None, dtype=str, keep_default_na=False)
     assert frame.values.tolist() == [[*row, f'p "{i}", x'] for i, row in enumerate([["a", "b"], *rows])]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('text\tlabel\n"a"\t"x"\n"b"\t"y"\n', [["text", "label"], ["a", "x"], ["b", "y"]]),
+        ('text\tlabel\n"a ""b"""\t"x"\n', [["text", "label"], ['a "b"', "x"]]),
+        ('text\tlabel\n"a"\tx\n"b"\t"y"\n', [["text", "label"], ['"a"', "x"], ['"b"', '"y"']]),
+        ('text\tlabel\n"a\t"x"\n', [["text", "label"], ['"a', '"x"']]),
+        ("text\tlabel\n", [["text", "label"]]),
+        ('"\tx\n"\ty\n', [['"', "x"], ['"', "y"]]),
+    ],
+)
+def test_quotes_around_all_cells_below_a_header_with_tabs_are_quotes(text: str, expected: list[list[str]]) -> None:
+    assert cells_of(text) == expected
+
+
+def test_a_bar_separates_the_columns_that_are_searched_for() -> None:
+    text = "text|label\na, b; c|x\n"
+    assert cells_of(text, names=("text", "label")) == [["text", "label"], ["a, b; c", "x"]]
+    assert cells_of(text) == [["text|label"], ["a", " b; c|x"]]
+    assert cells_of("text,label|\na,b\n", names=("text", "label|")) == [["text", "label|"], ["a", "b"]]
+    assert cells_of("sep=|\n" + text) == [["text", "label"], ["a, b; c", "x"]]
+    assert table_of(text, names=("label",)).dialect.write(["a|b", "c"]) == '"a|b"|c'
+
+
+def test_a_title_above_a_table_is_named() -> None:
+    error = error_of("Sales of May\nday,sold\n1,2\n")
+    assert (error.where, error.message) == ("f:2", "has 2 cells; expected 1 as in the header")
+    assert error.hint is not None
+    assert error.hint.endswith("If line 1 is a title above the table, remove it")
+    titled = table_of("Sales of May\nday,sold\n").peek(2)
+    assert first_row_hint(titled) == "Is line 1 a title above the table? Remove it"
+    assert first_row_hint(table_of("day|sold\n1|2\n").peek(2)) == (
+        "If | separates the cells, write sep=| on a line above them"
+    )
+    assert first_row_hint(table_of("day,sold\n1,2\n").peek(2)) is None
+    assert first_row_hint(table_of("text\na\n").peek(2)) is None
+    assert first_row_hint([]) is None

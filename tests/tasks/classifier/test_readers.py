@@ -368,3 +368,29 @@ def test_items_in_memory_are_texts_with_labels() -> None:
 def test_a_target_file_is_an_error() -> None:
     with pytest.raises(ConfigError, match=r"given a target file beside a\.txt; expected a file, a folder, or texts"):
         open_source(ParallelFiles("a.txt", "b.txt"), ClassifierReaderConfig(), lambda message: None)
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("My messages\ntext,label\na,x\n", "Is line 1 a title above the table? Remove it"),
+        ("My messages;;\n\ntext;label;\na;x;\n", "Is line 1 a title above the table? Remove it"),
+        ("good film|pos\nbad film|neg\n", "If | separates the cells, write sep=| on a line above them"),
+    ],
+)
+def test_a_first_row_that_is_no_header_is_explained(tmp_path: Path, content: str, hint: str) -> None:
+    assert error_of(tmp_path / "data", content).endswith(hint)
+
+
+def test_bars_separate_the_columns_that_are_named(tmp_path: Path) -> None:
+    expected = [("a, b; c", "x"), ("d", "y")]
+    content = "text|label\na, b; c|x\nd|y\n"
+    assert pairs(read(tmp_path / "data", content)) == expected
+    named = {"text_column": "body", "label_column": "kind"}
+    assert pairs(read(tmp_path / "data", content.replace("text|label", "body|kind"), **named)) == expected
+    assert pairs(read(tmp_path / "data", "sep=|\n" + content.replace("d|y", "d|x"))) == [expected[0], ("d", "x")]
+
+
+def test_quotes_around_the_cells_below_a_header_are_no_part_of_them(tmp_path: Path) -> None:
+    content = 'text\tlabel\n"a, b"\t"x"\n"c ""d"""\t"y"\n'
+    assert pairs(read(tmp_path / "data", content)) == [("a, b", "x"), ('c "d"', "y")]

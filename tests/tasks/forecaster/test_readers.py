@@ -98,6 +98,11 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
         ("a,b\n", None, "FILE:1: has no rows under its header"),
         ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header. Name the columns"),
         ("a,b\n1,2\n3\n", None, "FILE:3: has one cell; expected 2 as in the header"),
+        (
+            "Sales\na,b\n1,2\n",
+            None,
+            "FILE:2: has 2 cells; expected 1 as in the header. Is line 1 a title above the table? Remove it",
+        ),
         ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers. Name what to forecast with --target, from a, b"),
         ("a,b\nx,y\n", None, "FILE:1: has no column of numbers. Name what to forecast with --target, from a, b"),
         ("a,b\n1,2\n", columns(("c",)), "FILE:1: has no column 'c' in its header. Its columns are a, b"),

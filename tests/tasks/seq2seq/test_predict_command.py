@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.data.readers import inputs
+from elman.data.readers import input_groups
 from elman.tasks.seq2seq import answers
 from elman.tasks.seq2seq.ensemble import Ensemble, Prediction
 from elman.tasks.spec import load
@@ -27,7 +27,7 @@ from .models import tiny_predictor
 
 
 def read_in_groups_of(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(inputs.grouped, "__kwdefaults__", {"size": size})
+    monkeypatch.setattr(input_groups.grouped, "__kwdefaults__", {"size": size})
 
 
 def test_each_line_has_one_line_of_output_in_order(

@@ -40,7 +40,10 @@ PAIRS = [
     ("{", "}"),
 ]
 LINES = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
-SPACES = "Separate the columns by a tab; --columns names other columns than 1,2"
+SPACES = (
+    "Separate the columns by a tab; --columns names other columns than 1,2; for a pronouncing dictionary, use "
+    "--format lexicon"
+)
 OBJECT = 'Write {"source": "...", "target": "..."} on each line; --columns names other keys'
 
 
@@ -213,7 +216,6 @@ def test_a_malformed_line_of_a_table_is_an_error_with_its_place(
     [
         ('{"source": "a", "target": "b"', "not JSON (Expecting ',' delimiter: line 1 column 30 (char 29))"),
         ("a\tb", "not JSON (Expecting value: line 1 column 1 (char 0))"),
-        ('["a", "b"]', '["a", "b"]; expected a JSON object'),
         ("3" * 60, f"{'3' * 39}…; expected a JSON object"),
         ('{"target": "b"}', 'no key "source" in the object, which has "target"'),
         ('{"source": "a", "targets": "b"}', 'no key "target" in the object, which has "source", "targets"'),
@@ -319,8 +321,17 @@ ENTRIES = [(f"word{i}", " ".join(PHONES[(i + j) % 5] for j in range(2 + i % 3)))
         "".join(f"{word} {0.1 + i / 50:.6f} {phones}\n" for i, (word, phones) in enumerate(ENTRIES)),
         "".join(f"{word}   {phones} \n\n" for word, phones in ENTRIES),
         ";;; Kaldi\n" + "".join(f"{word}\t1.0\t{phones}\n" for word, phones in ENTRIES),
+        "".join(f"{word} 1.0 0.5 1.2 0.9 {phones}\n" for word, phones in ENTRIES),
+        "".join(f"{word} 1 0.5 {1 + i % 2} 1 {phones}\n" for i, (word, phones) in enumerate(ENTRIES)).replace(
+            "1 ", "1.0 ", 1
+        ),
+        "".join(f"{word}\t0.99\t{phones}\n" for word, phones in ENTRIES),
+        "".join(f"{word}\t0.99\t0.2\t1.0\t1.5\t{phones}\n" for word, phones in ENTRIES),
     ],
-    ids=["kaldi", "two spaces", "lexiconp", "probabilities", "blank lines", "tabs"],
+    ids=[
+        *("kaldi", "two spaces", "lexiconp", "probabilities", "blank lines", "tabs"),
+        *("silprob", "whole numbers", "MFA", "MFA with silence"),
+    ],
 )
 def test_dictionaries_without_comments_are_known_by_their_symbols(text: str) -> None:
     assert sides(read(text)) == ENTRIES
@@ -343,6 +354,42 @@ def test_lines_without_tabs_that_are_no_dictionary_are_errors(text: str) -> None
 def test_calls_of_functions_are_no_variants() -> None:
     text = "f\t0\ng(1)\t1\nf(2)\t4\n"
     assert sides(read(text)) == [("f", "0"), ("g(1)", "1"), ("f(2)", "4")]
+
+
+@pytest.mark.parametrize("text", ["A 0.9 AH0\nB 0.8 B\n", "A 1.0 0.5 1.2 0.9 AH0\nB 1.0 0.5 1.2 0.9 B\n"])
+def test_the_numbers_of_a_small_dictionary_are_no_symbols(text: str) -> None:
+    assert sides(read(text, format="lexicon")) == [("A", "AH0"), ("B", "B")]
+    with pytest.raises(DataError) as caught:
+        list(require_single_targets(read("A\t0.9\tAH0\n")))
+    assert caught.value.hint == "For a pronouncing dictionary, use --format lexicon: the numbers in it are not targets"
+
+
+def test_a_word_without_its_number_is_an_error() -> None:
+    lines = [f"{word} 0.9 {phones}\n" for word, phones in ENTRIES] * 40
+    error = error_of("".join(lines) + "last AH0 B\n", format="lexicon")
+    assert str(error) == (
+        f"f.tsv:{len(lines) + 1}: 'last' is followed by 'AH0'; expected numbers, as in the lines before. "
+        "Give all words a probability, or none"
+    )
+
+
+@pytest.mark.parametrize("text", [json.dumps([{"source": "a", "target": ["b", "c"]}], indent=i) for i in (None, 0, 2)])
+def test_an_array_of_objects_is_read(text: str) -> None:
+    assert sides(read(text)) == [("a", "b", "c")] == sides(read(text, format="jsonl"))
+    assert error_of(text.replace('"source"', '"from"')).message == (
+        'no key "source" in the object, which has "from", "target"'
+    )
+    assert error_of('["a", "b"]').message == '"a"; expected a JSON object'
+
+
+def test_a_file_that_ends_in_csv_needs_no_header(tmp_path: Path) -> None:
+    for text in ("hello,bonjour\nred,rouge\n", 'hello,bonjour\n"red",rouge\n'):
+        pairs = list(read_pairs(MemoryText([text], name="pairs.csv"), reader_of(), print))
+        assert sides(pairs) == [("hello", "bonjour"), ("red", "rouge")]
+    with pytest.raises(DataError, match="for commas or semicolons, use --format csv"):
+        list(read_pairs(MemoryText(["hello,bonjour\n"], name="pairs.txt"), reader_of(), print))
+    with pytest.raises(DataError, match=r"If \| separates the cells, write sep=\| on a line above them"):
+        list(read_pairs(MemoryText(["hello|bonjour\n"], name="pairs.txt"), reader_of(), print))
 
 
 def test_a_word_without_a_pronunciation_is_an_error() -> None:

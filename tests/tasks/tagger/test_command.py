@@ -119,8 +119,9 @@ def test_every_format_of_sentences_gives_the_same_tags(command: Command, run: Pa
     ]
     for name, content in formats.items():
         (tmp_path / name).write_text(content)
-        words = ["--format", "columns"] if name == "columns" else []
+        words = {"columns": ["--format", "columns"], "jsonl": ["--output", "lines"]}.get(name, [])
         done = command("predict", run, tmp_path / name, "--probabilities", *words)
+        words = ["--format", "columns"] if name == "columns" else []
         assert done.code == 0, done.err
         outputs[name] = done.out
         as_json = only_json(command("predict", run, tmp_path / name, "--probabilities", "--json", *words))
@@ -150,7 +151,7 @@ def test_a_malformed_sentence_is_reported_and_the_others_are_tagged(
     (tmp_path / "some.jsonl").write_text('{"tokens": ["the"]}\n{"tokens": "the"}\nno\n')
     done = command("predict", run, tmp_path / "some.jsonl", "--json")
     assert [prediction.get("tags") for prediction in only_json(done)["predictions"]] == [["DET"], None, None]
-    assert 'some.jsonl:2: "tokens" is "the"; expected a list of text' in done.err
+    assert "some.jsonl:2: the value of 'tokens' is \"the\"; expected a list of text" in done.err
     assert "some.jsonl:3: not JSON" in done.err
 
 
@@ -252,7 +253,10 @@ def test_options_of_other_tasks_are_errors(command: Command, run: Path, tmp_path
     for words, expected in (
         (["predict", run, new, "--beam", "2"], "--beam: the model is a tagger; expected a model of seq2seq"),
         (["predict", run, new, "--explain"], "--explain: the model is a tagger; expected a model of classify"),
-        (["predict", run, new, "--format", "xml"], "--format: given 'xml'; expected lines, jsonl, conllu or columns"),
+        (
+            ["predict", run, new, "--format", "xml"],
+            "--format: given 'xml'; expected auto, lines, jsonl, conllu, columns or csv",
+        ),
         (["evaluate", run, "--column", "xpos"], "--column: given without DATA; expected DATA, which it describes"),
         (["evaluate", run, new, "--label", "a"], "--label: the model is a tagger; expected a model of classify"),
         (["generate", run], "RUN is a tagger; 'generate' needs a language model"),

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from elman.data.layout import Layout
 from elman.data.readers.token_lines import detect_format, split_tokens
-from elman.data.sources import ParallelFiles
+from elman.data.sources import ParallelFiles, common_layout
 from elman.errors import ConfigError, DataError
 from elman.tasks.tagger.config import TaggerReaderConfig
 from elman.tasks.tagger.readers import MemorySentences, TaggedSentence, open_source, require_sentences
@@ -341,3 +342,76 @@ def test_comments_do_not_decide_the_format_and_other_spaces_are_tokens(tmp_path:
     assert pairs(read(path, "#\tSYM\n")) == [(("#",), ("SYM",))]
     assert pairs(read(path, "\u3000 O\n好 B\n")) == [(("\u3000", "好"), ("O", "B"))]
     assert pairs(read(path, "# only a comment\n", format="conllu")) == []
+
+
+@pytest.mark.parametrize("indent", [None, 0, 2])
+def test_an_array_of_objects_is_read(tmp_path: Path, indent: int | None) -> None:
+    values = [{"tokens": tokens, "tags": tags} for tokens, tags in EXPECTED]
+    assert pairs(read(tmp_path / "data", json.dumps(values, indent=indent))) == EXPECTED
+    assert pairs(read(tmp_path / "data", json.dumps(values, indent=indent), format="jsonl")) == EXPECTED
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['[["Ann left", {"entities": [[0, 3, "PER"]]}]]', '[\n ["Ann left", {}]\n]', '["Ann"]', '[\n "Ann"\n]'],
+)
+def test_arrays_of_other_things_are_refused(tmp_path: Path, content: str) -> None:
+    assert "expected a JSON object" in error_of(tmp_path / "data", content)
+
+
+def test_names_of_columns_that_the_header_has_mean_csv(tmp_path: Path) -> None:
+    names = {"sentence_column": "句子", "token_column": "词", "tag_column": "标签"}
+    content = "句子,词,标签\n1,EU,B-ORG\n1,rejects,O\n1,call,O\n2,Peter,B-PER\n"
+    assert pairs(read(tmp_path / "data", content, **names)) == TOKENS
+    assert pairs(read(tmp_path / "data", content.replace(",", ";"), **names)) == TOKENS
+    assert pairs(read(tmp_path / "data", content.replace(",", "|"), **names)) == TOKENS
+    expected = "Names of columns work for CSV, CoNLL-U and JSON Lines; set --format for them"
+    assert expected in error_of(tmp_path / "data", content, token_column="词", tag_column="pos")
+
+
+@pytest.mark.parametrize("tags", ["[1 0 1]", "[ 1  0  1]", "['O' 'B' 'O']", "[1. 0. 1.]", "[1, 0, 1]"])
+def test_a_list_as_numpy_writes_it_is_no_sequence_of_tags(tmp_path: Path, tags: str) -> None:
+    expected = f"FILE:2: the tag is {tags!r}, a list; expected tags with spaces between them"
+    assert error_of(tmp_path / "data", f'text,labels\na b c,"{tags}"\n').startswith(expected)
+    assert "a list; expected tags" in error_of(tmp_path / "data", f"a b c\t{tags}\n", format="lines")
+
+
+@pytest.mark.parametrize("text", ["['a' 'b']", "['a', 'b']", '[""a"", ""b""]'])
+def test_a_list_is_no_sentence(tmp_path: Path, text: str) -> None:
+    error = error_of(tmp_path / "data", f'text,labels\n"{text}",X Y\n')
+    assert "a list; expected words with spaces between them" in error
+
+
+def test_brackets_may_be_tokens_and_tags(tmp_path: Path) -> None:
+    content = "word,tag\n[1],NUM\n[,[\n],]\n\n"
+    assert pairs(read(tmp_path / "data", content)) == [(("[1]", "[", "]"), ("NUM", "[", "]"))]
+    assert pairs(read(tmp_path / "data", "text,labels\n[ a ],[ X ]\n")) == [(("[", "a", "]"), ("[", "X", "]"))]
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ("My corpus\nsentence_id,words,labels\n1,a,X\n", "Is line 1 a title above the table? Remove it"),
+        ("sentence_id|words|labels\n1|a|X\n", "If | separates the cells, write sep=| on a line above them"),
+    ],
+)
+def test_a_table_whose_first_row_is_no_header_is_explained(tmp_path: Path, content: str, hint: str) -> None:
+    assert hint in error_of(tmp_path / "data", content, format="csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "layout"),
+    [
+        (TABLES["ids"], Layout(format="csv", row="token")),
+        (TABLES["a row a sentence"], Layout(format="csv", row="sentence")),
+        (FORMATS["conllu"], Layout(format="conllu")),
+        (FORMATS["columns"], Layout(format="columns")),
+        (FORMATS["jsonl"], Layout(format="jsonl")),
+        ("a b\tX Y\n", Layout(format="lines")),
+    ],
+)
+def test_a_source_knows_the_layout_of_its_file(tmp_path: Path, content: str, layout: Layout) -> None:
+    (tmp_path / "data").write_text(content)
+    source = open_source(tmp_path / "data", TaggerReaderConfig(), lambda message: None)
+    list(source.examples())
+    assert common_layout([source]) == layout

@@ -1,66 +1,44 @@
-"""The inputs of a prediction: the lines of a text, the rows of a table, or the objects of JSON lines.
+"""The inputs of a prediction: what a file has to predict, and how it is read.
 
-    lines   one input on each line
-    table   a table (tables.py), one of whose columns has the inputs
-    jsonl   an object on each line, one of whose keys has the input
+An input is a text, or a sentence that is split into tokens already. It comes from a line of a text, from one row or
+several rows of a table, or from an object of JSON. Each task has an InputReader: a reader for each of its formats, and
+what chooses the format of a file by its first lines (input_formats.py). The layout of the training files is known
+there, so that a table is never read line by line.
 
-Without a format, the file decides. It holds JSON lines if its first line is an object with the key, and a table if its
-name ends in .csv, .tsv or .tab, or if its first row is a header with the column. Then a table that lacks the column is
-a DataError: its lines are never read as texts.
-
-A file is read in groups of inputs. From a pipe, a group has what has arrived, so that a program that writes a line and
-waits for the answer gets it.
+A file is read in groups of inputs (input_groups.py).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import stat
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 
 from elman.errors import DataError
 
-from .encodings import Notify
-from .excerpts import list_names, shorten, shorten_json
-from .files import STDIN, is_readable_once
-from .tables import SAMPLE_LINES, SEPARATORS, Dialect, Row, Table, describe_width, read_table
+from .encodings import ENCODING_HINT, Notify
+from .input_groups import arrives_in_pieces, grouped
+from .tables import SAMPLE_LINES, Dialect, Row
 from .text import Line, TextSource
 
-Format = Literal["auto", "lines", "tsv", "csv", "jsonl"]
 Kind = Literal["lines", "table", "jsonl"]
 NumberedLine = tuple[int, str, str | None]  # its number, its text, and why it has none
-Item = TypeVar("Item")
 
-GROUP = 4096  # inputs
-TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
-_SEPARATORS_OF: dict[str, str] = {"tsv": "\t", "csv": ";,"}
+AUTO, LINES = "auto", "lines"  # names of formats
 
 
 class Input(NamedTuple):
-    """An input: the number of its first line, its text, why it has none, and the row or the object it comes from."""
+    """An input: the number of its first line, its text or tokens, why it has none, and the rows or the object of it."""
 
     number: int
-    text: str
+    text: str = ""
     error: str | None = None
-    row: Row | None = None
-    value: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InputColumn:
-    """The column, or the key, that has the inputs."""
-
-    name: str
-    flag: str  # of the option that names another one
-    columns: tuple[str, ...] = ()  # the names of all columns, of a table without a header
-    index: int | None = None  # the column of a table without a header; None if it needs a header
+    tokens: tuple[str, ...] | None = None  # of a sentence that is split already
+    rows: tuple[Row, ...] = ()  # of a table; a blank one ends a sentence
+    value: dict[str, Any] | None = None  # of JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,170 +52,87 @@ class Inputs:
     has_mark: bool = False  # the file begins with a byte order mark
 
 
-def read_inputs(
-    path: str, column: InputColumn, *, form: Format = "auto", encoding: str | None = None, notify: Notify
-) -> Inputs:
-    """Open a file, or stdin for `-`, and return its inputs."""
-    comes_in_pieces = arrives_in_pieces(path)
-    source, lines = _numbered_lines(path, encoding, notify)
-    sample = list(islice(lines, 1 if comes_in_pieces else SAMPLE_LINES))
-    while sample and not sample[-1][1].strip() and (line := next(lines, None)) is not None:
-        sample.append(line)  # a first line that is blank says nothing
-    all_lines = chain(sample, lines)
-    kind = _kind(sample, column, form, source.name)
-    if kind == "lines":
-        inputs = (Input(*line) for line in all_lines)
-        return Inputs(kind, grouped(inputs, as_they_come=comes_in_pieces))
-    if kind == "jsonl":
-        objects = (_of_object(line, column) for line in all_lines if line[1].strip() or line[2])
-        return Inputs(kind, grouped(objects, as_they_come=comes_in_pieces))
-    table = read_table(
-        _strict(all_lines, source),
-        separators=_SEPARATORS_OF.get(form, SEPARATORS),
-        default="\t" if form == "auto" and _suffix(source.name) in (".tsv", ".tab") else None,
-        names=(column.name,),
-        sample_lines=max(1, len(sample)),
-    )
-    index = _take_header(table, column)
-    rows = (_of_row(row, index) for row in table.rows() if not row.is_blank)
-    return Inputs(kind, grouped(rows, as_they_come=comes_in_pieces), table.dialect, table.header, source.has_mark)
+class InputFile:
+    """A file of inputs before its format is known: its first lines, and all lines, which can be read once."""
+
+    def __init__(
+        self,
+        name: str,
+        lines: Iterator[NumberedLine],
+        *,
+        in_pieces: bool,
+        group: Callable[[Iterator[Input]], Iterator[list[Input]]],
+        source: TextSource | None = None,
+    ) -> None:
+        """Read the first lines ahead; in_pieces: only those up to the first one that is not blank."""
+        self.name = name
+        self._source, self._group = source, group
+        self.sample = list(islice(lines, 1 if in_pieces else SAMPLE_LINES))
+        while self.sample and not self.sample[-1][1].strip() and (line := next(lines, None)) is not None:
+            self.sample.append(line)  # a first line that is blank says nothing
+        self.lines = chain(self.sample, lines)
+
+    @property
+    def suffix(self) -> str:
+        """The end of the name, which may tell the format, such as `.csv`."""
+        return Path(self.name.removesuffix(".gz")).suffix.lower()
+
+    @property
+    def has_mark(self) -> bool:
+        """Whether it begins with a byte order mark."""
+        return self._source is not None and self._source.has_mark
+
+    @property
+    def first(self) -> str:
+        """The first line that is not blank; empty if there is none."""
+        return next((text for _, text, _ in self.sample if text.strip()), "")
+
+    @property
+    def readable_sample(self) -> list[Line]:
+        """The places and texts of the first lines that can be read."""
+        return [(f"{self.name}:{number}", text) for number, text, error in self.sample if error is None]
+
+    def strict_lines(self) -> Iterator[Line]:
+        """Yield the places and texts of all lines; one that cannot be read is a DataError."""
+        for number, text, error in self.lines:
+            if error is not None:
+                hint = ENCODING_HINT if self._source is None else self._source.hint
+                raise DataError(error, hint=hint, where=f"{self.name}:{number}")
+            yield f"{self.name}:{number}", text
+
+    def inputs(
+        self, kind: Kind, items: Iterable[Input], dialect: Dialect | None = None, header: Row | None = None
+    ) -> Inputs:
+        """Return inputs of this file."""
+        return Inputs(kind, self._group(iter(items)), dialect, header, self.has_mark)
 
 
-def read_lines(path: str, *, encoding: str | None = None, notify: Notify) -> Inputs:
-    """Open a file, or stdin for `-`, and return its lines."""
-    _, lines = _numbered_lines(path, encoding, notify)
-    return Inputs("lines", grouped((Input(*line) for line in lines), as_they_come=arrives_in_pieces(path)))
+@dataclass(frozen=True, slots=True)
+class InputReader:
+    """How the inputs of a model are read: the reader of each format, and what chooses the format of a file."""
+
+    readers: Mapping[str, Callable[[InputFile], Inputs]]
+    detect: Callable[[InputFile], str] = field(default=lambda file: LINES)
+
+    def read(self, file: InputFile, form: str = AUTO) -> Inputs:
+        """Return the inputs of a file, in a format or in the detected one."""
+        return self.readers[self.detect(file) if form == AUTO else form](file)
 
 
-def arrives_in_pieces(path: str | Path) -> bool:
-    """Return whether the content may come bit by bit: from a pipe or a terminal, but not from a redirected file."""
-    if str(path) != STDIN:
-        return is_readable_once(path)
-    try:
-        return not stat.S_ISREG(os.fstat(0).st_mode)
-    except OSError:
-        return True
+def open_inputs(path: str, *, encoding: str | None = None, notify: Notify) -> InputFile:
+    """Open a file, or stdin for `-`."""
+    in_pieces = arrives_in_pieces(path)
+    source = TextSource(path, encoding=encoding, notify=notify, in_pieces=in_pieces)
+    lines = ((number, text, error) for number, (text, error) in enumerate(source.lines(), 1))
+    group = partial(grouped, as_they_come=in_pieces)
+    return InputFile(source.name, lines, in_pieces=in_pieces, group=group, source=source)
 
 
-def grouped(items: Iterator[Item], *, as_they_come: bool, size: int = GROUP) -> Iterator[list[Item]]:
-    """Yield the items in groups of at most `size`; as_they_come: without waiting for more than the first item."""
-    if as_they_come:
-        yield from _grouped_as_they_come(items, size)
-        return
-    while group := list(islice(items, size)):
-        yield group
+def typed_inputs(lines: Iterator[NumberedLine]) -> InputFile:
+    """Return the lines that are typed on a terminal, one at a time."""
+    return InputFile("stdin", lines, in_pieces=True, group=partial(grouped, as_they_come=False, size=1))
 
 
-def _grouped_as_they_come(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    """Read the items in a thread, and yield all that it has read since the last group."""
-    arrived: queue.Queue[tuple[Item | None, BaseException | None, bool]] = queue.Queue(maxsize=4 * size)
-
-    def read() -> None:
-        error: BaseException | None = None
-        try:
-            for item in items:
-                arrived.put((item, None, False))
-        except BaseException as problem:
-            error = problem
-        arrived.put((None, error, True))
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        group: list[Item] = []
-        entry = arrived.get()
-        while not entry[2]:
-            group.append(entry[0])  # type: ignore[arg-type]
-            if len(group) == size or arrived.empty():
-                break
-            entry = arrived.get()
-        if group:
-            yield group
-        if entry[2]:
-            if entry[1] is not None:
-                raise entry[1]
-            return
-
-
-def _numbered_lines(path: str, encoding: str | None, notify: Notify) -> tuple[TextSource, Iterator[NumberedLine]]:
-    """Return a file and its lines."""
-    source = TextSource(path, encoding=encoding, notify=notify, in_pieces=arrives_in_pieces(path))
-    return source, ((number, text, error) for number, (text, error) in enumerate(source.lines(), 1))
-
-
-def _kind(sample: Sequence[NumberedLine], column: InputColumn, form: Format, name: str) -> Kind:
-    if form in ("lines", "jsonl"):
-        return "lines" if form == "lines" else "jsonl"
-    first = next((text for _, text, _ in sample if text.strip()), "")
-    if form == "auto" and _has_key(first, column.name):
-        return "jsonl"
-    if form in _SEPARATORS_OF or _suffix(name) in TABLE_SUFFIXES:
-        return "table"
-    readable = [(f"{name}:{number}", text) for number, text, error in sample if error is None]
-    rows = read_table(readable, names=(column.name,)).peek(1) if first else []
-    return "table" if rows and len(rows[0].cells) > 1 and column.name in map(str.strip, rows[0].cells) else "lines"
-
-
-def _suffix(name: str) -> str:
-    return Path(name.removesuffix(".gz")).suffix.lower()
-
-
-def _has_key(line: str, key: str) -> bool:
-    """Return whether a line is a JSON object with a key."""
-    if not line.lstrip().startswith("{"):
-        return False
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(value, dict) and key in value
-
-
-def _of_object(line: NumberedLine, column: InputColumn) -> Input:
-    number, text, error = line
-    if error is not None:
-        return Input(number, "", error)
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as problem:
-        return Input(number, "", f"not JSON ({problem})")
-    if not isinstance(value, dict):
-        return Input(number, "", f"{shorten(text.strip())}; expected a JSON object")
-    if not isinstance(value.get(column.name), str):
-        given = f"no key {column.name!r}"
-        if column.name in value:
-            given = f"the value of {column.name!r} is {shorten_json(value[column.name])}"
-        return Input(number, "", f"{given}; expected text. {column.flag} names another key", value=value)
-    return Input(number, value[column.name].strip(), value=value)
-
-
-def _take_header(table: Table, column: InputColumn) -> int:
-    """Take the header, if the table has one, and return the index of the column."""
-    first = next((row for row in table.peek(SAMPLE_LINES) if not row.is_blank), None)
-    if first is None:
-        return 0
-    header = [cell.strip() for cell in first.cells]
-    if column.name in header:
-        table.take_header()
-        return header.index(column.name)
-    if column.columns and len(header) == len(column.columns):
-        return column.columns.index(column.name)
-    if column.index is not None and (column.index < len(header) or len(header) == 1):
-        return min(column.index, len(header) - 1)
-    names = list_names([repr(shorten(name)) for name in header], 6)
-    hint = f"Name the column of the inputs with {column.flag}, or read each line as one input with --format lines"
-    raise DataError(f"the header has the columns {names}; expected {column.name!r}", hint=hint, where=first.where)
-
-
-def _of_row(row: Row, index: int) -> Input:
-    number = int(row.where.rpartition(":")[2])
-    if len(row.cells) <= index:
-        return Input(number, "", f"has {describe_width(row.cells)}; expected at least {index + 1}", row)
-    return Input(number, row.cells[index].strip(), row=row)
-
-
-def _strict(lines: Iterator[NumberedLine], source: TextSource) -> Iterator[Line]:
-    """Yield the lines of a table with their places; one that cannot be read is a DataError."""
-    for number, text, error in lines:
-        if error is not None:
-            raise DataError(error, hint=source.hint, where=f"{source.name}:{number}")
-        yield f"{source.name}:{number}", text
+def line_number(where: str) -> int:
+    """Return the number of a line from its place."""
+    return int(where.rpartition(":")[2])

@@ -6,7 +6,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any
 
 from elman.errors import DataError
@@ -15,8 +15,36 @@ from .excerpts import list_names, shorten, shorten_json
 from .text import Line
 
 _BEFORE_VALUE = re.compile(r"[\s,]*")
+_ARRAY_OF_OBJECTS = re.compile(r'\s*\[\s*(\{\s*(["}]|$)|$)')
 
 Object = tuple[str, dict[str, Any]]  # its place, and its values by key
+
+
+def read_json(lines: Iterable[Line], keys: Sequence[str], hint: str) -> Iterator[Object]:
+    """Yield the objects of a text that is one array of objects, or has an object on each line."""
+    remaining = iter(lines)
+    first = next((line for line in remaining if line[1].strip()), None)
+    if first is not None:
+        read = read_array if first[1].lstrip().startswith("[") else read_objects
+        yield from read(chain([first], remaining), keys, hint)
+
+
+def begins_array(lines: Sequence[str]) -> bool:
+    """Return whether a text that begins with these lines is an array of objects, lists or texts."""
+    first = next((line for line in lines if line.strip()), "")
+    if not first.lstrip().startswith("["):
+        return False
+    text = "\n".join(lines)
+    return bool(_ARRAY_OF_OBJECTS.match(text)) or _is_list(text) or _is_list(first)
+
+
+def _is_list(text: str) -> bool:
+    """Return whether a text is a list of objects, lists or texts."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, list) and all(isinstance(item, dict | list | str) for item in value)
 
 
 def read_objects(lines: Iterable[Line], keys: Sequence[str], hint: str) -> Iterator[Object]:

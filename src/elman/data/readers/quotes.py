@@ -122,24 +122,28 @@ def _split_quoted(ahead: Lookahead, separator: str, max_lines: int | None = None
         start += 1
 
 
-def has_quoted_header(sample: Sequence[Line], separator: str, *, is_cut: bool) -> bool:
-    """Return whether all cells of the first row are quoted, and quotes of RFC 4180 give each row as many cells.
+def has_quoted_cells(sample: Sequence[Line], separator: str, *, is_cut: bool) -> bool:
+    """Return whether all cells of the first row, or of all others, are quoted, and RFC 4180 gives rows of one width.
 
     is_cut: the last row of the sample may continue after it.
     """
     ahead = Lookahead(iter(sample))
     width = 0
+    is_header_quoted, num_rows = True, 0
     while (line := ahead.text(0)) is not None:
         try:
             split = _split_quoted(ahead, separator)
         except _OpenQuoteError:
-            return width > 1 and is_cut  # the row may end after the sample
+            return width > 1 and is_cut and (is_header_quoted or num_rows > 1)  # the row may end after the sample
         except QuoteError:
             return False
-        if not width and not all(split.are_quoted):
+        if not width:
+            is_header_quoted = all(split.are_quoted)
+        elif line and not is_header_quoted and not all(split.are_quoted):
             return False
+        num_rows += bool(line)
         width = width or len(split.cells)
         if line and len(split.cells) != width:
             return False
         ahead.take(split.num_lines)
-    return width > 1
+    return width > 1 and (is_header_quoted or num_rows > 1)

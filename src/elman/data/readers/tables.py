@@ -1,9 +1,10 @@
 """Tables: rows of cells, in the dialects that spreadsheets, pandas and databases write.
 
-The separator is a tab, a semicolon or a comma: the one that gives most rows as many cells as the first row. A first
-line `sep=;`, as Excel writes it, names another one. Quotes are those of RFC 4180: a quoted cell may hold separators,
-line ends and quotes, which are written twice. A quote alone between separators is a character, as in tables of tokens,
-if its line has as many cells as the first row, and so have all lines up to the next quote.
+The separator is a tab, a semicolon or a comma: the one that gives most rows as many cells as the first row; or `|`, if
+the first row then has the names that are searched for. A first line `sep=;`, as Excel writes it, names another one.
+Quotes are those of RFC 4180: a quoted cell may hold separators, line ends and quotes, which are written twice. A quote
+alone between separators is a character, as in tables of tokens, if its line has as many cells as the first row, and so
+have all lines up to the next quote.
 
 With tabs, most programs write no quotes, so that a quote is a character like any other; pandas quotes the cells that
 need it. There, a cell is quoted if it begins with a quote and ends with one before a tab or line end, quotes inside are
@@ -12,8 +13,8 @@ written twice, and
     - there are quotes inside, or
     - it holds a tab or a line end, the row has as many cells as the first row, and its lines without quotes have not.
 
-Where every cell of the first row is quoted, and with the quotes of RFC 4180 all first rows have as many cells, these
-are the quotes of the table.
+Where every cell of the first row is quoted, or every cell of the rows below it, and with the quotes of RFC 4180 all
+first rows have as many cells, these are the quotes of the table.
 
     table = read_table(numbered_lines(source))
     names = table.take_header()
@@ -32,11 +33,12 @@ from typing import NamedTuple
 
 from elman.errors import DataError
 
-from .quotes import Lookahead, QuoteError, has_quoted_header, split_at_tabs, split_with_quotes
+from .quotes import Lookahead, QuoteError, has_quoted_cells, split_at_tabs, split_with_quotes
 from .text import Line
 
 SEPARATORS = "\t;,"  # in the order of preference
 SEPARATOR_NAMES = {"\t": "a tab", ";": "a semicolon", ",": "a comma"}
+BAR = "|"  # a separator of tables whose columns are known by their names
 SAMPLE_LINES = 200  # which decide the dialect
 _DECLARATION = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 _QUOTES_HINT = "Check that every quote is closed. In CSV, a quote inside a quoted cell is written twice"
@@ -122,7 +124,7 @@ class Table:
             width = len(self.header.cells)
         while (row := self._next_row()) is not None:
             if width is not None and len(row.cells) > width and "".join(row.cells[width:]).strip():
-                raise _wide_row_error(row, width, self.dialect, has_header=self.header is not None)
+                raise _wide_row_error(row, width, self.dialect, self.header)
             yield row
 
     def _next_row(self) -> Row | None:
@@ -143,8 +145,9 @@ def read_table(
 ) -> Table:
     """Return a table in the dialect of its first lines, of which sample_lines are read ahead.
 
-    separators are those to choose from; a separator by which the first row has all of these names comes first. A table
-    of one column has the default one: without a default, a comma where that is to choose from.
+    separators are those to choose from, and `|` beside a comma; a separator by which the first row has all of these
+    names comes first. A table of one column has the default one: without a default, a comma where that is to choose
+    from.
     """
     remaining = iter(lines)
     sample = list(islice(remaining, sample_lines))
@@ -154,7 +157,7 @@ def read_table(
     if declaration:
         sample.pop(0)
     separator = declaration[1] if declaration else _detect_separator(sample, separators, default, names)
-    has_quotes = separator != "\t" or has_quoted_header(sample, separator, is_cut=len(sample) >= sample_lines - 1)
+    has_quotes = separator != "\t" or has_quoted_cells(sample, separator, is_cut=len(sample) >= sample_lines - 1)
     return Table(chain(sample, remaining), Dialect(separator, has_quotes, declaration is not None))
 
 
@@ -166,22 +169,41 @@ def describe_width(cells: Sequence[str]) -> str:
 def _detect_separator(sample: Sequence[Line], separators: str, default: str | None, names: Collection[str]) -> str:
     """Return the separator by which the first row has the names, and most rows have as many cells as the first one."""
     best, best_score = default or ("," if "," in separators else separators[0]), (False, 0.0)
-    for separator in separators:
+    for separator in separators + (BAR if names and "," in separators else ""):
         table = Table(iter(sample), Dialect(separator, separator != "\t"))
         rows = [row for row in table.peek(SAMPLE_LINES) if not row.is_blank]
         if not rows or len(rows[0].cells) < 2:
             continue
         has_names = bool(names) and {cell.strip() for cell in rows[0].cells} >= set(names)
+        if separator == BAR and not has_names:
+            continue
         score = has_names, sum(len(row.cells) == len(rows[0].cells) for row in rows) / len(rows)
         if score > best_score:
             best, best_score = separator, score
     return best
 
 
-def _wide_row_error(row: Row, width: int, dialect: Dialect, *, has_header: bool) -> DataError:
+def first_row_hint(rows: Sequence[Row]) -> str | None:
+    """Return what to do about a first row that lacks a column: it may be a title, or its separator is not known."""
+    if not rows or len([cell for cell in rows[0].cells if cell.strip()]) != 1:
+        return None
+    if any(len(row.cells) > 1 for row in rows[1:]):
+        return f"Is line {_line_of(rows[0])} a title above the table? Remove it"
+    if BAR in rows[0].text:
+        return f"If {BAR} separates the cells, write sep={BAR} on a line above them"
+    return None
+
+
+def _line_of(row: Row) -> str:
+    return row.where.rpartition(":")[2]
+
+
+def _wide_row_error(row: Row, width: int, dialect: Dialect, header: Row | None) -> DataError:
     given = describe_width(row.cells)
-    problem = f"has {given}; expected {width} as in the header" if has_header else f"has {given}; expected {width}"
+    problem = f"has {given}; expected {width} as in the header" if header else f"has {given}; expected {width}"
     hint = f"Is a text with {dialect.separator_name} not quoted? Write it in quotes"
+    if header is not None and width == 1:
+        hint = f"{hint}. If line {_line_of(header)} is a title above the table, remove it"
     return DataError(problem, hint=hint, where=row.where)
 
 

@@ -11,6 +11,7 @@ import codecs
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -96,6 +97,7 @@ class TextSource:
         self._in_pieces = in_pieces
         self._hash = hashlib.sha256()
         self._bytes = 0
+        self._ahead: Iterator[str] | None = None  # the blocks, if the first one was read ahead
         self.has_mark = False  # it begins with a byte order mark, as far as it was read
         self.hint = ENCODING_HINT  # for a line that cannot be decoded
         if encoding is not None:
@@ -120,8 +122,23 @@ class TextSource:
         if not first.startswith(GZIP_MAGIC):
             self._encoding_of(first, lambda message: None)
 
+    def first_lines(self, count: int) -> list[Line]:
+        """Return the first lines, at most `count` and those of one block, which stay to be read."""
+        blocks = self.blocks()
+        first = next(blocks, "")
+        self._ahead = chain([first] if first else [], blocks)
+        return list(islice(numbered_lines(MemoryText([first], self.name)), count)) if first else []
+
+    def close(self) -> None:
+        """Close the file, if first lines were read and `blocks` was not called."""
+        self._ahead = None
+
     def blocks(self) -> Iterator[str]:
         """Yield the text in blocks; a block ends at a line end if it contains one."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            yield from ahead
+            return
         with open_binary(self._path, self.name) as stream:
             rest = ""
             for text in self._decode(decompress(self._read_blocks(stream), self.name)):

@@ -23,7 +23,6 @@ from elman.errors import ConfigError, DataError
 
 from .column_layout import ColumnLayout, split_columns
 from .excerpts import shorten, shorten_json
-from .jsonl import read_objects
 from .text import Line, replace_surrogates
 
 Format = Literal["auto", "conllu", "columns", "lines", "jsonl", "csv"]
@@ -31,6 +30,8 @@ Word = tuple[str, list[str]]  # the place and the columns of a token
 
 CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
 DOCUMENT_START = "-DOCSTART-"
+_ITEM = r"""('[^']*'|"[^"]*"|-?\d+\.?\d*)"""  # as NumPy writes texts and numbers
+_NUMPY_LIST = re.compile(rf"\[\s*{_ITEM}(\s+{_ITEM})+\s*\]")
 _WORD_ID = re.compile(r"\d+")
 _SKIPPED_ID = re.compile(r"\d+-\d+|\d+\.\d+")  # a range of a multiword token, or an empty node
 _ANY_ID = re.compile(r"\d+([-.]\d+)?")
@@ -82,28 +83,32 @@ def sentence_blocks(lines: Iterator[Line]) -> Iterator[list[Line]]:
         yield block
 
 
-def read_tokens(block: Sequence[Line], format: Format, token_column: str | None = None) -> list[str] | str | None:  # noqa: A002
-    """Return the tokens of one sentence to tag, or its text for the format `lines`; None if there is no sentence.
+def read_conllu_tokens(block: Sequence[Line], token_column: str | None = None) -> list[str]:
+    """Return the tokens of a sentence of CoNLL-U, whose tags are ignored; a malformed line is a DataError."""
+    index = conllu_column_index(token_column or "form")
+    return _tokens(read_conllu_words(block), index)
 
-    Tags are ignored. Malformed lines are a DataError.
+
+def read_column_tokens(
+    block: Sequence[Line], token_column: str | None = None, layout: ColumnLayout | None = None
+) -> list[str]:
+    """Return the tokens of a sentence of columns, whose tags are ignored; a line without a token is a DataError.
+
+    Without a layout of the file, that of the sentence is used.
     """
-    if format == "lines":
-        return block[0][1].split("\t")[0]
-    if format == "jsonl":
-        return _read_json_tokens(block, token_column or "tokens")
-    if format == "conllu":
-        words, index = read_conllu_words(block), conllu_column_index(token_column or "form")
-    else:
-        layout = ColumnLayout.of([[line for _, line in block]])
-        words = read_column_words(block, layout)
-        index = column_number(token_column, "--words", layout.token_index + 1) - 1
+    layout = layout or ColumnLayout.of([[line for _, line in block]])
+    return _tokens(read_column_words(block, layout), column_number(token_column, "--words", layout.token_index + 1) - 1)
+
+
+def _tokens(words: Sequence[Word], index: int) -> list[str]:
+    """Return a column of words; an empty cell is a DataError."""
     for where, cells in words:
         if index >= len(cells):
             problem = f"{describe_column_count(cells)}; expected a token in column {index + 1}"
             raise DataError(problem, hint="Name another column with --words", where=where)
         if not clean_token(cells[index]):
-            raise _empty_token_error(where)
-    return [clean_token(cells[index]) for _, cells in words] or None
+            raise DataError("empty token; expected text", hint="Fill in the token, or remove it", where=where)
+    return [clean_token(cells[index]) for _, cells in words]
 
 
 def read_conllu_words(sentence: Iterable[Line]) -> list[Word]:
@@ -136,20 +141,26 @@ def split_conllu(line: str) -> list[str]:
     return line.split("\t") if "\t" in line else line.split()
 
 
-def require_no_list(tags: str, where: str) -> None:
-    """Raise a DataError if a cell of tags holds a list or an object of JSON or Python: `["B-PER", "O"]`."""
-    cell = tags.strip()
+def require_no_list(cell: str, where: str, noun: Literal["tag", "text"] = "tag") -> None:
+    """Raise a DataError if a cell holds a list or an object of JSON, Python or NumPy: `["B-PER", "O"]` or `[1 0]`."""
+    cell = cell.strip()
     if len(cell) < 3 or (cell[0], cell[-1]) not in (("[", "]"), ("{", "}")):
         return
+    if _NUMPY_LIST.fullmatch(cell) or _is_list(cell):
+        expected = "tags with spaces between them" if noun == "tag" else "words with spaces between them"
+        problem = f"the {noun} is {shorten(cell)!r}, a list; expected {expected}"
+        hint = 'For lists, write JSON lines: {"tokens": ["..."], "tags": ["..."]}'
+        raise DataError(problem, hint=hint, where=where)
+
+
+def _is_list(cell: str) -> bool:
     for read in (json.loads, ast.literal_eval):
         try:
-            is_list = isinstance(read(cell), list | dict)
+            if isinstance(read(cell), list | dict):
+                return True
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        if is_list:
-            problem = f"the tag is {shorten(cell)!r}, a list; expected tags with spaces between them"
-            hint = 'For lists, write JSON lines: {"tokens": ["..."], "tags": ["..."]}'
-            raise DataError(problem, hint=hint, where=where)
+    return False
 
 
 def require_text_list(value: Any, name: str, where: str, hint: str) -> list[str]:
@@ -178,7 +189,7 @@ def column_number(text: str | None, flag: str, default: int) -> int:
     if text is None:
         return default
     if not text.isdecimal() or int(text) < 1:
-        hint = "Names of columns work for CoNLL-U and JSON Lines; set --format for them"
+        hint = "Names of columns work for CSV, CoNLL-U and JSON Lines; set --format for them"
         raise ConfigError(f"{flag} is {text!r}; expected the number of a column, from 1", hint=hint)
     return int(text)
 
@@ -186,20 +197,6 @@ def column_number(text: str | None, flag: str, default: int) -> int:
 def describe_column_count(cells: Sequence[str]) -> str:
     """Return the number of columns for a message, such as `one column`."""
     return "one column" if len(cells) == 1 else f"{len(cells)} columns"
-
-
-def _read_json_tokens(block: Sequence[Line], name: str) -> list[str] | None:
-    hint = f'Write an object a line: {{"{name}": ["..."]}}'
-    for where, value in read_objects(block, (name,), hint):
-        tokens = [clean_token(token) for token in require_text_list(value[name], name, where, hint)]
-        if not all(tokens):
-            raise _empty_token_error(where)
-        return tokens or None
-    return None
-
-
-def _empty_token_error(where: str) -> DataError:
-    return DataError("empty token; expected text", hint="Fill in the token, or remove it", where=where)
 
 
 def _is_json_object(line: str) -> bool:

@@ -24,6 +24,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         defaults,
         errors,
         evaluation,
+        inputs,
         pictures,
         predictor,
         preparation,
@@ -46,9 +47,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         prepare=preparation.prepare,
         open_corpus=corpus.ClassifierCorpus.open,
         load=predictor.ClassifierPredictor.from_folder,
-        prediction=Prediction(
-            config.PredictOptions, by_line=answers.ClassifierAnswers, table_columns=answers.table_columns
-        ),
+        prediction=Prediction(config.PredictOptions, by_input=answers.ClassifierAnswers, inputs=inputs.input_options),
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

@@ -1,4 +1,4 @@
-"""What `elman predict` prints for each line by a classifier: a label, or nothing if it abstains (thresholds.py)."""
+"""What `elman predict` prints for each text by a classifier: a label, or nothing if it abstains (thresholds.py)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from elman.data.readers.encodings import Notify
-from elman.data.readers.inputs import InputColumn
+from elman.data.readers.inputs import Input
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.one_by_one import computed, memory_error
-from elman.tasks.spec import Answer, Line, TableColumns
+from elman.tasks.spec import Answer
 
 from .config import PredictOptions
 from .predictor import Array, ClassifierPredictor, Explanation
@@ -19,7 +19,7 @@ MOST_PROBABLE = "most_probable"  # the column of the most probable label, whatev
 
 
 class ClassifierAnswers:
-    """A LinePredictor: each line is a text, and its answer is a label."""
+    """An InputPredictor: each input is a text, and its answer is a label."""
 
     def __init__(self, predictor: ClassifierPredictor, options: PredictOptions, notify: Notify) -> None:
         self._predictor, self._options, self._notify = predictor, options, notify
@@ -27,24 +27,24 @@ class ClassifierAnswers:
         self._num_texts = self._num_abstentions = 0
         self.unknown: dict[str, None] = {}
 
-    def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
-        """Yield an answer for each line."""
+    def answer(self, chunk: Sequence[Input]) -> Iterator[Answer]:
+        """Yield an answer for each text."""
         predictor = self._predictor
-        texts = {line.number: line.text.strip() for line in chunk if line.error is None and line.text.strip()}
+        texts = {item.number: item.text.strip() for item in chunk if item.error is None and item.text.strip()}
         for text in texts.values():
             self.unknown |= dict.fromkeys(predictor.unknown(predictor.tokens(text)))
         probabilities = dict(zip(texts, computed(predictor.predict_proba, list(texts.values())), strict=True))
-        for line in chunk:
-            p = probabilities.get(line.number)
+        for item in chunk:
+            p = probabilities.get(item.number)
             if p is None:
-                too_long = memory_error(texts[line.number]) if line.number in texts else None
-                error = too_long or line.error or "empty; expected a text"
-                yield Answer(line.number, [""], {"line": line.number, "text": line.text, "error": error}, error)
+                too_long = memory_error(texts[item.number]) if item.number in texts else None
+                error = too_long or item.error or "empty; expected a text"
+                yield Answer(item.number, [""], {"line": item.number, "text": item.text, "error": error}, error)
                 continue
-            yield self._answer(line.number, texts[line.number], p)
+            yield self._answer(item.number, texts[item.number], p)
 
     def finish(self) -> Iterator[Answer]:
-        """Report how many texts have no label; every line has been answered."""
+        """Report how many texts have no label; every text has been answered."""
         if self._num_abstentions:
             count, texts = self._num_abstentions, self._num_texts
             self._notify(f"{count:,} of {texts:,} texts have no label: none reaches its threshold (--threshold)")
@@ -77,18 +77,15 @@ class ClassifierAnswers:
         return Answer(number, lines, as_json, columns=columns)
 
 
-def table_columns(predictor: ClassifierPredictor, options: PredictOptions) -> TableColumns:
-    """Return the column of the texts, and those that are added.
+def added_columns(predictor: ClassifierPredictor, options: PredictOptions) -> tuple[str, ...]:
+    """Return the names of the columns that are added to a table.
 
     They are the label and its probability; with --threshold also the most probable label, which a text without a label
-    has, too; with --probabilities those of all labels.
+    has, too; with --probabilities those of all labels; and none with --explain, which prints several lines.
     """
-    reader = predictor.reader
-    inputs = InputColumn(options.text_column or reader.text_column, "--text", reader.columns or ())
     most_probable = (MOST_PROBABLE,) if options.threshold else ()
     labels = map(_column_of, predictor.labels) if options.probabilities else ()
-    added = ("prediction", "probability", *most_probable, *labels)
-    return TableColumns(inputs, options.format, () if options.explain else added)
+    return () if options.explain else ("prediction", "probability", *most_probable, *labels)
 
 
 def _column_of(label: str) -> str:

@@ -9,7 +9,6 @@ from pydantic import field_validator, model_validator
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.data.corpora.lengths import MaxLengthConfig
-from elman.data.readers.inputs import Format as InputFormat
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.options import option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -130,7 +129,9 @@ class ThresholdConfig(Config):
 class PredictOptions(ReaderConfig, ThresholdConfig):
     """The options of `elman predict` for a classifier."""
 
-    format: InputFormat = option("auto", flag="--format", help="File format")
+    format: Literal["auto", "lines", "tsv", "csv", "jsonl", "fasttext"] = option(
+        "auto", flag="--format", help="File format"
+    )
     text_column: str | None = option(
         None, min_length=1, flag="--text", help="Column or key of the texts", automatic="that of the training"
     )

@@ -24,6 +24,7 @@ from elman.data.corpora.folder import (
 from elman.data.corpora.vocabularies import (
     read_vocabularies,
 )
+from elman.data.layout import UNKNOWN, Layout
 from elman.data.readers.text import SourceRecord
 from elman.text import Vocabulary
 
@@ -61,6 +62,7 @@ class ClassifierCorpus:
     valid_set: TextSet
     has_validation_set: bool = True  # if not, valid_set is the training set
     max_length: int | None = None  # tokens of a text of the training set that are read; None: all
+    layout: Layout = UNKNOWN  # of the training files
 
     @classmethod
     def open(cls, folder: Path) -> ClassifierCorpus:
@@ -79,6 +81,7 @@ class ClassifierCorpus:
                 valid_set=TextSet(**record["valid"]),
                 has_validation_set=record.get("has_validation_set", True),
                 max_length=record.get("max_length"),
+                layout=Layout(**record.get("layout", {})),
             )
 
     def train(self, *, with_characters: bool = True) -> tuple[TokenIds, Ids]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import list_names, shorten
-from elman.data.readers.inputs import TABLE_SUFFIXES
+from elman.data.readers.input_formats import TABLE_SUFFIXES
 from elman.data.readers.text import Line, SourceRecord, TextSource, numbered_lines
 from elman.errors import DataError
 

@@ -26,6 +26,7 @@ from elman.cells.readout import log_softmax
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
+from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.calibration import Calibration, calibrate
@@ -80,14 +81,17 @@ class ClassifierPredictor(FolderPredictor):
         card: str = "",
         calibration: Calibration | None = None,
         reader: ClassifierReaderConfig | None = None,
+        layout: Layout | None = None,
     ) -> None:
         """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1.
 
-        reader is how the training data was read: files for evaluation and prediction are read in the same way.
+        reader and layout are how the training data was read: files for evaluation and prediction are read in the same
+        way.
         """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.calibration = calibration or Calibration()
         self.reader = reader or ClassifierReaderConfig()
+        self.layout = layout or Layout()
         self.vocabulary, self.characters, self.labels = vocabulary, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
@@ -105,15 +109,24 @@ class ClassifierPredictor(FolderPredictor):
         config = read_config(model, "model", ClassifierConfig, where)
         text = read_config(model, "text", ClassifierTextConfig, where)
         reader = read_config(model, "reader", ClassifierReaderConfig, where)
+        layout = read_config(model, "layout", Layout, where)
         vocabulary, characters = (read_vocabulary(model, name, where) for name in ("tokens", "characters"))
         calibration = read_config(model, "calibration", Calibration, where)
         labels = model.vocabularies.get("labels", [])
         with damage_errors(where):
-            return cls(config, text, vocabulary, characters, labels, model.tensors, model.card, calibration, reader)
+            return cls(
+                config, text, vocabulary, characters, labels, model.tensors, model.card, calibration, reader, layout
+            )
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text, "calibration": self.calibration, "reader": self.reader}
+        return {
+            "model": self.config,
+            "text": self.text,
+            "calibration": self.calibration,
+            "reader": self.reader,
+            "layout": self.layout,
+        }
 
     def reader_values(self) -> Values:
         """Return the reader options of the training that differ from the defaults."""
@@ -124,7 +137,7 @@ class ClassifierPredictor(FolderPredictor):
         parts = self.config, self.text, self.vocabulary, self.characters, self.labels, self.tensors, self.card
         texts, expected = [example.text for example in examples], evaluation.label_numbers(examples, self.labels)
         logits = ClassifierPredictor(*parts).log_probabilities(texts)
-        return ClassifierPredictor(*parts, calibrate(logits, expected), self.reader)
+        return ClassifierPredictor(*parts, calibrate(logits, expected), self.reader, self.layout)
 
     def determined_values(self) -> Values:
         """Return the config values of the model that training on other data cannot change."""

@@ -48,7 +48,7 @@ from elman.data.corpora.vocabularies import (
     write_vocabularies,
 )
 from elman.data.readers.encodings import Notify
-from elman.data.sources import ExampleSource
+from elman.data.sources import ExampleSource, common_layout
 from elman.errors import DataError
 from elman.text import Vocabulary
 from elman.text.tokenizers import BYTE_TOKENS
@@ -141,6 +141,7 @@ def prepare(
         "label_counts": [counts[label] for label in labels],
         "has_validation_set": has_validation_set,
         "max_length": max_length,
+        "layout": common_layout(train_sources).model_dump(mode="json"),
     }
     write_record(folder, RECORD, record, sources, FILES)
     corpus = ClassifierCorpus.open(folder)

@@ -24,10 +24,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
-from elman.data.readers.jsonl import read_array, read_objects
-from elman.data.readers.tables import SEPARATORS, Row, Table, describe_width, read_table
+from elman.data.readers.jsonl import read_json
+from elman.data.readers.tables import SEPARATORS, Row, Table, describe_width, first_row_hint, read_table
 from elman.data.readers.text import (
     IN_MEMORY,
     Line,
@@ -47,6 +48,8 @@ FASTTEXT_PREFIX = "__label__"
 FIRST_ROWS = 1000  # which show whether a table has a header
 MAX_LABEL_SHARE = 0.5  # different values of a column of labels, by rows
 DEFAULT_NAMES = ("text", "label")
+TABLE = "table"  # with any separator
+_SEPARATORS_OF = {"tsv": "\t", "csv": ";,"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
     if Path(source).is_dir():
         return FolderTexts(ClassFolder(Path(source), encoding=reader.encoding, notify=notify))
     parse = partial(read_texts, reader=reader, notify=notify)
-    return FileExamples(open_text(source, reader.encoding, notify), parse)
+    return FileExamples(open_text(source, reader.encoding, notify), parse, partial(layout_of, reader=reader))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,11 @@ class FolderTexts:
     def record(self) -> SourceRecord:
         return self.folder.record
 
+    @property
+    def layout(self) -> Layout:
+        """Texts without labels."""
+        return Layout(format="folder")
+
     def check(self) -> None:
         """Check the beginnings of all files."""
         self.folder.check()
@@ -146,13 +154,43 @@ def read_texts(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator
     return _READERS[reader.format](numbered_lines(source), reader, notify)
 
 
+def layout_of(lines: Sequence[Line], reader: ReaderConfig) -> Layout:
+    """Return the layout of a file that begins with these lines."""
+    name = (
+        _format_of(next((line for _, line in lines if line.strip()), "")) if reader.format == "auto" else reader.format
+    )
+    if name in ("jsonl", "fasttext"):
+        return Layout(format=name)
+    separators = _SEPARATORS_OF.get(name, SEPARATORS)
+    rows = [row for row in read_table(lines, separators=separators).peek(FIRST_ROWS) if not row.is_blank]
+    return Layout(format=TABLE, columns=reader.columns or _columns_without_header(rows, reader))
+
+
+def is_fasttext(line: str) -> bool:
+    """Return whether the first line of a file is one of fastText."""
+    return line.lstrip().startswith(FASTTEXT_PREFIX)
+
+
+def split_fasttext(line: str) -> tuple[list[str], str]:
+    """Return the labels in a line of fastText, and the text without them."""
+    words = line.split()
+    labels = [word for word in words if word.startswith(FASTTEXT_PREFIX)]
+    text = line
+    for label in labels:
+        before, after = text.split(label, 1)
+        text = f"{before.strip()} {after.strip()}"
+    return labels, text.strip()
+
+
 def _by_first_line(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
     for where, line in lines:
-        first = line.lstrip()
-        if first:
-            name = "jsonl" if first[0] in "{[" else "fasttext" if first.startswith(FASTTEXT_PREFIX) else None
-            read = _READERS[name] if name else _table
-            yield from read(chain([(where, line)], lines), reader, notify)
+        if line.strip():
+            yield from _READERS[_format_of(line)](chain([(where, line)], lines), reader, notify)
+
+
+def _format_of(first: str) -> str:
+    """Return the format of a file from its first line that is not blank."""
+    return "jsonl" if first.lstrip()[:1] in ("{", "[") else "fasttext" if is_fasttext(first) else TABLE
 
 
 def _table(
@@ -188,14 +226,16 @@ def _column_indices(table: Table, reader: ReaderConfig, notify: Notify) -> tuple
     if missing is None:
         table.take_header()
         return _indices_of(names, header), None
-    label = _label_column(rows) if names == DEFAULT_NAMES and not reader.header else None
-    if label is None:
+    order = _columns_without_header(rows, reader)
+    if not order:
         flag = "--text" if missing == reader.text_column else "--label"
         hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
-        raise DataError(f"the header has the columns {_listed(header)}; expected {missing!r}", hint=hint, where=where)
-    order = ",".join(DEFAULT_NAMES[:: -1 if label == 0 else 1])
-    notify(f"{where}: no header; reading the columns as {order}. Use --header if this line names the columns.")
-    return (1 - label, label), 2
+        problem = f"the header has the columns {_listed(header)}; expected {missing!r}"
+        raise DataError(problem, hint=first_row_hint(rows) or hint, where=where)
+    notify(
+        f"{where}: no header; reading the columns as {','.join(order)}. Use --header if this line names the columns."
+    )
+    return _indices_of(names, order), 2
 
 
 def _indices_of(names: tuple[str, str], header: Sequence[str]) -> tuple[int, int]:
@@ -206,13 +246,16 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(repr(shorten(name)) for name in names[:6])
 
 
-def _label_column(rows: Sequence[Row]) -> int | None:
-    """Return the column of labels in a table of two columns without a header; None if there may be a header."""
-    if len(rows[0].cells) != 2:
-        return None
+def _columns_without_header(rows: Sequence[Row], reader: ReaderConfig) -> tuple[str, ...]:
+    """Return the names of the columns of a table of two columns without a header; () if there may be a header."""
+    has_default_names = (reader.text_column, reader.label_column) == DEFAULT_NAMES
+    if reader.header or not has_default_names or not rows or len(rows[0].cells) != 2:
+        return ()
+    if {*DEFAULT_NAMES} <= {cell.strip() for cell in rows[0].cells}:
+        return ()
     columns = [[row.cells[i].strip() for row in rows if len(row.cells) == 2] for i in range(2)]
     labels = [i for i in range(2) if _holds_labels(columns[i])]
-    return labels[0] if len(labels) == 1 else None
+    return DEFAULT_NAMES[:: -1 if labels == [0] else 1] if len(labels) == 1 else ()
 
 
 def _holds_labels(cells: Sequence[str]) -> bool:
@@ -223,11 +266,7 @@ def _holds_labels(cells: Sequence[str]) -> bool:
 def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
     text_key, label_key = reader.text_column, reader.label_column
     hint = f'Write objects {{"{text_key}": ..., "{label_key}": ...}}, or name other keys with --text and --label'
-    first = next((line for line in lines if line[1].strip()), None)
-    if first is None:
-        return
-    read = read_array if first[1].lstrip().startswith("[") else read_objects
-    for where, value in read(chain([first], lines), (text_key, label_key), hint):
+    for where, value in read_json(lines, (text_key, label_key), hint):
         text, label = value[text_key], value[label_key]
         if not isinstance(text, str):
             raise DataError(f'"{text_key}" is {shorten_json(text)}; expected text', hint=hint, where=where)
@@ -238,22 +277,20 @@ def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
 
 def _fasttext(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
     for where, line in lines:
-        words = line.split()
-        if not words:
+        if not line.strip():
             continue
-        labels = [word for word in words if word.startswith(FASTTEXT_PREFIX)]
+        labels, text = split_fasttext(line)
         if len(labels) != 1:
             counted = "no label" if not labels else f"{len(labels)} labels"
             hint = "A classifier gives each text one label: keep one of them, or leave the line out"
             raise DataError(f"has {counted}; expected one `{FASTTEXT_PREFIX}LABEL`", hint=hint, where=where)
-        before, after = line.split(labels[0], 1)
-        yield _labelled(f"{before.strip()} {after.strip()}", labels[0].removeprefix(FASTTEXT_PREFIX), where)
+        yield _labelled(text, labels[0].removeprefix(FASTTEXT_PREFIX), where)
 
 
 _READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[LabelledText]]] = {
     "auto": _by_first_line,
-    "tsv": partial(_table, separators="\t"),
-    "csv": partial(_table, separators=";,"),
+    TABLE: _table,
+    **{name: partial(_table, separators=separators) for name, separators in _SEPARATORS_OF.items()},
     "jsonl": _objects,
     "fasttext": _fasttext,
 }

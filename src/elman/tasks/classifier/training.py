@@ -112,6 +112,7 @@ class ClassifierTask:
             corpus.labels,
             float32_weights(model),
             reader=reader_of(ClassifierReaderConfig, self._config.data),
+            layout=corpus.layout,
         )
         return predictor.calibrated(self._valid[:CALIBRATION_TEXTS]) if self.has_validation_set else predictor
 

@@ -102,6 +102,8 @@ def _checked_table(name: str, delimiter: str | None, rows: Sequence[Row]) -> Tab
     for place, row in others:
         if len(row) != len(header):
             counted = "one cell" if len(row) == 1 else f"{len(row)} cells"
-            raise DataError(f"has {counted}; expected {len(header)} as in the header", where=place)
+            line = where.rpartition(":")[2]
+            hint = f"Is line {line} a title above the table? Remove it" if len(header) == 1 < len(row) else None
+            raise DataError(f"has {counted}; expected {len(header)} as in the header", hint=hint, where=place)
     columns = list(zip(*(row for _, row in others), strict=True))
     return Table(name, header, columns, [place for place, _ in others], where, delimiter)

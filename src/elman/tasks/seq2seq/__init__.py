@@ -24,6 +24,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
         defaults,
         errors,
         evaluation,
+        inputs,
         pictures,
         predictor,
         preparation,
@@ -46,9 +47,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
         prepare=preparation.prepare,
         open_corpus=corpus.Seq2SeqCorpus.open,
         load=predictor.Seq2SeqPredictor.from_folder,
-        prediction=Prediction(
-            config.PredictOptions, by_line=answers.Seq2SeqAnswers, table_columns=answers.table_columns
-        ),
+        prediction=Prediction(config.PredictOptions, by_input=answers.Seq2SeqAnswers, inputs=inputs.input_options),
         reader_defaults=predictor.Seq2SeqPredictor.reader_values,
         evaluation=Evaluation(
             config.EvaluateOptions,

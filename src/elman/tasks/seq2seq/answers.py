@@ -1,4 +1,4 @@
-"""What `elman predict` prints for each line by an encoder-decoder."""
+"""What `elman predict` prints for each source by an encoder-decoder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 
 from elman.checkpoint import check_output_file, translate_disk_errors
 from elman.data.readers.encodings import Notify
-from elman.data.readers.inputs import InputColumn
+from elman.data.readers.inputs import Input
 from elman.errors import ConfigError
 from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.one_by_one import computed, memory_error
-from elman.tasks.spec import Answer, Line, TableColumns, load
+from elman.tasks.spec import Answer, load
 from elman.translations import current_language
 
 from .alignment import Alignment
@@ -32,7 +32,7 @@ MOST_DRAWN = 20  # alignments; the data of all of them go to a file of JSON
 
 
 class Seq2SeqAnswers:
-    """A LinePredictor: each line is a source, and its answer is a target. Text after a tab is ignored."""
+    """An InputPredictor: each input is a source, and its answer is a target."""
 
     def __init__(self, predictor: Seq2SeqPredictor, options: PredictOptions, notify: Notify) -> None:
         self._predictor, self._options, self._notify = predictor, options, notify
@@ -45,33 +45,33 @@ class Seq2SeqAnswers:
         self._num_not_drawn = 0
         self.unknown: dict[str, None] = {}
 
-    def answer(self, chunk: Sequence[Line]) -> Iterator[Answer]:
-        """Yield an answer for each line."""
-        sources = {line.number: line.text.split("\t")[0].strip() for line in chunk if line.error is None}
+    def answer(self, chunk: Sequence[Input]) -> Iterator[Answer]:
+        """Yield an answer for each source."""
+        sources = {item.number: item.text.strip() for item in chunk if item.error is None}
         sources = {number: source for number, source in sources.items() if source}
         for source in sources.values():
             self.unknown |= dict.fromkeys(self._predictor.source_codec.unknown_tokens(source))
         options = self._options
         predict = partial(self._ensemble.predict, beam=options.beam_size, length_penalty=options.length_penalty)
         predictions = dict(zip(sources, computed(predict, list(sources.values())), strict=True))
-        for line in chunk:
-            best = (predictions.get(line.number) or [])[: options.n_best or 1]
+        for item in chunk:
+            best = (predictions.get(item.number) or [])[: options.n_best or 1]
             if best and self._attention_file is not None:
-                self._align(line.number, sources[line.number], best[0].text)
-            error = None if line.number in sources else line.error or "empty; expected a source"
-            if line.number in sources and predictions[line.number] is None:
-                error = memory_error(sources[line.number])
+                self._align(item.number, sources[item.number], best[0].text)
+            error = None if item.number in sources else item.error or "empty; expected a source"
+            if item.number in sources and predictions[item.number] is None:
+                error = memory_error(sources[item.number])
             as_json: dict[str, Any] = {
-                "line": line.number,
-                "source": sources.get(line.number, line.text),
+                "line": item.number,
+                "source": sources.get(item.number, item.text),
                 "predictions": _as_json(best),
                 **({} if error is None else {"error": error}),
             }
             columns = _columns(best, self._options)
-            yield Answer(line.number, self._lines(line.number, best), as_json, error, columns)
+            yield Answer(item.number, self._lines(item.number, best), as_json, error, columns)
 
     def finish(self) -> Iterator[Answer]:
-        """Write the file of --attention; every line has been answered."""
+        """Write the file of --attention; every source has been answered."""
         path = self._attention_file
         if path is not None and self._draws:
             _draw_alignments(path, self._alignments, self._notify)
@@ -99,16 +99,11 @@ class Seq2SeqAnswers:
         return lines or [f"{number}\t\t"]
 
 
-def table_columns(predictor: Seq2SeqPredictor, options: PredictOptions) -> TableColumns:
-    """Return the column of the sources, and those of the targets with their probabilities or, of several, scores."""
-    name = options.source_column or str((predictor.reader.columns or ("source",))[0])
-    columns: tuple[str, ...] = ("prediction", "probability")
-    if options.n_best is not None:
-        columns = tuple(name for rank in range(1, options.n_best + 1) for name in _names(rank))
-    is_number = name.isdecimal() and int(name) > 0
-    is_default = options.source_column is None and predictor.reader.columns is None
-    index = int(name) - 1 if is_number else 0 if is_default else None
-    return TableColumns(InputColumn(name, "--source", index=index), options.format, columns)
+def added_columns(options: PredictOptions) -> tuple[str, ...]:
+    """Return the names of the columns that are added to a table: the target and its probability, or n best scores."""
+    if options.n_best is None:
+        return ("prediction", "probability")
+    return tuple(name for rank in range(1, options.n_best + 1) for name in _names(rank))
 
 
 def _columns(best: Sequence[Prediction], options: PredictOptions) -> dict[str, str | float]:

@@ -10,7 +10,6 @@ from elman.cells import Cell, create
 from elman.config import Config
 from elman.data.corpora.config import RandomSplitConfig, ReaderConfig, VocabularyConfig, valid_fraction_option
 from elman.data.corpora.lengths import MaxLengthConfig
-from elman.data.readers.inputs import Format as InputFormat
 from elman.models.cell_name import CELL_HELP, CellName
 from elman.options import AUTOMATIC, option
 from elman.tasks.spec import DataConfig, RunConfig
@@ -272,7 +271,9 @@ class Seq2SeqRun(RunConfig):
 class PredictOptions(ReaderConfig):
     """The options of `elman predict` for an encoder-decoder."""
 
-    format: InputFormat = option("auto", flag="--format", help="File format")
+    format: Literal["auto", "lines", "tsv", "csv", "jsonl", "lexicon"] = option(
+        "auto", flag="--format", help="File format"
+    )
     source_column: str | None = option(
         None,
         min_length=1,

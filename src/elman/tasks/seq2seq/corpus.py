@@ -22,6 +22,7 @@ from elman.data.batches.padded import IdLists, PairIds
 from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import damage_errors, read_examples, source_records
 from elman.data.corpora.vocabularies import read_vocabularies
+from elman.data.layout import UNKNOWN, Layout
 from elman.data.readers.text import SourceRecord
 from elman.text import Vocabulary
 
@@ -63,6 +64,7 @@ class Seq2SeqCorpus:
     dtypes: Mapping[str, str]
     has_validation_set: bool = True  # if not, valid_set is the training set
     max_length: int | None = None  # in tokens, of a text of the training set; None: no limit
+    layout: Layout = UNKNOWN  # of the training files
 
     @classmethod
     def open(cls, folder: Path) -> Seq2SeqCorpus:
@@ -79,6 +81,7 @@ class Seq2SeqCorpus:
                 valid_set=_pair_set(record["valid"]),
                 has_validation_set=record.get("has_validation_set", True),
                 max_length=record.get("max_length"),
+                layout=Layout(**record.get("layout", {})),
                 dtypes=record["dtypes"],
             )
 

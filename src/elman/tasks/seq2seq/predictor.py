@@ -20,6 +20,7 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
+from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import Mean
@@ -62,13 +63,16 @@ class Seq2SeqPredictor(FolderPredictor):
         card: str = "",
         calibration: Calibration | None = None,
         reader: Seq2SeqReaderConfig | None = None,
+        layout: Layout | None = None,
     ) -> None:
         """Take weights by name; a shape that does not fit the config is a ModelError. Without calibration, T is 1.
 
-        reader is how the training data was read: files for evaluation and prediction are read in the same way.
+        reader and layout are how the training data was read: files for evaluation and prediction are read in the same
+        way.
         """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
         self.reader = reader or Seq2SeqReaderConfig()
+        self.layout = layout or Layout()
         self.source_vocabulary, self.target_vocabulary = source_vocabulary, target_vocabulary
         try:
             self.source_codec = text.source.codec(source_vocabulary)
@@ -85,13 +89,20 @@ class Seq2SeqPredictor(FolderPredictor):
         text = read_config(model, "text", Seq2SeqTextConfig, where)
         calibration = read_config(model, "calibration", Calibration, where)
         reader = read_config(model, "reader", Seq2SeqReaderConfig, where)
+        layout = read_config(model, "layout", Layout, where)
         source, target = (read_vocabulary(model, side, where) for side in ("source", "target"))
         with damage_errors(where):
-            return cls(config, text, source, target, model.tensors, model.card, calibration, reader)
+            return cls(config, text, source, target, model.tensors, model.card, calibration, reader, layout)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text, "calibration": self.calibration, "reader": self.reader}
+        return {
+            "model": self.config,
+            "text": self.text,
+            "calibration": self.calibration,
+            "reader": self.reader,
+            "layout": self.layout,
+        }
 
     def reader_values(self) -> Values:
         """Return the reader options of the training that differ from the defaults."""
@@ -122,7 +133,9 @@ class Seq2SeqPredictor(FolderPredictor):
             num_tokens += len(labels[-1])
             if num_tokens * len(V) >= CALIBRATION_LOGITS:
                 break
-        return Seq2SeqPredictor(*parts, calibrate(np.concatenate(logits), np.concatenate(labels)), self.reader)
+        return Seq2SeqPredictor(
+            *parts, calibrate(np.concatenate(logits), np.concatenate(labels)), self.reader, self.layout
+        )
 
     def encode(self, ids: Ids, lengths: Ids) -> tuple[State, State]:
         """Return the first state of the decoder and the context of sources (B, S) of these lengths (B,)."""

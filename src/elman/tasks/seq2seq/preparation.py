@@ -37,7 +37,7 @@ from elman.data.corpora.vocabularies import (
     write_vocabularies,
 )
 from elman.data.readers.encodings import Notify
-from elman.data.sources import ExampleSource
+from elman.data.sources import ExampleSource, common_layout
 from elman.errors import DataError
 from elman.text import NORMALIZERS, Vocabulary
 from elman.text.sides import RESERVED, SideCodec
@@ -104,7 +104,8 @@ def prepare(
         sides, codecs = _codecs(text, text_pairs, config, least_targets, where)
     folder.mkdir(parents=True, exist_ok=True)
     record = _write_sets(folder, text_pairs, [without_repeated_targets(pair) for pair in examples], codecs)
-    record |= {"has_validation_set": has_validation_set, "max_length": max_length}
+    layout = common_layout(train_sources).model_dump(mode="json")
+    record |= {"has_validation_set": has_validation_set, "max_length": max_length, "layout": layout}
     ratios = [record.pop("longest_ratio"), *([text.longest_ratio] if start is not None else [])]
     record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=max(ratios)).model_dump(mode="json")
     write_record(folder, RECORD, record, sources, FILES)

@@ -24,9 +24,10 @@ from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
+from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
-from elman.data.readers.jsonl import read_objects
+from elman.data.readers.jsonl import begins_array, read_json
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines, strip_text
 from elman.data.sources import (
     ExampleSource,
@@ -39,7 +40,7 @@ from elman.data.sources import (
 from elman.errors import ConfigError, DataError
 
 from .config import Seq2SeqReaderConfig as ReaderConfig
-from .lexicons import looks_like_lexicon, read_lexicon
+from .lexicons import LEXICON, are_numbers, looks_like_lexicon, read_lexicon
 from .tables import names_columns, read_columns
 
 SOURCE, TARGET = "source", "target"
@@ -69,7 +70,7 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
         return ParallelPairs(source_file, target_file, notify)
     if isinstance(source, str | Path):
         parse = partial(read_pairs, reader=reader, notify=notify)
-        return FileExamples(open_text(source, reader.encoding, notify), parse)
+        return FileExamples(open_text(source, reader.encoding, notify), parse, partial(layout_of, reader=reader))
     raise unsupported_source(source, "a file, two parallel files, or pairs")
 
 
@@ -121,6 +122,11 @@ class ParallelPairs:
         """What was read of the source file; `records_of` returns that of both files."""
         return self.source.record
 
+    @property
+    def layout(self) -> Layout:
+        """Plain lines, in which a tab does not end the source."""
+        return Layout(format="parallel")
+
     def check(self) -> None:
         """Look at the beginnings of both files."""
         self.source.check()
@@ -134,6 +140,12 @@ class ParallelPairs:
 def records_of(source: ExampleSource[Pair]) -> list[SourceRecord]:
     """Return what was read of each file of a source."""
     return [source.source.record, source.target.record] if isinstance(source, ParallelPairs) else [source.record]
+
+
+def layout_of(lines: Sequence[Line], reader: ReaderConfig) -> Layout:
+    """Return the layout of a file that begins with these lines."""
+    name = _format_of(lines, reader) if reader.format == "auto" else reader.format
+    return Layout(format="table" if name in ("tsv", "csv") else name)
 
 
 def read_pairs(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
@@ -179,24 +191,31 @@ def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
                 hint = "Use --extra-targets to train on all of them"
                 raise DataError(f"has {len(pair.targets)} targets; expected 1", hint=hint, where=pair.where)
             hint = "Use --extra-targets to train on all of them, or --columns 1,2 to ignore the others"
+            if are_numbers(pair.targets[:-1]):
+                hint = "For a pronouncing dictionary, use --format lexicon: the numbers in it are not targets"
             raise DataError(f"has {pair.columns} columns; expected 2", hint=hint, where=pair.where)
         yield pair
 
 
 def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
     sample = list(islice(lines, FIRST_LINES))
+    name = _format_of(sample, reader)
+    if name == LEXICON:
+        file = sample[0][0].rpartition(":")[0]
+        notify(f"{file}: reading it as a pronouncing dictionary. Use --format tsv for a table.")
+    yield from _READERS[name](chain(sample, lines), reader, notify)
+
+
+def _format_of(sample: Sequence[Line], reader: ReaderConfig) -> str:
+    """Return the format of a file from its first lines."""
     texts = [text for _, text in sample]
     first = next((text for text in texts if text.strip()), "")
-    read = _READERS["tsv"]
-    if reader.column_names and _is_object(first):
-        read = _objects
-    elif reader.columns is None and looks_like_lexicon(texts):
-        name = sample[0][0].rpartition(":")[0]
-        notify(f"{name}: reading it as a pronouncing dictionary. Use --format tsv for a table.")
-        read = _lexicon
-    elif "\t" not in first and names_columns(iter(sample), reader):
-        read = _READERS["csv"]
-    yield from read(chain(sample, lines), reader, notify)
+    if reader.column_names and (_is_object(first) or begins_array(texts)):
+        return "jsonl"
+    if reader.columns is None and looks_like_lexicon(texts):
+        return LEXICON
+    is_csv = bool(sample) and sample[0][0].rpartition(":")[0].lower().removesuffix(".gz").endswith(".csv")
+    return "csv" if "\t" not in first and (is_csv or names_columns(iter(sample), reader)) else "tsv"
 
 
 def _is_object(line: str) -> bool:
@@ -217,7 +236,7 @@ def _table(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separato
 def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
     source_key, target_key = reader.column_names
     hint = f'Write {{"{source_key}": "...", "{target_key}": "..."}} on each line; --columns names other keys'
-    for where, value in read_objects(lines, (source_key, target_key), hint):
+    for where, value in read_json(lines, (source_key, target_key), hint):
         source, targets = value[source_key], _texts(value[target_key])
         if not isinstance(source, str):
             raise DataError(f'"{source_key}" is {shorten_json(source)}; expected text', hint=hint, where=where)
@@ -238,7 +257,7 @@ _READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[Pa
     "tsv": partial(_table, separators="\t"),
     "csv": partial(_table, separators=";,"),
     "jsonl": _objects,
-    "lexicon": _lexicon,
+    LEXICON: _lexicon,
 }
 
 

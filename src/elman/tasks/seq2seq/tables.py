@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.tables import SEPARATORS, Table, read_table
+from elman.data.readers.tables import SEPARATORS, Table, first_row_hint, read_table
 from elman.data.readers.text import Line
 from elman.errors import DataError
 
@@ -36,6 +36,10 @@ def read_columns(
                 hint = f"{hint}; --columns names other columns than 1,2"
                 if cells[0].lstrip().startswith("{"):
                     hint = "For JSON lines, use --format jsonl"
+                elif hint_of_bar := first_row_hint([row]):
+                    hint = hint_of_bar
+                elif len(cells[0].split()) > 1:
+                    hint = f"{hint}; for a pronouncing dictionary, use --format lexicon"
                 elif has_tabs and any(mark in cells[0] for mark in ",;"):
                     hint = f"{hint}; for commas or semicolons, use --format csv"
                 raise DataError("has one column; expected SOURCE TAB TARGET", hint=hint, where=where)

@@ -94,6 +94,7 @@ class Seq2SeqTask:
             corpus.target_vocabulary,
             float32_weights(model),
             reader=reader_of(Seq2SeqReaderConfig, self._config.data),
+            layout=corpus.layout,
         )
         return predictor.calibrated(self._valid) if self.has_validation_set else predictor
 

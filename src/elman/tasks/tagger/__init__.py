@@ -24,6 +24,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
         defaults,
         errors,
         evaluation,
+        inputs,
         pictures,
         predictor,
         preparation,
@@ -46,7 +47,8 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
         prepare=preparation.prepare,
         open_corpus=corpus.TaggerCorpus.open,
         load=predictor.TaggerPredictor.from_folder,
-        prediction=Prediction(config.PredictOptions, by_line=answers.TaggerAnswers),
+        prediction=Prediction(config.PredictOptions, by_input=answers.TaggerAnswers, inputs=inputs.input_options),
+        reader_defaults=predictor.TaggerPredictor.reader_values,
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

@@ -16,7 +16,6 @@ from elman.training.config import PaddedTrainingConfig
 
 Level = Literal["word", "char"]
 Normalization = Literal["none", "nfc", "lower"]
-LineFormat = Literal["lines", "jsonl", "conllu", "columns"]
 
 
 class TaggerReaderConfig(ReaderConfig):
@@ -88,11 +87,14 @@ class TaggerRun(RunConfig):
 class PredictOptions(ReaderConfig):
     """The options of `elman predict` for a tagger."""
 
-    format: LineFormat | None = option(
-        None, flag="--format", help="File format", automatic="conllu or jsonl if detected, else lines"
+    format: Literal["auto", "lines", "jsonl", "conllu", "columns", "csv"] = option(
+        "auto", flag="--format", help="File format"
     )
     token_column: str | None = option(
-        None, flag="--words", help="Column of the tokens, by its name or number", automatic="form, tokens or 1"
+        None, flag="--words", help="Column of the tokens, by its name or number", automatic="that of the training"
+    )
+    sentence_column: str | None = option(
+        None, flag="--sentence", help="Column of the sentences' names in CSV", automatic="that of the training"
     )
     probabilities: bool = option(False, flag="--probabilities", help="Print the probability of each tag")
 

@@ -23,6 +23,7 @@ from elman.data.corpora.folder import (
 from elman.data.corpora.vocabularies import (
     read_vocabularies,
 )
+from elman.data.layout import UNKNOWN, Layout
 from elman.data.readers.text import SourceRecord
 from elman.text import Vocabulary
 from elman.text.spans import Scheme
@@ -59,6 +60,7 @@ class TaggerCorpus:
     valid_set: SentenceSet
     has_validation_set: bool = True  # if not, valid_set is the training set
     max_length: int | None = None  # in tokens, of a sentence of the training set; None: no limit
+    layout: Layout = UNKNOWN  # of the training files
 
     @classmethod
     def open(cls, folder: Path) -> TaggerCorpus:
@@ -77,6 +79,7 @@ class TaggerCorpus:
                 valid_set=SentenceSet(**record["valid"]),
                 has_validation_set=record.get("has_validation_set", True),
                 max_length=record.get("max_length"),
+                layout=Layout(**record.get("layout", {})),
             )
 
     def train(self, *, with_characters: bool = True) -> tuple[TokenIds, IdLists]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IdLists, pad_ids
+from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.crf import ConditionalRandomField
@@ -38,7 +39,7 @@ from elman.translations import Language
 
 from . import evaluation, pictures
 from .arguments import Sentences, Tags, examples_of
-from .config import TaggerConfig, TaggerTextConfig
+from .config import TaggerConfig, TaggerReaderConfig, TaggerTextConfig
 from .readers import Sentence, TaggedSentence, require_sentences
 from .trace import Model, label_ids, trace_sentence
 
@@ -49,6 +50,14 @@ BATCH_TOKENS = 1 << 14  # of a batch, with padding
 BATCH_SCORES = 1 << 24  # of the tags of all tokens
 BATCH_TRANSITIONS = 1 << 24  # pairs of labels that the conditional random field computes at once
 CRF_STATE = "crf.step"  # of a state: the log probabilities of the tags of the last token
+
+
+class Tagging(NamedTuple):
+    """The tags of a sentence, the probability of each, and that of all of them together."""
+
+    tags: list[str]
+    probabilities: list[float]
+    probability: float
 
 
 class TaggerPredictor(FolderPredictor):
@@ -65,9 +74,16 @@ class TaggerPredictor(FolderPredictor):
         labels: Sequence[str],
         tensors: Tensors,
         card: str = "",
+        reader: TaggerReaderConfig | None = None,
+        layout: Layout | None = None,
     ) -> None:
-        """Take weights by name; a shape that does not fit the config is a ModelError."""
+        """Take weights by name; a shape that does not fit the config is a ModelError.
+
+        reader and layout are how the training data was read: files for evaluation and prediction are read in the same
+        way.
+        """
         self.config, self.text, self.tensors, self.card = config, text, tensors, card
+        self.reader, self.layout = reader or TaggerReaderConfig(), layout or Layout()
         self.words, self.characters, self.labels = words, characters, tuple(labels)
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             raise ModelError(
@@ -88,12 +104,18 @@ class TaggerPredictor(FolderPredictor):
         text = read_config(model, "text", TaggerTextConfig, where)
         words, characters = (read_vocabulary(model, name, where) for name in ("words", "characters"))
         labels = model.vocabularies.get("labels", [])
+        reader = read_config(model, "reader", TaggerReaderConfig, where)
+        layout = read_config(model, "layout", Layout, where)
         with damage_errors(where):
-            return cls(config, text, words, characters, labels, model.tensors, model.card)
+            return cls(config, text, words, characters, labels, model.tensors, model.card, reader, layout)
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text}
+        return {"model": self.config, "text": self.text, "reader": self.reader, "layout": self.layout}
+
+    def reader_values(self) -> Values:
+        """Return the reader options of the training that differ from the defaults."""
+        return self.reader.model_dump(exclude_defaults=True)
 
     def determined_values(self) -> Values:
         """Return the config values of the model that training on other data cannot change."""
@@ -147,6 +169,21 @@ class TaggerPredictor(FolderPredictor):
             log_p[rows] = self._log_p(emissions, lengths, labels)
         return log_p
 
+    def predict_with_probabilities(self, sentences: Iterable[Sentence]) -> list[Tagging]:
+        """Return the tags of each sentence with their probabilities, which `predict` returns alone."""
+        lists = require_sentences(sentences, self.text.tokenize)
+        taggings = [Tagging([], [], 1.0) for _ in lists]
+        for rows, emissions, lengths in self._batches(lists):
+            paths = self._best_labels(emissions, lengths)
+            labels, _ = pad_ids(IdLists.from_arrays(paths), np.arange(len(rows)))
+            together = np.exp(self._log_p(emissions, lengths, labels)).tolist()
+            for row, path, p, of_all in zip(
+                rows, paths, self._probabilities(emissions, lengths), together, strict=True
+            ):
+                tags = [self.labels[i] for i in path]
+                taggings[row] = Tagging(tags, p[np.arange(len(path)), path].tolist(), of_all)
+        return taggings
+
     def trace(self, sentence: Sentence, *, tags: Sequence[str] | None = None, gradients: bool = False) -> Trace:
         """Return what happens inside the model as it reads a sentence; with gradients, derivatives of the loss, too.
 
@@ -191,7 +228,7 @@ class TaggerPredictor(FolderPredictor):
 
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
         """Return loss, accuracy, calibration and F1 of each tag; the arguments are those of `fit`."""
-        return evaluation.evaluate(examples_of(sentences, tags), self)
+        return evaluation.evaluate(examples_of(sentences, tags, self.reader), self)
 
     def measure(self, examples: Sequence[TaggedSentence]) -> dict[str, float]:
         """Return loss, accuracy and, for spans, F1 of spans."""

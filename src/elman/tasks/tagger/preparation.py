@@ -36,7 +36,7 @@ from elman.data.corpora.vocabularies import (
     write_vocabularies,
 )
 from elman.data.readers.encodings import Notify
-from elman.data.sources import ExampleSource
+from elman.data.sources import ExampleSource, common_layout
 from elman.errors import DataError
 from elman.text import Vocabulary
 from elman.text.spans import Scheme, detect_scheme, first_violation
@@ -121,6 +121,7 @@ def prepare(
         "text": text.model_dump(mode="json"),
         "has_validation_set": has_validation_set,
         "max_length": max_length,
+        "layout": common_layout(train_sources).model_dump(mode="json"),
         "scheme": scheme,
     }
     write_record(folder, RECORD, record, sources, FILES)

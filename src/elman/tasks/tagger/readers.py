@@ -27,10 +27,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from elman.data.layout import Layout
 from elman.data.readers.column_layout import ColumnLayout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.jsonl import read_objects
+from elman.data.readers.jsonl import begins_array, read_json
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
 from elman.data.readers.token_lines import (
     CONLLU,
@@ -54,7 +55,7 @@ from elman.errors import DataError
 from elman.models.text_arguments import require_column
 
 from .config import TaggerReaderConfig as ReaderConfig
-from .tables import names_columns, read_sentence_table
+from .tables import header_names, read_sentence_table, row_of_layout
 
 Sentence = str | Sequence[str] | npt.NDArray[Any]  # a text, which is tokenized; or tokens
 FIRST_LINES = 1000  # which decide the format
@@ -82,7 +83,7 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
     if not isinstance(source, str | Path):
         raise unsupported_source(source, "a file, or sentences with their tags")
     parse = partial(read_sentences, reader=reader, notify=notify)
-    return FileExamples(open_text(source, reader.encoding, notify), parse)
+    return FileExamples(open_text(source, reader.encoding, notify), parse, partial(layout_of, reader=reader))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,12 @@ def require_sentences(
     return lists
 
 
+def layout_of(lines: Sequence[Line], reader: ReaderConfig) -> Layout:
+    """Return the layout of a file that begins with these lines."""
+    name = _format_of(lines, reader) if reader.format == "auto" else reader.format
+    return Layout(format=name, row=row_of_layout(lines, reader) if name == "csv" else None)
+
+
 def read_sentences(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     """Yield the tagged sentences of a file; a malformed line is a DataError."""
     return _READERS[reader.format](numbered_lines(source), reader, notify)
@@ -137,17 +144,23 @@ def read_sentences(source: Source, reader: ReaderConfig, notify: Notify) -> Iter
 
 def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     sample = list(islice(lines, FIRST_LINES))
-    texts = [text for _, text in sample if text.strip()]
-    # If all lines look like comments, they begin with a token that looks like one.
-    first = next((text for text in texts if not is_blank_or_comment(text)), texts[0] if texts else "")
-    name = detect_format(first)
-    if name in ("columns", "lines") and names_columns(sample):
-        name = "csv"
-    if name == "columns" and joining_mark(texts) is not None:
-        name = "lines"
+    name = _format_of(sample, reader)
     if name == "columns":
         _require_sentences(sample)
     yield from _READERS[name](chain(sample, lines), reader, notify)
+
+
+def _format_of(sample: Sequence[Line], reader: ReaderConfig) -> str:
+    """Return the format of a file from its first lines."""
+    texts = [text for _, text in sample if text.strip()]
+    if begins_array(texts):
+        return "jsonl"
+    # If all lines look like comments, they begin with a token that looks like one.
+    first = next((text for text in texts if not is_blank_or_comment(text)), texts[0] if texts else "")
+    name = detect_format(first)
+    if name in ("columns", "lines") and len(header_names(sample, reader)) == 2:
+        return "csv"
+    return "lines" if name == "columns" and joining_mark(texts) is not None else name
 
 
 def _require_sentences(sample: Sequence[Line]) -> None:
@@ -194,7 +207,7 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
             if len(cells) != width or width < 2:
                 expected = f"{width}, as in the lines before" if width > 1 else "a token and its tag"
                 hint = "Add the blank line between two sentences, or name another --format"
-                if len(cells) == 1 and any(mark in cells[0] for mark in ",;"):
+                if len(cells) == 1 and any(mark in cells[0] for mark in ",;|"):
                     hint = "For CSV, use --format csv, and name its columns with --words and --column"
                 raise DataError(f"{describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
             if max(token, tag) >= width:
@@ -240,7 +253,7 @@ def _csv(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterato
 def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     names = reader.token_column or "tokens", reader.tag_column or "tags"
     hint = f'Write an object on each line: {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
-    for where, value in read_objects(lines, names, hint):
+    for where, value in read_json(lines, names, hint):
         tokens, tags = (require_text_list(value[name], name, where, hint) for name in names)
         if tokens or tags:
             yield _tagged(tokens, tags, (where,))

@@ -18,10 +18,11 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from elman.data.batches.buckets import LengthBuckets, Position
 from elman.data.batches.padded import IGNORE_INDEX, Ids, pad_ids
 from elman.data.batches.token_characters import TokenBatch
+from elman.data.corpora.config import reader_of
 from elman.nn.tagging_encoder import WordDropout
 from elman.training.snapshot import float32_weights, mixed_precision, seeded
 
-from .config import TaggerRun
+from .config import TaggerReaderConfig, TaggerRun
 from .corpus import TaggerCorpus
 from .defaults import operations_per_token
 from .network import TaggerNetwork
@@ -99,7 +100,14 @@ class TaggerTask:
     def predictor(self, model: nn.Module) -> TaggerPredictor:
         corpus = self._corpus
         return TaggerPredictor(
-            self._model, corpus.text, corpus.words, corpus.characters, corpus.labels, float32_weights(model)
+            self._model,
+            corpus.text,
+            corpus.words,
+            corpus.characters,
+            corpus.labels,
+            float32_weights(model),
+            reader=reader_of(TaggerReaderConfig, self._config.data),
+            layout=corpus.layout,
         )
 
     def validate(self, model: nn.Module, predictor: TaggerPredictor) -> dict[str, float]:
