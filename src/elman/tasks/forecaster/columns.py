@@ -13,8 +13,11 @@ from itertools import islice, pairwise
 import numpy as np
 import numpy.typing as npt
 
+from elman.data.readers.date_columns import DateColumn
+from elman.data.readers.date_numbers import read_dates_of_digits
 from elman.data.readers.date_patterns import write_date
-from elman.data.readers.dates import DateColumn, look_like_dates, read_dates, read_dates_of_digits
+from elman.data.readers.dates import read_dates
+from elman.data.readers.dateutil_dates import look_like_dates
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import list_names, shorten
 from elman.data.readers.numbers import LARGEST, NumberColumn, is_number, is_too_large, read_numbers

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 
-from elman.data.readers.dates import DateColumn
+from elman.data.readers.date_columns import DateColumn
 from elman.data.readers.encodings import Notify
 from elman.data.readers.numbers import read_numbers
 from elman.errors import DataError

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.readers.dates import YEARS, look_like_dates
+from elman.data.readers.date_numbers import YEARS
+from elman.data.readers.dateutil_dates import look_like_dates
 from elman.data.readers.numbers import Cell
 from elman.errors import DataError
 
