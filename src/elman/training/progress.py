@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,13 +61,19 @@ class Display(Protocol):
 
 
 class SilentDisplay:
-    """A display that shows nothing."""
+    """A display that shows nothing. Messages are passed to a function, if one is given."""
+
+    def __init__(self, on_message: Callable[[str], None] | None = None) -> None:
+        self._on_message = on_message
 
     def begin(self, progress: float, unit: str = "tokens") -> None: ...
     def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
     def validation(self, validation: Validation) -> None: ...
-    def notify(self, message: str) -> None: ...
     def end(self) -> None: ...
+
+    def notify(self, message: str) -> None:
+        if self._on_message is not None:
+            self._on_message(message)
 
 
 class ConsoleDisplay:

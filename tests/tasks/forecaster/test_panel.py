@@ -95,15 +95,10 @@ def test_series_named_by_numbers_are_refused_with_the_option(tmp_path: Path) -> 
         (
             table([*LONG[:40], LONG[35]]),
             {"series": "shop"},
-            "FILE:42: the date 2020-01-06 comes a second time. Sort the rows by time",
+            "FILE:42: the date 2020-01-06 comes a second time in the series B of shop. Sort the rows by time",
         ),
         (table([("", *LONG[0][1:]), *LONG[1:]]), {"series": "shop"}, "FILE:2: 'shop' is empty; expected the name of a"),
         (table(LONG), {"series": "store"}, "FILE:1: has no column 'store' in its header. Its columns are shop, date"),
-        (
-            "date,time,y\n" + "".join(f"{day:%Y-%m-%d},{hour}:00,{hour}\n" for day in DAYS for hour in (1, 2, 3)),
-            {},
-            "FILE:1: has dates in 'date' and times of day in 'time'; expected both in one column. Write 2020-01-31",
-        ),
     ],
 )
 def test_what_cannot_be_told_apart_is_refused(

@@ -96,7 +96,7 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
     [
         ("", None, "FILE: is empty; expected a header and rows"),
         ("a,b\n", None, "FILE:1: has no rows under its header"),
-        ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header. Name the columns"),
+        ("1,2\n3,4\n", None, "FILE:1: has data instead of a header. Name the columns"),
         ("a,b\n1,2\n3\n", None, "FILE:3: has one cell; expected 2 as in the header"),
         ("a,b\n1,2\n", None, "FILE:1: has 2 columns of numbers. Name what to forecast with --target, from a, b"),
         ("a,b\nx,y\n", None, "FILE:1: has no column of numbers. Name what to forecast with --target, from a, b"),

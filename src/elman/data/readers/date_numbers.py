@@ -1,6 +1,6 @@
 """Dates that are written as numbers.
 
-    1949   194901   19490131   194901311430   19490131143000      digits of year, month, day and time
+    1949   194901   19490131   1949013114   194901311430          digits of year, month, day and time
     1709251200   1709251200.5   1709251200000                     seconds and milliseconds since 1970
     45292   45292.5                                               days since 1899-12-30, as spreadsheets store dates
 
@@ -18,8 +18,9 @@ from .date_patterns import DatePattern
 
 YEARS = range(1500, 2201)  # of dates that are written in digits alone
 MAX_NAME_LENGTH = 40
-_DIGITS = re.compile(r"\d{4}|\d{6}|\d{8}|\d{12}|\d{14}")
-_OF_DIGITS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_SHORT, _HOURS = (4, 6), 10  # numbers of digits that other numbers have as well: years and months; hours
+_DIGITS = re.compile(r"\d{4}|\d{6}|\d{8}|\d{10}|\d{12}|\d{14}")
+_OF_DIGITS = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _SECONDS = re.compile(r"[1-9]\d{8,9}(?:\.\d{1,9})?")
 _MILLISECONDS = re.compile(r"[1-9]\d{12}")
 _SPREADSHEET_DAYS = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # 1954 to 2118
@@ -75,8 +76,13 @@ def read_dates_of_digits(cells: Sequence[str], name: str) -> DateColumn | None:
     are dates if the column is called so.
     """
     filled = {cell.strip() for cell in cells}
-    if is_date_name(name) and (counted := _read_counted(cells, filled)) is not None:
-        return counted
+    if (column := _read_digits(cells, filled, name)) is not None:
+        return column
+    return _read_counted(cells, filled) if is_date_name(name) else None
+
+
+def _read_digits(cells: Sequence[str], filled: set[str], name: str) -> DateColumn | None:
+    """Return the dates of a column with the digits of years, months, days and times."""
     sizes = {len(cell) for cell in filled}
     if len(sizes) != 1 or len(filled) < 2 or not all(_DIGITS.fullmatch(cell) for cell in filled):
         return None
@@ -86,8 +92,10 @@ def read_dates_of_digits(cells: Sequence[str], name: str) -> DateColumn | None:
     column = _column(cells, _OF_DIGITS[size])
     if column is None or column.unreadable:
         return None
-    if size > len("194901") or name_has_date_word(name):
+    if size not in (*_SHORT, _HOURS) or name_has_date_word(name):
         return column
+    if size == _HOURS:
+        return None
     dates = sorted(date for date in set(column.dates) if date is not None)
     unit = 1 if size > len("1949") else 12
     months = [date.year * 12 + date.month for date in dates]

@@ -29,11 +29,11 @@ MONTHS = (
 )
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHORT = 3  # letters of a short name
-_MONTH_NUMBERS = {
+MONTH_NUMBERS = {
     **{name[:size].lower(): n for n, name in enumerate(MONTHS, start=1) for size in (SHORT, None)},
     "sept": 9,
 }
-MONTH_NAMES = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
+MONTH_NAMES = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 WEEKDAY_NAMES = "|".join((*WEEKDAYS, *(name[:SHORT] for name in WEEKDAYS)))
 _SHORTHANDS = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%D": "%m/%d/%y"}
 _TOKENS = re.compile(r"%-?\d?[A-Za-z]|%%|.", re.DOTALL)
@@ -87,7 +87,7 @@ class DatePattern:
         text = re.sub(r" ?%z", "", text) if zone is None else text
         if self._has_brackets:
             text = "".join(part for part in re.split(r"\[|\]", text) if self._occurs(part))
-        for name in "dmHI":
+        for name in "dmHIV":
             if self.shortest.get(name) == 1:
                 text = text.replace(f"%{name}", f"%-{name}")
         text = text.replace("%f", f"%{min(6, self.longest.get('f', 0))}f")
@@ -145,7 +145,7 @@ def _date(fields: dict[str, str]) -> datetime:
     year = _year(fields)
     month = int(fields.get("m", 1))
     if "b" in fields or "B" in fields:
-        month = _MONTH_NUMBERS[(fields.get("b") or fields["B"]).lower().rstrip(".")]
+        month = MONTH_NUMBERS[(fields.get("b") or fields["B"]).lower().rstrip(".")]
     if "q" in fields:
         month = 3 * int(fields["q"]) - 2
     if "h" in fields:
@@ -169,7 +169,7 @@ def _offset(zone: str) -> int:
     digits = zone[1:].replace(":", "").ljust(6, "0")
     seconds = int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + int(digits[4:6])
     if seconds > LARGEST_OFFSET:
-        raise ValueError("zone")
+        raise ValueError
     return -seconds if zone[0] == "-" else seconds
 
 
