@@ -4,13 +4,13 @@
     1949,January,112            1949,1,31,0.5             1949,1,3.2             1949-01-31,14,7      1949-01-31,14:30,7
 
 Columns are recognized by their names, and times of day by their cells, too. The parts are joined as text, so that the
-dates are read as if they were in one column.
+dates are read as if they were in one column. A row with a part that cannot be read has no date.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
 from elman.data.readers.date_numbers import YEARS
 from elman.data.readers.date_patterns import MONTH_NUMBERS
@@ -27,8 +27,14 @@ _NAMES = {
     "day": {"day", "dd", "tag", "jour", "día", "dia", "giorno", "日", "day_of_month"},
     "hour": {"hour", "hr", "hh", "stunde", "heure", "hora", "ora", "时", "小时", "hour_of_day"},
 }
-_ORDERS = (("year", "month", "day", "hour"), ("year", "month", "day"), ("year", "month"), ("year", "quarter"))
+_JOINED = {  # how parts are joined, and the pattern of dates that this makes
+    ("year", "month", "day", "hour"): ("{:04d}-{:02d}-{:02d} {:02d}:00", "%Y-%m-%d %H:%M"),
+    ("year", "month", "day"): ("{:04d}-{:02d}-{:02d}", "%Y-%m-%d"),
+    ("year", "month"): ("{:04d}-{:02d}", "%Y-%m"),
+    ("year", "quarter"): ("{:04d}Q{}", "%YQ%q"),
+}
 _RANGES = {"month": range(1, 13), "day": range(1, 32), "hour": range(25), "quarter": range(1, 5), "year": YEARS}
+MAX_DIGITS = 4
 _TIME_OF_DAY = re.compile(r"\d{1,2}[:.h]\d{2}([:.]\d{2}(\.\d+)?)?( ?[ap]\.?m\.?)?", re.IGNORECASE)
 
 
@@ -37,34 +43,37 @@ def holds_times(cells: Sequence[str]) -> bool:
     return all(map(_TIME_OF_DAY.fullmatch, cells))
 
 
-def join_parts(table: Table, taken: Collection[int]) -> Iterator[DateCells]:
-    """Yield the dates whose parts are in columns that are not taken, if all of them can be read."""
+def join_parts(table: Table, taken: Collection[int]) -> DateCells | None:
+    """Return the dates whose parts are in columns that are not taken, if most of each can be read."""
     parts = {kind: position for kind in _NAMES if (position := _find(table, kind, taken)) is not None}
-    for kinds in _ORDERS:
+    for kinds, (joined, pattern) in _JOINED.items():
         if set(kinds) <= set(parts):
-            columns = [_numbers(table.texts(parts[kind]), kind) for kind in kinds]
-            if all(column is not None for column in columns):
-                rows = zip(*(column for column in columns if column is not None), strict=True)
-                cells = [_JOINERS[kinds](*row) for row in rows]
-                yield from _dates(table, tuple(parts[kind] for kind in kinds), cells, ReaderConfig())
-                return
+            positions = tuple(parts[kind] for kind in kinds)
+            texts = [table.texts(position) for position in positions]
+            columns = [_numbers(cells, kind) for cells, kind in zip(texts, kinds, strict=True)]
+            if all(2 * column.count(None) < len(column) for column in columns):
+                rows = zip(zip(*texts, strict=True), zip(*columns, strict=True), strict=True)
+                cells = [" ".join(row) if None in numbers else joined.format(*numbers) for row, numbers in rows]
+                return _dates(table, positions, cells, ReaderConfig(date_format=pattern))
+    return None
 
 
-def join_times(table: Table, dates: DateCells, taken: Collection[int], reader: ReaderConfig) -> Iterator[DateCells]:
-    """Yield dates with the times of a second column, if the dates are days that come again."""
+def join_times(table: Table, dates: DateCells, taken: Collection[int], reader: ReaderConfig) -> DateCells | None:
+    """Return dates with the times of a second column, if the dates are days that come again."""
     days = [date for date in dates.column.dates if date is not None]
     if len(dates.positions) > 1 or len(set(days)) == len(days) or len({day.time() for day in days}) > 1:
-        return
+        return None
     for position in range(len(table.header)):
         if position in taken or position in dates.positions:
             continue
         cells = table.texts(position)
-        hours = _numbers(cells, "hour") if _is_name(table.header[position], "hour") else None
-        times = [f"{hour:02d}:00" for hour in hours] if hours is not None else cells if holds_times(cells) else None
-        if times is not None:
-            joined = [f"{day} {time}" for day, time in zip(dates.cells, times, strict=True)]
-            yield from _dates(table, (*dates.positions, position), joined, reader)
-            return
+        hours = _numbers(cells, "hour") if _is_name(table.header[position], "hour") else [None]
+        if None not in hours:
+            cells = [f"{hour:02d}:00" for hour in hours]
+        if None not in hours or holds_times(cells):
+            joined = [f"{day} {time}" for day, time in zip(dates.cells, cells, strict=True)]
+            return _dates(table, (*dates.positions, position), joined, reader)
+    return None
 
 
 def _find(table: Table, kind: str, taken: Collection[int]) -> int | None:
@@ -77,30 +86,23 @@ def _is_name(name: str, kind: str) -> bool:
     return name.lower().replace(" ", "_") in _NAMES[kind]
 
 
-def _numbers(cells: Sequence[str], kind: str) -> list[int] | None:
-    """Return the cells as numbers of years, months, days, hours or quarters; None if one of them is something else."""
-    numbers = []
-    for cell in cells:
-        text = cell.lower().rstrip(".").removesuffix(".0")
-        if kind == "month" and text in MONTH_NUMBERS:
-            numbers.append(MONTH_NUMBERS[text])
-            continue
-        text = text.removeprefix("q") if kind == "quarter" else text
-        if not (text.isascii() and text.isdigit() and int(text) in _RANGES[kind]):
-            return None
-        numbers.append(int(text))
-    return numbers
+def _numbers(cells: Sequence[str], kind: str) -> list[int | None]:
+    """Return the cells as numbers of years, months, days, hours or quarters; None for something else."""
+    return [_number(cell.lower(), kind) for cell in cells]
 
 
-_JOINERS: dict[tuple[str, ...], Callable[..., str]] = {
-    ("year", "month", "day", "hour"): "{:04d}-{:02d}-{:02d} {:02d}:00".format,
-    ("year", "month", "day"): "{:04d}-{:02d}-{:02d}".format,
-    ("year", "month"): "{:04d}-{:02d}".format,
-    ("year", "quarter"): "{:04d}Q{}".format,
-}
+def _number(cell: str, kind: str) -> int | None:
+    if kind == "month" and cell.rstrip(".") in MONTH_NUMBERS:
+        return MONTH_NUMBERS[cell.rstrip(".")]
+    digits = cell.removesuffix(".0").removeprefix("q" if kind == "quarter" else "")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= MAX_DIGITS
+    return int(digits) if is_number and int(digits) in _RANGES[kind] else None
 
 
-def _dates(table: Table, positions: tuple[int, ...], cells: Sequence[str], reader: ReaderConfig) -> Iterator[DateCells]:
-    column = read_dates(cells, day_first=reader.day_first, usual=reader.usual_date_format)
-    if column is not None and not column.unreadable:
-        yield DateCells(" ".join(table.header[position] for position in positions), cells, positions, column)
+def _dates(table: Table, positions: tuple[int, ...], cells: Sequence[str], reader: ReaderConfig) -> DateCells | None:
+    column = read_dates(
+        cells, date_format=reader.date_format, day_first=reader.day_first, usual=reader.usual_date_format
+    )
+    if column is None or 2 * len(column.unreadable) >= len(cells):
+        return None
+    return DateCells(" ".join(table.header[position] for position in positions), cells, positions, column)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from itertools import islice, pairwise
 
 from elman.data.readers.date_columns import DateColumn
@@ -94,7 +93,8 @@ def _search(
             found.append(dates)
         elif column is not None or _looks_like_dates(table, position):
             unread.append((position, column))
-    found += join_parts(table, taken)
+    if (joined := join_parts(table, taken)) is not None:
+        found.append(joined)
     if len(table.header) == 1:
         found = [dates for dates in found if not dates.is_digits]
     if found:
@@ -155,7 +155,7 @@ def _choose(table: Table, found: Sequence[DateCells], notify: Notify) -> DateCel
     """Return the dates that are those of the rows, and report other columns of dates."""
     most = max(dates.num_dates for dates in found)
     likely = [dates for dates in found if 2 * dates.num_dates > most]
-    chosen = min(likely, key=lambda dates: (dates.is_digits, not is_date_name(dates.name)))
+    chosen = min(likely, key=lambda dates: (len(dates.positions) > 1, dates.is_digits, not is_date_name(dates.name)))
     others = [
         dates.name for dates in found if not dates.is_digits and len(dates.positions) == 1 and dates is not chosen
     ]
@@ -171,5 +171,5 @@ def _with_times(table: Table, dates: DateCells, reader: ReaderConfig, taken: Col
     """Return dates with the times of a second column, unless a column of text tells several series apart."""
     if reader.date_format is not None or text_names_series(table, dates, taken):
         return dates
-    joined = next(join_times(table, dates, taken, reader), None)
-    return dates if joined is None or joined.num_dates <= dates.num_dates else replace(joined, is_digits=False)
+    joined = join_times(table, dates, taken, reader)
+    return dates if joined is None or joined.num_dates <= dates.num_dates or joined.column.unreadable else joined

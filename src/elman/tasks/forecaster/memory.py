@@ -133,8 +133,10 @@ def _index_columns(index: Any) -> tuple[dict[str, list[Cell]], tuple[str, ...], 
 def _date_parts(columns: Mapping[str, list[Cell]]) -> set[str]:
     """Return the levels that are dates together, such as year and month."""
     labels = list(columns)
-    dates = next(join_parts(Table("", labels, list(columns.values()), [], ""), ()), None)
-    return {labels[position] for position in dates.positions} if dates is not None else set()
+    dates = join_parts(Table("", labels, list(columns.values()), [], ""), ())
+    if dates is None or dates.column.unreadable:
+        return set()
+    return {labels[position] for position in dates.positions}
 
 
 def _has_information(cells: Sequence[Cell], index: Any) -> bool:

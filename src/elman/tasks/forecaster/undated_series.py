@@ -34,31 +34,33 @@ def check_one_series(table: Table, taken: Collection[int], reader: ReaderConfig)
     taken are the columns that hold something else.
     """
     texts, numbers = id_candidates(table, taken, has_targets=bool(reader.targets))
-    for position in (*texts, *numbers):
-        cells, name = table.texts(position), table.header[position]
-        if _is_calendar(cells, name) or (position in numbers and _restart(_values(cells)) is not None):
-            continue
-        if _are_in_blocks(cells, same_size=position in numbers) or _are_in_turns(cells):
-            count = len(set(cells))
-            problem = f"has no dates, but {count:,} names in {name!r}, each in several rows; expected one series"
-            raise DataError(problem, hint=series_hint(table, reader, name), where=table.where)
-    for position in numbers:
-        name, row = table.header[position], _restart(_values(table.texts(position)))
-        if row is not None and not is_date_name(name):
-            ids = _ids_of_counter(table, [i for i in (*texts, *numbers) if i != position], position)
-            start = table.texts(position)[row]
-            problem = f"{name!r} begins again at {start}, so that the rows seem to be several series; expected one"
-            raise DataError(problem, hint=series_hint(table, reader, ids), where=table.places[row])
+    numbers = [i for i in numbers if not _is_calendar(table.texts(i), table.header[i])]
+    counters = {i: row for i in numbers if (row := _restart(table.texts(i))) is not None}
+    names = [i for i in texts if _are_names(table, i)] or [i for i in numbers if _are_names(table, i)]
+    if not set(names) <= set(counters):
+        position = min(names, key=lambda i: len(set(table.texts(i))))
+        name, count = table.header[position], len(set(table.texts(position)))
+        problem = f"has no dates, but {count:,} names in {name!r}, each in several rows; expected one series"
+        raise DataError(problem, hint=series_hint(table, reader, name), where=table.where)
+    for position, row in counters.items():
+        name, start = table.header[position], table.texts(position)[row]
+        ids = _ids_of_counter(table, [i for i in (*texts, *numbers) if i != position], position)
+        problem = f"{name!r} begins again at {start}, so that the rows seem to be several series; expected one"
+        raise DataError(problem, hint=series_hint(table, reader, ids), where=table.places[row])
+
+
+def _are_names(table: Table, position: int) -> bool:
+    """Return whether the cells of a column are names of series: in blocks, or in turns."""
+    cells = table.texts(position)
+    if _is_calendar(cells, table.header[position]):
+        return False
+    is_number = read_numbers(cells).holds_numbers
+    return _are_in_blocks(cells, same_size=is_number) or _are_in_turns(cells)
 
 
 def _is_calendar(cells: Sequence[str], name: str) -> bool:
     """Return whether cells are those of a calendar, which come again in one series: Monday, January, 10:30."""
     return is_date_name(name) or holds_times(cells) or {cell.lower().rstrip(".") for cell in cells} <= _CALENDAR
-
-
-def _values(cells: Sequence[str]) -> list[float]:
-    values: list[float] = read_numbers(cells).values.tolist()
-    return values
 
 
 def _are_in_blocks(cells: Sequence[str], *, same_size: bool) -> bool:
@@ -81,8 +83,9 @@ def _are_in_turns(cells: Sequence[str]) -> bool:
     return count > 1 and rounds > 1 and len(cells) >= MIN_FULL * rounds * count
 
 
-def _restart(values: Sequence[float]) -> int | None:
+def _restart(cells: Sequence[str]) -> int | None:
     """Return the first row in which a counter begins again; None for other numbers."""
+    values: list[float] = read_numbers(cells).values.tolist()
     falls = [row for row in range(1, len(values)) if values[row] < values[row - 1]]
     steps = {b - a for a, b in pairwise(values) if b >= a}
     if not falls or len(steps) != 1 or min(steps) <= 0 or len(values) < MIN_COUNT * (len(falls) + 1):
