@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from elman.data.readers.notices import Caution
+from elman.errors import ElmanError
 from elman.tasks.forecaster.config import ForecasterReaderConfig
 from elman.tasks.forecaster.readers import open_source
 
@@ -172,6 +176,46 @@ def test_an_empty_cell_among_dates_is_called_empty(tmp_path: Path) -> None:
     messages: list[str] = []
     read_all(tmp_path, content, messages)
     assert messages[0].startswith("FILE:3: 'date' looks like dates, but the cell is empty; the rows are used in")
+
+
+CELLS = ["", "1", "2.5", "NaN", "2024-01-10", "2024-01-11/2024-01-12", "9999-12-31", "24:00", "0001-01-01T00:00+05:00"]
+CELLS += [
+    "9999-12-31T23:00-05:00",
+    "1709251200",
+    "45292",
+    "Jan",
+    "13",
+    "A",
+    "%",
+    "２０２４",
+    "年",
+    "2024-02-30",
+    "1e400",
+    "-",
+]
+
+
+@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@given(
+    st.lists(st.sampled_from(["date", "year", "month", "day", "hour", "shop", "y", ""]), min_size=1, max_size=4),
+    st.data(),
+)
+def test_no_table_is_an_internal_error(tmp_path_factory: Any, header: list[str], data: st.DataObject) -> None:
+    row = st.lists(st.sampled_from(CELLS), min_size=len(header), max_size=len(header))
+    rows = data.draw(st.lists(row, min_size=1, max_size=5))
+    options = st.fixed_dictionaries(
+        {},
+        optional={
+            "targets": st.sampled_from([("y",), ("shop",)]),
+            "date": st.sampled_from(["date", "year", "y"]),
+            "series": st.sampled_from([("shop",), ("shop", "month")]),
+            "date_format": st.sampled_from(["%Y-%m-%d", "%s", "%E", "%b"]),
+            "columns_required": st.booleans(),
+        },
+    )
+    chosen: dict[str, Any] = data.draw(options)
+    with contextlib.suppress(ElmanError):
+        read_all(tmp_path_factory.getbasetemp(), csv_of(",".join(header), rows), **chosen)
 
 
 def test_choices_that_change_what_is_read_are_cautions(tmp_path: Path) -> None:

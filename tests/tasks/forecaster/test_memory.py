@@ -190,6 +190,11 @@ def test_complex_numbers_are_refused(items: Any, fitted: elman.Forecaster) -> No
         fitted.predict(items)
 
 
+def test_lists_of_different_lengths_are_an_error_of_the_data() -> None:
+    with pytest.raises(DataError, match="a list or an array of other things"):
+        read([[1.0, 2.0], [3.0]])
+
+
 @pytest.fixture(scope="module")
 def fitted() -> elman.Forecaster:
     return elman.Forecaster(**TINY).fit(VALUES)

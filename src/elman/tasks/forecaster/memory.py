@@ -69,7 +69,11 @@ def _array_columns(items: Any, names: Sequence[str]) -> dict[str, list[Cell]]:
 
 def check_real(items: Any) -> None:
     """Raise a DataError for complex numbers, of which NumPy would use the real parts."""
-    if np.iscomplexobj(items):
+    try:
+        is_complex = np.iscomplexobj(items)
+    except ValueError:  # lists of different lengths, which are reported where the numbers are read
+        return
+    if is_complex:
         raise DataError("complex numbers; expected real numbers", hint="Give real and imaginary parts as two columns")
 
 
