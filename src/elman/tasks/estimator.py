@@ -221,6 +221,6 @@ def display_for(*, verbose: bool, names: Mapping[str, str]) -> Display:
     from rich.console import Console
 
     from elman.training.displays import display_on
-    from elman.training.progress import SilentDisplay
+    from elman.training.progress import MessageDisplay
 
-    return display_on(Console(stderr=True)) if verbose else SilentDisplay(partial(warn_of_caution, names=names))
+    return display_on(Console(stderr=True)) if verbose else MessageDisplay(partial(warn_of_caution, names=names))

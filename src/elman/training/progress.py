@@ -61,9 +61,19 @@ class Display(Protocol):
 
 
 class SilentDisplay:
-    """A display that shows nothing. Messages are passed to a function, if one is given."""
+    """A display that shows nothing."""
 
-    def __init__(self, on_message: Callable[[str], None] | None = None) -> None:
+    def begin(self, progress: float, unit: str = "tokens") -> None: ...
+    def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
+    def validation(self, validation: Validation) -> None: ...
+    def notify(self, message: str) -> None: ...
+    def end(self) -> None: ...
+
+
+class MessageDisplay:
+    """A display that passes messages to a function, and shows nothing."""
+
+    def __init__(self, on_message: Callable[[str], None]) -> None:
         self._on_message = on_message
 
     def begin(self, progress: float, unit: str = "tokens") -> None: ...
@@ -72,8 +82,7 @@ class SilentDisplay:
     def end(self) -> None: ...
 
     def notify(self, message: str) -> None:
-        if self._on_message is not None:
-            self._on_message(message)
+        self._on_message(message)
 
 
 class ConsoleDisplay:

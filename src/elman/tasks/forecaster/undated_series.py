@@ -34,6 +34,8 @@ def check_one_series(table: Table, taken: Collection[int], reader: ReaderConfig)
     taken are the columns that hold something else.
     """
     texts, numbers = id_candidates(table, taken, has_targets=bool(reader.targets))
+    if not reader.targets:  # one of the columns of numbers is what to forecast
+        numbers = []
     numbers = [i for i in numbers if not _is_calendar(table.texts(i), table.header[i])]
     counters = {i: row for i in numbers if (row := _restart(table.texts(i))) is not None}
     names = [i for i in texts if _are_names(table, i)] or [i for i in numbers if _are_names(table, i)]
