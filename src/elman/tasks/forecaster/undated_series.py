@@ -38,7 +38,7 @@ def check_one_series(table: Table, taken: Collection[int], reader: ReaderConfig)
         numbers = []
     numbers = [i for i in numbers if not _is_calendar(table.texts(i), table.header[i])]
     counters = {i: row for i in numbers if (row := _restart(table.texts(i))) is not None}
-    names = [i for i in texts if _are_names(table, i)] or [i for i in numbers if _are_names(table, i)]
+    names = [i for i in texts if _are_names(table, i)] or [i for i in numbers if _are_names(table, i, same_size=True)]
     if not set(names) <= set(counters):
         position = min(names, key=lambda i: len(set(table.texts(i))))
         name, count = table.header[position], len(set(table.texts(position)))
@@ -51,13 +51,12 @@ def check_one_series(table: Table, taken: Collection[int], reader: ReaderConfig)
         raise DataError(problem, hint=series_hint(table, reader, ids), where=table.places[row])
 
 
-def _are_names(table: Table, position: int) -> bool:
-    """Return whether the cells of a column are names of series: in blocks, or in turns."""
+def _are_names(table: Table, position: int, *, same_size: bool = False) -> bool:
+    """Return whether the cells of a column are names of series: in blocks (of one size, if same_size), or in turns."""
     cells = table.texts(position)
     if _is_calendar(cells, table.header[position]):
         return False
-    is_number = read_numbers(cells).holds_numbers
-    return _are_in_blocks(cells, same_size=is_number) or _are_in_turns(cells)
+    return _are_in_blocks(cells, same_size=same_size) or _are_in_turns(cells)
 
 
 def _is_calendar(cells: Sequence[str], name: str) -> bool:
