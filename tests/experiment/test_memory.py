@@ -79,7 +79,7 @@ def test_the_estimate_is_that_of_the_arrays_of_a_layer() -> None:
     task.largest_batch = 10_000
     weights = 4 * sum(p.numel() for p in model.parameters())
     estimate = estimate_memory(task, model, config(optimizer="adamw"))
-    assert estimate == 5 * weights + 4 * 10_000 * (6 * 1000 + 10)
+    assert estimate == 4 * weights + 4 * 10_000 * (6 * 1000 + 10)
     assert isinstance(Layers("min_gru", 4).layers[0], Recurrent)
 
 

@@ -256,7 +256,7 @@ class CtrlC(SilentDisplay):
 @pytest.fixture
 def ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     CtrlC.pressed = 0
-    monkeypatch.setattr(estimator, "display_for", lambda *, verbose: CtrlC())
+    monkeypatch.setattr(estimator, "display_for", lambda **_: CtrlC())
 
 
 @every_task
@@ -298,7 +298,7 @@ class Messages(SilentDisplay):
 @every_task
 def test_a_warm_start_continues_from_the_model(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     case, display = CASES[name], Messages()
-    monkeypatch.setattr(estimator, "display_for", lambda *, verbose: display)
+    monkeypatch.setattr(estimator, "display_for", lambda **_: display)
     model = case.fitted(warm_start=True)
     before, weights = case.predict(model), model.predictor.tensors
     model.save(tmp_path / "model")

@@ -48,7 +48,7 @@ from .continuation import (
     report_known_examples,
     values_with_start,
 )
-from .memory import require_memory
+from .memory import build_model
 from .sources import from_request, to_request
 from .timing import check_device, settled_config
 from .training_module import training_module
@@ -181,8 +181,7 @@ def _build_training(
         task = training_module(spec).build_task(config, corpus)
         if more is not None:
             config = extended_config(run, config, task.batches_per_epoch, more, notify)
-        require_memory(task, config.training, run.path)
-        model = task.build()
+        model = build_model(task, config, run.path)
         copy_start_weights(run, model)
         model.to(config.training.device)
     return _Training(config, corpus, task, model, more is not None)

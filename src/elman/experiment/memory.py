@@ -9,6 +9,7 @@ The estimate is a lower bound of about the right size: an estimate that is too h
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,14 @@ from torch import nn
 
 import elman.nn
 from elman import kernels
+from elman.config import Config
 from elman.errors import ResourceError
+from elman.tasks.spec import RunConfig
 from elman.training.config import TrainingConfig
 from elman.training.task import Task
 
 BYTES = 4  # of a number
+LARGE = 4_000  # units of a layer, which has half a gigabyte of weights
 OPTIMIZER_TENSORS = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 2}  # of the size of the weights
 READOUT = "readout"  # the layer before the loss, which the kernels compute without an array of logits
 UNLIMITED = 1 << 60  # some systems report a number above it where there is no limit
@@ -34,13 +38,31 @@ _GROUP_FILES = {  # of the two versions of control groups: root, limit, usage, a
 }
 
 
-def require_memory(task: Task, config: TrainingConfig, where: Path) -> None:
-    """Raise a ResourceError, before the model is built, if a training on the CPU needs more memory than there is."""
+def build_model(task: Task, config: RunConfig, where: Path) -> nn.Module:
+    """Return the model, or raise a ResourceError if its training on the CPU needs more memory than is available.
+
+    A large model is checked before it is built. To build one without the numbers of its weights, torch imports its
+    compiler, which takes longer than to build a small one.
+    """
+    if largest_size(config.model) >= LARGE:
+        with torch.device("meta"):
+            _require_memory(task, task.build(), config.training, where)
+    model = task.build()
+    _require_memory(task, model, config.training, where)
+    return model
+
+
+def largest_size(model: Config) -> int:
+    """Return the largest number of units or layers in the config of a model."""
+    values = model.model_dump().values()
+    numbers = chain.from_iterable(value if isinstance(value, tuple | list) else (value,) for value in values)
+    return max((number for number in numbers if isinstance(number, int)), default=0)
+
+
+def _require_memory(task: Task, model: nn.Module, config: TrainingConfig, where: Path) -> None:
     available = available_memory()
     if available is None or config.device not in ("auto", "cpu"):
         return
-    with torch.device("meta"):
-        model = task.build()  # without the numbers of its weights
     needed = estimate_memory(task, model, config)
     if needed > available:
         problem = f"training needs about {_gigabytes(needed)} GB of memory; {_gigabytes(available)} GB are available"
@@ -50,9 +72,12 @@ def require_memory(task: Task, config: TrainingConfig, where: Path) -> None:
 
 
 def estimate_memory(task: Task, model: nn.Module, config: TrainingConfig) -> int:
-    """Return the bytes that a training needs, with its weights."""
+    """Return the bytes that a training needs beside what is in memory already."""
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    copies = 3 + OPTIMIZER_TENSORS[config.optimizer] + bool(config.average_steps)  # weights, gradients, snapshot
+    are_present = not any(p.is_meta for p in model.parameters())
+    copies = (
+        3 - are_present + OPTIMIZER_TENSORS[config.optimizer] + bool(config.average_steps)
+    )  # weights, gradients, snapshot
     return copies * weights + BYTES * task.largest_batch * sum(_numbers_per_token(model))
 
 

@@ -15,7 +15,7 @@ from elman.models.cell_name import cell_names
 from elman.tasks.spec import AnyTask, RunConfig
 from elman.training.throughput import ASSUMED_CPU_FLOPS, ASSUMED_GPU_FLOPS, fastest_thread_count, step_seconds
 
-from .memory import require_memory
+from .memory import build_model
 from .training_module import training_module
 
 MAX_TIMINGS = 4  # of a model whose size is being settled
@@ -88,8 +88,7 @@ def _time_step(spec: AnyTask, config: RunConfig, corpus: Any, where: Path) -> tu
     """
     module = training_module(spec)
     task = module.build_task(config, corpus)
-    require_memory(task, config.training, where)
-    model, rng = task.build(), torch.Generator().manual_seed(0)
+    model, rng = build_model(task, config, where), torch.Generator().manual_seed(0)
     batches = [batch for batch, _ in itertools.islice(task.batches(task.start()), TIMED_BATCHES)]
     counts: list[int] = []
 

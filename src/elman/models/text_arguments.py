@@ -22,7 +22,8 @@ def require_column(value: Any) -> None:
         columns = [str(column) for column in value.columns]
         hint = f'Give one column of it: frame["{columns[0] if columns else "text"}"]'
         raise ArgumentError(f"given a DataFrame with the columns {', '.join(columns)}; expected one column", hint=hint)
-    if not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+    is_list = isinstance(value, Iterable) or hasattr(value, "__array__")
+    if not is_list or getattr(value, "ndim", 1) == 0:
         hint = "Give a list, an array or a column of a DataFrame"
         raise ArgumentError(f"given {value!r}; expected a list", hint=hint)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import inspect
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -20,7 +21,7 @@ from elman.config import Config, Values, get_table, layer_values, merge_values, 
 from elman.errors import ConfigError, Interrupted, NotFittedError, missing_package_error
 
 from .estimator_display import describe_as_html, describe_call
-from .python_messages import python_messages
+from .python_messages import python_messages, python_names, warn_of_caution
 from .spec import AnyTask, load, task_spec
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ class Estimator:
 
         run = self.run if run is None else run
         values = layer_values(self._values(), {"training": _plain(without_none(budget))})
-        display = display_for(verbose=self.verbose if verbose is None else verbose)
+        is_verbose = self.verbose if verbose is None else verbose
+        names = python_names(self._spec.run_config, self.get_params())
+        display = display_for(verbose=is_verbose, names=names)
         with tempfile.TemporaryDirectory(prefix="elman-") as scratch:
             out = Path(run) if run is not None else Path(scratch) / "run"
 
@@ -219,10 +222,14 @@ def without_none(values: Mapping[str, Any]) -> Values:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def display_for(*, verbose: bool) -> Display:
-    """Return the display of training: a text in a notebook, lines on stderr elsewhere, or none."""
+def display_for(*, verbose: bool, names: Mapping[str, str]) -> Display:
+    """Return the display of training: a text in a notebook, lines on stderr elsewhere, or warnings alone.
+
+    names are those in Python of the flags in warnings.
+    """
     from rich.console import Console
 
     from elman.training.displays import display_on
+    from elman.training.progress import MessageDisplay
 
-    return display_on(Console(stderr=True), quiet=not verbose)
+    return display_on(Console(stderr=True)) if verbose else MessageDisplay(partial(warn_of_caution, names=names))

@@ -6,16 +6,19 @@
     --set model.levels      config model.levels
     -o, --overwrite         run, overwrite=True         what `fit` takes beside the config
 
-The files of a task are read and checked by code that serves the command line as well, and names flags.
+The files of a task are read and checked by code that serves the command line as well, and names flags. Messages that
+are not printed are lost, except for those of choices that change what is read, which are warnings.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 
 from elman.config import Config
+from elman.data.readers.notices import Caution
 from elman.errors import ElmanError
 from elman.options import options_of
 
@@ -38,6 +41,12 @@ def python_names(config: type[Config], parameters: Collection[str]) -> dict[str,
 def in_python(text: str, names: Mapping[str, str]) -> str:
     """Return a message with the names in Python of the flags in it."""
     return FLAG.sub(lambda flag: names.get(flag[0], flag[0]), text)
+
+
+def warn_of_caution(message: str, names: Mapping[str, str]) -> None:
+    """Warn, in the words of Python, of a choice that changes what is read; leave out any other message."""
+    if isinstance(message, Caution):
+        warnings.warn(in_python(message, names), stacklevel=2)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +68,21 @@ class SilentDisplay:
     def validation(self, validation: Validation) -> None: ...
     def notify(self, message: str) -> None: ...
     def end(self) -> None: ...
+
+
+class MessageDisplay:
+    """A display that passes messages to a function, and shows nothing."""
+
+    def __init__(self, on_message: Callable[[str], None]) -> None:
+        self._on_message = on_message
+
+    def begin(self, progress: float, unit: str = "tokens") -> None: ...
+    def step(self, step: int, progress: float, loss: float, tokens: int, seconds: float) -> None: ...
+    def validation(self, validation: Validation) -> None: ...
+    def end(self) -> None: ...
+
+    def notify(self, message: str) -> None:
+        self._on_message(message)
 
 
 class ConsoleDisplay:

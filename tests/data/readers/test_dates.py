@@ -11,14 +11,18 @@ from dateutil import parser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from elman.data.readers.date_numbers import read_dates_of_digits
 from elman.data.readers.date_patterns import DatePattern, write_date
-from elman.data.readers.dates import look_like_dates, read_date, read_dates, read_dates_of_digits
+from elman.data.readers.dates import read_date, read_dates
+from elman.data.readers.dateutil_dates import look_like_dates
 
 exhaustive = settings(deadline=None, derandomize=True, database=None)
 DAYS = [datetime(2020, 1, 1) + timedelta(days=n) for n in range(60)]
 HOURS = [datetime(2020, 1, 1) + timedelta(hours=7 * n) for n in range(60)]
 MONTHS = [datetime(1990 + n // 12, n % 12 + 1, 1) for n in range(60)]
 QUARTERS = [datetime(1990 + n // 4, 3 * (n % 4) + 1, 1) for n in range(40)]
+HALF_YEARS = [datetime(1990 + n // 2, 6 * (n % 2) + 1, 1) for n in range(40)]
+WEEKS = [datetime(2019, 12, 30) + timedelta(weeks=n) for n in range(30)]
 TENTHS = [datetime(2021, 1, 1) + timedelta(milliseconds=100 * n) for n in range(60)]
 
 
@@ -41,7 +45,10 @@ TENTHS = [datetime(2021, 1, 1) + timedelta(milliseconds=100 * n) for n in range(
             for pattern in ("%m/%d/%Y %I:%M %p", "%d/%m/%Y %I:%M:%S %p", "%Y%m%d %H%M", "%Y%m%dT%H%M%S")
         ),
         *((TENTHS, pattern) for pattern in ("%Y-%m-%d %H:%M:%S.%1f", "%Y-%m-%dT%H:%M:%S.%3f", "%d.%m.%Y %H:%M:%S,%6f")),
-        ([datetime(2019, 12, 30) + timedelta(weeks=n) for n in range(30)], "%G-W%V"),
+        *((MONTHS, pattern) for pattern in ("%YM%m", "%YM%-m", "%Y-M%m")),
+        *((HALF_YEARS, pattern) for pattern in ("%YH%h", "%Y-H%h", "H%h %Y")),
+        *((WEEKS, pattern) for pattern in ("%G-W%V", "%GW%V", "KW %V/%G", "%G/KW %V", "W%V-%G")),
+        *((HOURS, pattern) for pattern in ("%d/%m/%Y %Hh%M", "%Y-%m-%d %-Hh%M")),
     ],
 )
 def test_dates_are_read_and_written_alike(dates: list[datetime], pattern: str) -> None:
@@ -275,3 +282,95 @@ def test_a_long_column_is_read_with_one_pattern(make: Callable[[int], datetime],
     column = read_dates(cells)
     assert column is not None
     assert column.dates[-1] == make(4_999)
+
+
+SECONDS = 1_709_251_200  # 2024-03-01
+
+
+@pytest.mark.parametrize("name", ["date", "time", "Timestamp", "日期", "月份"])
+@pytest.mark.parametrize(
+    ("cells", "second"),
+    [
+        ([f"{SECONDS + 3600 * n}" for n in range(40)], datetime(2024, 3, 1, 1)),
+        ([f"{SECONDS + 3600 * n}.0" for n in range(40)], datetime(2024, 3, 1, 1)),
+        ([f"{SECONDS + 3600 * n}000" for n in range(40)], datetime(2024, 3, 1, 1)),
+        ([f"{SECONDS + n // 4}.{n % 4 * 25:02d}" for n in range(40)], datetime(2024, 3, 1, microsecond=250_000)),
+        ([f"{SECONDS + n // 4}{n % 4 * 25:02d}0" for n in range(40)], datetime(2024, 3, 1, microsecond=250_000)),
+        ([f"{45_352 + n}" for n in range(40)], datetime(2024, 3, 2)),
+        ([f"{45_352 + n / 24:.9f}" for n in range(40)], datetime(2024, 3, 1, 1)),
+    ],
+)
+def test_seconds_milliseconds_and_days_are_dates_in_a_column_of_times(
+    name: str, cells: list[str], second: datetime
+) -> None:
+    column = read_dates_of_digits(cells, name)
+    assert column is not None
+    assert column.dates[:2] == (datetime(2024, 3, 1), second)
+    assert column.unreadable == ()
+    written = [float(write_date(date, column.pattern)) for date in column.dates if date]
+    assert written == pytest.approx([float(cell) for cell in cells], abs=1e-5)  # half a second, in days
+    assert read_dates_of_digits(cells, "response time of sales") is None
+    assert read_dates_of_digits([*cells, "x"], name) is None
+
+
+@pytest.mark.parametrize("separator", ["-", "/", "年"])
+def test_full_width_forms_are_read_as_ascii(separator: str) -> None:
+    cells = [f"2020{separator}{date.month:02d}{separator}{date.day:02d}".replace("年", "-") for date in DAYS]
+    wide = [cell.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)}) for cell in cells]
+    column = read_dates(wide)
+    assert column is not None
+    assert list(column.dates) == DAYS
+
+
+RANGES = [
+    ["2024-01-10/2024-01-11", "2024-01-11/2024-01-12", "2024-01-12/2024-01-13"],
+    ["2024-03-01-00-30", "2024-03-01-01-30", "2024-03-01-02-30"],
+    ["2024-03-01T00:00:00+25:00", "2024-03-02T00:00:00+25:00"],
+    ["2024-03-01T00:00:00-99:99", "2024-03-02T00:00:00-99:99"],
+    [f"2024-03-01 {n:02d}:00-{n + 1:02d}:00" for n in range(9)],
+    ["10:00 2024-03-01 - 11:00 2024-03-01", "11:00 2024-03-01 - 12:00 2024-03-01"],
+]
+
+
+@pytest.mark.parametrize("cells", RANGES)
+def test_a_second_date_or_time_is_no_zone(cells: list[str]) -> None:
+    assert read_dates(cells) is None
+    assert look_like_dates(cells)
+
+
+@exhaustive
+@given(
+    st.lists(
+        st.one_of(
+            st.text("0123456789-/.: TWZhQ+年月日Mayjan２", max_size=24),
+            st.from_regex(r"\d{4}-[01]\d-[0-3]\d[-/T +][0-9:/+-]{2,14}", fullmatch=True),
+            st.sampled_from([cell for cells in RANGES for cell in cells]),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from([None, "%Y-%m-%d", "%s", "%E", "%G-W%V", "%Y-%j", "%Y-%m-%dT%H:%M%z"]),
+)
+def test_no_text_is_an_internal_error(cells: list[str], date_format: str | None) -> None:
+    for column in (
+        read_dates(cells),
+        read_dates(cells, date_format=date_format),
+        read_dates_of_digits(cells, "date"),
+    ):
+        if column is not None:
+            assert len(column.dates) == len(cells)
+            assert all(write_date(date, column.pattern) for date in column.dates if date)
+
+
+def test_dates_that_only_dateutil_reads_have_the_order_with_equal_steps() -> None:
+    cells = [f"{day:02d}/03/2024 at {hour:02d}h00m" for day in (1, 2, 3) for hour in range(24)]
+    column = read_dates(cells)
+    assert column is not None
+    assert column.dates[-1] == datetime(2024, 3, 3, 23)
+    assert column.day_first
+
+
+def test_two_orders_of_day_and_month_in_one_column_are_no_dates_of_either() -> None:
+    column = read_dates(["13/01/2024", "14/01/2024", "01/15/2024", "16/01/2024"])
+    assert column is not None
+    assert column.unreadable == (2,)

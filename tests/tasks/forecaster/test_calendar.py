@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from elman.errors import DataError
 from elman.tasks.forecaster.calendar import DAY, HOUR, Step, common_step, describe_weekdays
 
 exhaustive = settings(deadline=None, derandomize=True, database=None)
@@ -110,3 +111,13 @@ def test_weekdays_are_named() -> None:
 def test_a_few_days_do_not_tell_working_days() -> None:
     days = [datetime(2024, 1, 1) + timedelta(days=n) for n in range(5)]
     assert common_step(days) == Step("seconds", DAY)
+
+
+@pytest.mark.parametrize(
+    "step", [Step("months", 1), Step("seconds", DAY), Step("weekdays", 1, weekdays=(0, 1, 2, 3, 4))]
+)
+def test_dates_after_the_year_9999_are_an_error_of_the_data(step: Step) -> None:
+    last = datetime(9999, 12, 31)
+    assert common_step([datetime(9999, 10, 31), datetime(9999, 11, 30), last]) == Step("months", 1, month_end=True)
+    with pytest.raises(DataError, match="dates after 9999 leave the years 1 to 9999"):
+        step.after(last, 1)

@@ -255,3 +255,83 @@ def test_several_offsets_from_utc_are_reported(tmp_path: Path) -> None:
     assert messages_of(tmp_path, days) == [
         "FILE: the dates have several offsets from UTC; they are read as days, without a zone"
     ]
+
+
+@pytest.mark.parametrize(
+    "cell", ["4.5 °C", "12.3K", "12.3万", '="12.3"', "<0.5", "~12", "12.3 kWh/m²", "1,234.50 units", "-3.5°", "7*"]
+)
+def test_cells_that_look_like_numbers_never_make_another_column_the_target(cell: str, tmp_path: Path) -> None:
+    quoted = '"' + cell.replace('"', '""') + '"'
+    content = "date,temp,visits\n" + "".join(f"{day:%Y-%m-%d},{quoted},{n % 7}\n" for n, day in enumerate(DAYS))
+    expected = (
+        f"FILE:2: 'temp' looks like numbers, but {cell!r} cannot be read. Write numbers without a unit, or name the "
+        "column to forecast with --target"
+    )
+    assert error(tmp_path, content) == expected
+    assert read(tmp_path, content, targets=["visits"]).targets == ("visits",)
+    some = content.replace(quoted, "NA", 30)
+    assert error(tmp_path, some) == expected.replace("FILE:2", "FILE:32")
+
+
+@pytest.mark.parametrize(
+    "cell", ["A12", "10 Main Street, 2nd floor", "sunny", "10:30", "3/4", "v1.2.3", "555-123-4567"]
+)
+def test_other_texts_leave_the_only_column_of_numbers_the_target(cell: str, tmp_path: Path) -> None:
+    content = "date,note,visits\n" + "".join(f'{day:%Y-%m-%d},"{cell}",{n % 7}\n' for n, day in enumerate(DAYS))
+    assert read(tmp_path, content).targets == ("visits",)
+
+
+def test_permille_are_called_so(tmp_path: Path) -> None:
+    assert messages_of(tmp_path, "y\n5.2‰\n6.1‰\n") == ["FILE: 'y' is in permille: 5.2‰ is read as 5.2"]
+
+
+def test_a_column_of_numbers_that_names_series_is_not_the_target(tmp_path: Path) -> None:
+    content = "date,shop,sales\n" + "".join(f"{day:%Y-%m-%d},A,{n}\n" for n, day in enumerate(DAYS))
+    expected = (
+        "FILE:1: has no column of numbers beside the names of series (sales). Name what to forecast with --target"
+    )
+    assert error(tmp_path, content, series=["sales"]).startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "cells"),
+    [
+        (datetime(2024, 3, 31, 2), "%d.%m.%Y %H:%M"),
+        (datetime(2024, 3, 10, 2), "%Y-%m-%d %H:%M"),
+        (datetime(2024, 10, 6, 2), "%Y-%m-%d %H:%M"),
+    ],
+)
+def test_an_hour_that_never_was_in_spring_is_not_missing(change: datetime, cells: str, tmp_path: Path) -> None:
+    hours = [change + timedelta(hours=n) for n in range(-30, 42) if n != 0]
+    content = "when,y\n" + "".join(f"{hour:{cells}},{n}\n" for n, hour in enumerate(hours))
+    series = read(tmp_path, content)
+    assert (len(series), str(series.step)) == (71, "hour")
+    assert not np.isnan(series.values).any()
+    assert series.dates is not None
+    assert (series.dates.dates[0], series.dates.dates[-1]) == (hours[0] + timedelta(hours=1), hours[-1])
+    expected = "FILE: the clock was set forward 1 time; the dates are those of the clock of the last row"
+    assert messages_of(tmp_path, content) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("missing", "hours_before"),
+    [
+        (datetime(2024, 3, 31, 14), 30),  # by day
+        (datetime(2024, 3, 28, 2), 30),  # on a Thursday
+        (datetime(2024, 5, 26, 2), 30),  # in May
+        (datetime(2024, 3, 31, 2), 24 * 170),  # an autumn before it, in which no hour comes twice
+    ],
+)
+def test_another_hour_that_is_missing_is_inserted(missing: datetime, hours_before: int, tmp_path: Path) -> None:
+    hours = [missing + timedelta(hours=n) for n in range(-hours_before, 42) if n != 0]
+    content = "when,y\n" + "".join(f"{hour:%Y-%m-%d %H:%M},{n}\n" for n, hour in enumerate(hours))
+    assert "1 row is missing according to the dates" in messages_of(tmp_path, content)[-1]
+
+
+def test_one_long_gap_is_named(tmp_path: Path) -> None:
+    days = [DAYS[0] + timedelta(days=n if n < 20 else n + 200) for n in range(60)]
+    content = "when,y\n" + "".join(f"{day:%Y-%m-%d},{n}\n" for n, day in enumerate(days))
+    assert messages_of(tmp_path, content) == [
+        "FILE: too many rows are missing between 2020-01-20 and 2020-08-08 to be inserted; the rows are used in their "
+        "order"
+    ]

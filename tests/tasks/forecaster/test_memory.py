@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 import elman
+from elman.data.readers.date_patterns import MONTHS
 from elman.errors import DataError
 from elman.tasks.forecaster.config import ForecasterReaderConfig
 from elman.tasks.forecaster.readers import MemorySeries, open_source
@@ -148,3 +149,67 @@ def test_a_multi_index_trains_one_model_for_all_series() -> None:
     np.testing.assert_array_equal(again.predict(long)["b"].quantiles, forecasts["b"].quantiles)
     assert model.evaluate(frame)["forecasts"] == again.evaluate(long)["forecasts"]
     assert model.score(frame) == pytest.approx(again.score(long))
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        {"year": T // 12 + 1990, "month": T % 12 + 1},
+        {"year": T // 12 + 1990, "month": [MONTHS[n % 12] for n in T]},
+        {"month": T % 12 + 1, "year": T // 12 + 1990},
+        {"shop": ["A"] * 80, "year": T // 12 + 1990, "month": T % 12 + 1},
+    ],
+)
+def test_levels_that_are_dates_together_name_no_series(levels: dict[str, Any]) -> None:
+    index = pd.MultiIndex.from_arrays([np.asarray(values) for values in levels.values()], names=list(levels))
+    (series,) = read(pd.DataFrame({"y": VALUES}, index=index))
+    assert (str(series.step), series.ids) == ("month", ("A",) if "shop" in levels else ())
+    np.testing.assert_array_equal(series.values[:, 0], VALUES)
+
+
+COMPLEX = VALUES + 1j
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        COMPLEX,
+        COMPLEX.tolist(),
+        COMPLEX[:, None],
+        {"value": COMPLEX},
+        {"value": [*VALUES[1:], 1j]},
+        pd.Series(COMPLEX),
+        pd.DataFrame({"value": COMPLEX}, index=DAYS),
+        np.ma.masked_array(COMPLEX, mask=T == 5),
+    ],
+)
+def test_complex_numbers_are_refused(items: Any, fitted: elman.Forecaster) -> None:
+    with pytest.raises(DataError, match="complex numbers; expected real numbers"):
+        read(items)
+    with pytest.raises(DataError, match="complex numbers; expected real numbers"):
+        fitted.predict(items)
+
+
+def test_lists_of_different_lengths_are_an_error_of_the_data() -> None:
+    with pytest.raises(DataError, match="a list or an array of other things"):
+        read([[1.0, 2.0], [3.0]])
+
+
+@pytest.fixture(scope="module")
+def fitted() -> elman.Forecaster:
+    return elman.Forecaster(**TINY).fit(VALUES)
+
+
+def test_dates_that_are_not_used_and_orders_that_are_not_certain_are_warnings_without_messages() -> None:
+    unread = pd.DataFrame({"date": [f"{n % 28 + 1} mai {1900 + n}" for n in T], "y": VALUES})
+    model = elman.Forecaster(**TINY)
+    expected = (
+        "'date' looks like dates, but 1 mai 1900 cannot be read; .* without dates. Use data.date_format to read it"
+    )
+    with pytest.warns(UserWarning, match=expected):
+        model.fit(unread)
+    with pytest.warns(UserWarning, match=expected):
+        model.predict(unread)
+    unsure = pd.DataFrame({"date": [f"{n % 12 + 1:02d}/01/{1990 + n // 12}" for n in T], "y": VALUES})
+    with pytest.warns(UserWarning, match="is not certain; .* Use data.day_first for the other order"):
+        elman.Forecaster(**TINY).fit(unsure)

@@ -96,7 +96,7 @@ def test_rows_without_a_common_step_are_used_in_their_order(tmp_path: Path) -> N
     [
         ("", None, "FILE: is empty; expected a header and rows"),
         ("a,b\n", None, "FILE:1: has no rows under its header"),
-        ("1,2\n3,4\n", None, "FILE:1: has numbers instead of a header. Name the columns"),
+        ("1,2\n3,4\n", None, "FILE:1: has data instead of a header. Name the columns"),
         ("a,b\n1,2\n3\n", None, "FILE:3: has one cell; expected 2 as in the header"),
         (
             "Sales\na,b\n1,2\n",
@@ -159,6 +159,27 @@ def test_a_date_column_that_is_not_required_is_used_if_it_is_there(tmp_path: Pat
         dates = read(tmp_path / "data", table, reader).dates
         assert dates is not None
         assert dates.name == expected
+
+
+@pytest.mark.parametrize("rows", ["2020-01-01,5,,\n2020-01-02,7,,\n", "2020-01-01,5\n2020-01-02,7,,,\n"])
+def test_empty_cells_at_the_end_of_a_row_do_not_count(rows: str, tmp_path: Path) -> None:
+    assert read(tmp_path / "data", f"date,y\n{rows}").values.tolist() == [[5.0], [7.0]]
+    assert "has 4 cells; expected 2 as in the header" in error(tmp_path / "data", "date,y\n2020-01-01,5,,x\n")
+
+
+@pytest.mark.parametrize(
+    "row", ["2024-01-01 10:1{}:00,5", "2024-01-0{},5", "2024-01-0{},A,5", "A,2024-01-0{},5", "5.5,{}", "1.1.202{};4,5"]
+)
+def test_a_row_of_data_is_no_header(row: str, tmp_path: Path) -> None:
+    content = "".join(row.format(n) + "\n" for n in range(1, 9))
+    assert (
+        error(tmp_path / "data", content) == "FILE:1: has data instead of a header. Name the columns in the first line"
+    )
+
+
+def test_dates_and_numbers_may_be_names_of_columns(tmp_path: Path) -> None:
+    wide = error(tmp_path / "data", "shop,2020-01,2020-02\nA,1,2\nB,3,4\n")
+    assert "has 2 columns of numbers. Name what to forecast with --target, from 2020-01, 2020-02" in wide
 
 
 class Frame:

@@ -263,7 +263,7 @@ class Interrupter(SilentDisplay):
 def interrupted(
     patch: pytest.MonkeyPatch, model: elman.LanguageModel, at: str, steps: int = 200, **options: Any
 ) -> Interrupted:
-    patch.setattr(estimator, "display_for", lambda *, verbose: Interrupter(at))
+    patch.setattr(estimator, "display_for", lambda **_: Interrupter(at))
     with pytest.raises(Interrupted) as caught:
         model.fit(LINES, steps=steps, **options)
     assert caught.value.exit_code == 130

@@ -298,7 +298,7 @@ EVERY_TWO = {"training": {**TINY["config"]["training"], "validate_every_steps": 
 
 @pytest.mark.parametrize("at", ["validation", "step"])
 def test_an_interrupted_fit_keeps_the_model(monkeypatch: pytest.MonkeyPatch, at: str) -> None:
-    monkeypatch.setattr(estimator, "display_for", lambda *, verbose: Interrupting(at))
+    monkeypatch.setattr(estimator, "display_for", lambda **_: Interrupting(at))
     model = tiny(config=EVERY_TWO)
     with pytest.raises(Interrupted, match=r"The model so far is kept\.") as caught:
         model.fit(PAIRS, steps=200)
@@ -311,7 +311,7 @@ def test_an_interrupted_fit_in_a_run_folder_is_resumed(tmp_path: Path, monkeypat
 
     table, _, _ = write(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(estimator, "display_for", lambda *, verbose: Interrupting("validation"))
+        patch.setattr(estimator, "display_for", lambda **_: Interrupting("validation"))
         with pytest.raises(Interrupted, match="elman resume"):
             tiny(config=EVERY_TWO).fit(table, steps=6, run=tmp_path / "run")
     assert is_run_folder(tmp_path / "run")

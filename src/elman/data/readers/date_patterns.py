@@ -1,7 +1,8 @@
 """Patterns of dates: strftime's directives, read from a cell and written again, on every system and in every year.
 
     %Y %m %d %H %M %S %y %b %B %a %A %j %I %p %z %G %V %u %s     as in strftime; %s is the seconds since 1970
-    %q                                                           the number of a quarter
+    %q %h                                                        the number of a quarter, of a half-year
+    %E                                                           days since 1899-12-30, as in spreadsheets
     %-d %-m %-H %-I                                              without a leading zero
     %3f                                                          three digits of the fraction of a second
     [ ... ]                                                      may be absent, in patterns that elman makes itself
@@ -18,6 +19,9 @@ from datetime import UTC, datetime, timedelta
 
 Reading = tuple[datetime, int | None]  # the date and the time on the clock, and the offset from UTC in seconds
 
+LARGEST_OFFSET = 15 * 3600  # from UTC, in seconds; no zone is further away
+DAY_SECONDS = 86400
+FIRST_DAY = datetime(1899, 12, 30)  # of spreadsheets
 FIRST_OF_CENTURY = 30  # of two digits of a year: 30 is 1930, 29 is 2029
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
@@ -25,21 +29,21 @@ MONTHS = (
 )
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 SHORT = 3  # letters of a short name
-_MONTH_NUMBERS = {
+MONTH_NUMBERS = {
     **{name[:size].lower(): n for n, name in enumerate(MONTHS, start=1) for size in (SHORT, None)},
     "sept": 9,
 }
-MONTH_NAMES = "|".join(sorted(_MONTH_NUMBERS, key=len, reverse=True))
+MONTH_NAMES = "|".join(sorted(MONTH_NUMBERS, key=len, reverse=True))
 WEEKDAY_NAMES = "|".join((*WEEKDAYS, *(name[:SHORT] for name in WEEKDAYS)))
 _SHORTHANDS = {"%F": "%Y-%m-%d", "%T": "%H:%M:%S", "%R": "%H:%M", "%D": "%m/%d/%y"}
 _TOKENS = re.compile(r"%-?\d?[A-Za-z]|%%|.", re.DOTALL)
 _DIRECTIVES = {
-    "Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{1,2}", "d": r"\d{1,2}", "j": r"\d{1,3}", "q": r"[1-4]",
+    "Y": r"\d{4}", "y": r"\d{2}", "m": r"\d{1,2}", "d": r"\d{1,2}", "j": r"\d{1,3}", "q": r"[1-4]", "h": r"[12]",
     "H": r"\d{1,2}", "I": r"\d{1,2}", "M": r"\d{2}", "S": r"\d{2}", "f": r"\d{1,9}", "s": r"\d{9,10}",
     "b": rf"(?:{MONTH_NAMES})\.?", "B": rf"(?:{MONTH_NAMES})\.?",
     "a": rf"(?:{WEEKDAY_NAMES})\.?", "A": rf"(?:{WEEKDAY_NAMES})\.?",
     "p": r"[ap]\.?m\.?", "z": r"Z|UTC|GMT|[+-]\d{2}:?\d{2}(?::\d{2})?|[+-]\d{2}",
-    "G": r"\d{4}", "V": r"\d{1,2}", "u": r"[1-7]",
+    "G": r"\d{4}", "V": r"\d{1,2}", "u": r"[1-7]", "E": r"\d{1,6}(?:\.\d+)?",
 }  # fmt: skip
 DIRECTIVES = frozenset(_DIRECTIVES)
 
@@ -83,7 +87,7 @@ class DatePattern:
         text = re.sub(r" ?%z", "", text) if zone is None else text
         if self._has_brackets:
             text = "".join(part for part in re.split(r"\[|\]", text) if self._occurs(part))
-        for name in "dmHI":
+        for name in "dmHIV":
             if self.shortest.get(name) == 1:
                 text = text.replace(f"%{name}", f"%-{name}")
         text = text.replace("%f", f"%{min(6, self.longest.get('f', 0))}f")
@@ -114,22 +118,25 @@ def _expression(pattern: str, has_brackets: bool) -> str:
         elif name not in _DIRECTIVES:
             raise ValueError(token)
         else:
-            parts.append(f"(?:{_DIRECTIVES[name]})" if name in seen else f"(?P<{name}>{_DIRECTIVES[name]})")
+            expression = rf"\d{{{token[1]}}}" if token[1].isdigit() else _DIRECTIVES[name]
+            parts.append(f"(?:{expression})" if name in seen else f"(?P<{name}>{expression})")
             seen.add(name)
     return "".join(parts)
 
 
 def _date(fields: dict[str, str]) -> datetime:
     """Return the date of the values of directives; values out of range are a ValueError."""
+    fraction = int(fields.get("f", "")[:6].ljust(6, "0"))
     if "s" in fields:
-        return datetime.fromtimestamp(int(fields["s"]), UTC).replace(tzinfo=None)
+        return datetime.fromtimestamp(int(fields["s"]), UTC).replace(tzinfo=None, microsecond=fraction)
+    if "E" in fields:
+        return FIRST_DAY + timedelta(seconds=round(float(fields["E"]) * DAY_SECONDS))
     hour = int(fields.get("H", 0))
     if "I" in fields:
         half = fields.get("p", "am")[0].lower()
         hour = int(fields["I"]) % 12 + 12 * (half == "p")
         if not 1 <= int(fields["I"]) <= 12:
             raise ValueError("hour")
-    fraction = int(fields.get("f", "")[:6].ljust(6, "0"))
     midnight_after = hour == 24 and fields.get("M", "00") == "00" and fields.get("S", "00") == "00"
     time = (0 if midnight_after else hour, int(fields.get("M", 0)), int(fields.get("S", 0)), fraction)
     if "G" in fields:
@@ -138,9 +145,11 @@ def _date(fields: dict[str, str]) -> datetime:
     year = _year(fields)
     month = int(fields.get("m", 1))
     if "b" in fields or "B" in fields:
-        month = _MONTH_NUMBERS[(fields.get("b") or fields["B"]).lower().rstrip(".")]
+        month = MONTH_NUMBERS[(fields.get("b") or fields["B"]).lower().rstrip(".")]
     if "q" in fields:
         month = 3 * int(fields["q"]) - 2
+    if "h" in fields:
+        month = 6 * int(fields["h"]) - 5
     date = datetime(year, month, int(fields.get("d", 1)), *time)
     if "j" in fields:
         date += timedelta(days=int(fields["j"]) - 1)
@@ -159,6 +168,8 @@ def _offset(zone: str) -> int:
         return 0
     digits = zone[1:].replace(":", "").ljust(6, "0")
     seconds = int(digits[:2]) * 3600 + int(digits[2:4]) * 60 + int(digits[4:6])
+    if seconds > LARGEST_OFFSET:
+        raise ValueError
     return -seconds if zone[0] == "-" else seconds
 
 
@@ -178,6 +189,8 @@ _WRITERS: dict[str, Callable[[datetime], str]] = {
     "d": lambda date: f"{date.day:02d}",
     "j": lambda date: f"{date.timetuple().tm_yday:03d}",
     "q": lambda date: str((date.month + 2) // 3),
+    "h": lambda date: str(1 + (date.month > 6)),
+    "E": lambda date: f"{(date - FIRST_DAY).total_seconds() / DAY_SECONDS:.10g}",
     "H": lambda date: f"{date.hour:02d}",
     "I": lambda date: f"{(date.hour + 11) % 12 + 1:02d}",
     "M": lambda date: f"{date.minute:02d}",

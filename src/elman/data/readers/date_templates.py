@@ -30,12 +30,17 @@ _TEMPLATES = (
     *(f"Q%q{s}{year}" for year in ("%Y", "%y") for s in ("", " ", "-", "/", "'")),
     *(f"%qQ{s}{year}" for year in ("%Y", "%y") for s in ("", " ", "-")),
     *("%Y年%q季度", "%Y年第%q季度"),
-    *("%G-W%V-%u", "%G-W%V", "%GW%V"),
+    *(f"%Y{s}" for s in ("M%m", "-M%m", " M%m", "H%h", "-H%h", " H%h")),
+    *(f"H%h{s}%Y" for s in ("-", " ", "/")),
+    *("%G-W%V-%u", "%G-W%V", "%GW%V", "%G W%V", "%G/W%V"),
+    *(f"{week}%V{s}%G" for week in ("KW ", "KW", "W") for s in ("/", " ", "-")),
+    *(f"%G{s}{week}%V" for week in ("KW ", "KW") for s in ("/", " ", "-")),
 )
 _WEEKDAY = re.compile(rf"(?:{WEEKDAY_NAMES})\.?(,? )", re.IGNORECASE)
 _TIME = re.compile(
     r"(?P<joiner> |T|, | at |; ?)(?:"
-    r"(?P<hour>\d{1,2})(?P<colon>[:.])\d\d(?P<second>(?P=colon)\d\d(?P<fraction>[.,]\d{1,9})?)?(?P<half> ?[ap]\.?m\.?)?"
+    r"(?P<hour>\d{1,2})(?P<colon>[:.h])\d\d(?P<second>(?P=colon)\d\d(?P<fraction>[.,]\d{1,9})?)?"
+    r"(?P<half> ?[ap]\.?m\.?)?"
     r"|(?P<compact>\d{4}(?:\d\d)?)|(?P<hour_alone>\d{1,2})(?P<half_alone> ?[ap]\.?m\.?)?)"
     r"(?P<zone> ?(?:Z|UTC|GMT|[+-]\d{2}:?\d{2}(?::\d{2})?|[+-]\d{2}))?",
     re.IGNORECASE,

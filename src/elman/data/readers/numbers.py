@@ -23,6 +23,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .wide_characters import WIDE
+
 Cell = str | float
 
 MISSING = frozenset(
@@ -31,10 +33,9 @@ MISSING = frozenset(
 LARGEST = 1e100  # of a magnitude: the squares of larger numbers may be infinite
 
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}  # full-width forms of ASCII
 _MARKS = str.maketrans(
     {
-        **{chr(code): chr(ascii_code) for code, ascii_code in _WIDE.items()},
+        **WIDE,
         **dict(zip("\uffe0\uffe1\uffe5\uffe6", "\u00a2\u00a3\u00a5\u20a9", strict=True)),
         **dict.fromkeys("\u00a0\u2007\u2009\u202f\u3000", " "),
         **dict.fromkeys("\u2212\u2013\ufe63", "-"),

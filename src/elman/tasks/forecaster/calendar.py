@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
+from elman.errors import DataError
+
 MICROSECOND = timedelta(microseconds=1)
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _NAMES = ((7 * DAY, "week"), (DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (1, "second"))
@@ -59,7 +61,14 @@ class Step:
         return name if count == 1 else f"{count} {name}s"
 
     def after(self, date: datetime, count: int) -> datetime:
-        """Return the date that is `count` steps later."""
+        """Return the date that is `count` steps later; after the year 9999, a DataError."""
+        try:
+            return self._after(date, count)
+        except (ValueError, OverflowError):
+            hint = "Forecast fewer rows, or leave out the dates"
+            raise DataError(f"dates after {date.year:04d} leave the years 1 to 9999", hint=hint) from None
+
+    def _after(self, date: datetime, count: int) -> datetime:
         if self.unit == "weekdays":
             weeks, place = divmod(self._weekday_number(date) + count, len(self.weekdays))
             day = datetime.fromordinal(7 * weeks + self.weekdays[place] + 1)
@@ -106,7 +115,7 @@ def common_step(dates: Sequence[datetime]) -> Step | None:
     if len(dates) < 2:
         return None
     months = [(b.year - a.year) * 12 + b.month - a.month for a, b in pairwise(dates)]
-    ends = all((date + timedelta(days=1)).day == 1 for date in dates)
+    ends = all(date.day == calendar.monthrange(date.year, date.month)[1] for date in dates)
     one_time = len({date.time() for date in dates}) == 1
     if min(months) >= 1 and one_time and (ends or len({date.day for date in dates}) == 1):
         return Step("months", Counter(months).most_common(1)[0][0], month_end=ends)

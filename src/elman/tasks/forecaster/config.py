@@ -65,7 +65,9 @@ class ForecasterReaderConfig(NotationConfig):
     inputs: tuple[str, ...] = option(
         (), flag="--inputs", metavar="NAME[,NAME...]", help="Columns that help to forecast", automatic="none"
     )
-    date: str | None = option(None, flag="--date", help="Column of the dates", automatic="the first column of dates")
+    date: str | None = option(
+        None, flag="--date", help="Column of the dates", automatic="the column that looks like dates"
+    )
 
     series: tuple[str, ...] = option(
         (),

@@ -13,8 +13,10 @@ from elman.data.readers.excerpts import list_names
 from elman.data.readers.numbers import LARGEST
 from elman.data.sources import located
 from elman.errors import DataError
+from elman.tasks.python_messages import python_names, warn_of_caution
 
-from .config import ForecasterReaderConfig
+from .config import ForecasterReaderConfig, ForecasterRun
+from .memory import check_real
 from .readers import MemorySeries, open_source
 from .scales import Scales
 from .series import Series
@@ -31,11 +33,12 @@ def series_of(history: History, scales: Scales) -> list[Series]:
         return _checked(history, scales)
     if isinstance(history, str | Path):
         reader = ForecasterReaderConfig(**reader_values(scales))
-        return _checked(list(open_source(located(history), reader, lambda message: None).examples()), scales)
+        return _checked(list(open_source(located(history), reader, _warn).examples()), scales)
     if hasattr(history, "columns") or hasattr(history, "keys"):
         reader = ForecasterReaderConfig(**reader_values(scales))
-        source = MemorySeries(history, names=(*targets, *inputs), reader=reader)
+        source = MemorySeries(history, names=(*targets, *inputs), reader=reader, notify=_warn)
         return _checked(list(source.examples()), scales)
+    check_real(history)
     if isinstance(history, np.ma.MaskedArray):
         history = np.ma.filled(history.astype(np.float64), np.nan)
     table = np.asarray(history, np.float64)  # without names, the columns are those of the model in their order
@@ -49,6 +52,11 @@ def series_of(history: History, scales: Scales) -> list[Series]:
         problem = f"row {row} has {table[row].tolist()}; expected numbers between -{LARGEST:g} and {LARGEST:g}"
         raise DataError(problem, hint="A missing value is NaN")
     return [Series(targets, inputs, table)]
+
+
+def _warn(message: str) -> None:
+    """Warn of choices that change what is read."""
+    warn_of_caution(message, python_names(ForecasterRun, ()))
 
 
 def _checked(histories: Sequence[Series], scales: Scales) -> list[Series]:

@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from elman.data.readers.dates import YEARS, look_like_dates
+from elman.data.readers.date_numbers import YEARS
+from elman.data.readers.dateutil_dates import look_like_dates
 from elman.data.readers.numbers import Cell
 from elman.errors import DataError
 
+from .date_parts import join_parts
 from .table import Table
 
 DATE, VALUE = "date", "value"
@@ -51,6 +53,7 @@ def _table(
 
 def _array_columns(items: Any, names: Sequence[str]) -> dict[str, list[Cell]]:
     """Return the columns of numbers (T,) or (T, C)."""
+    check_real(items)
     if isinstance(items, np.ma.MaskedArray):
         items = np.ma.filled(items.astype(np.float64), np.nan)
     try:
@@ -62,6 +65,16 @@ def _array_columns(items: Any, names: Sequence[str]) -> dict[str, list[Cell]]:
         raise DataError(f"an array of {values.ndim} dimensions; expected (T,) or (T, C)")
     table = values.reshape(len(values), -1 if values.size else 1)
     return dict(zip(_column_names(table.shape[1], names), map(list, table.T.tolist()), strict=True))
+
+
+def check_real(items: Any) -> None:
+    """Raise a DataError for complex numbers, of which NumPy would use the real parts."""
+    try:
+        is_complex = np.iscomplexobj(items)
+    except ValueError:  # lists of different lengths, which are reported where the numbers are read
+        return
+    if is_complex:
+        raise DataError("complex numbers; expected real numbers", hint="Give real and imaginary parts as two columns")
 
 
 def _column_names(count: int, names: Sequence[str]) -> list[str]:
@@ -113,9 +126,21 @@ def _index_columns(index: Any) -> tuple[dict[str, list[Cell]], tuple[str, ...], 
             label = str(index.names[level] or f"{ID}{level or ''}")
             columns[label] = cells
             ids.append(label)
-    if date is None:  # the last level counts the rows of a series
-        columns.pop(ids.pop())
+    if date is None:
+        parts = _date_parts(columns)
+        ids = [label for label in ids if label not in parts]
+        if not parts:  # the last level counts the rows of a series
+            columns.pop(ids.pop())
     return columns, tuple(ids), date
+
+
+def _date_parts(columns: Mapping[str, list[Cell]]) -> set[str]:
+    """Return the levels that are dates together, such as year and month."""
+    labels = list(columns)
+    dates = join_parts(Table("", labels, list(columns.values()), [], ""), ())
+    if dates is None or dates.column.unreadable:
+        return set()
+    return {labels[position] for position in dates.positions}
 
 
 def _has_information(cells: Sequence[Cell], index: Any) -> bool:
@@ -135,6 +160,7 @@ def _are_dates(values: Any, cells: Sequence[Cell]) -> bool:
 
 def _cells(column: Iterable[Any]) -> list[Cell]:
     """Return the values of a column as cells: numbers as they are, everything else as text; days without a time."""
+    check_real(column)
     cells = [_cell(value) for value in column]
     if all(isinstance(cell, str) and (not cell or cell.endswith(MIDNIGHT)) for cell in cells):
         return [cell.removesuffix(MIDNIGHT) for cell in cells if isinstance(cell, str)]

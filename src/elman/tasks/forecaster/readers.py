@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from elman.data.readers.dates import read_date
 from elman.data.readers.encodings import Notify
 from elman.data.readers.numbers import is_number
 from elman.data.readers.tables import read_table
@@ -90,15 +91,19 @@ def _table(source: Source) -> Table:
 
 
 def _checked_table(name: str, delimiter: str | None, rows: Sequence[Row]) -> Table:
-    """Return rows as columns; a missing header, or a row with more or fewer cells, is a DataError."""
+    """Return rows as columns; a missing header, or a row with more or fewer cells, is a DataError.
+
+    Empty cells after those of the header, which spreadsheets write, are left out.
+    """
     if not rows:
         raise DataError("is empty; expected a header and rows", where=name)
     (where, cells), *others = rows
     header = [cell.strip() for cell in cells]
     if not others:
         raise DataError("has no rows under its header", hint="Write one row for each time, oldest first", where=where)
-    if all(map(is_number, header)):
-        raise DataError("has numbers instead of a header", hint="Name the columns in the first line", where=where)
+    others = [(place, row if any(row[len(header) :]) else row[: len(header)]) for place, row in others]
+    if _is_data(header, others[0][1]):
+        raise DataError("has data instead of a header", hint="Name the columns in the first line", where=where)
     for place, row in others:
         if len(row) != len(header):
             counted = "one cell" if len(row) == 1 else f"{len(row)} cells"
@@ -107,3 +112,11 @@ def _checked_table(name: str, delimiter: str | None, rows: Sequence[Row]) -> Tab
             raise DataError(f"has {counted}; expected {len(header)} as in the header", hint=hint, where=place)
     columns = list(zip(*(row for _, row in others), strict=True))
     return Table(name, header, columns, [place for place, _ in others], where, delimiter)
+
+
+def _is_data(header: Sequence[str], row: Sequence[str]) -> bool:
+    """Return whether what should be the header has only numbers, or a date over a date."""
+    dates = [read_date(cell) for cell in header]
+    if all(is_number(cell) or date is not None for cell, date in zip(header, dates, strict=True)):
+        return True
+    return any(date is not None and read_date(cell) is not None for date, cell in zip(dates, row, strict=False))

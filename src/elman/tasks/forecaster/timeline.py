@@ -4,30 +4,34 @@ A row is missing if the dates have a common step and no row has the date in betw
 is (weekends) are not missing. Rows whose dates have no common step are used in their order.
 
 Local time without a zone has an hour twice in autumn and none in spring. Where dates show that, all rows get the time
-of the clock of the last row, so that neighbours are one step apart.
+of the clock of the last row, so that neighbours are one step apart. A missing hour alone shows it if it is on the night
+of a Sunday in spring, and no autumn is among the dates.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from elman.errors import DataError
-
 from .calendar import Step, common_step
 
 Array = npt.NDArray[np.float64]
 
 MAX_INSERTED_SHARE = 0.2  # of the rows; with more, the dates are no regular grid
+MOST = 0.8  # of the rows that are missing are in one gap, which is then named
 ONE_HOUR = timedelta(hours=1)
-_SET_BACK_MONTHS = frozenset({3, 4, 9, 10, 11})  # of both hemispheres
+_CLOCK_MONTHS = frozenset({3, 4, 9, 10, 11})  # in which clocks are changed, in both hemispheres
+_SET_FORWARD_MONTHS = frozenset({3, 9, 10})
 _LAST_NIGHT_HOUR = 4
+_SUNDAY = 6
+_MAX_BEFORE_SPRING = timedelta(days=125)  # from the clock change in autumn
+_MAX_AFTER_SPRING = timedelta(days=210)  # to the next one
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +43,35 @@ class Timeline:
     step: Step | None
     inserted: tuple[datetime, ...] = ()  # the dates of rows that were missing
     was_reversed: bool = False
-    clock_changes: int = 0
+    clock_changes: int = 0  # times that the clock was set back
+    clock_advances: int = 0  # times that it was set forward, if it was never set back
+    gap: tuple[datetime, datetime] | None = None  # the dates around rows that are too many to be inserted
 
 
-def order_rows(values: Array, dates: Sequence[datetime], cells: Sequence[str], places: Sequence[str]) -> Timeline:
-    """Return the rows in order of time; dates in no order, or twice, are a DataError with the place of the row."""
+class OrderError(Exception):
+    """A row whose date is not after that of the row before. `is_second`: the date was there before."""
+
+    def __init__(self, row: int, *, is_second: bool) -> None:
+        super().__init__(row)
+        self.row, self.is_second = row, is_second
+
+
+def order_rows(values: Array, dates: Sequence[datetime]) -> Timeline:
+    """Return the rows in order of time; dates in no order, or twice, are an OrderError."""
     falling = len(dates) > 1 and all(a > b for a, b in pairwise(dates))
     if falling:
         values, dates = values[::-1], dates[::-1]
-    changes = 0
+    changes, advances = 0, 0
     if any(b <= a for a, b in pairwise(dates)):
         corrected = _without_clock_changes(dates)
         if corrected is None:
-            raise _order_error(dates, cells, places)
+            row = next(row for row in range(1, len(dates)) if dates[row] <= dates[row - 1])
+            raise OrderError(row, is_second=dates[row] in dates[:row])
         dates, changes = corrected
-    return _insert_missing(Timeline(values, tuple(dates), common_step(dates), (), falling, changes))
-
-
-def _order_error(dates: Sequence[datetime], cells: Sequence[str], places: Sequence[str]) -> DataError:
-    row = next(row for row in range(1, len(dates)) if dates[row] <= dates[row - 1])
-    cell, before = cells[row].strip(), cells[row - 1].strip()
-    if dates[row] in dates[:row]:
-        problem = f"the date {cell} comes a second time"
-    else:
-        problem = f"the date {cell} comes after {before}"
-    hint = "Sort the rows by time, each date once. Name the column that tells several series apart with --series"
-    return DataError(problem, hint=hint, where=places[row])
+    elif (spring := _spring_row(dates)) is not None:
+        dates, advances = [*(date + ONE_HOUR for date in dates[:spring]), *dates[spring:]], 1
+    line = Timeline(values, tuple(dates), common_step(dates), (), falling, changes, advances)
+    return _insert_missing(line)
 
 
 def _without_clock_changes(dates: Sequence[datetime]) -> tuple[list[datetime], int] | None:
@@ -76,12 +83,12 @@ def _without_clock_changes(dates: Sequence[datetime]) -> tuple[list[datetime], i
     shift, count, corrected = timedelta(0), 0, [dates[-1]]
     for row in range(len(dates) - 1, 0, -1):
         date, gap = dates[row - 1], gaps[row - 1]
-        if gap == step - ONE_HOUR and date.month in _SET_BACK_MONTHS and date.hour <= _LAST_NIGHT_HOUR:
+        if gap == step - ONE_HOUR and _is_clock_night(date):
             shift -= ONE_HOUR
             count += 1
         elif gap <= timedelta(0):
             return None
-        elif gap == step + ONE_HOUR and date.month in _SET_BACK_MONTHS and date.hour <= _LAST_NIGHT_HOUR:
+        elif gap == step + ONE_HOUR and _is_clock_night(date):
             shift += ONE_HOUR
         corrected.append(date + shift)
     corrected.reverse()
@@ -91,13 +98,36 @@ def _without_clock_changes(dates: Sequence[datetime]) -> tuple[list[datetime], i
     return corrected, count
 
 
+def _spring_row(dates: Sequence[datetime]) -> int | None:
+    """Return the row before which the clock was set forward; None if no hour is missing, or for another reason."""
+    gaps = [b - a for a, b in pairwise(dates)]
+    step = Counter(gaps).most_common(1)[0][0] if gaps else ONE_HOUR
+    rows = [
+        row
+        for row, (date, gap) in enumerate(zip(dates[1:], gaps, strict=True), start=1)
+        if gap == step + ONE_HOUR and step <= ONE_HOUR and date.weekday() == _SUNDAY and _is_clock_night(date)
+    ]
+    if len(rows) != 1 or dates[rows[0]].month not in _SET_FORWARD_MONTHS:
+        return None
+    change = dates[rows[0]]
+    return rows[0] if change - dates[0] < _MAX_BEFORE_SPRING and dates[-1] - change < _MAX_AFTER_SPRING else None
+
+
+def _is_clock_night(date: datetime) -> bool:
+    return date.month in _CLOCK_MONTHS and date.hour <= _LAST_NIGHT_HOUR
+
+
 def _insert_missing(line: Timeline) -> Timeline:
     """Return the rows with rows inserted where dates are missing; without a step if there is no common one."""
     if line.step is None:
         return line
     places = _places(line.dates, line.step)
     if places is None:
-        return Timeline(line.values, line.dates, None, (), line.was_reversed, line.clock_changes)
+        return replace(line, step=None)
+    if places[-1] + 1 - len(places) > MAX_INSERTED_SHARE * (places[-1] + 1):
+        before, after = max(pairwise(line.dates), key=lambda pair: pair[1] - pair[0])
+        is_one_gap = (places[-1] + 1 - len(places)) * MOST < (line.step.between(before, after) or 0)
+        return replace(line, step=None, gap=(before, after) if is_one_gap else None)
     total = places[-1] + 1
     if total == len(places):
         return line
@@ -106,14 +136,11 @@ def _insert_missing(line: Timeline) -> Timeline:
     dates = tuple(line.step.after(line.dates[0], n) for n in range(total))
     there = set(places)
     inserted = tuple(date for n, date in enumerate(dates) if n not in there)
-    return Timeline(values, dates, line.step, inserted, line.was_reversed, line.clock_changes)
+    return replace(line, values=values, dates=dates, inserted=inserted)
 
 
 def _places(dates: Sequence[datetime], step: Step) -> list[int] | None:
-    """Return the place of each row on the grid of steps; None without a grid, or if too many rows are missing."""
+    """Return the place of each row on the grid of steps; None if a row is between two places."""
     places = [step.between(dates[0], date) for date in dates]
     on_grid = [place for place in places if place is not None]
-    total = on_grid[-1] + 1 if on_grid else 0
-    if len(on_grid) < len(places) or total - len(on_grid) > MAX_INSERTED_SHARE * total:
-        return None
-    return on_grid
+    return on_grid if len(on_grid) == len(places) else None
