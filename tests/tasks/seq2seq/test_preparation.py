@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from elman.data.corpora.vocabularies import MANY_TOKENS
 from elman.errors import DataError
 from elman.tasks.seq2seq import preparation
-from elman.tasks.seq2seq.config import SideConfig
-from elman.tasks.seq2seq.corpus import PairSet, SideCounts
-from elman.tasks.seq2seq.readers import MemoryPairs, Pair
+from elman.tasks.seq2seq.config import Seq2SeqReaderConfig, SideConfig
+from elman.tasks.seq2seq.corpus import PairSet, Seq2SeqCorpus, SideCounts
+from elman.tasks.seq2seq.defaults import resolve
+from elman.tasks.seq2seq.readers import MemoryPairs, Pair, open_source
 
 from .commands import random_words, target_of
 from .models import POEM, Items, corpus_of, numbered_pairs, poem_corpus_of, training_pairs
@@ -254,6 +255,22 @@ def test_the_levels_are_chosen_from_the_training_data_unless_they_are_given(tmp_
     assert (corpus.text.source.level, corpus.text.target.level) == ("char", "word")
     corpus = corpus_of(tmp_path, pairs, source_level="byte", target_level="char")
     assert (corpus.text.source.level, corpus.text.target.level) == ("byte", "char")
+
+
+def test_the_targets_of_a_small_dictionary_are_phones(tmp_path: Path) -> None:
+    """Their phones are too few for the rule of the texts."""
+    words = [f"{a}{b}" for a in "AEIOU" for b in "KT"]
+    path = tmp_path / "small.dict"
+    path.write_text(";;; words\n" + "".join(f"{word}  {word[0]}{word[0]}1 {word[1]}\n" for word in words))
+    corpus = prepare_files(tmp_path / "corpus", path)
+    assert (corpus.text.source.level, corpus.text.target.level) == ("char", "word")
+    assert prepare_files(tmp_path / "char", path, target_level="char").text.target.level == "char"
+
+
+def prepare_files(folder: Path, path: Path, **data: Any) -> Seq2SeqCorpus:
+    values = {"data": data}
+    source = open_source(path, Seq2SeqReaderConfig(), lambda message: None)
+    return preparation.prepare(folder, values, resolve(values), [source], [], lambda message: None)
 
 
 def test_sentences_are_split_into_subwords_and_korean_into_letters(tmp_path: Path) -> None:

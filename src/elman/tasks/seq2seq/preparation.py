@@ -36,6 +36,7 @@ from elman.data.corpora.vocabularies import (
     report_unknown_tokens,
     write_vocabularies,
 )
+from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.sources import ExampleSource, common_layout
 from elman.errors import DataError
@@ -91,7 +92,8 @@ def prepare(
     valid = [pair for source in valid_sources for pair in source.examples()] if valid_sources else None
     sources = [record for source in (*train_sources, *valid_sources) for record in records_of(source)]
     where = source_names(sources)
-    text = start.text if start is not None else _text_config(config, train, notify)
+    layout = common_layout(train_sources)
+    text = start.text if start is not None else _text_config(config, train, layout, notify)
     train, max_length = _without_long_pairs(train, text, config.max_length, where, notify)
     has_validation_set = valid is not None or has_split(len(group_by_source(train, text.source)), config.valid_fraction)
     train, examples = _sets(train, valid, text.source, config, where, notify)
@@ -104,8 +106,8 @@ def prepare(
         sides, codecs = _codecs(text, text_pairs, config, least_targets, where)
     folder.mkdir(parents=True, exist_ok=True)
     record = _write_sets(folder, text_pairs, [without_repeated_targets(pair) for pair in examples], codecs)
-    layout = common_layout(train_sources).model_dump(mode="json")
-    record |= {"has_validation_set": has_validation_set, "max_length": max_length, "layout": layout}
+    record |= {"has_validation_set": has_validation_set, "max_length": max_length}
+    record["layout"] = layout.model_dump(mode="json")
     ratios = [record.pop("longest_ratio"), *([text.longest_ratio] if start is not None else [])]
     record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=max(ratios)).model_dump(mode="json")
     write_record(folder, RECORD, record, sources, FILES)
@@ -116,13 +118,14 @@ def prepare(
     return corpus
 
 
-def _text_config(config: Seq2SeqDataConfig, pairs: Sequence[Pair], notify: Notify) -> Seq2SeqTextConfig:
-    """Return the tokenization of both sides, still without subwords."""
+def _text_config(config: Seq2SeqDataConfig, pairs: Sequence[Pair], layout: Layout, notify: Notify) -> Seq2SeqTextConfig:
+    """Return the tokenization of both sides, still without subwords. The targets of a dictionary are phones."""
     sources, targets = [pair.source for pair in pairs], [pair.targets[0] for pair in pairs]
     normalize = config.normalize or choose_normalization((sources, targets))
+    phones: Level | None = "word" if layout.format == "lexicon" else None
     levels = [
         level or _level(texts, notify)
-        for level, texts in ((config.source_level, sources), (config.target_level, targets))
+        for level, texts in ((config.source_level, sources), (config.target_level or phones, targets))
     ]
     source, target = (SideConfig(level=level, normalize=normalize) for level in levels)
     return Seq2SeqTextConfig(source=source, target=target)
