@@ -166,7 +166,8 @@ def _predict_inputs(answering: InputPredictor, inputs: Inputs, output: Output, n
     if not num_errors:
         return 0
     lines = f"{num_errors:,} line{'s' * (num_errors > 1)} without a prediction"
-    error = DataError(f"{lines}, listed above; all other lines have one", where=name)
+    problem = f"{lines}, listed above; all other lines have one"
+    error = DataError(problem, hint=inputs.encoding_hint, where=name)
     print_error(error)
     return error.exit_code
 

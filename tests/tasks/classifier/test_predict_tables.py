@@ -84,6 +84,16 @@ def test_without_a_label_the_table_has_the_most_probable_one(command: Command, r
         assert list(frame["prediction"]) == (["", ""] if threshold == "1" else ["plant", "plant"])
 
 
+def test_lines_in_another_encoding_are_refused_with_its_name(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "new.txt").write_bytes(
+        "Привет, это хороший фильм, который мне очень понравился\n".encode("koi8-r") * 30
+    )
+    done = command("predict", run, tmp_path / "new.txt")
+    assert done.code == 3
+    assert "30 lines without a prediction, listed above; all other lines have one. Try --encoding koi8_r" in done.err
+    assert command("predict", run, tmp_path / "new.txt", "--encoding", "koi8_r").code == 0
+
+
 def test_columns_of_one_name_are_keys_of_their_own(command: Command, run: Path, tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("body,note,note\na cat,1,2\n")
     done = command("predict", run, tmp_path / "new.csv", "--output", "jsonl")

@@ -49,7 +49,17 @@ class Inputs:
     groups: Iterator[list[Input]]
     dialect: Dialect | None = None  # of a table
     header: Row | None = None  # of a table that has one
-    has_mark: bool = False  # the file begins with a byte order mark
+    source: TextSource | None = None
+
+    @property
+    def has_mark(self) -> bool:
+        """Whether the file begins with a byte order mark."""
+        return self.source is not None and self.source.has_mark
+
+    @property
+    def encoding_hint(self) -> str | None:
+        """What to do about lines that could not be decoded, as far as the file was read; None if all could."""
+        return self.source.hint if self.source is not None and self.source.hint != ENCODING_HINT else None
 
 
 class InputFile:
@@ -78,11 +88,6 @@ class InputFile:
         return Path(self.name.removesuffix(".gz")).suffix.lower()
 
     @property
-    def has_mark(self) -> bool:
-        """Whether it begins with a byte order mark."""
-        return self._source is not None and self._source.has_mark
-
-    @property
     def first(self) -> str:
         """The first line that is not blank; empty if there is none."""
         return next((text for _, text, _ in self.sample if text.strip()), "")
@@ -104,7 +109,7 @@ class InputFile:
         self, kind: Kind, items: Iterable[Input], dialect: Dialect | None = None, header: Row | None = None
     ) -> Inputs:
         """Return inputs of this file."""
-        return Inputs(kind, self._group(iter(items)), dialect, header, self.has_mark)
+        return Inputs(kind, self._group(iter(items)), dialect, header, self._source)
 
 
 @dataclass(frozen=True, slots=True)
