@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from elman.errors import DataError, ModelError
-from elman.tasks.classifier.config import ClassifierTextConfig
+from elman.tasks.classifier.config import ClassifierReaderConfig, ClassifierTextConfig
 from elman.tasks.classifier.corpus import ClassifierCorpus
+from elman.tasks.classifier.defaults import resolve
+from elman.tasks.classifier.preparation import prepare
+from elman.tasks.classifier.readers import open_source
 from elman.text.tokenizers import BYTE_TOKENS
 
 from .models import Items, corpus_of
@@ -224,3 +227,12 @@ def test_labels_that_look_like_mistakes_are_reported(tmp_path: Path) -> None:
     messages.clear()
     corpus_of(tmp_path / "fine", ITEMS, notify=messages.append)
     assert messages == []
+
+
+def test_a_folder_of_one_class_is_refused_without_a_word_about_columns(tmp_path: Path) -> None:
+    (tmp_path / "names").mkdir()
+    (tmp_path / "names" / "French.txt").write_text("Abel\nZoé\n" * 9, "utf-8")
+    values: dict[str, Any] = {"data": {}}
+    source = open_source(tmp_path / "names", ClassifierReaderConfig(), lambda message: None)
+    with pytest.raises(DataError, match=r"all texts have the label 'French'; .* Put one file for each class into it"):
+        prepare(tmp_path / "corpus", values, resolve(values), [source], [], lambda message: None)

@@ -56,6 +56,7 @@ from elman.text.vocabulary import UNKNOWN
 
 from .config import ClassifierDataConfig, ClassifierRun, ClassifierTextConfig
 from .corpus import FILES, RECORD, ClassifierCorpus, TextSet
+from .folders import FOLDER_HINT
 from .readers import LabelledText
 
 Ids = npt.NDArray[np.int64]
@@ -101,7 +102,8 @@ def prepare(
     where = source_names(sources)
     if not train:
         raise DataError("no texts; expected at least one", hint="Write a text and its label on each line", where=where)
-    has_validation_set, rules = True, LABEL_RULES
+    layout, has_validation_set = common_layout(train_sources), True
+    rules = replace(LABEL_RULES, other_column_hint=FOLDER_HINT) if layout.format == "folder" else LABEL_RULES
     rng = np.random.default_rng([config.split_seed, 0x1ABE1])
     if valid_sources:
         valid = in_random_order(valid, rng)
@@ -141,7 +143,7 @@ def prepare(
         "label_counts": [counts[label] for label in labels],
         "has_validation_set": has_validation_set,
         "max_length": max_length,
-        "layout": common_layout(train_sources).model_dump(mode="json"),
+        "layout": layout.model_dump(mode="json"),
     }
     write_record(folder, RECORD, record, sources, FILES)
     corpus = ClassifierCorpus.open(folder)
