@@ -251,3 +251,16 @@ def test_sentences_get_fewer_units_and_a_second_layer_with_more_pairs() -> None:
     assert [of("bpe", pairs).model.num_layers for pairs in (99_999, 100_000)] == [1, 2]
     assert [of("char", pairs).model.label_smoothing for pairs in (19_999, 20_000)] == [0.0, 0.1]
     assert [of("bpe", pairs).model.label_smoothing for pairs in (99_999, 100_000)] == [0.0, 0.1]
+
+
+def test_sentences_get_a_higher_learning_rate_and_many_of_them_less_dropout() -> None:
+    def of(level: Level, tokens: int = 500_000, **values: Any) -> Seq2SeqRun:
+        return resolve(values, corpus(100_000, tokens, tokens, 4000, level))
+
+    sizes = {"hidden_size": 128}
+    assert [of(level, model=sizes).training.learning_rate for level in ("char", "bpe")] == [0.0028, 0.0059]
+    gru = {**sizes, "cell": "gru"}
+    assert of("bpe", model=gru).training.learning_rate == of("char", model=gru).training.learning_rate
+    passes = (7.9, 8, 23.9, 24)
+    few, many = ([of("bpe", n, training={"epochs": p}).model.dropout for p in passes] for n in (500_000, 1_500_000))
+    assert (few, many) == ([0.0, 0.1, 0.1, 0.1], [0.0, 0.0, 0.0, 0.1])

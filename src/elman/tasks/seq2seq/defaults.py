@@ -7,6 +7,7 @@
 - Aligned input: if sources and targets have about the same length, so that target token t often depends on source
   token t.
 - Dropout and label smoothing: for a model that sees its pairs many times.
+- Learning rate: higher for subwords than for few different tokens.
 - Mini-batch: small if there are few pairs, for many updates in an epoch.
 - The weights of the model folder are averaged over the last fiftieth of the training.
 """
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 ASSUMED_CPU_FLOPS = 1e11
 RATES = {"elman": 1e-3, "gru": 2e-3, "lstm": 2e-3}  # of adamw, at 256 hidden units
+SENTENCE_RATES = {**RATES, "lstm": 4.2e-3}  # of subwords, each of which is in few mini-batches
 SGD_RATE = 1.0  # Luong et al. (2015), section 4.1
 MIN_PASSES = 6
 HIDDEN_SIZES = (64, 96, 128, 192, 256, 320, 384, 448, 512)
@@ -44,6 +46,7 @@ MANY_PAIRS, MANY_SENTENCES = 20_000, 100_000  # two layers in the encoder, and l
 NARROW = 0.6  # hidden units of each direction of a deep encoder, as a share of the decoder's
 ALIGNED_RATIO = 2 / 3  # least tokens of the shorter side for each token of the longer side
 DROPOUTS = ((40, 0.2), (8, 0.1))  # (least passes over the pairs, dropout)
+REFERENCE_SENTENCE_TOKENS = 5e5  # of the targets; more of them are memorized after more passes
 LABEL_SMOOTHING = 0.1
 AVERAGED_SHARE = 0.02  # of the updates
 MIN_BATCH, MAX_BATCH = 16, 64
@@ -110,19 +113,21 @@ def _sizes(
     hidden_size = model.get("hidden_size", automatic)
     size = max(1, int(positive_or_none(hidden_size) or 1))
     updates = passes(size) * pairs / (positive_or_none(batch) or 1.0)
+    rates = SENTENCE_RATES if are_sentences else RATES
+    amount = max(1.0, target_tokens / REFERENCE_SENTENCE_TOKENS) if are_sentences else 1.0
     return {
         "model": {
             "hidden_size": hidden_size,
             "embedding_size": min(size, SMALL_EMBEDDING if vocabulary <= SMALL_VOCABULARY else LARGE_EMBEDDING),
             **_layers(model, size, pairs, many),
             "aligned_input": aligned,
-            "dropout": next((dropout for least, dropout in DROPOUTS if passes(size) >= least), 0.0),
+            "dropout": next((dropout for least, dropout in DROPOUTS if passes(size) >= least * amount), 0.0),
             "label_smoothing": LABEL_SMOOTHING if pairs >= many else 0.0,
         },
         "training": {
             **budget,
             "batch_size": batch,
-            "learning_rate": learning_rate(training, RATES, cell, size, reference_size=256.0, sgd=SGD_RATE),
+            "learning_rate": learning_rate(training, rates, cell, size, reference_size=256.0, sgd=SGD_RATE),
             "average_steps": averaged_updates(updates, share=AVERAGED_SHARE),
         },
     }
