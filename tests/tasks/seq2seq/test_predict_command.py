@@ -93,7 +93,7 @@ def test_bad_lines_are_reported_by_number_and_the_others_are_predicted(
         f"{where}:3: not UTF-8 at byte 4 of the line",
         f"{where}:4: empty; expected a source",
         f"{where}:5: empty; expected a source",
-        f"elman: {where}: 4 lines without a prediction, listed above; all other lines have one",
+        f"elman: {where}: 4 lines without a prediction, listed above; all other lines have one. Try --encoding cp1252",
     ]
 
 
