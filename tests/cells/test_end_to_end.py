@@ -173,6 +173,16 @@ def test_a_file_that_registers_a_cell_is_imported_before_the_command(
         assert command(f"--import={name}", "generate", run, "--max-tokens", 3).code == 0
 
 
+def test_a_file_does_not_take_the_place_of_a_module_of_its_name(
+    command: Callable[..., Done], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "random.py").write_text("import sys\n\nprint('imported', file=sys.stderr)\n")
+    monkeypatch.chdir(tmp_path)
+    done = command("--import", "random.py", "--version")
+    assert (done.code, done.err) == (0, "imported\n")
+    assert Path(sys.modules["random"].__file__ or "").parent != tmp_path
+
+
 @pytest.mark.parametrize(
     ("name", "code", "message"),
     [

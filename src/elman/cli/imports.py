@@ -17,6 +17,8 @@ from pathlib import Path
 from elman.errors import ConfigError
 from elman.shell import IMPORT_FLAG as FLAG
 
+IMPORTED = "elman.imported"  # before the name of a file in sys.modules
+
 
 def import_all(names: Sequence[str]) -> None:
     """Import modules and files in their order. A ConfigError says what is wrong, with the line in a file."""
@@ -42,8 +44,8 @@ def _import_module(name: str) -> None:
 
 
 def _import_file(path: Path) -> None:
-    """Run a file as a module that has its name, once in a process."""
-    name = path.stem
+    """Run a file as a module, once in a process. A file such as random.py does not take the place of that module."""
+    name = f"{IMPORTED}.{path.stem}"
     present = sys.modules.get(name)
     if present is not None and getattr(present, "__file__", None) == str(path.resolve()):
         return

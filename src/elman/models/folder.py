@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
-from elman.config import Config, validate_config
+from elman.config import Config, Values, validate_config
+from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.text import Vocabulary
 
@@ -61,6 +62,22 @@ class FolderPredictor(ABC):
         config = {"task": self.task, **{name: part.model_dump(mode="json") for name, part in self.configs().items()}}
         vocabularies = {name: list(tokens) for name, tokens in self.vocabularies().items()}
         return ModelFolder(config, self.tensors, vocabularies, card or self.card)
+
+
+class FilePredictor(FolderPredictor):
+    """A predictor that keeps how its training files were read, so that files to predict or to score are read alike."""
+
+    reader: Config
+    layout: Layout
+
+    def reader_values(self) -> Values:
+        """Return the reader options of the training that differ from the defaults."""
+        return self.reader.model_dump(exclude_defaults=True)
+
+    @property
+    def reading_configs(self) -> Mapping[str, Config]:
+        """The parts of config.json about files, by name."""
+        return {"reader": self.reader, "layout": self.layout}
 
 
 def read_config(folder: ModelFolder, key: str, kind: type[AnyConfig], where: Path) -> AnyConfig:

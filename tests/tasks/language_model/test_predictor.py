@@ -219,19 +219,19 @@ def test_max_tokens_of_zero_returns_the_prompt() -> None:
     assert tiny_predictor().generate("abba", max_tokens=0) == "abba"
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
-        ({"top_k": 0}, "top_k: given 0; expected a whole number, 1 or more"),
-        ({"top_k": 1.5}, "top_k: given 1.5; expected a whole number, 1 or more"),
-        ({"max_tokens": 2.5}, "max_tokens: given 2.5; expected a whole number, 0 or more"),
-        ({"max_tokens": True}, "max_tokens: given True; expected a whole number, 0 or more"),
-        ({"seed": -1}, "seed: given -1; expected a whole number, 0 or more"),
-        ({"temperature": "1"}, "temperature: given '1'; expected a number"),
-        ({"top_p": 2.0}, "top_p: given 2.0; expected more than 0 and at most 1"),
-    ],
-)
+WRONG_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
+    ({"temperature": "1"}, "temperature: given '1'; expected a number"),
+    ({"top_k": 0}, "top_k: given 0; expected a whole number, 1 or more"),
+    ({"top_k": 1.5}, "top_k: given 1.5; expected a whole number, 1 or more"),
+    ({"max_tokens": 2.5}, "max_tokens: given 2.5; expected a whole number, 0 or more"),
+    ({"max_tokens": True}, "max_tokens: given True; expected a whole number, 0 or more"),
+    ({"seed": -1}, "seed: given -1; expected a whole number, 0 or more"),
+    ({"top_p": 1.5}, "top_p: given 1.5; expected more than 0 and at most 1"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), WRONG_OPTIONS)
 def test_a_wrong_option_is_a_config_error(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError) as raised:
         tiny_predictor().generate("a", **options)
@@ -350,19 +350,7 @@ def test_save_replaces_a_model_folder_but_no_folder_with_other_files(tmp_path: P
         assert elman.load(tmp_path / "model").card == card
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"temperature": -1.0}, "temperature: given -1.0; expected 0 (greedy) or more"),
-        ({"top_k": 0}, "top_k: given 0; expected a whole number, 1 or more"),
-        ({"top_k": 1.5}, "top_k: given 1.5; expected a whole number, 1 or more"),
-        ({"max_tokens": 2.5}, "max_tokens: given 2.5; expected a whole number, 0 or more"),
-        ({"max_tokens": True}, "max_tokens: given True; expected a whole number, 0 or more"),
-        ({"seed": -1}, "seed: given -1; expected a whole number, 0 or more"),
-        ({"temperature": "1"}, "temperature: given '1'; expected a number"),
-        ({"top_p": 1.5}, "top_p: given 1.5; expected more than 0 and at most 1"),
-    ],
-)
+@pytest.mark.parametrize(("options", "message"), WRONG_OPTIONS)
 def test_a_wrong_option_is_an_error_at_the_call_of_stream(options: dict[str, Any], message: str) -> None:
     predictor = tiny_predictor()
     with pytest.raises(ConfigError) as caught:

@@ -199,6 +199,18 @@ def test_columns_with_tags_of_the_model_are_known_by_them(
     assert command("predict", model, tmp_path / "new.txt").out.startswith("Ann\tPER\nsaw\t")
 
 
+def test_columns_with_tags_of_the_model_before_the_tokens_are_known_by_them(
+    command: Command, run: Path, tmp_path: Path
+) -> None:
+    predictor = load(run)
+    assert isinstance(predictor, TaggerPredictor)
+    predictor.labels, predictor.layout = tuple({"PER": "B-PER"}.get(tag, tag) for tag in predictor.labels), Layout()
+    predictor.save(tmp_path / "model")
+    (tmp_path / "new.txt").write_text("B-PER Ann\nO saw\nB-PER Bob0\n")
+    rows = command("predict", tmp_path / "model", tmp_path / "new.txt").out.splitlines()
+    assert [row.split("\t")[0] for row in rows if row] == ["Ann", "saw", "Bob0"]
+
+
 @pytest.mark.parametrize(
     ("trained", "line", "words"),
     [

@@ -32,24 +32,8 @@ _DATE_WORDS = frozenset(
         *("year", "yr", "jahr", "année", "annee", "año", "month", "monat", "mois", "mes", "mês"),
         *("date", "dates", "datum", "fecha", "datetime", "timestamp", "time", "ts", "ds", "epoch", "unix", "period"),
         *("day", "tag", "jour", "week", "woche", "kw", "semaine", "semana", "quarter", "quartal", "trimestre", "zeit"),
-        *(
-            "hour",
-            "stunde",
-            "heure",
-            "hora",
-            "weekday",
-            "年",
-            "月",
-            "日",
-            "周",
-            "期",
-            "季",
-            "度",
-            "时",
-            "间",
-            "份",
-            "星",
-        ),
+        *("hour", "stunde", "heure", "hora", "weekday"),
+        *"年月日周期季度时间份星",
     }
 )
 

@@ -30,7 +30,7 @@ from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.calibration import Calibration, calibrate
-from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
+from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
 from elman.models.stack import State, take
@@ -65,10 +65,11 @@ class Explanation:
     prior: float  # probability of the label before the first token
 
 
-class ClassifierPredictor(FolderPredictor):
+class ClassifierPredictor(FilePredictor):
     """A trained classifier."""
 
     task = "classify"
+    reader: ClassifierReaderConfig
 
     def __init__(
         self,
@@ -120,17 +121,8 @@ class ClassifierPredictor(FolderPredictor):
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {
-            "model": self.config,
-            "text": self.text,
-            "calibration": self.calibration,
-            "reader": self.reader,
-            "layout": self.layout,
-        }
-
-    def reader_values(self) -> Values:
-        """Return the reader options of the training that differ from the defaults."""
-        return self.reader.model_dump(exclude_defaults=True)
+        parts = {"model": self.config, "text": self.text, "calibration": self.calibration}
+        return {**parts, **self.reading_configs}
 
     def calibrated(self, examples: Sequence[LabelledText]) -> ClassifierPredictor:
         """Return the same classifier with its probabilities calibrated on labelled texts."""

@@ -72,10 +72,9 @@ def _dates_in_format(table: Table, reader: ReaderConfig, taken: Collection[int])
     if found:
         position, column = min(found, key=lambda pair: len(pair[1].unreadable))
         return DateCells(table.header[position], table.texts(position), (position,), column)
-    likely = [i for i in others if look_like_dates(table.texts(i))] + [
-        i for i in others if is_date_name(table.header[i])
-    ]
-    position = (likely or others or [0])[0]
+    look_so = [i for i in others if look_like_dates(table.texts(i))]
+    are_named_so = [i for i in others if is_date_name(table.header[i])]
+    position = (*look_so, *are_named_so, *others, 0)[0]
     raise date_error(table, table.header[position], table.texts(position), 0, reader, None)
 
 
@@ -111,10 +110,9 @@ def _read_column(table: Table, position: int, reader: ReaderConfig) -> tuple[Dat
         column = read_dates_of_digits(cells, name)
         if column is None and is_date_name(name):
             column = read_dates(cells, day_first=reader.day_first, usual=reader.usual_date_format)
-        is_read = column is not None and not column.unreadable
-        return (
-            (DateCells(name, cells, (position,), column, is_digits=True), None) if is_read and column else (None, None)
-        )
+        if column is None or column.unreadable:
+            return None, None
+        return DateCells(name, cells, (position,), column, is_digits=True), None
     column = _read(cells, reader)
     if column is not None and 2 * len(column.unreadable) <= sum(map(bool, cells)):
         return DateCells(name, cells, (position,), column), None

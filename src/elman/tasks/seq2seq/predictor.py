@@ -25,7 +25,7 @@ from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.calibration import Calibration, calibrate
-from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
+from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
 from elman.models.stack import State
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -48,10 +48,11 @@ CALIBRATION_LOGITS = 1 << 20  # numbers, for tokens of the validation set and al
 CALIBRATION_PAIRS = 64  # of a batch
 
 
-class Seq2SeqPredictor(FolderPredictor):
+class Seq2SeqPredictor(FilePredictor):
     """A trained encoder-decoder."""
 
     task = "seq2seq"
+    reader: Seq2SeqReaderConfig
 
     def __init__(
         self,
@@ -96,17 +97,8 @@ class Seq2SeqPredictor(FolderPredictor):
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {
-            "model": self.config,
-            "text": self.text,
-            "calibration": self.calibration,
-            "reader": self.reader,
-            "layout": self.layout,
-        }
-
-    def reader_values(self) -> Values:
-        """Return the reader options of the training that differ from the defaults."""
-        return self.reader.model_dump(exclude_defaults=True)
+        parts = {"model": self.config, "text": self.text, "calibration": self.calibration}
+        return {**parts, **self.reading_configs}
 
     def determined_values(self) -> Values:
         """Return the config values of the model that training on other data cannot change."""

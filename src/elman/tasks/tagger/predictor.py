@@ -27,7 +27,7 @@ from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.crf import ConditionalRandomField
-from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
+from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
 from elman.models.recorder import note
 from elman.models.stack import State, take
 from elman.models.token_encoder import TokenEncoder
@@ -60,10 +60,11 @@ class Tagging(NamedTuple):
     probability: float
 
 
-class TaggerPredictor(FolderPredictor):
+class TaggerPredictor(FilePredictor):
     """A trained tagger."""
 
     task = "tag"
+    reader: TaggerReaderConfig
 
     def __init__(
         self,
@@ -111,11 +112,7 @@ class TaggerPredictor(FolderPredictor):
 
     def configs(self) -> Mapping[str, Config]:
         """Return the parts of config.json by name."""
-        return {"model": self.config, "text": self.text, "reader": self.reader, "layout": self.layout}
-
-    def reader_values(self) -> Values:
-        """Return the reader options of the training that differ from the defaults."""
-        return self.reader.model_dump(exclude_defaults=True)
+        return {"model": self.config, "text": self.text, **self.reading_configs}
 
     def determined_values(self) -> Values:
         """Return the config values of the model that training on other data cannot change."""
