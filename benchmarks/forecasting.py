@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import elman
-from elman.bench.arguments import at_least
+from elman.bench.arguments import at_least, some_of
 from elman.config import parse_assignments
 from elman.tasks.forecaster.config import ForecasterReaderConfig
 from elman.tasks.forecaster.readers import open_source
@@ -75,7 +75,7 @@ def main() -> None:
     print(f"{arguments.data}: {test_begin:,} rows before {dataset.num_test:,} test rows; ", end="")
     print(f"load average {os.getloadavg()[0]:.1f}")
     print(f"{'':<8}" + "".join(f"{name:>14}" for name in METRICS))
-    for name in arguments.models.split(","):
+    for name in arguments.models:
         scores = []
         for seed in range(arguments.seeds):
             parameters = {**dataset.parameters, **MODELS[name], "config": parse_assignments(arguments.set)}
@@ -98,7 +98,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("data", choices=DATASETS)
     parser.add_argument("path", type=Path)
     parser.add_argument("--minutes", type=float, default=1.0, help="training time per model")
-    parser.add_argument("--models", default=",".join(MODELS))
+    parser.add_argument("--models", type=some_of(MODELS), default=list(MODELS))
     parser.add_argument("--inputs", default="", help="names of additional input columns, separated by commas")
     parser.add_argument("--seeds", type=at_least(1), default=1, help="trainings per model; the metrics are their means")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any config key")

@@ -21,10 +21,11 @@ from collections.abc import Callable
 import torch
 
 import elman.nn
-from elman.bench.arguments import at_least
+from elman.bench.arguments import at_least, some_of
 from elman.bench.timing import geometric_mean, median_seconds
 from elman.bench.weights import num_gates
 
+CELLS, MODES = ["RNN", "GRU", "LSTM"], ["training", "evaluation"]
 SLOWEST = 12  # number of ratios in the list at the end
 
 
@@ -67,14 +68,12 @@ def measure(cell: str, sizes: tuple[int, int, int, int], modes: list[str], secon
 def main() -> None:
     """Print one line for each size, and the smallest ratios at the end."""
     arguments = parse_arguments()
-    modes = arguments.modes.split(",")
     torch.set_num_threads(arguments.threads)
     print(f"{arguments.threads} thread{'s' * (arguments.threads != 1)}, load average {os.getloadavg()[0]:.2f}")
     ratios: list[tuple[float, str]] = []
     num_skipped = 0
-    grid = itertools.product(
-        arguments.length, arguments.batch_size, arguments.hidden, arguments.cells.upper().split(",")
-    )
+    modes = arguments.modes
+    grid = itertools.product(arguments.length, arguments.batch_size, arguments.hidden, arguments.cells)
     for T, B, H, cell in grid:
         if 6.0 * num_gates(cell.lower()) * H * (H + arguments.inputs) * B * T > arguments.most:
             num_skipped += 1
@@ -94,12 +93,12 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Return the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cells", default="RNN,GRU,LSTM")
+    parser.add_argument("--cells", type=some_of(CELLS), default=CELLS)
     parser.add_argument("--batch-size", type=integers, default=[1, 8, 128, 512])
     parser.add_argument("--length", type=integers, default=[1, 200, 1000])
     parser.add_argument("--hidden", type=integers, default=[1, 32, 37, 100, 1024])
     parser.add_argument("--inputs", type=at_least(1), default=64, help="input size")
-    parser.add_argument("--modes", default="training,evaluation")
+    parser.add_argument("--modes", type=some_of(MODES), default=MODES)
     parser.add_argument("--threads", type=at_least(1), default=1)
     parser.add_argument("--seconds", type=float, default=0.3, help="measuring time per size, at least")
     parser.add_argument("--most", type=float, default=3e11, help="maximum operations of a forward and backward pass")

@@ -429,9 +429,11 @@ def test_a_worker_that_cannot_import_elman_is_an_error_with_a_hint(tmp_path: Pat
         ("encoder_decoder", ["--rounds", "1"], "--rounds: given 1; expected a whole number, 2 or more"),
         ("long_memory", ["adding", "--length", "0"], "--length: given 0; expected a whole number, 1 or more"),
         ("grid", ["--threads", "-1"], "--threads: given -1; expected a whole number, 1 or more"),
+        ("grid", ["--cells", "lstm,gpu"], "--cells: given 'gpu'; expected some of RNN, GRU, LSTM"),
+        ("forecasting", ["airline", "x", "--models", "rnn"], "--models: given 'rnn'; expected some of "),
     ],
 )
-def test_numbers_that_are_too_small_are_refused(
+def test_wrong_numbers_and_names_are_refused(
     script: str, options: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [script, *options])
