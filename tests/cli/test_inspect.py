@@ -155,6 +155,7 @@ def test_runs_that_cannot_be_compared_are_refused(command: Command, tmp_path: Pa
         (tagger, f"{lm} has the task lm, and {tagger} the task tag; expected runs of one task"),
         (empty, f"{empty}: the run has no validation loss; expected a run that was validated at least once"),
         (tmp_path, f"{tmp_path}: not a run folder"),
+        (lm, f"{lm}: given twice; expected different runs"),
     ):
         done = command("plot", lm, other, "-o", tmp_path / "pictures")
         assert done.code == 2

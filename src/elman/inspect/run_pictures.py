@@ -58,17 +58,19 @@ class RunSummary(NamedTuple):
 
 
 def compared(runs: Sequence[str | Path]) -> list[RunSummary]:
-    """Return the summaries of runs of one task; other runs are a ConfigError."""
+    """Return the summaries of runs of one task; runs of several tasks, and a run given twice, are a ConfigError."""
     paths = list(map(Path, runs))
     tasks = {}
     for path in paths:
         _require_run_folder(path)
+        if paths.count(path) > 1:
+            raise ConfigError("given twice; expected different runs", hint="Name each run once", where=str(path))
         tasks[read_toml(path / CONFIG_FILE).get("task")] = path
     if len(tasks) > 1:
         (first, a), (second, b), *_ = tasks.items()
         problem = f"{a} has the task {first}, and {b} the task {second}; expected runs of one task"
         raise ConfigError(problem, hint="Losses of different tasks cannot be compared")
-    common = Path(os.path.commonpath([path.absolute() for path in paths])) if len(paths) > 1 else Path.cwd()
+    common = Path(os.path.commonpath([path.absolute().parent for path in paths]))
     return [_summary(path, path.absolute().relative_to(common).as_posix()) for path in paths]
 
 
