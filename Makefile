@@ -7,6 +7,9 @@
 #   make kernels               compile what has changed
 #   make test-without-kernels  both suites in an installation without a compiler
 #   make test-sanitized        the tests of the kernels with g++'s sanitizers, which check every memory access (Linux)
+# For changes of what runs in a browser (web/), with Node.js 20 or newer:
+#   make web                   build what is shipped in src/elman/web: commit it with the change
+#   make test-web              check that it is what the sources give, and run the tests in Node.js and in Chromium
 # make docs builds the documentation site in docs/_build/site; ELMAN_DOCS_SCALE=smoke shortens the trainings of the labs.
 # make test-slow runs the slow tests, and the property tests with 2,000 examples each.
 # constraints.txt has the versions of all packages and build tools.
@@ -16,6 +19,7 @@ BIN := $(VENV)/bin
 PURE := .venv-without-kernels
 SANITIZED := .venv-sanitized
 NATIVE := CMakeLists.txt $(wildcard src/elman/kernels/native/*)
+WEB_SOURCES := $(wildcard web/kernels/*.cpp web/kernels/*.hpp)
 CXX_SOURCES := $(filter %.cpp,$(NATIVE))
 CXX_COMPILER := $(if $(ELMAN_WITHOUT_KERNELS),,$(shell for name in $(CXX) c++ g++ clang++; do command -v $$name && break; done))
 NO_COMPILER := no C++ compiler is found: install g++ or clang++ (Debian and Ubuntu: apt install g++), or install elman \
@@ -28,7 +32,7 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-integration test-slow test-without-kernels test-sanitized check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
+.PHONY: demo test test-integration test-slow test-without-kernels test-sanitized test-web web web-tests check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
@@ -47,7 +51,7 @@ check: $(VENV)/develop.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/clang-format --dry-run --Werror $(filter %.cpp %.hpp,$(NATIVE))
+	@$(BIN)/clang-format --dry-run --Werror $(filter %.cpp %.hpp,$(NATIVE)) $(WEB_SOURCES)
 	@$(MAKE) --no-print-directory $(if $(CXX_COMPILER),check-cxx,check-cxx-skipped)
 
 # clang-tidy needs to know how each source is compiled, so it needs a compiler and nanobind's headers. 20 seconds on two
@@ -67,7 +71,7 @@ build/tidy/compile_commands.json: CMakeLists.txt constraints.txt
 format: $(VENV)/develop.installed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
-	@$(BIN)/clang-format -i $(filter %.cpp %.hpp,$(NATIVE))
+	@$(BIN)/clang-format -i $(filter %.cpp %.hpp,$(NATIVE)) $(WEB_SOURCES)
 
 # Without isolation the build tools keep their place, so that ninja knows what it has compiled; with it they move each time.
 kernels: | $(BIN)/python
@@ -80,7 +84,7 @@ kernels: | $(BIN)/python
 test-without-kernels: | $(PURE)/bin/python
 	@echo "installing elman without its kernels into $(PURE)"
 	@PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1 $(PURE)/bin/python $(INSTALL) ".[train,develop]"
-	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
+	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest -m "not slow and not web" --numprocesses 2 --dist worksteal
 
 # The sanitizers' own libraries have to be there before Python is, and the standard library with them, whose throw they
 # watch. Python itself frees nothing at its end: that is no leak.
@@ -92,8 +96,29 @@ test-sanitized: | $(SANITIZED)/bin/python
 		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		$(SANITIZED)/bin/python -m pytest tests/kernels tests/cells tests/nn tests/models tests/tasks/*/test_predictor.py
 
+# The TypeScript is checked and bundled with packages from npm, the C++ is compiled with clang from the package ziglang.
+web: web/node_modules $(VENV)/web.installed
+	@$(BIN)/python web/build_kernels.py
+
+web-tests: web/node_modules
+	@cd web && npm run --silent build
+
+test-web: web-tests $(VENV)/web.installed
+	@cd web && npm run --silent check
+	@$(BIN)/python -m pytest -m web
+
+web/node_modules: web/package.json web/package-lock.json
+	@echo "installing the packages of web/package.json"
+	@cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(VENV)/web.installed: $(VENV)/develop.installed
+	@echo "installing the compiler for WebAssembly and the driver of Chromium into $(VENV)"
+	@$(PIP) ziglang playwright
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(PURE) $(SANITIZED) build docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf web/build web/node_modules $(VENV) $(PURE) $(SANITIZED) build docs/_build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(BIN)/python $(PURE)/bin/python $(SANITIZED)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("elman needs Python 3.11 or newer, found %d.%d: make PYTHON=python3.11" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'

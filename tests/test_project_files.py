@@ -67,7 +67,7 @@ def test_every_make_target_that_a_file_calls_exists(name: str) -> None:
 
 
 def test_the_workflow_runs_all_checks_of_a_contribution() -> None:
-    checks = {"check", "test", "test-integration", "test-without-kernels"}
+    checks = {"check", "test", "test-integration", "test-web", "test-without-kernels"}
     assert targets_called_by(read(WORKFLOW)) == checks
     assert targets_called_by(read(".ci/run")) == checks
 

@@ -9,10 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace elman {
 
-using Index = std::int64_t;
+// As wide as an address: 32 bits in WebAssembly.
+using Index = std::conditional_t<sizeof(void*) == 8, std::int64_t, std::int32_t>;
 
 enum class Cell { elman, gru, lstm };
 enum class Activation { tanh, relu, sigmoid, identity };

@@ -46,7 +46,7 @@ void rows_tile(const T* const* a, const DepthRange* ranges, Index num_ranges, co
         for (Index k = 0; k < length; ++k) {
             Vector<T> w[N];
 #pragma GCC unroll 4
-            for (int n = 0; n < N; ++n) w[n] = load(row + n * L);
+            for (int n = 0; n < N; ++n) w[n] = load(row + unsigned(n * L));
             row += stride;
 #pragma GCC unroll 8
             for (int r = 0; r < R; ++r) {
@@ -75,7 +75,7 @@ void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Inde
     for (Index k = 0; k < length; ++k) {
         Vector<T> w[N];
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) w[n] = load(b + n * L);
+        for (int n = 0; n < N; ++n) w[n] = load(b + unsigned(n * L));
         b += N * L;
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {

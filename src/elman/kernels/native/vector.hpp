@@ -29,6 +29,8 @@ constexpr int kVectorBytes = 64, kRegisters = 32;
 constexpr int kVectorBytes = 32, kRegisters = 16;
 #elif defined(__aarch64__)
 constexpr int kVectorBytes = 16, kRegisters = 32;
+#elif defined(__wasm__)
+constexpr int kVectorBytes = 16, kRegisters = 14;  // of 16, V8 keeps one, and a product needs one before it is added
 #else
 constexpr int kVectorBytes = 16, kRegisters = 16;
 #endif
@@ -164,6 +166,8 @@ ELMAN_INLINE Floats fma(Floats a, Floats b, Floats c) {
     Floats r;
     for (int i = 0; i < kLanes<float>; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
     return r;
+#elif defined(__wasm_relaxed_simd__)
+    return (Floats)__builtin_wasm_relaxed_madd_f32x4(a, b, c);  // the browser decides whether it is rounded once
 #else
     return a * b + c;
 #endif
@@ -178,6 +182,8 @@ ELMAN_INLINE Doubles fma(Doubles a, Doubles b, Doubles c) {
     Doubles r;
     for (int i = 0; i < kLanes<double>; ++i) r[i] = __builtin_fma(a[i], b[i], c[i]);
     return r;
+#elif defined(__wasm_relaxed_simd__)
+    return (Doubles)__builtin_wasm_relaxed_madd_f64x2(a, b, c);
 #else
     return a * b + c;
 #endif

@@ -1,0 +1,34 @@
+"""What src/elman/web ships is what the sources give, and it is small."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .exchange import MODULES, ROOT
+
+pytestmark = pytest.mark.web
+
+MAX_KERNELS = 80_000  # bytes of a module and its TypeScript, compressed
+
+
+def test_the_modules_are_what_the_compiler_makes_of_the_sources(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, ROOT / "web/build_kernels.py", tmp_path], check=True, capture_output=True)
+    built, shipped = (
+        {path.name: path.read_bytes() for path in folder.glob("*.wasm")} for folder in (tmp_path, MODULES)
+    )
+    assert built.keys() == shipped.keys()
+    changed = [name for name in built if built[name] != shipped[name]]
+    assert not changed, f"{', '.join(changed)}: the sources have changed; run `make web` and commit src/elman/web"
+
+
+def test_kernels_and_wrapper_are_small(tmp_path: Path) -> None:
+    bundle = ["npx", "esbuild", "kernels/kernels.ts", "--minify", "--format=esm", f"--outfile={tmp_path}/kernels.js"]
+    subprocess.run(bundle, cwd=ROOT / "web", check=True, capture_output=True)
+    wrapper = len(gzip.compress((tmp_path / "kernels.js").read_bytes()))
+    for path in MODULES.glob("*.wasm"):
+        assert len(gzip.compress(path.read_bytes())) + wrapper < MAX_KERNELS, path.name

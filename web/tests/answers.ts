@@ -1,0 +1,256 @@
+// Computes what tests/web asks for, with the kernels in this JavaScript engine. A request and its answer are JSON.
+
+import {
+  Adam,
+  ArrayList,
+  count,
+  type Floats,
+  Kernels,
+  linear,
+  linearGradients,
+  ModuleArray,
+  parameterShapes,
+  type Precision,
+  scaleAndClip,
+  softmaxCrossEntropy,
+  Stack,
+  type StackShape,
+  type State,
+  updateBySgd,
+} from "../kernels/kernels.ts";
+import { decode, encode, type EncodedArray } from "./exchange.ts";
+
+type Arrays = Record<string, EncodedArray>;
+type Numbers = ModuleArray<Floats>;
+
+export interface Request {
+  kind: keyof typeof COMPUTATIONS;
+  /** The file of the module. */
+  module: string;
+  precision: Precision;
+  shape: StackShape;
+  timeFirst?: boolean;
+  hasBias?: boolean;
+  seconds?: number;
+  arrays: Arrays;
+}
+
+/** Loads a file of the built folder. */
+export type Loader = (file: string) => Promise<ArrayBuffer>;
+
+const loaded = new Map<string, Promise<Kernels>>();
+
+export async function answer(request: Request, load: Loader): Promise<Record<string, unknown>> {
+  if (!loaded.has(request.module)) {
+    loaded.set(
+      request.module,
+      load(request.module).then((bytes) => Kernels.load(bytes, request.precision)),
+    );
+  }
+  const kernels = await loaded.get(request.module)!;
+  return COMPUTATIONS[request.kind](new Workspace(kernels, request));
+}
+
+/** The arrays of a request, in the memory of the module. */
+class Workspace {
+  constructor(
+    readonly kernels: Kernels,
+    readonly request: Request,
+  ) {}
+
+  has(name: string): boolean {
+    return name in this.request.arrays;
+  }
+
+  size(name: string, axis: number): number {
+    return this.request.arrays[name]!.shape[axis]!;
+  }
+
+  floats(name: string): Numbers {
+    return this.kernels.floats(decode(this.request.arrays[name]!));
+  }
+
+  integers(name: string): ModuleArray<Int32Array> {
+    return this.kernels.integers(decode(this.request.arrays[name]!));
+  }
+
+  /** The parameters "0", "1", ... in the order of parameterShapes. */
+  parameters(): (Numbers | null)[] {
+    return parameterShapes(this.request.shape).map((_, i) => (this.has(`${i}`) ? this.floats(`${i}`) : null));
+  }
+
+  stack(): Stack {
+    return new Stack(this.kernels, this.request.shape, this.parameters());
+  }
+
+  state(prefix: string, stack: Stack, B: number): State | null {
+    if (!this.has(`${prefix} 0`)) return null;
+    const state = stack.state(B);
+    state.arrays.forEach((array, i) => array.view.set(decode(this.request.arrays[`${prefix} ${i}`]!) as Floats));
+    return state;
+  }
+}
+
+function encodeAll(arrays: Record<string, ModuleArray<Floats> | null>): Arrays {
+  const present = Object.entries(arrays).filter(([, array]) => array !== null);
+  return Object.fromEntries(present.map(([name, array]) => [name, encode(array!.view)]));
+}
+
+function named(prefix: string, arrays: readonly (Numbers | null)[]): Record<string, Numbers | null> {
+  return Object.fromEntries(arrays.map((array, i) => [`${prefix} ${i}`, array]));
+}
+
+const COMPUTATIONS = {
+  stack: runStack,
+  steps: runSteps,
+  readout: runReadout,
+  linear: runLinear,
+  updates: runUpdates,
+  clip: runClip,
+  trainingTime: timeTraining,
+  stepTime: timeSteps,
+};
+
+/** A forward and a backward pass. */
+function runStack(work: Workspace): Arrays {
+  const { kernels, request } = work;
+  const timeFirst = request.timeFirst ?? false;
+  const [T, B] = timeFirst ? [work.size("x", 0), work.size("x", 1)] : [work.size("x", 1), work.size("x", 0)];
+  const stack = work.stack();
+  const inputs = request.shape.tableRows ? work.integers("x") : work.floats("x");
+  const outputs = kernels.floats(T * B * stack.outputSize);
+  const final = stack.state(B);
+  const lengths = work.has("lengths") ? work.integers("lengths") : null;
+  const reset = work.has("reset") ? kernels.bytes(decode(request.arrays["reset"]!)) : null;
+  const initial = work.state("initial", stack, B);
+  stack.forward({ T, B, timeFirst, inputs, outputs, initial, final, lengths, reset, keepTape: true });
+  const gradients = work.parameters().map((array) => array && kernels.floats(array.length));
+  const dInputs = request.shape.tableRows ? null : kernels.floats(inputs.length);
+  const dInitial = stack.state(B);
+  stack.backward({
+    dOutputs: work.floats("d_outputs"),
+    dFinal: work.state("d_final", stack, B),
+    dInputs,
+    dInitial,
+    gradients: new ArrayList(kernels, gradients),
+  });
+  return encodeAll({
+    outputs,
+    d_x: dInputs,
+    ...named("final", final.arrays),
+    ...named("d_initial", dInitial.arrays),
+    ...named("gradient", gradients),
+  });
+}
+
+/** One step after another: x (B, T, I). */
+function runSteps(work: Workspace): Arrays {
+  const { kernels, request } = work;
+  const [B, T] = [work.size("x", 0), work.size("x", 1)];
+  const stack = work.stack();
+  const state = work.state("initial", stack, B)!;
+  const x = decode(request.arrays["x"]!) as Floats;
+  const I = request.shape.inputSize!;
+  const input = kernels.floats(B * I);
+  const output = kernels.floats(B * stack.outputSize);
+  const outputs = kernels.floats(B * T * stack.outputSize);
+  for (let t = 0; t < T; ++t) {
+    for (let b = 0; b < B; ++b) input.view.set(x.subarray((b * T + t) * I, (b * T + t + 1) * I), b * I);
+    stack.step(input, output, state, state);
+    for (let b = 0; b < B; ++b) {
+      const row = output.view.subarray(b * stack.outputSize, (b + 1) * stack.outputSize);
+      outputs.view.set(row, (b * T + t) * stack.outputSize);
+    }
+  }
+  return encodeAll({ outputs, ...named("final", state.arrays) });
+}
+
+function runReadout(work: Workspace): Record<string, unknown> {
+  const { kernels } = work;
+  const [x, V] = [work.floats("x"), work.floats("V")];
+  const b = work.has("b") ? work.floats("b") : null;
+  const targets = work.integers("targets");
+  const losses = kernels.doubles(targets.length);
+  const [dX, dV, dB] = [kernels.floats(x.length), kernels.floats(V.length), b && kernels.floats(b.length)];
+  softmaxCrossEntropy(kernels, { x, V, b, targets, losses, dX, dV, dB });
+  return { ...encodeAll({ d_x: dX, d_V: dV, d_b: dB }), losses: encode(losses.view) };
+}
+
+function runLinear(work: Workspace): Arrays {
+  const { kernels } = work;
+  const [x, W, b, dY] = [work.floats("x"), work.floats("W"), work.floats("b"), work.floats("d_y")];
+  const N = work.size("x", 0);
+  const y = kernels.floats(dY.length);
+  linear(kernels, x, W, b, y, N);
+  const [dX, dW, dB] = [kernels.floats(x.length), kernels.floats(W.length), kernels.floats(b.length)];
+  linearGradients(kernels, dY, x, W, N, { dX, dW, dB });
+  return encodeAll({ y, d_x: dX, d_W: dW, d_b: dB });
+}
+
+/** Updates of the same parameters by SGD and by Adam: gradients (updates, count). */
+function runUpdates(work: Workspace): Arrays {
+  const { kernels } = work;
+  const [byAdam, bySgd] = [work.floats("parameters"), work.floats("parameters")];
+  const adam = new Adam(kernels, byAdam);
+  const gradients = work.floats("gradients");
+  for (let k = 0; k < work.size("gradients", 0); ++k) {
+    const gradient = gradients.slice(k * byAdam.length, byAdam.length);
+    adam.update(gradient, 0.01);
+    updateBySgd(kernels, bySgd, gradient, 0.01);
+  }
+  return encodeAll({ adam: byAdam, sgd: bySgd });
+}
+
+function runClip(work: Workspace): Record<string, unknown> {
+  const gradient = work.floats("gradient");
+  const norm = scaleAndClip(work.kernels, gradient, 0.5, 1);
+  return { ...encodeAll({ gradient }), norm };
+}
+
+/** Times packing, forward and backward passes of (T, B, I): returns seconds a pass, and the number of passes. */
+function timeTraining(work: Workspace): Record<string, unknown> {
+  const { kernels, request } = work;
+  const [T, B] = [work.size("x", 0), work.size("x", 1)];
+  const stack = work.stack();
+  const inputs = work.floats("x");
+  const outputs = kernels.floats(T * B * stack.outputSize);
+  const dOutputs = work.floats("d_outputs");
+  const dInputs = kernels.floats(inputs.length);
+  const [initial, final, dInitial] = [stack.state(B), stack.state(B), stack.state(B)];
+  const arrays = parameterShapes(request.shape).map(({ shape }) => kernels.floats(count(shape)));
+  const gradients = new ArrayList(kernels, arrays);
+  const result = time(request.seconds!, () => {
+    stack.pack();
+    stack.forward({ T, B, timeFirst: true, inputs, outputs, initial, final, keepTape: true });
+    stack.backward({ dOutputs, dInputs, dInitial, gradients });
+  });
+  for (const array of [inputs, outputs, dOutputs, dInputs, ...arrays]) array.release();
+  for (const object of [initial, final, dInitial, gradients, stack]) object.release();
+  return result;
+}
+
+/** Times single steps of (B, I). */
+function timeSteps(work: Workspace): Record<string, unknown> {
+  const { kernels, request } = work;
+  const B = work.size("x", 0);
+  const stack = work.stack();
+  const inputs = work.floats("x");
+  const outputs = kernels.floats(B * stack.outputSize);
+  const state = stack.state(B);
+  const result = time(request.seconds!, () => stack.step(inputs, outputs, state, state));
+  for (const object of [inputs, outputs, state, stack]) object.release();
+  return result;
+}
+
+function time(seconds: number, work: () => void): { seconds: number; passes: number } {
+  work();
+  const start = performance.now();
+  let [passes, elapsed, batch] = [0, 0, 1];
+  while (elapsed < seconds * 1000) {
+    for (let i = 0; i < batch; ++i) work();
+    passes += batch;
+    elapsed = performance.now() - start;
+    if (elapsed < seconds * 100) batch *= 2; // a clock of a browser has steps of 0.1 ms
+  }
+  return { seconds: elapsed / 1000 / passes, passes };
+}
