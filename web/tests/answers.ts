@@ -18,6 +18,11 @@ import {
   type State,
   updateBySgd,
 } from "../kernels/kernels.ts";
+import { modelFolder } from "../model/folder.ts";
+import { Generator } from "../model/random.ts";
+import { generate } from "../model/sampling.ts";
+import { Trainer, type TrainingOptions } from "../model/training.ts";
+import { Vocabulary } from "../model/vocabulary.ts";
 import { decode, encode, type EncodedArray } from "./exchange.ts";
 
 type Arrays = Record<string, EncodedArray>;
@@ -32,6 +37,8 @@ export interface Request {
   timeFirst?: boolean;
   hasBias?: boolean;
   seconds?: number;
+  /** What is no array. */
+  values?: unknown;
   arrays: Arrays;
 }
 
@@ -107,6 +114,9 @@ const COMPUTATIONS = {
   linear: runLinear,
   updates: runUpdates,
   clip: runClip,
+  random: drawRandom,
+  vocabulary: readVocabulary,
+  training: runTraining,
   trainingTime: timeTraining,
   stepTime: timeSteps,
 };
@@ -205,6 +215,53 @@ function runClip(work: Workspace): Record<string, unknown> {
   const gradient = work.floats("gradient");
   const norm = scaleAndClip(work.kernels, gradient, 0.5, 1);
   return { ...encodeAll({ gradient }), norm };
+}
+
+/** Random numbers of some seeds. */
+function drawRandom(work: Workspace): Record<string, unknown> {
+  const { seeds, count: draws } = work.request.values as { seeds: number[]; count: number };
+  const numbers = seeds.map((seed) => {
+    const rng = new Generator(seed);
+    return Array.from({ length: draws }, () => rng.random());
+  });
+  return { numbers };
+}
+
+function readVocabulary(work: Workspace): Record<string, unknown> {
+  const { text, prompt } = work.request.values as { text: string; prompt: string };
+  const vocabulary = Vocabulary.fromText(text);
+  return {
+    tokens: vocabulary.tokens,
+    prompt: [...vocabulary.encodePrompt(prompt)],
+    unknown: vocabulary.unknown(prompt),
+  };
+}
+
+/** Trains a character model for some updates, generates a text, and returns the files of its model folder. */
+function runTraining(work: Workspace): Record<string, unknown> {
+  const values = work.request.values as { text: string; updates: number; options: TrainingOptions };
+  const vocabulary = Vocabulary.fromText(values.text);
+  const trainer = new Trainer(work.kernels, vocabulary.encode(values.text), vocabulary.size, values.options);
+  const { model } = trainer;
+  const initial = model.parameters.map((p) => [`initial ${p.name}`, encode(p.values.view.slice())]);
+  const steps = Array.from({ length: values.updates }, (_, i) => trainer.step(i / values.updates));
+  const final = model.parameters.map((p) => [`final ${p.name}`, encode(p.values.view.slice())]);
+  const files = Object.entries(modelFolder(model, vocabulary, "# Card\n")).map(([name, bytes]) => [
+    name,
+    encode(bytes),
+  ]);
+  const generated = [...generate(model, vocabulary, "the ", { maxTokens: 200, temperature: 0.8, seed: 3 })].join("");
+  const result = {
+    ...Object.fromEntries([...initial, ...final]),
+    losses: steps.map((step) => step.loss),
+    norms: steps.map((step) => step.norm),
+    validation: trainer.validate(),
+    batch: trainer.batch,
+    files: Object.fromEntries(files),
+    generated,
+  };
+  trainer.release();
+  return result;
 }
 
 /** Times packing, forward and backward passes of (T, B, I): returns seconds a pass, and the number of passes. */

@@ -35,7 +35,7 @@ void rows_tile(const T* const* a, const DepthRange* ranges, Index num_ranges, co
     for (int r = 0; r < R; ++r) {
         const T* start = initial ? initial : c[r] + c_offset;
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) sum[r][n] = load(start + n * L);
+        for (int n = 0; n < N; ++n) sum[r][n] = load(start + unsigned(n * L));
     }
     for (Index i = 0; i < num_ranges; ++i) {
         const T* rows[R];
@@ -59,7 +59,7 @@ void rows_tile(const T* const* a, const DepthRange* ranges, Index num_ranges, co
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) store(c[r] + c_offset + n * L, sum[r][n]);
+        for (int n = 0; n < N; ++n) store(c[r] + c_offset + unsigned(n * L), sum[r][n]);
 }
 
 // The tile at c + r * c_stride, with a(r, k) = a[k * stride + r]: the outer products of a weight gradient. The sums
@@ -79,7 +79,7 @@ void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Inde
         b += N * L;
 #pragma GCC unroll 8
         for (int r = 0; r < R; ++r) {
-            Vector<T> x = broadcast(a[r]);
+            Vector<T> x = broadcast(a[unsigned(r)]);
 #pragma GCC unroll 4
             for (int n = 0; n < N; ++n) sum[r][n] = fma(x, w[n], sum[r][n]);
         }
@@ -88,7 +88,7 @@ void columns_tile(const T* a, Index stride, Index length, const T* b, T* c, Inde
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r)
 #pragma GCC unroll 4
-        for (int n = 0; n < N; ++n) store(c + r * c_stride + n * L, sum[r][n]);
+        for (int n = 0; n < N; ++n) store(c + r * c_stride + unsigned(n * L), sum[r][n]);
 }
 
 // The tiles by size: rows[R - 1][N - 1] and columns[R - 1][N - 1], null for the sizes that do not fit into registers.
