@@ -99,6 +99,7 @@ test-sanitized: | $(SANITIZED)/bin/python
 # The TypeScript is checked and bundled with packages from npm, the C++ is compiled with clang from the package ziglang.
 web: web/node_modules $(VENV)/web.installed
 	@$(BIN)/python web/build_kernels.py
+	@cd web && npm run --silent build -- ../src/elman/web
 
 web-tests: web/node_modules
 	@cd web && npm run --silent build

@@ -22,7 +22,7 @@ WEB = Path(__file__).parent
 NATIVE = WEB.parent / "src/elman/kernels/native"
 BUILT = WEB.parent / "src/elman/web"
 SHARED = ["stack_forward.cpp", "stack_backward.cpp", "stack_weights.cpp", "cross_entropy.cpp", "batch.cpp"]
-INTERFACE = ["stack_interface.cpp", "training_interface.cpp", "one_thread.cpp"]
+INTERFACE = ["stack_interface.cpp", "one_thread.cpp"]
 FLAGS = [
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128"),  # a reactor has no main function
     *("-std=c++17", "-DNDEBUG", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror"),
@@ -53,11 +53,13 @@ def build(module: Module, folder: Path) -> None:
     """Compile one module into the folder."""
     with tempfile.TemporaryDirectory() as temporary:
         definitions = [f"-DELMAN_ISA={module.isa}", f"-DELMAN_NUMBER={module.number}", f"-I{NATIVE}", *module.flags]
-        kernels = Path(temporary, "kernels.o")
-        _compile(["-O3", *definitions, "-c", str(NATIVE / "kernels.cpp"), "-o", str(kernels)])
+        objects = []
+        for source in (NATIVE / "kernels.cpp", WEB / "kernels/training_interface.cpp"):
+            objects.append(str(Path(temporary, source.stem).with_suffix(".o")))
+            _compile(["-O3", *definitions, "-c", str(source), "-o", objects[-1]])
         # The rest takes no time, so it is compiled for size.
         sources = [str(NATIVE / name) for name in SHARED] + [str(WEB / "kernels" / name) for name in INTERFACE]
-        _compile(["-Os", *definitions, *sources, str(kernels), "-o", str(folder / module.name), *LINKER_FLAGS])
+        _compile(["-Os", *definitions, *sources, *objects, "-o", str(folder / module.name), *LINKER_FLAGS])
     (folder / module.name).chmod(0o644)
 
 

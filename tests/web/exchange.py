@@ -114,22 +114,23 @@ def node() -> Iterator[Node]:
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Yield a page in Chromium that has the test scripts and the modules."""
-    with serving(_Files) as address, open_page() as page:
+    with serving(_Files) as address, open_browser() as browser:
+        page = browser.new_page()
         page.goto(f"{address}/kernels.html")
         page.wait_for_function("window.answer !== undefined")
         yield Browser(page)
 
 
 @contextmanager
-def open_page() -> Iterator[Any]:
-    """Yield an empty page of playwright in Chromium."""
+def open_browser() -> Iterator[Any]:
+    """Yield Chromium, as playwright drives it."""
     from playwright.sync_api import sync_playwright  # only here: not everybody who runs these tests has a browser
 
     executable = next(path for name in CHROMIUM if (path := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
         try:
-            yield browser.new_page()
+            yield browser
         finally:
             browser.close()
 

@@ -14,6 +14,7 @@ from .exchange import MODULES, ROOT
 pytestmark = pytest.mark.web
 
 MAX_KERNELS = 80_000  # bytes of a module and its TypeScript, compressed
+MAX_PAGE = 500_000
 
 
 def test_the_modules_are_what_the_compiler_makes_of_the_sources(tmp_path: Path) -> None:
@@ -24,6 +25,21 @@ def test_the_modules_are_what_the_compiler_makes_of_the_sources(tmp_path: Path) 
     assert built.keys() == shipped.keys()
     changed = [name for name in built if built[name] != shipped[name]]
     assert not changed, f"{', '.join(changed)}: the sources have changed; run `make web` and commit src/elman/web"
+
+
+def test_the_pages_are_what_the_sources_give(tmp_path: Path) -> None:
+    subprocess.run(["node", "build.mjs", tmp_path], cwd=ROOT / "web", check=True)
+    built = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    shipped = {path.name: path.read_bytes() for path in MODULES.iterdir() if path.suffix not in (".wasm", ".py")}
+    assert built.keys() == shipped.keys()
+    changed = [name for name in built if built[name] != shipped[name]]
+    assert not changed, f"{', '.join(changed)}: the sources have changed; run `make web` and commit src/elman/web"
+
+
+def test_a_page_with_its_kernels_is_small() -> None:
+    page = [*MODULES.glob("character-model*"), MODULES / "kernels-float32.wasm"]
+    assert len(page) == 5
+    assert sum(len(gzip.compress(path.read_bytes())) for path in page) < MAX_PAGE
 
 
 def test_kernels_and_wrapper_are_small(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ import {
 } from "../kernels/kernels.ts";
 import { Generator } from "./random.ts";
 
-const MAX_TABLE_ROWS = 1024; // as elman.kernels: a larger table costs too much time
+const FEW_TOKENS = 1024; // as elman.nn.encoder: their embeddings start larger
 
 export interface ModelSizes {
   cell: Cell;
@@ -67,9 +67,11 @@ export class LanguageModel {
   private readonly one: { input: ModuleArray<Floats>; id: ModuleArray<Int32Array>; output: ModuleArray<Floats> };
   private readonly logits: ModuleArray<Floats>;
 
+  /** maxTableRows: a larger vocabulary has no table of input products, which would cost more than it saves. */
   constructor(
     readonly kernels: Kernels,
     readonly sizes: ModelSizes,
+    maxTableRows: number,
   ) {
     const shapes = modelParameters(sizes);
     const total = shapes.reduce((sum, { shape }) => sum + count(shape), 0);
@@ -90,7 +92,7 @@ export class LanguageModel {
       hiddenSizes: Array.from({ length: numLayers }, () => [hiddenSize]),
     };
     const layers = this.parameters.slice(1, -2);
-    if (vocabularySize <= MAX_TABLE_ROWS) {
+    if (vocabularySize <= maxTableRows) {
       const size = vocabularySize * layers[0]!.shape[0]!;
       this.table = { values: kernels.floats(size), gradient: kernels.floats(size) };
       const [, U, , bias] = layers;
@@ -140,7 +142,7 @@ export class LanguageModel {
     for (const { name, shape, values } of this.parameters) {
       const view = values.view;
       if (name === "embedding.weight") {
-        const scale = vocabularySize <= MAX_TABLE_ROWS ? 1.0 : 0.3;
+        const scale = vocabularySize <= FEW_TOKENS ? 1.0 : 0.3;
         for (let i = 0; i < view.length; ++i) view[i] = i < shape[1]! ? 0 : scale * rng.normal(); // `<unk>` is 0
       } else if (name.endsWith("weight_hh_l0")) {
         for (let row = 0; row < shape[0]!; row += H) view.set(orthogonal(H, rng), row * H);

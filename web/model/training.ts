@@ -9,6 +9,7 @@ const RATES: Record<Cell, number> = { elman: 1.2e-3, gru: 3e-3, lstm: 4e-3 }; //
 const [WARMUP, FINAL, CLIP_NORM] = [0.02, 0.02, 1.0];
 const [MAX_STEPS, MAX_BATCH] = [64, 32];
 const VALID_FRACTION = 0.1;
+const TABLE_SHARE = 0.5; // rows of a table of input products for each character of a mini-batch, at most
 const MIN_VALIDATION = 18; // characters of a text that has a validation set
 const [SCORING_STREAMS, MIN_STREAM] = [32, 64];
 const NOT_COUNTED = -1; // a target
@@ -100,7 +101,8 @@ export class Trainer {
     this.training = ids.subarray(0, ids.length - held);
     this.validation = ids.subarray(ids.length - held);
     this.batch = batchShape(this.training.length);
-    this.model = new LanguageModel(kernels, { ...options, vocabularySize });
+    const sizes = { ...options, vocabularySize };
+    this.model = new LanguageModel(kernels, sizes, TABLE_SHARE * this.charactersPerStep);
     this.model.initialize(options.seed);
     this.streams = new Streams(this.training, this.batch.T, this.batch.B);
     this.state = this.model.state(this.batch.B);
@@ -127,9 +129,9 @@ export class Trainer {
     return { loss, norm };
   }
 
-  /** The mean loss of the validation set in nats; null without one. */
-  validate(): number | null {
-    return meanLoss(this.model, this.validation);
+  /** The mean loss of the validation set, or of its beginning, in nats; null without one. */
+  validate(characters = Infinity): number | null {
+    return meanLoss(this.model, this.validation.subarray(0, Math.min(characters, this.validation.length)));
   }
 
   release(): void {

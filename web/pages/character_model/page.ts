@@ -1,0 +1,321 @@
+// The page "Train a character model": what the reader enters, and what the worker answers.
+
+import type { Cell } from "../../kernels/kernels.ts";
+import tangPoems from "../../../src/elman/labs/tang_poems.txt";
+import { LossChart } from "./chart.ts";
+import type { GenerateRequest, Reply, Request } from "./protocol.ts";
+import sonnets from "./sonnets.txt";
+import { fill, type Language, TEXTS, type Texts } from "./texts.ts";
+
+const MIN_CHARACTERS = 20;
+const MAX_CHARACTERS = 20_000_000;
+const EMBEDDING_SIZE = 64;
+const MODEL_NAME = "my-model";
+
+/** The fields that are kept in the URL, and their first values. */
+const FIELDS = {
+  cell: "lstm",
+  units: "128",
+  layers: "1",
+  minutes: "1",
+  seed: "1",
+  prompt: "",
+  temperature: "0.7",
+  length: "300",
+  draw: "1",
+};
+type Field = keyof typeof FIELDS;
+
+function element<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+function field(name: Field): HTMLInputElement {
+  return element<HTMLInputElement>(name);
+}
+
+class Page {
+  private language: Language;
+  private texts: Texts;
+  private readonly worker = new Worker("character-model-worker.js", { type: "module" });
+  private readonly chart: LossChart;
+  private status: () => string = () => this.texts.stateWaiting;
+  private note: () => string = () => "";
+  private data: () => string = () => "";
+  private running = false;
+  private step = 0;
+  private lastGenerated: GenerateRequest | null = null;
+  private unsaved = false;
+  /** A number of updates in place of minutes, from the URL: it gives the same weights every time. */
+  private readonly steps: number;
+
+  constructor() {
+    const stored = new URLSearchParams(location.hash.slice(1));
+    for (const name of Object.keys(FIELDS) as Field[]) field(name).value = stored.get(name) ?? FIELDS[name];
+    this.steps = Math.max(0, Math.floor(Number(stored.get("steps") ?? 0)));
+    this.language = (stored.get("lang") ?? navigator.language).startsWith("zh") ? "zh" : "en";
+    this.texts = TEXTS[this.language];
+    const text = element<HTMLTextAreaElement>("text");
+    if (text.value === "") text.value = this.language === "zh" ? tangPoems : sonnets;
+    this.chart = new LossChart(element("chart"), this.texts);
+    this.listen();
+    this.translate();
+    this.countCharacters();
+  }
+
+  private listen(): void {
+    const on = (id: string, type: string, action: () => void) => element(id).addEventListener(type, action);
+    on("language", "click", () => this.setLanguage(this.language === "en" ? "zh" : "en"));
+    on("example-en", "click", () => this.setText(sonnets));
+    on("example-zh", "click", () => this.setText(tangPoems));
+    on("open", "click", () => element("file").click());
+    on("file", "change", () => void this.openFile());
+    on("text", "input", () => this.countCharacters());
+    on("train", "click", () => this.train());
+    on("pause", "click", () => this.pauseOrContinue());
+    on("generate", "click", () => this.generate());
+    on("save", "click", () => this.save());
+    for (const name of Object.keys(FIELDS)) on(name, "change", () => this.storeFields());
+    field("prompt").addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && !element<HTMLButtonElement>("generate").disabled) this.generate();
+    });
+    this.worker.addEventListener("message", (event: MessageEvent<Reply>) => this.receive(event.data));
+    addEventListener("beforeunload", (event) => {
+      if (this.unsaved) event.preventDefault();
+    });
+  }
+
+  private setLanguage(language: Language): void {
+    this.language = language;
+    this.texts = TEXTS[language];
+    this.chart.setTexts(this.texts);
+    this.translate();
+    this.countCharacters();
+    this.storeFields();
+  }
+
+  private translate(): void {
+    const { texts } = this;
+    document.documentElement.lang = this.language === "zh" ? "zh-CN" : "en";
+    document.title = `${texts.title} – elman`;
+    for (const target of document.querySelectorAll<HTMLElement>("[data-text]")) {
+      target.textContent = texts[target.dataset.text as keyof Texts];
+    }
+    for (const target of document.querySelectorAll<HTMLElement>("[data-label]")) {
+      target.setAttribute("aria-label", texts[target.dataset.label as keyof Texts]);
+    }
+    element("language").lang = this.language === "zh" ? "en" : "zh-CN";
+    this.showPause();
+    this.show();
+    this.showSaveHelp();
+  }
+
+  private storeFields(): void {
+    const stored = new URLSearchParams({ lang: this.language, ...(this.steps ? { steps: `${this.steps}` } : {}) });
+    for (const name of Object.keys(FIELDS) as Field[]) stored.set(name, field(name).value);
+    history.replaceState(null, "", `#${stored}`);
+    this.showSaveHelp();
+  }
+
+  private setText(text: string): void {
+    element<HTMLTextAreaElement>("text").value = text;
+    this.countCharacters();
+  }
+
+  private countCharacters(): void {
+    const text = this.text;
+    const values = { characters: Array.from(text).length, different: new Set(text).size };
+    element("text-size").textContent = fill(this.texts.textSize, values);
+  }
+
+  /** The text, with line ends as Python reads them, and without halves of characters. */
+  private get text(): string {
+    return element<HTMLTextAreaElement>("text").value.replace(/\r\n?/g, "\n").toWellFormed();
+  }
+
+  private async openFile(): Promise<void> {
+    const input = element<HTMLInputElement>("file");
+    const file = input.files?.[0];
+    input.value = "";
+    if (!file) return;
+    const bytes = await file.arrayBuffer();
+    for (const encoding of ["utf-8", "gb18030"]) {
+      try {
+        const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+        if (text.includes("\0")) break;
+        this.showProblem("");
+        return this.setText(text);
+      } catch {
+        continue; // another encoding
+      }
+    }
+    this.showProblem(fill(this.texts.notText, { name: file.name }));
+  }
+
+  /** The number in a field, or null after showing what is wrong with it. */
+  private number(name: Field): number | null {
+    const input = field(name);
+    const value = input.valueAsNumber;
+    const [least, most] = [Number(input.min), Number(input.max)];
+    const isWhole = input.step !== "1" || Number.isInteger(value);
+    if (value >= least && value <= most && isWhole) return value;
+    const label = document.querySelector(`label[for=${name}]`)!.textContent ?? name;
+    this.showProblem(fill(this.texts.wrongNumber, { name: label, given: input.value || "–", least, most }));
+    input.focus();
+    return null;
+  }
+
+  private train(): void {
+    const text = this.text;
+    const characters = Array.from(text).length;
+    const problem =
+      characters === 0
+        ? this.texts.emptyText
+        : characters < MIN_CHARACTERS
+          ? fill(this.texts.shortText, { characters, least: MIN_CHARACTERS })
+          : characters > MAX_CHARACTERS
+            ? fill(this.texts.longText, { characters, most: MAX_CHARACTERS })
+            : "";
+    this.showProblem(problem);
+    if (problem) return element("text").focus();
+    const [units, layers, minutes, seed] = (["units", "layers", "minutes", "seed"] as const).map((name) =>
+      this.number(name),
+    );
+    if (units == null || layers == null || minutes == null || seed == null) return;
+    const options = {
+      cell: field("cell").value as Cell,
+      embeddingSize: Math.min(EMBEDDING_SIZE, units),
+      hiddenSize: units,
+      numLayers: layers,
+      seed,
+    };
+    this.chart.clear();
+    this.note = () => "";
+    element("sample").textContent = "";
+    this.send({ type: "train", text, options, budget: this.steps ? { steps: this.steps } : { seconds: minutes * 60 } });
+    this.setRunning(true);
+  }
+
+  private pauseOrContinue(): void {
+    this.send({ type: this.running ? "pause" : "continue" });
+    if (!this.running) this.setRunning(true);
+  }
+
+  private generate(): void {
+    this.showProblem("");
+    const [temperature, maxTokens, seed] = (["temperature", "length", "draw"] as const).map((name) =>
+      this.number(name),
+    );
+    if (temperature == null || maxTokens == null || seed == null) return;
+    this.lastGenerated = { type: "generate", prompt: field("prompt").value, temperature, maxTokens, seed };
+    this.send(this.lastGenerated);
+  }
+
+  private save(): void {
+    const card = [
+      "# Language model",
+      "",
+      "Continues text, one character at a time. Made in a browser with elman; runs without PyTorch.",
+      "",
+      "```",
+      `elman generate ${MODEL_NAME} --prompt "..." --temperature 0.7`,
+      "```",
+      "",
+    ].join("\n");
+    this.send({ type: "save", name: MODEL_NAME, card });
+  }
+
+  private send(request: Request): void {
+    this.worker.postMessage(request);
+  }
+
+  private receive(reply: Reply): void {
+    switch (reply.type) {
+      case "started":
+        this.data = () => fill(this.texts.stateStarted, reply);
+        this.unsaved = true;
+        for (const id of ["generate", "save"]) element<HTMLButtonElement>(id).disabled = false;
+        break;
+      case "progress": {
+        this.step = reply.step;
+        element<HTMLProgressElement>("progress").value = reply.progress;
+        this.chart.add(reply.step, "training", reply.loss);
+        const left = Math.round((reply.seconds / reply.progress) * (1 - reply.progress));
+        const values = { step: reply.step, loss: reply.loss.toFixed(3), speed: Math.round(reply.speed), left };
+        this.status = () => fill(this.texts.stateRunning, values);
+        break;
+      }
+      case "validated":
+        this.chart.add(reply.step, "validation", reply.loss);
+        element("sample").textContent = reply.sample;
+        this.note = () => (reply.best ? "" : this.texts.overfitting);
+        break;
+      case "paused":
+        this.setRunning(false);
+        this.status = () => fill(this.texts.statePaused, { step: this.step });
+        break;
+      case "finished": {
+        this.setRunning(false);
+        element<HTMLButtonElement>("pause").disabled = true;
+        element<HTMLProgressElement>("progress").value = 1;
+        const values = { step: reply.step, seconds: reply.seconds.toFixed(1), speed: Math.round(reply.speed) };
+        this.status = () => fill(this.texts.stateFinished, values);
+        const { best } = reply;
+        this.note = () => (best ? fill(this.texts.stateBest, { step: best.step, loss: best.loss.toFixed(3) }) : "");
+        break;
+      }
+      case "generated": {
+        element("output").textContent = (this.lastGenerated?.prompt ?? "") + reply.text;
+        const characters = reply.unknown.join(" ");
+        element("unknown").textContent = characters ? fill(this.texts.unknown, { characters }) : "";
+        break;
+      }
+      case "saved":
+        this.unsaved = false;
+        download(`${MODEL_NAME}.zip`, reply.zip);
+        break;
+      case "failed":
+        this.setRunning(false);
+        element<HTMLButtonElement>("pause").disabled = true;
+        this.showProblem(fill(this.texts[reply.reason], { detail: reply.detail }));
+        break;
+    }
+    this.show();
+  }
+
+  private setRunning(running: boolean): void {
+    this.running = running;
+    element<HTMLButtonElement>("pause").disabled = false;
+    this.showPause();
+  }
+
+  private showPause(): void {
+    const stopped = !this.running && this.step > 0;
+    element("pause").textContent = stopped ? this.texts.continue : this.texts.pause;
+  }
+
+  private show(): void {
+    element("data").textContent = this.data();
+    element("state").textContent = this.status();
+    element("note").textContent = this.note();
+  }
+
+  private showProblem(problem: string): void {
+    element("problem").textContent = problem;
+  }
+
+  private showSaveHelp(): void {
+    const values = { name: MODEL_NAME, temperature: field("temperature").value, seed: field("draw").value };
+    element("save-help").textContent = fill(this.texts.saveHelp, values);
+  }
+}
+
+function download(name: string, content: Uint8Array): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([content as Uint8Array<ArrayBuffer>], { type: "application/zip" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+new Page();

@@ -1,0 +1,136 @@
+// Everything that the page says, in English and in Chinese. {name} stands for a value.
+
+const english = {
+  title: "Train a character model in this page",
+  lead: "A recurrent network reads your text one character at a time and learns to predict the next one. Everything is computed here, by elman's own kernels; the text does not leave your computer.",
+  otherLanguage: "中文",
+  textTitle: "1. The text",
+  textLabel: "Text to learn from",
+  exampleEnglish: "Shakespeare's sonnets",
+  exampleChinese: "Tang poems (唐诗)",
+  openFile: "Open a file…",
+  textSize: "{characters} characters, {different} different ones",
+  networkTitle: "2. The network",
+  cell: "Cell",
+  units: "Hidden units",
+  layers: "Layers",
+  minutes: "Minutes of training",
+  seed: "Random seed",
+  cellElman: "simple recurrent network",
+  cellGru: "GRU",
+  cellLstm: "LSTM",
+  train: "Train",
+  pause: "Pause",
+  continue: "Continue",
+  trainingTitle: "3. Training",
+  progressLabel: "Share of the training that is done",
+  chartLabel: "Loss by update: of the training text, and of the validation text, which the network does not learn from",
+  trainingLoss: "training",
+  validationLoss: "validation",
+  updates: "updates",
+  nats: "loss (nats per character)",
+  sampleTitle: "What the network writes at this moment",
+  generateTitle: "4. Write with it",
+  prompt: "Beginning",
+  temperature: "Temperature",
+  length: "Characters",
+  generate: "Write",
+  output: "What the network wrote",
+  save: "Save the model",
+  saveHelp:
+    'The archive holds a model folder. After unpacking it, `elman generate {name} --prompt "..." --temperature {temperature} --seed {seed}` continues the text in the same way.',
+  stateWaiting: "Not trained yet.",
+  stateStarted:
+    "{characters} characters to learn from, {validation} for validation; {weights} weights; {B} streams, {T} steps of backpropagation through time.",
+  stateRunning: "Update {step}: loss {loss} nats, {speed} characters per second, {left} s left.",
+  statePaused: "Paused at update {step}.",
+  stateFinished: "Done: {step} updates in {seconds} s, {speed} characters per second.",
+  stateBest: "The weights of update {step} are used, which had the lowest validation loss: {loss} nats.",
+  overfitting: "The validation loss rises: the network begins to learn the text by heart.",
+  unknown: "These characters are not in the text that the network has learned from: {characters}",
+  emptyText: "There is no text. Paste one, or choose an example.",
+  shortText: "The text has {characters} characters; at least {least} are needed.",
+  longText: "The text has {characters} characters; the page takes {most} at most. `elman train lm` has no limit.",
+  notText: "{name} is not a text in UTF-8 or GB18030.",
+  wrongNumber: "{name}: given {given}; expected a number from {least} to {most}.",
+  unsupported:
+    "This browser cannot run the kernels: they need WebAssembly with 128-bit vectors. A newer browser has it.",
+  diverged: "The training diverged: the loss is not a finite number any more. Try another random seed or fewer units.",
+  memory: "There is not enough memory for this text and this network. Try fewer units.",
+  other: "Something went wrong: {detail}",
+  leave: "The training would be lost.",
+};
+
+export type Texts = typeof english;
+
+const chinese: Texts = {
+  title: "在网页里训练字符模型",
+  lead: "循环网络逐字读入你的文本，学习预测下一个字。所有计算都由 elman 自己的内核在本页完成，文本不会离开你的电脑。",
+  otherLanguage: "English",
+  textTitle: "1. 文本",
+  textLabel: "用来学习的文本",
+  exampleEnglish: "莎士比亚十四行诗（英文）",
+  exampleChinese: "唐诗",
+  openFile: "打开文件…",
+  textSize: "{characters} 个字符，其中 {different} 个不同",
+  networkTitle: "2. 网络",
+  cell: "循环单元",
+  units: "隐藏单元数",
+  layers: "层数",
+  minutes: "训练时间（分钟）",
+  seed: "随机种子",
+  cellElman: "简单循环网络",
+  cellGru: "GRU",
+  cellLstm: "LSTM",
+  train: "开始训练",
+  pause: "暂停",
+  continue: "继续",
+  trainingTitle: "3. 训练",
+  progressLabel: "训练已完成的比例",
+  chartLabel: "损失随更新次数的变化：训练文本，以及不参与学习的验证文本",
+  trainingLoss: "训练",
+  validationLoss: "验证",
+  updates: "更新次数",
+  nats: "损失（奈特/字符）",
+  sampleTitle: "网络此刻写出的文字",
+  generateTitle: "4. 让它续写",
+  prompt: "开头",
+  temperature: "温度",
+  length: "字数",
+  generate: "续写",
+  output: "网络写出的文字",
+  save: "保存模型",
+  saveHelp:
+    '压缩包里是一个模型文件夹。解压后，`elman generate {name} --prompt "..." --temperature {temperature} --seed {seed}` 会写出同样的续文。',
+  stateWaiting: "尚未训练。",
+  stateStarted:
+    "{characters} 个字符用于学习，{validation} 个用于验证；{weights} 个权重；{B} 条并行文本，每次沿时间反向传播 {T} 步。",
+  stateRunning: "第 {step} 次更新：损失 {loss} 奈特，每秒 {speed} 个字符，还剩 {left} 秒。",
+  statePaused: "已在第 {step} 次更新时暂停。",
+  stateFinished: "完成：{seconds} 秒内更新了 {step} 次，每秒 {speed} 个字符。",
+  stateBest: "采用第 {step} 次更新时的权重，此时验证损失最低：{loss} 奈特。",
+  overfitting: "验证损失开始上升：网络正在背诵文本。",
+  unknown: "网络学习过的文本里没有这些字符：{characters}",
+  emptyText: "没有文本。请粘贴一段，或选择一个示例。",
+  shortText: "文本只有 {characters} 个字符，至少需要 {least} 个。",
+  longText: "文本有 {characters} 个字符，本页最多接受 {most} 个。`elman train lm` 没有限制。",
+  notText: "{name} 不是 UTF-8 或 GB18030 编码的文本。",
+  wrongNumber: "{name}：给出的是 {given}，应为 {least} 到 {most} 之间的数。",
+  unsupported: "这个浏览器无法运行内核：需要支持 128 位向量的 WebAssembly。请使用较新的浏览器。",
+  diverged: "训练发散：损失不再是有限的数。请换一个随机种子，或减少隐藏单元。",
+  memory: "内存不足以容纳这段文本和这个网络。请减少隐藏单元。",
+  other: "出错了：{detail}",
+  leave: "训练结果将会丢失。",
+};
+
+export type Language = "en" | "zh";
+
+export const TEXTS: Record<Language, Texts> = { en: english, zh: chinese };
+
+/** A text with values in place of {name}. Numbers have separators of thousands. */
+export function fill(text: string, values: Record<string, string | number>): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = values[name];
+    return typeof value === "number" ? value.toLocaleString("en") : (value ?? "");
+  });
+}

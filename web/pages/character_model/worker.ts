@@ -1,0 +1,202 @@
+// Trains and runs the model, so that the page stays responsive. page.ts sends the requests of protocol.ts.
+
+import { Kernels, UnsupportedBrowserError } from "../../kernels/kernels.ts";
+import { modelFolder, zipFolder } from "../../model/folder.ts";
+import { generate } from "../../model/sampling.ts";
+import { DivergedError, Trainer } from "../../model/training.ts";
+import { Vocabulary } from "../../model/vocabulary.ts";
+import type { Reply, Request, TrainRequest } from "./protocol.ts";
+
+const MODULE = "kernels-float32.wasm";
+const SLICE = 40; // milliseconds of training between two looks at the messages
+const REPORT_EVERY = 250; // milliseconds
+const [FIRST_VALIDATION, VALIDATE_EVERY] = [500, 4000]; // milliseconds; between them, the time doubles
+const VALIDATIONS_OF_STEPS = 20; // if the budget is a number of updates
+const MAX_VALIDATION = 50_000; // characters that are scored during the training
+const SAMPLE = { prompt: "", maxTokens: 120, temperature: 0.7, seed: 1 };
+
+interface Best {
+  step: number;
+  loss: number;
+  values: Float32Array;
+}
+
+class Training {
+  readonly vocabulary: Vocabulary;
+  readonly trainer: Trainer;
+  step = 0;
+  /** Milliseconds of training, without pauses. */
+  elapsed = 0;
+  running = true;
+  best: Best | null = null;
+  private recent: number[] = [];
+  private nextValidation = FIRST_VALIDATION;
+
+  constructor(
+    kernels: Kernels,
+    readonly request: TrainRequest,
+  ) {
+    this.vocabulary = Vocabulary.fromText(request.text);
+    this.trainer = new Trainer(kernels, this.vocabulary.encode(request.text), this.vocabulary.size, request.options);
+  }
+
+  get progress(): number {
+    const { budget } = this.request;
+    return "steps" in budget ? this.step / budget.steps : this.elapsed / 1000 / budget.seconds;
+  }
+
+  get speed(): number {
+    return (this.step * this.trainer.charactersPerStep) / (this.elapsed / 1000);
+  }
+
+  /** Whether it is time to score the validation set. With a budget of updates, it does not depend on the clock. */
+  get validationIsDue(): boolean {
+    const { budget } = this.request;
+    if ("steps" in budget) return this.step % Math.ceil(budget.steps / VALIDATIONS_OF_STEPS) === 0;
+    return this.elapsed >= this.nextValidation;
+  }
+
+  /** Trains for some milliseconds, until a validation is due, or until the budget is used up. */
+  run(milliseconds: number): void {
+    const start = performance.now();
+    let now = start;
+    const before = this.elapsed;
+    while (now - start < milliseconds && this.progress < 1) {
+      this.recent.push(this.trainer.step(this.progress).loss);
+      this.step += 1;
+      now = performance.now();
+      this.elapsed = before + now - start;
+      if (this.validationIsDue) return;
+    }
+  }
+
+  /** The mean training loss since the last call. */
+  takeLoss(): number {
+    const loss = this.recent.reduce((sum, value) => sum + value, 0) / this.recent.length;
+    this.recent = [];
+    return loss;
+  }
+
+  /** Scores the validation set, and keeps the best weights so far. */
+  validate(): void {
+    const { trainer } = this;
+    this.nextValidation = Math.min(2 * this.elapsed, this.elapsed + VALIDATE_EVERY);
+    const loss = trainer.validate(MAX_VALIDATION);
+    if (loss === null) return;
+    const isBest = this.best === null || loss < this.best.loss;
+    if (isBest) this.best = { step: this.step, loss, values: (trainer.model.values.view as Float32Array).slice() };
+    reply({ type: "validated", step: this.step, loss, best: isBest, sample: this.generate(SAMPLE) });
+  }
+
+  generate(options: { prompt: string; maxTokens: number; temperature: number; seed: number }): string {
+    return [...generate(this.trainer.model, this.vocabulary, options.prompt, options)].join("");
+  }
+
+  /** Takes the best weights, as `elman train` does at the end. */
+  finish(): void {
+    if (this.best) {
+      this.trainer.model.values.view.set(this.best.values);
+      this.trainer.model.refresh();
+    }
+    this.running = false;
+  }
+}
+
+let kernels: Kernels | null = null;
+let training: Training | null = null;
+
+function reply(message: Reply): void {
+  postMessage(message);
+}
+
+/** Lets the messages that have arrived be handled. A timer would wait longer. */
+const turn = new MessageChannel();
+turn.port1.start();
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    turn.port1.addEventListener("message", () => resolve(), { once: true });
+    turn.port2.postMessage(null);
+  });
+}
+
+async function start(request: TrainRequest): Promise<void> {
+  training?.trainer.release();
+  training = null;
+  kernels ??= await Kernels.load(await (await fetch(MODULE)).arrayBuffer(), "float32");
+  training = new Training(kernels, request);
+  const { trainer, vocabulary } = training;
+  reply({
+    type: "started",
+    characters: trainer.training.length,
+    validation: trainer.validation.length,
+    different: vocabulary.size - 1,
+    weights: trainer.model.values.length,
+    ...trainer.batch,
+  });
+  await loop(training);
+}
+
+/** Trains until the budget is used up, a pause, or another training. */
+async function loop(current: Training): Promise<void> {
+  let reported = current.elapsed;
+  const report = () => {
+    const { step, progress, elapsed, speed } = current;
+    reply({ type: "progress", step, progress, seconds: elapsed / 1000, loss: current.takeLoss(), speed });
+    reported = current.elapsed;
+  };
+  while (training === current && current.running && current.progress < 1) {
+    current.run(SLICE);
+    if (current.elapsed - reported >= REPORT_EVERY) report();
+    if (current.validationIsDue && current.progress < 1) current.validate();
+    await nextTurn();
+  }
+  if (training !== current) return;
+  if (current.progress < 1) return reply({ type: "paused" });
+  if (reported < current.elapsed) report();
+  current.validate();
+  current.finish();
+  const { step, elapsed, speed, best } = current;
+  const summary = best && { step: best.step, loss: best.loss };
+  reply({ type: "finished", step, seconds: elapsed / 1000, speed, best: summary });
+}
+
+function handle(request: Request): Promise<void> | void {
+  if (request.type === "train") return start(request);
+  if (training === null) return;
+  switch (request.type) {
+    case "pause":
+      training.running = false;
+      return;
+    case "continue":
+      if (training.running || training.progress >= 1) return;
+      training.running = true;
+      return loop(training);
+    case "generate":
+      return reply({
+        type: "generated",
+        text: training.generate(request),
+        unknown: training.vocabulary.unknown(request.prompt),
+      });
+    case "save": {
+      const files = modelFolder(training.trainer.model, training.vocabulary, request.card);
+      return reply({ type: "saved", zip: zipFolder(request.name, files) });
+    }
+  }
+}
+
+function reasonOf(error: unknown): "unsupported" | "diverged" | "memory" | "other" {
+  if (error instanceof UnsupportedBrowserError) return "unsupported";
+  if (error instanceof DivergedError) return "diverged";
+  if (error instanceof RangeError || error instanceof WebAssembly.RuntimeError) return "memory";
+  return "other";
+}
+
+addEventListener("message", async (event: MessageEvent<Request>) => {
+  try {
+    await handle(event.data);
+  } catch (error) {
+    training = null;
+    reply({ type: "failed", reason: reasonOf(error), detail: String(error) });
+  }
+});
