@@ -1,15 +1,18 @@
 // Bundles the TypeScript.
 //
-//     node build.mjs FOLDER    what is shipped: the pages
+//     node build.mjs FOLDER    the pages that are shipped. Each is one file with all that it needs, which opens from a disk
 //     node build.mjs           the test programs, in web/build, which is not committed
+//
+// The kernels must have been built before (build_kernels.py).
 
-import { copyFile, mkdir } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { build } from "esbuild";
 
 const PAGES = { "character-model": "pages/character_model" };
-const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: { ".txt": "text" } };
+const LOADERS = { ".txt": "text", ".wasm": "binary" };
+const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: LOADERS };
 
 async function buildTests() {
   const options = { ...shared, outdir: "build" };
@@ -17,18 +20,46 @@ async function buildTests() {
   await build({ ...options, entryPoints: ["tests/browser.ts"] });
 }
 
-async function buildPages(folder) {
-  await mkdir(folder, { recursive: true });
-  for (const [name, source] of Object.entries(PAGES)) {
-    const entryPoints = [
-      { in: `${source}/page.ts`, out: name },
-      { in: `${source}/worker.ts`, out: `${name}-worker` },
-      { in: `${source}/page.css`, out: name },
-    ];
-    await build({ ...shared, entryPoints, outdir: folder, minify: true, charset: "utf8", legalComments: "eof" });
-    await copyFile(`${source}/page.html`, join(folder, `${name}.html`));
-  }
+/** The text of a bundle. */
+async function bundle(entryPoint, options = {}) {
+  const result = await build({
+    ...shared,
+    entryPoints: [entryPoint],
+    write: false,
+    minify: true,
+    charset: "utf8",
+    legalComments: "inline",
+    ...options,
+  });
+  return result.outputFiles[0].text;
+}
+
+/** Makes `import code from "worker-code"` the text of a worker: a page that is opened from a disk may not load one. */
+function workerCode(source) {
+  return {
+    name: "worker-code",
+    setup(esbuild) {
+      esbuild.onResolve({ filter: /^worker-code$/ }, () => ({ path: source, namespace: "worker-code" }));
+      esbuild.onLoad({ filter: /.*/, namespace: "worker-code" }, async () => ({
+        contents: await bundle(source, { format: "iife" }),
+        loader: "text",
+      }));
+    },
+  };
+}
+
+async function buildPage(name, source, folder) {
+  const script = await bundle(`${source}/page.ts`, { plugins: [workerCode(`${source}/worker.ts`)] });
+  const style = await bundle(`${source}/page.css`);
+  const html = await readFile(`${source}/page.html`, "utf8");
+  const page = html
+    .replace('<link rel="stylesheet" href="page.css" />', () => `<style>${style}</style>`)
+    .replace('<script type="module" src="page.js"></script>', () => {
+      return `<script type="module">${script.replaceAll("</script", "<\\/script")}</script>`;
+    });
+  await writeFile(join(folder, `${name}.html`), page);
 }
 
 const folder = process.argv[2];
-await (folder === undefined ? buildTests() : buildPages(folder));
+if (folder === undefined) await buildTests();
+else for (const [name, source] of Object.entries(PAGES)) await buildPage(name, source, folder);

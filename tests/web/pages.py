@@ -27,9 +27,13 @@ def site() -> Iterator[str]:
 
 
 @contextmanager
-def visit(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """Yield a page; afterwards it must have asked nobody else for anything, and have nothing on its console."""
+def visit(browser: Any, address: str, *, script: str = "", **options: Any) -> Iterator[Any]:
+    """Yield a page; afterwards it must have asked nobody else for anything, and have nothing on its console.
+
+    script: what runs before the scripts of the page.
+    """
     context = browser.new_context(**options)
+    context.add_init_script(script)
     page = context.new_page()
     requests: list[str] = []
     messages: list[str] = []

@@ -5,6 +5,7 @@ import tangPoems from "../../../src/elman/labs/tang_poems.txt";
 import { LossChart } from "./chart.ts";
 import type { GenerateRequest, Reply, Request } from "./protocol.ts";
 import sonnets from "./sonnets.txt";
+import workerCode from "worker-code";
 import { fill, type Language, TEXTS, type Texts } from "./texts.ts";
 
 const MIN_CHARACTERS = 20;
@@ -37,7 +38,7 @@ function field(name: Field): HTMLInputElement {
 class Page {
   private language: Language;
   private texts: Texts;
-  private readonly worker = new Worker("character-model-worker.js", { type: "module" });
+  private readonly worker = startWorker(workerCode);
   private readonly chart: LossChart;
   private status: () => string = () => this.texts.stateWaiting;
   private note: () => string = () => "";
@@ -308,6 +309,10 @@ class Page {
     const values = { name: MODEL_NAME, temperature: field("temperature").value, seed: field("draw").value };
     element("save-help").textContent = fill(this.texts.saveHelp, values);
   }
+}
+
+function startWorker(code: string): Worker {
+  return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
 }
 
 function download(name: string, content: Uint8Array): void {

@@ -1,5 +1,6 @@
 // Trains and runs the model, so that the page stays responsive. page.ts sends the requests of protocol.ts.
 
+import kernelBytes from "../../../src/elman/web/kernels-float32.wasm";
 import { Kernels, UnsupportedBrowserError } from "../../kernels/kernels.ts";
 import { modelFolder, zipFolder } from "../../model/folder.ts";
 import { generate } from "../../model/sampling.ts";
@@ -7,7 +8,6 @@ import { DivergedError, Trainer } from "../../model/training.ts";
 import { Vocabulary } from "../../model/vocabulary.ts";
 import type { Reply, Request, TrainRequest } from "./protocol.ts";
 
-const MODULE = "kernels-float32.wasm";
 const SLICE = 40; // milliseconds of training between two looks at the messages
 const REPORT_EVERY = 250; // milliseconds
 const [FIRST_VALIDATION, VALIDATE_EVERY] = [500, 4000]; // milliseconds; between them, the time doubles
@@ -123,7 +123,7 @@ function nextTurn(): Promise<void> {
 async function start(request: TrainRequest): Promise<void> {
   training?.trainer.release();
   training = null;
-  kernels ??= await Kernels.load(await (await fetch(MODULE)).arrayBuffer(), "float32");
+  kernels ??= await Kernels.load(kernelBytes, "float32");
   training = new Training(kernels, request);
   const { trainer, vocabulary } = training;
   reply({

@@ -1,0 +1,17 @@
+// Files that build.mjs puts into a bundle.
+
+declare module "*.txt" {
+  const text: string;
+  export default text;
+}
+
+declare module "*.wasm" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}
+
+/** The bundled worker of a page. */
+declare module "worker-code" {
+  const text: string;
+  export default text;
+}

@@ -1,5 +1,0 @@
-// Text files are bundled as strings.
-declare module "*.txt" {
-  const text: string;
-  export default text;
-}
