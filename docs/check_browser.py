@@ -145,7 +145,7 @@ def problems_of_events(events: list[dict[str, Any]]) -> list[str]:
         method, parameters = event.get("method"), event.get("params", {})
         if method == "Network.requestWillBeSent":
             address = parameters["request"]["url"]
-            if not address.startswith(("file:", "data:", "about:")):
+            if not address.startswith(("file:", "data:", "blob:", "about:")):
                 problems.append(f"requests {address}")
         elif method == "Network.loadingFailed":
             problems.append(f"loading failed: {parameters.get('errorText')}")

@@ -42,6 +42,7 @@ python_use_unqualified_type_names = True
 html_theme = "furo"
 html_title = {"en": "elman", "zh": "elman 循环神经网络"}[page_language]
 html_static_path = ["static"]
+html_extra_path = [str(page) for page in Path(elman.__file__).parent.glob("web/*.html")]
 html_css_files = ["site.css"]
 html_search_language = "bigrams"
 html_search_scorer = str(Path(__file__).parent / "scorer.js")

@@ -54,7 +54,8 @@ class Page {
     const stored = new URLSearchParams(location.hash.slice(1));
     for (const name of Object.keys(FIELDS) as Field[]) field(name).value = stored.get(name) ?? FIELDS[name];
     this.steps = Math.max(0, Math.floor(Number(stored.get("steps") ?? 0)));
-    this.language = (stored.get("lang") ?? navigator.language).startsWith("zh") ? "zh" : "en";
+    const asked = stored.get("lang") ?? new URLSearchParams(location.search).get("lang");
+    this.language = (asked ?? navigator.language).startsWith("zh") ? "zh" : "en";
     this.texts = TEXTS[this.language];
     const text = element<HTMLTextAreaElement>("text");
     if (text.value === "") text.value = this.language === "zh" ? tangPoems : sonnets;
