@@ -120,14 +120,16 @@ def test_chinese_text_is_learned(browser: Any, address: str, tmp_path: Path) -> 
 
 
 def test_the_loss_on_the_page_is_that_of_the_saved_model(browser: Any, address: str, tmp_path: Path) -> None:
-    with open_page(browser, address, f"lang=en&steps=100&{SETTINGS}") as page:
-        train(page)
+    with open_page(browser, address, "lang=en&steps=300&units=64") as page:
+        text = page.input_value("#text")
+        train(page, text)
         note = page.text_content("#note")
         model = elman.load(save(page, tmp_path))
-    shown = re.fullmatch(r"The weights of update \d+ are used, .*: ([\d.]+) nats\.", note)
+    shown = re.fullmatch(r"The weights of update (\d+) are used, .*: ([\d.]+) nats\.", note)
     assert shown is not None
-    held_out = TEXT[len(TEXT) - len(TEXT) // 10 :]
-    assert f"{model.evaluate([held_out])['loss']:.3f}" == shown[1]
+    assert int(shown[1]) < 250, "the text is so short that it is soon learned by heart"
+    held_out = text[len(text) - len(text) // 10 :]
+    assert f"{model.evaluate([held_out])['loss']:.3f}" == shown[2]
 
 
 def test_a_training_pauses_and_continues(browser: Any, address: str) -> None:

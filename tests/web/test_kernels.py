@@ -269,6 +269,15 @@ def test_wrong_lengths_are_refused(engine: Engine) -> None:
         engine.answer(request)
 
 
+def test_an_id_that_the_table_lacks_is_refused(engine: Engine, rng: np.random.Generator) -> None:
+    request = request_of(problem_of("gru", "one layer", "full", np.float32), "stack")
+    request["shape"] |= {"tableRows": 11}
+    request["arrays"]["x"] = np.full((4, 5), 11, np.int32)
+    request["arrays"]["0"] = normal(rng, np.float32, 11, 15)
+    with pytest.raises(AssertionError, match="inputs: given 11; expected integers from 0 to 10"):
+        engine.answer(request)
+
+
 def test_a_target_that_does_not_exist_is_refused(engine: Engine, rng: np.random.Generator) -> None:
     x, V = normal(rng, np.float32, 2, 3), normal(rng, np.float32, 4, 3)
     request = array_request("readout", np.float32, {"x": x, "V": V, "targets": np.array([1, 4], np.int32)})

@@ -11,7 +11,7 @@ const POOL_SIZE = 4;
 const [INIT_A, MULT_A, INIT_B, MULT_B] = [0x43b0d7e5n, 0x931e8875n, 0x8b51f9ddn, 0x58f38dedn];
 const [MIX_LEFT, MIX_RIGHT] = [0xca01f9ddn, 0x4973f715n];
 
-/** Returns the 32-bit words of SeedSequence(seed).generate_state(count). */
+/** Returns the 32-bit words of SeedSequence(seed).generate_state(count), for seeds below 2^128. */
 function seedWords(seed: bigint, count: number): bigint[] {
   const entropy: bigint[] = [];
   for (let rest = seed; rest > 0n || entropy.length === 0; rest >>= 32n) entropy.push(rest & MASK_32);
@@ -32,9 +32,6 @@ function seedWords(seed: bigint, count: number): bigint[] {
     for (let target = 0; target < POOL_SIZE; ++target) {
       if (source !== target) pool[target] = mix(pool[target]!, hash(pool[source]!));
     }
-  }
-  for (const word of entropy.slice(POOL_SIZE)) {
-    for (let target = 0; target < POOL_SIZE; ++target) pool[target] = mix(pool[target]!, hash(word));
   }
 
   let state = INIT_B;

@@ -250,7 +250,8 @@ function runTraining(work: Workspace): Record<string, unknown> {
     name,
     encode(bytes),
   ]);
-  const generated = [...generate(model, vocabulary, "the ", { maxTokens: 200, temperature: 0.8, seed: 3 })].join("");
+  const write = (temperature: number) =>
+    [...generate(model, vocabulary, "the ", { maxTokens: 200, temperature, seed: 3 })].join("");
   const result = {
     ...Object.fromEntries([...initial, ...final]),
     losses: steps.map((step) => step.loss),
@@ -258,7 +259,8 @@ function runTraining(work: Workspace): Record<string, unknown> {
     validation: trainer.validate(),
     batch: trainer.batch,
     files: Object.fromEntries(files),
-    generated,
+    generated: write(0.8),
+    greedy: write(0),
   };
   trainer.release();
   return result;

@@ -130,9 +130,9 @@ class Page {
     element("text-size").textContent = fill(this.texts.textSize, values);
   }
 
-  /** The text, with line ends as Python reads them, and without halves of characters. */
+  /** The text, without halves of characters. */
   private get text(): string {
-    return element<HTMLTextAreaElement>("text").value.replace(/\r\n?/g, "\n").toWellFormed();
+    return element<HTMLTextAreaElement>("text").value.toWellFormed();
   }
 
   private async openFile(): Promise<void> {
