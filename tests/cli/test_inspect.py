@@ -161,3 +161,41 @@ def test_runs_that_cannot_be_compared_are_refused(command: Command, tmp_path: Pa
         assert done.code == 2
         assert message in done.err
     assert not (tmp_path / "pictures").exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "text", "of"), [("lm", "abc", "log p(b)"), ("classify", "fed", "log p("), ("tag", "Ann left", "log p(")]
+)
+def test_inspect_prints_draws_and_writes_an_attribution(
+    command: Command, models: Path, task: str, text: str, of: str
+) -> None:
+    position = [] if task == "classify" else ["--position", "2"]
+    options = ["--attribution", "leave_one_out", *position, "--plot", models / "pictures", "--lang", "en"]
+    done = command("inspect", models / task, text, *options)
+    assert done.code == 0, done.err
+    assert (models / "pictures/attribution.png").is_file()
+    trace = load(models / task).trace(text, attribution="leave_one_out", **({"position": 2} if position else {}))
+    fact = trace.facts["attribution"]
+    shown = f"{fact['of']} = {fact['value']:.4f}, and {fact['baseline']:.4f} with zeros as inputs; by leave_one_out:"
+    assert of in fact["of"]
+    assert shown in done.out.splitlines()
+    for t, (token, score) in enumerate(zip(trace.axes["tokens"], trace["attribution"], strict=True)):
+        assert f"  {score:+.4f}  {token!r} (token {t + 1})" in done.out.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("seq2seq", ["--attribution", "leave_one_out"], "--attribution: RUN is a"),
+        ("classify", ["--attribution", "leave_one_out", "--position", "1"], "--position: RUN is a"),
+        ("lm", ["--position", "2"], "--position: given without --attribution"),
+        ("lm", ["--attribution", "lime"], "attribution: given 'lime'; expected gradient_x_input"),
+        ("lm", ["--attribution", "leave_one_out", "--position", "9"], "position: given 9; expected 2 to 3"),
+    ],
+)
+def test_inspect_refuses_an_attribution_that_does_not_exist(
+    command: Command, models: Path, task: str, options: list[str], message: str
+) -> None:
+    done = command("inspect", models / task, "abc", *options)
+    assert done.code == 2
+    assert message in done.err

@@ -16,6 +16,8 @@ from .options import Json, Run
 TRACE_OPTIONS = {  # of the predictors' `trace`: the tasks that have them
     "target": ("classify", "tag", "seq2seq"),
     "beam": ("seq2seq",),
+    "attribution": ("lm", "classify", "tag"),
+    "position": ("lm", "tag"),
 }
 TARGET_ARGUMENTS = {"classify": "label", "tag": "tags", "seq2seq": "target"}
 
@@ -37,6 +39,23 @@ def inspect_command(
     beam: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Hypotheses of the search for a target.  [default: 1]")
     ] = None,
+    attribution: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="How much each token contributes to a log probability: integrated_gradients, gradient_x_input or "
+            "leave_one_out.",
+        ),
+    ] = None,
+    position: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Token whose log probability, or that of its tag, is attributed; the first one is 1.  [default: the "
+            "last]",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what happens inside a model on one input: states, gates, attention, decisions, derivatives."""
@@ -47,7 +66,9 @@ def inspect_command(
     from elman.tasks.spec import load
 
     predictor = load(run)
-    options = _trace_options(predictor, {"target": target, "beam": beam})
+    options = _trace_options(
+        predictor, {"target": target, "beam": beam, "attribution": attribution, "position": position}
+    )
     if out is not None:
         check_trace_folder(out)
     if plot is not None:
@@ -116,6 +137,8 @@ def _trace_options(predictor: Any, values: dict[str, Any]) -> dict[str, Any]:
         options[TARGET_ARGUMENTS[predictor.task] if name == "target" else name] = value
     if options.get("target") is not None and "beam" in options:
         raise ConfigError("--target and --beam: given both; expected one of them", hint="Leave out one")
+    if "position" in options and "attribution" not in options:
+        raise ConfigError("--position: given without --attribution", hint="Add --attribution METHOD")
     if "tags" in options:
         options["tags"] = options["tags"].split()
     return options

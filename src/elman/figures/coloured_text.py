@@ -24,6 +24,12 @@ MIN_COLUMNS, LINE_COLUMNS = 24, 72  # of text
 
 def units_on_text(states: Array, tokens: Sequence[str], units: Sequence[int], title: Text) -> Draw:
     """Return the drawing of the tokens, for each of some units of states (T, H) coloured by its value."""
+    rows = [(Text(f"{UNIT.en} {unit}", f"{UNIT.zh} {unit}"), states[:, unit]) for unit in units]
+    return signed_values_on_text(rows, tokens, title)
+
+
+def signed_values_on_text(rows: Sequence[tuple[Text, Array]], tokens: Sequence[str], title: Text) -> Draw:
+    """Return the drawing of the tokens, for each of some named rows of values (T,) coloured by them."""
     lines = _wrapped([visible(token) for token in tokens])
 
     def draw(figure: Figure, language: Language) -> None:
@@ -31,15 +37,14 @@ def units_on_text(states: Array, tokens: Sequence[str], units: Sequence[int], ti
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 
-        chosen = states[:, list(units)]
-        limit = float(np.abs(chosen).max(initial=1e-6))
+        limit = max(1e-6, *(float(np.abs(values).max(initial=0.0)) for _, values in rows))
         norm, colour_map = Normalize(-limit, limit), colormaps[SIGNED_MAP]
         columns = _columns(lines)
-        figure.set_size_inches(1.4 + 0.115 * columns, 0.9 + len(units) * (0.35 + 0.27 * len(lines)))
-        panels = figure.subplots(len(units), squeeze=False)[:, 0]
-        for panel, unit in zip(panels, units, strict=True):
-            _draw_tokens(panel, lines, [colour_map(norm(value)) for value in states[:, unit]], columns)
-            panel.set_title(f"{UNIT.in_language(language)} {unit}", loc="left", fontsize=9)
+        figure.set_size_inches(1.4 + 0.115 * columns, 0.9 + len(rows) * (0.35 + 0.27 * len(lines)))
+        panels = figure.subplots(len(rows), squeeze=False)[:, 0]
+        for panel, (name, values) in zip(panels, rows, strict=True):
+            _draw_tokens(panel, lines, [colour_map(norm(value)) for value in values], columns)
+            panel.set_title(name.in_language(language), loc="left", fontsize=9)
         figure.suptitle(title.in_language(language), fontsize=11)
         figure.colorbar(ScalarMappable(norm, colour_map), ax=panels.tolist(), pad=0.01, aspect=30)
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from elman.models.trace import LayerTrace, Trace
 from elman.translations import translate
 
+SHOWN_TOKENS = 10  # of an attribution
 SATURATED = 0.1, 0.9  # a gate below or above is nearly closed or open
 
 
@@ -50,9 +51,22 @@ def summary_lines(trace: Trace) -> list[str]:
             text = " ".join(map(repr, value)) if isinstance(value, list) else value
             text = f"{text:.4f}" if isinstance(text, float) else translate(text) if name == "objective" else text
             lines.append(f"{translate(name, 'words')}: {text}")
+    lines += _attribution_lines(trace)
     for hypothesis in trace.facts.get("hypotheses", ()):
         lines.append(f"{hypothesis['score']:.4f}\t{hypothesis['text']}")
     return [translate(line) for line in lines]
+
+
+def _attribution_lines(trace: Trace) -> list[str]:
+    """Return what is attributed, and the tokens that contribute most, if there is an attribution."""
+    if "attribution" not in trace.facts:
+        return []
+    fact, scores, tokens = trace.facts["attribution"], trace["attribution"], trace.axes["tokens"]
+    strongest = np.argsort(-np.abs(scores), kind="stable")[:SHOWN_TOKENS]
+    return [
+        f"{fact['of']} = {fact['value']:.4f}, and {fact['baseline']:.4f} with zeros as inputs; by {fact['method']}:",
+        *(f"  {scores[t]:+.4f}  {tokens[t]!r} (token {t + 1})" for t in sorted(strongest)),
+    ]
 
 
 def _shares(gate: dict[str, float]) -> str:

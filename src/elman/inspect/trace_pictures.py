@@ -42,6 +42,11 @@ def trace_drawings(trace: Trace) -> dict[str, Draw]:
         text = Text("", ""), trace.axes["tokens"], trace["pooling_weights"]
         title = Text("Weights of the attention pooling", "注意力汇聚的权重")
         drawings["pooling"] = coloured_text.weights_on_text([text], title)
+    if "attribution" in trace.arrays and len(trace["attribution"]) <= MOST_TOKENS_ON_TEXT:
+        fact = trace.facts["attribution"]
+        title = Text(f"Contributions to {fact['of']}", f"各词元对 {fact['of']} 的贡献")
+        rows = [(Text(fact["method"], fact["method"]), trace["attribution"])]
+        drawings["attribution"] = coloured_text.signed_values_on_text(rows, trace.axes["tokens"], title)
     if "tree" in trace.facts:
         drawings["beam"] = sequences.beam_tree(trace.facts["tree"])
     norms = {

@@ -186,16 +186,18 @@ class ClassifierPredictor(FilePredictor):
             prior=float(np.exp(log_p[0, label])),
         )
 
-    def trace(self, text: str, *, label: str | None = None, gradients: bool = False) -> Trace:
+    def trace(
+        self, text: str, *, label: str | None = None, gradients: bool = False, attribution: str | None = None
+    ) -> Trace:
         """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too.
 
-        The loss is that of the label, by default of the one that the model predicts.
+        The loss is that of the label, by default of the one that the model predicts. attribution: a method of
+        models/attribution.py, by which the tokens contribute to the log probability of the label.
         """
-        model = Model(
-            self.log_probabilities, self._after_each, self._encoder.layers, self._pooling, self._V, self.labels
-        )
+        layers, pooling = self._encoder.layers, self._pooling
+        model = Model(self.log_probabilities, self._after_each, layers, pooling, self._V, self._b, self.labels)
         (text,) = require_texts([text])
-        return trace_text(model, text, self.tokens(text), label, gradients=gradients)
+        return trace_text(model, text, self.tokens(text), label, gradients=gradients, attribution=attribution)
 
     def plot(
         self,

@@ -3,6 +3,7 @@
     arrays   pooled (N,), pooling_weights (T,) of attention pooling, logits, log_probabilities and probabilities (C,),
              after_each (T+1, C): log probabilities before the first token and after every token; logits are divided
              by the temperature of calibration
+             attribution (T,), if it was asked for: models/attribution.py
     facts    labels: the classes; label: the most probable one; decisions: the most probable one after every token;
              loss: -log p(target) in nats; objective and target: what is differentiated
 
@@ -18,8 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from elman.cells.readout import log_softmax
 from elman.data.readers.excerpts import list_names
 from elman.errors import ConfigError
+from elman.models.attribution import Head, traced_attribution
 from elman.models.pooling import Pooling
 from elman.models.recorder import recording
 from elman.models.replay import replay
@@ -39,10 +42,28 @@ class Model:
     stack: Stack
     pooling: Pooling
     V: Array
+    b: Array
     labels: tuple[str, ...]
 
+    def head(self, target: int) -> Head:
+        """Return log p of a label as a function of the outputs of the layers."""
+        D = len(self.stack.endings)
 
-def trace_text(model: Model, text: str, tokens: list[str], label: str | None, *, gradients: bool) -> Trace:
+        def log_p(outputs: Array) -> tuple[float, Array]:
+            H = outputs.shape[1] // D
+            last = np.concatenate([outputs[-1, :H], outputs[0, H:]])
+            (pooled,) = self.pooling(outputs[None], last[None], np.array([len(outputs)]))
+            log_probabilities = log_softmax(self.V @ pooled + self.b)
+            d_logits = -np.exp(log_probabilities)
+            d_logits[target] += 1.0
+            return float(log_probabilities[target]), self.pooling.backward(d_logits @ self.V, outputs, D)
+
+        return log_p
+
+
+def trace_text(
+    model: Model, text: str, tokens: list[str], label: str | None, *, gradients: bool, attribution: str | None
+) -> Trace:
     """Return the trace of a text; the objective is -log p of the label, by default of the most probable one."""
     if not tokens:
         raise ConfigError("a text without tokens; expected one token or more to trace")
@@ -68,6 +89,11 @@ def trace_text(model: Model, text: str, tokens: list[str], label: str | None, *,
         derivatives, _ = stack_derivatives(steps, d_outputs)
         add_norms_by_lag(steps, d_outputs, derivatives)
         facts["objective"] = f"-log p({model.labels[target]})"
+    attributed: dict[str, Array] = {}
+    if attribution is not None:
+        x, of = steps.layers[0][0].x, f"log p({model.labels[target]})"
+        attributed, fact = traced_attribution(model.stack, x, model.head(target), attribution, of)
+        facts |= fact
     weights = model.pooling.weights(steps.outputs)
     return Trace(
         task="classify",
@@ -81,6 +107,7 @@ def trace_text(model: Model, text: str, tokens: list[str], label: str | None, *,
             "log_probabilities": log_p,
             "probabilities": np.exp(log_p),
             "after_each": after_each,
+            **attributed,
         },
         facts=facts,
         exact=steps.exact,

@@ -128,10 +128,17 @@ class LanguageModelPredictor(FolderPredictor):
         """
         return evaluation.next_log_probabilities(text, self.codec, self._scorer)
 
-    def trace(self, text: str, *, gradients: bool = False) -> Trace:
-        """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too."""
-        model = Model(self.step, self._stack, self._V, self.vocabulary.tokens)
-        return trace_text(model, text, self.prompt_ids(text), gradients=gradients)
+    def trace(
+        self, text: str, *, gradients: bool = False, attribution: str | None = None, position: int | None = None
+    ) -> Trace:
+        """Return what happens inside the model as it reads a text; with gradients, derivatives of the loss, too.
+
+        attribution: a method of models/attribution.py, by which the tokens contribute to the log probability of the
+        token at `position`: 1 is the first token; by default the last.
+        """
+        model = Model(self.step, self._stack, self._V, self._b, self.vocabulary.tokens)
+        ids = self.prompt_ids(text)
+        return trace_text(model, text, ids, gradients=gradients, attribution=attribution, position=position)
 
     def plot(
         self, folder: str | Path, examples: str | Iterable[str], *, language: Language | None = None

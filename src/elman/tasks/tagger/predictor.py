@@ -181,14 +181,27 @@ class TaggerPredictor(FilePredictor):
                 taggings[row] = Tagging(tags, p[np.arange(len(path)), path].tolist(), of_all)
         return taggings
 
-    def trace(self, sentence: Sentence, *, tags: Sequence[str] | None = None, gradients: bool = False) -> Trace:
+    def trace(
+        self,
+        sentence: Sentence,
+        *,
+        tags: Sequence[str] | None = None,
+        gradients: bool = False,
+        attribution: str | None = None,
+        position: int | None = None,
+    ) -> Trace:
         """Return what happens inside the model as it reads a sentence; with gradients, derivatives of the loss, too.
 
-        The loss is that of the tags, by default of those that the model predicts.
+        The loss is that of the tags, by default of those that the model predicts. attribution: a method of
+        models/attribution.py, by which the tokens contribute to the log probability of the tag at `position`: 1 is
+        the first token; by default the last.
         """
-        model = Model(self.predict, self.predict_proba, self._loss, self._encoder.layers, self._V, self.labels)
+        layers, V, b = self._encoder.layers, self._V, self._b
+        model = Model(self.predict, self.predict_proba, self._loss, layers, V, b, self._crf, self.labels)
         (tokens,) = require_sentences([sentence], self.text.tokenize)
-        return trace_sentence(model, list(tokens), tags, gradients=gradients)
+        return trace_sentence(
+            model, list(tokens), tags, gradients=gradients, attribution=attribution, position=position
+        )
 
     def plot(
         self, folder: str | Path, examples: Iterable[evaluation.Example], *, language: Language | None = None

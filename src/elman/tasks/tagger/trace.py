@@ -1,6 +1,7 @@
 """The trace of a sentence through a tagger: models/trace.py says what is in every trace.
 
-    arrays   emissions (T, C): scores of the tags of each token; probabilities (T, C), given the whole sentence
+    arrays   emissions (T, C): scores of the tags of each token; probabilities (T, C), given the whole sentence;
+             attribution (T,), if it was asked for: models/attribution.py
     facts    labels: the tags; decisions: the predicted tags; loss: -log p of the target tags, in nats;
              objective and target: what is differentiated
 
@@ -17,8 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from elman.cells.readout import softmax
 from elman.data.readers.excerpts import list_names
 from elman.errors import ConfigError
+from elman.models.attribution import Head, token_index, traced_attribution
+from elman.models.crf import ConditionalRandomField
 from elman.models.recorder import recording
 from elman.models.replay import replay
 from elman.models.stack import Stack
@@ -27,6 +31,7 @@ from elman.models.trace import Trace, add_norms_by_lag, layer_traces, stack_deri
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 AXIS = "tokens"
+EXCLUDED_SCORE = -1e9  # far below that of a forbidden transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,49 @@ class Model:
     loss: Callable[[Array, Ids, Ids], float]  # of emissions (1, T, C), lengths (1,) and labels (1, T)
     stack: Stack
     V: Array
+    b: Array
+    crf: ConditionalRandomField | None
     labels: tuple[str, ...]
 
+    def head(self, labels: Ids, position: int) -> Head:
+        """Return log p of the label at a position as a function of the outputs of the layers.
 
-def trace_sentence(model: Model, tokens: list[str], tags: Sequence[str] | None, *, gradients: bool) -> Trace:
+        With a CRF: log Z of the paths with this label at the position, minus log Z of all paths.
+        """
+        label = labels[position]
+
+        def log_p(outputs: Array) -> tuple[float, Array]:
+            emissions = outputs @ self.V.T + self.b
+            fixed = emissions.copy()
+            fixed[position] = EXCLUDED_SCORE
+            fixed[position, label] = emissions[position, label]
+            value = self._log_partition(fixed) - self._log_partition(emissions)
+            d_emissions = self._marginals(fixed) - self._marginals(emissions)
+            return value, d_emissions @ self.V
+
+        return log_p
+
+    def _log_partition(self, emissions: Array) -> float:
+        if self.crf is None:
+            largest = emissions.max(1)
+            return float((np.log(np.exp(emissions - largest[:, None]).sum(1)) + largest).sum())
+        return float(self.crf.log_partition(emissions[None], np.array([len(emissions)]))[0])
+
+    def _marginals(self, emissions: Array) -> Array:
+        if self.crf is None:
+            return softmax(emissions)
+        return np.asarray(self.crf.marginals(emissions[None], np.array([len(emissions)]))[0])
+
+
+def trace_sentence(
+    model: Model,
+    tokens: list[str],
+    tags: Sequence[str] | None,
+    *,
+    gradients: bool,
+    attribution: str | None,
+    position: int | None,
+) -> Trace:
     """Return the trace of a sentence; the objective is -log p of the tags, by default of the predicted ones."""
     if not tokens:
         raise ConfigError("a sentence without tokens; expected one token or more to trace")
@@ -62,12 +106,18 @@ def trace_sentence(model: Model, tokens: list[str], tags: Sequence[str] | None, 
         derivatives, _ = stack_derivatives(steps, d_outputs)
         add_norms_by_lag(steps, d_outputs, derivatives)
         facts["objective"] = "-log p of the target tags"
+    attributed: dict[str, Array] = {}
+    if attribution is not None:
+        index = token_index(position, 1, len(tokens))
+        x, of = steps.layers[0][0].x, f"log p({target[index]})"
+        attributed, fact = traced_attribution(model.stack, x, model.head(ids, index), attribution, of)
+        facts |= {"attribution": fact["attribution"] | {"position": index + 1}}
     return Trace(
         task="tag",
         input=" ".join(tokens),
         axes={AXIS: tokens},
         layers=tuple(layer_traces(steps, AXIS, derivatives)),
-        arrays={"emissions": emissions[0], "probabilities": probabilities},
+        arrays={"emissions": emissions[0], "probabilities": probabilities, **attributed},
         facts=facts,
         exact=steps.exact,
         step_error=steps.step_error,
