@@ -70,6 +70,8 @@ class Node:
     """Node.js as a child process."""
 
     def __init__(self) -> None:
+        if not (SCRIPTS / "node.mjs").exists():
+            raise FileNotFoundError("web/build has no test programs; run `make web-tests`")
         command = ["node", str(SCRIPTS / "node.mjs"), str(MODULES)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -126,7 +128,9 @@ def open_browser() -> Iterator[Any]:
     """Yield Chromium, as playwright drives it."""
     from playwright.sync_api import sync_playwright  # only here: not everybody who runs these tests has a browser
 
-    executable = next(path for name in CHROMIUM if (path := shutil.which(name)))
+    executable = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if executable is None:
+        raise FileNotFoundError("no Chromium is found; install it (Debian and Ubuntu: apt install chromium)")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_OPTIONS)
         try:

@@ -22,7 +22,7 @@ from .pages import accessibility_problems, open_browser, site, visit
 pytestmark = pytest.mark.web
 
 TEXT = "the quick brown fox jumps over the lazy dog.\n" * 40
-TRAINED = "document.querySelector('#progress').value === 1 && !document.querySelector('#generate').disabled"
+TRAINED = "/^(Done|完成)/.test(document.querySelector('#state').textContent)"
 SETTINGS = "units=24&seed=4&temperature=0.8&length=150&draw=7"
 
 
@@ -97,6 +97,23 @@ def test_the_same_steps_and_seed_give_the_same_text(browser: Any, address: str) 
             train(page)
             texts.append(generate(page, "fox"))
     assert texts[0] == texts[1]
+    with open_page(browser, address, f"lang=en&steps=60&{SETTINGS}") as page:
+        page.fill("#seed", "5")
+        train(page)
+        assert generate(page, "fox") != texts[0]
+
+
+def test_a_second_training_replaces_the_first_one(browser: Any, address: str) -> None:
+    with open_page(browser, address, f"lang=en&minutes=5&{SETTINGS}") as page:
+        page.fill("#text", TEXT)
+        page.click("#train")
+        page.wait_for_function("document.querySelector('#progress').value > 0")
+        page.fill("#text", "床前明月光，疑是地上霜。\n" * 20)
+        page.fill("#minutes", "0.1")
+        page.click("#train")
+        page.wait_for_function("document.querySelector('#state').textContent.startsWith('Done')")
+        assert set(generate(page, "明")) <= set("床前明月光，疑是地上霜。\n")
+        assert page.is_disabled("#pause")
 
 
 def test_the_page_opens_from_a_disk(browser: Any, address: str) -> None:
@@ -125,10 +142,10 @@ def test_the_loss_on_the_page_is_that_of_the_saved_model(browser: Any, address: 
         train(page, text)
         note = page.text_content("#note")
         model = elman.load(save(page, tmp_path))
-    shown = re.fullmatch(r"The weights of update (\d+) are used, .*: ([\d.]+) nats\.", note)
+    shown = re.fullmatch(r"Using the weights of update (\d+), .*: ([\d.]+) nats\.", note)
     assert shown is not None
     assert int(shown[1]) < 250, "the text is so short that it is soon learned by heart"
-    held_out = text[len(text) - len(text) // 10 :]
+    held_out = text[int(0.9 * len(text)) :]
     assert f"{model.evaluate([held_out])['loss']:.3f}" == shown[2]
 
 
@@ -176,7 +193,7 @@ def test_a_wrong_temperature_is_refused(browser: Any, address: str) -> None:
         train(page)
         page.fill("#temperature", "-1")
         page.click("#generate")
-        assert page.text_content("#problem") == "温度：给出的是 -1，应为 0 到 5 之间的数。"
+        assert page.text_content("#generate-problem") == "温度：给出的是 -1，应为 0 到 5 之间的数。"
 
 
 def test_unknown_characters_of_a_beginning_are_named(browser: Any, address: str) -> None:
@@ -204,7 +221,7 @@ def test_a_file_is_opened(browser: Any, address: str, encoding: str) -> None:
     with open_page(browser, address) as page:
         page.set_input_files("#file", {"name": "tea.txt", "mimeType": "text/plain", "buffer": FILES[encoding]})
         page.wait_for_function("document.querySelector('#text').value.startsWith('茶')")
-        assert page.text_content("#text-size") == "54 characters, 6 different ones"
+        page.wait_for_function("document.querySelector('#text-size').textContent === '54 characters, 6 distinct'")
 
 
 def test_a_file_that_is_no_text_is_refused(browser: Any, address: str) -> None:
@@ -222,6 +239,9 @@ def test_a_browser_that_cannot_run_the_kernels_is_told(browser: Any, address: st
         page.click("#train")
         page.wait_for_function("document.querySelector('#problem').textContent !== ''")
         assert page.text_content("#problem").startswith("This browser cannot run the kernels")
+        assert page.text_content("#state") == "Not trained yet."
+        assert page.is_disabled("#generate")
+        assert page.is_disabled("#pause")
 
 
 def test_the_fields_are_kept_in_the_address(browser: Any, address: str) -> None:
@@ -240,7 +260,7 @@ def test_the_fields_are_kept_in_the_address(browser: Any, address: str) -> None:
 
 
 def test_the_page_works_with_the_keyboard_alone(browser: Any, address: str) -> None:
-    with open_page(browser, address, f"lang=en&steps=20&{SETTINGS}") as page:
+    with open_page(browser, address, f"lang=en&minutes=0.1&{SETTINGS}") as page:
         reached = []
         for _ in range(40):
             page.keyboard.press("Tab")

@@ -20,6 +20,7 @@ from elman.errors import ModelError
 from elman.text import Vocabulary
 
 from .exchange import Engine
+from .sums import linear, linear_gradients
 
 Ids = npt.NDArray[np.int64]
 
@@ -57,25 +58,6 @@ def test_the_vocabulary_is_that_of_python(engine: Engine, text: str) -> None:
 def test_an_empty_prompt_is_a_line_end(engine: Engine) -> None:
     given = answer(engine, "vocabulary", text="abca\n", prompt="")
     assert given["prompt"] == [given["tokens"].index("\n")]
-
-
-def linear(x: Array, W: Array, b: Array) -> Array:
-    """Return x W^T + b, summed in the order of the indices."""
-    y = np.tile(b, (len(x), 1))
-    for i in range(x.shape[1]):
-        y += x[:, i : i + 1] * W[:, i]
-    return y
-
-
-def linear_gradients(d_y: Array, x: Array, W: Array) -> tuple[Array, Array, Array]:
-    """Return d_x, d_W and d_b, summed in the order of the indices."""
-    d_x, d_W, d_b = np.zeros_like(x), np.zeros_like(W), np.zeros_like(d_y[0])
-    for n in range(len(x)):
-        d_W += d_y[n][:, None] * x[n]
-        d_b += d_y[n]
-    for o in range(len(W)):
-        d_x += d_y[:, o : o + 1] * W[o]
-    return d_x, d_W, d_b
 
 
 LAYER = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
@@ -192,11 +174,11 @@ def weight_shapes(V: int, options: dict[str, Any]) -> dict[str, tuple[int, ...]]
 def test_ten_updates_have_the_bits_of_the_native_kernels(engine: Engine, text: str, changes: dict[str, Any]) -> None:
     options = OPTIONS | changes
     given = answer(engine, "training", text=text, updates=UPDATES, options=options)
-    shapes = weight_shapes(len(Vocabulary.from_tokens(text)), options)
+    train = text[: int(0.9 * len(text))]
+    vocabulary = Vocabulary.from_tokens(train)
+    shapes = weight_shapes(len(vocabulary), options)
     weights = {name: given[f"initial {name}"].reshape(shape) for name, shape in shapes.items()}
-    ids = Vocabulary.from_tokens(text).encode(text)
-    train = ids[: len(ids) - int(len(ids) * 0.1)]
-    reference = Reference(options["cell"], weights, given["batch"], train, options["seed"])
+    reference = Reference(options["cell"], weights, given["batch"], vocabulary.encode(train), options["seed"])
     highest = 2 * RATES[options["cell"]]
     steps = [reference.step(learning_rate(highest, i / UPDATES)) for i in range(UPDATES)]
     np.testing.assert_allclose(given["losses"], [loss for loss, _ in steps], rtol=1e-14)  # see the test of the readout
@@ -226,7 +208,7 @@ def test_a_saved_model_generates_the_same_text_in_python(engine: Engine, tmp_pat
     assert model.generate("the ", max_tokens=200, temperature=0) == "the " + given["greedy"]
     header = int.from_bytes((tmp_path / "model.safetensors").read_bytes()[:8], "little")
     assert header % 8 == 0  # readers that map the file need numbers at such places
-    held_out = TEXT[len(TEXT) - len(TEXT) // 10 :]
+    held_out = TEXT[int(0.9 * len(TEXT)) :]
     assert model.evaluate([held_out])["loss"] == pytest.approx(given["validation"], rel=1e-6)
     assert len(set(given["generated"])) > 5
 

@@ -2,7 +2,7 @@
 //
 // A module has one precision: ELMAN_NUMBER is float or double. Sizes, lengths, ids and targets are 32-bit integers;
 // pointers are addresses in the memory of the module; a pointer to something that is not needed is null. The caller
-// (kernels.ts) checks shapes; nothing here does. Symbols are those of cells/unroll.py: B batch size, T time steps, I
+// (stack.ts, training.ts) checks shapes; nothing here does. Symbols are those of cells/unroll.py: B batch size, T time steps, I
 // input size, H hidden size, D directions, O outputs, N rows.
 #pragma once
 

@@ -100,7 +100,7 @@ ELMAN_EXPORT void update_by_sgd(Int count, Number* parameters, const Number* gra
     for (Index i = 0; i < count; ++i) parameters[i] -= Number(rate) * gradient[i];
 }
 
-// The update of cells/adam.py for t = 1, 2, ... The powers are computed here, because those of JavaScript have other bits.
+// The update of cells/adam.py for t = 1, 2, ... The powers are computed here: those of JavaScript have other bits.
 ELMAN_EXPORT void update_by_adam(Int count, Number* parameters, const Number* gradient, Number* m, Number* v, Int t,
                                  double rate, double beta1, double beta2, double epsilon) {
     AdamUpdate<Number> update;

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 import { zipSync } from "fflate";
 
-import { count } from "../kernels/kernels.ts";
+import { count } from "../kernels/module.ts";
 import type { LanguageModel } from "./language_model.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 

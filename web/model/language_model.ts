@@ -7,21 +7,9 @@
 // All parameters are one array, and so are their gradients: an optimizer sees one array. With few characters, the input
 // product of the bottom layer is computed once for each character and looked up ("table").
 
-import {
-  ArrayList,
-  type Cell,
-  count,
-  type Floats,
-  type Kernels,
-  linear,
-  linearGradients,
-  type ModuleArray,
-  parameterShapes,
-  softmaxCrossEntropy,
-  Stack,
-  type StackShape,
-  type State,
-} from "../kernels/kernels.ts";
+import { ArrayList, count, type Floats, type Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
+import { type Cell, parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
+import { linear, linearGradients, softmaxCrossEntropy } from "../kernels/training.ts";
 import { Generator } from "./random.ts";
 
 const FEW_TOKENS = 1024; // as elman.nn.encoder: their embeddings start larger
@@ -38,8 +26,8 @@ interface Parameter {
   /** As in a model folder. */
   name: string;
   shape: number[];
-  values: ModuleArray<Floats>;
-  gradient: ModuleArray<Floats>;
+  values: Numbers;
+  gradient: Numbers;
 }
 
 /** Returns the names and shapes of the parameters, in the order in which they lie in memory. */
@@ -58,14 +46,14 @@ export function modelParameters(sizes: ModelSizes): { name: string; shape: numbe
 
 export class LanguageModel {
   readonly parameters: readonly Parameter[];
-  readonly values: ModuleArray<Floats>;
-  readonly gradient: ModuleArray<Floats>;
-  private readonly table: { values: ModuleArray<Floats>; gradient: ModuleArray<Floats> } | null;
+  readonly values: Numbers;
+  readonly gradient: Numbers;
+  private readonly table: { values: Numbers; gradient: Numbers } | null;
   private readonly stack: Stack;
   private readonly gradients: ArrayList;
   private buffers: Buffers | null = null;
-  private readonly one: { input: ModuleArray<Floats>; id: ModuleArray<Int32Array>; output: ModuleArray<Floats> };
-  private readonly logits: ModuleArray<Floats>;
+  private readonly one: { input: Numbers; id: ModuleArray<Int32Array>; output: Numbers };
+  private readonly logits: Numbers;
 
   /** maxTableRows: a larger vocabulary has no table of input products, which would cost more than it saves. */
   constructor(
@@ -264,10 +252,10 @@ class Buffers {
   readonly ids: ModuleArray<Int32Array>;
   readonly targets: ModuleArray<Int32Array>;
   readonly losses: ModuleArray<Float64Array>;
-  readonly outputs: ModuleArray<Floats>;
-  readonly dOutputs: ModuleArray<Floats>;
-  readonly inputs: ModuleArray<Floats> | null;
-  readonly dInputs: ModuleArray<Floats> | null;
+  readonly outputs: Numbers;
+  readonly dOutputs: Numbers;
+  readonly inputs: Numbers | null;
+  readonly dInputs: Numbers | null;
   readonly initial: State;
 
   constructor(
@@ -301,7 +289,7 @@ function gather(matrix: Floats, rows: ArrayLike<number>, into: Floats, width: nu
   for (let i = 0; i < rows.length; ++i) into.set(matrix.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
 }
 
-/** A random orthogonal matrix (H, H): Gram-Schmidt on normal numbers, twice, because rounding spoils the first time. */
+/** A random orthogonal matrix (H, H): Gram-Schmidt on normal numbers, twice, because the first pass is not exact enough. */
 function orthogonal(H: number, rng: Generator): Float64Array {
   const matrix = Float64Array.from({ length: H * H }, () => rng.normal());
   for (let i = 0; i < H; ++i) {

@@ -1,6 +1,6 @@
 // A random character from logits, and text from a model: elman.decoding.sampling and elman.decoding.generation.
 
-import type { Floats } from "../kernels/kernels.ts";
+import type { Floats } from "../kernels/module.ts";
 import type { LanguageModel } from "./language_model.ts";
 import { Generator } from "./random.ts";
 import type { Vocabulary } from "./vocabulary.ts";

@@ -1,6 +1,8 @@
-// Trains a character model: segments of parallel streams, clipping, Adam, and the choices of `elman train lm`.
+// Trains a character model: segments of parallel streams, clipping, Adam, and choices of `elman train lm`.
 
-import { Adam, type Cell, type Kernels, scaleAndClip, type State } from "../kernels/kernels.ts";
+import type { Kernels } from "../kernels/module.ts";
+import type { Cell, State } from "../kernels/stack.ts";
+import { Adam, scaleAndClip } from "../kernels/training.ts";
 import { LanguageModel } from "./language_model.ts";
 import { Generator } from "./random.ts";
 
@@ -8,7 +10,8 @@ import { Generator } from "./random.ts";
 const RATES: Record<Cell, number> = { elman: 1.2e-3, gru: 3e-3, lstm: 4e-3 }; // at 256 units
 const [WARMUP, FINAL, CLIP_NORM] = [0.02, 0.02, 1.0];
 const [MAX_STEPS, MAX_BATCH] = [64, 32];
-const VALID_FRACTION = 0.1;
+const TRAINING_FRACTION = 0.9;
+const MAX_VALIDATION = 250_000; // characters
 const TABLE_SHARE = 0.5; // rows of a table of input products for each character of a mini-batch, at most
 const MIN_VALIDATION = 18; // characters of a text that has a validation set
 const [SCORING_STREAMS, MIN_STREAM] = [32, 64];
@@ -59,6 +62,18 @@ function cut(ids: Int32Array, start: number, length: number, T: number, B: numbe
   return { ids: inputs, targets };
 }
 
+/** Divides a text: its last tenth is the validation set. A very short text has none. */
+export function splitText(text: string): { training: string; validation: string } {
+  const characters = Array.from(text);
+  const total = characters.length;
+  const wanted = Math.min(MAX_VALIDATION, total - Math.floor(TRAINING_FRACTION * total));
+  const size = total < MIN_VALIDATION ? 0 : wanted;
+  return {
+    training: characters.slice(0, total - size).join(""),
+    validation: characters.slice(total - size).join(""),
+  };
+}
+
 /** The batch size and the steps of a segment for a text. */
 export function batchShape(characters: number): { T: number; B: number } {
   const T = Math.max(1, Math.min(MAX_STEPS, Math.floor(characters / 8)));
@@ -82,24 +97,19 @@ export class DivergedError extends Error {}
 export class Trainer {
   readonly model: LanguageModel;
   readonly batch: { T: number; B: number };
-  readonly training: Int32Array;
-  readonly validation: Int32Array;
   private readonly streams: Streams;
   private readonly state: State;
   private readonly adam: Adam;
   private readonly rng: Generator;
   private readonly rate: number;
 
-  /** ids: the whole text; its last tenth is the validation set. */
   constructor(
     private readonly kernels: Kernels,
-    ids: Int32Array,
+    readonly training: Int32Array,
+    readonly validation: Int32Array,
     vocabularySize: number,
     options: TrainingOptions,
   ) {
-    const held = ids.length < MIN_VALIDATION ? 0 : Math.floor(ids.length * VALID_FRACTION);
-    this.training = ids.subarray(0, ids.length - held);
-    this.validation = ids.subarray(ids.length - held);
     this.batch = batchShape(this.training.length);
     const sizes = { ...options, vocabularySize };
     this.model = new LanguageModel(kernels, sizes, TABLE_SHARE * this.charactersPerStep);
@@ -149,7 +159,7 @@ export function meanLoss(model: LanguageModel, ids: Int32Array): number | null {
   const count = ids.length - 1;
   if (count < 1) return null;
   const streams = Math.max(1, Math.min(SCORING_STREAMS, Math.floor(count / MIN_STREAM)));
-  const bounds = Array.from({ length: streams + 1 }, (_, i) => Math.floor(i * (count / streams)));
+  const bounds = Array.from({ length: streams }, (_, i) => Math.floor(i * (count / streams))).concat(count);
   const longest = Math.max(...bounds.slice(1).map((end, i) => end - bounds[i]!));
   const T = Math.min(MAX_STEPS, longest);
   const state = model.state(streams);

@@ -1,7 +1,6 @@
 // The vocabulary of a character model, as elman.text.vocabulary: `<unk>`, then characters by descending frequency.
 
 export const UNKNOWN = "<unk>";
-const UNKNOWN_MARK = "\ufffd"; // stands for `<unk>` in decoded text
 
 export class Vocabulary {
   private readonly idOf: Map<string, number>;
@@ -24,10 +23,6 @@ export class Vocabulary {
 
   encode(text: string): Int32Array {
     return Int32Array.from(Array.from(text), (character) => this.idOf.get(character) ?? 0);
-  }
-
-  decode(ids: Iterable<number>): string {
-    return Array.from(ids, (id) => (id === 0 ? UNKNOWN_MARK : this.tokens[id]!)).join("");
   }
 
   /** The characters of a text that are not in the vocabulary. */

@@ -1,32 +1,24 @@
 // Computes what tests/web asks for, with the kernels in this JavaScript engine. A request and its answer are JSON.
 
 import {
-  Adam,
   ArrayList,
   count,
   type Floats,
   Kernels,
-  linear,
-  linearGradients,
   ModuleArray,
-  parameterShapes,
+  type Numbers,
   type Precision,
-  scaleAndClip,
-  softmaxCrossEntropy,
-  Stack,
-  type StackShape,
-  type State,
-  updateBySgd,
-} from "../kernels/kernels.ts";
+} from "../kernels/module.ts";
+import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
+import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
 import { modelFolder } from "../model/folder.ts";
 import { Generator } from "../model/random.ts";
 import { generate } from "../model/sampling.ts";
-import { Trainer, type TrainingOptions } from "../model/training.ts";
+import { splitText, Trainer, type TrainingOptions } from "../model/training.ts";
 import { Vocabulary } from "../model/vocabulary.ts";
 import { decode, encode, type EncodedArray } from "./exchange.ts";
 
 type Arrays = Record<string, EncodedArray>;
-type Numbers = ModuleArray<Floats>;
 
 export interface Request {
   kind: keyof typeof COMPUTATIONS;
@@ -240,8 +232,10 @@ function readVocabulary(work: Workspace): Record<string, unknown> {
 /** Trains a character model for some updates, generates a text, and returns the files of its model folder. */
 function runTraining(work: Workspace): Record<string, unknown> {
   const values = work.request.values as { text: string; updates: number; options: TrainingOptions };
-  const vocabulary = Vocabulary.fromText(values.text);
-  const trainer = new Trainer(work.kernels, vocabulary.encode(values.text), vocabulary.size, values.options);
+  const { training, validation } = splitText(values.text);
+  const vocabulary = Vocabulary.fromText(training);
+  const sets = [vocabulary.encode(training), vocabulary.encode(validation)] as const;
+  const trainer = new Trainer(work.kernels, ...sets, vocabulary.size, values.options);
   const { model } = trainer;
   const initial = model.parameters.map((p) => [`initial ${p.name}`, encode(p.values.view.slice())]);
   const steps = Array.from({ length: values.updates }, (_, i) => trainer.step(i / values.updates));

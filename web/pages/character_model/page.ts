@@ -1,6 +1,6 @@
 // The page "Train a character model": what the reader enters, and what the worker answers.
 
-import type { Cell } from "../../kernels/kernels.ts";
+import type { Cell } from "../../kernels/stack.ts";
 import tangPoems from "../../../src/elman/labs/tang_poems.txt";
 import { LossChart } from "./chart.ts";
 import type { GenerateRequest, Reply, Request } from "./protocol.ts";
@@ -10,8 +10,9 @@ import { fill, type Language, TEXTS, type Texts } from "./texts.ts";
 
 const MIN_CHARACTERS = 20;
 const MAX_CHARACTERS = 20_000_000;
-const EMBEDDING_SIZE = 64;
+const LARGE_VOCABULARY = 512; // characters, as elman.tasks.language_model.defaults
 const MODEL_NAME = "my-model";
+const COUNT_DELAY = 200; // milliseconds after the last key
 
 /** The fields that are kept in the URL, and their first values. */
 const FIELDS = {
@@ -43,8 +44,7 @@ class Page {
   private status: () => string = () => this.texts.stateWaiting;
   private note: () => string = () => "";
   private data: () => string = () => "";
-  private running = false;
-  private step = 0;
+  private state: "idle" | "running" | "paused" = "idle";
   private lastGenerated: GenerateRequest | null = null;
   private unsaved = false;
   /** A number of updates in place of minutes, from the URL: it gives the same weights every time. */
@@ -52,7 +52,10 @@ class Page {
 
   constructor() {
     const stored = new URLSearchParams(location.hash.slice(1));
-    for (const name of Object.keys(FIELDS) as Field[]) field(name).value = stored.get(name) ?? FIELDS[name];
+    for (const name of Object.keys(FIELDS) as Field[]) {
+      field(name).value = stored.get(name) ?? FIELDS[name];
+      if (field(name).value === "") field(name).value = FIELDS[name]; // a cell that does not exist
+    }
     this.steps = Math.max(0, Math.floor(Number(stored.get("steps") ?? 0)));
     const asked = stored.get("lang") ?? new URLSearchParams(location.search).get("lang");
     this.language = (asked ?? navigator.language).startsWith("zh") ? "zh" : "en";
@@ -63,6 +66,7 @@ class Page {
     this.listen();
     this.translate();
     this.countCharacters();
+    if (this.steps) field("minutes").disabled = true;
   }
 
   private listen(): void {
@@ -72,7 +76,11 @@ class Page {
     on("example-zh", "click", () => this.setText(tangPoems));
     on("open", "click", () => element("file").click());
     on("file", "change", () => void this.openFile());
-    on("text", "input", () => this.countCharacters());
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    on("text", "input", () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => this.countCharacters(), COUNT_DELAY);
+    });
     on("train", "click", () => this.train());
     on("pause", "click", () => this.pauseOrContinue());
     on("generate", "click", () => this.generate());
@@ -82,6 +90,9 @@ class Page {
       if (event.key === "Enter" && !element<HTMLButtonElement>("generate").disabled) this.generate();
     });
     this.worker.addEventListener("message", (event: MessageEvent<Reply>) => this.receive(event.data));
+    this.worker.addEventListener("error", (event) => {
+      this.receive({ type: "failed", reason: "other", detail: event.message });
+    });
     addEventListener("beforeunload", (event) => {
       if (this.unsaved) event.preventDefault();
     });
@@ -126,13 +137,13 @@ class Page {
 
   private countCharacters(): void {
     const text = this.text;
-    const values = { characters: Array.from(text).length, different: new Set(text).size };
+    const values = { characters: countOf(text), different: new Set(text).size };
     element("text-size").textContent = fill(this.texts.textSize, values);
   }
 
   /** The text, without halves of characters. */
   private get text(): string {
-    return element<HTMLTextAreaElement>("text").value.toWellFormed();
+    return element<HTMLTextAreaElement>("text").value.replace(/\p{Surrogate}/gu, "\ufffd");
   }
 
   private async openFile(): Promise<void> {
@@ -155,21 +166,21 @@ class Page {
   }
 
   /** The number in a field, or null after showing what is wrong with it. */
-  private number(name: Field): number | null {
+  private number(name: Field, problem = "problem"): number | null {
     const input = field(name);
     const value = input.valueAsNumber;
     const [least, most] = [Number(input.min), Number(input.max)];
     const isWhole = input.step !== "1" || Number.isInteger(value);
     if (value >= least && value <= most && isWhole) return value;
     const label = document.querySelector(`label[for=${name}]`)!.textContent ?? name;
-    this.showProblem(fill(this.texts.wrongNumber, { name: label, given: input.value || "–", least, most }));
+    this.showProblem(fill(this.texts.wrongNumber, { name: label, given: input.value || "–", least, most }), problem);
     input.focus();
     return null;
   }
 
   private train(): void {
     const text = this.text;
-    const characters = Array.from(text).length;
+    const characters = countOf(text);
     const problem =
       characters === 0
         ? this.texts.emptyText
@@ -180,35 +191,36 @@ class Page {
             : "";
     this.showProblem(problem);
     if (problem) return element("text").focus();
-    const [units, layers, minutes, seed] = (["units", "layers", "minutes", "seed"] as const).map((name) =>
-      this.number(name),
-    );
-    if (units == null || layers == null || minutes == null || seed == null) return;
+    const units = this.number("units");
+    const layers = units === null ? null : this.number("layers");
+    const minutes = layers === null ? null : this.number("minutes");
+    const seed = minutes === null ? null : this.number("seed");
+    if (units === null || layers === null || minutes === null || seed === null) return;
     const options = {
       cell: field("cell").value as Cell,
-      embeddingSize: Math.min(EMBEDDING_SIZE, units),
+      embeddingSize: Math.min(units, new Set(text).size > LARGE_VOCABULARY ? 128 : 64),
       hiddenSize: units,
       numLayers: layers,
       seed,
     };
-    this.chart.clear();
-    this.note = () => "";
-    element("sample").textContent = "";
-    this.send({ type: "train", text, options, budget: this.steps ? { steps: this.steps } : { seconds: minutes * 60 } });
-    this.setRunning(true);
+    const budget = this.steps ? { steps: this.steps } : { seconds: minutes * 60 };
+    this.status = () => this.texts.statePreparing;
+    this.send({ type: "train", text, options, budget });
+    this.show();
   }
 
   private pauseOrContinue(): void {
-    this.send({ type: this.running ? "pause" : "continue" });
-    if (!this.running) this.setRunning(true);
+    this.send({ type: this.state === "running" ? "pause" : "continue" });
+    if (this.state === "paused") this.setState("running");
   }
 
   private generate(): void {
-    this.showProblem("");
-    const [temperature, maxTokens, seed] = (["temperature", "length", "draw"] as const).map((name) =>
-      this.number(name),
-    );
-    if (temperature == null || maxTokens == null || seed == null) return;
+    const id = "generate-problem";
+    this.showProblem("", id);
+    const temperature = this.number("temperature", id);
+    const maxTokens = temperature === null ? null : this.number("length", id);
+    const seed = maxTokens === null ? null : this.number("draw", id);
+    if (temperature === null || maxTokens === null || seed === null) return;
     this.lastGenerated = { type: "generate", prompt: field("prompt").value, temperature, maxTokens, seed };
     this.send(this.lastGenerated);
   }
@@ -234,12 +246,16 @@ class Page {
   private receive(reply: Reply): void {
     switch (reply.type) {
       case "started":
+        this.chart.clear();
+        element("sample").textContent = "";
+        element<HTMLProgressElement>("progress").value = 0;
         this.data = () => fill(this.texts.stateStarted, reply);
-        this.unsaved = true;
-        for (const id of ["generate", "save"]) element<HTMLButtonElement>(id).disabled = false;
+        this.note = () => "";
+        this.setState("running");
+        this.allowUse(true);
         break;
       case "progress": {
-        this.step = reply.step;
+        this.unsaved = true;
         element<HTMLProgressElement>("progress").value = reply.progress;
         this.chart.add(reply.step, "training", reply.loss);
         const left = Math.round((reply.seconds / reply.progress) * (1 - reply.progress));
@@ -250,22 +266,15 @@ class Page {
       case "validated":
         this.chart.add(reply.step, "validation", reply.loss);
         element("sample").textContent = reply.sample;
-        this.note = () => (reply.best ? "" : this.texts.overfitting);
+        this.note = () => (reply.overfitting ? this.texts.overfitting : "");
         break;
       case "paused":
-        this.setRunning(false);
-        this.status = () => fill(this.texts.statePaused, { step: this.step });
+        this.setState("paused");
+        this.status = () => fill(this.texts.statePaused, { step: reply.step });
         break;
-      case "finished": {
-        this.setRunning(false);
-        element<HTMLButtonElement>("pause").disabled = true;
-        element<HTMLProgressElement>("progress").value = 1;
-        const values = { step: reply.step, seconds: reply.seconds.toFixed(1), speed: Math.round(reply.speed) };
-        this.status = () => fill(this.texts.stateFinished, values);
-        const { best } = reply;
-        this.note = () => (best ? fill(this.texts.stateBest, { step: best.step, loss: best.loss.toFixed(3) }) : "");
+      case "finished":
+        this.finish(reply);
         break;
-      }
       case "generated": {
         element("output").textContent = (this.lastGenerated?.prompt ?? "") + reply.text;
         const characters = reply.unknown.join(" ");
@@ -277,23 +286,38 @@ class Page {
         download(`${MODEL_NAME}.zip`, reply.zip);
         break;
       case "failed":
-        this.setRunning(false);
-        element<HTMLButtonElement>("pause").disabled = true;
+        this.setState("idle");
+        this.allowUse(false);
+        this.unsaved = false;
+        this.status = () => this.texts.stateWaiting;
         this.showProblem(fill(this.texts[reply.reason], { detail: reply.detail }));
         break;
     }
     this.show();
   }
 
-  private setRunning(running: boolean): void {
-    this.running = running;
-    element<HTMLButtonElement>("pause").disabled = false;
+  private finish(reply: Extract<Reply, { type: "finished" }>): void {
+    this.setState("idle");
+    element<HTMLProgressElement>("progress").value = 1;
+    const values = { step: reply.step, seconds: reply.seconds.toFixed(1), speed: Math.round(reply.speed) };
+    this.status = () => fill(this.texts.stateFinished, values);
+    const { best } = reply;
+    this.note = () => (best ? fill(this.texts.stateBest, { step: best.step, loss: best.loss.toFixed(3) }) : "");
+  }
+
+  private setState(state: "idle" | "running" | "paused"): void {
+    this.state = state;
+    element<HTMLButtonElement>("pause").disabled = state === "idle";
     this.showPause();
   }
 
+  /** Whether there is a model to generate with and to save. */
+  private allowUse(allowed: boolean): void {
+    for (const id of ["generate", "save"]) element<HTMLButtonElement>(id).disabled = !allowed;
+  }
+
   private showPause(): void {
-    const stopped = !this.running && this.step > 0;
-    element("pause").textContent = stopped ? this.texts.continue : this.texts.pause;
+    element("pause").textContent = this.state === "paused" ? this.texts.continue : this.texts.pause;
   }
 
   private show(): void {
@@ -302,8 +326,8 @@ class Page {
     element("note").textContent = this.note();
   }
 
-  private showProblem(problem: string): void {
-    element("problem").textContent = problem;
+  private showProblem(problem: string, id = "problem"): void {
+    element(id).textContent = problem;
   }
 
   private showSaveHelp(): void {
@@ -314,6 +338,13 @@ class Page {
 
 function startWorker(code: string): Worker {
   return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+}
+
+/** The number of characters, of which some have two code units. */
+function countOf(text: string): number {
+  let count = 0;
+  for (const character of text) if (character) count += 1;
+  return count;
 }
 
 function download(name: string, content: Uint8Array): void {

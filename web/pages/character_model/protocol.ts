@@ -36,8 +36,8 @@ export type Reply =
       T: number;
     }
   | { type: "progress"; step: number; progress: number; seconds: number; loss: number; speed: number }
-  | { type: "validated"; step: number; loss: number; best: boolean; sample: string }
-  | { type: "paused" }
+  | { type: "validated"; step: number; loss: number; overfitting: boolean; sample: string }
+  | { type: "paused"; step: number }
   | { type: "finished"; step: number; seconds: number; speed: number; best: { step: number; loss: number } | null }
   | { type: "generated"; text: string; unknown: string[] }
   | { type: "saved"; zip: Uint8Array }

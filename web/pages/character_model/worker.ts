@@ -1,16 +1,17 @@
 // Trains and runs the model, so that the page stays responsive. page.ts sends the requests of protocol.ts.
 
 import kernelBytes from "../../../src/elman/web/kernels-float32.wasm";
-import { Kernels, UnsupportedBrowserError } from "../../kernels/kernels.ts";
+import { Kernels, OutOfMemoryError, UnsupportedBrowserError } from "../../kernels/module.ts";
 import { modelFolder, zipFolder } from "../../model/folder.ts";
 import { generate } from "../../model/sampling.ts";
-import { DivergedError, Trainer } from "../../model/training.ts";
+import { DivergedError, splitText, Trainer } from "../../model/training.ts";
 import { Vocabulary } from "../../model/vocabulary.ts";
 import type { Reply, Request, TrainRequest } from "./protocol.ts";
 
-const SLICE = 40; // milliseconds of training between two looks at the messages
+const SLICE = 40; // milliseconds of training, after which messages are handled
 const REPORT_EVERY = 250; // milliseconds
 const [FIRST_VALIDATION, VALIDATE_EVERY] = [500, 4000]; // milliseconds; between them, the time doubles
+const MIN_TRAINING_SHARE = 10; // milliseconds of training for each one of validation, at least
 const VALIDATIONS_OF_STEPS = 20; // if the budget is a number of updates
 const MAX_VALIDATION = 50_000; // characters that are scored during the training
 const SAMPLE = { prompt: "", maxTokens: 120, temperature: 0.7, seed: 1 };
@@ -28,16 +29,22 @@ class Training {
   /** Milliseconds of training, without pauses. */
   elapsed = 0;
   running = true;
+  /** Whether `loop` runs. */
+  looping = false;
   best: Best | null = null;
   private recent: number[] = [];
   private nextValidation = FIRST_VALIDATION;
+  private validationsSinceBest = 0;
 
   constructor(
     kernels: Kernels,
     readonly request: TrainRequest,
   ) {
-    this.vocabulary = Vocabulary.fromText(request.text);
-    this.trainer = new Trainer(kernels, this.vocabulary.encode(request.text), this.vocabulary.size, request.options);
+    const { training, validation } = splitText(request.text);
+    const vocabulary = Vocabulary.fromText(training);
+    this.vocabulary = vocabulary;
+    const sets = [vocabulary.encode(training), vocabulary.encode(validation)] as const;
+    this.trainer = new Trainer(kernels, ...sets, vocabulary.size, request.options);
   }
 
   get progress(): number {
@@ -80,12 +87,21 @@ class Training {
   /** Scores the validation set, and keeps the best weights so far. */
   validate(): void {
     const { trainer } = this;
-    this.nextValidation = Math.min(2 * this.elapsed, this.elapsed + VALIDATE_EVERY);
+    const start = performance.now();
     const loss = trainer.validate(MAX_VALIDATION);
+    const pause = Math.max(VALIDATE_EVERY, MIN_TRAINING_SHARE * (performance.now() - start));
+    this.nextValidation = Math.min(2 * this.elapsed, this.elapsed + pause);
     if (loss === null) return;
     const isBest = this.best === null || loss < this.best.loss;
+    this.validationsSinceBest = isBest ? 0 : this.validationsSinceBest + 1;
     if (isBest) this.best = { step: this.step, loss, values: (trainer.model.values.view as Float32Array).slice() };
-    reply({ type: "validated", step: this.step, loss, best: isBest, sample: this.generate(SAMPLE) });
+    reply({
+      type: "validated",
+      step: this.step,
+      loss,
+      overfitting: this.validationsSinceBest >= 2,
+      sample: this.generate(SAMPLE),
+    });
   }
 
   generate(options: { prompt: string; maxTokens: number; temperature: number; seed: number }): string {
@@ -109,7 +125,7 @@ function reply(message: Reply): void {
   postMessage(message);
 }
 
-/** Lets the messages that have arrived be handled. A timer would wait longer. */
+/** Waits until the messages that have arrived are handled. A timer would wait longer. */
 const turn = new MessageChannel();
 turn.port1.start();
 
@@ -139,6 +155,8 @@ async function start(request: TrainRequest): Promise<void> {
 
 /** Trains until the budget is used up, a pause, or another training. */
 async function loop(current: Training): Promise<void> {
+  if (current.looping) return;
+  current.looping = true;
   let reported = current.elapsed;
   const report = () => {
     const { step, progress, elapsed, speed } = current;
@@ -151,8 +169,9 @@ async function loop(current: Training): Promise<void> {
     if (current.validationIsDue && current.progress < 1) current.validate();
     await nextTurn();
   }
+  current.looping = false;
   if (training !== current) return;
-  if (current.progress < 1) return reply({ type: "paused" });
+  if (current.progress < 1) return reply({ type: "paused", step: current.step });
   if (reported < current.elapsed) report();
   current.validate();
   current.finish();
@@ -188,7 +207,7 @@ function handle(request: Request): Promise<void> | void {
 function reasonOf(error: unknown): "unsupported" | "diverged" | "memory" | "other" {
   if (error instanceof UnsupportedBrowserError) return "unsupported";
   if (error instanceof DivergedError) return "diverged";
-  if (error instanceof RangeError || error instanceof WebAssembly.RuntimeError) return "memory";
+  if (error instanceof OutOfMemoryError || error instanceof WebAssembly.RuntimeError) return "memory";
   return "other";
 }
 
@@ -196,7 +215,8 @@ addEventListener("message", async (event: MessageEvent<Request>) => {
   try {
     await handle(event.data);
   } catch (error) {
-    training = null;
+    // What failed may have left anything in the memory of the module: the next training gets a new one.
+    [training, kernels] = [null, null];
     reply({ type: "failed", reason: reasonOf(error), detail: String(error) });
   }
 });

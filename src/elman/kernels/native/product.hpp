@@ -24,6 +24,8 @@ constexpr int max_rows(int vectors) {
     return rows > kMaxRows ? kMaxRows : rows < 1 ? 1 : rows;
 }
 
+// Offsets within a vector are unsigned, so that clang makes them a part of the WebAssembly instruction.
+//
 // The tile at c[r] + c_offset, with a(r, k) = a[r][a_offset + k] for all ranges of k in turn. Rows of b are `stride`
 // apart. The sums start with `initial` or, if that is null, with the numbers in c.
 template <class T, int R, int N>
