@@ -7,7 +7,7 @@ import { LanguageModel } from "./language_model.ts";
 import { Generator } from "./random.ts";
 
 // As elman.tasks.language_model.defaults and elman.training.config.
-const RATES: Record<Cell, number> = { elman: 1.2e-3, gru: 3e-3, lstm: 4e-3 }; // at 256 units
+const RATES: Record<Cell, number> = { elman: 1.2e-3, gru: 5e-3, lstm: 6.5e-3 }; // at 256 units
 const [WARMUP, FINAL, CLIP_NORM] = [0.02, 0.02, 1.0];
 const [MAX_STEPS, MAX_BATCH] = [64, 32];
 const TRAINING_FRACTION = 0.9;

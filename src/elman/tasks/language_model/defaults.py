@@ -22,7 +22,7 @@ from .config import LanguageModelRun
 from .corpus import LanguageModelCorpus
 
 ASSUMED_CPU_FLOPS = 1e11
-RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # of adamw, at 256 hidden units
+RATES = {"elman": 1.2e-3, "gru": 5e-3, "lstm": 6.5e-3}  # of adamw, at 256 hidden units
 SGD_RATE = 1.0
 TOKENS_PER_WEIGHT = 14
 HIDDEN_SIZES: tuple[int, ...] = (*range(32, 256, 32), *range(256, 1025, 64))
