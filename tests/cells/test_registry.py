@@ -51,7 +51,7 @@ def test_an_unknown_name_is_answered_with_the_cells_there_are() -> None:
     names = f"{', '.join(BUILT_IN)} or decay"
     with pytest.raises(ValueError, match=f"^unknown cell 'decai'; choose {names} \\(did you mean 'decay'\\?\\)$"):
         require_cell("decai")
-    with pytest.raises(ValueError, match=f"^unknown cell 'xyz'; choose {names}$"):
+    with pytest.raises(ValueError, match=f"^unknown cell 'xyz'; choose {names}, or call elman.cells.register"):
         create("xyz")
 
 

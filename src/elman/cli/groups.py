@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from elman.translations import current_language
 
 from .language import accept_language
+from .repetition import refuse_repetition
 
 MAX_SUMMARY = 80  # characters of a summary in English; longer ones are cut
 
@@ -23,7 +24,7 @@ class Group(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name; None if there is none of that name."""
         command = super().get_command(ctx, cmd_name)
-        return command and accept_language(command)
+        return command and refuse_repetition(accept_language(command))
 
     def summary_of(self, ctx: Any, name: str) -> str:
         """Return the line of a command in the help of the group. The formatter translates a summary that is whole."""
@@ -60,7 +61,9 @@ class LazyGroup(Group):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command by name, made now if it is lazy; None if there is none of that name."""
         lazy = self.lazy_commands().get(cmd_name)
-        return accept_language(lazy.make(lazy.summary)) if lazy is not None else super().get_command(ctx, cmd_name)
+        if lazy is None:
+            return super().get_command(ctx, cmd_name)
+        return refuse_repetition(accept_language(lazy.make(lazy.summary)))
 
     def summary_of(self, ctx: Any, name: str) -> str:
         """Return the line of a command in the help of the group, without making a lazy one."""

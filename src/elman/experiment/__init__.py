@@ -27,11 +27,12 @@ from torch import nn
 
 from elman import kernels
 from elman.checkpoint import CONFIG_FILE, RunFolder, replace_file, translate_disk_errors
-from elman.config import Values, read_toml, to_toml, validate_config
+from elman.config import Values, get_table, read_toml, to_toml, validate_config
 from elman.data.readers.encodings import Notify
 from elman.data.readers.text import IN_MEMORY
 from elman.data.sources import ExampleSource, SourceArgument, located
 from elman.errors import ConfigError, ModelError, ResourceError
+from elman.models.cell_name import require_registered
 from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spec
 from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
@@ -126,6 +127,7 @@ def run_config(run: RunFolder) -> RunConfig:
     """Return the resolved config of a run folder."""
     try:
         values = read_toml(run / CONFIG_FILE)
+        require_registered(get_table(values, "model"), where=run / CONFIG_FILE)
         config: RunConfig = validate_config(spec_of(values.get("task"), run.path).run_config, values)
     except ConfigError as error:
         raise ModelError(str(error), hint="Train again with --overwrite", where=str(run.path)) from None
