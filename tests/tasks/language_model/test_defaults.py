@@ -178,3 +178,8 @@ def test_sgd_has_its_own_learning_rate() -> None:
 def test_the_learning_rate_falls_with_the_hidden_size_and_has_two_digits() -> None:
     rates = [resolved({"model": {"hidden_size": H}}).training.learning_rate for H in (32, 64, 256, 1024)]
     assert rates == [0.013, 0.013, 0.0065, 0.0032]
+
+
+def test_words_are_learned_with_a_lower_rate_than_characters() -> None:
+    rates = [resolved({"data": {"level": level}, "model": {"hidden_size": 256}}) for level in ("char", "byte", "word")]
+    assert [config.training.learning_rate for config in rates] == [0.0065, 0.0065, 0.004]

@@ -23,6 +23,7 @@ from .corpus import LanguageModelCorpus
 
 ASSUMED_CPU_FLOPS = 1e11
 RATES = {"elman": 1.2e-3, "gru": 5e-3, "lstm": 6.5e-3}  # of adamw, at 256 hidden units
+WORD_RATES = {"elman": 1.2e-3, "gru": 3e-3, "lstm": 4e-3}  # most words are rare
 SGD_RATE = 1.0
 TOKENS_PER_WEIGHT = 14
 HIDDEN_SIZES: tuple[int, ...] = (*range(32, 256, 32), *range(256, 1025, 64))
@@ -58,6 +59,7 @@ def _choices(values: Values, *, tokens: int, vocabulary: int, flops: float) -> V
     automatic = model.get("embedding_size") if tied else None
     hidden = model.get("hidden_size", sizes.hidden_size() if automatic is None else automatic)
     first, last = _first_and_last(hidden)
+    rates = WORD_RATES if get_table(values, "data").get("level") == "word" else RATES
     layers = {"num_layers": len(hidden)} if isinstance(hidden, list | tuple) else {}
     return {
         "model": {
@@ -70,7 +72,7 @@ def _choices(values: Values, *, tokens: int, vocabulary: int, flops: float) -> V
             **budget,
             "batch_size": sizes.batch_size(first),
             "bptt_steps": sizes.bptt_steps,
-            "learning_rate": learning_rate(training, RATES, cell, first, reference_size=256.0, sgd=SGD_RATE),
+            "learning_rate": learning_rate(training, rates, cell, first, reference_size=256.0, sgd=SGD_RATE),
         },
     }
 
