@@ -107,10 +107,10 @@ def test_a_config_that_was_edited_into_nonsense_is_told(half_done: Path, display
     from elman.experiment import resume
 
     path = half_done / "config.toml"
-    path.write_text(path.read_text().replace('cell = "lstm"', 'cell = "lstn"'))
-    with pytest.raises(ModelError, match=r"model\.cell") as caught:
+    path.write_text(path.read_text().replace("embedding_size = 8", "embedding_size = -8"))
+    with pytest.raises(ModelError, match=r"model\.embedding_size") as caught:
         resume(half_done, display)
-    assert "lstn" in str(caught.value)
+    assert "-8" in str(caught.value)
     assert "Train again with --overwrite" in str(caught.value)
 
 

@@ -63,7 +63,11 @@ def require_cell(name: str) -> str:
     near = difflib.get_close_matches(name, CELLS, n=1)
     suggestion = f" (did you mean {near[0]!r}?)" if near else ""
     *others, last = CELLS
-    own = "" if near else f", or call elman.cells.register({name!r}, ...) first (elman --import FILE.py ...)"
+    own = (
+        ""
+        if near
+        else f", or call elman.cells.register({name!r}, ...) first (on the command line, import a file that does so)"
+    )
     raise ValueError(f"unknown cell {name!r}; choose {', '.join(others)} or {last}{suggestion}{own}")
 
 
