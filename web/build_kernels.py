@@ -12,9 +12,11 @@ package ziglang, whose version constraints.txt has, so that the same sources giv
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,7 @@ MODULES = [
 
 def build(module: Module, folder: Path) -> None:
     """Compile one module into the folder."""
+    sys.stderr.write(f"compiling {module.name}\n")
     with tempfile.TemporaryDirectory() as temporary:
         definitions = [f"-DELMAN_ISA={module.isa}", f"-DELMAN_NUMBER={module.number}", f"-I{NATIVE}", *module.flags]
         objects = []
@@ -71,9 +74,8 @@ def main() -> None:
     """Build all modules."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else BUILT
     folder.mkdir(parents=True, exist_ok=True)
-    for module in MODULES:
-        sys.stderr.write(f"compiling {module.name}\n")
-        build(module, folder)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda module: build(module, folder), MODULES))
 
 
 if __name__ == "__main__":
