@@ -13,7 +13,8 @@ pytestmark = pytest.mark.web
 
 
 def test_the_kernels_are_timed_in_node() -> None:
-    script = (ROOT / "benchmarks" / "web_kernels").with_suffix(".py")
+    name = "web_kernels"
+    script = ROOT / f"benchmarks/{name}.py"
     options = ["--cells", "gru", "--sizes", "3", "--rounds", "1", "--seconds", "0.01"]
     done = subprocess.run([sys.executable, script, *options], capture_output=True, text=True, check=True)
     rows = [line.split() for line in done.stdout.splitlines()[2:]]

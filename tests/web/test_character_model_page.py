@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -81,11 +82,11 @@ def test_a_saved_model_generates_the_text_of_the_page(browser: Any, address: str
     with open_page(browser, address, f"lang=en&steps=80&cell={cell}&{SETTINGS}") as page:
         train(page)
         text = generate(page, "the ")
-        folder = save(page, tmp_path)
-    options = ["--prompt", "the ", "--max-tokens", "150", "--temperature", "0.8", "--seed", "7"]
-    done = subprocess.run(
-        [sys.executable, "-m", "elman", "generate", str(folder), *options], capture_output=True, text=True, check=True
-    )
+        save(page, tmp_path)
+        program, *arguments = shlex.split(page.text_content("#save-command").replace("...", "the "))
+    assert program == "elman"
+    command = [sys.executable, "-m", "elman", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.removesuffix("\n") == text.removesuffix("\n")
     assert len(text) == 154
 
@@ -207,7 +208,7 @@ def test_unknown_characters_of_a_beginning_are_named(browser: Any, address: str)
 def test_a_text_of_100_000_characters_is_learned(browser: Any, address: str) -> None:
     with open_page(browser, address, f"lang=en&steps=5&{SETTINGS}") as page:
         train(page, TEXT * 56)
-        assert page.text_content("#data").startswith("90,720 characters to learn from, 10,080 for validation")
+        assert page.text_content("#data").startswith("90,720 characters for training, 10,080 for validation")
 
 
 FILES = {

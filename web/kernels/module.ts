@@ -110,22 +110,12 @@ export class Kernels {
 
   /** Compiles and starts a module. Throws UnsupportedBrowserError where there are no vectors in WebAssembly. */
   static async load(bytes: BufferSource, precision: Precision): Promise<Kernels> {
-    return Kernels.start(await Kernels.compile(bytes), precision);
-  }
-
-  /** Compiles a module, which several workers can start. */
-  static async compile(bytes: BufferSource): Promise<WebAssembly.Module> {
     if (typeof WebAssembly === "undefined" || !WebAssembly.validate(bytes)) {
       throw new UnsupportedBrowserError(
         "this browser cannot run the kernels: they need WebAssembly with 128-bit vectors",
       );
     }
-    return WebAssembly.compile(bytes);
-  }
-
-  /** Starts a compiled module, with memory of its own. */
-  static async start(module: WebAssembly.Module, precision: Precision): Promise<Kernels> {
-    const instance = await WebAssembly.instantiate(module, {});
+    const { instance } = await WebAssembly.instantiate(bytes, {});
     const exports = instance.exports as unknown as Exports;
     exports._initialize();
     return new Kernels(exports, precision);

@@ -3,7 +3,6 @@
 
 #include <cstdlib>
 #include <functional>
-#include <utility>
 
 #include "dispatch.hpp"
 #include "memory.hpp"
@@ -41,15 +40,6 @@ Buffer::Buffer(std::size_t bytes) : bytes_((bytes + kCacheLine - 1) / kCacheLine
 }
 
 Buffer::~Buffer() { std::free(data_); }
-
-Buffer::Buffer(Buffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
-
-Buffer& Buffer::operator=(Buffer&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
-}
 
 }  // namespace elman
 

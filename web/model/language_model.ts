@@ -10,9 +10,7 @@
 import { ArrayList, count, type Floats, type Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
 import { type Cell, parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { linear, linearGradients, softmaxCrossEntropy } from "../kernels/training.ts";
-import { Generator } from "./random.ts";
-
-const FEW_TOKENS = 1024; // as elman.nn.encoder: their embeddings start larger
+import { setInitialWeights } from "./initial_weights.ts";
 
 export interface ModelSizes {
   cell: Cell;
@@ -22,7 +20,7 @@ export interface ModelSizes {
   numLayers: number;
 }
 
-interface Parameter {
+export interface Parameter {
   /** As in a model folder. */
   name: string;
   shape: number[];
@@ -31,7 +29,7 @@ interface Parameter {
 }
 
 /** Returns the names and shapes of the parameters, in the order in which they lie in memory. */
-export function modelParameters(sizes: ModelSizes): { name: string; shape: number[] }[] {
+function modelParameters(sizes: ModelSizes): { name: string; shape: number[] }[] {
   const { vocabularySize, embeddingSize, hiddenSize, numLayers } = sizes;
   const hiddenSizes = Array.from({ length: numLayers }, () => [hiddenSize]);
   const names = { W: "weight_ih_l0", U: "weight_hh_l0", b_ih: "bias_ih_l0", b_hh: "bias_hh_l0" };
@@ -44,16 +42,30 @@ export function modelParameters(sizes: ModelSizes): { name: string; shape: numbe
   ];
 }
 
+/** The parameters of a layer. */
+interface Layer {
+  W: Parameter;
+  U: Parameter;
+  b_ih: Parameter;
+  b_hh: Parameter;
+}
+
+/** Values or gradients. */
+type Kind = "values" | "gradient";
+
 export class LanguageModel {
-  readonly parameters: readonly Parameter[];
   readonly values: Numbers;
   readonly gradient: Numbers;
-  private readonly table: { values: Numbers; gradient: Numbers } | null;
+  readonly parameters: readonly Parameter[];
+  private readonly embedding: Parameter;
+  private readonly layers: readonly Layer[];
+  private readonly readout: { V: Parameter; b: Parameter };
+  /** The input products of the bottom layer, W x + b_ih for each character. */
+  private readonly table: Record<Kind, Numbers> | null;
   private readonly stack: Stack;
   private readonly gradients: ArrayList;
   private buffers: Buffers | null = null;
-  private readonly one: { input: Numbers; id: ModuleArray<Int32Array>; output: Numbers };
-  private readonly logits: Numbers;
+  private readonly single: { input: Numbers; id: ModuleArray<Int32Array>; output: Numbers; logits: Numbers };
 
   /** maxTableRows: a larger vocabulary has no table of input products, which would cost more than it saves. */
   constructor(
@@ -65,90 +77,62 @@ export class LanguageModel {
     const total = shapes.reduce((sum, { shape }) => sum + count(shape), 0);
     this.values = kernels.floats(total);
     this.gradient = kernels.floats(total);
-    let start = 0;
+    let end = 0;
     this.parameters = shapes.map(({ name, shape }) => {
       const length = count(shape);
-      const [values, gradient] = [this.values.slice(start, length), this.gradient.slice(start, length)];
-      start += length;
-      return { name, shape, values, gradient };
+      const start = (end += length) - length;
+      return { name, shape, values: this.values.slice(start, length), gradient: this.gradient.slice(start, length) };
     });
-
-    const { vocabularySize, embeddingSize, hiddenSize, numLayers, cell } = sizes;
-    const shape: StackShape = {
-      cell,
-      inputSize: embeddingSize,
-      hiddenSizes: Array.from({ length: numLayers }, () => [hiddenSize]),
-    };
-    const layers = this.parameters.slice(1, -2);
-    if (vocabularySize <= maxTableRows) {
-      const size = vocabularySize * layers[0]!.shape[0]!;
-      this.table = { values: kernels.floats(size), gradient: kernels.floats(size) };
-      const [, U, , bias] = layers;
-      const rest = layers.slice(4);
-      const arrays = (of: "values" | "gradient") => [
-        this.table![of],
-        U![of],
-        null,
-        bias![of],
-        ...rest.map((p) => p[of]),
-      ];
-      this.stack = new Stack(kernels, { ...shape, tableRows: vocabularySize }, arrays("values"));
-      this.gradients = new ArrayList(kernels, arrays("gradient"));
-    } else {
-      this.table = null;
-      this.stack = new Stack(
-        kernels,
-        shape,
-        layers.map((p) => p.values),
-      );
-      this.gradients = new ArrayList(
-        kernels,
-        layers.map((p) => p.gradient),
-      );
-    }
-    this.one = {
+    const { vocabularySize, embeddingSize, hiddenSize, numLayers } = sizes;
+    this.embedding = this.parameters[0]!;
+    this.layers = Array.from({ length: numLayers }, (_, layer) => {
+      const [W, U, b_ih, b_hh] = this.parameters.slice(1 + 4 * layer, 5 + 4 * layer);
+      return { W: W!, U: U!, b_ih: b_ih!, b_hh: b_hh! };
+    });
+    this.readout = { V: this.parameters.at(-2)!, b: this.parameters.at(-1)! };
+    const tableSize = vocabularySize * this.layers[0]!.U.shape[0]!;
+    this.table =
+      vocabularySize > maxTableRows ? null : { values: kernels.floats(tableSize), gradient: kernels.floats(tableSize) };
+    this.stack = this.buildStack();
+    this.gradients = new ArrayList(kernels, this.stackArrays("gradient"));
+    this.single = {
       input: kernels.floats(embeddingSize),
       id: kernels.integers(1),
       output: kernels.floats(hiddenSize),
+      logits: kernels.floats(vocabularySize),
     };
-    this.logits = kernels.floats(vocabularySize);
   }
 
-  private get embedding(): Parameter {
-    return this.parameters[0]!;
+  private buildStack(): Stack {
+    const { cell, vocabularySize, embeddingSize, hiddenSize } = this.sizes;
+    const shape: StackShape = { cell, inputSize: embeddingSize, hiddenSizes: this.layers.map(() => [hiddenSize]) };
+    if (this.table) shape.tableRows = vocabularySize;
+    return new Stack(this.kernels, shape, this.stackArrays("values"));
   }
 
-  private get readout(): { V: Parameter; b: Parameter } {
-    return { V: this.parameters.at(-2)!, b: this.parameters.at(-1)! };
+  /** The arrays of the layers, as Stack takes them. A table takes the place of W and b_ih of the bottom layer. */
+  private stackArrays(kind: Kind): (Numbers | null)[] {
+    const arrays: (Numbers | null)[] = this.layers.flatMap(({ W, U, b_ih, b_hh }) => [
+      W[kind],
+      U[kind],
+      b_ih[kind],
+      b_hh[kind],
+    ]);
+    if (this.table) arrays.splice(0, 3, this.table[kind], arrays[1]!, null);
+    return arrays;
   }
 
-  /** Sets random weights: those from which `elman train` starts, of other random numbers. */
+  /** Sets random weights. */
   initialize(seed: number): void {
-    const rng = new Generator(seed);
-    const { hiddenSize: H, vocabularySize, cell } = this.sizes;
-    const bound = 1 / Math.sqrt(H);
-    for (const { name, shape, values } of this.parameters) {
-      const view = values.view;
-      if (name === "embedding.weight") {
-        const scale = vocabularySize <= FEW_TOKENS ? 1.0 : 0.3;
-        for (let i = 0; i < view.length; ++i) view[i] = i < shape[1]! ? 0 : scale * rng.normal(); // `<unk>` is 0
-      } else if (name.endsWith("weight_hh_l0")) {
-        for (let row = 0; row < shape[0]!; row += H) view.set(orthogonal(H, rng), row * H);
-      } else if (name.includes("bias")) {
-        view.fill(0);
-        if (cell === "lstm" && name.endsWith("bias_ih_l0")) view.fill(1, H, 2 * H); // the forget gate
-      } else {
-        for (let i = 0; i < view.length; ++i) view[i] = bound * (2 * rng.random() - 1);
-      }
-    }
+    setInitialWeights(this.parameters, this.sizes, seed);
     this.refresh();
   }
 
   /** Prepares the weights for computing, after they have changed. */
   refresh(): void {
     if (this.table) {
-      const [W, , b] = this.parameters.slice(1);
-      linear(this.kernels, this.embedding.values, W!.values, b!.values, this.table.values, this.sizes.vocabularySize);
+      const { W, b_ih } = this.layers[0]!;
+      linear(this.kernels, this.embedding.values, W.values, b_ih.values, this.table.values, this.sizes.vocabularySize);
     }
     this.stack.pack();
   }
@@ -198,23 +182,22 @@ export class LanguageModel {
     return losses.view.reduce((sum, loss) => sum + loss, 0);
   }
 
-  /** Runs one token of each row, and returns the logits (rows, V): a view that the next call overwrites. */
+  /** Runs one token, and returns the logits (V,): a view that the next call overwrites. The state has one row. */
   step(id: number, state: State): Floats {
-    const { input, id: ids, output } = this.one;
+    const { input, id: ids, output, logits } = this.single;
     if (this.table) ids.view[0] = id;
     else gather(this.embedding.values.view, [id], input.view, this.sizes.embeddingSize);
     this.stack.step(this.table ? ids : input, output, state, state);
     const { V, b } = this.readout;
-    linear(this.kernels, output, V.values, b.values, this.logits, 1);
-    return this.logits.view;
+    linear(this.kernels, output, V.values, b.values, logits, 1);
+    return logits.view;
   }
 
   release(): void {
     this.buffers?.release();
     this.stack.release();
     this.gradients.release();
-    const arrays = [this.values, this.gradient, this.logits, ...Object.values(this.one)];
-    if (this.table) arrays.push(this.table.values, this.table.gradient);
+    const arrays = [this.values, this.gradient, ...Object.values(this.single), ...Object.values(this.table ?? {})];
     for (const array of arrays) array.release();
   }
 
@@ -222,11 +205,11 @@ export class LanguageModel {
   private inputGradients(ids: Int32Array, buffers: Buffers): void {
     const embedding = this.embedding;
     if (this.table) {
-      const [W, , b] = this.parameters.slice(1);
-      linearGradients(this.kernels, this.table.gradient, embedding.values, W!.values, this.sizes.vocabularySize, {
+      const { W, b_ih } = this.layers[0]!;
+      linearGradients(this.kernels, this.table.gradient, embedding.values, W.values, this.sizes.vocabularySize, {
         dX: embedding.gradient,
-        dW: W!.gradient,
-        dB: b!.gradient,
+        dW: W.gradient,
+        dB: b_ih.gradient,
       });
       return;
     }
@@ -287,28 +270,4 @@ class Buffers {
 /** Copies rows of a matrix. */
 function gather(matrix: Floats, rows: ArrayLike<number>, into: Floats, width: number): void {
   for (let i = 0; i < rows.length; ++i) into.set(matrix.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
-}
-
-/** A random orthogonal matrix (H, H): Gram-Schmidt on normal numbers, twice, because the first pass is not exact enough. */
-function orthogonal(H: number, rng: Generator): Float64Array {
-  const matrix = Float64Array.from({ length: H * H }, () => rng.normal());
-  for (let i = 0; i < H; ++i) {
-    const row = matrix.subarray(i * H, (i + 1) * H);
-    for (let pass = 0; pass < 2; ++pass) {
-      for (let j = 0; j < i; ++j) {
-        const other = matrix.subarray(j * H, (j + 1) * H);
-        const overlap = dot(row, other);
-        for (let k = 0; k < H; ++k) row[k]! -= overlap * other[k]!;
-      }
-    }
-    const norm = Math.sqrt(dot(row, row));
-    for (let k = 0; k < H; ++k) row[k]! /= norm;
-  }
-  return matrix;
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let k = 0; k < a.length; ++k) sum += a[k]! * b[k]!;
-  return sum;
 }

@@ -26,7 +26,7 @@ export interface TrainingOptions {
 }
 
 /** Segments (T, B) of B parallel streams through a text. */
-export class Streams {
+class Streams {
   private position = 0;
   private start = 0;
   private readonly length: number;
@@ -75,20 +75,20 @@ export function splitText(text: string): { training: string; validation: string 
 }
 
 /** The batch size and the steps of a segment for a text. */
-export function batchShape(characters: number): { T: number; B: number } {
+function batchShape(characters: number): { T: number; B: number } {
   const T = Math.max(1, Math.min(MAX_STEPS, Math.floor(characters / 8)));
   return { T, B: Math.max(1, Math.min(MAX_BATCH, Math.floor(characters / (8 * T)))) };
 }
 
 /** The learning rate at a progress from 0 to 1: it rises linearly, then falls along half a cosine. */
-export function learningRate(highest: number, progress: number): number {
+function learningRate(highest: number, progress: number): number {
   const p = Math.min(Math.max(progress, 0), 1);
   const warmup = Math.min(1, (p + 1e-3) / WARMUP);
   return highest * warmup * (FINAL + (1 - FINAL) * 0.5 * (1 + Math.cos(Math.PI * p)));
 }
 
 /** The highest learning rate for a cell and a hidden size. */
-export function highestRate(cell: Cell, hiddenSize: number): number {
+function highestRate(cell: Cell, hiddenSize: number): number {
   return Number((RATES[cell] * Math.min(2, Math.sqrt(256 / hiddenSize))).toPrecision(2));
 }
 
@@ -155,7 +155,7 @@ export class Trainer {
  * The mean loss in nats of all characters but the first, or null if there is only one. As `elman evaluate`, it cuts the
  * text into up to 32 streams of 64 characters or more, each with a state of its own.
  */
-export function meanLoss(model: LanguageModel, ids: Int32Array): number | null {
+function meanLoss(model: LanguageModel, ids: Int32Array): number | null {
   const count = ids.length - 1;
   if (count < 1) return null;
   const streams = Math.max(1, Math.min(SCORING_STREAMS, Math.floor(count / MIN_STREAM)));

@@ -44,11 +44,11 @@ class Attribution:
 
 
 def traced_attribution(
-    stack: Stack, x: Array, head: Head, method: str, of: str
+    stack: Stack, x: Array, head: Head, method: str, of: str, **more: Any
 ) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return an attribution as arrays and facts of a trace; `of` says what F is."""
+    """Return an attribution as arrays and facts of a trace, with more facts; `of` says what F is."""
     result = attribute(stack, x, head, method)
-    facts = {"method": method, "of": of, "value": result.value, "baseline": result.baseline}
+    facts = {"method": method, "of": of, "value": result.value, "baseline": result.baseline, **more}
     return {"attribution": result.scores}, {"attribution": facts}
 
 

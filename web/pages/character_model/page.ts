@@ -3,8 +3,10 @@
 import type { Cell } from "../../kernels/stack.ts";
 import tangPoems from "../../../src/elman/labs/tang_poems.txt";
 import { LossChart } from "./chart.ts";
+import { element, type Field, field, FIELDS, fieldNumber, readFields, storeFields } from "./fields.ts";
+import { decodeText, download } from "./files.ts";
 import type { GenerateRequest, Reply, Request } from "./protocol.ts";
-import sonnets from "./sonnets.txt";
+import sonnets from "./sonnets.txt"; // 18, 29, 30, 55, 60, 73, 116 and 130
 import workerCode from "worker-code";
 import { fill, type Language, TEXTS, type Texts } from "./texts.ts";
 
@@ -13,28 +15,6 @@ const MAX_CHARACTERS = 20_000_000;
 const LARGE_VOCABULARY = 512; // characters, as elman.tasks.language_model.defaults
 const MODEL_NAME = "my-model";
 const COUNT_DELAY = 200; // milliseconds after the last key
-
-/** The fields that are kept in the URL, and their first values. */
-const FIELDS = {
-  cell: "lstm",
-  units: "128",
-  layers: "1",
-  minutes: "1",
-  seed: "1",
-  prompt: "",
-  temperature: "0.7",
-  length: "300",
-  draw: "1",
-};
-type Field = keyof typeof FIELDS;
-
-function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
-
-function field(name: Field): HTMLInputElement {
-  return element<HTMLInputElement>(name);
-}
 
 class Page {
   private language: Language;
@@ -52,10 +32,7 @@ class Page {
 
   constructor() {
     const stored = new URLSearchParams(location.hash.slice(1));
-    for (const name of Object.keys(FIELDS) as Field[]) {
-      field(name).value = stored.get(name) ?? FIELDS[name];
-      if (field(name).value === "") field(name).value = FIELDS[name]; // a cell that does not exist
-    }
+    readFields(stored);
     this.steps = Math.max(0, Math.floor(Number(stored.get("steps") ?? 0)));
     const asked = stored.get("lang") ?? new URLSearchParams(location.search).get("lang");
     this.language = (asked ?? navigator.language).startsWith("zh") ? "zh" : "en";
@@ -124,9 +101,7 @@ class Page {
   }
 
   private storeFields(): void {
-    const stored = new URLSearchParams({ lang: this.language, ...(this.steps ? { steps: `${this.steps}` } : {}) });
-    for (const name of Object.keys(FIELDS) as Field[]) stored.set(name, field(name).value);
-    history.replaceState(null, "", `#${stored}`);
+    storeFields({ lang: this.language, ...(this.steps ? { steps: `${this.steps}` } : {}) });
     this.showSaveHelp();
   }
 
@@ -151,51 +126,39 @@ class Page {
     const file = input.files?.[0];
     input.value = "";
     if (!file) return;
-    const bytes = await file.arrayBuffer();
-    for (const encoding of ["utf-8", "gb18030"]) {
-      try {
-        const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
-        if (text.includes("\0")) break;
-        this.showProblem("");
-        return this.setText(text);
-      } catch {
-        continue; // another encoding
-      }
-    }
-    this.showProblem(fill(this.texts.notText, { name: file.name }));
+    const text = decodeText(await file.arrayBuffer());
+    if (text !== null) this.setText(text);
+    this.showProblem(text === null ? fill(this.texts.notText, { name: file.name }) : "");
   }
 
-  /** The number in a field, or null after showing what is wrong with it. */
-  private number(name: Field, problem = "problem"): number | null {
-    const input = field(name);
-    const value = input.valueAsNumber;
-    const [least, most] = [Number(input.min), Number(input.max)];
-    const isWhole = input.step !== "1" || Number.isInteger(value);
-    if (value >= least && value <= most && isWhole) return value;
-    const label = document.querySelector(`label[for=${name}]`)!.textContent ?? name;
-    this.showProblem(fill(this.texts.wrongNumber, { name: label, given: input.value || "–", least, most }), problem);
-    input.focus();
+  /** The numbers in some fields, or null after showing what is wrong with the first wrong one in the element `problem`. */
+  private numbers(names: readonly Field[], problem: string): number[] | null {
+    const wrong = names.find((name) => fieldNumber(name) === null);
+    if (wrong === undefined) return names.map((name) => fieldNumber(name)!);
+    const { min, max, value } = field(wrong);
+    const label = document.querySelector(`label[for=${wrong}]`)!.textContent ?? wrong;
+    const values = { name: label, given: value || "–", least: Number(min), most: Number(max) };
+    this.showProblem(fill(this.texts.wrongNumber, values), problem);
+    field(wrong).focus();
     return null;
+  }
+
+  /** What is wrong with a text, or nothing. */
+  private problemOf(characters: number): string {
+    if (characters === 0) return this.texts.emptyText;
+    if (characters < MIN_CHARACTERS) return fill(this.texts.shortText, { characters, least: MIN_CHARACTERS });
+    if (characters > MAX_CHARACTERS) return fill(this.texts.longText, { characters, most: MAX_CHARACTERS });
+    return "";
   }
 
   private train(): void {
     const text = this.text;
-    const characters = countOf(text);
-    const problem =
-      characters === 0
-        ? this.texts.emptyText
-        : characters < MIN_CHARACTERS
-          ? fill(this.texts.shortText, { characters, least: MIN_CHARACTERS })
-          : characters > MAX_CHARACTERS
-            ? fill(this.texts.longText, { characters, most: MAX_CHARACTERS })
-            : "";
+    const problem = this.problemOf(countOf(text));
     this.showProblem(problem);
     if (problem) return element("text").focus();
-    const units = this.number("units");
-    const layers = units === null ? null : this.number("layers");
-    const minutes = layers === null ? null : this.number("minutes");
-    const seed = minutes === null ? null : this.number("seed");
-    if (units === null || layers === null || minutes === null || seed === null) return;
+    const numbers = this.numbers(["units", "layers", "minutes", "seed"], "problem");
+    if (numbers === null) return;
+    const [units, layers, minutes, seed] = numbers as [number, number, number, number];
     const options = {
       cell: field("cell").value as Cell,
       embeddingSize: Math.min(units, new Set(text).size > LARGE_VOCABULARY ? 128 : 64),
@@ -217,10 +180,9 @@ class Page {
   private generate(): void {
     const id = "generate-problem";
     this.showProblem("", id);
-    const temperature = this.number("temperature", id);
-    const maxTokens = temperature === null ? null : this.number("length", id);
-    const seed = maxTokens === null ? null : this.number("draw", id);
-    if (temperature === null || maxTokens === null || seed === null) return;
+    const numbers = this.numbers(["temperature", "length", "draw"], id);
+    if (numbers === null) return;
+    const [temperature, maxTokens, seed] = numbers as [number, number, number];
     this.lastGenerated = { type: "generate", prompt: field("prompt").value, temperature, maxTokens, seed };
     this.send(this.lastGenerated);
   }
@@ -331,8 +293,9 @@ class Page {
   }
 
   private showSaveHelp(): void {
-    const values = { name: MODEL_NAME, temperature: field("temperature").value, seed: field("draw").value };
-    element("save-help").textContent = fill(this.texts.saveHelp, values);
+    const [temperature, length, seed] = [field("temperature"), field("length"), field("draw")].map((f) => f.value);
+    element("save-command").textContent =
+      `elman generate ${MODEL_NAME} --prompt "..." --max-tokens ${length} --temperature ${temperature} --seed ${seed}`;
   }
 }
 
@@ -345,14 +308,6 @@ function countOf(text: string): number {
   let count = 0;
   for (const character of text) if (character) count += 1;
   return count;
-}
-
-function download(name: string, content: Uint8Array): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content as Uint8Array<ArrayBuffer>], { type: "application/zip" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }
 
 new Page();

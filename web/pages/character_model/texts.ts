@@ -5,7 +5,7 @@ const english = {
   lead: "A recurrent network reads your text one character at a time and learns to predict the next one. Everything is computed here, by elman's own kernels; the text does not leave your computer.",
   otherLanguage: "中文",
   textTitle: "1. The text",
-  textLabel: "Text to learn from",
+  textLabel: "Training text",
   exampleEnglish: "Shakespeare's sonnets",
   exampleChinese: "Tang poems (唐诗)",
   openFile: "Open a file…",
@@ -24,7 +24,7 @@ const english = {
   continue: "Continue",
   trainingTitle: "3. Training",
   progressLabel: "Training progress",
-  chartLabel: "Loss by update: of the training text, and of the validation text, which the network does not learn from",
+  chartLabel: "Loss by update: of the training text, and of the validation text, which is not trained on",
   trainingLoss: "training",
   validationLoss: "validation",
   updates: "updates",
@@ -37,17 +37,16 @@ const english = {
   generate: "Generate",
   output: "Generated text",
   save: "Save the model",
-  saveHelp:
-    'The archive holds a model folder. After unpacking it, `elman generate {name} --prompt "..." --temperature {temperature} --seed {seed}` continues the text in the same way.',
+  saveHelp: "The archive holds a model folder. After unpacking it, this command generates the same text for a prompt:",
   stateWaiting: "Not trained yet.",
   statePreparing: "Preparing the network.",
   stateStarted:
-    "{characters} characters to learn from, {validation} for validation; {weights} weights; {B} streams, {T} steps of backpropagation through time.",
+    "{characters} characters for training, {validation} for validation; {weights} weights; {B} streams, {T} steps of backpropagation through time.",
   stateRunning: "Update {step}: loss {loss} nats, {speed} characters per second, {left} s left.",
   statePaused: "Paused at update {step}.",
   stateFinished: "Done: {step} updates in {seconds} s, {speed} characters per second.",
   stateBest: "Using the weights of update {step}, which had the lowest validation loss: {loss} nats.",
-  overfitting: "The validation loss rises: the network begins to learn the text by heart.",
+  overfitting: "The validation loss rises: the network is memorizing the text.",
   unknown: "These characters are not in the text that the network has learned from: {characters}",
   emptyText: "There is no text. Paste one, or choose an example.",
   shortText: "The text has {characters} characters; at least {least} are needed.",
@@ -56,7 +55,7 @@ const english = {
   wrongNumber: "{name}: given {given}; expected a number from {least} to {most}.",
   unsupported:
     "This browser cannot run the kernels: they need WebAssembly with 128-bit vectors. A newer browser has it.",
-  diverged: "The training diverged: the loss is not a finite number any more. Try another random seed or fewer units.",
+  diverged: "The training diverged: the loss is NaN or infinite. Try another random seed or fewer units.",
   memory: "There is not enough memory for this text and this network. Try fewer units.",
   other: "Something went wrong: {detail}",
 };
@@ -100,8 +99,7 @@ const chinese: Texts = {
   generate: "续写",
   output: "网络写出的文字",
   save: "保存模型",
-  saveHelp:
-    '压缩包里是一个模型文件夹。解压后，`elman generate {name} --prompt "..." --temperature {temperature} --seed {seed}` 会接着写出同样的文字。',
+  saveHelp: "压缩包里是一个模型文件夹。解压后，对同样的开头，这条命令会生成同样的文字：",
   stateWaiting: "尚未训练。",
   statePreparing: "正在准备网络。",
   stateStarted:

@@ -5,7 +5,6 @@
 #include <map>
 #include <mutex>
 #include <new>
-#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -97,15 +96,6 @@ Buffer::Buffer(std::size_t bytes) {
 
 Buffer::~Buffer() {
     if (data_) idle_blocks().put(bytes_, data_);
-}
-
-Buffer::Buffer(Buffer&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
-
-Buffer& Buffer::operator=(Buffer&& other) noexcept {
-    std::swap(data_, other.data_);
-    std::swap(bytes_, other.bytes_);
-    return *this;
 }
 
 void release_idle_memory() { idle_blocks().free_all(); }

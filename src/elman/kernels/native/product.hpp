@@ -5,6 +5,8 @@
 //
 // Every element of c is one chain of fused multiply-adds in the order of k. A chain may be interrupted, which stores
 // and loads the sum. So the bits of an element depend neither on the tile nor on the other rows.
+//
+// Offsets inside a tile are unsigned: then clang makes them a part of the load instruction of WebAssembly.
 #pragma once
 
 #include "kernels.hpp"
@@ -24,8 +26,6 @@ constexpr int max_rows(int vectors) {
     return rows > kMaxRows ? kMaxRows : rows < 1 ? 1 : rows;
 }
 
-// Offsets within a vector are unsigned, so that clang makes them a part of the WebAssembly instruction.
-//
 // The tile at c[r] + c_offset, with a(r, k) = a[r][a_offset + k] for all ranges of k in turn. Rows of b are `stride`
 // apart. The sums start with `initial` or, if that is null, with the numbers in c.
 template <class T, int R, int N>

@@ -110,8 +110,9 @@ def trace_sentence(
     if attribution is not None:
         index = token_index(position, 1, len(tokens))
         x, of = steps.layers[0][0].x, f"log p({target[index]})"
-        attributed, fact = traced_attribution(model.stack, x, model.head(ids, index), attribution, of)
-        facts |= {"attribution": fact["attribution"] | {"position": index + 1}}
+        head = model.head(ids, index)
+        attributed, fact = traced_attribution(model.stack, x, head, attribution, of, position=index + 1)
+        facts |= fact
     return Trace(
         task="tag",
         input=" ".join(tokens),

@@ -1,0 +1,48 @@
+// The fields of the page, and how they are kept in its address.
+
+/** The fields, and their first values. */
+export const FIELDS = {
+  cell: "lstm",
+  units: "128",
+  layers: "1",
+  minutes: "1",
+  seed: "1",
+  prompt: "",
+  temperature: "0.7",
+  length: "300",
+  draw: "1",
+};
+
+export type Field = keyof typeof FIELDS;
+
+const NAMES = Object.keys(FIELDS) as Field[];
+
+export function element<T extends HTMLElement>(id: string): T {
+  return document.getElementById(id) as T;
+}
+
+export function field(name: Field): HTMLInputElement {
+  return element<HTMLInputElement>(name);
+}
+
+/** Sets the fields to the values of an address. */
+export function readFields(stored: URLSearchParams): void {
+  for (const name of NAMES) {
+    field(name).value = stored.get(name) ?? FIELDS[name];
+    if (field(name).value === "") field(name).value = FIELDS[name]; // a cell that does not exist
+  }
+}
+
+/** Keeps the values of the fields in the address, after some others. */
+export function storeFields(others: Record<string, string>): void {
+  const stored = new URLSearchParams(others);
+  for (const name of NAMES) stored.set(name, field(name).value);
+  history.replaceState(null, "", `#${stored}`);
+}
+
+/** The number in a field, or null if it is not in the range of the field, or not a whole one where that is needed. */
+export function fieldNumber(name: Field): number | null {
+  const { valueAsNumber: value, min, max, step } = field(name);
+  const isValid = value >= Number(min) && value <= Number(max) && (step !== "1" || Number.isInteger(value));
+  return isValid ? value : null;
+}
