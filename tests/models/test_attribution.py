@@ -50,6 +50,7 @@ def test_a_linear_function_is_the_sum_of_the_contributions(method: str) -> None:
 MODELS: dict[str, Callable[..., Trace]] = {
     "classifier": lambda **options: tiny_classifier().trace("cold hot cold", label="hot", **options),
     "classifier with attention": lambda **options: tiny_classifier("attention").trace("cold hot cold", **options),
+    "classifier with the last outputs": lambda **options: tiny_classifier("last").trace("cold hot cold", **options),
     "language model": lambda **options: tiny_language_model().trace("abc de.\ncab", **options),
     "tagger": lambda **options: tiny_tagger().trace(["ab", "c", "ab"], position=2, **options),
     "tagger with a CRF": lambda **options: tiny_tagger("crf").trace(["ab", "c", "ab"], position=2, **options),
