@@ -55,6 +55,25 @@ def test_by_default_there_are_sixteen_validations(run: RunFolder) -> None:
     assert steps == [math.ceil(100 * n / 16) for n in range(1, 17)]
 
 
+@pytest.mark.parametrize(
+    ("epoch", "accumulate", "early"),
+    [(1, 1, [16, 32, 64, 128]), (64, 1, [64, 128]), (64, 2, [32, 64, 128]), (70, 1, [128]), (200, 1, [])],
+)
+def test_small_data_are_validated_before_a_sixteenth_of_the_budget(
+    run: RunFolder, epoch: int, accumulate: int, early: list[int]
+) -> None:
+    task = LinearTask()
+    task.batches_per_epoch = epoch
+    _, _, recorder = run_fit(run, task, steps=3200, patience=0, accumulate_steps=accumulate)
+    steps = [event[0] for event in recorder.of("validation")]
+    assert steps == early + [200 * n for n in range(1, 17)]
+
+
+def test_there_are_no_early_validations_with_an_interval(run: RunFolder) -> None:
+    _, _, recorder = run_fit(run, LinearTask(), steps=320, validate_every_steps=160)
+    assert [event[0] for event in recorder.of("validation")] == [160, 320]
+
+
 def test_validations_follow_the_interval_and_the_last_step(run: RunFolder) -> None:
     _, _, recorder = run_fit(run, LinearTask(), steps=11, validate_every_steps=4)
     assert [event[0] for event in recorder.of("validation")] == [4, 8, 11]

@@ -61,7 +61,10 @@ class TrainingConfig(Config):
         10, help="Early stopping: validations without a new best before training stops; 0 means never"
     )
     validate_every_steps: PositiveInt | None = option(
-        None, flag="--validate-every", help="Updates between validations", automatic="16 validations in all"
+        None,
+        flag="--validate-every",
+        help="Updates between validations",
+        automatic="16 validations, and for small data more at the start",
     )
     checkpoint_every_steps: PositiveInt | None = option(
         None,

@@ -32,7 +32,8 @@ from .signals import StopRequest, stop_requests
 from .task import Task
 from .torch_internals import update_parameters
 
-VALIDATIONS = 16  # the default of validate_every_steps is this many validations
+VALIDATIONS = 16  # by default, training validates this often, at equal distances, and before the first of them:
+FIRST_VALIDATION = 16  # after 16, 32, 64, ... updates, as soon as all training examples have been used once
 CHECKPOINT_SECONDS = 60.0  # the default of checkpoint_every_steps
 ROLLBACK_RATE = 0.3  # factor of the learning rate after a rollback
 
@@ -198,7 +199,19 @@ def _validation_is_due(session: Session, progress_before: float) -> bool:
         return True
     if interval is not None:
         return session.counters.step % interval == 0
-    return int(session.progress * VALIDATIONS) > int(progress_before * VALIDATIONS)
+    if int(session.progress * VALIDATIONS) > int(progress_before * VALIDATIONS):
+        return True
+    return session.progress * VALIDATIONS < 1.0 and _early_validation_is_due(session)
+
+
+def _early_validation_is_due(session: Session) -> bool:
+    """Return whether to validate before a sixteenth of the budget is used: small data may be learned by heart by then.
+
+    Larger data are not learned before the first regular validation, and validating them takes time.
+    """
+    updates = session.counters.step
+    is_power_of_two = updates & (updates - 1) == 0
+    return is_power_of_two and updates >= max(FIRST_VALIDATION, session.updates_per_epoch)
 
 
 def _checkpoint_is_due(session: Session) -> bool:

@@ -94,7 +94,11 @@ class Session:
             return None
         if self.config.steps is not None:
             return self.config.steps
-        return max(1, round((self.config.epochs or 1) * self.task.batches_per_epoch / self.config.accumulate_steps))
+        return max(1, round((self.config.epochs or 1) * self.updates_per_epoch))
+
+    @property
+    def updates_per_epoch(self) -> float:
+        return self.task.batches_per_epoch / self.config.accumulate_steps
 
     @property
     def progress(self) -> float:
