@@ -32,11 +32,17 @@ PIP := $(BIN)/python $(INSTALL)
 # kept for the children.
 TWO_PROCESSES := PYTHONDONTWRITEBYTECODE= OMP_WAIT_POLICY=passive OPENBLAS_NUM_THREADS=1
 
-.PHONY: demo test test-integration test-slow test-without-kernels test-sanitized test-web web web-tests check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
+# PATH holds the Python of the environment and nothing else, so that a compiler would not be found.
+WITHOUT_COMPILER = PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1
+
+.PHONY: demo environments test test-integration test-slow test-without-kernels test-sanitized test-web web web-tests check check-cxx check-cxx-skipped format docs docs-pages develop kernels clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/train.installed
 	@$(BIN)/elman demo
+
+# What the checks and tests below need. make --jobs 2 environments installs two of them at a time.
+environments: $(VENV)/web.installed web/node_modules $(PURE)/develop.installed
 
 test: $(VENV)/develop.installed
 	@$(TWO_PROCESSES) $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
@@ -79,12 +85,15 @@ kernels: | $(BIN)/python
 	@$(PIP) cmake nanobind ninja scikit-build-core
 	@$(PIP) --no-build-isolation --no-deps --editable .
 
-# PATH holds the Python of the environment and nothing else, so that a compiler would not be found. Not editable: this is
-# also the test of what a wheel holds.
-test-without-kernels: | $(PURE)/bin/python
-	@echo "installing elman without its kernels into $(PURE)"
-	@PATH="$(CURDIR)/$(PURE)/bin" ELMAN_WITHOUT_KERNELS=1 $(PURE)/bin/python $(INSTALL) ".[train,develop]"
+# Not editable: this is also the test of what a wheel holds.
+test-without-kernels: $(PURE)/develop.installed
+	@$(WITHOUT_COMPILER) $(PURE)/bin/python $(INSTALL) --no-deps --force-reinstall .
 	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest -m "not slow and not web" --numprocesses 2 --dist worksteal
+
+$(PURE)/develop.installed: pyproject.toml constraints.txt | $(PURE)/bin/python
+	@echo "installing elman without its kernels into $(PURE)"
+	@$(WITHOUT_COMPILER) $(PURE)/bin/python $(INSTALL) ".[train,develop]"
+	@touch $@
 
 # The sanitizers' own libraries have to be there before Python is, and the standard library with them, whose throw they
 # watch. Python itself frees nothing at its end: that is no leak.
@@ -106,7 +115,7 @@ web-tests: web/node_modules
 
 test-web: web-tests $(VENV)/web.installed
 	@cd web && npm run --silent check
-	@$(BIN)/python -m pytest -m web
+	@$(TWO_PROCESSES) $(BIN)/python -m pytest -m web --numprocesses 2 --dist worksteal
 
 web/node_modules: web/package.json web/package-lock.json
 	@echo "installing the packages of web/package.json"
