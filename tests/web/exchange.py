@@ -56,6 +56,8 @@ def decoded(value: Any) -> Any:
         return np.frombuffer(base64.b64decode(value["data"]), value["dtype"]).reshape(value["shape"])
     if isinstance(value, dict):
         return {name: decoded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
     return value
 
 

@@ -11,12 +11,18 @@ import {
 } from "../kernels/module.ts";
 import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
+import { traceNetwork } from "../model/network_trace.ts";
 import { modelFolder } from "../model/folder.ts";
 import { Generator } from "../model/random.ts";
 import { generate } from "../model/sampling.ts";
+import { type Given, type NetworkSizes, SmallNetwork } from "../model/small_network.ts";
 import { splitText, Trainer, type TrainingOptions } from "../model/training.ts";
 import { Vocabulary } from "../model/vocabulary.ts";
-import { decode, encode, type EncodedArray } from "./exchange.ts";
+import { derivation } from "../panels/unrolled_network/derivations.ts";
+import { evaluate } from "../panels/unrolled_network/expressions.ts";
+import { isDerivative, key, NetworkNumbers } from "../panels/unrolled_network/numbers.ts";
+import { decode, encode, type EncodedArray } from "../traces/encoding.ts";
+import { traceToJson } from "../traces/trace.ts";
 
 type Arrays = Record<string, EncodedArray>;
 
@@ -109,6 +115,7 @@ const COMPUTATIONS = {
   random: drawRandom,
   vocabulary: readVocabulary,
   training: runTraining,
+  network: traceSmallNetwork,
   trainingTime: timeTraining,
   stepTime: timeSteps,
 };
@@ -258,6 +265,23 @@ function runTraining(work: Workspace): Record<string, unknown> {
   };
   trainer.release();
   return result;
+}
+
+/** The trace of a small network; and for every number its value, that of its equation, and the finite difference. */
+function traceSmallNetwork(work: Workspace): Record<string, unknown> {
+  const sizes = work.request.values as NetworkSizes;
+  const values = Object.entries(work.request.arrays).map(([name, array]) => [name as Given, decode(array)] as const);
+  const network = new SmallNetwork(work.kernels, sizes, Object.fromEntries(values));
+  const trace = traceNetwork(network);
+  network.release();
+  const numbers = new NetworkNumbers(trace);
+  const computed = numbers.order.map((number) => ({
+    key: key(number),
+    value: numbers.value(number),
+    equation: evaluate(derivation(numbers, number)!, (operand) => numbers.value(operand)),
+    difference: isDerivative(number) ? numbers.finiteDifference(number) : null,
+  }));
+  return { trace: JSON.parse(traceToJson(trace)) as unknown, numbers: computed };
 }
 
 /** Times packing, forward and backward passes of (T, B, I): returns seconds a pass, and the number of passes. */

@@ -15,10 +15,14 @@ export function decode(array: EncodedArray): Float32Array | Float64Array | Int32
   return new TYPES[array.dtype](bytes.buffer);
 }
 
-export function encode(values: Float32Array | Float64Array | Int32Array | Uint8Array): EncodedArray {
+/** The JSON form of an array. Its shape is one size if it is not given. */
+export function encode(
+  values: Float32Array | Float64Array | Int32Array | Uint8Array,
+  shape: readonly number[] = [values.length],
+): EncodedArray {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   let text = "";
   for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
   const dtype = (Object.keys(TYPES) as Dtype[]).find((name) => values instanceof TYPES[name])!;
-  return { dtype, shape: [values.length], data: btoa(text) };
+  return { dtype, shape: [...shape], data: btoa(text) };
 }
