@@ -10,8 +10,8 @@ import { join } from "node:path";
 
 import { build } from "esbuild";
 
-const PAGES = { "character-model": "pages/character_model" };
-const LOADERS = { ".txt": "text", ".wasm": "binary" };
+const PAGES = { "character-model": "pages/character_model", "step-through": "pages/step_through" };
+const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };
 const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: LOADERS };
 
 async function buildTests() {

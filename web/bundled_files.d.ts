@@ -15,3 +15,8 @@ declare module "worker-code" {
   const text: string;
   export default text;
 }
+
+declare module "*.py" {
+  const text: string;
+  export default text;
+}

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import pytest
 
 from elman import kernels
 
-from .exchange import Engine, chromium, node
-
-ENGINES: dict[str, Callable[[], AbstractContextManager[Engine]]] = {"node": node, "chromium": chromium}
+from .exchange import Engine, node, open_browser, page_in
 
 
-@pytest.fixture(scope="session", params=list(ENGINES))
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Return Chromium. There is one for all tests, because playwright runs once in a process."""
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session", params=["node", "chromium"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    with ENGINES[request.param]() as engine:
+    opened: AbstractContextManager[Engine] = (
+        node() if request.param == "node" else page_in(request.getfixturevalue("browser"))
+    )
+    with opened as engine:
         yield engine
 
 

@@ -117,12 +117,20 @@ def node() -> Iterator[Node]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    """Yield a page in a Chromium of its own that has the test scripts and the modules."""
+    with open_browser() as browser, page_in(browser) as page:
+        yield page
+
+
+@contextmanager
+def page_in(browser: Any) -> Iterator[Browser]:
     """Yield a page in Chromium that has the test scripts and the modules."""
-    with serving(_Files) as address, open_browser() as browser:
+    with serving(_Files) as address:
         page = browser.new_page()
         page.goto(f"{address}/kernels.html")
         page.wait_for_function("window.answer !== undefined")
         yield Browser(page)
+        page.close()
 
 
 @contextmanager

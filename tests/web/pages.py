@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .exchange import MODULES, ROOT, open_browser, serving
+from .exchange import MODULES, ROOT, serving
 
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 
@@ -61,6 +61,3 @@ def accessibility_problems(page: Any) -> list[str]:
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
-
-
-__all__ = ["accessibility_problems", "open_browser", "site", "visit"]

@@ -36,8 +36,9 @@ def test_the_pages_are_what_the_sources_give(tmp_path: Path) -> None:
     assert not changed, f"{', '.join(changed)}: the sources have changed; run `make web` and commit src/elman/web"
 
 
-def test_a_page_with_its_kernels_is_small() -> None:
-    assert (MODULES / "character-model.html").stat().st_size < MAX_PAGE
+@pytest.mark.parametrize("page", ["character-model.html", "step-through.html"])
+def test_a_page_with_its_kernels_is_small(page: str) -> None:
+    assert (MODULES / page).stat().st_size < MAX_PAGE
 
 
 def test_kernels_and_wrapper_are_small(tmp_path: Path) -> None:

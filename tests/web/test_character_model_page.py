@@ -18,7 +18,7 @@ import pytest
 import elman
 
 from .exchange import MODULES
-from .pages import accessibility_problems, open_browser, site, visit
+from .pages import accessibility_problems, site, visit
 
 pytestmark = pytest.mark.web
 
@@ -33,12 +33,6 @@ NO_VECTORS = """
     constructor(parts, options) { super(["WebAssembly.validate = () => false;", ...parts], options); }
   };
 """  # as if the worker ran in an older browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with open_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

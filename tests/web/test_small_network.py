@@ -1,8 +1,8 @@
-"""The numbers of a small network in the browser: those of elman.cells, of their equations, and of finite differences."""
+"""The numbers of a small network in the browser: those of elman.cells, of equations, and of finite differences."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -17,32 +17,43 @@ from .exchange import Engine
 pytestmark = pytest.mark.web
 
 CELLS = ["tanh", "relu", "sigmoid", "identity", "gru", "lstm"]
-SIZES = [(1, 1, 1, 1), (3, 2, 2, 2), (4, 1, 3, 2), (2, 4, 4, 4)]  # T, I, H, O
+
+
+class Sizes(NamedTuple):
+    """The sizes of a network."""
+
+    steps: int
+    inputs: int
+    hidden: int
+    outputs: int
+
+
+SIZES = [Sizes(1, 1, 1, 1), Sizes(3, 2, 2, 2), Sizes(4, 1, 3, 2), Sizes(2, 4, 4, 4)]
 TOLERANCE = 1e-12
 FINITE_TOLERANCE = 1e-7
 
 
-def draw(rng: np.random.Generator, name: str, sizes: tuple[int, ...], *, bias: bool) -> tuple[Any, dict[str, Array]]:
+def draw(rng: np.random.Generator, name: str, sizes: Sizes, *, bias: bool) -> tuple[Any, dict[str, Array]]:
     """Return a cell and what its network is given."""
-    T, I, H, O = sizes
     is_simple = name not in ("gru", "lstm")
     cell = cells.Elman(name) if is_simple else cells.create(name)
-    GH = cell.gates * H
-    shapes: dict[str, tuple[int, ...]] = {"x": (T, I), "targets": (T, O), "h_initial": (H,)}
+    steps, inputs, hidden, outputs = sizes
+    rows = cell.gates * hidden
+    shapes: dict[str, tuple[int, ...]] = {"x": (steps, inputs), "targets": (steps, outputs), "h_initial": (hidden,)}
     if "c" in cell.states:
-        shapes["c_initial"] = (H,)
-    shapes |= {"W": (GH, I), "U": (GH, H), "V": (O, H)}
+        shapes["c_initial"] = (hidden,)
+    shapes |= {"W": (rows, inputs), "U": (rows, hidden), "V": (outputs, hidden)}
     if bias:
-        shapes |= {"b_ih": (GH,), "b_hh": (GH,), "b_y": (O,)}
+        shapes |= {"b_ih": (rows,), "b_hh": (rows,), "b_y": (outputs,)}
     return cell, {key: rng.normal(size=shape) for key, shape in shapes.items()}
 
 
-def ask(engine: Engine, name: str, sizes: tuple[int, ...], given: dict[str, Array]) -> dict[str, Any]:
+def ask(engine: Engine, name: str, sizes: Sizes, given: dict[str, Array]) -> dict[str, Any]:
     """Return the answer of the browser."""
-    T, I, H, O = sizes
     cell = name if name in ("gru", "lstm") else "elman"
     activation = "tanh" if name in ("gru", "lstm") else name
-    values = {"cell": cell, "activation": activation, "T": T, "I": I, "H": H, "O": O, "bias": "b_ih" in given}
+    counts = dict(zip("TIHO", sizes, strict=True))
+    values = {"cell": cell, "activation": activation, **counts, "bias": "b_ih" in given}
     module = {"module": "kernels-float64.wasm", "precision": "float64"}
     return engine.answer({"kind": "network", **module, "values": values, "arrays": given})
 
@@ -74,11 +85,18 @@ def reference(cell: Any, given: dict[str, Array]) -> tuple[dict[str, Array], dic
     return layer, arrays | ({"d_b_y": d_b_y} if "b_ih" in given else {})
 
 
+def test_a_network_gives_its_memory_back(engine: Engine, rng: np.random.Generator) -> None:
+    sizes = Sizes(8, 4, 4, 4)
+    _, given = draw(rng, "lstm", sizes, bias=True)
+    memory = [ask(engine, "lstm", sizes, given)["memory"] for _ in range(60)]
+    assert memory[-1] == memory[10]
+
+
 @pytest.mark.parametrize("bias", [False, True], ids=["no bias", "bias"])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("name", CELLS)
 def test_all_numbers_of_a_small_network(
-    engine: Engine, rng: np.random.Generator, name: str, sizes: tuple[int, ...], bias: bool
+    engine: Engine, rng: np.random.Generator, name: str, sizes: Sizes, bias: bool
 ) -> None:
     cell, given = draw(rng, name, sizes, bias=bias)
     answer = ask(engine, name, sizes, given)

@@ -281,7 +281,8 @@ function traceSmallNetwork(work: Workspace): Record<string, unknown> {
     equation: evaluate(derivation(numbers, number)!, (operand) => numbers.value(operand)),
     difference: isDerivative(number) ? numbers.finiteDifference(number) : null,
   }));
-  return { trace: JSON.parse(traceToJson(trace)) as unknown, numbers: computed };
+  const memory = work.kernels.exports.memory.buffer.byteLength;
+  return { trace: JSON.parse(traceToJson(trace)) as unknown, numbers: computed, memory };
 }
 
 /** Times packing, forward and backward passes of (T, B, I): returns seconds a pass, and the number of passes. */

@@ -1,5 +1,7 @@
 // The fields of the page, and how they are kept in its address.
 
+import { element } from "../shared/elements.ts";
+
 /** The fields, and their first values. */
 export const FIELDS = {
   cell: "lstm",
@@ -16,10 +18,6 @@ export const FIELDS = {
 export type Field = keyof typeof FIELDS;
 
 const NAMES = Object.keys(FIELDS) as Field[];
-
-export function element<T extends HTMLElement>(id: string): T {
-  return document.getElementById(id) as T;
-}
 
 export function field(name: Field): HTMLInputElement {
   return element<HTMLInputElement>(name);

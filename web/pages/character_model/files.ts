@@ -1,4 +1,4 @@
-// Files that the reader opens and saves.
+// Files that the reader opens.
 
 const ENCODINGS = ["utf-8", "gb18030"];
 
@@ -13,12 +13,4 @@ export function decodeText(bytes: ArrayBuffer): string | null {
     }
   }
   return null;
-}
-
-export function download(name: string, content: Uint8Array): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content as Uint8Array<ArrayBuffer>], { type: "application/zip" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 }

@@ -2,13 +2,15 @@
 
 import type { Cell } from "../../kernels/stack.ts";
 import tangPoems from "../../../src/elman/labs/tang_poems.txt";
+import { download, element } from "../shared/elements.ts";
+import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { LossChart } from "./chart.ts";
-import { element, type Field, field, FIELDS, fieldNumber, readFields, storeFields } from "./fields.ts";
-import { decodeText, download } from "./files.ts";
+import { type Field, field, FIELDS, fieldNumber, readFields, storeFields } from "./fields.ts";
+import { decodeText } from "./files.ts";
 import type { GenerateRequest, Reply, Request } from "./protocol.ts";
 import sonnets from "./sonnets.txt"; // 18, 29, 30, 55, 60, 73, 116 and 130
 import workerCode from "worker-code";
-import { fill, type Language, TEXTS, type Texts } from "./texts.ts";
+import { TEXTS, type Texts } from "./texts.ts";
 
 const MIN_CHARACTERS = 20;
 const MAX_CHARACTERS = 20_000_000;
@@ -34,8 +36,7 @@ class Page {
     const stored = new URLSearchParams(location.hash.slice(1));
     readFields(stored);
     this.steps = Math.max(0, Math.floor(Number(stored.get("steps") ?? 0)));
-    const asked = stored.get("lang") ?? new URLSearchParams(location.search).get("lang");
-    this.language = (asked ?? navigator.language).startsWith("zh") ? "zh" : "en";
+    this.language = languageOf(stored);
     this.texts = TEXTS[this.language];
     const text = element<HTMLTextAreaElement>("text");
     if (text.value === "") text.value = this.language === "zh" ? tangPoems : sonnets;
@@ -85,16 +86,7 @@ class Page {
   }
 
   private translate(): void {
-    const { texts } = this;
-    document.documentElement.lang = this.language === "zh" ? "zh-CN" : "en";
-    document.title = `${texts.title} – elman`;
-    for (const target of document.querySelectorAll<HTMLElement>("[data-text]")) {
-      target.textContent = texts[target.dataset.text as keyof Texts];
-    }
-    for (const target of document.querySelectorAll<HTMLElement>("[data-label]")) {
-      target.setAttribute("aria-label", texts[target.dataset.label as keyof Texts]);
-    }
-    element("language").lang = this.language === "zh" ? "en" : "zh-CN";
+    translatePage(this.language, this.texts);
     this.showPause();
     this.show();
     this.showSaveHelp();
@@ -245,7 +237,7 @@ class Page {
       }
       case "saved":
         this.unsaved = false;
-        download(`${MODEL_NAME}.zip`, reply.zip);
+        download(`${MODEL_NAME}.zip`, reply.zip as Uint8Array<ArrayBuffer>, "application/zip");
         break;
       case "failed":
         this.setState("idle");

@@ -1,5 +1,7 @@
 // All texts of the page, in English and in Chinese. {name} stands for a value.
 
+import type { Language } from "../shared/language.ts";
+
 const english = {
   title: "Train a character model in this page",
   lead: "A recurrent network reads your text one character at a time and learns to predict the next one. Everything is computed here, by elman's own kernels; the text does not leave your computer.",
@@ -121,14 +123,4 @@ const chinese: Texts = {
   other: "出错了：{detail}",
 };
 
-export type Language = "en" | "zh";
-
 export const TEXTS: Record<Language, Texts> = { en: english, zh: chinese };
-
-/** A text with values in place of {name}. Numbers have separators of thousands. */
-export function fill(text: string, values: Record<string, string | number>): string {
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
-    const value = values[name];
-    return typeof value === "number" ? value.toLocaleString("en") : (value ?? "");
-  });
-}

@@ -9,6 +9,7 @@ import {
   type Expression,
   type FunctionName,
   number,
+  operands,
   product,
   square,
   sum,
@@ -20,6 +21,12 @@ const ONE = constant(1);
 /** The equation of a number; null if it is given. */
 export function derivation(network: NetworkNumbers, { name, index }: NetworkNumber): Expression | null {
   return new Equations(network).of(name, index);
+}
+
+/** The numbers in the equation of a number, each once; none if it is given. */
+export function operandsOf(network: NetworkNumbers, number: NetworkNumber): NetworkNumber[] {
+  const equation = derivation(network, number);
+  return equation === null ? [] : operands(equation);
 }
 
 class Equations {
