@@ -252,6 +252,7 @@ def test_pictures_are_saved(browser: Any, address: str) -> None:
     assert tikz.count("\\draw[->]") == 3 * (2 * 4 + 2 + 4 + 2)
     assert "\\node[number] (loss-2) at" in tikz
     assert "{$1024$}" in tikz
+    assert all(f"{{${label}$}};" in tikz for label in ("x", "s", "h", "y", "\\ell", "t = 0", "t = 3"))
     assert tikz.count("{") == tikz.count("}")
 
 

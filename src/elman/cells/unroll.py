@@ -74,8 +74,8 @@ class Tape:
 class StepGradients:
     """Derivatives of the loss in one layer and direction with respect to what each step computes.
 
-    states: the derivative of each of the cell's states after every step (B, T, H), along all paths; a and u
-    (B, T, G*H), those of the products.
+    states: the derivative of each of the cell's states after every step (B, T, H), along all paths that leave the
+    step; those of c through h of the same step are not among them. a and u (B, T, G*H): those of the products.
     """
 
     states: tuple[Array, ...]

@@ -9,9 +9,9 @@
 
 The numbers come from the prediction itself (recorder.py), and replay.py says how those that it does not return are
 computed, and how they are checked. d_NAME is the derivative of the trace's objective with respect to NAME, along all
-paths; d_a and d_u are with respect to the products, that is to the gates before their activations. norm_by_lag[k] is
-the norm of the derivative of the loss of one step with respect to h, k steps before it: of the last step that has a
-loss, or in the backward direction of the first one.
+paths; that of c leaves out the path through h of the same step. d_a and d_u are with respect to the products, that is
+to the gates before their activations. norm_by_lag[k] is the norm of the derivative of the loss of one step with respect
+to h, k steps before it: of the last step that has a loss, or in the backward direction of the first one.
 
 inspect/ writes traces to folders and draws them. It is above the predictors in the order of imports, so what they
 return is here.

@@ -2,7 +2,7 @@
 
 import { operandsOf } from "./derivations.ts";
 import { shortNumber } from "./format.ts";
-import { DERIVATIVE_HEIGHT, type Layout, NODE_WIDTH, type Node, VALUE_HEIGHT } from "./layout.ts";
+import { DERIVATIVE_HEIGHT, LABEL_CENTRE, type Layout, NODE_WIDTH, type Node, VALUE_HEIGHT } from "./layout.ts";
 import {
   derivative,
   isDerivative,
@@ -45,7 +45,7 @@ export function draw(network: NetworkNumbers, layout: Layout, view: View): strin
   const lines = connections(network, layout).map(([from, to]) => line(from, to, layout, view));
   const nodes = [...layout.nodes.values()].map((node) => drawNode(network, layout, view, node));
   const labels = layout.rows.map(
-    ({ name, y }) => `<text class="label" x="14" y="${y}" dy="0.35em">${letterOf(name)}</text>`,
+    ({ name, y }) => `<text class="label" x="${LABEL_CENTRE}" y="${y}" dy="0.35em">${rowLetter(name)}</text>`,
   );
   const titles = layout.columns.map(
     ({ step, x }) => `<text class="label" x="${x}" y="${layout.height - 8}">${escape(view.columnTitle(step))}</text>`,
@@ -54,7 +54,8 @@ export function draw(network: NetworkNumbers, layout: Layout, view: View): strin
   return [...lines, ...labels, ...titles, ...nodes].join("\n");
 }
 
-function letterOf(row: string): string {
+/** The letter of a row. */
+export function rowLetter(row: string): string {
   return { sum: "s", loss: "ℓ" }[row] ?? row.replace("gate.", "");
 }
 

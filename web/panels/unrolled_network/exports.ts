@@ -1,10 +1,10 @@
 // The picture as a file: SVG, PNG and TikZ.
 
-import { draw, type View } from "./drawing.ts";
+import { draw, rowLetter, type View } from "./drawing.ts";
 import { operandsOf } from "./derivations.ts";
 import { shortNumber } from "./format.ts";
-import { layOut, NODE_WIDTH } from "./layout.ts";
-import { derivative, key, type NetworkNumbers } from "./numbers.ts";
+import { LABEL_CENTRE, layOut, NODE_WIDTH } from "./layout.ts";
+import { derivative, key, type NetworkNumber, type NetworkNumbers } from "./numbers.ts";
 
 /** The style of a saved picture, which is always light. The page has its own, with the same classes. */
 const STYLE = `
@@ -49,12 +49,16 @@ export function toTikz(network: NetworkNumbers, view: View): string {
   const name = (text: string) => text.replaceAll(/[:._]/g, "-");
   const nodes = [...layout.nodes.values()].map(({ number, x, y }) => {
     const d = derivative(number);
-    const below =
-      view.showDerivatives && network.has(d) ? `\\\\ \\textcolor{derivative}{${latexNumber(network.value(d))}}` : "";
+    const shown = (one: NetworkNumber) => (view.isComputed(one) ? latexNumber(network.value(one)) : "$\\cdot$");
+    const below = view.showDerivatives && network.has(d) ? `\\\\ \\textcolor{derivative}{${shown(d)}}` : "";
     const style = key(number) === key(view.selected) ? "number, selected" : "number";
-    const text = latexNumber(network.value(number)) + below;
+    const text = shown(number) + below;
     return `  \\node[${style}] (${name(key(number))}) at (${centimetres(x)}, ${centimetres(layout.height - y)}) {${text}};`;
   });
+  const labels = [
+    ...layout.rows.map((row) => ({ x: LABEL_CENTRE, y: row.y, text: latexLetter(row.name) })),
+    ...layout.columns.map(({ step, x }) => ({ x, y: layout.height - LABEL_CENTRE / 2, text: `t = ${step}` })),
+  ].map(({ x, y, text }) => `  \\node at (${centimetres(x)}, ${centimetres(layout.height - y)}) {$${text}$};`);
   const lines = [...layout.nodes.values()].flatMap(({ number }) => {
     return operandsOf(network, number)
       .filter((operand) => layout.nodes.has(key(operand)))
@@ -66,11 +70,12 @@ export function toTikz(network: NetworkNumbers, view: View): string {
     "\\definecolor{derivative}{HTML}{B54708}",
     "\\begin{document}",
     "\\begin{tikzpicture}[",
-    `  number/.style={draw, fill=white, rounded corners=2pt, align=center, minimum width=${centimetres(NODE_WIDTH)}cm, font=\\small},`,
+    `  number/.style={draw, fill=white, text=black, rounded corners=2pt, align=center, minimum width=${centimetres(NODE_WIDTH)}cm, font=\\small},`,
     "  selected/.style={very thick},",
     "  every path/.style={gray},",
     "]",
     ...nodes,
+    ...labels,
     "  \\begin{scope}[on background layer]",
     ...lines,
     "  \\end{scope}",
@@ -78,6 +83,10 @@ export function toTikz(network: NetworkNumbers, view: View): string {
     "\\end{document}",
     "",
   ].join("\n");
+}
+
+function latexLetter(row: string): string {
+  return rowLetter(row).replace("ℓ", "\\ell");
 }
 
 /** A number in LaTeX's mathematics. */

@@ -9,6 +9,7 @@ const NODE_GAP = 8;
 const COLUMN_GAP = 44;
 const ROW_GAP = 26;
 const LABELS = 34; // width of the letters at the left
+export const LABEL_CENTRE = 14;
 const MARGIN = 6;
 const HEADER = 28;
 

@@ -1,4 +1,4 @@
-// The names of numbers: as MathML, as LaTeX, and as plain text.
+// The names of numbers: as MathML and as plain text.
 
 import { isDerivative, type NetworkNumber, type NetworkNumbers, withoutDerivative } from "./numbers.ts";
 
@@ -115,15 +115,4 @@ export function plainSymbol(network: NetworkNumbers, number: NetworkNumber): str
   if (isDerivative(number)) return `∂L/∂${plainSymbol(network, differentiated(number))}`;
   const { letter, above, below } = symbol(network, number);
   return `${letter}${above && `^${above}`}[${below.join(",")}]`;
-}
-
-/** As LaTeX, without dollar signs: h_{2,1}. */
-export function latexSymbol(network: NetworkNumbers, number: NetworkNumber): string {
-  if (isDerivative(number)) {
-    return `\\partial L/\\partial ${latexSymbol(network, differentiated(number))}`;
-  }
-  const { letter, above, below } = symbol(network, number);
-  const name = letter === "ℓ" ? "\\ell" : letter;
-  const superscript = above.replace("′", "\\prime");
-  return `${name}${superscript && `^{${superscript}}`}_{${below.join(",")}}`;
 }
