@@ -10,7 +10,11 @@ import { join } from "node:path";
 
 import { build } from "esbuild";
 
-const PAGES = { "character-model": "pages/character_model", "step-through": "pages/step_through" };
+const PAGES = {
+  "character-model": "pages/character_model",
+  "step-through": "pages/step_through",
+  trace: "pages/trace",
+};
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };
 const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: LOADERS };
 

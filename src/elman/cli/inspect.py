@@ -31,6 +31,9 @@ def inspect_command(
         Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write the trace: safetensors and JSON.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Write its pictures, PNG and SVG.")] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one HTML file that shows the trace in a browser.")
+    ] = None,
     gradients: Annotated[bool, typer.Option("--gradients", help="Trace derivatives, too.")] = False,
     target: Annotated[
         str | None,
@@ -59,8 +62,9 @@ def inspect_command(
     as_json: Json = False,
 ) -> None:
     """Show what happens inside a model on one input: states, gates, attention, decisions, derivatives."""
+    from elman.checkpoint.durable_files import check_output_file
     from elman.figures.style import check_figure_folder, write_figures
-    from elman.inspect import summarize, trace_drawings, write_trace
+    from elman.inspect import summarize, trace_drawings, write_trace, write_trace_page
     from elman.inspect.summary import summary_lines
     from elman.inspect.trace_folder import check_trace_folder
     from elman.tasks.spec import load
@@ -73,17 +77,26 @@ def inspect_command(
         check_trace_folder(out)
     if plot is not None:
         check_figure_folder(plot, "--plot")
+    if page is not None:
+        check_output_file(page, "--page")
     trace = predictor.trace(_input(predictor, input), gradients=gradients, **options)
     if out is not None:
         write_trace(trace, out)
         say(str(out))
+    if page is not None:
+        write_trace_page(trace, page)
+        say(str(page))
     pictures = []
     if plot is not None:
         pictures = write_figures(plot, trace_drawings(trace), current_language(), say)
         for path in pictures:
             say(str(path))
     if as_json:
-        written = {"trace": None if out is None else str(out), "pictures": list(map(str, pictures))}
+        written = {
+            "trace": None if out is None else str(out),
+            "page": None if page is None else str(page),
+            "pictures": list(map(str, pictures)),
+        }
         print_json({**summarize(trace), **written})
         return
     for line in summary_lines(trace):

@@ -2,6 +2,7 @@
 
     trace = elman.load("runs/book").trace("It was", gradients=True)
     elman.inspect.write_trace(trace, "trace")            a folder: safetensors and JSON (docs/en/inspect.md)
+    elman.inspect.write_trace_page(trace, "trace.html")  one file for a browser
     elman.inspect.plot_trace(trace, "pictures")          states, gates, attention ... as PNG and SVG
     elman.inspect.plot_run("runs/book", "pictures")      training curves, confusion matrix ... of a run
     elman.inspect.compare_runs(["runs/a", "runs/b"], "pictures")     the validation losses of several runs
@@ -22,6 +23,7 @@ from .run_pictures import (
 )
 from .summary import summarize
 from .trace_folder import TRACE_FORMAT, read_trace, write_trace
+from .trace_page import trace_json, write_trace_page
 from .trace_pictures import plot_trace, trace_drawings
 
 __all__ = [
@@ -37,6 +39,8 @@ __all__ = [
     "run_drawings",
     "summarize",
     "trace_drawings",
+    "trace_json",
     "training_drawings",
     "write_trace",
+    "write_trace_page",
 ]

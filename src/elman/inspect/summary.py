@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from elman.models.trace import LayerTrace, Trace
+from elman.models.trace import VOCABULARY, LayerTrace, Trace
 from elman.translations import translate
 
 SHOWN_TOKENS = 10  # of an attribution
@@ -19,7 +19,7 @@ def summarize(trace: Trace) -> dict[str, Any]:
     return {
         "task": trace.task,
         "input": trace.input,
-        "axes": trace.axes,
+        "axes": {name: labels for name, labels in trace.axes.items() if name != VOCABULARY},
         "layers": [_layer(layer) for layer in trace.layers],
         "arrays": {name: list(array.shape) for name, array in trace.arrays.items()},
         "facts": trace.facts,

@@ -5,7 +5,8 @@
               with gradients: d_h, d_c (T, H), d_a, d_u (T, G*H), d_x (T, I), norm_by_lag (lags,)
     arrays    what is not inside a recurrent layer: logits, probabilities, loss, attention, pooled ...
     facts     what is not an array: decisions, the loss, the tree of a beam search
-    axes      the labels of the steps: the tokens of a text, the rows of a series
+    axes      the labels of the steps: the tokens of a text, the rows of a series; and the vocabulary, if an array has a
+              column for each of its tokens
 
 The numbers come from the prediction itself (recorder.py), and replay.py says how those that it does not return are
 computed, and how they are checked. d_NAME is the derivative of the trace's objective with respect to NAME, along all
@@ -31,9 +32,12 @@ from elman.cells.cell import gate_names
 from elman.errors import ConfigError
 
 from .replay import StackSteps
+from .stack import Stack
 
 Array = npt.NDArray[Any]
 Direction = Literal["forward", "backward"]
+VOCABULARY = "vocabulary"
+MAX_TRACE_BYTES = 1_000_000_000
 DIRECTIONS: tuple[Direction, Direction] = ("forward", "backward")
 
 
@@ -97,6 +101,22 @@ class Trace:
         if name not in self.arrays:
             raise ConfigError(f"the trace has no {name!r}; expected one of {', '.join(self.arrays)}")
         return self.arrays[name]
+
+
+def check_trace_size(stack: Stack, steps: int, columns: int = 0) -> None:
+    """Raise a ConfigError, before anything is computed, if a trace of so many steps would take too much memory.
+
+    columns: the numbers of a step that are not in a layer.
+    """
+    layers = [parameters for layer in stack.parameters for parameters in layer]
+    numbers = columns + sum(p.W.shape[1] + 3 * len(p.W) + 2 * p.hidden_size for p in layers)
+    size = steps * numbers * layers[0].W.itemsize if layers else 0
+    if size > MAX_TRACE_BYTES:
+        problem = (
+            f"the trace of {steps:,} tokens or rows would take {size / 1e9:.1f} GB; expected at most "
+            f"{MAX_TRACE_BYTES / 1e9:.0f} GB"
+        )
+        raise ConfigError(problem, hint=f"Trace at most {int(steps * MAX_TRACE_BYTES / size):,} of them")
 
 
 Derivatives = Sequence[Sequence[Mapping[str, Array]]]  # [layer][direction], arrays of a LayerTrace

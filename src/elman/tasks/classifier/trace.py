@@ -27,7 +27,7 @@ from elman.models.pooling import Pooling
 from elman.models.recorder import recording
 from elman.models.replay import replay
 from elman.models.stack import Stack
-from elman.models.trace import Trace, add_norms_by_lag, layer_traces, stack_derivatives
+from elman.models.trace import Trace, add_norms_by_lag, check_trace_size, layer_traces, stack_derivatives
 
 Array = npt.NDArray[Any]
 AXIS = "tokens"
@@ -69,6 +69,7 @@ def trace_text(
         raise ConfigError("a text without tokens; expected one token or more to trace")
     if label is not None and label not in model.labels:
         raise ConfigError(f"the model does not know the label {label!r}; expected one of {list_names(model.labels)}")
+    check_trace_size(model.stack, len(tokens), len(model.labels))
     with recording() as recorder:
         (log_p,) = model.log_probabilities([text])
     steps = replay(model.stack, recorder.runs_of(model.stack))

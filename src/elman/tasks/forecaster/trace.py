@@ -21,7 +21,7 @@ import numpy as np
 from elman.errors import ConfigError
 from elman.models.recorder import Recorder, recording
 from elman.models.replay import replay
-from elman.models.trace import Array, Trace, add_norms_by_lag, layer_traces, stack_derivatives
+from elman.models.trace import Array, Trace, add_norms_by_lag, check_trace_size, layer_traces, stack_derivatives
 
 from .forecast import Forecast
 from .history_encoders import HistoryEncoder, Recurrent
@@ -35,6 +35,8 @@ def trace_series(predict: Callable[[], Forecast], encoder: HistoryEncoder, serie
     if gradients and not isinstance(encoder, Recurrent):
         problem = "the history encoder has no recurrent layers; expected a model with recurrent memory"
         raise ConfigError(problem, hint="Trace it without gradients")
+    if isinstance(encoder, Recurrent):
+        check_trace_size(encoder.stack, len(series))
     with recording() as recorder:
         forecast = predict()
     steps = replay(encoder.stack, recorder.runs_of(encoder.stack)) if isinstance(encoder, Recurrent) else None

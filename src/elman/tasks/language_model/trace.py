@@ -22,7 +22,7 @@ from elman.models.attribution import Head, token_index, traced_attribution
 from elman.models.recorder import recording
 from elman.models.replay import replay
 from elman.models.stack import Stack, State
-from elman.models.trace import Trace, add_norms_by_lag, layer_traces, stack_derivatives
+from elman.models.trace import VOCABULARY, Trace, add_norms_by_lag, check_trace_size, layer_traces, stack_derivatives
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -59,6 +59,7 @@ def trace_text(
     """Return the trace of a text, whose tokens have these ids (T,); the attribution is that of one position."""
     if gradients and len(ids) < 2:
         raise ConfigError(f"a text of {len(ids)} token; expected two or more, of which the second has a loss")
+    check_trace_size(model.stack, len(ids), 2 * len(model.vocabulary))
     rows, state = [], model.stack.initial_state(1)
     with recording() as recorder:
         for token in ids:
@@ -89,7 +90,7 @@ def trace_text(
     return Trace(
         task="lm",
         input=text,
-        axes={AXIS: [model.vocabulary[token] for token in ids]},
+        axes={AXIS: [model.vocabulary[token] for token in ids], VOCABULARY: list(model.vocabulary)},
         layers=tuple(layer_traces(steps, AXIS, derivatives)),
         arrays={"ids": ids, "logits": logits, "probabilities": readout.softmax(logits), "loss": loss, **attributed},
         facts=facts,

@@ -1,6 +1,7 @@
 """The trace of a pair through an encoder-decoder: models/trace.py says what is in every trace.
 
-    axes     source: its tokens and </s>; target: the token that each step of the decoder predicts
+    axes     source: its tokens and </s>; target: the token that each step of the decoder predicts; vocabulary: of the
+             target
     arrays   log_probabilities and probabilities (T, V) of each step, loss (T,): -log p of its token, in nats;
              attention (T, S), and attentional_output (T, H), of a model with attention
     facts    inputs: the token that each step reads; decisions: the most probable token of each step; loss: the sum;
@@ -26,7 +27,7 @@ from elman.decoding import Hypothesis, Prefixes, search_tree
 from elman.models.recorder import Recorder, recording
 from elman.models.replay import StackSteps, replay
 from elman.models.text_arguments import require_texts
-from elman.models.trace import LayerTrace, Trace, layer_traces, norms_by_lag
+from elman.models.trace import VOCABULARY, LayerTrace, Trace, check_trace_size, layer_traces, norms_by_lag
 from elman.text import END, START
 from elman.text.sides import SideCodec
 
@@ -70,6 +71,7 @@ def trace_pair(
 ) -> Trace:
     """Return the trace of a source and a target, by default the predicted one."""
     (source,) = require_texts([source])
+    check_trace_size(model.network.encoder, len(model.source.tokens(source)))
     with recording() as recorder:
         path = _searched(model, source, beam, length_penalty) if target is None else _read(model, source, target)
     decoded = _decoded(model.network, recorder, path)
@@ -93,7 +95,11 @@ def trace_pair(
     return Trace(
         task="seq2seq",
         input=source,
-        axes={SOURCE: [*model.source.tokens(source), END], TARGET: [tokens[i] for i in path.ids]},
+        axes={
+            SOURCE: [*model.source.tokens(source), END],
+            TARGET: [tokens[i] for i in path.ids],
+            VOCABULARY: list(tokens),
+        },
         layers=tuple(_layers(decoded, gradient)),
         arrays=arrays,
         facts=facts,

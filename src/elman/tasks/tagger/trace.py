@@ -26,7 +26,7 @@ from elman.models.crf import ConditionalRandomField
 from elman.models.recorder import recording
 from elman.models.replay import replay
 from elman.models.stack import Stack
-from elman.models.trace import Trace, add_norms_by_lag, layer_traces, stack_derivatives
+from elman.models.trace import Trace, add_norms_by_lag, check_trace_size, layer_traces, stack_derivatives
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
@@ -89,6 +89,7 @@ def trace_sentence(
     """Return the trace of a sentence; the objective is -log p of the tags, by default of the predicted ones."""
     if not tokens:
         raise ConfigError("a sentence without tokens; expected one token or more to trace")
+    check_trace_size(model.stack, len(tokens), 2 * len(model.labels))
     with recording() as recorder:
         (probabilities,) = model.predict_proba([tokens])
     emissions = recorder.last("emissions")

@@ -1,0 +1,335 @@
+"""The page that shows a trace: its numbers are those of the trace, for every task; what it says to bad files."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from elman.cells.readout import softmax
+from elman.inspect import trace_json, write_trace_page
+from elman.models.trace import Trace
+from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
+from tests.tasks.forecaster.models import series_of
+from tests.tasks.forecaster.models import tiny_predictor as tiny_forecaster
+from tests.tasks.language_model.models import tiny_predictor as tiny_language_model
+from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
+from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
+
+from .exchange import MODULES
+from .pages import accessibility_problems, visit
+
+pytestmark = pytest.mark.web
+
+TEXT = 'ab\n"cab" de dab'
+NARROW, WIDE = 390, 1200
+
+
+@pytest.fixture(scope="module")
+def traces() -> dict[str, Trace]:
+    lm = tiny_language_model("lstm")
+    return {
+        "lm": lm.trace(TEXT, gradients=True, attribution="leave_one_out"),
+        "any characters": replace(lm.trace(TEXT), axes={"tokens": list(TEXT)}),
+        "long": lm.trace("abcde " * 400),
+        "classify": tiny_classifier("attention").trace("fed", gradients=True),
+        "tag": tiny_tagger("crf").trace(["Ann", "left"], gradients=True),
+        "seq2seq": tiny_encoder_decoder("general").trace("dab", beam=3, gradients=True),
+        "forecast": tiny_forecaster("lstm").trace(series_of()),
+        "tdnn": tiny_forecaster("tdnn").trace(series_of()),
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(traces: dict[str, Trace], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("traces")
+    for name, trace in traces.items():
+        write_trace_page(trace, folder / f"{name}.html")
+    return folder
+
+
+@contextmanager
+def open_page(browser: Any, path: Path, fragment: str = "", **options: Any) -> Iterator[Any]:
+    fragment = fragment if "lang=" in fragment else f"lang=en&{fragment}"
+    with visit(browser, f"{path.as_uri()}#{fragment}", **options) as page:
+        yield page
+
+
+def token_values(page: Any) -> list[float | None]:
+    """Return the numbers by which the text is coloured."""
+    labels = page.evaluate("[...document.querySelectorAll('[data-token]')].map((e) => e.getAttribute('aria-label'))")
+    texts = [label.rsplit(": ", 1)[1] for label in labels]
+    return [None if text == "no value" else float(text) for text in texts]
+
+
+@pytest.mark.parametrize("name", ["lm", "classify", "tag", "seq2seq", "forecast"])
+def test_the_text_has_the_numbers_of_every_array(
+    browser: Any, folder: Path, traces: dict[str, Trace], name: str
+) -> None:
+    trace = traces[name]
+    with open_page(browser, folder / f"{name}.html", "unit=2") as page:
+        for number, layer in enumerate(trace.layers):
+            page.select_option("#layer", str(number))
+            arrays = page.evaluate("[...document.querySelector('#array').options].map((option) => option.value)")
+            assert {"h", *(f"gate.{gate}" for gate in layer.gates)} <= set(arrays)
+            for array in set(arrays) - {"attribution", "loss"}:
+                page.select_option("#array", array)
+                np.testing.assert_allclose(np.array(token_values(page), float), layer[array][:, 1], 1e-3)
+            tokens = page.evaluate("document.querySelectorAll('[data-token]').length")
+            assert tokens == len(trace.axes[layer.axis])
+
+
+def test_losses_and_attributions_belong_to_their_tokens(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    with open_page(browser, folder / "lm.html", "array=loss") as page:
+        first, *losses = token_values(page)
+        assert first is None
+        np.testing.assert_allclose(np.array(losses, float), traces["lm"]["loss"], 1e-3)
+        assert page.is_disabled("#unit")
+        assert page.is_hidden("#search")
+        page.select_option("#array", "attribution")
+        np.testing.assert_allclose(np.array(token_values(page), float), traces["lm"]["attribution"], 1e-3)
+    with open_page(browser, folder / "seq2seq.html", f"array=loss&layer={len(traces['seq2seq'].layers)}") as page:
+        np.testing.assert_allclose(np.array(token_values(page), float), traces["seq2seq"]["loss"], 1e-3)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, 1, 2])
+def test_the_next_tokens_at_a_temperature(
+    browser: Any, folder: Path, traces: dict[str, Trace], temperature: float
+) -> None:
+    trace, token = traces["lm"], 4
+    with open_page(browser, folder / "lm.html", f"temperature={temperature}&token={token + 1}") as page:
+        rows = page.evaluate(
+            "[...document.querySelectorAll('.candidates tr')].map((row) => [...row.children].map((c) => c.textContent))"
+        )
+    logits = trace["logits"][token].astype(float)
+    expected = softmax(logits / temperature) if temperature else np.eye(len(logits))[logits.argmax()]
+    vocabulary = trace.axes["vocabulary"]
+    names = [{"⏎": "\n", "␣": " ", "∅": ""}.get(row[0], row[0]) for row in rows]
+    found = [float(row[2]) for row in rows]
+    np.testing.assert_allclose(found, [expected[vocabulary.index(name)] for name in names], atol=6e-5)
+    np.testing.assert_allclose(found[:10], np.sort(expected)[::-1][:10], atol=6e-5)
+    assert [name for name, row in zip(names, rows, strict=True) if row[3]] == [trace.axes["tokens"][token + 1]]
+
+
+@pytest.mark.parametrize(
+    ("feature", "own", "marked"),
+    [
+        ("lineEnds", "", [c == "\n" for c in TEXT]),
+        ("spaces", "", [c.isspace() for c in TEXT]),
+        ("quotes", "", [3 <= i < 7 for i in range(len(TEXT))]),
+        ("own", "ac", [c in "ac" for c in TEXT]),
+    ],
+)
+def test_units_are_ranked_as_scikit_learn_does(
+    browser: Any, folder: Path, traces: dict[str, Trace], feature: str, own: str, marked: list[bool]
+) -> None:
+    h = traces["any characters"].layers[0]["h"]
+    areas = [float(roc_auc_score(marked, h[:, unit])) for unit in range(h.shape[1])]
+    with open_page(browser, folder / "any characters.html", f"array=h&feature={feature}&own={own}") as page:
+        found = page.evaluate("[...document.querySelectorAll('#found button')].map((button) => button.textContent)")
+        first = page.get_attribute("#found button", "data-unit")
+        page.click("#found button")
+        assert page.input_value("#unit") == str(int(first) + 1)
+    for text in found:
+        unit, area = text.removeprefix("unit ").split(": ")
+        assert float(area) == pytest.approx(areas[int(unit) - 1], abs=6e-4)
+    assert int(first) in np.flatnonzero(np.isclose(np.abs(np.array(areas) - 0.5), np.abs(np.array(areas) - 0.5).max()))
+
+
+def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
+    """Return the colours (rows, columns, 3) of a heat map."""
+    data = page.evaluate(
+        """async ([selector, rows, columns]) => {
+            const image = new Image();
+            image.src = document.querySelector(selector + " image").getAttribute("href");
+            await image.decode();
+            const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [image.width, image.height, [...context.getImageData(0, 0, columns, rows).data]];
+        }""",
+        [selector, rows, columns],
+    )
+    assert data[:2] == [columns, rows]
+    return np.array(data[2]).reshape(rows, columns, 4)[..., :3]
+
+
+def test_a_heat_map_has_the_colours_of_its_numbers(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    """From white to blue for positive numbers, to orange for negative ones."""
+    ground, positive, negative = (np.array(c) for c in ((255, 255, 255), (0x0B, 0x5F, 0xA5), (0xC2, 0x57, 0x0C)))
+    h = traces["lm"].layers[0]["h"].T
+    with open_page(browser, folder / "lm.html", "array=h", color_scheme="light") as page:
+        found = pixels(page, "#figures section:nth-child(1)", *h.shape)
+    share = (h / np.abs(h).max())[..., None]
+    expected = ground + (np.where(share < 0, negative, positive) - ground) * np.abs(share)
+    np.testing.assert_allclose(found, expected, atol=1.01)
+    attention = traces["seq2seq"]["attention"]
+    with open_page(browser, folder / "seq2seq.html", color_scheme="light") as page:
+        found = pixels(page, "#figures section:nth-child(2)", *attention.shape)
+    np.testing.assert_allclose(found, ground + (positive - ground) * attention[..., None], atol=1.01)
+
+
+def test_a_click_on_the_heat_map_selects_unit_and_token(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "lm.html", "array=h") as page:
+        image = page.locator("#figures section:nth-child(1) image")
+        box = image.bounding_box()
+        rows, columns = page.evaluate(
+            "[Number(document.querySelector('#unit').max), document.querySelectorAll('[data-token]').length]"
+        )
+        image.click(position={"x": box["width"] * 5.5 / columns, "y": box["height"] * 2.5 / rows})
+        assert page.input_value("#unit") == "3"
+        assert page.get_attribute("[aria-selected=true]", "data-token") == "5"
+
+
+FIGURES = {
+    "lm": ["All units over time", "The gradient by lag"],
+    "classify": ["All units over time", "The decision, token by token", "The gradient by lag"],
+    "tag": ["All units over time", "Tags", "The gradient by lag"],
+    "seq2seq": ["All units over time", "Attention", "The gradient by lag"],
+    "forecast": ["All units over time", "Forecast"],
+    "tdnn": ["Forecast"],
+}
+
+
+@pytest.mark.parametrize("name", list(FIGURES))
+def test_every_task_has_its_figures(browser: Any, folder: Path, name: str) -> None:
+    with open_page(browser, folder / f"{name}.html") as page:
+        shown = page.evaluate(
+            "[...document.querySelectorAll('#figures section')].filter((s) => !s.hidden)"
+            ".map((s) => s.querySelector('h3').textContent)"
+        )
+        assert shown == FIGURES[name]
+        texts = page.evaluate("[...document.querySelectorAll('#figures text')].map((text) => text.textContent)")
+        assert not any("undefined" in text or "NaN" in text for text in texts)
+
+
+def test_the_decisions_of_a_tagger_are_framed(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    with open_page(browser, folder / "tag.html") as page:
+        frames = page.evaluate(
+            "document.querySelectorAll('#figures section:nth-child(2) rect[stroke-width=\"2\"]').length"
+        )
+    assert frames == len(traces["tag"].facts["decisions"])
+
+
+def test_a_long_text_is_shown_in_parts(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    with open_page(browser, folder / "long.html", "token=1500&array=h") as page:
+        assert page.text_content("#part-place") == "Tokens 1,001 to 2,000 of 2,400"
+        np.testing.assert_allclose(
+            np.array(token_values(page), float), traces["long"].layers[0]["h"][1000:2000, 0], 1e-3
+        )
+        page.click("#part-after")
+        assert page.text_content("#part-place") == "Tokens 2,001 to 2,400 of 2,400"
+        page.click("#part-after")  # there is none
+        assert page.get_attribute("[aria-selected=true]", "data-token") == "2399"
+        page.click("#part-before")
+        assert page.get_attribute("[aria-selected=true]", "data-token") == "1999"
+
+
+def test_the_text_works_with_the_keyboard(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "lm.html") as page:
+        page.focus(".coloured-text")
+        walk = []
+        for key in ["ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "Home", "ArrowLeft"]:
+            page.keyboard.press(key)
+            walk.append(int(page.get_attribute("[aria-selected=true]", "data-token")))
+        last = len(TEXT) - 1
+        assert walk == [1, 2, 1, last, last, 0, 0]
+        assert page.get_attribute(".coloured-text", "aria-activedescendant") == "token-0"
+
+
+def test_the_address_keeps_what_was_chosen(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "lm.html") as page:
+        page.select_option("#array", "gate.f")
+        page.fill("#unit", "3")
+        page.click("[data-token='6']")
+        page.fill("#temperature", "0.5")
+        address = page.url
+    with visit(browser, address) as page:
+        assert page.input_value("#array") == "gate.f"
+        assert page.input_value("#unit") == "3"
+        assert page.get_attribute("[aria-selected=true]", "data-token") == "6"
+        assert page.input_value("#temperature") == "0.5"
+    for wrong in ("layer=9&unit=99&token=999", "layer=x&unit=-1&token=1.5&temperature=x&array=y&feature=z"):
+        with open_page(browser, folder / "lm.html", wrong) as page:
+            assert page.is_visible("[aria-selected=true]")
+
+
+def test_pictures_are_saved(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "lm.html") as page:
+        for number, name in ((1, "states"), (2, "gradient-by-lag")):
+            with page.expect_download() as download:
+                page.click(f"#figures section:nth-child({number}) button:text-is('SVG')")
+            assert download.value.suggested_filename == f"{name}.svg"
+            svg = ElementTree.fromstring(Path(download.value.path()).read_text("utf-8"))
+            with page.expect_download() as download:
+                page.click(f"#figures section:nth-child({number}) button:text-is('PNG')")
+            png = Path(download.value.path()).read_bytes()
+            width, height = struct.unpack(">II", png[16:24])
+            assert width == pytest.approx(3 * float(svg.get("width", "")), abs=3)
+            assert height == pytest.approx(3 * float(svg.get("height", "")), abs=3)
+
+
+def upload(page: Any, path: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.click("#open")
+    chooser.value.set_files(path)
+    page.wait_for_function("document.querySelector('#file').value === ''")
+
+
+def test_a_trace_is_opened_from_a_file(browser: Any, traces: dict[str, Trace], tmp_path: Path) -> None:
+    (tmp_path / "trace.json").write_text(trace_json(traces["tag"]), "utf-8")
+    with open_page(browser, MODULES / "trace.html") as page:
+        assert page.text_content("#problem").startswith("There is no trace in this page.")
+        assert page.is_hidden("#content")
+        upload(page, tmp_path / "trace.json")
+        page.wait_for_selector("#content:not([hidden])")
+        assert page.text_content("#problem") == ""
+        assert page.text_content("#about").startswith("tagger, ")
+
+
+DAMAGED = {
+    "no JSON": "{",
+    "not an object": "[1]",
+    "another version": '{"format": 2, "layers": []}',
+    "no layers": '{"format": 1}',
+    "cut off": None,
+    "too few labels": None,
+}
+
+
+@pytest.mark.parametrize("damage", list(DAMAGED))
+def test_a_damaged_file_is_refused_in_words(
+    browser: Any, folder: Path, traces: dict[str, Trace], tmp_path: Path, damage: str
+) -> None:
+    content = DAMAGED[damage]
+    if content is None:
+        whole = trace_json(traces["tag"])
+        content = (
+            whole.replace('"shape": [2, ', '"shape": [3, ', 1) if damage == "cut off" else whole.replace('"Ann", ', "")
+        )
+        assert content != whole
+    (tmp_path / "trace.json").write_text(content, "utf-8")
+    with open_page(browser, folder / "lm.html", "lang=zh") as page:
+        upload(page, tmp_path / "trace.json")
+        page.wait_for_function("document.querySelector('#problem').textContent !== ''")
+        assert page.text_content("#problem").startswith("trace.json 不是本页能读的记录：")
+        assert page.is_visible(".coloured-text"), "the trace before it is still there"
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en", "dark", WIDE), ("zh", "light", NARROW)])
+@pytest.mark.parametrize("name", ["lm", "tag", "seq2seq"])
+def test_everybody_can_read_the_page(
+    browser: Any, folder: Path, name: str, language: str, scheme: str, width: int
+) -> None:
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    with open_page(browser, folder / f"{name}.html", f"lang={language}", **options) as page:
+        assert accessibility_problems(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
