@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from elman.checkpoint import translate_disk_errors
+from elman.checkpoint import replaced_text
 from elman.data.readers.tables import Dialect
 from elman.tasks.spec import ErrorRow
 
@@ -17,7 +17,7 @@ def write_errors(path: Path, rows: Iterable[ErrorRow]) -> int:
     """Write the rows as the name of the file says, and return how many there are; a table has a header."""
     dialect = DIALECTS.get(path.suffix.lower(), Dialect("\t", has_quotes=False))
     count = 0
-    with translate_disk_errors(path), path.open("w", encoding="utf-8") as stream:
+    with replaced_text(path) as stream:
         for count, row in enumerate(rows, start=1):
             if dialect is None:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
