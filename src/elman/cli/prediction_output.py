@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, TextIO
 
 from elman.data.readers.inputs import Input, Inputs
-from elman.data.readers.tables import Dialect
+from elman.data.readers.tables import Dialect, unused_names
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Columns
 from elman.text.terminal import replace_control_characters
@@ -97,7 +97,7 @@ class JsonLines:
     def __init__(self, stream: TextIO, inputs: Inputs, added: Sequence[str]) -> None:
         self._stream, self._added = stream, added
         cells = inputs.header.cells if inputs.header is not None else ()
-        self._header = unused_names([cell.strip() for cell in cells], [])
+        self._header = unused_names(cell.strip() for cell in cells)
 
     def write(self, answer: Answer, source: Input) -> None:
         value: Mapping[str, Any] = answer.as_json
@@ -134,17 +134,6 @@ class JsonObject:
         """Write the object."""
         answers = {"task": self._task, "count": len(self._predictions), "predictions": self._predictions}
         print_json(answers, self._stream)
-
-
-def unused_names(added: Sequence[str], present: Sequence[str]) -> list[str]:
-    """Return the names of added columns; one that is present already gets a number."""
-    names = []
-    for name in added:
-        candidate, number = name, 2
-        while candidate in present or candidate in names:
-            candidate, number = f"{name}_{number}", number + 1
-        names.append(candidate)
-    return names
 
 
 def _cell(value: Any) -> str:

@@ -161,6 +161,17 @@ def read_table(
     return Table(chain(sample, remaining), Dialect(separator, has_quotes, declaration is not None))
 
 
+def unused_names(names: Iterable[str], present: Collection[str] = ()) -> list[str]:
+    """Return names of columns, each of which is different; one that is present already gets a number."""
+    unused: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in present or candidate in unused:
+            candidate, number = f"{name}_{number}", number + 1
+        unused.append(candidate)
+    return unused
+
+
 def describe_width(cells: Sequence[str]) -> str:
     """Return the number of cells for a message, such as `one cell`."""
     return "one cell" if len(cells) == 1 else f"{len(cells)} cells"

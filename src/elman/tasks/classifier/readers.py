@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -50,15 +50,21 @@ _SEPARATORS_OF = {"tsv": "\t", "csv": ";,"}
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A text and its label. `where` is its place: file:line, or item N; `weight` is that of its loss in training."""
+    """A text and its label. `where` is its place: file:line, or item N; `weight` is that of its loss in training.
+
+    other_columns are those of its row in a table, or the other keys of its object, if asked for.
+    """
 
     text: str
     label: str
     where: str = field(default="", compare=False)
     weight: float = 1.0
+    other_columns: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
-def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[LabelledText]:
+def open_source(
+    source: SourceArgument, reader: ReaderConfig, notify: Notify, *, with_other_columns: bool = False
+) -> ExampleSource[LabelledText]:
     """Return the labelled texts of a path, or of pairs in memory."""
     if isinstance(source, MemoryTexts):
         return source
@@ -66,7 +72,7 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
         raise unsupported_source(source, "a file, a folder, or texts with their labels")
     if Path(source).is_dir():
         return FolderTexts(ClassFolder(Path(source), encoding=reader.encoding, notify=notify))
-    parse = partial(read_texts, reader=reader, notify=notify)
+    parse = partial(read_texts, reader=reader, notify=notify, with_other_columns=with_other_columns)
     return FileExamples(open_text(source, reader.encoding, notify), parse, partial(layout_of, reader=reader))
 
 
@@ -145,9 +151,11 @@ def label_text(label: Any) -> str | None:
     return str(plain).strip() if isinstance(plain, str | int | float) and not is_missing else None
 
 
-def read_texts(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
+def read_texts(
+    source: Source, reader: ReaderConfig, notify: Notify, *, with_other_columns: bool = False
+) -> Iterator[LabelledText]:
     """Yield the labelled texts of a file; a malformed line is a DataError."""
-    return _READERS[reader.format](numbered_lines(source), reader, notify)
+    return _READERS[reader.format](numbered_lines(source), reader, notify, with_other_columns)
 
 
 def layout_of(lines: Sequence[Line], reader: ReaderConfig) -> Layout:
@@ -178,10 +186,13 @@ def split_fasttext(line: str) -> tuple[list[str], str]:
     return labels, text.strip()
 
 
-def _by_first_line(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
+def _by_first_line(
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool
+) -> Iterator[LabelledText]:
     for where, line in lines:
         if line.strip():
-            yield from _READERS[_format_of(line)](chain([(where, line)], lines), reader, notify)
+            read = _READERS[_format_of(line)]
+            yield from read(chain([(where, line)], lines), reader, notify, with_other_columns)
 
 
 def _format_of(first: str) -> str:
@@ -190,13 +201,19 @@ def _format_of(first: str) -> str:
 
 
 def _table(
-    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str = SEPARATORS
+    lines: Iterator[Line],
+    reader: ReaderConfig,
+    notify: Notify,
+    with_other_columns: bool,
+    separators: str = SEPARATORS,
 ) -> Iterator[LabelledText]:
-    for row in read_labelled_rows(lines, reader, notify, separators):
+    for row in read_labelled_rows(lines, reader, notify, separators, with_other_columns=with_other_columns):
         yield _labelled(*row)
 
 
-def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
+def _objects(
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool
+) -> Iterator[LabelledText]:
     text_key, label_key = reader.text_column, reader.label_column
     hint = f'Write objects {{"{text_key}": ..., "{label_key}": ...}}, or name other keys with --text and --label'
     for where, value in read_json(lines, (text_key, label_key), hint):
@@ -205,10 +222,13 @@ def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
             raise DataError(f'"{text_key}" is {shorten_json(text)}; expected text', hint=hint, where=where)
         if not isinstance(label, str | int | float) or label_text(label) is None:
             raise DataError(f'"{label_key}" is {shorten_json(label)}; expected text', hint=hint, where=where)
-        yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where)
+        others = {key: value[key] for key in value if key not in (text_key, label_key)} if with_other_columns else None
+        yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where, others)
 
 
-def _fasttext(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[LabelledText]:
+def _fasttext(
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool
+) -> Iterator[LabelledText]:
     for where, line in lines:
         if not line.strip():
             continue
@@ -220,7 +240,7 @@ def _fasttext(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> It
         yield _labelled(text, labels[0].removeprefix(FASTTEXT_PREFIX), where)
 
 
-_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[LabelledText]]] = {
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify, bool], Iterator[LabelledText]]] = {
     "auto": _by_first_line,
     TABLE: _table,
     **{name: partial(_table, separators=separators) for name, separators in _SEPARATORS_OF.items()},
@@ -229,11 +249,11 @@ _READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[La
 }
 
 
-def _labelled(text: str, label: str, where: str) -> LabelledText:
+def _labelled(text: str, label: str, where: str, other_columns: Mapping[str, Any] | None = None) -> LabelledText:
     text, label = strip_text(text), strip_text(label)
     for noun, value in (("text", text), ("label", label)):
         if not value:
             raise DataError(f"empty {noun}; expected some text", hint="Fill it in, or remove the line", where=where)
     if len(label.splitlines()) > 1 or "\t" in label:
         raise DataError(f"the label is {shorten(label)!r}; expected one line without tabs", where=where)
-    return LabelledText(text, label, where)
+    return LabelledText(text, label, where, other_columns=other_columns)

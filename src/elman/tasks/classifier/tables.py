@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.tables import Row, Table, describe_width, first_row_hint, read_table
+from elman.data.readers.tables import Row, Table, describe_width, first_row_hint, read_table, unused_names
 from elman.data.readers.text import Line
 from elman.errors import DataError
 
@@ -23,20 +23,24 @@ DEFAULT_NAMES = ("text", "label")
 
 
 class LabelledRow(NamedTuple):
-    """The cells of text and label in a row, and its place."""
+    """The cells of text and label in a row, its place, and the other cells by the names of their columns, or None."""
 
     text: str
     label: str
     where: str
+    other_columns: dict[str, str] | None
 
 
 def read_labelled_rows(
-    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str, *, with_other_columns: bool
 ) -> Iterator[LabelledRow]:
     """Yield the rows of a table that are not blank; a malformed row is a DataError."""
     names = () if reader.columns else (reader.text_column, reader.label_column)
     table = read_table(lines, separators=separators, names=names)
     indices, width = _column_indices(table, reader, notify)
+    header = [cell.strip() for cell in table.header.cells] if table.header is not None else reader.columns or ()
+    names_of_all = unused_names(header) if with_other_columns else []
+    others = [(i, name) for i, name in enumerate(names_of_all) if i not in indices]
     for row in table.rows(width):
         if row.is_blank:
             continue
@@ -44,7 +48,9 @@ def read_labelled_rows(
             hint = f"Separate the cells by {table.dialect.separator_name}, as in the lines before"
             problem = f"has {describe_width(row.cells)}; expected at least {max(indices) + 1}"
             raise DataError(problem, hint=hint, where=row.where)
-        yield LabelledRow(row.cells[indices[0]], row.cells[indices[1]], row.where)
+        text, label = (row.cells[i] for i in indices)
+        other_cells = {name: row.cells[i] if i < len(row.cells) else "" for i, name in others}
+        yield LabelledRow(text, label, row.where, other_cells if with_other_columns else None)
 
 
 def _column_indices(table: Table, reader: ReaderConfig, notify: Notify) -> tuple[tuple[int, int], int | None]:
