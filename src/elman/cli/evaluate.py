@@ -13,6 +13,7 @@ from elman.checkpoint import check_output_file
 from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
+from elman.shell import quote
 from elman.tasks.spec import TASKS, AnyTask, Errors, Scored, load, reader_values, task_spec, validation_corpus
 from elman.translations import pad, translate
 
@@ -71,7 +72,12 @@ def _evaluate(options: TaskOptions, arguments: Values) -> None:
     try:
         metrics = _scores(spec, Scored(predictor, run, say), data, arguments)
     except DataError as error:
-        raise DataError(error.message, hint=error.hint, where=error.where or ", ".join(data or [str(run)])) from None
+        hint, where = error.hint, error.where or ", ".join(data or [str(run)])
+        if error.missing is not None:
+            file = quote(data[0]) if len(data) == 1 else "FILE"
+            predict = f"For data without {error.missing}, use: elman predict {quote(run)} {file}"
+            hint = f"{hint}. {predict}"
+        raise DataError(error.message, hint=hint, where=where) from None
     if arguments["as_json"]:
         print_json(metrics)
         return

@@ -25,7 +25,7 @@ from typing import Any
 from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
-from elman.data.readers.jsonl import read_json
+from elman.data.readers.jsonl import read_labelled_json
 from elman.data.readers.tables import SEPARATORS, read_table
 from elman.data.readers.text import (
     IN_MEMORY,
@@ -216,12 +216,16 @@ def _objects(
 ) -> Iterator[LabelledText]:
     text_key, label_key = reader.text_column, reader.label_column
     hint = f'Write objects {{"{text_key}": ..., "{label_key}": ...}}, or name other keys with --text and --label'
-    for where, value in read_json(lines, (text_key, label_key), hint):
+    for where, value in read_labelled_json(lines, (text_key, label_key), hint, "labels"):
         text, label = value[text_key], value[label_key]
         if not isinstance(text, str):
             raise DataError(f'"{text_key}" is {shorten_json(text)}; expected text', hint=hint, where=where)
         if not isinstance(label, str | int | float) or label_text(label) is None:
-            raise DataError(f'"{label_key}" is {shorten_json(label)}; expected text', hint=hint, where=where)
+            problem, missing = (
+                f'"{label_key}" is {shorten_json(label)}; expected text',
+                "labels" if label is None else None,
+            )
+            raise DataError(problem, hint=hint, where=where, missing=missing)
         others = {key: value[key] for key in value if key not in (text_key, label_key)} if with_other_columns else None
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where, others)
 
@@ -236,7 +240,8 @@ def _fasttext(
         if len(labels) != 1:
             counted = "no label" if not labels else f"{len(labels)} labels"
             hint = "A classifier gives each text one label: keep one of them, or leave the line out"
-            raise DataError(f"has {counted}; expected one `{FASTTEXT_PREFIX}LABEL`", hint=hint, where=where)
+            problem = f"has {counted}; expected one `{FASTTEXT_PREFIX}LABEL`"
+            raise DataError(problem, hint=hint, where=where, missing=None if labels else "labels")
         yield _labelled(text, labels[0].removeprefix(FASTTEXT_PREFIX), where)
 
 
@@ -253,7 +258,9 @@ def _labelled(text: str, label: str, where: str, other_columns: Mapping[str, Any
     text, label = strip_text(text), strip_text(label)
     for noun, value in (("text", text), ("label", label)):
         if not value:
-            raise DataError(f"empty {noun}; expected some text", hint="Fill it in, or remove the line", where=where)
+            missing = "labels" if noun == "label" else None
+            hint = "Fill it in, or remove the line"
+            raise DataError(f"empty {noun}; expected some text", hint=hint, where=where, missing=missing)
     if len(label.splitlines()) > 1 or "\t" in label:
         raise DataError(f"the label is {shorten(label)!r}; expected one line without tabs", where=where)
     return LabelledText(text, label, where, other_columns=other_columns)

@@ -75,7 +75,8 @@ def _column_indices(table: Table, reader: ReaderConfig, notify: Notify) -> tuple
         flag = "--text" if missing == reader.text_column else "--label"
         hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
         problem = f"the header has the columns {_listed(header)}; expected {missing!r}"
-        raise DataError(problem, hint=first_row_hint(rows) or hint, where=where)
+        without_labels = None if reader.label_column in header else "labels"
+        raise DataError(problem, hint=first_row_hint(rows) or hint, where=where, missing=without_labels)
     notify(
         f"{where}: no header; reading the columns as {','.join(order)}. Use --header if this line names the columns."
     )

@@ -27,7 +27,7 @@ from typing import Any
 from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
-from elman.data.readers.jsonl import begins_array, read_json
+from elman.data.readers.jsonl import begins_array, read_labelled_json
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines, strip_text
 from elman.data.sources import (
     ExampleSource,
@@ -246,13 +246,13 @@ def _table(
 def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool) -> Iterator[Pair]:
     source_key, target_key = reader.column_names
     hint = f'Write {{"{source_key}": "...", "{target_key}": "..."}} on each line; --columns names other keys'
-    for where, value in read_json(lines, (source_key, target_key), hint):
+    for where, value in read_labelled_json(lines, (source_key, target_key), hint, "targets"):
         source, targets = value[source_key], _texts(value[target_key])
         if not isinstance(source, str):
             raise DataError(f'"{source_key}" is {shorten_json(source)}; expected text', hint=hint, where=where)
         if targets is None:
             problem = f'"{target_key}" is {shorten_json(value[target_key])}; expected text or a list of texts'
-            raise DataError(problem, hint=hint, where=where)
+            raise DataError(problem, hint=hint, where=where, missing=None if value[target_key] else "targets")
         others = {key: value[key] for key in value if key not in (source_key, target_key)}
         yield _pair(source, targets, where, other_columns=others if with_other_columns else None)
 
@@ -285,7 +285,8 @@ def _pair(
     for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, target_where or where)):
         if not all(texts):
             problem = f"has an empty {side}; expected text"
-            raise DataError(problem, hint="Fill it in, or leave the pair out", where=place)
+            missing = "targets" if side == TARGET else None
+            raise DataError(problem, hint="Fill it in, or leave the pair out", where=place, missing=missing)
     return Pair(source, targets, where, columns, other_columns)
 
 

@@ -57,7 +57,8 @@ def read_columns(
                     hint = f"{hint}; for a pronouncing dictionary, use --format lexicon"
                 elif has_tabs and any(mark in cells[0] for mark in ",;"):
                     hint = f"{hint}; for commas or semicolons, use --format csv"
-                raise DataError("has one column; expected SOURCE TAB TARGET", hint=hint, where=where)
+                problem = "has one column; expected SOURCE TAB TARGET"
+                raise DataError(problem, hint=hint, where=where, missing="targets")
             further = [target for target in cells[2:] if target.strip()]  # spreadsheets end short rows with tabs
             yield PairRow(where, [*cells[:2], *further], len(cells))
             continue
@@ -101,9 +102,11 @@ def _take_header(table: Table, reader: ReaderConfig, notify: Notify) -> tuple[in
         return None
     if reader.column_names:
         header = _listed(first[0].cells) if first else "no columns"
+        has_targets = not first or reader.column_names[1] in (cell.strip() for cell in first[0].cells)
         problem = f"the first line has {header}; expected the columns {_listed(reader.column_names)}"
         hint = "Name two of its columns with --columns, or count them from 1"
-        raise DataError(problem, hint=hint, where=first[0].where if first else None)
+        where = first[0].where if first else None
+        raise DataError(problem, hint=hint, where=where, missing=None if has_targets else "targets")
     source, target = (int(column) - 1 for column in reader.columns)
     return source, target
 

@@ -175,9 +175,9 @@ def _tag_column(header: Sequence[str], reader: ReaderConfig, token: int, where: 
     """Return the index of the tags; None if the table has none and needs none."""
     try:
         tag = _column(header, reader.tag_column, TAG_NAMES, "--column", where)
-    except DataError:
+    except DataError as error:
         if needs_tags:
-            raise
+            raise DataError(error.message, hint=error.hint, where=error.where, missing="tags") from None
         return None
     return tag if needs_tags or tag != token else None
 
