@@ -12,6 +12,7 @@ from typing import Any
 from elman.errors import DataError
 
 from .excerpts import list_names, shorten, shorten_json
+from .tables import joined_columns_hint
 from .text import Line
 
 _BEFORE_VALUE = re.compile(r"[\s,]*")
@@ -98,6 +99,7 @@ def _require_keys(value: dict[str, Any], keys: Sequence[str], hint: str, where: 
     """Raise a DataError that names the keys of an object if it lacks one of these keys."""
     for key in keys:
         if key not in value:
+            hint = joined_columns_hint(key, value) or hint
             raise DataError(_describe_missing_key(value, key), hint=hint, where=where)
 
 

@@ -205,6 +205,15 @@ def first_row_hint(rows: Sequence[Row]) -> str | None:
     return None
 
 
+def joined_columns_hint(name: str, names: Collection[str]) -> str | None:
+    """Return what to do about a name such as `title,body` that no column has, while its parts are names of columns."""
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) < 2 or not all(part in names for part in parts):
+        return None
+    joined = ' + " " + '.join(f'table["{part}"]' for part in parts)
+    return f'One column is read: join them beforehand, for example with pandas: table["text"] = {joined}'
+
+
 def _line_of(row: Row) -> str:
     return row.where.rpartition(":")[2]
 

@@ -221,11 +221,8 @@ def _objects(
         if not isinstance(text, str):
             raise DataError(f'"{text_key}" is {shorten_json(text)}; expected text', hint=hint, where=where)
         if not isinstance(label, str | int | float) or label_text(label) is None:
-            problem, missing = (
-                f'"{label_key}" is {shorten_json(label)}; expected text',
-                "labels" if label is None else None,
-            )
-            raise DataError(problem, hint=hint, where=where, missing=missing)
+            problem = f'"{label_key}" is {shorten_json(label)}; expected text'
+            raise DataError(problem, hint=hint, where=where, missing="labels" if label is None else None)
         others = {key: value[key] for key in value if key not in (text_key, label_key)} if with_other_columns else None
         yield _labelled(text, label if isinstance(label, str) else json.dumps(label), where, others)
 

@@ -11,7 +11,15 @@ from typing import NamedTuple
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.tables import Row, Table, describe_width, first_row_hint, read_table, unused_names
+from elman.data.readers.tables import (
+    Row,
+    Table,
+    describe_width,
+    first_row_hint,
+    joined_columns_hint,
+    read_table,
+    unused_names,
+)
 from elman.data.readers.text import Line
 from elman.errors import DataError
 
@@ -76,7 +84,8 @@ def _column_indices(table: Table, reader: ReaderConfig, notify: Notify) -> tuple
         hint = f"Name another column with {flag}; a table without a header needs --no-header --columns label,text"
         problem = f"the header has the columns {_listed(header)}; expected {missing!r}"
         without_labels = None if reader.label_column in header else "labels"
-        raise DataError(problem, hint=first_row_hint(rows) or hint, where=where, missing=without_labels)
+        hint = joined_columns_hint(missing, header) or first_row_hint(rows) or hint
+        raise DataError(problem, hint=hint, where=where, missing=without_labels)
     notify(
         f"{where}: no header; reading the columns as {','.join(order)}. Use --header if this line names the columns."
     )
