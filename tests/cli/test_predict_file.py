@@ -9,6 +9,7 @@ import pytest
 
 from elman.tasks.classifier.predictor import ClassifierPredictor
 from tests.tasks.classifier.models import tiny_predictor
+from tests.tasks.forecaster.models import tiny_predictor as tiny_forecaster
 
 from .conftest import Command
 
@@ -33,6 +34,19 @@ def test_the_file_has_what_is_printed_without_it(command: Command, model: Path, 
         assert done.err.splitlines()[-1] == str(file)
         assert file.read_text("utf-8") == printed
     assert sorted(path.name for path in model.parent.iterdir()) == ["answers.txt", "model", "texts.txt"]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_forecast_is_written_to_a_file_too(command: Command, tmp_path: Path, options: tuple[str, ...]) -> None:
+    tiny_forecaster("lstm").save(tmp_path / "model")
+    series, file = tmp_path / "series.csv", tmp_path / "forecast.csv"
+    rows = [f"{20 + t % 5},{9 + t % 3},{t % 2}" for t in range(30)]
+    series.write_text("\n".join(["a,b,c", *rows]) + "\n", "utf-8")
+    printed = command("predict", tmp_path / "model", series, *options).out
+    assert printed
+    done = command("predict", tmp_path / "model", series, *options, "-o", file)
+    assert (done.code, done.out) == (0, "")
+    assert file.read_text("utf-8") == printed
 
 
 def test_a_table_may_be_replaced_by_itself_with_its_answers(command: Command, model: Path) -> None:
