@@ -235,6 +235,16 @@ def test_translations_are_chinese_with_full_width_punctuation() -> None:
     assert wrong == []
 
 
+def test_defaults_have_one_form_in_help_pages() -> None:
+    """As Option.help writes them: two spaces, and the word that the parser uses, too."""
+    wrong = []
+    for entry in ENTRIES:
+        if entry.file == "help" and "[default: " in entry.english:
+            form = r".*[。）]  \[默认值：[^\]]+\]"
+            wrong += [] if re.fullmatch(form, entry.chinese) else [entry.chinese]
+    assert wrong == []
+
+
 def test_the_lines_to_add_are_toml() -> None:
     text = Text('"{0}" has {1}\n\\ {{x}}', ("name", "count"), "file.py:3")
     assert tomllib.loads(toml_lines([text]).partition("\n\n")[2]) == {text.template: text.template}

@@ -58,10 +58,19 @@ class NotFittedError(ConfigError, ValueError, AttributeError):
 
 
 class DataError(ElmanError):
-    """A data file that is missing, unreadable or malformed."""
+    """A data file that is missing, unreadable or malformed.
+
+    `missing` is what the file lacks beside the inputs, if that is the error: labels, tags or targets.
+    """
 
     exit_code = 3
     code = "data"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, where: str | None = None, missing: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, where=where)
+        self.missing = missing
 
 
 class ModelError(ElmanError):

@@ -38,7 +38,7 @@ def test_unknown_characters_are_counted_on_stderr(command: Command, trained: Pat
     (tmp_path / "odd.txt").write_text("alpha Ωmega beta Ω\n")
     done = command("evaluate", trained, tmp_path / "odd.txt", "--json")
     assert done.code == 0
-    assert done.err == "2 of 18 tokens are unknown to the model\n"
+    assert done.err == "2 of 18 predicted tokens are unknown to the model\n"
     assert done.json["unknown"] == 2
 
 

@@ -15,7 +15,7 @@ COMMANDS = [
     [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
     ["train", "forecast"], ["resume"],
     ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"],
-    ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"],
+    ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["data", "vocabulary"],
     ["bench"], ["bench", "train"], ["bench", "model"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip
 

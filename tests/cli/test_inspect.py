@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,53 @@ def test_inspect_prints_a_summary_and_draws(command: Command, models: Path) -> N
             ),
         )
     ]
+
+
+@pytest.mark.parametrize(("task", "text"), [("lm", "abc de"), ("tag", "Ann left home"), ("seq2seq", "dab")])
+def test_inspect_prints_the_loss_per_token(command: Command, models: Path, task: str, text: str) -> None:
+    predictor = load(models / task)
+    if task == "lm":
+        ids, state, losses = predictor.codec.encode(text), predictor.initial_state(), []
+        for token, target in itertools.pairwise(ids):
+            logits, state = predictor.step(np.array([token]), state)
+            losses.append(np.log(np.exp(logits[0].astype(float)).sum()) - logits[0, target])
+        mean, count = float(np.mean(losses)), len(text) - 1
+    elif task == "tag":
+        tokens = text.split()
+        mean, count = predictor.evaluate([(tokens, predictor.predict([tokens])[0])])["loss"], 3
+    else:
+        (best,) = predictor.n_best([text], beam=1)[0]
+        count = len(predictor.trace(text).axes["target"])
+        mean = -best.log_probability / count
+    (line,) = [line for line in command("inspect", models / task, text).out.splitlines() if line.startswith("loss: ")]
+    match = re.fullmatch(r"loss: ([\d.]+) per token; the sum over (\d+) tokens is ([\d.]+)", line)
+    assert match is not None
+    assert float(match[1]) == pytest.approx(mean, abs=1e-4)
+    assert int(match[2]) == count
+    assert float(match[3]) == pytest.approx(mean * count, abs=1e-3)
+
+
+def test_one_token_has_no_loss(command: Command, models: Path) -> None:
+    done = command("inspect", models / "lm", "a")
+    assert done.code == 0
+    assert "loss" not in done.out
+
+
+def test_the_name_of_a_file_is_a_text_and_a_message_says_so(
+    command: Command, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(models)
+    Path("a b.txt").write_text("abc", "utf-8")
+    done = command("inspect", "lm", "a b.txt")
+    assert (done.code, done.err) == (
+        0,
+        "a b.txt: INPUT is read as a text, although a file has this name\n"
+        "To trace what is in the file: elman inspect lm \"$(cat 'a b.txt')\"\n",
+    )
+    assert "7 steps of tokens" in done.out
+    assert command("inspect", "lm", "abc").err == ""
+    assert command("inspect", "lm", "a" * 5000).code == 0
+    assert "INPUT" not in command("inspect", "forecast", "series.csv").err
 
 
 @pytest.mark.parametrize(

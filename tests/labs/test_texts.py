@@ -132,6 +132,30 @@ def test_a_text_that_no_lab_reads_is_an_error_before_any_lab_runs(command: Comma
         assert problem in done.err
 
 
+def test_a_text_of_which_the_cleaning_leaves_nearly_nothing_is_an_error(
+    command: Command, cache: Path, tmp_path: Path
+) -> None:
+    """The claims would be about an empty text, and pass."""
+    for content, kept, letters in (
+        ("床前明月光，疑是地上霜。\n" * 20, 0, 200),
+        ("床前明月光，疑是地上霜。\n" * 20 + "The moon", 7, 207),
+        ("1895 2024\n", 0, 0),
+    ):
+        path = tmp_path / "poems 1.txt"
+        path.write_text(content, "utf-8")
+        done = command("lab", "time-machine", "--text", path)
+        assert done.code == 3
+        assert "pass" not in done.out
+        problem = f"the textbook's cleaning keeps {kept} of {letters} letters; expected a text in the letters a to z"
+        assert f"{path}: {problem}. Choose an English text; for the vocabulary of this one: " in done.err
+        assert f"elman data vocabulary '{path}'" in done.err
+        assert command("data", "vocabulary", path, "--valid-fraction", 0).code == 0
+        chinese = command("lab", "time-machine", "--text", path, "--lang", "zh").err
+        assert f"按教材的方法清洗之后，{letters} 个字母或汉字只剩下 {kept} 个；应为用字母 a 到 z 写的文本。" in chinese
+    path.write_text("Chapter 1: 床前明月光\n", "utf-8")
+    assert command("lab", "time-machine", "--text", path).code == 0
+
+
 def test_a_skipped_lab_has_not_failed_unless_a_claim_was_missed_before() -> None:
     def skip(report: Report) -> None:
         report.equal("one", 1, 2)

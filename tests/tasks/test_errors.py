@@ -79,6 +79,87 @@ def test_the_rows_of_a_classifier_are_its_predictions(command: Command, tmp_path
     assert [row["probability_expected"] for row in rows] == pytest.approx(expected)
 
 
+def test_with_thresholds_a_text_without_a_label_is_a_row_without_a_prediction(command: Command, tmp_path: Path) -> None:
+    data, run = trained(command, tmp_path, "classify")
+    predictor, texts = load(run), [line.split("\t")[0] for line in data.read_text().splitlines()[1:]]
+    threshold = float(np.median(predictor.predict_proba(texts).max(1)))
+    file = tmp_path / "errors.jsonl"
+    done = command("evaluate", run, data, "--errors", file, "--threshold", threshold, "--json")
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    abstentions = [row for row in rows if row["predicted"] is None]
+    wrong = [row for row in rows if row["predicted"] is not None]
+    answered = done.json["coverage"] * len(texts)
+    assert len(abstentions) == round(len(texts) - answered)
+    assert len(wrong) == round((1.0 - done.json["answered_accuracy"]) * answered)
+    assert abstentions
+    assert wrong
+    counts = f"{len(wrong):,} wrong predictions, and {len(abstentions):,} examples without a prediction"
+    assert f"{file}: {counts}" in done.err
+    p = predictor.predict_proba([row["text"] for row in rows])
+    assert [row["most_probable"] for row in rows] == [predictor.labels[i] for i in p.argmax(1)]
+    assert [row["probability"] for row in abstentions] == pytest.approx(
+        predictor.predict_proba([row["text"] for row in abstentions]).max(1)
+    )
+    assert max(row["probability"] for row in abstentions) < threshold <= min(row["probability"] for row in wrong)
+    command("evaluate", run, data, "--errors", tmp_path / "errors.csv", "--threshold", threshold)
+    with (tmp_path / "errors.csv").open(encoding="utf-8", newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["predicted"] for row in table] == [row["predicted"] or "" for row in rows]
+
+
+def test_the_other_columns_of_a_table_are_kept(command: Command, tmp_path: Path) -> None:
+    """Under their names, unless the file has a column of that name itself."""
+    data, run = trained(command, tmp_path, "classify")
+    rows = [line.split("\t") for line in data.read_text().splitlines()[1:]]
+    table = tmp_path / "more.csv"
+    header = "id,text,probability,label,text,data_probability\n"
+    lines = [f"{i:05},{text},{i / 8},{label},note {i}\n" for i, (text, label) in enumerate(rows)]  # each a cell short
+    table.write_text(header + "".join(lines), "utf-8")
+    errors, _ = errors_of(command, run, table)
+    own = ["place", "text", "expected", "predicted", "probability", "probability_expected"]
+    assert list(errors[0]) == [*own, "id", "data_probability", "text_2", "data_probability_2"]
+    for row in errors:
+        i = int(row["id"])
+        assert row["place"] == f"{table}:{i + 2}"
+        assert (row["text"], row["expected"]) == tuple(rows[i])
+        assert (row["data_probability"], row["text_2"], row["data_probability_2"]) == (str(i / 8), f"note {i}", "")
+
+
+def test_the_other_keys_of_json_are_kept(command: Command, tmp_path: Path) -> None:
+    _, run = trained(command, tmp_path, "classify")
+    values: list[dict[str, Any]] = [{"time": 1700000000.125}, {"tags": ["a", "b"]}, {"time": None, "is_new": True}]
+    data = tmp_path / "data.jsonl"
+    objects: list[dict[str, Any]] = [
+        {"text": word, "label": label, **value} for word in ("abc", "eee") for value in values for label in "xyz"
+    ]
+    data.write_text("".join(json.dumps(item) + "\n" for item in objects), "utf-8")
+    errors, _ = errors_of(command, run, data)
+    missing: dict[str, Any] = dict.fromkeys(["time", "tags", "is_new"])
+    for row in errors:
+        expected = missing | objects[int(row["place"].rpartition(":")[2]) - 1]
+        assert {name: row[name] for name in missing} == {name: expected[name] for name in missing}
+    assert command("evaluate", run, data, "--errors", tmp_path / "errors.csv").code == 0
+    with (tmp_path / "errors.csv").open(encoding="utf-8", newline="") as stream:
+        cells = {(row["time"], row["tags"], row["is_new"]) for row in csv.DictReader(stream)}
+    assert cells == {("1700000000.125", "", ""), ("", '["a", "b"]', ""), ("", "", "true")}
+
+
+@pytest.mark.parametrize("name", ["data.csv", "data.jsonl"])
+def test_a_wrong_target_keeps_the_other_columns_of_its_first_pair(command: Command, tmp_path: Path, name: str) -> None:
+    _, run = trained(command, tmp_path, "seq2seq")
+    pairs = [("1", "abc", "x"), ("2", "bcd", "x"), ("3", "abc", "y")]
+    objects = [dict(zip(("predicted", "source", "target"), pair, strict=True)) for pair in pairs]
+    lines = [json.dumps(item) for item in objects]
+    if name.endswith("csv"):
+        lines = ["predicted,source,target", *(",".join(pair) for pair in pairs)]
+    (tmp_path / name).write_text("\n".join(lines) + "\n", "utf-8")
+    errors, _ = errors_of(command, run, tmp_path / name)
+    assert [(row["source"], row["expected"], row["data_predicted"]) for row in errors] == [
+        ("abc", "x | y", "1"),
+        ("bcd", "x", "2"),
+    ]
+
+
 def test_a_target_that_equals_one_of_the_references_is_no_error(command: Command, tmp_path: Path) -> None:
     _, run = trained(command, tmp_path, "seq2seq")
     sources = ["abc", "bcd", "cde", "dea"]

@@ -3,7 +3,7 @@
 Both consist of checksummed folders: files and a manifest of their sizes and SHA-256, written as a whole or not at all.
 """
 
-from .durable_files import check_output_file, replace_file, translate_disk_errors
+from .durable_files import check_output_file, replace_file, replaced_text, translate_disk_errors
 from .model_folder import FORMAT_VERSION, ModelFolder, read_model, write_model
 from .run_folder import CONFIG_FILE, RunFolder, checkpoint_name, is_run_folder
 from .serialization import Tensors
@@ -19,6 +19,7 @@ __all__ = [
     "is_run_folder",
     "read_model",
     "replace_file",
+    "replaced_text",
     "translate_disk_errors",
     "write_model",
 ]

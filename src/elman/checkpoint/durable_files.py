@@ -7,6 +7,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from elman.errors import ConfigError, ResourceError
 
@@ -45,6 +46,27 @@ def replace_file(path: Path, content: bytes) -> None:
         write_synced(temporary, content)
         temporary.replace(path)
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def replaced_text(path: Path) -> Iterator[TextIO]:
+    """Open a text file that takes the place of `path` when the block ends, and is deleted if the block fails.
+
+    Until then, the old file stays as it is, so it may be read in the block. A device or a pipe is written directly.
+    Lone surrogates, which are no characters, are escaped, as on stdout.
+    """
+    target = path.resolve()  # of a symbolic link, which stays
+    is_replaced = not target.exists() or target.is_file()
+    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}") if is_replaced else target
+    try:
+        with temporary.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+            yield stream
+        if is_replaced:
+            temporary.replace(target)
+    except BaseException:
+        if is_replaced:
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def check_output_file(path: Path, flag: str, *, new: bool = False) -> None:

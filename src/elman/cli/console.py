@@ -12,7 +12,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 
@@ -130,9 +130,9 @@ def stderr_console() -> Console:
     return Console(stderr=True)
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """Write the command's one JSON object."""
-    print(json.dumps(value, ensure_ascii=False))
+def print_json(value: dict[str, Any], stream: TextIO | None = None) -> None:
+    """Write the command's one JSON object, to stdout without a stream."""
+    print(json.dumps(value, ensure_ascii=False), file=stream)
 
 
 def _report(error: BaseException) -> int:

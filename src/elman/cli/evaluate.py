@@ -13,6 +13,7 @@ from elman.checkpoint import check_output_file
 from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
+from elman.shell import quote
 from elman.tasks.spec import TASKS, AnyTask, Errors, Scored, load, reader_values, task_spec, validation_corpus
 from elman.translations import pad, translate
 
@@ -71,7 +72,12 @@ def _evaluate(options: TaskOptions, arguments: Values) -> None:
     try:
         metrics = _scores(spec, Scored(predictor, run, say), data, arguments)
     except DataError as error:
-        raise DataError(error.message, hint=error.hint, where=error.where or ", ".join(data or [str(run)])) from None
+        hint, where = error.hint, error.where or ", ".join(data or [str(run)])
+        if error.missing is not None:
+            file = quote(data[0]) if len(data) == 1 else "FILE"
+            predict = f"For data without {error.missing}, use: elman predict {quote(run)} {file}"
+            hint = f"{hint}. {predict}"
+        raise DataError(error.message, hint=hint, where=where) from None
     if arguments["as_json"]:
         print_json(metrics)
         return
@@ -100,9 +106,12 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
         raise ConfigError(f"DATA: given {len(data)} files; expected one")
     sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")
 
+    kind = None if errors is None else spec.evaluation.errors
+    open_source = (kind and kind.open_source) or spec.open_source
+
     def read() -> Iterator[Any]:
         for source in sources:
-            yield from spec.open_source(located(source), reader, say).examples()
+            yield from open_source(located(source), reader, say).examples()
 
     examples = read() if errors is None else list(read())  # which are needed twice
     metrics = spec.evaluation.score(scored, examples, values)
@@ -119,8 +128,12 @@ def _write_errors(
     kind = spec.evaluation.errors
     if kind is None:
         raise ConfigError(f"--errors: the model is a {spec.title}, which has no list of errors", hint="Leave it out")
-    count = write_errors(path, kind.wrong_predictions(scored, examples(kind), values))
-    say(f"{path}: {count:,} wrong prediction{'s' * (count != 1)}")
+    wrong, abstentions = write_errors(path, kind.wrong_predictions(scored, examples(kind), values))
+    if abstentions:
+        missing = f"{abstentions:,} example{'s' * (abstentions != 1)} without a prediction"
+        say(f"{path}: {wrong:,} wrong prediction{'s' * (wrong != 1)}, and {missing}")
+    else:
+        say(f"{path}: {wrong:,} wrong prediction{'s' * (wrong != 1)}")
 
 
 def _reader_config(spec: AnyTask, scored: Scored, arguments: Values) -> Any:

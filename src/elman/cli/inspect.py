@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.errors import ConfigError, DataError
+from elman.shell import quote
 from elman.translations import current_language
 
 from .console import print_json, say
@@ -25,7 +26,8 @@ TARGET_ARGUMENTS = {"classify": "label", "tag": "tags", "seq2seq": "target"}
 def inspect_command(
     run: Run,
     input: Annotated[  # noqa: A002 - the name in the help
-        str, typer.Argument(metavar="INPUT", help="A text; for a forecaster, the file of a series.")
+        str,
+        typer.Argument(metavar="INPUT", help="A text, not the name of a file; for a forecaster, the file of a series."),
     ],
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Write the trace: safetensors and JSON.")
@@ -79,6 +81,9 @@ def inspect_command(
         check_figure_folder(plot, "--plot")
     if page is not None:
         check_output_file(page, "--page")
+    if predictor.task != "forecast" and _is_file(input):
+        say(f"{input}: INPUT is read as a text, although a file has this name")
+        say(f'To trace what is in the file: elman inspect {quote(run)} "$(cat {quote(input)})"')
     trace = predictor.trace(_input(predictor, input), gradients=gradients, **options)
     if out is not None:
         write_trace(trace, out)
@@ -155,6 +160,14 @@ def _trace_options(predictor: Any, values: dict[str, Any]) -> dict[str, Any]:
     if "tags" in options:
         options["tags"] = options["tags"].split()
     return options
+
+
+def _is_file(text: str) -> bool:
+    """Return whether a text is the path of a file; a long text is none."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _input(predictor: Any, argument: str) -> Any:

@@ -5,19 +5,21 @@ the answers are written in the same form (prediction_output.py): a table comes o
 in groups, in order, so a file may be larger than memory; from a pipe or a terminal, as they come. An input that cannot
 be read gives an empty line, a message with its number, and exit code 3 at the end; the others are answered. Line ends
 and tabs that a model writes are shown as spaces; --json has them as they are. A forecast is for a whole file: CSV in,
-CSV out.
+CSV out. With --out, the answers go to a file, which appears when all of them are there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
+from elman.checkpoint import check_output_file, replaced_text
 from elman.config import Values
 from elman.data.readers.files import STDIN
 from elman.data.readers.input_formats import read_line_inputs
@@ -33,7 +35,7 @@ from elman.data.readers.inputs import (
     typed_inputs,
 )
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import TASKS, Answer, InputOptions, InputPredictor, Prediction, load, task_spec
+from elman.tasks.spec import TASKS, Answer, AnyTask, InputOptions, InputPredictor, Prediction, load, task_spec
 
 from .console import print_error, print_json, say
 from .options import Json, Run, make_command, parameters_of
@@ -74,13 +76,17 @@ def _last_options(
             "[default: that of the inputs]",
         ),
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", metavar="FILE", help="Write the answers to a file.  [default: stdout]"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Declare the options that all tasks have."""
 
 
 def _predict(options: TaskOptions, arguments: Values) -> None:
-    run, path, as_json, output = (arguments[name] for name in ("run", "data", "as_json", "output"))
+    run, path, as_json, output, out = (arguments[name] for name in ("run", "data", "as_json", "output", "out"))
     predictor = load(run)
     spec = task_spec(predictor.task)
     if spec.prediction is None:
@@ -93,27 +99,46 @@ def _predict(options: TaskOptions, arguments: Values) -> None:
         raise ConfigError(problem, hint="Leave out --output; --json prints an object")
     if output is not None and as_json:
         raise ConfigError("--output: given with --json; expected one of them", hint="Leave out --output")
+    if out is not None:
+        check_output_file(out, "--out")
     values = config_from(spec.prediction.options, arguments)
-    if spec.prediction.by_file is not None:
-        _predict_file(spec.prediction, predictor, values, path, as_json=as_json)
-        return
-    assert spec.prediction.by_input is not None
-    answering = spec.prediction.by_input(predictor, values, say)
-    options_of_inputs = spec.prediction.inputs(predictor, values) if spec.prediction.inputs else _LINES
-    inputs = _read_inputs(path, options_of_inputs, values.encoding)
-    writer = JsonObject(spec.name) if as_json else _writer(output, inputs, options_of_inputs)
-    raise typer.Exit(_predict_inputs(answering, inputs, writer, "stdin" if path == STDIN else path))
+    with contextlib.nullcontext(sys.stdout) if out is None else replaced_text(out) as stream:
+        if spec.prediction.by_file is not None:
+            code = _predict_file(spec.prediction, predictor, values, path, stream, as_json=as_json)
+        else:
+            code = _predict_each(spec, predictor, values, path, stream, output, as_json=as_json)
+    if out is not None:
+        say(str(out))
+    raise typer.Exit(code)
 
 
-def _predict_file(prediction: Prediction[Any], predictor: Any, values: Any, path: str, *, as_json: bool) -> None:
+def _predict_file(
+    prediction: Prediction[Any], predictor: Any, values: Any, path: str, stream: TextIO, *, as_json: bool
+) -> int:
+    """Write the prediction for a whole file, and return the exit code."""
     assert prediction.by_file is not None
     result = prediction.by_file(predictor, values, path, say)
     if as_json:
-        print_json(result.as_json)
+        print_json(result.as_json, stream)
     else:
-        sys.stdout.write(result.text)
+        stream.write(result.text)
     for message in result.messages:
         say(message)
+    return 0
+
+
+def _predict_each(
+    spec: AnyTask, predictor: Any, values: Any, path: str, stream: TextIO, form: Form | None, *, as_json: bool
+) -> int:
+    """Write an answer for each input, and return the exit code."""
+    prediction = spec.prediction
+    assert prediction is not None
+    assert prediction.by_input is not None
+    answering = prediction.by_input(predictor, values, say)
+    options = prediction.inputs(predictor, values) if prediction.inputs else _LINES
+    inputs = _read_inputs(path, options, values.encoding)
+    output = JsonObject(stream, spec.name) if as_json else _output(form, inputs, options, stream)
+    return _predict_inputs(answering, inputs, output, stream, "stdin" if path == STDIN else path)
 
 
 def _read_inputs(path: str, options: InputOptions, encoding: str | None) -> Inputs:
@@ -138,19 +163,19 @@ def _typed_lines() -> Iterator[NumberedLine]:
         yield number, line.rstrip("\n"), None
 
 
-def _writer(form: Form | None, inputs: Inputs, options: InputOptions) -> Output:
+def _output(form: Form | None, inputs: Inputs, options: InputOptions, stream: TextIO) -> Output:
     added = options.added
     if form == "table" and not added:
         problem = "--output table: the answers are not one row for each input; expected --output lines or jsonl"
         raise ConfigError(problem, hint="Leave out --output table")
     if form == "table" or (form is None and inputs.kind == "table" and added):
-        return TableRows(inputs, options.name, added)
+        return TableRows(stream, inputs, options.name, added)
     if form == "jsonl" or (form is None and inputs.kind == "jsonl"):
-        return JsonLines(inputs, added)
-    return Lines()
+        return JsonLines(stream, inputs, added)
+    return Lines(stream)
 
 
-def _predict_inputs(answering: InputPredictor, inputs: Inputs, output: Output, name: str) -> int:
+def _predict_inputs(answering: InputPredictor, inputs: Inputs, output: Output, stream: TextIO, name: str) -> int:
     """Answer all inputs, and return the exit code."""
     num_errors = 0
     pending: deque[Input] = deque()  # inputs that were not answered yet, in order
@@ -160,7 +185,7 @@ def _predict_inputs(answering: InputPredictor, inputs: Inputs, output: Output, n
                 say(f"{name}:{answer.number}: {answer.error}")
                 num_errors += 1
             output.write(answer, _take_input(pending, answer.number))
-        sys.stdout.flush()
+        stream.flush()
     output.end()
     _report_unknown(answering.unknown)
     if not num_errors:

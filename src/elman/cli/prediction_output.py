@@ -7,18 +7,19 @@ table   the rows of the inputs as they are, in their dialect, with the columns o
 jsonl   an object a line: that of the inputs, or their row by the names of the header, with the keys of the answer;
         for inputs that are neither, that of --json
 json    one object with all answers
+
+They go to a stream: stdout, or the file of --out.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TextIO
 
 from elman.data.readers.inputs import Input, Inputs
-from elman.data.readers.tables import Dialect
+from elman.data.readers.tables import Dialect, unused_names
 from elman.tasks.descriptions import on_one_line
 from elman.tasks.spec import Answer, Columns
 from elman.text.terminal import replace_control_characters
@@ -41,9 +42,12 @@ class Output(Protocol):
 class Lines:
     """The lines of each answer."""
 
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
     def write(self, answer: Answer, source: Input) -> None:
         for line in answer.lines:
-            _print(line)
+            _print(line, self._stream)
 
     def end(self) -> None:
         """Write nothing."""
@@ -52,19 +56,19 @@ class Lines:
 class TableRows:
     """Rows of a table with columns added; of inputs that are no table, their text and the columns."""
 
-    def __init__(self, inputs: Inputs, name: str, added: Sequence[str]) -> None:
+    def __init__(self, stream: TextIO, inputs: Inputs, name: str, added: Sequence[str]) -> None:
         """Write the header, if the table of the inputs has one. name is the column of the inputs, if they have none."""
-        self._added, self._is_table = added, inputs.kind == "table"
+        self._stream, self._added, self._is_table = stream, added, inputs.kind == "table"
         self._dialect = inputs.dialect or Dialect("\t", has_quotes=False)
         if inputs.has_mark:
-            _print_mark()
+            _print_mark(stream)
         if inputs.dialect is not None and inputs.dialect.is_declared:
-            _print(f"sep={inputs.dialect.separator}")
+            _print(f"sep={inputs.dialect.separator}", stream)
         if not self._is_table:
-            _print(self._dialect.write([name, *unused_names(added, [name])]))
+            _print(self._dialect.write([name, *unused_names(added, [name])]), stream)
         elif inputs.header is not None:
             names = unused_names(added, [cell.strip() for cell in inputs.header.cells])
-            _print(self._dialect.separator.join([inputs.header.text, self._dialect.write(names)]))
+            _print(self._dialect.separator.join([inputs.header.text, self._dialect.write(names)]), stream)
 
     def write(self, answer: Answer, source: Input) -> None:
         if not source.rows:
@@ -77,11 +81,11 @@ class TableRows:
             if row.text:
                 self._write_row(row.text, {} if row.is_blank else next(columns_of_rows, {}))
             else:
-                _print("")
+                _print("", self._stream)
 
     def _write_row(self, row: str, columns: Columns) -> None:
         cells = [_cell(columns.get(name, "")) for name in self._added]
-        _print(self._dialect.separator.join([row, self._dialect.write(cells)]))
+        _print(self._dialect.separator.join([row, self._dialect.write(cells)]), self._stream)
 
     def end(self) -> None:
         """Write nothing."""
@@ -90,10 +94,10 @@ class TableRows:
 class JsonLines:
     """An object for each answer: that of the input, or the row of the input, with the columns as keys."""
 
-    def __init__(self, inputs: Inputs, added: Sequence[str]) -> None:
-        self._added = added
+    def __init__(self, stream: TextIO, inputs: Inputs, added: Sequence[str]) -> None:
+        self._stream, self._added = stream, added
         cells = inputs.header.cells if inputs.header is not None else ()
-        self._header = unused_names([cell.strip() for cell in cells], [])
+        self._header = unused_names(cell.strip() for cell in cells)
 
     def write(self, answer: Answer, source: Input) -> None:
         value: Mapping[str, Any] = answer.as_json
@@ -104,7 +108,7 @@ class JsonLines:
             value = {**given, **dict(zip(names, columns, strict=True))}
             if answer.error is not None:
                 value["error"] = answer.error
-        _print(json.dumps(value, ensure_ascii=False))
+        _print(json.dumps(value, ensure_ascii=False), self._stream)
 
     def _value_of(self, source: Input) -> Mapping[str, Any] | None:
         """Return the object of an input, or its row by the names of the header, if it has one row."""
@@ -119,8 +123,8 @@ class JsonLines:
 class JsonObject:
     """One object with all answers, at the end."""
 
-    def __init__(self, task: str) -> None:
-        self._task = task
+    def __init__(self, stream: TextIO, task: str) -> None:
+        self._stream, self._task = stream, task
         self._predictions: list[dict[str, Any]] = []
 
     def write(self, answer: Answer, source: Input) -> None:
@@ -128,18 +132,8 @@ class JsonObject:
 
     def end(self) -> None:
         """Write the object."""
-        print_json({"task": self._task, "count": len(self._predictions), "predictions": self._predictions})
-
-
-def unused_names(added: Sequence[str], present: Sequence[str]) -> list[str]:
-    """Return the names of added columns; one that is present already gets a number."""
-    names = []
-    for name in added:
-        candidate, number = name, 2
-        while candidate in present or candidate in names:
-            candidate, number = f"{name}_{number}", number + 1
-        names.append(candidate)
-    return names
+        answers = {"task": self._task, "count": len(self._predictions), "predictions": self._predictions}
+        print_json(answers, self._stream)
 
 
 def _cell(value: Any) -> str:
@@ -150,11 +144,11 @@ def _cell(value: Any) -> str:
     return f"{value:.4f}" if abs(value) >= 0.001 or value == 0.0 else f"{value:.3g}"  # of a long target, 2.5e-07
 
 
-def _print_mark() -> None:
+def _print_mark(stream: TextIO) -> None:
     """Write the byte order mark by which spreadsheet programs know UTF-8, unless a person reads the output."""
-    if not sys.stdout.isatty() and codecs.lookup(sys.stdout.encoding).name == "utf-8":
-        sys.stdout.write("\ufeff")
+    if not stream.isatty() and codecs.lookup(stream.encoding).name == "utf-8":
+        stream.write("\ufeff")
 
 
-def _print(line: str) -> None:
-    sys.stdout.write((replace_control_characters(line) if sys.stdout.isatty() else line) + "\n")
+def _print(line: str, stream: TextIO) -> None:
+    stream.write((replace_control_characters(line) if stream.isatty() else line) + "\n")

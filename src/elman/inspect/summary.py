@@ -46,15 +46,26 @@ def summary_lines(trace: Trace) -> list[str]:
             shown = ", ".join(f"{norm:.2g}" for norm in figures["norm_by_lag"][:8])
             lines.append(f"  gradient norm by lag: {shown}{' ...' if len(figures['norm_by_lag']) > 8 else ''}")
     for name in ("label", "decisions", "loss", "objective"):
-        if name in trace.facts:
-            value = trace.facts[name]
-            text = " ".join(map(repr, value)) if isinstance(value, list) else value
-            text = f"{text:.4f}" if isinstance(text, float) else translate(text) if name == "objective" else text
-            lines.append(f"{translate(name, 'words')}: {text}")
+        if name not in trace.facts:
+            continue
+        value = trace.facts[name]
+        if name == "loss" and "loss_tokens" in trace.facts:
+            lines += _loss_lines(value, trace.facts["loss_tokens"])
+            continue
+        text = " ".join(map(repr, value)) if isinstance(value, list) else value
+        text = f"{text:.4f}" if isinstance(text, float) else translate(text) if name == "objective" else text
+        lines.append(f"{translate(name, 'words')}: {text}")
     lines += _attribution_lines(trace)
     for hypothesis in trace.facts.get("hypotheses", ()):
         lines.append(f"{hypothesis['score']:.4f}\t{hypothesis['text']}")
     return [translate(line) for line in lines]
+
+
+def _loss_lines(total: float, num_tokens: int) -> list[str]:
+    """Return the mean loss, as `elman evaluate` prints it, and the sum; nothing if no token has a loss."""
+    if not num_tokens:
+        return []
+    return [f"loss: {total / num_tokens:.4f} per token; the sum over {num_tokens:,} tokens is {total:.4f}"]
 
 
 def _attribution_lines(trace: Trace) -> list[str]:

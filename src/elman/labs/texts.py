@@ -15,8 +15,11 @@ from elman.data.generated_datasets import python_docs
 from elman.data.readers.files import STDIN
 from elman.data.readers.text import TextSource
 from elman.errors import ConfigError, DataError
+from elman.shell import quote
 
 from .lab import Report
+
+LEAST_SHARE = 0.1  # of the letters of a text that the textbook's cleaning must keep
 
 
 class LabText(NamedTuple):
@@ -60,6 +63,17 @@ def read_own_text(path: str) -> str:
     if not text.strip():
         raise DataError("the file contains no text", hint="Choose another file", where=path)
     return text
+
+
+def require_letters(report: Report, text: str, cleaned: str) -> None:
+    """Raise a DataError if the textbook's cleaning deletes nearly all of the text, as it does with one in Chinese."""
+    letters, kept = (sum(map(str.isalpha, content)) for content in (text, cleaned))
+    if kept > LEAST_SHARE * letters:
+        return
+    problem = f"the textbook's cleaning keeps {kept:,} of {letters:,} letters; expected a text in the letters a to z"
+    file = quote(report.settings.text or "FILE")
+    hint = f"Choose an English text; for the vocabulary of this one: elman data vocabulary {file}"
+    raise DataError(problem, hint=hint, where=report.settings.text)
 
 
 def _read(path: str) -> str:

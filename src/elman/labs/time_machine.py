@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from elman.text import NORMALIZERS, Vocabulary
 
 from .lab import Lab, Language, Report, Text
-from .texts import read_text
+from .texts import read_text, require_letters
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +48,7 @@ def run(report: Report) -> None:
     lines = clean_lines(text)
     characters = "".join(lines)
     words = [word for line in lines for word in line.split()]
+    require_letters(report, text, "".join(words))
     by_character, by_word = Vocabulary.from_tokens(characters), Vocabulary.from_tokens(words)
     report.show(f"{text[:SHOWN]!r}", f"-> {characters[:SHOWN]!r}")
     report.table(

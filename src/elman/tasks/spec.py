@@ -133,15 +133,26 @@ class Prediction(Generic[P]):
     inputs: Callable[[P, Any], InputOptions] | None = None
 
 
-ErrorRow = Mapping[str, str | float]  # a wrong prediction: columns by name
+class ErrorRow(NamedTuple):
+    """A wrong prediction: its columns by name, and the other columns of the data, which are the same in all rows.
+
+    `predicted` is None where the model abstains.
+    """
+
+    columns: Mapping[str, str | float | None]
+    other_columns: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Errors(Generic[C]):
-    """The wrong predictions of a model, on what `validation_examples` returns or on examples, with the options."""
+    """The wrong predictions of a model, on what `validation_examples` returns or on examples, with the options.
+
+    open_source is that of the task, with the other columns of the data as well; None: the task's own.
+    """
 
     validation_examples: Callable[[C], Any]
     wrong_predictions: Callable[[Scored, Any, Any], Iterator[ErrorRow]]
+    open_source: Callable[[SourceArgument, Any, Notify], ExampleSource[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

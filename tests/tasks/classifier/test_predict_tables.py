@@ -147,6 +147,8 @@ def test_a_table_without_the_column_of_the_training_is_refused(command: Command,
     assert (done.code, done.out) == (3, "")
     assert "the header has the columns 'id', 'message'; expected 'body'" in done.err
     assert "Name the column of the inputs with --text; --format lines reads all columns" in done.err
+    two = command("predict", run, tmp_path / "new.csv", "--text", "id,message")
+    assert "expected 'id,message'. One column is read: join them beforehand" in two.err
     named = command("predict", run, tmp_path / "new.csv", "--text", "message")
     assert named.out.splitlines()[0] == "id,message,prediction,probability"
     as_lines = command("predict", run, tmp_path / "new.csv", "--format", "lines")

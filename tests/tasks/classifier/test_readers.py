@@ -292,6 +292,22 @@ def test_a_table_that_may_have_a_header_is_not_read_without_one(content: str, tm
         ("text,kind\na,x\n", {}, "FILE:1: the header has the columns 'text', 'kind'; expected 'label'. Name another"),
         ("ham\tGo now\n", {}, "FILE:1: the header has the columns 'ham', 'Go now'; expected 'text'. Name another"),
         (
+            "title,body,label\na,b,x\n",
+            {"text_column": "title, body"},
+            "FILE:1: the header has the columns 'title', 'body', 'label'; expected 'title, body'. One column is read: "
+            'join them beforehand, for example with pandas: table["text"] = table["title"] + " " + table["body"]',
+        ),
+        (
+            "title,label\na,x\n",
+            {"text_column": "title,body"},
+            "FILE:1: the header has the columns 'title', 'label'; expected 'title,body'. Name another column",
+        ),
+        (
+            '{"title": "a", "body": "b", "label": "x"}\n',
+            {"text_column": "title,body"},
+            'FILE:1: no key "title,body" in the object, which has "title", "body", "label". One column is read: join',
+        ),
+        (
             "x\ta\n",
             {"columns": ("label", "b")},
             "FILE:1: --columns names the columns 'label', 'b'; expected 'text' among them. For",

@@ -148,7 +148,9 @@ def test_the_score_does_not_depend_on_how_many_tokens_are_scored_at_a_time(
     assert scored.value == pytest.approx(expected.value, abs=SUMMED)
 
 
-@pytest.mark.parametrize(("text", "messages"), [("abba", []), ("a☃b", ["1 of 3 tokens are unknown to the model"])])
+@pytest.mark.parametrize(
+    ("text", "messages"), [("abba", []), ("a☃b", ["1 of 3 predicted tokens are unknown to the model"])]
+)
 def test_unknown_tokens_are_reported(tmp_path: Path, text: str, messages: list[str]) -> None:
     predictor, reported = tiny_predictor(), list[str]()
     notify: Notify = reported.append

@@ -320,6 +320,11 @@ def test_columns_of_a_table_are_named_or_counted(tmp_path: Path) -> None:
             {"tag_column": "x"},
             "FILE:1: the header has the columns 'word', 'tag'; expected 'x'. Name",
         ),
+        (
+            "first,last,tag\nEU,UN,B-ORG\n",
+            {"format": "csv", "token_column": "first,last"},
+            "FILE:1: the header has the columns 'first', 'last', 'tag'; expected 'first,last'. One column is read:",
+        ),
         ("sentence_id,word,tag\n0,EU\n", {}, "FILE:2: has 2 cells; expected at least 3. Fill in the row, or remove it"),
         (
             "sentence_id,word,tag\n0,a, b,O\n",

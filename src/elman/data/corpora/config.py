@@ -61,7 +61,10 @@ class VocabularyConfig(Config):
 
     min_frequency: PositiveInt | None = option(
         None,
+        flag="--min-frequency",
         help="Minimum number of occurrences of a token of the vocabulary",
         automatic="1, or 2 for 1,000 or more different tokens",
     )
-    vocabulary_size: PositiveInt | None = option(None, help="Largest number of tokens", automatic="no limit")
+    vocabulary_size: PositiveInt | None = option(
+        None, flag="--vocabulary-size", help="Largest number of tokens", automatic="no limit"
+    )

@@ -23,7 +23,16 @@ from elman.errors import DataError
 from .excerpts import list_names, shorten, shorten_json
 from .inputs import Input, InputFile, Inputs, NumberedLine, line_number
 from .jsonl import begins_array, read_array
-from .tables import SAMPLE_LINES, SEPARATORS, Row, Table, describe_width, first_row_hint, read_table
+from .tables import (
+    SAMPLE_LINES,
+    SEPARATORS,
+    Row,
+    Table,
+    describe_width,
+    first_row_hint,
+    joined_columns_hint,
+    read_table,
+)
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab")
 
@@ -183,7 +192,8 @@ def _take_header(table: Table, column: InputColumn, sample_lines: int) -> int:
     if len(header) > 1:
         hint = f"Name the column of the inputs with {column.flag}; --format lines reads all columns as the input"
     problem = f"the header has the columns {names}; expected {column.name!r}"
-    raise DataError(problem, hint=first_row_hint(rows) or hint, where=rows[0].where)
+    hint = joined_columns_hint(column.name, header) or first_row_hint(rows) or hint
+    raise DataError(problem, hint=hint, where=rows[0].where)
 
 
 def _is_header(rows: Sequence[Row], column: InputColumn) -> bool:

@@ -12,12 +12,25 @@ from typing import Any
 from elman.errors import DataError
 
 from .excerpts import list_names, shorten, shorten_json
+from .tables import joined_columns_hint
 from .text import Line
 
 _BEFORE_VALUE = re.compile(r"[\s,]*")
 _ARRAY_OF_OBJECTS = re.compile(r'\s*\[\s*(\{\s*(["}]|$)|$)')
 
 Object = tuple[str, dict[str, Any]]  # its place, and its values by key
+
+
+def read_labelled_json(lines: Iterable[Line], keys: tuple[str, str], hint: str, noun: str) -> Iterator[Object]:
+    """Yield the objects of a text, as read_json does; keys are that of the inputs and that of the labels.
+
+    noun is what the labels are called: labels, tags or targets.
+    """
+    key, label_key = keys
+    for where, value in read_json(lines, (key,), hint):
+        if label_key not in value:
+            raise DataError(_describe_missing_key(value, label_key), hint=hint, where=where, missing=noun)
+        yield where, value
 
 
 def read_json(lines: Iterable[Line], keys: Sequence[str], hint: str) -> Iterator[Object]:
@@ -86,6 +99,10 @@ def _require_keys(value: dict[str, Any], keys: Sequence[str], hint: str, where: 
     """Raise a DataError that names the keys of an object if it lacks one of these keys."""
     for key in keys:
         if key not in value:
-            names = list_names([json.dumps(name, ensure_ascii=False) for name in value])
-            problem = f'no key "{key}" in the object, which has {names}' if value else f'no key "{key}" in the object'
-            raise DataError(problem, hint=hint, where=where)
+            hint = joined_columns_hint(key, value) or hint
+            raise DataError(_describe_missing_key(value, key), hint=hint, where=where)
+
+
+def _describe_missing_key(value: dict[str, Any], key: str) -> str:
+    names = list_names([json.dumps(name, ensure_ascii=False) for name in value])
+    return f'no key "{key}" in the object, which has {names}' if value else f'no key "{key}" in the object'

@@ -161,6 +161,17 @@ def read_table(
     return Table(chain(sample, remaining), Dialect(separator, has_quotes, declaration is not None))
 
 
+def unused_names(names: Iterable[str], present: Collection[str] = ()) -> list[str]:
+    """Return names of columns, each of which is different; one that is present already gets a number."""
+    unused: list[str] = []
+    for name in names:
+        candidate, number = name, 2
+        while candidate in present or candidate in unused:
+            candidate, number = f"{name}_{number}", number + 1
+        unused.append(candidate)
+    return unused
+
+
 def describe_width(cells: Sequence[str]) -> str:
     """Return the number of cells for a message, such as `one cell`."""
     return "one cell" if len(cells) == 1 else f"{len(cells)} cells"
@@ -192,6 +203,15 @@ def first_row_hint(rows: Sequence[Row]) -> str | None:
     if BAR in rows[0].text:
         return f"If {BAR} separates the cells, write sep={BAR} on a line above them"
     return None
+
+
+def joined_columns_hint(name: str, names: Collection[str]) -> str | None:
+    """Return what to do about a name such as `title,body` that no column has, while its parts are names of columns."""
+    parts = [part.strip() for part in name.split(",")]
+    if len(parts) < 2 or not all(part in names for part in parts):
+        return None
+    joined = ' + " " + '.join(f'table["{part}"]' for part in parts)
+    return f'One column is read: join them beforehand, for example with pandas: table["text"] = {joined}'
 
 
 def _line_of(row: Row) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
-            errors=Errors(corpus.ClassifierCorpus.valid, errors.wrong_predictions),
+            errors=Errors(
+                corpus.ClassifierCorpus.valid,
+                errors.wrong_predictions,
+                partial(readers.open_source, with_other_columns=True),
+            ),
             tables=report.tables,
         ),
         reader_defaults=predictor.ClassifierPredictor.reader_values,

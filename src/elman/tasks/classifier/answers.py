@@ -13,9 +13,7 @@ from elman.tasks.spec import Answer
 
 from .config import PredictOptions
 from .predictor import Array, ClassifierPredictor, Explanation
-from .thresholds import ABSTENTION, choose_labels, thresholds_by_label
-
-MOST_PROBABLE = "most_probable"  # the column of the most probable label, whatever the thresholds
+from .thresholds import ABSTENTION, MOST_PROBABLE, choose_labels, thresholds_by_label
 
 
 class ClassifierAnswers:

@@ -136,7 +136,9 @@ class PredictOptions(ReaderConfig, ThresholdConfig):
         None, min_length=1, flag="--text", help="Column or key of the texts", automatic="that of the training"
     )
     probabilities: bool = option(
-        False, flag="--probabilities", help="Print LABEL TAB PROBABILITY for each label, the most probable first"
+        False,
+        flag="--probabilities",
+        help="Print LABEL TAB PROBABILITY for each label, the most probable first; in a table, add a column for each",
     )
     explain: bool = option(
         False, flag="--explain", help="Print the label after every token, and the contribution of each token"

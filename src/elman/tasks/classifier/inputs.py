@@ -11,7 +11,8 @@ from elman.tasks.spec import InputOptions
 from .answers import added_columns
 from .config import PredictOptions
 from .predictor import ClassifierPredictor
-from .readers import DEFAULT_NAMES, is_fasttext, split_fasttext
+from .readers import is_fasttext, split_fasttext
+from .tables import DEFAULT_NAMES
 
 
 def input_options(predictor: ClassifierPredictor, options: PredictOptions) -> InputOptions:

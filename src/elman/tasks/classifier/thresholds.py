@@ -20,6 +20,7 @@ from elman.metrics import threshold_for_precision, threshold_for_recall
 
 ALL_LABELS = ""  # the key of a threshold that holds for all labels that have none of their own
 ABSTENTION = -1  # the number of no label
+MOST_PROBABLE = "most_probable"  # the column of the most probable label, whatever the thresholds
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]

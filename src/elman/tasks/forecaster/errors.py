@@ -33,14 +33,16 @@ def wrong_predictions(
         is_outside = (expected < quantiles[..., 0]) | (expected > quantiles[..., -1])
         for n, step, k in np.argwhere(is_outside):
             row = start + n + step
-            yield {
-                **({"series": series.label} if series.label else {}),
-                "row": int(row) + 1,
-                **({"date": series.dates.text(row)} if series.dates else {}),
-                "target": series.targets[k],
-                "step": int(step) + 1,
-                "expected": float(expected[n, step, k]),
-                "predicted": float(quantiles[n, step, k, predictor.config.median]),
-                "lower": float(quantiles[n, step, k, 0]),
-                "upper": float(quantiles[n, step, k, -1]),
-            }
+            yield ErrorRow(
+                {
+                    **({"series": series.label} if series.label else {}),
+                    "row": int(row) + 1,
+                    **({"date": series.dates.text(row)} if series.dates else {}),
+                    "target": series.targets[k],
+                    "step": int(step) + 1,
+                    "expected": float(expected[n, step, k]),
+                    "predicted": float(quantiles[n, step, k, predictor.config.median]),
+                    "lower": float(quantiles[n, step, k, 0]),
+                    "upper": float(quantiles[n, step, k, -1]),
+                }
+            )

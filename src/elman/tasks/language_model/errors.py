@@ -27,13 +27,15 @@ def wrong_predictions(scored: Scored, examples: Iterable[str] | Tokens, options:
         first = len(read) - len(ids) + 1  # in read, of the first token that is predicted
         best = log_p.argmax(1)
         for t in np.flatnonzero(best != ids[1:]):
-            yield {
-                "number": number + int(t) + 1,
-                "before": predictor.codec.decode(read[max(0, first + t - BEFORE) : first + t]),
-                "expected": predictor.codec.decode(ids[t + 1 : t + 2]),
-                "predicted": predictor.codec.decode(best[t : t + 1]),
-                "probability": float(np.exp(log_p[t, best[t]])),
-                "probability_expected": float(np.exp(log_p[t, ids[t + 1]])),
-            }
+            yield ErrorRow(
+                {
+                    "number": number + int(t) + 1,
+                    "before": predictor.codec.decode(read[max(0, first + t - BEFORE) : first + t]),
+                    "expected": predictor.codec.decode(ids[t + 1 : t + 2]),
+                    "predicted": predictor.codec.decode(best[t : t + 1]),
+                    "probability": float(np.exp(log_p[t, best[t]])),
+                    "probability_expected": float(np.exp(log_p[t, ids[t + 1]])),
+                }
+            )
         read = read[:-1]  # the next part begins with the last token again
         number += len(ids) - 1

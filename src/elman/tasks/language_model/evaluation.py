@@ -44,7 +44,7 @@ def score(scored: Scored, examples: Iterable[str], options: Config) -> dict[str,
 
 def _reported(scored: Scored, metrics: dict[str, Any]) -> dict[str, Any]:
     if metrics["unknown"]:
-        scored.notify(f"{metrics['unknown']:,} of {metrics['count']:,} tokens are unknown to the model")
+        scored.notify(f"{metrics['unknown']:,} of {metrics['count']:,} predicted tokens are unknown to the model")
     return metrics
 
 

@@ -16,7 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -67,9 +67,58 @@ def prepare(
     Without valid_sources, the end of the text is the validation set, or there is none. start is the model from which
     training continues, whose vocabulary is used.
     """
-    data, text = run.data, run.data.text
     folder.mkdir(parents=True, exist_ok=True)
-    numbers = _NumberFile(folder / "numbers.tmp", text)
+    counted = count_tokens(folder / "numbers.tmp", run.data, train_sources, valid_sources, notify, start)
+    numbers, vocabulary, split = counted.numbers, counted.vocabulary, counted.split
+    encoder = _Encoder(numbers.tokens, counted.counts, vocabulary, run.data.text, run.seed)
+    size = len(vocabulary)
+    record = {
+        "train": asdict(_write_ids(folder / "train.ids", numbers.chunks(0, split), encoder.for_training, size)),
+        "valid": asdict(_write_ids(folder / "valid.ids", numbers.chunks(*counted.valid), encoder.exact, size)),
+    }
+    numbers.delete()
+    tokens = json_bytes({"tokens": list(vocabulary.tokens)})
+    write_synced(folder / "vocabulary.json", tokens)
+    sources = [asdict(source.record) for source in (*train_sources, *valid_sources)]
+    whole = {
+        **record,
+        "has_validation_set": counted.has_validation_set,
+        "sources": sources,
+        "vocabulary": hashlib.sha256(tokens).hexdigest(),
+    }
+    write_synced(folder / RECORD, json_bytes(whole))
+    corpus = LanguageModelCorpus.open(folder)
+    if start is not None:
+        noun = LEVEL_NOUNS[run.data.level]
+        report_unknown_tokens(corpus.train_set.unknown, corpus.train_set.tokens, noun, notify)
+    return corpus
+
+
+class CountedTokens(NamedTuple):
+    """The tokens of all texts, where the training set ends, its counts by number, and the vocabulary.
+
+    valid is where the validation set begins and ends; without one, where the training set does.
+    """
+
+    numbers: NumberFile
+    split: int
+    valid: tuple[int, int]
+    has_validation_set: bool
+    counts: npt.NDArray[np.int64]
+    vocabulary: Vocabulary
+
+
+def count_tokens(
+    path: Path,
+    data: LanguageModelDataConfig,
+    train_sources: Sequence[ExampleSource[str]],
+    valid_sources: Sequence[ExampleSource[str]],
+    notify: Notify,
+    start: StartModel | None = None,
+) -> CountedTokens:
+    """Read the texts, split off the validation set, and build the vocabulary. path is that of a temporary file."""
+    text = data.text
+    numbers = NumberFile(path, text)
     total = numbers.write(train_sources)
     valid_total = numbers.write(valid_sources)
     has_validation_set = bool(valid_sources) or has_split(total, data.valid_fraction, at_least=MIN_SPLIT_TOKENS)
@@ -77,10 +126,10 @@ def prepare(
     if has_validation_set:
         at_most = AUTOMATIC_VALID_TOKENS
         split = total if valid_sources else total - validation_size(total, data.valid_fraction, at_most=at_most)
-        valid_chunks = (split, total + valid_total)
+        valid = (split, total + valid_total)
         _check_sizes(split, total + valid_total - split, noun, where)
     else:
-        split, valid_chunks = total, (0, total)
+        split, valid = total, (0, total)
         _check_whole(total, noun, where)
         report_no_validation_set(total, noun, data.valid_fraction, notify)
     if not any(token.strip() for token in numbers.tokens):
@@ -89,27 +138,7 @@ def prepare(
     counts = numbers.counts(0, split)
     vocabulary = _vocabulary(numbers.tokens, counts, text, data) if start is None else start.vocabulary
     require_tokens(vocabulary, where)
-    encoder = _Encoder(numbers.tokens, counts, vocabulary, text, run.seed)
-    size = len(vocabulary)
-    record = {
-        "train": asdict(_write_ids(folder / "train.ids", numbers.chunks(0, split), encoder.for_training, size)),
-        "valid": asdict(_write_ids(folder / "valid.ids", numbers.chunks(*valid_chunks), encoder.exact, size)),
-    }
-    numbers.delete()
-    tokens = json_bytes({"tokens": list(vocabulary.tokens)})
-    write_synced(folder / "vocabulary.json", tokens)
-    sources = [asdict(source.record) for source in (*train_sources, *valid_sources)]
-    whole = {
-        **record,
-        "has_validation_set": has_validation_set,
-        "sources": sources,
-        "vocabulary": hashlib.sha256(tokens).hexdigest(),
-    }
-    write_synced(folder / RECORD, json_bytes(whole))
-    corpus = LanguageModelCorpus.open(folder)
-    if start is not None:
-        report_unknown_tokens(corpus.train_set.unknown, corpus.train_set.tokens, noun, notify)
-    return corpus
+    return CountedTokens(numbers, split, valid, has_validation_set, counts, vocabulary)
 
 
 def _check_sizes(train: int, valid: int, noun: str, where: str) -> None:
@@ -130,7 +159,7 @@ def _check_whole(total: int, noun: str, where: str) -> None:
         raise DataError(problem, hint="Name more text", where=where)
 
 
-class _NumberFile:
+class NumberFile:
     """The tokens of all texts as provisional numbers, in a temporary file."""
 
     def __init__(self, path: Path, text: LanguageModelTextConfig) -> None:

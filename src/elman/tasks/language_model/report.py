@@ -80,7 +80,8 @@ def model_card(
             ("training set", f"{corpus.train_set.tokens:,} tokens"),
             (
                 scores_row(corpus),
-                f"{valid['count']:,} tokens: loss {valid['loss']:.4f} nats per token, perplexity "
+                f"{corpus.valid_set.tokens:,} tokens, {valid['count']:,} of them predicted: "
+                f"loss {valid['loss']:.4f} nats per token, perplexity "
                 f"{valid['perplexity']:.3f}, {valid['bits_per_character']:.4f} bits per character",
             ),
         ],

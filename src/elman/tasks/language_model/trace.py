@@ -72,6 +72,7 @@ def trace_text(
     facts: dict[str, Any] = {
         "decisions": [model.vocabulary[token] for token in logits.argmax(1)],
         "loss": float(loss.sum(dtype=np.float64)),
+        "loss_tokens": len(loss),
     }
     if gradients:
         _, _, d_logits = readout.softmax_cross_entropy(logits[:-1], ids[1:])

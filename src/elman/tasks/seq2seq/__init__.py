@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,7 +54,11 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
-            errors=Errors(corpus.Seq2SeqCorpus.valid, errors.wrong_predictions),
+            errors=Errors(
+                corpus.Seq2SeqCorpus.valid,
+                errors.wrong_predictions,
+                partial(readers.open_source, with_other_columns=True),
+            ),
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),
         continuation=Continuation(predictor.Seq2SeqPredictor.determined_values, preparation.prepare),

@@ -102,7 +102,8 @@ class Seq2SeqCorpus:
 def group_by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Pair]:
     """Return one pair for each different source with all its targets, repeated ones too, in the order of appearance.
 
-    Sources with the same tokens are the same source; the keys are the tokens with spaces between them.
+    Sources with the same tokens are the same source; the keys are the tokens with spaces between them. A source
+    has the other columns of its first pair.
     """
     sources: dict[str, Pair] = {}
     targets: dict[str, list[str]] = {}
@@ -111,7 +112,10 @@ def group_by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Pair]:
         key = " ".join(tokenizer.split(pair.source))  # different lists of tokens of one level give different keys
         sources.setdefault(key, pair)
         targets.setdefault(key, []).extend(pair.targets)
-    return {key: Pair(pair.source, tuple(targets[key]), pair.where) for key, pair in sources.items()}
+    return {
+        key: Pair(pair.source, tuple(targets[key]), pair.where, other_columns=pair.other_columns)
+        for key, pair in sources.items()
+    }
 
 
 def without_repeated_targets(pair: Pair) -> Pair:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from elman.tasks.error_columns import other_columns_reader
 from elman.tasks.spec import ErrorRow, Scored, load
 
 from .config import EvaluateOptions
 from .corpus import group_by_source
 from .readers import Pair
+
+COLUMNS = ("place", "source", "expected", "predicted", "probability")
 
 
 def wrong_predictions(scored: Scored, examples: Iterable[Pair], options: EvaluateOptions) -> Iterator[ErrorRow]:
@@ -17,14 +20,16 @@ def wrong_predictions(scored: Scored, examples: Iterable[Pair], options: Evaluat
     tokens = predictor.target_codec.tokens
     pairs = list(group_by_source(examples, predictor.text.source).values())
     ensemble = predictor.ensemble_with([load(path) for path in options.ensemble or ()])
+    other_columns = other_columns_reader(pairs, COLUMNS)
     predictions = ensemble.predict([pair.source for pair in pairs], beam=options.beam)
     for pair, n_best in zip(pairs, predictions, strict=True):
         best = n_best[0]
         if tokens(best.text) not in [tokens(target) for target in pair.targets]:
-            yield {
+            columns = {
                 "place": pair.where,
                 "source": pair.source,
                 "expected": " | ".join(dict.fromkeys(pair.targets)),
                 "predicted": best.text,
                 "probability": best.probability,
             }
+            yield ErrorRow(columns, other_columns(pair))

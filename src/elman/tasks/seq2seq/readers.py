@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice, zip_longest
@@ -27,7 +27,7 @@ from typing import Any
 from elman.data.layout import Layout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten, shorten_json
-from elman.data.readers.jsonl import begins_array, read_json
+from elman.data.readers.jsonl import begins_array, read_labelled_json
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, TextSource, numbered_lines, strip_text
 from elman.data.sources import (
     ExampleSource,
@@ -49,15 +49,21 @@ FIRST_LINES = 1000  # which decide the format
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A source and its targets, any of which is right. `where` is its place: file:line, or item N."""
+    """A source and its targets, any of which is right. `where` is its place: file:line, or item N.
+
+    other_columns are those of its row in a table with a header, or the other keys of its object, if asked for.
+    """
 
     source: str
     targets: tuple[str, ...]
     where: str = field(default="", compare=False)
     columns: int | None = field(default=None, compare=False)  # of its line, if it comes from a table
+    other_columns: Mapping[str, Any] | None = field(default=None, compare=False)
 
 
-def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) -> ExampleSource[Pair]:
+def open_source(
+    source: SourceArgument, reader: ReaderConfig, notify: Notify, *, with_other_columns: bool = False
+) -> ExampleSource[Pair]:
     """Return the pairs of a file, of two parallel files, or of a list in memory."""
     if isinstance(source, MemoryPairs):
         return source
@@ -69,7 +75,7 @@ def open_source(source: SourceArgument, reader: ReaderConfig, notify: Notify) ->
         source_file, target_file = (open_text(path, reader.encoding, notify) for path in (source.source, source.target))
         return ParallelPairs(source_file, target_file, notify)
     if isinstance(source, str | Path):
-        parse = partial(read_pairs, reader=reader, notify=notify)
+        parse = partial(read_pairs, reader=reader, notify=notify, with_other_columns=with_other_columns)
         return FileExamples(open_text(source, reader.encoding, notify), parse, partial(layout_of, reader=reader))
     raise unsupported_source(source, "a file, two parallel files, or pairs")
 
@@ -148,9 +154,11 @@ def layout_of(lines: Sequence[Line], reader: ReaderConfig) -> Layout:
     return Layout(format="table" if name in ("tsv", "csv") else name)
 
 
-def read_pairs(source: Source, reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+def read_pairs(
+    source: Source, reader: ReaderConfig, notify: Notify, *, with_other_columns: bool = False
+) -> Iterator[Pair]:
     """Yield the pairs of a file; a malformed line is a DataError."""
-    return _READERS[reader.format](numbered_lines(source), reader, notify)
+    return _READERS[reader.format](numbered_lines(source), reader, notify, with_other_columns)
 
 
 def read_parallel(source: Source, target: Source, notify: Notify) -> Iterator[Pair]:
@@ -197,13 +205,13 @@ def require_single_targets(pairs: Iterable[Pair]) -> Iterator[Pair]:
         yield pair
 
 
-def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+def _detected(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool) -> Iterator[Pair]:
     sample = list(islice(lines, FIRST_LINES))
     name = _format_of(sample, reader)
     if name == LEXICON:
         file = sample[0][0].rpartition(":")[0]
         notify(f"{file}: reading it as a pronouncing dictionary. Use --format tsv for a table.")
-    yield from _READERS[name](chain(sample, lines), reader, notify)
+    yield from _READERS[name](chain(sample, lines), reader, notify, with_other_columns)
 
 
 def _format_of(sample: Sequence[Line], reader: ReaderConfig) -> str:
@@ -227,32 +235,35 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def _table(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str) -> Iterator[Pair]:
-    for where, cells, width in read_columns(lines, reader, notify, separators):
-        source, target, *others = cells
-        yield _pair(source, [target, *others], where, columns=width)
+def _table(
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool, separators: str
+) -> Iterator[Pair]:
+    for row in read_columns(lines, reader, notify, separators, with_other_columns=with_other_columns):
+        source, target, *others = row.cells
+        yield _pair(source, [target, *others], row.where, columns=row.width, other_columns=row.other_columns)
 
 
-def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool) -> Iterator[Pair]:
     source_key, target_key = reader.column_names
     hint = f'Write {{"{source_key}": "...", "{target_key}": "..."}} on each line; --columns names other keys'
-    for where, value in read_json(lines, (source_key, target_key), hint):
+    for where, value in read_labelled_json(lines, (source_key, target_key), hint, "targets"):
         source, targets = value[source_key], _texts(value[target_key])
         if not isinstance(source, str):
             raise DataError(f'"{source_key}" is {shorten_json(source)}; expected text', hint=hint, where=where)
         if targets is None:
             problem = f'"{target_key}" is {shorten_json(value[target_key])}; expected text or a list of texts'
-            raise DataError(problem, hint=hint, where=where)
-        yield _pair(source, targets, where)
+            raise DataError(problem, hint=hint, where=where, missing=None if value[target_key] else "targets")
+        others = {key: value[key] for key in value if key not in (source_key, target_key)}
+        yield _pair(source, targets, where, other_columns=others if with_other_columns else None)
 
 
-def _lexicon(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[Pair]:
+def _lexicon(lines: Iterator[Line], reader: ReaderConfig, notify: Notify, with_other_columns: bool) -> Iterator[Pair]:
     sample = list(islice(lines, FIRST_LINES))
     for word, pronunciation, where in read_lexicon(chain(sample, lines), [text for _, text in sample]):
         yield _pair(word, [pronunciation], where)
 
 
-_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[Pair]]] = {
+_READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify, bool], Iterator[Pair]]] = {
     "auto": _detected,
     "tsv": partial(_table, separators="\t"),
     "csv": partial(_table, separators=";,"),
@@ -262,14 +273,21 @@ _READERS: dict[str, Callable[[Iterator[Line], ReaderConfig, Notify], Iterator[Pa
 
 
 def _pair(
-    source: str, targets: Sequence[str], where: str, *, columns: int | None = None, target_where: str | None = None
+    source: str,
+    targets: Sequence[str],
+    where: str,
+    *,
+    columns: int | None = None,
+    target_where: str | None = None,
+    other_columns: Mapping[str, Any] | None = None,
 ) -> Pair:
     source, targets = strip_text(source), tuple(map(strip_text, targets))
     for side, texts, place in ((SOURCE, (source,), where), (TARGET, targets, target_where or where)):
         if not all(texts):
             problem = f"has an empty {side}; expected text"
-            raise DataError(problem, hint="Fill it in, or leave the pair out", where=place)
-    return Pair(source, targets, where, columns)
+            missing = "targets" if side == TARGET else None
+            raise DataError(problem, hint="Fill it in, or leave the pair out", where=place, missing=missing)
+    return Pair(source, targets, where, columns, other_columns)
 
 
 def _texts(value: Any) -> list[str] | None:

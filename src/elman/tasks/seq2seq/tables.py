@@ -8,24 +8,39 @@ targets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.tables import SEPARATORS, Table, first_row_hint, read_table
+from elman.data.readers.tables import SEPARATORS, Table, first_row_hint, read_table, unused_names
 from elman.data.readers.text import Line
 from elman.errors import DataError
 
 from .config import Seq2SeqReaderConfig as ReaderConfig
 
 
+class PairRow(NamedTuple):
+    """The place of a row, its source followed by its targets, and the number of its cells.
+
+    other_columns are the other cells by the names in the header, or None.
+    """
+
+    where: str
+    cells: list[str]
+    width: int
+    other_columns: dict[str, str] | None = None
+
+
 def read_columns(
-    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str
-) -> Iterator[tuple[str, list[str], int]]:
-    """Yield the place of each row, its source followed by its targets, and the number of its cells."""
+    lines: Iterator[Line], reader: ReaderConfig, notify: Notify, separators: str, *, with_other_columns: bool
+) -> Iterator[PairRow]:
+    """Yield the rows that are not blank; a malformed row is a DataError."""
     table = read_table(lines, separators=separators, names=reader.column_names)
     has_tabs = table.dialect.separator == "\t"
     first = table.peek(1)
     columns = _take_header(table, reader, notify)
+    header = [cell.strip() for cell in table.header.cells] if table.header is not None and with_other_columns else []
+    others = [(i, name) for i, name in enumerate(unused_names(header)) if i not in (columns or ())]
     hint = f"Separate the columns by {table.dialect.separator_name}"
     for row in table.rows(None if has_tabs or not first else len(first[0].cells)):
         where, cells, _ = row
@@ -42,15 +57,19 @@ def read_columns(
                     hint = f"{hint}; for a pronouncing dictionary, use --format lexicon"
                 elif has_tabs and any(mark in cells[0] for mark in ",;"):
                     hint = f"{hint}; for commas or semicolons, use --format csv"
-                raise DataError("has one column; expected SOURCE TAB TARGET", hint=hint, where=where)
+                problem = "has one column; expected SOURCE TAB TARGET"
+                raise DataError(problem, hint=hint, where=where, missing="targets")
             further = [target for target in cells[2:] if target.strip()]  # spreadsheets end short rows with tabs
-            yield where, [*cells[:2], *further], len(cells)
+            yield PairRow(where, [*cells[:2], *further], len(cells))
             continue
         if len(cells) <= max(columns):
             has = "one column" if len(cells) == 1 else f"{len(cells)} columns"
             hint = f"{hint}; --columns {columns[0] + 1},{columns[1] + 1} counts them from 1"
             raise DataError(f"has {has}; expected at least {max(columns) + 1}", hint=hint, where=where)
-        yield where, [cells[column] for column in columns], len(cells)
+        other_cells = {name: cells[i] if i < len(cells) else "" for i, name in others}
+        yield PairRow(
+            where, [cells[column] for column in columns], len(cells), other_cells if with_other_columns else None
+        )
 
 
 def names_columns(lines: Iterator[Line], reader: ReaderConfig) -> bool:
@@ -83,9 +102,11 @@ def _take_header(table: Table, reader: ReaderConfig, notify: Notify) -> tuple[in
         return None
     if reader.column_names:
         header = _listed(first[0].cells) if first else "no columns"
+        has_targets = not first or reader.column_names[1] in (cell.strip() for cell in first[0].cells)
         problem = f"the first line has {header}; expected the columns {_listed(reader.column_names)}"
         hint = "Name two of its columns with --columns, or count them from 1"
-        raise DataError(problem, hint=hint, where=first[0].where if first else None)
+        where = first[0].where if first else None
+        raise DataError(problem, hint=hint, where=where, missing=None if has_targets else "targets")
     source, target = (int(column) - 1 for column in reader.columns)
     return source, target
 

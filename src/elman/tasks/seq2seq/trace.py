@@ -82,6 +82,7 @@ def trace_pair(
         "inputs": [tokens[i] for i in (model.target.vocabulary[START], *path.ids[:-1])],
         "decisions": [tokens[i] for i in log_p.argmax(1)],
         "loss": float(loss.sum(dtype=np.float64)),
+        "loss_tokens": len(loss),
         **path.facts,
     }
     gradient = None

@@ -18,13 +18,15 @@ def wrong_predictions(scored: Scored, examples: Iterable[TaggedSentence], option
     for sentence, tags, p in zip(sentences, predictor.predict(lists), predictor.predict_proba(lists), strict=True):
         for index, (token, expected, predicted) in enumerate(zip(sentence.tokens, sentence.tags, tags, strict=True)):
             if predicted != expected:
-                yield {
-                    "place": sentence.where(index),
-                    "sentence": " ".join(sentence.tokens),
-                    "number": index + 1,
-                    "token": token,
-                    "expected": expected,
-                    "predicted": predicted,
-                    "probability": float(p[index, labels.index(predicted)]),
-                    "probability_expected": float(p[index, labels.index(expected)]) if expected in labels else 0.0,
-                }
+                yield ErrorRow(
+                    {
+                        "place": sentence.where(index),
+                        "sentence": " ".join(sentence.tokens),
+                        "number": index + 1,
+                        "token": token,
+                        "expected": expected,
+                        "predicted": predicted,
+                        "probability": float(p[index, labels.index(predicted)]),
+                        "probability_expected": float(p[index, labels.index(expected)]) if expected in labels else 0.0,
+                    }
+                )

@@ -31,7 +31,7 @@ from elman.data.layout import Layout
 from elman.data.readers.column_layout import ColumnLayout
 from elman.data.readers.encodings import Notify
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.jsonl import begins_array, read_json
+from elman.data.readers.jsonl import begins_array, read_labelled_json
 from elman.data.readers.text import IN_MEMORY, Line, Source, SourceRecord, numbered_lines
 from elman.data.readers.token_lines import (
     CONLLU,
@@ -170,7 +170,7 @@ def _require_sentences(sample: Sequence[Line]) -> None:
             f"no blank line in the first {len(sample):,} lines; expected a token and its tag a line, and blank lines"
         )
         hint = "If all lines are one sentence, use --format columns; a text without tags is for `elman train lm`"
-        raise DataError(problem, hint=hint, where=sample[0][0])
+        raise DataError(problem, hint=hint, where=sample[0][0], missing="tags")
 
 
 def _conllu(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
@@ -185,7 +185,8 @@ def _conllu(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iter
         for where, cells in words:
             if CONLLU[tag] in _TAGS_OF_WORDS and cells[tag] == "_":
                 problem = f"no {CONLLU[tag]} (`_`); expected a tag"
-                raise DataError(problem, hint="Name another column, such as --column xpos or deprel", where=where)
+                hint = "Name another column, such as --column xpos or deprel"
+                raise DataError(problem, hint=hint, where=where, missing="tags")
         if words:
             yield _from_words(words, token, tag)
 
@@ -209,7 +210,8 @@ def _columns(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Ite
                 hint = "Add the blank line between two sentences, or name another --format"
                 if len(cells) == 1 and any(mark in cells[0] for mark in ",;|"):
                     hint = "For CSV, use --format csv, and name its columns with --words and --column"
-                raise DataError(f"{describe_column_count(cells)}; expected {expected}", hint=hint, where=where)
+                problem = f"{describe_column_count(cells)}; expected {expected}"
+                raise DataError(problem, hint=hint, where=where, missing="tags" if len(cells) == 1 else None)
             if max(token, tag) >= width:
                 problem = f"{describe_column_count(cells)}; expected a column {max(token, tag) + 1}"
                 raise DataError(problem, hint=f"Give --words and --column from 1 to {width}", where=where)
@@ -229,7 +231,8 @@ def _lines(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Itera
         cells = line.split("\t")
         if len(cells) != 2:
             hint = "Write one sentence on each line: tokens, a tab, tags, with spaces between them"
-            raise DataError(f"{describe_column_count(cells)}; expected TOKENS TAB TAGS", hint=hint, where=where)
+            problem = f"{describe_column_count(cells)}; expected TOKENS TAB TAGS"
+            raise DataError(problem, hint=hint, where=where, missing="tags" if len(cells) == 1 else None)
         require_no_list(cells[1], where)
         tags = cells[1].split()
         yield _tagged(split_tokens(cells[0], len(tags)), tags, (where,))
@@ -253,7 +256,7 @@ def _csv(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterato
 def _objects(lines: Iterator[Line], reader: ReaderConfig, notify: Notify) -> Iterator[TaggedSentence]:
     names = reader.token_column or "tokens", reader.tag_column or "tags"
     hint = f'Write an object on each line: {{"{names[0]}": ["..."], "{names[1]}": ["..."]}}'
-    for where, value in read_json(lines, names, hint):
+    for where, value in read_labelled_json(lines, names, hint, "tags"):
         tokens, tags = (require_text_list(value[name], name, where, hint) for name in names)
         if tokens or tags:
             yield _tagged(tokens, tags, (where,))
@@ -293,12 +296,14 @@ def _as_tuple(value: Any) -> tuple[Any, ...] | None:
 def _tagged(tokens: Sequence[str], tags: Sequence[str], places: tuple[str, ...]) -> TaggedSentence:
     if len(tokens) != len(tags):
         problem = f"{len(tokens):,} tokens and {len(tags):,} tags; expected as many of each"
-        raise DataError(problem, hint="Give each token a tag", where=places[0])
+        missing = None if tags else "tags"
+        raise DataError(problem, hint="Give each token a tag", where=places[0], missing=missing)
     sentence = TaggedSentence(tuple(map(clean_token, tokens)), tuple(map(clean_token, tags)), places)
     for noun, values in (("token", sentence.tokens), ("tag", sentence.tags)):
         for index, value in enumerate(values):
             if not value:
-                raise DataError(f"empty {noun}; expected text", hint="Fill it in", where=sentence.where(index))
+                where, missing = sentence.where(index), "tags" if noun == "tag" else None
+                raise DataError(f"empty {noun}; expected text", hint="Fill it in", where=where, missing=missing)
     for index, tag in enumerate(sentence.tags):
         require_no_list(tag, sentence.where(index))
         if len(tag.split()) > 1:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from elman.data.readers.excerpts import shorten
-from elman.data.readers.tables import Row, Table, describe_width, first_row_hint, read_table
+from elman.data.readers.tables import Row, Table, describe_width, first_row_hint, joined_columns_hint, read_table
 from elman.data.readers.text import Line
 from elman.data.readers.token_lines import require_no_list
 from elman.errors import DataError
@@ -175,9 +175,9 @@ def _tag_column(header: Sequence[str], reader: ReaderConfig, token: int, where: 
     """Return the index of the tags; None if the table has none and needs none."""
     try:
         tag = _column(header, reader.tag_column, TAG_NAMES, "--column", where)
-    except DataError:
+    except DataError as error:
         if needs_tags:
-            raise
+            raise DataError(error.message, hint=error.hint, where=error.where, missing="tags") from None
         return None
     return tag if needs_tags or tag != token else None
 
@@ -207,7 +207,8 @@ def _column(header: Sequence[str], given: str | None, names: Sequence[str], flag
     if index is None:
         expected = repr(given) if given is not None else " or ".join(names)
         problem = f"the header has the columns {_listed(header)}; expected {expected}"
-        raise DataError(problem, hint=f"Name a column with {flag}", where=where)
+        hint = joined_columns_hint(given or "", header) or f"Name a column with {flag}"
+        raise DataError(problem, hint=hint, where=where)
     return index
 
 

@@ -98,7 +98,13 @@ def trace_sentence(
     target = list(decisions if tags is None else tags)
     ids = label_ids(target, len(tokens), model.labels)
     loss = model.loss(emissions, np.array([len(tokens)]), ids[None])
-    facts: dict[str, Any] = {"labels": list(model.labels), "decisions": decisions, "target": target, "loss": loss}
+    facts: dict[str, Any] = {
+        "labels": list(model.labels),
+        "decisions": decisions,
+        "target": target,
+        "loss": loss,
+        "loss_tokens": len(tokens),
+    }
     derivatives = None
     if gradients:
         d_emissions = probabilities.copy()
