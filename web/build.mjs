@@ -10,10 +10,11 @@ import { join } from "node:path";
 
 import { build } from "esbuild";
 
+// The page of a trace comes first, because the page that trains a model has it inside.
 const PAGES = {
-  "character-model": "pages/character_model",
-  "step-through": "pages/step_through",
   trace: "pages/trace",
+  "step-through": "pages/step_through",
+  "character-model": "pages/character_model",
 };
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };
 const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: LOADERS };
@@ -52,8 +53,23 @@ function workerCode(source) {
   };
 }
 
+/** Makes `import page from "trace-page"` the text of the built page. */
+function tracePage(folder) {
+  return {
+    name: "trace-page",
+    setup(esbuild) {
+      esbuild.onResolve({ filter: /^trace-page$/ }, () => ({ path: "trace.html", namespace: "trace-page" }));
+      esbuild.onLoad({ filter: /.*/, namespace: "trace-page" }, async () => ({
+        contents: await readFile(join(folder, "trace.html"), "utf8"),
+        loader: "text",
+      }));
+    },
+  };
+}
+
 async function buildPage(name, source, folder) {
-  const script = await bundle(`${source}/page.ts`, { plugins: [workerCode(`${source}/worker.ts`)] });
+  const plugins = [workerCode(`${source}/worker.ts`), tracePage(folder)];
+  const script = await bundle(`${source}/page.ts`, { plugins });
   const style = await bundle(`${source}/page.css`);
   const html = await readFile(`${source}/page.html`, "utf8");
   const page = html

@@ -10,6 +10,12 @@ declare module "*.wasm" {
   export default bytes;
 }
 
+/** The page of a trace, whose first script element is empty, and takes the trace. */
+declare module "trace-page" {
+  const text: string;
+  export default text;
+}
+
 /** The bundled worker of a page. */
 declare module "worker-code" {
   const text: string;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 import subprocess
@@ -13,11 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import elman
 
-from .exchange import MODULES
+from .exchange import MODULES, decoded
 from .pages import accessibility_problems, site, visit
 
 pytestmark = pytest.mark.web
@@ -83,6 +85,43 @@ def test_a_saved_model_generates_the_text_of_the_page(browser: Any, address: str
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.removesuffix("\n") == text.removesuffix("\n")
     assert len(text) == 154
+
+
+@pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
+def test_a_trace_of_the_page_is_that_of_the_saved_model(browser: Any, address: str, cell: str, tmp_path: Path) -> None:
+    with open_page(browser, address, f"lang=zh&steps=60&layers=2&cell={cell}&{SETTINGS}") as page:
+        train(page)
+        text = generate(page, "the ")
+        with page.expect_popup() as popup:
+            page.click("#inspect")
+        inside = popup.value
+        inside.wait_for_selector("#content:not([hidden])")
+        trace = decoded(json.loads(inside.text_content("#trace")))
+        inside.select_option("#array", "gate.r" if cell == "gru" else "h")
+        inside.fill("#unit", "3")
+        shown = inside.get_attribute("[data-token='7']", "aria-label")
+        model = elman.load(save(page, tmp_path))
+    expected = model.trace(text)
+    assert trace["axes"] == expected.axes
+    assert set(trace["arrays"]) == {"logits", "loss"}
+    for name, array in trace["arrays"].items():
+        np.testing.assert_allclose(array, expected[name], 1e-4, 1e-5, err_msg=name)
+    for found, layer in zip(trace["layers"], expected.layers, strict=True):
+        assert (found["cell"], tuple(found["gates"])) == (layer.cell, layer.gates)
+        assert {"h", *(f"gate.{gate}" for gate in layer.gates)} <= set(found["arrays"])
+        for name, array in found["arrays"].items():
+            np.testing.assert_allclose(array, layer[name], 1e-4, 1e-5, err_msg=name)
+    number = expected.layers[0]["gate.r" if cell == "gru" else "h"][7, 2]
+    assert float(shown.split("：")[1]) == pytest.approx(number, rel=1e-3)
+
+
+def test_where_no_window_is_allowed_the_trace_is_saved(browser: Any, address: str) -> None:
+    with visit(browser, f"{address}#lang=en&steps=5&{SETTINGS}", script="window.open = () => null;") as page:
+        train(page)
+        with page.expect_download() as download:
+            page.click("#inspect")
+        assert download.value.suggested_filename == "trace.html"
+        assert '"task":"lm"' in Path(download.value.path()).read_text("utf-8")
 
 
 def test_the_same_steps_and_seed_give_the_same_text(browser: Any, address: str) -> None:

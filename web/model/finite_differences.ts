@@ -8,7 +8,8 @@
 import type { Numbers } from "../kernels/module.ts";
 import type { State } from "../kernels/stack.ts";
 import type { Arrays } from "../traces/trace.ts";
-import { GATES, type Given, givenShapes, type SmallNetwork, sum } from "./small_network.ts";
+import { GATES } from "./layer_trace.ts";
+import { type Given, givenShapes, type SmallNetwork, sum } from "./small_network.ts";
 
 /** About the cube root of the rounding error, where the errors of rounding and of the difference are together smallest. */
 const STEP = 6e-6;

@@ -193,6 +193,24 @@ export class LanguageModel {
     return logits.view;
   }
 
+  /** W, U, b_ih and b_hh of each layer. */
+  get layerParameters(): Numbers[][] {
+    return this.layers.map(({ W, U, b_ih, b_hh }) => [W, U, b_ih, b_hh].map(({ values }) => values));
+  }
+
+  get readoutParameters(): { V: Numbers; b: Numbers } {
+    const { V, b } = this.readout;
+    return { V: V.values, b: b.values };
+  }
+
+  /** The rows (T, I) of the embedding for some ids. */
+  embed(ids: Int32Array): Floats {
+    const size = ids.length * this.sizes.embeddingSize;
+    const rows = this.kernels.precision === "float32" ? new Float32Array(size) : new Float64Array(size);
+    gather(this.embedding.values.view, ids, rows, this.sizes.embeddingSize);
+    return rows;
+  }
+
   release(): void {
     this.buffers?.release();
     this.stack.release();

@@ -2,6 +2,12 @@
 
 import { ArrayList, type Kernels, type Numbers } from "../kernels/module.ts";
 import { Stack, type StackShape, type State } from "../kernels/stack.ts";
+import type { NamedArray } from "../traces/trace.ts";
+
+/** A copy outside of the module's memory, with a shape. */
+export function copy(numbers: Numbers, shape: readonly number[]): NamedArray {
+  return { shape, values: Float64Array.from(numbers.view) };
+}
 
 export class Memory {
   private readonly owned: { release(): void }[] = [];

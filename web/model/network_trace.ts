@@ -9,15 +9,17 @@
 //
 // and the trace has V, b_y, targets (T, O), y (T, O), loss (T,), d_V, d_b_y and d_y.
 //
-// All numbers come from the kernels. A gate is a simple recurrent layer of its own, with rows of the same parameters. The
-// derivatives of the parameters come from one backward pass over the sequence; those in between from one pass for each step.
+// All numbers come from the kernels (layer_trace.ts). The derivatives of the parameters come from one backward pass over the
+// sequence; those in between from one pass for each step.
 
 import type { Numbers } from "../kernels/module.ts";
-import type { Activation, State } from "../kernels/stack.ts";
-import { linear, linearGradients } from "../kernels/training.ts";
+import type { State } from "../kernels/stack.ts";
+import { linearGradients } from "../kernels/training.ts";
 import type { Arrays, NamedArray, Trace } from "../traces/trace.ts";
+import { copy } from "./memory.ts";
 import { addFiniteDifferences } from "./finite_differences.ts";
-import { GATES, givenShapes, lossOfSteps, type SmallNetwork, sum } from "./small_network.ts";
+import { GATES, traceLayer } from "./layer_trace.ts";
+import { givenShapes, lossOfSteps, type SmallNetwork, sum } from "./small_network.ts";
 
 export function traceNetwork(network: SmallNetwork): Trace {
   const { cell, activation, T } = network.sizes;
@@ -28,8 +30,8 @@ export function traceNetwork(network: SmallNetwork): Trace {
   }
   const dH = addOutputs(network, layer, arrays);
   addDerivativesOfParameters(network, layer, dH);
-  const states = addStates(network, layer);
-  addGates(network, layer);
+  const { arrays: ofSteps, states } = traceLayer(network.tracedLayer);
+  Object.assign(layer, ofSteps);
   addDerivativesOfSteps(network, layer, dH, states);
   addFiniteDifferences(network, layer, arrays, states);
   const description = { name: "layers.0", direction: "forward", cell, axis: "steps" } as const;
@@ -42,10 +44,6 @@ export function traceNetwork(network: SmallNetwork): Trace {
     arrays,
     facts: { activation: cell === "elman" ? activation : "tanh", loss: sum(arrays["loss"]!.values) },
   };
-}
-
-function copy(numbers: Numbers, shape: readonly number[]): NamedArray {
-  return { shape, values: Float64Array.from(numbers.view) };
 }
 
 /** Adds h, the readout and the loss, with derivatives. Returns the part of d_h that comes from the readout (T, H). */
@@ -79,78 +77,6 @@ function addDerivativesOfParameters(network: SmallNetwork, layer: Arrays, dH: Nu
   });
   layer["d_h_initial"] = copy(dInitial.arrays[0]!, [H]);
   if (cell === "lstm") layer["d_c_initial"] = copy(dInitial.arrays[1]!, [H]);
-}
-
-/** Adds c, step by step. Returns the state before each step, and after the last one. */
-function addStates(network: SmallNetwork, layer: Arrays): State[] {
-  const { memory, stack, sizes } = network;
-  const { cell, T, I, H } = sizes;
-  const states = Array.from({ length: T + 1 }, () => memory.state(stack, 1));
-  const h = memory.floats(H);
-  network.setInitialState(states[0]!);
-  for (let t = 0; t < T; ++t) stack.step(network.get("x").slice(t * I, I), h, states[t]!, states[t + 1]!);
-  if (cell === "lstm") {
-    const c = states.slice(1).flatMap((state) => [...state.arrays[1]!.view]);
-    layer["c"] = { shape: [T, H], values: Float64Array.from(c) };
-    layer["tanh_c"] = { shape: [T, H], values: tanh(network, layer["c"].values) };
-  }
-  return states;
-}
-
-/** Adds a, u and the gates. */
-function addGates(network: SmallNetwork, layer: Arrays): void {
-  const { kernels, memory, sizes } = network;
-  const { cell, activation, T, H } = sizes;
-  const GH = GATES[cell].length * H;
-  const [a, u] = [memory.floats(T * GH), memory.floats(T * GH)];
-  const hPrevious = memory.floats([...network.get("h_initial").view, ...layer["h"]!.values.subarray(0, (T - 1) * H)]);
-  linear(kernels, network.get("x"), network.get("W"), network.find("b_ih"), a, T);
-  linear(kernels, hPrevious, network.get("U"), network.find("b_hh"), u, T);
-  layer["a"] = copy(a, [T, GH]);
-  layer["u"] = copy(u, [T, GH]);
-  GATES[cell].forEach((name, gate) => {
-    const values =
-      name === "n"
-        ? candidateOfGru(network, layer)
-        : gateValues(network, gate, cell === "elman" ? activation : name === "g" ? "tanh" : "sigmoid", hPrevious);
-    layer[`gate.${name}`] = { shape: [T, H], values };
-  });
-}
-
-/** f(W x + b + U h + c) for the rows of one gate, at all steps: a layer of simple cells, with the steps as a batch. */
-function gateValues(network: SmallNetwork, gate: number, activation: Activation, hPrevious: Numbers): Float64Array {
-  const { memory, sizes } = network;
-  const { T, I, H } = sizes;
-  const rows = (name: "W" | "U" | "b_ih" | "b_hh", columns: number) =>
-    network.find(name)?.slice(gate * H * columns, H * columns) ?? null;
-  const parameters = [rows("W", I), rows("U", H), rows("b_ih", 1), rows("b_hh", 1)];
-  const stack = memory.stack({ cell: "elman", activation, inputSize: I, hiddenSizes: [[H]] }, parameters);
-  const [state, values] = [memory.state(stack, T), memory.floats(T * H)];
-  state.arrays[0]!.view.set(hPrevious.view);
-  stack.step(network.get("x"), values, state, state);
-  return Float64Array.from(values.view);
-}
-
-/** n = tanh(a_n + r * u_n). */
-function candidateOfGru(network: SmallNetwork, layer: Arrays): Float64Array {
-  const { T, H } = network.sizes;
-  const r = layer["gate.r"]!.values;
-  const [a, u] = [layer["a"]!.values, layer["u"]!.values];
-  const sums = Float64Array.from({ length: T * H }, (_, i) => {
-    const k = 3 * H * Math.floor(i / H) + 2 * H + (i % H); // the columns of n
-    return a[k]! + r[i]! * u[k]!;
-  });
-  return tanh(network, sums);
-}
-
-/** tanh of numbers by the kernels: a simple cell with one input, which has weight 1. */
-function tanh(network: SmallNetwork, numbers: Float64Array): Float64Array {
-  const { memory } = network;
-  const [one, zero] = [memory.floats([1]), memory.floats([0])];
-  const stack = memory.stack({ cell: "elman", inputSize: 1, hiddenSizes: [[1]] }, [one, zero, null, null]);
-  const values = memory.floats(numbers.length);
-  stack.step(memory.floats(numbers), values, null, memory.state(stack, numbers.length));
-  return Float64Array.from(values.view);
 }
 
 /** Adds d_h, d_c, d_a, d_u and d_x, by a backward pass for each step, from the last to the first. */

@@ -10,13 +10,8 @@
 import type { Kernels, Numbers } from "../kernels/module.ts";
 import type { Activation, Cell, Stack, State } from "../kernels/stack.ts";
 import { linear } from "../kernels/training.ts";
+import { GATES, type TracedLayer } from "./layer_trace.ts";
 import { Memory } from "./memory.ts";
-
-export const GATES: Record<Cell, readonly string[]> = {
-  elman: ["h"],
-  gru: ["r", "z", "n"],
-  lstm: ["i", "f", "g", "o"],
-};
 
 export interface NetworkSizes {
   cell: Cell;
@@ -109,9 +104,16 @@ export class SmallNetwork {
     linear(this.kernels, this.h, this.get("V"), this.find("b_y"), this.y, T);
   }
 
-  setInitialState(state: State): void {
-    state.arrays[0]!.view.set(this.get("h_initial").view);
-    if (this.sizes.cell === "lstm") state.arrays[1]!.view.set(this.get("c_initial").view);
+  /** The layer and what it reads. */
+  get tracedLayer(): TracedLayer {
+    const { memory, sizes } = this;
+    const states = [this.find("h_initial"), this.find("c_initial")].filter((state) => state !== null);
+    const initial = states.map((state) => Float64Array.from(state.view)); // a view would end when the memory grows
+    return { memory, ...sizes, parameters: this.layerParameters(), x: this.get("x"), initial };
+  }
+
+  private setInitialState(state: State): void {
+    this.tracedLayer.initial.forEach((values, i) => state.arrays[i]!.view.set(values));
   }
 
   /** The loss with the present values. */

@@ -3,6 +3,7 @@
 // Names and meanings are those of elman.models.trace (docs/en/inspect.md). The JSON form has the fields of trace.json, with
 // the arrays inside, as base64 of their bytes.
 
+import type { Precision } from "../kernels/module.ts";
 import { decode, encode, type EncodedArray } from "./encoding.ts";
 
 export interface NamedArray {
@@ -37,9 +38,13 @@ export class TraceError extends Error {}
 
 const FORMAT = 1;
 
-export function traceToJson(trace: Trace): string {
+/** The JSON form. float32: for numbers that were computed with it, half as long. */
+export function traceToJson(trace: Trace, precision: Precision = "float64"): string {
+  const rounded = (values: Float64Array) => (precision === "float32" ? Float32Array.from(values) : values);
   const encoded = (arrays: Arrays) =>
-    Object.fromEntries(Object.entries(arrays).map(([name, { shape, values }]) => [name, encode(values, shape)]));
+    Object.fromEntries(
+      Object.entries(arrays).map(([name, { shape, values }]) => [name, encode(rounded(values), shape)]),
+    );
   const layers = trace.layers.map((layer) => ({ ...layer, arrays: encoded(layer.arrays) }));
   return JSON.stringify({ format: FORMAT, ...trace, layers, arrays: encoded(trace.arrays) });
 }

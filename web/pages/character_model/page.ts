@@ -11,11 +11,13 @@ import type { GenerateRequest, Reply, Request } from "./protocol.ts";
 import sonnets from "./sonnets.txt"; // 18, 29, 30, 55, 60, 73, 116 and 130
 import workerCode from "worker-code";
 import { TEXTS, type Texts } from "./texts.ts";
+import { TraceWindow } from "./trace_window.ts";
 
 const MIN_CHARACTERS = 20;
 const MAX_CHARACTERS = 20_000_000;
 const LARGE_VOCABULARY = 512; // characters, as elman.tasks.language_model.defaults
 const MODEL_NAME = "my-model";
+const MAX_TRACED = 2000; // characters
 const COUNT_DELAY = 200; // milliseconds after the last key
 
 class Page {
@@ -29,6 +31,7 @@ class Page {
   private state: "idle" | "running" | "paused" = "idle";
   private lastGenerated: GenerateRequest | null = null;
   private unsaved = false;
+  private readonly traceWindow = new TraceWindow();
   /** A number of updates in place of minutes, from the URL: it gives the same weights every time. */
   private readonly steps: number;
 
@@ -62,6 +65,7 @@ class Page {
     on("train", "click", () => this.train());
     on("pause", "click", () => this.pauseOrContinue());
     on("generate", "click", () => this.generate());
+    on("inspect", "click", () => this.inspect());
     on("save", "click", () => this.save());
     for (const name of Object.keys(FIELDS)) on(name, "change", () => this.storeFields());
     field("prompt").addEventListener("keydown", (event) => {
@@ -179,6 +183,13 @@ class Page {
     this.send(this.lastGenerated);
   }
 
+  /** Shows what happens inside the network on the generated text, or on the sample, in a window of its own. */
+  private inspect(): void {
+    const text = element("output").textContent || element("sample").textContent;
+    this.traceWindow.open();
+    this.send({ type: "trace", text: [...text].slice(-MAX_TRACED).join("") });
+  }
+
   private save(): void {
     const card = [
       "# Language model",
@@ -235,6 +246,9 @@ class Page {
         element("unknown").textContent = characters ? fill(this.texts.unknown, { characters }) : "";
         break;
       }
+      case "traced":
+        this.traceWindow.show(reply.trace, this.language);
+        break;
       case "saved":
         this.unsaved = false;
         download(`${MODEL_NAME}.zip`, reply.zip as Uint8Array<ArrayBuffer>, "application/zip");
@@ -267,7 +281,7 @@ class Page {
 
   /** Whether there is a model to generate with and to save. */
   private allowUse(allowed: boolean): void {
-    for (const id of ["generate", "save"]) element<HTMLButtonElement>(id).disabled = !allowed;
+    for (const id of ["generate", "inspect", "save"]) element<HTMLButtonElement>(id).disabled = !allowed;
   }
 
   private showPause(): void {

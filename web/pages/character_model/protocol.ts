@@ -23,6 +23,7 @@ export type Request =
   | { type: "pause" }
   | { type: "continue" }
   | GenerateRequest
+  | { type: "trace"; text: string }
   | { type: "save"; name: string; card: string };
 
 export type Reply =
@@ -40,5 +41,6 @@ export type Reply =
   | { type: "paused"; step: number }
   | { type: "finished"; step: number; seconds: number; speed: number; best: { step: number; loss: number } | null }
   | { type: "generated"; text: string; unknown: string[] }
+  | { type: "traced"; trace: string }
   | { type: "saved"; zip: Uint8Array }
   | { type: "failed"; reason: "unsupported" | "diverged" | "memory" | "other"; detail: string };

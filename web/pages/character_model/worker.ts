@@ -3,9 +3,11 @@
 import kernelBytes from "../../../src/elman/web/kernels-float32.wasm";
 import { Kernels, OutOfMemoryError, UnsupportedBrowserError } from "../../kernels/module.ts";
 import { modelFolder, zipFolder } from "../../model/folder.ts";
+import { traceText } from "../../model/language_trace.ts";
 import { generate } from "../../model/sampling.ts";
 import { DivergedError, splitText, Trainer } from "../../model/training.ts";
 import { Vocabulary } from "../../model/vocabulary.ts";
+import { traceToJson } from "../../traces/trace.ts";
 import type { Reply, Request, TrainRequest } from "./protocol.ts";
 
 const SLICE = 40; // milliseconds of training, after which messages are handled
@@ -197,6 +199,10 @@ function handle(request: Request): Promise<void> | void {
         text: training.generate(request),
         unknown: training.vocabulary.unknown(request.prompt),
       });
+    case "trace": {
+      const trace = traceText(training.trainer.model, training.vocabulary, request.text);
+      return reply({ type: "traced", trace: traceToJson(trace, "float32") });
+    }
     case "save": {
       const files = modelFolder(training.trainer.model, training.vocabulary, request.card);
       return reply({ type: "saved", zip: zipFolder(request.name, files) });

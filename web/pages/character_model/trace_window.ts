@@ -1,0 +1,22 @@
+// A window with the page of a trace, in which the reader looks inside the network.
+
+import tracePage from "trace-page";
+import { download } from "../shared/elements.ts";
+import type { Language } from "../shared/language.ts";
+
+export class TraceWindow {
+  private window: Window | null = null;
+
+  /** Opens an empty window. A browser allows it in answer to a click only. */
+  open(): void {
+    this.window = window.open("", "_blank");
+  }
+
+  /** Shows a trace in the window; where the browser has not allowed one, saves the page as a file. */
+  show(trace: string, language: Language): void {
+    const page = tracePage.replace("</script>", () => `${trace.replaceAll("<", "\\u003c")}</script>`);
+    if (this.window === null) return download("trace.html", page, "text/html");
+    const url = URL.createObjectURL(new Blob([page], { type: "text/html" }));
+    this.window.location.href = `${url}#lang=${language}`;
+  }
+}
