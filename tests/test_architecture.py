@@ -63,6 +63,7 @@ EXTRAS = {
     "displays": {"IPython"},
     "estimators": {"sklearn"},
     "figures": {"matplotlib", "cycler"},
+    "inspect": {"anywidget", "traitlets"},
     "labs": {"IPython", "matplotlib", "torch"},
     "metrics": {"sacrebleu"},
     "text": {"tokenizers"},

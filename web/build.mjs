@@ -1,6 +1,7 @@
 // Bundles the TypeScript.
 //
-//     node build.mjs FOLDER    the pages that are shipped. Each is one file with all that it needs, which opens from a disk
+//     node build.mjs FOLDER    the pages that are shipped. Each is one file with all that it needs, which opens from a disk;
+//                              and the notebook widget
 //     node build.mjs           the test programs, in web/build, which is not committed
 //
 // The kernels must have been built before (build_kernels.py).
@@ -82,4 +83,7 @@ async function buildPage(name, source, folder) {
 
 const folder = process.argv[2];
 if (folder === undefined) await buildTests();
-else for (const [name, source] of Object.entries(PAGES)) await buildPage(name, source, folder);
+else {
+  for (const [name, source] of Object.entries(PAGES)) await buildPage(name, source, folder);
+  await writeFile(join(folder, "widget.js"), await bundle("widget/widget.ts"));
+}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .errors import ElmanError
+    from .inspect.widget import widget
     from .tasks.classifier.estimator import Classifier
     from .tasks.forecaster.estimator import Forecaster
     from .tasks.language_model.estimator import LanguageModel
@@ -32,11 +33,12 @@ _HOME_OF = {
     "Seq2Seq": "elman.tasks.seq2seq.estimator",
     "Tagger": "elman.tasks.tagger.estimator",
     "load": "elman.tasks.spec",
+    "widget": "elman.inspect.widget",
 }
 
 _PACKAGES = frozenset({"cells", "inspect", "nn"})
 
-__all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Tagger", "load"]
+__all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Tagger", "load", "widget"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 // The fields of the page, and how they are kept in its address.
 
+import { storeInAddress } from "../shared/address.ts";
 import { element } from "../shared/elements.ts";
 
 /** The fields, and their first values. */
@@ -33,9 +34,7 @@ export function readFields(stored: URLSearchParams): void {
 
 /** Keeps the values of the fields in the address, after some others. */
 export function storeFields(others: Record<string, string>): void {
-  const stored = new URLSearchParams(others);
-  for (const name of NAMES) stored.set(name, field(name).value);
-  history.replaceState(null, "", `#${stored}`);
+  storeInAddress({ ...others, ...Object.fromEntries(NAMES.map((name) => [name, field(name).value])) });
 }
 
 /** The number in a field, or null if it is not in the range of the field, or not a whole one where that is needed. */

@@ -2,6 +2,7 @@
 
 import type { Cell } from "../../kernels/stack.ts";
 import tangPoems from "../../../src/elman/labs/tang_poems.txt";
+import { storedInAddress } from "../shared/address.ts";
 import { download, element } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { LossChart } from "./chart.ts";
@@ -36,7 +37,7 @@ class Page {
   private readonly steps: number;
 
   constructor() {
-    const stored = new URLSearchParams(location.hash.slice(1));
+    const stored = storedInAddress();
     readFields(stored);
     this.steps = Math.max(0, Math.floor(Number(stored.get("steps") ?? 0)));
     this.language = languageOf(stored);

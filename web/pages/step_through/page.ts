@@ -8,6 +8,7 @@ import { type Given, givenShapes, type NetworkSizes, SmallNetwork } from "../../
 import type { NetworkNumber } from "../../panels/unrolled_network/numbers.ts";
 import { UnrolledNetwork } from "../../panels/unrolled_network/panel.ts";
 import { PANEL_TEXTS } from "../../panels/unrolled_network/texts.ts";
+import { storedInAddress, storeInAddress } from "../shared/address.ts";
 import { create, element } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { EXAMPLES, FIRST_EXAMPLE, fromAddress, LIMITS, resized, type Settings, toAddress } from "./settings.ts";
@@ -23,7 +24,7 @@ class Page {
   private readonly panel: UnrolledNetwork;
 
   constructor(private readonly kernels: Kernels) {
-    const stored = new URLSearchParams(location.hash.slice(1));
+    const stored = storedInAddress();
     this.language = languageOf(stored);
     const found = fromAddress(stored);
     if (found === null) this.problem = () => TEXTS[this.language].wrongAddress;
@@ -120,8 +121,7 @@ class Page {
   private storeAddress(): void {
     const { selected, derivatives, hide } = this.panel.state;
     const options = { selected, derivatives: derivatives ? "1" : "0", hide: hide ? "1" : "0" };
-    const stored = new URLSearchParams({ lang: this.language, ...toAddress(this.settings, this.example), ...options });
-    history.replaceState(null, "", `#${stored}`);
+    storeInAddress({ lang: this.language, ...toAddress(this.settings, this.example), ...options });
   }
 }
 
@@ -134,7 +134,7 @@ async function start(): Promise<void> {
   try {
     new Page(await Kernels.load(kernelsModule, "float64"));
   } catch (error) {
-    const language = languageOf(new URLSearchParams(location.hash.slice(1)));
+    const language = languageOf(storedInAddress());
     const texts = TEXTS[language];
     translatePage(language, texts);
     const isUnsupported = error instanceof UnsupportedBrowserError;

@@ -7,8 +7,10 @@ import { drawHeatMap } from "../../panels/heat_map.ts";
 import { visible } from "../../panels/tokens.ts";
 import { type Feature, FEATURES, findUnits, marks } from "../../panels/unit_search.ts";
 import { type LayerTrace, type Trace, traceFromJson } from "../../traces/trace.ts";
+import { storedInAddress, storeInAddress } from "../shared/address.ts";
 import { create, element } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
+import { about, isMixed, layerText, setOptions } from "./fields.ts";
 import { TEXTS, type Texts } from "./texts.ts";
 import {
   arrayNames,
@@ -49,7 +51,7 @@ class Page {
   private cellAt: ReturnType<typeof drawHeatMap>["cellAt"] | null = null;
 
   constructor() {
-    const stored = new URLSearchParams(location.hash.slice(1));
+    const stored = storedInAddress();
     this.language = languageOf(stored);
     const count = (name: string) => Math.max(0, Math.floor(Number(stored.get(name) ?? 1)) - 1) || 0;
     const feature = stored.get("feature") as Feature;
@@ -104,6 +106,7 @@ class Page {
       if (cell) this.choose({ unit: cell.row, token: this.part.first + cell.column });
     });
     onPaletteChange(() => this.show());
+    addEventListener("message", (event) => this.receive(event));
   }
 
   private async openFile(): Promise<void> {
@@ -112,6 +115,13 @@ class Page {
     input.value = "";
     if (file) this.open(await file.text(), file.name);
     this.show();
+  }
+
+  /** A notebook sends the trace to the frame that this page is in. */
+  private receive({ source, data }: MessageEvent<{ trace: string; language: Language }>): void {
+    if (source !== window.parent || source === window) return;
+    this.open(data.trace, "");
+    this.setLanguage(data.language);
   }
 
   private open(json: string, name: string): void {
@@ -267,39 +277,13 @@ class Page {
 
   private storeAddress(): void {
     const { layer, array, unit, token, temperature, feature, own } = this.choice;
-    const stored = new URLSearchParams({
+    storeInAddress({
       lang: this.language,
       ...{ layer: `${layer + 1}`, array, unit: `${unit + 1}`, token: `${token + 1}` },
       ...{ temperature: `${temperature}`, feature: feature ?? "" },
       ...(own ? { own } : {}),
     });
-    history.replaceState(null, "", `#${stored}`);
   }
-}
-
-/** The choices of a list, which stays as it is if they are the same. */
-function setOptions(id: string, options: readonly (readonly [string, string])[], chosen: string): void {
-  const list = element<HTMLSelectElement>(id);
-  const isSame =
-    list.options.length === options.length &&
-    options.every(([value, text], i) => list.options[i]!.value === value && list.options[i]!.text === text);
-  if (!isSame) list.replaceChildren(...options.map(([value, text]) => create("option", { value }, text)));
-  list.value = chosen;
-}
-
-function isMixed(isMarked: readonly boolean[]): boolean {
-  return isMarked.includes(true) && isMarked.includes(false);
-}
-
-function layerText({ name, direction, arrays }: LayerTrace, texts: Texts): string {
-  const units = `${arrays["h"]!.shape[1]}`;
-  return fill(direction === "forward" ? texts.layerSize : texts.layerBackward, { name, units });
-}
-
-function about(trace: Trace, texts: Texts): string {
-  const task = texts[`task.${trace.task}` as keyof Texts] ?? trace.task;
-  const layers = trace.layers.map((layer) => layerText(layer, texts)).join(texts.separator);
-  return fill(texts.about, { task, cell: trace.layers[0]?.cell ?? "–", layers });
 }
 
 new Page();

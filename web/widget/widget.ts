@@ -1,0 +1,60 @@
+// The notebook widget: a field for a text, and the page of the trace in a frame (elman/inspect/trace_widget.py).
+//
+// Python has the state: `page`, which stays the same, `trace`, in its JSON form, and `problem`, a message. The browser sets
+// `text`, and Python answers with another trace.
+
+/** What anywidget gives: the state, as it is in Python. */
+interface Model {
+  get(name: string): unknown;
+  set(name: string, value: string): void;
+  save_changes(): void;
+  on(event: string, action: () => void): void;
+}
+
+const LABELS = { en: { text: "Text", trace: "Look inside" }, zh: { text: "文本", trace: "看看网络内部" } };
+
+type Language = keyof typeof LABELS;
+
+function render({ model, el }: { model: Model; el: HTMLElement }): void {
+  const browser: Language = navigator.language.startsWith("zh") ? "zh" : "en";
+  const language = ((model.get("language") as string) || browser) as Language;
+  const frame = document.createElement("iframe");
+  frame.title = LABELS[language].trace;
+  frame.style.cssText = `width: 100%; height: ${model.get("height") as number}px; border: none`;
+  // The page runs in an origin of its own, so that it can reach nothing of the notebook.
+  frame.setAttribute("sandbox", "allow-scripts allow-downloads");
+  const send = () => {
+    const trace = model.get("trace") as string;
+    if (trace) frame.contentWindow?.postMessage({ trace, language }, "*");
+  };
+  frame.addEventListener("load", send);
+  frame.srcdoc = model.get("page") as string;
+  model.on("change:trace", send);
+  if (model.get("takes_text")) el.append(textField(model, language));
+  el.append(frame);
+}
+
+/** A form with the text, and what is wrong with it. */
+function textField(model: Model, language: Language): HTMLElement {
+  const form = document.createElement("form");
+  const field = document.createElement("input");
+  const button = document.createElement("button");
+  const problem = document.createElement("p");
+  field.value = model.get("text") as string;
+  field.setAttribute("aria-label", LABELS[language].text);
+  field.style.cssText = "width: min(40rem, 70%)";
+  button.textContent = LABELS[language].trace;
+  problem.setAttribute("role", "alert");
+  const showProblem = () => (problem.textContent = model.get("problem") as string);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    model.set("text", field.value);
+    model.save_changes();
+  });
+  model.on("change:problem", showProblem);
+  showProblem();
+  form.append(field, " ", button, problem);
+  return form;
+}
+
+export default { render };
