@@ -15,6 +15,7 @@ import { build } from "esbuild";
 const PAGES = {
   trace: "pages/trace",
   "step-through": "pages/step_through",
+  gradients: "pages/gradients",
   "character-model": "pages/character_model",
 };
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };

@@ -222,6 +222,12 @@ def test_bad_input_is_refused_in_words(browser: Any, address: str, case: str) ->
         assert page.is_disabled("#pause")
 
 
+def test_a_wrong_address_gives_the_first_values(browser: Any, address: str) -> None:
+    with open_page(browser, address, "lang=en&cell=none&units=x&minutes=&prompt=1") as page:
+        values = [page.input_value(f"#{name}") for name in ("cell", "units", "minutes", "prompt")]
+        assert values == ["lstm", "128", "1", "1"]
+
+
 def test_a_wrong_temperature_is_refused(browser: Any, address: str) -> None:
     with open_page(browser, address, f"lang=zh&steps=5&{SETTINGS}") as page:
         train(page)

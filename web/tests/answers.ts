@@ -11,6 +11,7 @@ import {
 } from "../kernels/module.ts";
 import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
+import { type Descent, gradientByLag, type LagNetwork } from "../model/gradient_by_lag.ts";
 import { traceNetwork } from "../model/network_trace.ts";
 import { modelFolder } from "../model/folder.ts";
 import { Generator } from "../model/random.ts";
@@ -116,6 +117,7 @@ const COMPUTATIONS = {
   vocabulary: readVocabulary,
   training: runTraining,
   network: traceSmallNetwork,
+  gradientByLag: computeGradientByLag,
   trainingTime: timeTraining,
   stepTime: timeSteps,
 };
@@ -283,6 +285,13 @@ function traceSmallNetwork(work: Workspace): Record<string, unknown> {
   }));
   const memory = work.kernels.exports.memory.buffer.byteLength;
   return { trace: JSON.parse(traceToJson(trace)) as unknown, numbers: computed, memory };
+}
+
+function computeGradientByLag(work: Workspace): Record<string, unknown> {
+  const { network, descent } = work.request.values as { network: LagNetwork; descent: Descent };
+  const arrays = Object.fromEntries(Object.entries(work.request.arrays).map(([name, array]) => [name, decode(array)]));
+  const result = gradientByLag(work.kernels, { ...network, ...arrays }, descent);
+  return { ...result, memory: work.kernels.exports.memory.buffer.byteLength };
 }
 
 /** Times packing, forward and backward passes of (T, B, I): returns seconds a pass, and the number of passes. */

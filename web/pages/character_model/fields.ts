@@ -1,7 +1,7 @@
 // The fields of the page, and how they are kept in its address.
 
 import { storeInAddress } from "../shared/address.ts";
-import { element } from "../shared/elements.ts";
+import { element, setField } from "../shared/elements.ts";
 
 /** The fields, and their first values. */
 export const FIELDS = {
@@ -27,8 +27,7 @@ export function field(name: Field): HTMLInputElement {
 /** Sets the fields to the values of an address. */
 export function readFields(stored: URLSearchParams): void {
   for (const name of NAMES) {
-    field(name).value = stored.get(name) ?? FIELDS[name];
-    if (field(name).value === "") field(name).value = FIELDS[name]; // a cell that does not exist
+    setField(field(name), stored.get(name) ?? "", FIELDS[name]);
   }
 }
 

@@ -5,6 +5,14 @@ export function element<T extends HTMLElement>(id: string): T {
   return document.getElementById(id) as T;
 }
 
+/** Sets the value of a field; to the second one if the first is none: no number for a number, no choice of a list. */
+export function setField(field: HTMLInputElement, value: string, otherwise: string): void {
+  const takesNumber = field.type === "number" || field.type === "range";
+  const isNumber = value.trim() !== "" && Number.isFinite(Number(value));
+  field.value = takesNumber && !isNumber ? otherwise : value;
+  if (field.value === "") field.value = otherwise;
+}
+
 /** A new element with attributes and children. */
 export function create<K extends keyof HTMLElementTagNameMap>(
   tag: K,

@@ -1,7 +1,7 @@
 // The page "Step through a recurrent network": a small network of the reader's choice, in the panel "unrolled network".
 
 import kernelsModule from "../../../src/elman/web/kernels-float64.wasm";
-import { Kernels, UnsupportedBrowserError } from "../../kernels/module.ts";
+import type { Kernels } from "../../kernels/module.ts";
 import type { Activation, Cell } from "../../kernels/stack.ts";
 import { traceNetwork } from "../../model/network_trace.ts";
 import { type Given, givenShapes, type NetworkSizes, SmallNetwork } from "../../model/small_network.ts";
@@ -10,7 +10,8 @@ import { UnrolledNetwork } from "../../panels/unrolled_network/panel.ts";
 import { PANEL_TEXTS } from "../../panels/unrolled_network/texts.ts";
 import { storedInAddress, storeInAddress } from "../shared/address.ts";
 import { create, element } from "../shared/elements.ts";
-import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
+import { type Language, languageOf, translatePage } from "../shared/language.ts";
+import { startPage } from "../shared/start.ts";
 import { EXAMPLES, FIRST_EXAMPLE, fromAddress, LIMITS, resized, type Settings, toAddress } from "./settings.ts";
 import { TEXTS } from "./texts.ts";
 
@@ -130,18 +131,4 @@ function addCounts(list: HTMLElement, most: number): void {
   for (let count = 1; count <= most; ++count) list.append(create("option", { value: `${count}` }, `${count}`));
 }
 
-async function start(): Promise<void> {
-  try {
-    new Page(await Kernels.load(kernelsModule, "float64"));
-  } catch (error) {
-    const language = languageOf(storedInAddress());
-    const texts = TEXTS[language];
-    translatePage(language, texts);
-    const isUnsupported = error instanceof UnsupportedBrowserError;
-    element("problem").textContent = isUnsupported
-      ? texts.unsupported
-      : fill(texts.other, { detail: (error as Error).message });
-  }
-}
-
-void start();
+void startPage(kernelsModule, TEXTS, (kernels) => new Page(kernels));

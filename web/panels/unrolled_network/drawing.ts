@@ -1,7 +1,7 @@
 // The unrolled network as SVG: the nodes with their numbers, and the lines along which numbers become others.
 
 import { operandsOf } from "./derivations.ts";
-import { shortNumber } from "./format.ts";
+import { shortNumber } from "../numbers.ts";
 import { DERIVATIVE_HEIGHT, LABEL_CENTRE, type Layout, NODE_WIDTH, type Node, VALUE_HEIGHT } from "./layout.ts";
 import {
   derivative,

@@ -5,7 +5,7 @@ import { fill } from "../../pages/shared/language.ts";
 import { codeLine } from "./code_lines.ts";
 import { derivation } from "./derivations.ts";
 import { evaluate, type Expression, type Notation, write } from "./expressions.ts";
-import { fullNumber, shortNumber } from "./format.ts";
+import { fullNumber, shortNumber } from "../numbers.ts";
 import { isDerivative, key, type NetworkNumber, type NetworkNumbers, withoutDerivative } from "./numbers.ts";
 import { math, mathLine, mathName, mathNumber, mathOperator, mathPower, mathSymbol, plainSymbol } from "./symbols.ts";
 import type { PanelTexts } from "./texts.ts";

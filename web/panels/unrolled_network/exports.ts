@@ -2,7 +2,7 @@
 
 import { draw, rowLetter, type View } from "./drawing.ts";
 import { operandsOf } from "./derivations.ts";
-import { shortNumber } from "./format.ts";
+import { shortNumber } from "../numbers.ts";
 import { LABEL_CENTRE, layOut, NODE_WIDTH } from "./layout.ts";
 import { derivative, key, type NetworkNumber, type NetworkNumbers } from "./numbers.ts";
 

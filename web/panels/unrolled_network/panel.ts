@@ -12,7 +12,7 @@ import { operandsOf } from "./derivations.ts";
 import { draw, type View } from "./drawing.ts";
 import { describe, explain } from "./explanation.ts";
 import { toPng, toSvg, toTikz } from "./exports.ts";
-import { fullNumber, shortNumber } from "./format.ts";
+import { fullNumber, shortNumber } from "../numbers.ts";
 import { layOut, type Layout, NODE_WIDTH } from "./layout.ts";
 import { derivative, isDerivative, key, type NetworkNumber, NetworkNumbers, withoutDerivative } from "./numbers.ts";
 import { givenTables, updateFields } from "./tables.ts";

@@ -2,7 +2,7 @@
 
 import { create } from "../../pages/shared/elements.ts";
 import { agrees, describe } from "./explanation.ts";
-import { shortNumber } from "./format.ts";
+import { shortNumber } from "../numbers.ts";
 import { derivative, key, type NetworkNumber, type NetworkNumbers } from "./numbers.ts";
 import type { PanelTexts } from "./texts.ts";
 

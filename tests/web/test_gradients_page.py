@@ -1,0 +1,185 @@
+"""The page "Why gradients vanish": its norms are those of elman.cells, and a step of descent does what it says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from elman import cells
+from elman.cells import unroll
+from elman.cells.activations import Array
+from elman.cells.cell import LayerParameters
+
+from .exchange import MODULES, Engine
+from .pages import accessibility_problems, site, visit
+
+pytestmark = pytest.mark.web
+
+CELLS = ["tanh", "relu", "sigmoid", "identity", "gru", "lstm"]
+NO_VECTORS = "WebAssembly.validate = () => false;"
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with site() as address:
+        yield f"{address}/gradients.html"
+
+
+@contextmanager
+def open_page(browser: Any, address: str, fragment: str = "", **options: Any) -> Iterator[Any]:
+    fragment = fragment if "lang=" in fragment else f"lang=en&{fragment}"
+    with visit(browser, f"{address}#{fragment}", **options) as page:
+        yield page
+
+
+def reference(cell: Any, arrays: Mapping[str, Array], rate: float, max_norm: float) -> dict[str, Any]:
+    """Return what gradientByLag returns, by elman.cells."""
+    target = arrays["target"]
+
+    def run(U: Array) -> tuple[float, Array, Any]:
+        parameters = [[LayerParameters(arrays["W"], U, arrays["bias"], np.zeros(len(U)))]]
+        h, _, tape = unroll.forward(cell, parameters, arrays["x"][None])
+        error = h[0, -1] - target
+        return 0.5 * float(error @ error), error, tape
+
+    loss, error, tape = run(arrays["U"])
+    d_outputs = np.zeros((1, len(arrays["x"]), len(target)))
+    d_outputs[0, -1] = error
+    gradients = unroll.backward(tape, d_outputs, with_steps=True)
+    assert gradients.steps is not None
+    states = [np.linalg.norm(array[0], axis=1)[::-1] for array in gradients.steps[0][0].states]
+    d_U = gradients.params[0][0].U
+    norm = float(np.linalg.norm(d_U))
+    return {
+        "loss": loss,
+        "h": states[0],
+        "c": states[1] if len(states) > 1 else [],
+        "gradientNorm": norm,
+        "after": run(arrays["U"] - rate * d_U)[0],
+        "afterClipped": run(arrays["U"] - rate * d_U * min(1.0, max_norm / norm))[0],
+    }
+
+
+def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+    for name, value in expected.items():
+        if not np.isfinite(value).all():  # infinite in one, and not a number in the other
+            assert not np.isfinite(np.array(found[name], float)).all()
+            continue
+        np.testing.assert_allclose(np.array(found[name], float), value, 1e-9, 1e-300, err_msg=name)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_by_lag(engine: Engine, rng: np.random.Generator, name: str) -> None:
+    is_simple = name not in ("gru", "lstm")
+    cell = cells.Elman(name) if is_simple else cells.create(name)
+    steps, inputs, hidden = 12, 3, 5
+    rows = cell.gates * hidden
+    shapes = {"W": (rows, inputs), "U": (rows, hidden), "bias": (rows,), "x": (steps, inputs), "target": (hidden,)}
+    arrays: dict[str, Array] = {key: rng.normal(size=shape) for key, shape in shapes.items()}
+    network = {"cell": "elman" if is_simple else name, "activation": name if is_simple else "tanh"}
+    values = {"network": {**network, "T": steps, "I": inputs, "H": hidden}, "descent": {"rate": 0.01, "maxNorm": 1}}
+    request: dict[str, Any] = {
+        "kind": "gradientByLag",
+        "module": "kernels-float64.wasm",
+        "precision": "float64",
+        "values": values,
+    }
+    answers = [engine.answer({**request, "arrays": arrays}) for _ in range(30)]
+    assert_equal(answers[0], reference(cell, arrays, 0.01, 1.0))
+    assert answers[-1]["memory"] == answers[5]["memory"], "all memory is given back"
+
+
+def saved(page: Any) -> list[dict[str, Any]]:
+    """Return the networks that the page saves."""
+    with page.expect_download() as download:
+        page.click("#save")
+    content = json.loads(Path(download.value.path()).read_text("utf-8"))
+    assert content["descent"] == {"rate": 0.1, "maxNorm": 1}
+    networks = content["networks"]
+    assert isinstance(networks, list)
+    return networks
+
+
+@pytest.mark.parametrize("activation", ["tanh", "identity"])
+def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str, activation: str) -> None:
+    with open_page(browser, address, f"activation={activation}&gain=1.3&keep=2&H=12&T=21&seed=3") as page:
+        networks = saved(page)
+        table = page.evaluate(
+            "[...document.querySelectorAll('#norms tr')].map((row) => [...row.children].map((c) => c.textContent))"
+        )
+    assert [entry["cell"] for entry in networks] == ["elman", "gru", "lstm"]
+    norms = []
+    for entry in networks:
+        given = entry["network"]
+        H, rows = given["H"], len(given["bias"])
+        shapes = {"W": (rows, -1), "U": (rows, H), "bias": (rows,), "x": (given["T"], -1), "target": (H,)}
+        arrays = {key: np.array(given[key]).reshape(shape) for key, shape in shapes.items()}
+        cell = cells.Elman(activation) if entry["cell"] == "elman" else cells.create(entry["cell"])
+        with np.errstate(over="ignore", invalid="ignore"):  # a step without clipping explodes
+            expected = reference(cell, arrays, 0.1, 1.0)
+        assert_equal(entry["result"], expected)
+        norms += [expected["h"], *([expected["c"]] if len(expected["c"]) else [])]
+        if activation == "identity" and entry["cell"] == "elman":
+            error = np.array(entry["result"]["h"][:1])
+            powers = [np.linalg.matrix_power(arrays["U"].T, k) for k in range(given["T"])]
+            last = np.linalg.norm(powers[-1], 2) * error[0]
+            assert entry["result"]["h"][-1] <= last, "the gradient of a linear network goes with the powers of U"
+    assert table[0][1:] == [f"k = {lag}" for lag in (0, 4, 8, 12, 16, 20)]
+    for row, values in zip(table[1:], norms, strict=True):
+        shown = [float(text.replace("−", "-")) for text in row[1:]]
+        np.testing.assert_allclose(shown, np.array(values)[[0, 4, 8, 12, 16, 20]], 5e-3)
+
+
+def test_the_sliders_move_the_curves(browser: Any, address: str) -> None:
+    with open_page(browser, address, "activation=identity&gain=0.5") as page:
+        simple = saved(page)[0]["result"]["h"]
+        assert simple[-1] < 1e-10 * simple[0]
+        page.fill("#gain", "1.6")
+        assert page.text_content("#gain-label") == "Gain of the recurrent weights U: 1.6"
+        simple = saved(page)[0]["result"]["h"]
+        assert simple[-1] > 1e5 * simple[0]
+        before = saved(page)[2]["result"]["c"]
+        page.fill("#keep", "6")
+        after = saved(page)[2]["result"]["c"]
+        assert after[-1] / after[1] > 10 * before[-1] / before[1], "an open forget gate keeps the gradient"
+        address_now = page.url
+    with visit(browser, address_now) as page:
+        assert (page.input_value("#gain"), page.input_value("#keep")) == ("1.6", "6")
+        assert page.input_value("#activation") == "identity"
+
+
+@pytest.mark.parametrize(("name", "value"), [("H", "0"), ("H", "65"), ("T", "1.5"), ("T", ""), ("seed", "-1")])
+def test_a_wrong_number_is_refused(browser: Any, address: str, name: str, value: str) -> None:
+    with open_page(browser, address, "lang=zh") as page:
+        page.fill(f"#{name}", value)
+        label = page.text_content(f"label[for={name}]")
+        assert page.text_content("#problem").startswith(f"{label}：给出的是 {value or '–'}，应为")
+        page.fill(f"#{name}", "5")
+        assert page.text_content("#problem") == ""
+
+
+def test_a_wrong_address_gives_the_first_network(browser: Any, address: str) -> None:
+    with open_page(browser, address, "activation=none&H=x&gain=nothing") as page:
+        assert page.input_value("#H") == "32"
+        assert page.input_value("#activation") == "tanh"
+        assert len(saved(page)[0]["result"]["h"]) == 50
+
+
+def test_a_browser_that_cannot_run_the_kernels_is_told(browser: Any, address: str) -> None:
+    with visit(browser, f"{address}#lang=en", script=NO_VECTORS) as page:
+        page.wait_for_function("document.querySelector('#problem').textContent !== ''")
+        assert page.text_content("#problem").startswith("This browser cannot run the kernels")
+
+
+@pytest.mark.parametrize(("language", "scheme", "width"), [("en", "dark", 1200), ("zh", "light", 390)])
+def test_everybody_can_read_the_page(browser: Any, language: str, scheme: str, width: int) -> None:
+    options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
+    with open_page(browser, (MODULES / "gradients.html").as_uri(), f"lang={language}&gain=1.6", **options) as page:
+        assert accessibility_problems(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
