@@ -173,7 +173,7 @@ def test_a_heat_map_has_the_colours_of_its_numbers(browser: Any, folder: Path, t
     np.testing.assert_allclose(found, expected, atol=1.01)
     attention = traces["seq2seq"]["attention"]
     with open_page(browser, folder / "seq2seq.html", color_scheme="light") as page:
-        found = pixels(page, "#figures section:nth-child(2)", *attention.shape)
+        found = pixels(page, "#figures section:nth-child(3)", *attention.shape)
     np.testing.assert_allclose(found, ground + (positive - ground) * attention[..., None], atol=1.01)
 
 
@@ -189,12 +189,13 @@ def test_a_click_on_the_heat_map_selects_unit_and_token(browser: Any, folder: Pa
         assert page.get_attribute("[aria-selected=true]", "data-token") == "5"
 
 
+STATES = ["All units over time", "States in two principal components"]
 FIGURES = {
-    "lm": ["All units over time", "The gradient by lag"],
-    "classify": ["All units over time", "The decision, token by token", "The gradient by lag"],
-    "tag": ["All units over time", "Tags", "The gradient by lag"],
-    "seq2seq": ["All units over time", "Attention", "The gradient by lag"],
-    "forecast": ["All units over time", "Forecast"],
+    "lm": [*STATES, "The gradient by lag"],
+    "classify": [*STATES, "The decision, token by token", "The gradient by lag"],
+    "tag": [*STATES, "Tags", "The gradient by lag"],
+    "seq2seq": [*STATES, "Attention", "The beam search", "The gradient by lag"],
+    "forecast": [*STATES, "Forecast"],
     "tdnn": ["Forecast"],
 }
 
@@ -211,10 +212,50 @@ def test_every_task_has_its_figures(browser: Any, folder: Path, name: str) -> No
         assert not any("undefined" in text or "NaN" in text for text in texts)
 
 
+def test_principal_components_are_those_of_numpy(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    """Up to the sign of an axis, and to the linear scales of the picture."""
+    h = traces["lm"].layers[0]["h"].astype(float)
+    U, s, _ = np.linalg.svd(h - h.mean(0), full_matrices=False)
+    with open_page(browser, folder / "lm.html", "array=h") as page:
+        section = "#figures section:nth-child(2)"
+        line = page.get_attribute(f"{section} polyline", "points")
+        labels = page.evaluate(
+            "selector => [...document.querySelectorAll(selector + ' text')].slice(-2).map((text) => text.textContent)",
+            section,
+        )
+    points = np.array([point.split(",") for point in line.split()], float)
+    for axis in range(2):
+        correlation = np.corrcoef(points[:, axis], U[:, axis])[0, 1]
+        assert abs(correlation) == pytest.approx(1, abs=1e-5)
+    assert labels == [f"{axis + 1}: {100 * share:.0f} %" for axis, share in enumerate((s**2 / (s**2).sum())[:2])]
+
+
+def test_the_tree_of_a_beam_search(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    tree = traces["seq2seq"].facts["tree"]
+    with open_page(browser, folder / "seq2seq.html") as page:
+        section = "#figures section:nth-child(4)"
+        texts = page.evaluate(
+            "selector => [...document.querySelectorAll(selector + ' text')].map((t) => [t.textContent, "
+            "Number(t.getAttribute('x')), Number(t.getAttribute('y')), t.getAttribute('font-weight')])",
+            section,
+        )
+        lines = page.evaluate("selector => document.querySelectorAll(selector + ' path').length", section)
+    tokens, scores = texts[::2], texts[1::2]
+    assert lines == len(tree) - 1
+    assert [float(text) for text, *_ in scores] == [round(node["log_probability"], 3) for node in tree]
+    for node, (token, x, _, weight) in zip(tree, tokens, strict=True):
+        assert token == node["token"] or token in "⏎␣∅"
+        assert x == 34 + 84 * node["depth"]
+        assert (weight == "700") == node["best"]
+    places = [(x, y) for _, x, y, _ in tokens]
+    assert len(set(places)) == len(places), "no two nodes are in the same place"
+    assert len({y for (_, _, y, weight) in tokens if weight == "700"}) == 1, "the best path is straight"
+
+
 def test_the_decisions_of_a_tagger_are_framed(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
     with open_page(browser, folder / "tag.html") as page:
         frames = page.evaluate(
-            "document.querySelectorAll('#figures section:nth-child(2) rect[stroke-width=\"2\"]').length"
+            "document.querySelectorAll('#figures section:nth-child(3) rect[stroke-width=\"2\"]').length"
         )
     assert frames == len(traces["tag"].facts["decisions"])
 
@@ -264,7 +305,7 @@ def test_the_address_keeps_what_was_chosen(browser: Any, folder: Path) -> None:
 
 def test_pictures_are_saved(browser: Any, folder: Path) -> None:
     with open_page(browser, folder / "lm.html") as page:
-        for number, name in ((1, "states"), (2, "gradient-by-lag")):
+        for number, name in ((1, "states"), (2, "components"), (3, "gradient-by-lag")):
             with page.expect_download() as download:
                 page.click(f"#figures section:nth-child({number}) button:text-is('SVG')")
             assert download.value.suggested_filename == f"{name}.svg"

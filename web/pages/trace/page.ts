@@ -3,13 +3,15 @@
 import { candidates, candidateTable, softmax } from "../../panels/probabilities.ts";
 import { ColouredText } from "../../panels/coloured_text.ts";
 import { Figure, onPaletteChange } from "../../panels/figure.ts";
+import { type Components, drawComponents, principalComponents } from "../../panels/components.ts";
 import { drawHeatMap } from "../../panels/heat_map.ts";
 import { visible } from "../../panels/tokens.ts";
 import { type Feature, FEATURES, findUnits, marks } from "../../panels/unit_search.ts";
-import { type LayerTrace, type Trace, traceFromJson } from "../../traces/trace.ts";
-import { storedInAddress, storeInAddress } from "../shared/address.ts";
+import { type LayerTrace, type NamedArray, type Trace, traceFromJson } from "../../traces/trace.ts";
+import { storedInAddress } from "../shared/address.ts";
 import { create, element } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
+import { type Choice, readChoice, storeChoice } from "./choice.ts";
 import { about, isMixed, layerText, setOptions } from "./fields.ts";
 import { TEXTS, type Texts } from "./texts.ts";
 import {
@@ -17,6 +19,7 @@ import {
   arrayText,
   hasUnits,
   nextTokens,
+  type Part,
   partOf,
   statesMap,
   tokenValues,
@@ -28,18 +31,6 @@ const SHOWN_CANDIDATES = 10;
 const SHOWN_UNITS = 8;
 const DIGITS = 4;
 
-/** What the reader has chosen; it is kept in the address. */
-interface Choice {
-  layer: number;
-  array: string;
-  unit: number;
-  token: number;
-  temperature: number;
-  /** Null until there is a trace: then the first one that some of its tokens have. */
-  feature: Feature | null;
-  own: string;
-}
-
 class Page {
   private language: Language;
   private trace: Trace | null = null;
@@ -47,23 +38,15 @@ class Page {
   private problem: () => string = () => "";
   private readonly text = new ColouredText((token) => this.choose({ token }, true));
   private readonly states = new Figure("states");
+  private readonly components = new Figure("components");
+  private cached: { array: NamedArray; first: number; components: Components } | null = null;
   private figures: [TraceFigure, Figure][] = [];
   private cellAt: ReturnType<typeof drawHeatMap>["cellAt"] | null = null;
 
   constructor() {
     const stored = storedInAddress();
     this.language = languageOf(stored);
-    const count = (name: string) => Math.max(0, Math.floor(Number(stored.get(name) ?? 1)) - 1) || 0;
-    const feature = stored.get("feature") as Feature;
-    this.choice = {
-      layer: count("layer"),
-      array: stored.get("array") ?? "",
-      unit: count("unit"),
-      token: count("token"),
-      temperature: Number(stored.get("temperature") ?? 1),
-      feature: FEATURES.includes(feature) ? feature : null,
-      own: stored.get("own") ?? "",
-    };
+    this.choice = readChoice(stored);
     element("text").append(this.text.element);
     this.listen();
     const embedded = element("trace").textContent;
@@ -134,7 +117,11 @@ class Page {
       return;
     }
     this.figures = traceFigures(this.trace).map((figure) => [figure, new Figure(figure.name)]);
-    element("figures").replaceChildren(this.states.element, ...this.figures.map(([, figure]) => figure.element));
+    element("figures").replaceChildren(
+      this.states.element,
+      this.components.element,
+      ...this.figures.map(([, figure]) => figure.element),
+    );
   }
 
   private setLanguage(language: Language): void {
@@ -144,7 +131,7 @@ class Page {
   }
 
   /** The tokens that are shown. */
-  private get part(): ReturnType<typeof partOf> {
+  private get part(): Part {
     const { layer, token } = this.choice;
     const { trace } = this;
     return trace === null ? { first: 0, end: 0 } : partOf(token, trace.axes[trace.layers[layer]!.axis]!.length);
@@ -185,12 +172,12 @@ class Page {
     if (trace === null) return;
     const hasLayers = trace.layers.length > 0; // a TDNN has none
     for (const id of ["text-section", "next", "search"]) element(id).hidden = !hasLayers;
-    this.states.element.hidden = !hasLayers;
+    this.states.element.hidden = this.components.element.hidden = !hasLayers;
     if (hasLayers) this.showLayer(trace, this.fitChoice(trace));
     for (const [figure, frame] of this.figures) {
       frame.show(figure.draw(texts), texts[figure.title], texts[figure.help], texts.save);
     }
-    this.storeAddress();
+    storeChoice(this.language, this.choice);
   }
 
   private showLayer(trace: Trace, layer: LayerTrace): void {
@@ -199,6 +186,7 @@ class Page {
     this.showNext(trace, layer);
     this.showSearch(trace, layer);
     this.showStates(trace, layer);
+    this.showComponents(trace, layer);
   }
 
   private showFields(trace: Trace, layer: LayerTrace): void {
@@ -275,14 +263,25 @@ class Page {
     this.states.show(picture, texts.statesTitle, help, texts.save);
   }
 
-  private storeAddress(): void {
-    const { layer, array, unit, token, temperature, feature, own } = this.choice;
-    storeInAddress({
-      lang: this.language,
-      ...{ layer: `${layer + 1}`, array, unit: `${unit + 1}`, token: `${token + 1}` },
-      ...{ temperature: `${temperature}`, feature: feature ?? "" },
-      ...(own ? { own } : {}),
-    });
+  private showComponents(trace: Trace, layer: LayerTrace): void {
+    const { choice, part, texts } = this;
+    const name = hasUnits(choice.array) ? choice.array : "h";
+    const components = this.componentsOf(layer, name, part);
+    const labels = trace.axes[layer.axis]!.slice(part.first, part.end);
+    const picture = drawComponents(components, labels, choice.token - part.first);
+    const help = fill(texts.componentsHelp, { array: arrayText(name, texts) });
+    this.components.show(picture, texts.componentsTitle, help, texts.save);
+  }
+
+  /** The principal components, which are computed once for the same numbers. */
+  private componentsOf(layer: LayerTrace, name: string, { first, end }: Part): Components {
+    const array = layer.arrays[name]!;
+    if (this.cached?.array !== array || this.cached.first !== first) {
+      const H = array.shape[1]!;
+      const components = principalComponents(array.values.subarray(first * H, end * H), end - first);
+      this.cached = { array, first, components };
+    }
+    return this.cached.components;
   }
 }
 

@@ -57,6 +57,12 @@ const english = {
   actual: "in the text",
   statesTitle: "All units over time",
   statesHelp: "{array}: a row for each unit, a column for each token. Click a cell to choose its unit and token.",
+  componentsTitle: "States in two principal components",
+  componentsHelp:
+    "{array}: the path from token to token, along the two directions in which it varies most; the axes say how much of the variance they have.",
+  treeTitle: "The beam search",
+  treeHelp:
+    "The prefixes that were kept at each step, with their log probabilities. The best target is the path at the top.",
   attentionTitle: "Attention",
   attentionHelp:
     "A row for each token that was produced, a column for each token of the source; the sum of a row is 1.",
@@ -133,6 +139,10 @@ const chinese: Texts = {
   actual: "文本中的词元",
   statesTitle: "所有单元随时间的变化",
   statesHelp: "{array}：每行一个单元，每列一个词元。点一格，就选中它的单元和词元。",
+  componentsTitle: "两个主成分下的状态",
+  componentsHelp: "{array}：沿变化最大的两个方向画出逐个词元走过的路径；坐标轴注明各占多少方差。",
+  treeTitle: "束搜索",
+  treeHelp: "每一步保留的前缀及其对数概率。最上面的路径是最好的目标。",
   attentionTitle: "注意力",
   attentionHelp: "每行是一个输出的词元，每列是源序列的一个词元；每行之和为 1。",
   latticeTitle: "标签",

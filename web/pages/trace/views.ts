@@ -1,5 +1,7 @@
 // What can be looked at in a trace: the numbers of its tokens, and the figures that it has data for.
 
+import { drawTree, type TreeNode } from "../../panels/beam_tree.ts";
+import type { Picture } from "../../panels/figure.ts";
 import { drawHeatMap, type HeatMap } from "../../panels/heat_map.ts";
 import { drawLines, type LineChart } from "../../panels/line_chart.ts";
 import type { LayerTrace, NamedArray, Trace } from "../../traces/trace.ts";
@@ -101,7 +103,7 @@ export interface TraceFigure {
   name: string;
   title: keyof Texts;
   help: keyof Texts;
-  draw(texts: Texts): ReturnType<typeof drawHeatMap> | ReturnType<typeof drawLines>;
+  draw(texts: Texts): Picture;
 }
 
 export function traceFigures(trace: Trace): TraceFigure[] {
@@ -113,6 +115,10 @@ export function traceFigures(trace: Trace): TraceFigure[] {
       ...{ name: "attention", title: "attentionTitle", help: "attentionHelp" },
       draw: () => drawHeatMap(map),
     });
+  }
+  const tree = trace.facts["tree"] as TreeNode[] | undefined;
+  if (tree) {
+    figures.push({ ...{ name: "beam", title: "treeTitle", help: "treeHelp" }, draw: () => drawTree(tree) });
   }
   if (trace.task === "tag" && probabilities) {
     const map = lattice(trace, probabilities);

@@ -1,0 +1,38 @@
+// What the reader has chosen. It is kept in the address of the page.
+
+import { type Feature, FEATURES } from "../../panels/unit_search.ts";
+import { storeInAddress } from "../shared/address.ts";
+
+/** Layers, units and tokens count from 0 here, and from 1 in the address. */
+export interface Choice {
+  layer: number;
+  array: string;
+  unit: number;
+  token: number;
+  temperature: number;
+  /** Null until there is a trace: then the first one that some of its tokens have. */
+  feature: Feature | null;
+  own: string;
+}
+
+/** The choice in an address, which may not fit the trace. */
+export function readChoice(stored: URLSearchParams): Choice {
+  const place = (name: string) => Math.max(0, Math.floor(Number(stored.get(name) ?? 1)) - 1) || 0;
+  const feature = stored.get("feature") as Feature;
+  return {
+    ...{ layer: place("layer"), array: stored.get("array") ?? "", unit: place("unit"), token: place("token") },
+    temperature: Number(stored.get("temperature") ?? 1),
+    feature: FEATURES.includes(feature) ? feature : null,
+    own: stored.get("own") ?? "",
+  };
+}
+
+export function storeChoice(language: string, choice: Choice): void {
+  const { layer, array, unit, token, temperature, feature, own } = choice;
+  storeInAddress({
+    lang: language,
+    ...{ layer: `${layer + 1}`, array, unit: `${unit + 1}`, token: `${token + 1}` },
+    ...{ temperature: `${temperature}`, feature: feature ?? "" },
+    ...(own ? { own } : {}),
+  });
+}
