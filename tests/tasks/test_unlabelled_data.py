@@ -64,6 +64,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("tag", "tags", "new.jsonl", json_lines({"tokens": ["abc", "bcd"], "tags": []})),
         ("seq2seq", "targets", "new.txt", "abc\nbcd\n"),
         ("seq2seq", "targets", "new.csv", "source,target\nabc,\nbcd,\n"),
+        ("seq2seq", "targets", "new.csv", "id,source\n1,abc\n2,bcd\n"),
         ("seq2seq", "targets", "new.jsonl", json_lines({"source": "abc"}, {"source": "bcd"})),
         ("seq2seq", "targets", "new.jsonl", json_lines({"source": "abc", "target": None})),
     ],

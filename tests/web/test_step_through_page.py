@@ -153,6 +153,23 @@ def test_the_numbers_of_an_equation_lead_to_others(browser: Any, address: str) -
         assert page.text_content("#panel .explanation").endswith("This number is given. It can be changed below.")
 
 
+@pytest.mark.parametrize(
+    ("selected", "lines", "boxes"),
+    [("y:2:0", 2, {"h:2:0", "h:2:1"}), ("d_h:1:0", 4, {"d_y:1:0", "d_y:1:1", "d_sum:2:0", "d_sum:2:1"})],
+)
+def test_what_a_number_comes_from_is_marked(
+    browser: Any, address: str, selected: str, lines: int, boxes: set[str]
+) -> None:
+    with open_page(browser, address, f"derivatives=1&selected={selected}") as page:
+        assert page.locator("#panel svg .line.used").count() == lines
+        marked = page.evaluate(
+            "[...document.querySelectorAll('#panel svg .box.used')].map((box) => box.closest('g').dataset.key)"
+        )
+        assert set(marked) == boxes
+        weights = page.evaluate("[...document.querySelectorAll('#panel input.used')].map((i) => i.dataset.edit)")
+        assert set(weights) == ({"V:0:0", "V:0:1"} if selected == "y:2:0" else {"V:0:0", "V:1:0", "U:0:0", "U:1:0"})
+
+
 def test_a_changed_weight_changes_everything_that_follows(browser: Any, address: str) -> None:
     with open_page(browser, address, "selected=h:2:0&derivatives=1") as page:
         page.fill('[data-edit="U:0:1"]', "0.5")

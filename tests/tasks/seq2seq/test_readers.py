@@ -434,6 +434,16 @@ def test_a_header_is_reported_and_may_be_a_pair() -> None:
     assert sides(read(text, header=False)) == [("source", "target"), ("a", "b")]
 
 
+def test_a_header_with_a_source_and_no_target_is_an_error() -> None:
+    error = error_of("id\tSource\n1\tabc\n")
+    assert str(error) == (
+        "f.tsv:1: the first line has 'id', 'Source'; expected a column 'target' beside 'source'. "
+        "If the line is a pair, use --no-header; --columns names other columns"
+    )
+    assert sides(read("id\tSource\n1\tabc\n", header=False)) == [("id", "Source"), ("1", "abc")]
+    assert sides(read("source\tsɔːs\nword\twɜːd\n")) == [("source", "sɔːs"), ("word", "wɜːd")]  # a dictionary
+
+
 def test_columns_that_the_header_lacks_are_an_error() -> None:
     error = error_of("en\tfr\na\tb\n", columns=("en", "de"))
     assert str(error) == (

@@ -99,6 +99,7 @@ def _take_header(table: Table, reader: ReaderConfig, notify: Notify) -> tuple[in
             notify(f"{first[0].where}: this line names the columns. Use --no-header to read it as a pair.")
         return named
     if reader.columns is None:
+        _expect_targets(table, reader)
         return None
     if reader.column_names:
         header = _listed(first[0].cells) if first else "no columns"
@@ -109,6 +110,17 @@ def _take_header(table: Table, reader: ReaderConfig, notify: Notify) -> tuple[in
         raise DataError(problem, hint=hint, where=where, missing=None if has_targets else "targets")
     source, target = (int(column) - 1 for column in reader.columns)
     return source, target
+
+
+def _expect_targets(table: Table, reader: ReaderConfig) -> None:
+    """Raise a DataError if the first row names a column source, after another column, but none target."""
+    source, target = reader.column_names or ("", "")
+    for row in table.peek(1):
+        names = [cell.strip().lower() for cell in row.cells]
+        if reader.header is not False and source in names[1:] and target not in names:
+            problem = f"the first line has {_listed(row.cells)}; expected a column {target!r} beside {source!r}"
+            hint = "If the line is a pair, use --no-header; --columns names other columns"
+            raise DataError(problem, hint=hint, where=row.where, missing="targets")
 
 
 def _listed(names: Sequence[str]) -> str:
