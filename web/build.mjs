@@ -69,13 +69,16 @@ function tracePage(folder) {
   };
 }
 
+/** Puts the parts of a page into the frame that all pages have. */
 async function buildPage(name, source, folder) {
   const plugins = [workerCode(`${source}/worker.ts`), tracePage(folder)];
   const script = await bundle(`${source}/page.ts`, { plugins });
   const style = await bundle(`${source}/page.css`);
-  const html = await readFile(`${source}/page.html`, "utf8");
-  const page = html
+  const frame = await readFile("pages/shared/page.html", "utf8");
+  const content = await readFile(`${source}/page.html`, "utf8");
+  const page = frame
     .replace('<link rel="stylesheet" href="page.css" />', () => `<style>${style}</style>`)
+    .replace("<main></main>", () => `<main>\n${content}</main>`)
     .replace('<script type="module" src="page.js"></script>', () => {
       return `<script type="module">${script.replaceAll("</script", "<\\/script")}</script>`;
     });
