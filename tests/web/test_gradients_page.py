@@ -149,6 +149,12 @@ def test_the_sliders_move_the_curves(browser: Any, address: str) -> None:
         after = saved(page)[2]["result"]["c"]
         assert after[-1] / after[1] > 10 * before[-1] / before[1], "an open forget gate keeps the gradient"
         address_now = page.url
+        page.fill("#gain", "0.2")
+        kept = [entry["result"]["h"] for entry in saved(page)[1:]]
+        page.fill("#keep", "-3")
+        lost = [entry["result"]["h"] for entry in saved(page)[1:]]
+        for open_gate, closed_gate in zip(kept, lost, strict=True):
+            assert open_gate[-1] > 1e6 * closed_gate[-1], "and so does the update gate of a GRU"
     with visit(browser, address_now) as page:
         assert (page.input_value("#gain"), page.input_value("#keep")) == ("1.6", "6")
         assert page.input_value("#activation") == "identity"

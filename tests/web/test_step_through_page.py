@@ -194,6 +194,14 @@ def test_a_changed_weight_changes_everything_that_follows(browser: Any, address:
         assert page.get_attribute(SELECTED, "data-key") == "h:2:0"
 
 
+def test_another_example_has_its_own_numbers(browser: Any, address: str) -> None:
+    with open_page(browser, address) as page:
+        assert page.input_value('[data-edit="U:0:1"]') == "1"
+        page.select_option("#example", "srn-distinct")
+        arrays, _ = trace_of(page)
+        assert float(page.input_value('[data-edit="U:0:1"]')) == arrays["U"][0, 1] != 1
+
+
 @pytest.mark.parametrize("cell", ["elman", "gru", "lstm"])
 def test_sizes_change_and_numbers_stay(browser: Any, address: str, cell: str) -> None:
     example = {"elman": "srn-distinct"}.get(cell, cell)
@@ -268,6 +276,8 @@ def test_pictures_are_saved(browser: Any, address: str) -> None:
     assert tikz.count("\\node[") == 2 + 3 * (2 + 2 + 2 + 2 + 1)
     assert tikz.count("\\draw[->]") == 3 * (2 * 4 + 2 + 4 + 2)
     assert "\\node[number] (loss-2) at" in tikz
+    heights = {name: float(y) for name, y in re.findall(r"\((\S+)\) at \([\d.]+, ([\d.]+)\)", tikz)}
+    assert heights["x-0-0"] < heights["sum-0-0"] < heights["h-0-0"] < heights["y-0-0"] < heights["loss-0"]
     assert "{$1024$}" in tikz
     assert all(f"{{${label}$}};" in tikz for label in ("x", "s", "h", "y", "\\ell", "t = 0", "t = 3"))
     assert tikz.count("{") == tikz.count("}")

@@ -33,12 +33,18 @@ TEXT = 'ab\n"cab" de dab'
 NARROW, WIDE = 390, 1200
 
 
+def rounded(trace: Trace) -> Trace:
+    """Return a trace in which some tokens have the same h."""
+    layers = [replace(layer, arrays={**layer.arrays, "h": layer["h"].round(1)}) for layer in trace.layers]
+    return replace(trace, layers=tuple(layers))
+
+
 @pytest.fixture(scope="module")
 def traces() -> dict[str, Trace]:
     lm = tiny_language_model("lstm")
     return {
         "lm": lm.trace(TEXT, gradients=True, attribution="leave_one_out"),
-        "any characters": replace(lm.trace(TEXT), axes={"tokens": list(TEXT)}),
+        "any characters": rounded(replace(lm.trace(TEXT), axes={"tokens": list(TEXT)})),
         "long": lm.trace("abcde " * 400),
         "classify": tiny_classifier("attention").trace("fed", gradients=True),
         "tag": tiny_tagger("crf").trace(["Ann", "left"], gradients=True),
@@ -316,6 +322,14 @@ def test_pictures_are_saved(browser: Any, folder: Path) -> None:
             width, height = struct.unpack(">II", png[16:24])
             assert width == pytest.approx(3 * float(svg.get("width", "")), abs=3)
             assert height == pytest.approx(3 * float(svg.get("height", "")), abs=3)
+
+
+def test_only_a_notebook_around_the_page_may_change_the_trace(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "lm.html") as page:
+        page.evaluate("window.postMessage({ trace: '{}', language: 'zh' }, '*')")
+        page.wait_for_timeout(100)
+        assert page.text_content("#problem") == ""
+        assert page.text_content("h1") == "Inside the network"
 
 
 def upload(page: Any, path: Path) -> None:
