@@ -142,6 +142,16 @@ def test_every_number_is_explained(browser: Any, address: str, example: str) -> 
         assert page.query_selector("#panel .finite"), "the last numbers are derivatives"
 
 
+def test_where_a_function_has_no_derivative_the_finite_difference_differs(browser: Any, address: str) -> None:
+    """relu at 0: its derivative is taken as 0, and the finite difference is the mean of both sides, -1/2."""
+    sizes = "cell=elman&activation=relu&T=1&I=1&H=1&O=1&bias=0"
+    values = "x=0&targets=1&h_initial=0&W=1&U=1&V=1"
+    with open_page(browser, address, f"{sizes}&{values}&derivatives=1&selected=d_x:0:0") as page:
+        assert full(page) == 0
+        assert "✗ differs from the derivative by 0.5" in page.text_content("#panel .finite")
+        assert page.text_content('[data-key="d_x:0:0"]:is(button)') == "0"
+
+
 def test_the_numbers_of_an_equation_lead_to_others(browser: Any, address: str) -> None:
     with open_page(browser, address, "selected=y:2:0") as page:
         assert page.text_content("#panel .numeric") == "= 1 · 16 + 1 · 16= 32"
