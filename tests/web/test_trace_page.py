@@ -93,6 +93,16 @@ def test_the_text_has_the_numbers_of_every_array(
             assert tokens == len(trace.axes[layer.axis])
 
 
+def test_the_colours_of_the_text_are_those_of_its_numbers(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    h = traces["lm"].layers[0]["h"][:, 1]
+    with open_page(browser, folder / "lm.html", "array=h&unit=2") as page:
+        styles = page.evaluate("[...document.querySelectorAll('[data-token]')].map((e) => e.getAttribute('style'))")
+    for style, share in zip(styles, h / np.abs(h).max(), strict=True):
+        colour = "--negative" if share < 0 else "--positive"
+        strength = f"background: color-mix(in srgb, var({colour}) {np.floor(55 * abs(share) + 0.5):.0f}%, transparent)"
+        assert style == (strength if abs(share) > 0.02 else "")
+
+
 def test_losses_and_attributions_belong_to_their_tokens(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
     with open_page(browser, folder / "lm.html", "array=loss") as page:
         first, *losses = token_values(page)
