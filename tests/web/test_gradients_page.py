@@ -35,6 +35,7 @@ def address() -> Iterator[str]:
 def open_page(browser: Any, address: str, fragment: str = "", **options: Any) -> Iterator[Any]:
     fragment = fragment if "lang=" in fragment else f"lang=en&{fragment}"
     with visit(browser, f"{address}#{fragment}", **options) as page:
+        page.wait_for_selector("#norms td")
         yield page
 
 
