@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
+import numpy as np
 import pytest
 
 import elman
 from elman.errors import ConfigError, ElmanError
-from elman.inspect import trace_json
+from elman.inspect import trace_json, trace_page
 from elman.inspect.trace_widget import trace_widget_class
 from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
 from tests.tasks.forecaster.models import series_of
@@ -47,7 +48,16 @@ def test_a_model_waits_for_a_text() -> None:
     assert (shown.trace, shown.problem) == ("", "")
 
 
+def test_a_trace_that_is_too_large_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = tiny_language_model("gru").trace("abc")
+    monkeypatch.setattr(trace_page, "MAX_BYTES", 10)
+    with pytest.raises(ConfigError, match="the page of this trace would have"):
+        elman.widget(trace)
+
+
 def test_other_things_are_refused() -> None:
+    with pytest.raises(ConfigError, match="given ndarray; expected a trace"):
+        elman.widget(np.eye(2))
     with pytest.raises(ConfigError, match="given str; expected a trace, or a model with the method `trace`"):
         elman.widget("runs/book")
     with pytest.raises(ConfigError, match="given a forecaster; expected a trace of one"):

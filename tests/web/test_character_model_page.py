@@ -115,6 +115,15 @@ def test_a_trace_of_the_page_is_that_of_the_saved_model(browser: Any, address: s
     assert float(shown.split("：")[1]) == pytest.approx(number, rel=1e-3)
 
 
+def test_without_a_text_there_is_nothing_to_look_at(browser: Any, address: str) -> None:
+    with open_page(browser, address, f"lang=en&steps=5&{SETTINGS}") as page:
+        train(page)
+        page.evaluate("() => { document.querySelector('#sample').textContent = ''; }")
+        page.click("#inspect")
+        assert len(page.context.pages) == 1
+        assert len(generate(page, "the ")) == 154, "the model is still there"
+
+
 def test_where_no_window_is_allowed_the_trace_is_saved(browser: Any, address: str) -> None:
     with visit(browser, f"{address}#lang=en&steps=5&{SETTINGS}", script="window.open = () => null;") as page:
         train(page)

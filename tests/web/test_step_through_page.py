@@ -161,6 +161,19 @@ def test_where_a_function_has_no_derivative_the_finite_difference_differs(browse
         assert page.text_content('[data-key="d_x:0:0"]:is(button)') == "0"
 
 
+def test_the_rounding_of_a_large_loss_is_no_difference(browser: Any, address: str) -> None:
+    with open_page(browser, address, "derivatives=1&selected=d_x:2:0") as page:
+        page.fill('[data-edit="targets:0:0"]', "100000")
+        page.press('[data-edit="targets:0:0"]', "Enter")
+        assert "✓" in page.text_content("#panel .finite")
+
+
+def test_a_derivative_in_the_address_is_shown(browser: Any, address: str) -> None:
+    with open_page(browser, address, "selected=d_h:0:0") as page:
+        assert page.is_checked("#panel input[type=checkbox] >> nth=0")
+        assert page.get_attribute(SELECTED, "data-key") == "d_h:0:0"
+
+
 def test_the_numbers_of_an_equation_lead_to_others(browser: Any, address: str) -> None:
     with open_page(browser, address, "selected=y:2:0") as page:
         assert page.text_content("#panel .numeric") == "= 1 · 16 + 1 · 16= 32"
@@ -324,7 +337,7 @@ def test_a_wrong_address_is_told(browser: Any, address: str, fragment: str) -> N
 
 
 def test_a_wrong_number_to_select_is_ignored(browser: Any, address: str) -> None:
-    for wrong in ("h:9:9", "nothing", "h:0", "h:0:0:0", "finite.d_h:0:0:x", ""):
+    for wrong in ("d_a:0:0", "tanh_c:0:0", "h:9:9", "nothing", "h:0", "h:0:0:0", "finite.d_h:0:0:x", ""):
         with open_page(browser, address, f"selected={wrong}") as page:
             assert page.get_attribute(SELECTED, "data-key") == "sum:0:0"
 
@@ -361,7 +374,7 @@ def test_everybody_can_read_the_page(browser: Any, address: str, language: str, 
             words
             == {
                 "en": "derivative of the loss with respect to: cell state, step 2, unit 1",
-                "zh": "损失对以下数的导数：细胞状态，时刻 2，第 1 个单元",
+                "zh": "损失对以下数的导数：单元状态，时间步 2，第 1 个单元",
             }[language]
         )
         box = page.query_selector(SELECTED).bounding_box()

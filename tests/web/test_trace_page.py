@@ -33,6 +33,14 @@ TEXT = 'ab\n"cab" de dab'
 NARROW, WIDE = 390, 1200
 
 
+def with_nan(trace: Trace) -> Trace:
+    """Return a trace with a number that is none, and an infinite loss."""
+    h = trace.layers[0]["h"].copy()
+    h[2, 0] = np.nan
+    layer = replace(trace.layers[0], arrays={**trace.layers[0].arrays, "h": h})
+    return replace(trace, layers=(layer, *trace.layers[1:]), facts={**trace.facts, "loss": np.inf})
+
+
 def rounded(trace: Trace) -> Trace:
     """Return a trace in which some tokens have the same h."""
     layers = [replace(layer, arrays={**layer.arrays, "h": layer["h"].round(1)}) for layer in trace.layers]
@@ -46,6 +54,9 @@ def traces() -> dict[str, Trace]:
         "lm": lm.trace(TEXT, gradients=True, attribution="leave_one_out"),
         "any characters": rounded(replace(lm.trace(TEXT), axes={"tokens": list(TEXT)})),
         "long": lm.trace("abcde " * 400),
+        "two tokens": lm.trace("ab"),
+        "not a number": with_nan(lm.trace(TEXT)),
+        "control character": replace(lm.trace(TEXT), axes={"tokens": list(TEXT.replace("b", "\f"))}),
         "classify": tiny_classifier("attention").trace("fed", gradients=True),
         "tag": tiny_tagger("crf").trace(["Ann", "left"], gradients=True),
         "seq2seq": tiny_encoder_decoder("general").trace("dab", beam=3, gradients=True),
@@ -85,7 +96,7 @@ def test_the_text_has_the_numbers_of_every_array(
         for number, layer in enumerate(trace.layers):
             page.select_option("#layer", str(number))
             arrays = page.evaluate("[...document.querySelector('#array').options].map((option) => option.value)")
-            assert {"h", *(f"gate.{gate}" for gate in layer.gates)} <= set(arrays)
+            assert {"h", *(f"gate.{gate}" for gate in layer.gates if gate != "h")} <= set(arrays)
             for array in set(arrays) - {"attribution", "loss"}:
                 page.select_option("#array", array)
                 np.testing.assert_allclose(np.array(token_values(page), float), layer[array][:, 1], 1e-3)
@@ -342,6 +353,35 @@ def test_only_a_notebook_around_the_page_may_change_the_trace(browser: Any, fold
         assert page.text_content("h1") == "Inside the network"
 
 
+def test_a_number_that_is_none_leaves_the_others(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    with open_page(browser, folder / "not a number.html", "array=h&unit=1&feature=spaces") as page:
+        assert page.locator("#found button").count() > 0
+        h = traces["not a number"].layers[0]["h"]
+        np.testing.assert_allclose(np.array(token_values(page), float), h[:, 0], 1e-3)
+        colours = pixels(page, "#figures section:nth-child(1)", *h.T.shape)
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) > 10, "the picture is not blank"
+
+
+def test_two_tokens_have_one_component(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "two tokens.html", "array=h") as page:
+        texts = page.evaluate(
+            "[...document.querySelectorAll('#figures section:nth-child(2) text')].map((t) => t.textContent)"
+        )
+    assert texts[-2:] == ["1: 100 %", "2: 0 %"]
+
+
+def test_a_source_has_no_loss(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "seq2seq.html", "layer=1&array=loss") as page:
+        assert "loss" not in page.evaluate("[...document.querySelector('#array').options].map((o) => o.value)")
+
+
+def test_a_saved_picture_has_no_control_characters(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "control character.html", "array=h") as page:
+        with page.expect_download() as download:
+            page.click("#figures section:nth-child(1) button:text-is('SVG')")
+        assert "␌" in "".join(ElementTree.parse(download.value.path()).getroot().itertext())
+
+
 def upload(page: Any, path: Path) -> None:
     with page.expect_file_chooser() as chooser:
         page.click("#open")
@@ -365,6 +405,7 @@ DAMAGED = {
     "not an object": "[1]",
     "another version": '{"format": 2, "layers": []}',
     "no layers": '{"format": 1}',
+    "the description in a trace folder": '{"format": 1, "layers": [], "arrays": ["logits"]}',
     "cut off": None,
     "too few labels": None,
 }

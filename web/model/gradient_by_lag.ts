@@ -4,7 +4,7 @@
 // for each step gives dL/dh_(T-k), and dL/dc_(T-k) of an LSTM through the step after it (Hochreiter, 1991; Bengio et al.,
 // 1994; Pascanu et al., 2013).
 
-import { scaleAndClip, updateBySgd } from "../kernels/training.ts";
+import { updateBySgd } from "../kernels/training.ts";
 import type { Kernels, Numbers } from "../kernels/module.ts";
 import { type Activation, type Cell, type Stack, type State } from "../kernels/stack.ts";
 import { GATES } from "./layer_trace.ts";
@@ -51,7 +51,9 @@ export function gradientByLag(kernels: Kernels, network: LagNetwork, descent: De
     const gradient = run.gradientOfU();
     const gradientNorm = norm(gradient.view);
     const after = run.lossAfter(gradient, descent.rate);
-    scaleAndClip(kernels, gradient, 1, descent.maxNorm);
+    // The norm of above does not overflow where the sum of the squares would.
+    const factor = Math.min(1, descent.maxNorm / gradientNorm);
+    kernels.exports.scale(gradient.length, gradient.pointer, factor);
     return { loss, h, c, gradientNorm, after, afterClipped: run.lossAfter(gradient, descent.rate) };
   } finally {
     run.memory.release();

@@ -3,6 +3,7 @@
 // One token is selected, by a click or by the arrow keys. The numbers are in the labels for screen readers.
 
 import { create } from "../pages/shared/elements.ts";
+import { largestMagnitude } from "./heat_map.ts";
 import { visible } from "./tokens.ts";
 
 export interface ColouredTokens {
@@ -36,8 +37,9 @@ export class ColouredText {
 
   show({ tokens, values, first, end, selected, label, describe }: ColouredTokens): void {
     [this.count, this.selected] = [tokens.length, selected];
-    const largest = values.reduce<number>((most, value) => Math.max(most, Math.abs(value ?? 0)), 1e-12);
-    const isSpaced = tokens.some((token) => [...token].length > 1) && !tokens.some((token) => /\s/.test(token));
+    const largest = largestMagnitude(values);
+    const isWord = (token: string) => [...token].length > 1;
+    const isSpaced = 2 * tokens.filter(isWord).length >= tokens.length && !tokens.some((token) => /\s/.test(token));
     this.element.setAttribute("aria-label", label);
     this.element.setAttribute("aria-activedescendant", `token-${selected}`);
     this.element.replaceChildren(

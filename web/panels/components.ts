@@ -13,22 +13,24 @@ export interface Components {
 }
 
 const ITERATIONS = 300;
+const LEAST_SHARE = 1e-12; // of the variance: less is rounding
 
-/** The two first principal components of values (T, H) (Pearson, 1901), by power iteration. */
+/** The two first principal components of values (T, H) (Pearson, 1901), by power iteration. What is no number counts as 0. */
 export function principalComponents(values: ArrayLike<number>, T: number): Components {
   const H = values.length / T;
-  const means = Array.from({ length: H }, (_, j) => mean(T, (t) => values[t * H + j]!));
-  const rows = Array.from({ length: T }, (_, t) => means.map((m, j) => values[t * H + j]! - m));
+  const numbers = Array.from(values, (value) => (Number.isFinite(value) ? value : 0));
+  const means = Array.from({ length: H }, (_, j) => mean(T, (t) => numbers[t * H + j]!));
+  const rows = Array.from({ length: T }, (_, t) => means.map((m, j) => numbers[t * H + j]! - m));
   const total = rows.reduce((sum, row) => sum + dot(row, row), 0);
   const axes: number[][] = [];
-  for (let k = 0; k < 2; ++k) axes.push(largestAxis(rows, H, axes));
+  for (let k = 0; k < 2; ++k) axes.push(largestAxis(rows, H, axes, total));
   const points = rows.map((row): [number, number] => [dot(row, axes[0]!), dot(row, axes[1]!)]);
   const share = (k: 0 | 1) => (total > 0 ? points.reduce((sum, point) => sum + point[k] ** 2, 0) / total : 0);
   return { points, shares: [share(0), share(1)] };
 }
 
 /** The direction of the largest variance that is orthogonal to the axes before it. */
-function largestAxis(rows: number[][], H: number, before: readonly number[][]): number[] {
+function largestAxis(rows: number[][], H: number, before: readonly number[][], total: number): number[] {
   let axis = normalized(Array.from({ length: H }, (_, j) => 1 + ((j * 7919) % 101) / 101)); // along no axis
   for (let i = 0; i < ITERATIONS; ++i) {
     const next = Array<number>(H).fill(0);
@@ -40,7 +42,7 @@ function largestAxis(rows: number[][], H: number, before: readonly number[][]): 
       const along = dot(next, other);
       for (let j = 0; j < H; ++j) next[j]! -= along * other[j]!;
     }
-    if (!(dot(next, next) > 0)) break; // no variance is left
+    if (!(Math.sqrt(dot(next, next)) > LEAST_SHARE * total)) return Array<number>(H).fill(0); // no variance is left
     axis = normalized(next);
   }
   return axis;

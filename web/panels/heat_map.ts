@@ -97,7 +97,7 @@ function pixels({ values, rows, columns, isShare }: HeatMap): string {
   const image = context.createImageData(columns, rows);
   const colours = palette();
   const [ground, positive, negative] = [colours.ground, colours.positive, colours.negative].map(components);
-  const largest = isShare ? 1 : Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
+  const largest = isShare ? 1 : largestMagnitude(Array.from(values));
   for (let i = 0; i < rows * columns; ++i) {
     const value = Math.max(-1, Math.min(1, values[i]! / largest)) || 0;
     const colour = value < 0 ? negative! : positive!;
@@ -106,6 +106,12 @@ function pixels({ values, rows, columns, isShare }: HeatMap): string {
   }
   context.putImageData(image, 0, 0);
   return canvas.toDataURL();
+}
+
+/** The largest absolute value of those that are finite, which is not 0. */
+export function largestMagnitude(values: readonly (number | null)[]): number {
+  const magnitudes = values.map((value) => Math.abs(value ?? 0)).filter(Number.isFinite);
+  return magnitudes.reduce((most, value) => Math.max(most, value), 1e-12);
 }
 
 /** The red, green and blue of "#rrggbb". */

@@ -4,5 +4,6 @@ const NAMES: Record<string, string> = { "\n": "⏎", "\t": "⇥", " ": "␣", "\
 
 /** A token with visible names for what has no shape. */
 export function visible(token: string): string {
-  return NAMES[token] ?? token.replaceAll("\n", "⏎");
+  const written = NAMES[token] ?? token.replaceAll("\n", "⏎");
+  return written.replace(/[\0-\x1f]/g, (character) => String.fromCharCode(0x2400 + character.charCodeAt(0)));
 }

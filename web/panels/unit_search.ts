@@ -68,7 +68,7 @@ function areaUnderCurve(column: { value: number; mark: boolean }[], marked: numb
   column.sort((a, b) => a.value - b.value);
   let [lower, wins] = [0, 0];
   for (let start = 0; start < column.length;) {
-    let end = start;
+    let end = start + 1;
     while (end < column.length && column[end]!.value === column[start]!.value) end += 1;
     const tied = column.slice(start, end);
     const ofMarked = tied.filter(({ mark }) => mark).length;

@@ -54,6 +54,7 @@ export function traceFromJson(text: string): Trace {
   try {
     const { format, ...trace } = JSON.parse(text) as Trace & { format: number };
     if (format !== FORMAT) throw new TraceError(`format: given ${format}; expected ${FORMAT}`);
+    if (Array.isArray(trace.arrays)) throw new TraceError("no arrays in it: elman.inspect.trace_json has them");
     const layers = trace.layers.map((layer) => ({ ...layer, arrays: decodeAll(layer.arrays) }));
     for (const { axis, arrays } of layers) {
       const [steps, labels] = [arrays["h"]!.shape[0], trace.axes[axis]!.length];

@@ -23,13 +23,13 @@ function render({ model, el }: { model: Model; el: HTMLElement }): void {
   frame.style.cssText = `width: 100%; height: ${model.get("height") as number}px; border: none`;
   // The page runs in an origin of its own, so that it can reach nothing of the notebook.
   frame.setAttribute("sandbox", "allow-scripts allow-downloads");
-  const send = () => {
+  const send = (more: object) => {
     const trace = model.get("trace") as string;
-    if (trace) frame.contentWindow?.postMessage({ trace, language }, "*");
+    if (trace) frame.contentWindow?.postMessage({ trace, ...more }, "*");
   };
-  frame.addEventListener("load", send);
+  frame.addEventListener("load", () => send({ language }));
   frame.srcdoc = model.get("page") as string;
-  model.on("change:trace", send);
+  model.on("change:trace", () => send({}));
   if (model.get("takes_text")) el.append(textField(model, language));
   el.append(frame);
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def trace_json(trace: Trace) -> str:
         "axes": trace.axes,
         "layers": layers,
         "arrays": _encode_all(arrays),
-        "facts": trace.facts,
+        "facts": _without_infinities(trace.facts),
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
@@ -71,6 +72,15 @@ def write_trace_page(trace: Trace, path: str | Path) -> None:
     start, end = PLACE.split(b"></")
     before, after = PAGE.read_bytes().split(PLACE)
     replace_file(Path(path), b"".join((before, start, b">", data.encode(), b"</", end, after)))
+
+
+def _without_infinities(value: Any) -> Any:
+    """Return facts with None in place of what JSON has no number for."""
+    if isinstance(value, Mapping):
+        return {name: _without_infinities(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinities(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _encode_all(arrays: Mapping[str, Array]) -> dict[str, dict[str, Any]]:

@@ -52,6 +52,8 @@ def trace_widget_class() -> Any:
             try:
                 self.trace, self.problem = self._trace_of(self.text), ""
             except ElmanError as error:
+                if not self.takes_text:
+                    raise
                 self.problem = f"{error.message}. {error.hint}" if error.hint else error.message
 
     return TraceWidget

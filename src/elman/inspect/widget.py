@@ -31,10 +31,10 @@ def widget(
     form of what is shown.
     """
     is_trace = isinstance(source, Trace)
-    if not is_trace and not hasattr(source, "trace"):
+    task = None if is_trace else getattr(getattr(source, "predictor", source), "task", None)
+    if not is_trace and (task is None or not hasattr(source, "trace")):
         problem = f"source: given {type(source).__name__}; expected a trace, or a model with the method `trace`"
         raise ConfigError(problem)
-    task = None if is_trace else getattr(source, "predictor", source).task
     if task == "forecast":
         raise ConfigError("source: given a forecaster; expected a trace of one", hint="Give source.trace(series)")
     try:

@@ -32,8 +32,8 @@ from .signals import StopRequest, stop_requests
 from .task import Task
 from .torch_internals import update_parameters
 
-VALIDATIONS = 16  # by default, training validates this often, at equal distances, and before the first of them:
-FIRST_VALIDATION = 16  # after 16, 32, 64, ... updates, as soon as all training examples have been used once
+VALIDATIONS = 16  # at equal distances, by default
+FIRST_VALIDATION = 16  # small data are validated earlier, too: after 16, 32, 64, ... updates
 CHECKPOINT_SECONDS = 60.0  # the default of checkpoint_every_steps
 ROLLBACK_RATE = 0.3  # factor of the learning rate after a rollback
 

@@ -187,6 +187,7 @@ class Page {
   /** Shows what happens inside the network on the generated text, or on the sample, in a window of its own. */
   private inspect(): void {
     const text = element("output").textContent || element("sample").textContent;
+    if (text === "") return; // there is no sample yet
     this.traceWindow.open();
     this.send({ type: "trace", text: [...text].slice(-MAX_TRACED).join("") });
   }
@@ -248,6 +249,7 @@ class Page {
         break;
       }
       case "traced":
+        this.showProblem(reply.trace === null ? this.texts.memory : "", "generate-problem");
         this.traceWindow.show(reply.trace, this.language);
         break;
       case "saved":

@@ -41,6 +41,6 @@ export type Reply =
   | { type: "paused"; step: number }
   | { type: "finished"; step: number; seconds: number; speed: number; best: { step: number; loss: number } | null }
   | { type: "generated"; text: string; unknown: string[] }
-  | { type: "traced"; trace: string }
+  | { type: "traced"; trace: string | null }
   | { type: "saved"; zip: Uint8Array }
   | { type: "failed"; reason: "unsupported" | "diverged" | "memory" | "other"; detail: string };

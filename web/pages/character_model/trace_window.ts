@@ -12,8 +12,9 @@ export class TraceWindow {
     this.window = window.open("", "_blank");
   }
 
-  /** Shows a trace in the window; where the browser has not allowed one, saves the page as a file. */
-  show(trace: string, language: Language): void {
+  /** Shows a trace in the window, or closes it. Where the browser has not allowed a window, saves the page as a file. */
+  show(trace: string | null, language: Language): void {
+    if (trace === null) return this.window?.close();
     const page = tracePage.replace("</script>", () => `${trace.replaceAll("<", "\\u003c")}</script>`);
     if (this.window === null) return download("trace.html", page, "text/html");
     const url = URL.createObjectURL(new Blob([page], { type: "text/html" }));

@@ -200,13 +200,22 @@ function handle(request: Request): Promise<void> | void {
         unknown: training.vocabulary.unknown(request.prompt),
       });
     case "trace": {
-      const trace = traceText(training.trainer.model, training.vocabulary, request.text);
-      return reply({ type: "traced", trace: traceToJson(trace, "float32") });
+      return reply({ type: "traced", ...tracedText(training, request.text) });
     }
     case "save": {
       const files = modelFolder(training.trainer.model, training.vocabulary, request.card);
       return reply({ type: "saved", zip: zipFolder(request.name, files) });
     }
+  }
+}
+
+/** The trace of a text; without memory for it, nothing happens to the training. */
+function tracedText({ trainer, vocabulary }: Training, text: string): { trace: string | null } {
+  try {
+    return { trace: traceToJson(traceText(trainer.model, vocabulary, text), "float32") };
+  } catch (error) {
+    if (error instanceof OutOfMemoryError || error instanceof RangeError) return { trace: null };
+    throw error;
   }
 }
 

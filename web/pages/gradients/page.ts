@@ -54,6 +54,7 @@ class Page {
   private setLanguage(language: Language): void {
     this.language = language;
     translatePage(language, this.texts);
+    this.settings(); // a problem in the other language
     this.show();
   }
 
@@ -79,6 +80,7 @@ class Page {
   }
 
   private compute(): void {
+    this.showSliders();
     const settings = this.settings();
     if (settings === null) return;
     this.computed = CELLS.map((cell) => {
@@ -90,9 +92,7 @@ class Page {
 
   private show(): void {
     const { texts } = this;
-    for (const name of ["gain", "keep"] as const) {
-      element(`${name}-label`).textContent = fill(texts[name], { value: field(name).value });
-    }
+    this.showSliders();
     const series = this.series();
     const chart = { series, xLabel: texts.lag, yLabel: texts.norm, isLogarithmic: true };
     this.figure.show(drawLines(chart), texts.chartTitle, texts.chartHelp, texts.save);
@@ -104,6 +104,12 @@ class Page {
       lang: this.language,
       ...Object.fromEntries(FIELDS.map((name) => [name, field(name).value])),
     });
+  }
+
+  private showSliders(): void {
+    for (const name of ["gain", "keep"] as const) {
+      element(`${name}-label`).textContent = fill(this.texts[name], { value: field(name).value });
+    }
   }
 
   private series(): { name: string; values: number[] }[] {

@@ -37,7 +37,7 @@ function textbook(sizes: NetworkSizes): Settings {
   return { sizes, values: { ...Object.fromEntries(values), x: TEXTBOOK_INPUTS } };
 }
 
-/** Random numbers from -1 to 1 with one decimal, which are all different in the eye of a reader; states begin at 0. */
+/** Random numbers from -1 to 1 with one decimal; states begin at 0. */
 function drawn(sizes: NetworkSizes): Settings {
   return { sizes, values: resized({}, sizes, sizes) };
 }

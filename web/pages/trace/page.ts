@@ -101,10 +101,10 @@ class Page {
   }
 
   /** A notebook sends the trace to the frame that this page is in. */
-  private receive({ source, data }: MessageEvent<{ trace: string; language: Language }>): void {
-    if (source !== window.parent || source === window) return;
+  private receive({ source, data }: MessageEvent<{ trace?: unknown; language?: Language }>): void {
+    if (source !== window.parent || source === window || typeof data?.trace !== "string") return;
     this.open(data.trace, "");
-    this.setLanguage(data.language);
+    this.setLanguage(data.language ?? this.language);
   }
 
   private open(json: string, name: string): void {
@@ -137,7 +137,7 @@ class Page {
     return trace === null ? { first: 0, end: 0 } : partOf(token, trace.axes[trace.layers[layer]!.axis]!.length);
   }
 
-  /** Selects the first token of the next part or of the one before, if there is one. */
+  /** Selects the first token of the next part, or the last one of the part before, if there is one. */
   private changePart(step: 1 | -1): void {
     const { first, end } = this.part;
     this.choose({ token: step > 0 ? end : Math.max(0, first - 1) });

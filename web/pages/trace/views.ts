@@ -14,10 +14,12 @@ const SHOWN_ROWS = 60; // of a series before its forecast
 
 /** The arrays of a layer that have a number for each token and unit, and the arrays of its tokens. */
 export function arrayNames(trace: Trace, layer: LayerTrace): string[] {
-  const ofUnits = [...layer.states, ...layer.gates.map((gate) => `gate.${gate}`), ...layer.states.map((s) => `d_${s}`)];
+  const gates = layer.gates.filter((gate) => !layer.states.includes(gate)); // the gate of a simple network is its h
+  const ofUnits = [...layer.states, ...gates.map((gate) => `gate.${gate}`), ...layer.states.map((s) => `d_${s}`)];
   const length = trace.axes[layer.axis]!.length;
   const ofTokens = TOKEN_ARRAYS.filter((name) => {
     const size = trace.arrays[name]?.shape[0];
+    if (name === "loss" && layer.axis === "source") return false; // it is the target's
     return size === length || (name === "loss" && size === length - 1);
   });
   return [...ofUnits.filter((name) => name in layer.arrays), ...ofTokens];
@@ -92,7 +94,7 @@ export function statesMap(
     columns: T,
     rowLabels: Array.from({ length: H }, (_, i) => `${i + 1}`),
     columnLabels: trace.axes[layer.axis]!.slice(part.first, part.end),
-    isShare: name.startsWith("gate.") && !["gate.g", "gate.n", "gate.h"].includes(name),
+    isShare: name.startsWith("gate.") && array.values.every((value) => value >= 0 && value <= 1),
     selectedColumn: token - part.first,
     selectedRow: unit,
   };
@@ -131,7 +133,7 @@ export function traceFigures(trace: Trace): TraceFigure[] {
       draw: (texts) => drawLines(chart(texts)),
     });
   }
-  if (trace.layers.some(({ arrays }) => "norm_by_lag" in arrays)) {
+  if (trace.layers.some(({ arrays }) => (arrays["norm_by_lag"]?.values.length ?? 0) > 1)) {
     figures.push({
       ...{ name: "gradient-by-lag", title: "lagTitle", help: "lagHelp" },
       draw: (texts) => drawLines(lagLines(trace, texts)),

@@ -10,8 +10,10 @@ import { isDerivative, key, type NetworkNumber, type NetworkNumbers, withoutDeri
 import { math, mathLine, mathName, mathNumber, mathOperator, mathPower, mathSymbol, plainSymbol } from "./symbols.ts";
 import type { PanelTexts } from "./texts.ts";
 
-/** A finite difference is as good as this: its error is about 1e-10, and rounding grows with the loss. */
+/** A finite difference is as good as this; its error is about 1e-10. */
 const TOLERANCE = 1e-6;
+/** Some roundings of the loss, divided by the step of the difference. */
+const ROUNDING = 2e-10;
 
 const FUNCTION_NAMES = { tanh: "tanh", sigmoid: "σ", relu: "relu", step: "1[> 0]" };
 
@@ -126,8 +128,11 @@ function bracketed(value: number): string {
   return value < 0 ? `(${shortNumber(value)})` : shortNumber(value);
 }
 
-export function agrees(derivative: number, finite: number): boolean {
-  return Math.abs(derivative - finite) <= TOLERANCE * Math.max(1, Math.abs(derivative));
+/** Whether a derivative and its finite difference are equal, up to the rounding of the loss that they differ by. */
+export function agrees(network: NetworkNumbers, derivative: NetworkNumber): boolean {
+  const [value, finite] = [network.value(derivative), network.finiteDifference(derivative)];
+  const rounding = ROUNDING * Math.abs(network.loss);
+  return Math.abs(value - finite) <= TOLERANCE * Math.max(1, Math.abs(value)) + rounding;
 }
 
 function finiteDifference(network: NetworkNumbers, selected: NetworkNumber, texts: PanelTexts): HTMLElement {
@@ -135,7 +140,7 @@ function finiteDifference(network: NetworkNumbers, selected: NetworkNumber, text
   const difference = Math.abs(value - finite);
   const verdict = !Number.isFinite(difference)
     ? texts.notFinite
-    : fill(agrees(value, finite) ? texts.agrees : texts.differs, { difference: shortNumber(difference) });
+    : fill(agrees(network, selected) ? texts.agrees : texts.differs, { difference: shortNumber(difference) });
   return create(
     "p",
     { class: "finite" },

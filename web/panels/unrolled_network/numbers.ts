@@ -43,6 +43,9 @@ export class NetworkNumbers {
   readonly hasBias: boolean;
   /** All numbers of the forward pass, and then those of the backward pass, in the order in which they are computed. */
   readonly order: readonly NetworkNumber[];
+  /** Of all steps. */
+  readonly loss: number;
+  private readonly names: ReadonlySet<string>;
   private readonly arrays: ReadonlyMap<string, NamedArray>;
 
   constructor(trace: Trace) {
@@ -58,6 +61,9 @@ export class NetworkNumbers {
     this.arrays = arrays;
     this.addOwnArrays(arrays);
     this.order = [...this.forwardOrder(), ...this.backwardOrder()];
+    const given = ["x", "targets", ...this.initialStates, ...this.parameters];
+    this.names = new Set([...this.order.map(({ name }) => name), ...given]);
+    this.loss = trace.facts["loss"] as number;
   }
 
   private addOwnArrays(arrays: Map<string, NamedArray>): void {
@@ -103,11 +109,11 @@ export class NetworkNumbers {
     return values[index.reduce((offset, i, axis) => offset * shape[axis]! + i, 0)]!;
   }
 
-  /** The number with a key, or null if there is none. */
+  /** The number with a key, computed or given, or null if there is none. */
   find(text: string): NetworkNumber | null {
     const [name, ...index] = text.split(":");
     const number = { name: name!, index: index.map(Number) };
-    return this.has(number) ? number : null;
+    return this.names.has(name!) && this.has(number) ? number : null;
   }
 
   /** All numbers of an array. */

@@ -58,10 +58,12 @@ export class UnrolledNetwork {
   /** Shows another trace. The selected number stays selected if the network still has it. */
   show(trace: Trace): void {
     this.trace = trace;
+    this.parts.problem.textContent = "";
     this.network = new NetworkNumbers(trace);
     const { order } = this.network;
     this.places = new Map(order.map((number, place) => [key(number), place]));
     this.selected = this.network.find(this.selected ? key(this.selected) : this.wanted.selected) ?? order[0]!;
+    if (isDerivative(this.selected)) this.parts.derivatives.checked = true;
     this.render();
   }
 
@@ -93,7 +95,7 @@ export class UnrolledNetwork {
     element.addEventListener("click", (event) => {
       const target = (event.target as Element).closest<HTMLElement>("[data-key]");
       const number = target && this.network.find(target.dataset["key"]!);
-      if (number) this.select(number, target.closest("svg") !== null);
+      if (number) this.select(number, true);
     });
     element.addEventListener("change", (event) => this.edit(event.target as HTMLInputElement));
     parts.svg.addEventListener("keydown", (event) => this.pressKey(event));
@@ -121,7 +123,8 @@ export class UnrolledNetwork {
   private focusSelected(): void {
     const id = CSS.escape(key(this.selected));
     const target = this.parts.svg.querySelector<SVGElement>(`[data-key="${id}"]`);
-    (target ?? this.parts.tables.querySelector<HTMLElement>(`[data-key="${id}"]`))?.focus();
+    const inTables = this.parts.tables.querySelector<HTMLElement>(`[data-key="${id}"], [data-edit="${id}"]`);
+    (target ?? inTables)?.focus();
   }
 
   private changeDerivatives(): void {
@@ -206,6 +209,8 @@ export class UnrolledNetwork {
     parts.svg.setAttribute("height", `${height}`);
     parts.svg.setAttribute("aria-label", texts.graph);
     parts.svg.innerHTML = draw(network, this.layout, view);
+    const first = parts.svg.querySelector(".number");
+    if (!parts.svg.querySelector('[tabindex="0"]')) first?.setAttribute("tabindex", "0"); // a weight is selected
     this.scrollToSelected();
     parts.explanation.replaceChildren(...explain(network, this.selected, texts));
     this.renderTables(view);

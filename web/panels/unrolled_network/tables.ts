@@ -78,7 +78,7 @@ function cell(network: NetworkNumbers, number: NetworkNumber, view: TableView, t
   const d = derivative(number);
   if (!view.showDerivatives || !network.has(d)) return create("td", {}, input);
   const isComputed = view.isComputed(d);
-  const tick = isComputed && agrees(network.value(d), network.finiteDifference(d)) ? " ✓" : "";
+  const tick = isComputed && agrees(network, d) ? " ✓" : "";
   const text = isComputed ? shortNumber(network.value(d)) + tick : "·";
   const button = create(
     "button",
