@@ -8,9 +8,9 @@ import pytest
 
 from elman.tasks import descriptions
 from elman.tasks.language_model import report, training
-from elman.training import loop
+from elman.training import intervals
 
-PREVIEW_TOKENS, VALIDATIONS = training.PREVIEW_TOKENS, loop.VALIDATIONS  # outside of the tests
+PREVIEW_TOKENS, VALIDATIONS = training.PREVIEW_TOKENS, intervals.VALIDATIONS  # outside of the tests
 
 
 def shorten_measurements(patch: pytest.MonkeyPatch) -> None:
@@ -19,7 +19,7 @@ def shorten_measurements(patch: pytest.MonkeyPatch) -> None:
     No test cuts the power. Tests of the order of fsync replace it themselves; tests of the defaults restore them.
     """
     patch.setattr(os, "fsync", lambda descriptor: None)
-    patch.setattr(loop, "VALIDATIONS", 4)
+    patch.setattr(intervals, "VALIDATIONS", 4)
     patch.setattr(training, "PREVIEW_TOKENS", 20)
     patch.setattr(report, "SPEED_TOKENS", 20)
     patch.setattr(descriptions.items_per_second, "__defaults__", (0.0,))  # seconds

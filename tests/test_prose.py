@@ -26,7 +26,7 @@ from elman.cli import main
 from elman.data import generated_datasets
 from elman.inspect import trace_pictures
 from elman.tasks.seq2seq import answers
-from elman.training import loop, throughput
+from elman.training import intervals, throughput
 
 from .commands import every_command
 
@@ -171,7 +171,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
         monkeypatch.setitem(labs.ALIASES, alias, names[:2])
     monkeypatch.setattr(answers, "MOST_DRAWN", 2)
     monkeypatch.setattr(trace_pictures, "UNITS", 1)
-    monkeypatch.setattr(loop, "VALIDATIONS", 1)
+    monkeypatch.setattr(intervals, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(CELLS, "residual", CELLS["elman"])  # which is forgotten afterwards

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from elman.training import loop
+from elman.training import intervals
 
 from ..short_measurements import VALIDATIONS
 
@@ -22,4 +22,4 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _default_validations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "VALIDATIONS", VALIDATIONS)
+    monkeypatch.setattr(intervals, "VALIDATIONS", VALIDATIONS)

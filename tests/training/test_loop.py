@@ -16,7 +16,7 @@ import torch
 
 from elman.checkpoint import RunFolder
 from elman.errors import Interrupted
-from elman.training import loop, session
+from elman.training import intervals, loop, session
 from elman.training.loop import FitResult, fit, update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session
@@ -200,6 +200,7 @@ def test_there_is_a_checkpoint_at_least_every_minute(run: RunFolder, monkeypatch
     clock = Clock()
     monkeypatch.setattr(session, "time", clock)
     monkeypatch.setattr(loop, "time", clock)
+    monkeypatch.setattr(intervals, "time", clock)
     saved: list[float] = []
     monkeypatch.setattr(
         RunFolder, "save_checkpoint", lambda run, step, tensors, state, *, best: saved.append(state["seconds"])
@@ -207,8 +208,8 @@ def test_there_is_a_checkpoint_at_least_every_minute(run: RunFolder, monkeypatch
     run_fit(run, LinearTask(), steps=200, validate_every_steps=1000)
     gaps = np.diff(saved)
     assert len(saved) > 5
-    assert gaps.max() <= loop.CHECKPOINT_SECONDS + 10
-    assert gaps[:-1].min() >= loop.CHECKPOINT_SECONDS - 10
+    assert gaps.max() <= intervals.CHECKPOINT_SECONDS + 10
+    assert gaps[:-1].min() >= intervals.CHECKPOINT_SECONDS - 10
 
 
 # Stopping

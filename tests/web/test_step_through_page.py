@@ -273,6 +273,7 @@ def test_what_is_not_computed_yet_can_be_hidden(browser: Any, address: str) -> N
         assert texts["x:2:0"][0] == "2"
         assert texts["h:1:0"] == ["·", "hidden state, step 2, unit 1: not computed yet"]
         assert texts["d_h:0:0"][0] == "·"
+        assert page.text_content("#panel .loss") == "", "the loss is computed last"
         page.click("#panel button[aria-label='Next number']")
         assert page.text_content(f"{SELECTED} text") == "6"
         assert page.get_attribute(SELECTED, "data-key") == "h:1:0"

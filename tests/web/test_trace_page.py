@@ -279,6 +279,18 @@ def test_the_tree_of_a_beam_search(browser: Any, folder: Path, traces: dict[str,
     assert len({y for (_, _, y, weight) in tokens if weight == "700"}) == 1, "the best path is straight"
 
 
+def test_a_forecast_has_the_dates_of_its_rows(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    trace = traces["forecast"]
+    rows = trace.axes["rows"]
+    with open_page(browser, folder / "forecast.html") as page:
+        texts = page.evaluate(
+            "[...document.querySelectorAll('#figures section:nth-child(3) text')].map((t) => t.textContent)"
+        )
+    future = trace.facts["dates"] or [str(len(rows) + step) for step in range(len(trace["median"]))]
+    assert {*texts} & {*rows[-60:]}
+    assert {*texts} & {*future} or len(future) < 10
+
+
 def test_the_decisions_of_a_tagger_are_framed(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
     with open_page(browser, folder / "tag.html") as page:
         frames = page.evaluate(

@@ -33,10 +33,13 @@ NOTEBOOK = """async ([script, state]) => {
     set: (name, value) => { state[name] = value; },
     save_changes: () => window.saved.push({ ...state }),
     on: (event, action) => { (listeners[event] ??= []).push(action); },
+    off: (event, action) => { listeners[event] = listeners[event].filter((other) => other !== action); },
   };
   const url = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const { default: widget } = await import(url);
-  widget.render({ model, el: document.body });
+  const cleanUp = widget.render({ model, el: document.body });
+  window.listeners = () => Object.values(listeners).flat().length;
+  window.cleanUp = cleanUp;
 }"""
 
 
@@ -72,6 +75,7 @@ def test_another_text_is_traced(browser: Any) -> None:
     page.evaluate("update", {"problem": "something"})
     assert page.text_content("[role=alert]") == "something"
     assert accessibility_problems(page) == []
+    assert page.evaluate("[listeners(), cleanUp(), listeners()]") == [2, None, 0]
     page.context.close()
 
 

@@ -9,7 +9,7 @@ import type { Numbers } from "../kernels/module.ts";
 import type { State } from "../kernels/stack.ts";
 import type { Arrays } from "../traces/trace.ts";
 import { GATES } from "./layer_trace.ts";
-import { type Given, givenShapes, type SmallNetwork, sum } from "./small_network.ts";
+import { type Leaf, leafShapes, type SmallNetwork, sum } from "./small_network.ts";
 
 /** About the cube root of the rounding error, where the errors of rounding and of the difference are together smallest. */
 const STEP = 6e-6;
@@ -21,9 +21,9 @@ export function addFiniteDifferences(
   arrays: Arrays,
   states: readonly State[],
 ): void {
-  for (const name of givenShapes(network.sizes).keys()) {
+  for (const name of leafShapes(network.sizes).keys()) {
     const target = [layer, arrays].find((some) => `d_${name}` in some);
-    if (target) addFor(target, `d_${name}`, (i) => differenceOfGiven(network, name, i));
+    if (target) addFor(target, `d_${name}`, (i) => differenceOfLeaf(network, name, i));
   }
   addFor(arrays, "d_y", (i) => differenceOfOutput(arrays, i));
   const { cell, H } = network.sizes;
@@ -64,7 +64,7 @@ function differenceAt(numbers: Numbers, index: number, loss: () => number): numb
   return result;
 }
 
-function differenceOfGiven(network: SmallNetwork, name: Given, index: number): number {
+function differenceOfLeaf(network: SmallNetwork, name: Leaf, index: number): number {
   return differenceAt(network.get(name), index, () => network.loss());
 }
 

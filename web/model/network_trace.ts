@@ -19,13 +19,13 @@ import type { Arrays, NamedArray, Trace } from "../traces/trace.ts";
 import { copy } from "./memory.ts";
 import { addFiniteDifferences } from "./finite_differences.ts";
 import { GATES, traceLayer } from "./layer_trace.ts";
-import { givenShapes, lossOfSteps, type SmallNetwork, sum } from "./small_network.ts";
+import { leafShapes, lossOfSteps, type SmallNetwork, sum } from "./small_network.ts";
 
 export function traceNetwork(network: SmallNetwork): Trace {
   const { cell, activation, T } = network.sizes;
   const layer: Arrays = {};
   const arrays: Arrays = {};
-  for (const [name, shape] of givenShapes(network.sizes)) {
+  for (const [name, shape] of leafShapes(network.sizes)) {
     (["V", "b_y", "targets"].includes(name) ? arrays : layer)[name] = copy(network.get(name), shape);
   }
   const dH = addOutputs(network, layer, arrays);

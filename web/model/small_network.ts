@@ -24,15 +24,15 @@ export interface NetworkSizes {
   bias: boolean;
 }
 
-/** What is given: the sequence, the initial state and the parameters. */
-export type Given = "x" | "targets" | "h_initial" | "c_initial" | "W" | "U" | "b_ih" | "b_hh" | "V" | "b_y";
+/** An array that is not computed: the sequence, the targets, the initial state and the parameters. */
+export type Leaf = "x" | "targets" | "h_initial" | "c_initial" | "W" | "U" | "b_ih" | "b_hh" | "V" | "b_y";
 
-export type Values = Partial<Record<Given, ArrayLike<number>>>;
+export type Values = Partial<Record<Leaf, ArrayLike<number>>>;
 
-/** The shapes of what a network of these sizes is given. */
-export function givenShapes({ cell, T, I, H, O, bias }: NetworkSizes): Map<Given, readonly number[]> {
+/** The shapes of the leaves of a network of these sizes. */
+export function leafShapes({ cell, T, I, H, O, bias }: NetworkSizes): Map<Leaf, readonly number[]> {
   const G = GATES[cell].length;
-  return new Map<Given, readonly number[]>([
+  return new Map<Leaf, readonly number[]>([
     ["x", [T, I]],
     ["targets", [T, O]],
     ["h_initial", [H]],
@@ -55,9 +55,9 @@ export class SmallNetwork {
   readonly y: Numbers;
   readonly initial: State;
   readonly final: State;
-  private readonly given: ReadonlyMap<Given, Numbers>;
+  private readonly leaves: ReadonlyMap<Leaf, Numbers>;
 
-  /** values: all that givenShapes lists. */
+  /** values: one array for each leaf. */
   constructor(
     readonly kernels: Kernels,
     readonly sizes: NetworkSizes,
@@ -65,7 +65,7 @@ export class SmallNetwork {
   ) {
     const { cell, activation, T, I, H, O } = sizes;
     this.memory = new Memory(kernels);
-    this.given = new Map([...givenShapes(sizes).keys()].map((name) => [name, this.memory.floats(values[name]!)]));
+    this.leaves = new Map([...leafShapes(sizes).keys()].map((name) => [name, this.memory.floats(values[name]!)]));
     this.stack = this.memory.stack({ cell, activation, inputSize: I, hiddenSizes: [[H]] }, this.layerParameters());
     this.h = this.memory.floats(T * H);
     this.y = this.memory.floats(T * O);
@@ -73,13 +73,13 @@ export class SmallNetwork {
     this.final = this.memory.state(this.stack, 1);
   }
 
-  /** A given array; null for a bias or a state that this network does not have. */
-  find(name: Given): Numbers | null {
-    return this.given.get(name) ?? null;
+  /** The array of a leaf; null for a bias or a state that this network does not have. */
+  find(name: Leaf): Numbers | null {
+    return this.leaves.get(name) ?? null;
   }
 
-  get(name: Given): Numbers {
-    return this.given.get(name)!;
+  get(name: Leaf): Numbers {
+    return this.leaves.get(name)!;
   }
 
   /** The parameters as Stack takes them. */

@@ -1,6 +1,7 @@
 // The tree of a beam search: the prefixes that were kept, step by step, with their log probabilities.
 
-import { escape, palette, type Picture } from "./figure.ts";
+import { palette, type Picture } from "./figure.ts";
+import { escapeMarkup } from "./svg.ts";
 import { visible } from "./tokens.ts";
 
 /** A node as a trace has it. */
@@ -31,7 +32,7 @@ export function drawTree(tree: readonly TreeNode[]): Picture {
     const weight = node.best ? ' font-weight="700"' : "";
     const score = node.log_probability.toFixed(DIGITS);
     return [
-      `<text x="${x(node)}" y="${y(i)}" dy="0.1em" text-anchor="middle" fill="${colours.text}" font-size="14"${weight}>${escape(visible(node.token))}</text>`,
+      `<text x="${x(node)}" y="${y(i)}" dy="0.1em" text-anchor="middle" fill="${colours.text}" font-size="14"${weight}>${escapeMarkup(visible(node.token))}</text>`,
       `<text x="${x(node)}" y="${y(i) + 15}" text-anchor="middle" fill="${colour(node)}" font-size="10">${score}</text>`,
     ].join("");
   });

@@ -2,7 +2,8 @@
 
 import { scaleLinear } from "d3-scale";
 
-import { escape, palette, type Picture } from "./figure.ts";
+import { palette, type Picture } from "./figure.ts";
+import { escapeMarkup } from "./svg.ts";
 import { visible } from "./tokens.ts";
 
 export interface Components {
@@ -79,7 +80,7 @@ export function drawComponents(components: Components, labels: readonly string[]
     if (i % every && i !== selected) return "";
     const style =
       i === selected ? `fill="${colours.accent}" font-weight="700" font-size="16"` : `fill="${colours.text}"`;
-    return `<text x="${x(point[0]).toFixed(1)}" y="${y(point[1]).toFixed(1)}" dy="0.35em" text-anchor="middle" ${style}>${escape(visible(labels[i]!))}</text>`;
+    return `<text x="${x(point[0]).toFixed(1)}" y="${y(point[1]).toFixed(1)}" dy="0.35em" text-anchor="middle" ${style}>${escapeMarkup(visible(labels[i]!))}</text>`;
   });
   const axisLabel = (k: 0 | 1) => `${k + 1}: ${(100 * shares[k]).toFixed(0)} %`;
   const content = [

@@ -4,8 +4,9 @@
 // the colours of the light and of the dark page.
 
 import { create, download } from "../pages/shared/elements.ts";
+import { svgToPng } from "./svg.ts";
 
-export interface Palette {
+interface Palette {
   ground: string;
   text: string;
   quiet: string;
@@ -59,8 +60,6 @@ export interface Picture {
   content: string;
 }
 
-const PNG_SCALE = 3;
-
 export class Figure {
   readonly element: HTMLElement;
   private readonly title = create("h3", {});
@@ -97,16 +96,7 @@ export class Figure {
   }
 
   private async savePng(): Promise<void> {
-    const image = new Image();
-    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(this.svg)}`;
-    await image.decode();
-    const canvas = create("canvas", {});
-    canvas.width = image.width * PNG_SCALE;
-    canvas.height = image.height * PNG_SCALE;
-    const context = canvas.getContext("2d")!;
-    context.imageSmoothingEnabled = false;
-    context.drawImage(image, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((blob) => blob && download(`${this.name}.png`, blob, "image/png"), "image/png");
+    download(`${this.name}.png`, await svgToPng(this.svg), "image/png");
   }
 }
 
@@ -118,8 +108,4 @@ function markup({ width, height, content }: Picture): string {
     content,
     "</svg>",
   ].join("\n");
-}
-
-export function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,6 +1,7 @@
 // A matrix as colours: states and gates over time, attention, the probabilities of tags.
 
-import { escape, palette, type Picture } from "./figure.ts";
+import { palette, type Picture } from "./figure.ts";
+import { escapeMarkup } from "./svg.ts";
 import { visible } from "./tokens.ts";
 
 export interface HeatMap {
@@ -57,11 +58,11 @@ export function drawHeatMap(
     `<image x="${LABEL_WIDTH}" y="${LABEL_HEIGHT}" width="${cellWidth * columns}" height="${cellHeight * rows}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pixels(map)}"/>`,
     ...spaced(map.rowLabels, Math.ceil(ROW_LABEL_SPACE / cellHeight)).map(
       ([label, row]) =>
-        `<text x="${LABEL_WIDTH - 6}" y="${LABEL_HEIGHT + (row + 0.5) * cellHeight}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${escape(shortened(label, 13))}</text>`,
+        `<text x="${LABEL_WIDTH - 6}" y="${LABEL_HEIGHT + (row + 0.5) * cellHeight}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${escapeMarkup(shortened(label, 13))}</text>`,
     ),
     ...(cellWidth < NARROW ? [] : spaced(map.columnLabels, every)).map(
       ([label, column]) =>
-        `<text x="${LABEL_WIDTH + (column + 0.5) * cellWidth}" y="${LABEL_HEIGHT - 8}" text-anchor="middle" fill="${colours.quiet}">${escape(shortened(label, Math.floor((cellWidth * every) / CHARACTER_WIDTH)))}</text>`,
+        `<text x="${LABEL_WIDTH + (column + 0.5) * cellWidth}" y="${LABEL_HEIGHT - 8}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(shortened(label, Math.floor((cellWidth * every) / CHARACTER_WIDTH)))}</text>`,
     ),
     ...frames,
   ].join("\n");
@@ -75,8 +76,8 @@ export function drawHeatMap(
 /** How many columns share one label. Long labels are cut off rather than left out where a column is wide. */
 function columnsPerLabel(labels: readonly string[], cellWidth: number): number {
   const longest = labels.reduce((most, label) => Math.max(most, [...label].length), 1);
-  const wanted = cellWidth >= 24 ? 1 : Math.min(longest, LONG_LABEL) * CHARACTER_WIDTH + 4;
-  return Math.max(1, Math.ceil(wanted / cellWidth));
+  const labelWidth = cellWidth >= 24 ? 1 : Math.min(longest, LONG_LABEL) * CHARACTER_WIDTH + 4;
+  return Math.max(1, Math.ceil(labelWidth / cellWidth));
 }
 
 /** Every n-th label, with its place. */

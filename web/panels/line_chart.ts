@@ -3,7 +3,8 @@
 import { scaleLinear, scaleLog } from "d3-scale";
 import { area, line } from "d3-shape";
 
-import { escape, palette, type Picture } from "./figure.ts";
+import { palette, type Picture } from "./figure.ts";
+import { escapeMarkup } from "./svg.ts";
 
 export interface Series {
   name: string;
@@ -22,9 +23,8 @@ export interface LineChart {
   xLabel: string;
   yLabel: string;
   isLogarithmic?: boolean;
-  /** The labels of the steps; their numbers from `first` on if they are missing. */
+  /** The labels of the steps; their numbers from 0 if they are missing. */
   xLabels?: readonly string[];
-  first?: number;
 }
 
 const [WIDTH, HEIGHT] = [720, 300];
@@ -33,7 +33,7 @@ const LINE_HEIGHT = 18;
 
 export function drawLines(chart: LineChart): Picture {
   const colours = palette();
-  const { series, bands = [], isLogarithmic = false, xLabels, first = 0 } = chart;
+  const { series, bands = [], isLogarithmic = false, xLabels } = chart;
   const lines = [...series.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])];
   const isShown = (value: number | null): value is number =>
     value !== null && Number.isFinite(value) && (!isLogarithmic || value > 0);
@@ -67,7 +67,7 @@ export function drawLines(chart: LineChart): Picture {
     ),
     ...xTicks.map(
       (tick) =>
-        `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escape(xLabels?.[tick] ?? `${tick + first}`)}</text>`,
+        `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(xLabels?.[tick] ?? `${tick}`)}</text>`,
     ),
     ...bands.map(drawBand),
     ...series.map(
@@ -77,10 +77,10 @@ export function drawLines(chart: LineChart): Picture {
     ...series.map(
       ({ name }, i) =>
         `<line x1="${WIDTH - MARGIN.right + 10}" x2="${WIDTH - MARGIN.right + 34}" y1="${MARGIN.top + 8 + i * LINE_HEIGHT}" y2="${MARGIN.top + 8 + i * LINE_HEIGHT}" stroke="${colour(i)}" stroke-width="2" stroke-dasharray="${DASHES[i % DASHES.length]}"/>` +
-        `<text x="${WIDTH - MARGIN.right + 40}" y="${MARGIN.top + 8 + i * LINE_HEIGHT}" dy="0.35em" fill="${colours.text}">${escape(name)}</text>`,
+        `<text x="${WIDTH - MARGIN.right + 40}" y="${MARGIN.top + 8 + i * LINE_HEIGHT}" dy="0.35em" fill="${colours.text}">${escapeMarkup(name)}</text>`,
     ),
-    `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle" fill="${colours.text}">${escape(chart.xLabel)}</text>`,
-    `<text transform="translate(14 ${(HEIGHT - MARGIN.bottom + MARGIN.top) / 2}) rotate(-90)" text-anchor="middle" fill="${colours.text}">${escape(chart.yLabel)}</text>`,
+    `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle" fill="${colours.text}">${escapeMarkup(chart.xLabel)}</text>`,
+    `<text transform="translate(14 ${(HEIGHT - MARGIN.bottom + MARGIN.top) / 2}) rotate(-90)" text-anchor="middle" fill="${colours.text}">${escapeMarkup(chart.yLabel)}</text>`,
   ].join("\n");
   return { width: WIDTH, height: Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT), content };
 }

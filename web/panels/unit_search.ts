@@ -44,23 +44,23 @@ function insideQuotes(tokens: readonly string[]): boolean[] {
   });
 }
 
-export interface Found {
+interface RankedUnit {
   unit: number;
   /** 1: every marked token has a higher value than every other one; 0: a lower one; 0.5: chance. */
   area: number;
 }
 
 /** The units that separate the marked tokens best from the others, best first. values (T, H). */
-export function findUnits(values: ArrayLike<number>, isMarked: readonly boolean[], count: number): Found[] {
+export function findUnits(values: ArrayLike<number>, isMarked: readonly boolean[], count: number): RankedUnit[] {
   const T = isMarked.length;
   const H = values.length / T;
   const marked = isMarked.filter(Boolean).length;
   if (marked === 0 || marked === T) return [];
-  const found = Array.from({ length: H }, (_, unit) => {
+  const ranked = Array.from({ length: H }, (_, unit) => {
     const column = isMarked.map((mark, t) => ({ value: values[t * H + unit]!, mark }));
     return { unit, area: areaUnderCurve(column, marked) };
   });
-  return found.sort((a, b) => Math.abs(b.area - 0.5) - Math.abs(a.area - 0.5)).slice(0, count);
+  return ranked.sort((a, b) => Math.abs(b.area - 0.5) - Math.abs(a.area - 0.5)).slice(0, count);
 }
 
 /** The share of pairs of a marked and another token in which the marked one is higher; ties count half. */

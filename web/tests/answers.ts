@@ -16,7 +16,7 @@ import { traceNetwork } from "../model/network_trace.ts";
 import { modelFolder } from "../model/folder.ts";
 import { Generator } from "../model/random.ts";
 import { generate } from "../model/sampling.ts";
-import { type Given, type NetworkSizes, SmallNetwork } from "../model/small_network.ts";
+import { type Leaf, type NetworkSizes, SmallNetwork } from "../model/small_network.ts";
 import { splitText, Trainer, type TrainingOptions } from "../model/training.ts";
 import { Vocabulary } from "../model/vocabulary.ts";
 import { derivation } from "../panels/unrolled_network/derivations.ts";
@@ -272,7 +272,7 @@ function runTraining(work: Workspace): Record<string, unknown> {
 /** The trace of a small network; and for every number its value, that of its equation, and the finite difference. */
 function traceSmallNetwork(work: Workspace): Record<string, unknown> {
   const sizes = work.request.values as NetworkSizes;
-  const values = Object.entries(work.request.arrays).map(([name, array]) => [name as Given, decode(array)] as const);
+  const values = Object.entries(work.request.arrays).map(([name, array]) => [name as Leaf, decode(array)] as const);
   const network = new SmallNetwork(work.kernels, sizes, Object.fromEntries(values));
   const trace = traceNetwork(network);
   network.release();

@@ -9,13 +9,15 @@ interface Model {
   set(name: string, value: string): void;
   save_changes(): void;
   on(event: string, action: () => void): void;
+  off(event: string, action: () => void): void;
 }
 
 const LABELS = { en: { text: "Text", trace: "Look inside" }, zh: { text: "文本", trace: "看看网络内部" } };
 
 type Language = keyof typeof LABELS;
 
-function render({ model, el }: { model: Model; el: HTMLElement }): void {
+/** Shows the widget in `el`. Returns a function that removes its listeners, which anywidget calls when the cell goes. */
+function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
   const browser: Language = navigator.language.startsWith("zh") ? "zh" : "en";
   const language = ((model.get("language") as string) || browser) as Language;
   const frame = document.createElement("iframe");
@@ -29,13 +31,20 @@ function render({ model, el }: { model: Model; el: HTMLElement }): void {
   };
   frame.addEventListener("load", () => send({ language }));
   frame.srcdoc = model.get("page") as string;
-  model.on("change:trace", () => send({}));
-  if (model.get("takes_text")) el.append(textField(model, language));
+  const sendTrace = () => send({});
+  model.on("change:trace", sendTrace);
+  const { form, showProblem } = textField(model, language);
+  model.on("change:problem", showProblem);
+  if (model.get("takes_text")) el.append(form);
   el.append(frame);
+  return () => {
+    model.off("change:trace", sendTrace);
+    model.off("change:problem", showProblem);
+  };
 }
 
-/** A form with the text, and what is wrong with it. */
-function textField(model: Model, language: Language): HTMLElement {
+/** A form with the text and an error message, and the function that updates the message. */
+function textField(model: Model, language: Language): { form: HTMLElement; showProblem: () => void } {
   const form = document.createElement("form");
   const field = document.createElement("input");
   const button = document.createElement("button");
@@ -45,16 +54,17 @@ function textField(model: Model, language: Language): HTMLElement {
   field.style.cssText = "width: min(40rem, 70%)";
   button.textContent = LABELS[language].trace;
   problem.setAttribute("role", "alert");
-  const showProblem = () => (problem.textContent = model.get("problem") as string);
+  const showProblem = () => {
+    problem.textContent = model.get("problem") as string;
+  };
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     model.set("text", field.value);
     model.save_changes();
   });
-  model.on("change:problem", showProblem);
   showProblem();
   form.append(field, " ", button, problem);
-  return form;
+  return { form, showProblem };
 }
 
 export default { render };

@@ -67,10 +67,12 @@ def read_own_text(path: str) -> str:
 
 def require_letters(report: Report, text: str, cleaned: str) -> None:
     """Raise a DataError if the textbook's cleaning deletes nearly all of the text, as it does with one in Chinese."""
-    letters, kept = (sum(map(str.isalpha, content)) for content in (text, cleaned))
-    if kept > LEAST_SHARE * letters:
+    num_letters, num_kept = (sum(map(str.isalpha, content)) for content in (text, cleaned))
+    if num_kept > LEAST_SHARE * num_letters:
         return
-    problem = f"the textbook's cleaning keeps {kept:,} of {letters:,} letters; expected a text in the letters a to z"
+    problem = (
+        f"the textbook's cleaning keeps {num_kept:,} of {num_letters:,} letters; expected a text in the letters a to z"
+    )
     file = quote(report.settings.text or "FILE")
     hint = f"Choose an English text; for the vocabulary of this one: elman data vocabulary {file}"
     raise DataError(problem, hint=hint, where=report.settings.text)

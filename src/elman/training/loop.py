@@ -25,6 +25,7 @@ from elman.shell import quote
 
 from .averaging import copy_weights
 from .config import TrainingConfig
+from .intervals import checkpoint_is_due, validation_is_due
 from .progress import Display, Validation
 from .schedules import learning_rate
 from .session import NonFiniteError, Session, exported_weights
@@ -32,9 +33,6 @@ from .signals import StopRequest, stop_requests
 from .task import Task
 from .torch_internals import update_parameters
 
-VALIDATIONS = 16  # at equal distances, by default
-FIRST_VALIDATION = 16  # small data are validated earlier, too: after 16, 32, 64, ... updates
-CHECKPOINT_SECONDS = 60.0  # the default of checkpoint_every_steps
 ROLLBACK_RATE = 0.3  # factor of the learning rate after a rollback
 
 
@@ -167,9 +165,9 @@ def _log(session: Session) -> None:
 
 def _validate_or_save(session: Session, display: Display, progress_before: float) -> None:
     """Validate, which also saves, or save a checkpoint, if either is due."""
-    if _validation_is_due(session, progress_before):
+    if validation_is_due(session, progress_before):
         _validate(session, display)
-    elif _checkpoint_is_due(session):
+    elif checkpoint_is_due(session):
         session.save()
 
 
@@ -191,34 +189,6 @@ def _export_unvalidated(session: Session) -> None:
     """Write the model folder of the present step. The first validation replaces it, since it is the best so far."""
     with session.with_exported_weights():
         session.task.predictor(session.model).save(session.run / "model", replace=True)
-
-
-def _validation_is_due(session: Session, progress_before: float) -> bool:
-    interval = session.config.validate_every_steps
-    if session.progress >= 1.0:
-        return True
-    if interval is not None:
-        return session.counters.step % interval == 0
-    if int(session.progress * VALIDATIONS) > int(progress_before * VALIDATIONS):
-        return True
-    return session.progress * VALIDATIONS < 1.0 and _early_validation_is_due(session)
-
-
-def _early_validation_is_due(session: Session) -> bool:
-    """Return whether to validate before a sixteenth of the budget is used: small data may be learned by heart by then.
-
-    Larger data are not learned before the first regular validation, and validating them takes time.
-    """
-    updates = session.counters.step
-    is_power_of_two = updates & (updates - 1) == 0
-    return is_power_of_two and updates >= max(FIRST_VALIDATION, session.updates_per_epoch)
-
-
-def _checkpoint_is_due(session: Session) -> bool:
-    interval = session.config.checkpoint_every_steps
-    if interval is not None:
-        return session.counters.step % interval == 0
-    return time.monotonic() - session.saved > CHECKPOINT_SECONDS
 
 
 def _validate(session: Session, display: Display) -> None:

@@ -27,14 +27,14 @@ export function makeNetwork(cell: Cell, settings: Settings): LagNetwork {
   const rows = GATES[cell].length * H;
   const sequence = normals(new Generator(seed), T * INPUTS + H);
   const weights = normals(new Generator(seed + 1), rows * (INPUTS + H));
-  const kept = KEEPING[cell];
+  const keepingGate = KEEPING[cell];
   return {
     ...{ cell, activation, T, I: INPUTS, H },
     x: sequence.slice(0, T * INPUTS),
     target: sequence.slice(T * INPUTS),
     W: weights.slice(0, rows * INPUTS).map((value) => value / Math.sqrt(INPUTS)),
     U: weights.slice(rows * INPUTS).map((value) => (value * gain) / Math.sqrt(H)),
-    bias: Float64Array.from({ length: rows }, (_, row) => (kept !== null && Math.floor(row / H) === kept ? keep : 0)),
+    bias: Float64Array.from({ length: rows }, (_, row) => (Math.floor(row / H) === keepingGate ? keep : 0)),
   };
 }
 

@@ -4,7 +4,7 @@ import kernelsModule from "../../../src/elman/web/kernels-float64.wasm";
 import type { Kernels } from "../../kernels/module.ts";
 import type { Activation, Cell } from "../../kernels/stack.ts";
 import { traceNetwork } from "../../model/network_trace.ts";
-import { type Given, givenShapes, type NetworkSizes, SmallNetwork } from "../../model/small_network.ts";
+import { type Leaf, leafShapes, type NetworkSizes, SmallNetwork } from "../../model/small_network.ts";
 import type { NetworkNumber } from "../../panels/unrolled_network/numbers.ts";
 import { UnrolledNetwork } from "../../panels/unrolled_network/panel.ts";
 import { PANEL_TEXTS } from "../../panels/unrolled_network/texts.ts";
@@ -27,9 +27,9 @@ class Page {
   constructor(private readonly kernels: Kernels) {
     const stored = storedInAddress();
     this.language = languageOf(stored);
-    const found = fromAddress(stored);
-    if (found === null) this.problem = () => TEXTS[this.language].wrongAddress;
-    ({ settings: this.settings, example: this.example } = found ?? {
+    const initial = fromAddress(stored);
+    if (initial === null) this.problem = () => TEXTS[this.language].wrongAddress;
+    ({ settings: this.settings, example: this.example } = initial ?? {
       settings: EXAMPLES[FIRST_EXAMPLE]!(),
       example: FIRST_EXAMPLE,
     });
@@ -82,9 +82,9 @@ class Page {
 
   private edit({ name, index }: NetworkNumber, value: number): void {
     const { sizes, values } = this.settings;
-    const shape = givenShapes(sizes).get(name as Given)!;
+    const shape = leafShapes(sizes).get(name as Leaf)!;
     const place = index.reduce((offset, i, axis) => offset * shape[axis]! + i, 0);
-    this.change({ sizes, values: { ...values, [name]: Array.from(values[name as Given]!).with(place, value) } }, "");
+    this.change({ sizes, values: { ...values, [name]: Array.from(values[name as Leaf]!).with(place, value) } }, "");
   }
 
   private change(settings: Settings, example: string): void {

@@ -2,7 +2,7 @@
 
 import type { Activation, Cell } from "../../kernels/stack.ts";
 import { Generator } from "../../model/random.ts";
-import { type Given, givenShapes, type NetworkSizes, type Values } from "../../model/small_network.ts";
+import { type Leaf, leafShapes, type NetworkSizes, type Values } from "../../model/small_network.ts";
 
 export interface Settings {
   sizes: NetworkSizes;
@@ -30,8 +30,8 @@ export const EXAMPLES: Record<string, () => Settings> = {
 export const FIRST_EXAMPLE = "srn-linear";
 
 function textbook(sizes: NetworkSizes): Settings {
-  const zeros: Given[] = ["targets", "h_initial"];
-  const values = [...givenShapes(sizes)].map(([name, [rows, columns = 1]]) => {
+  const zeros: Leaf[] = ["targets", "h_initial"];
+  const values = [...leafShapes(sizes)].map(([name, [rows, columns = 1]]) => {
     return [name, Array<number>(rows! * columns).fill(zeros.includes(name) ? 0 : 1)] as const;
   });
   return { sizes, values: { ...Object.fromEntries(values), x: TEXTBOOK_INPUTS } };
@@ -45,7 +45,7 @@ function drawn(sizes: NetworkSizes): Settings {
 /** The values of a network of other sizes: where both have a number, the old one. */
 export function resized(values: Values, from: NetworkSizes, to: NetworkSizes): Values {
   const rng = new Generator(SEED);
-  const [before, after] = [givenShapes(from), givenShapes(to)];
+  const [before, after] = [leafShapes(from), leafShapes(to)];
   const result: Values = {};
   for (const [name, shape] of after) {
     const [rows, columns = 1] = shape as [number, number?];
@@ -63,7 +63,7 @@ export function resized(values: Values, from: NetworkSizes, to: NetworkSizes): V
 }
 
 /** The row that a row had in other sizes: the rows of a gate follow each other. Null if the unit is new. */
-function rowBefore(name: Given, row: number, from: NetworkSizes, to: NetworkSizes): number | null {
+function rowBefore(name: Leaf, row: number, from: NetworkSizes, to: NetworkSizes): number | null {
   if (!["W", "U", "b_ih", "b_hh"].includes(name)) return row;
   const [gate, unit] = [Math.floor(row / to.H), row % to.H];
   return unit < from.H ? gate * from.H + unit : null;
@@ -90,7 +90,7 @@ export function fromAddress(stored: URLSearchParams): { settings: Settings; exam
   if (!CELLS.includes(cell) || !ACTIVATIONS.includes(activation) || !T || !I || !H || !O) return null;
   const sizes: NetworkSizes = { cell, activation, T, I, H, O, bias: stored.get("bias") === "1" };
   const values: Values = {};
-  for (const [name, [rows, columns = 1]] of givenShapes(sizes)) {
+  for (const [name, [rows, columns = 1]] of leafShapes(sizes)) {
     const numbers = (stored.get(name) ?? "").split(",").map((text) => (text.trim() ? Number(text) : NaN));
     if (numbers.length !== rows! * columns || !numbers.every(Number.isFinite)) return null;
     values[name] = numbers;

@@ -246,8 +246,8 @@ class Page {
     element("search").hidden = !hasUnits(choice.array);
     if (!hasUnits(choice.array)) return;
     const isMarked = marks(trace.axes[layer.axis]!, choice.feature!, choice.own);
-    const found = findUnits(layer.arrays[choice.array]!.values, isMarked, SHOWN_UNITS);
-    const buttons = found.map(({ unit, area }) => {
+    const units = findUnits(layer.arrays[choice.array]!.values, isMarked, SHOWN_UNITS);
+    const buttons = units.map(({ unit, area }) => {
       const text = fill(texts.foundUnit, { unit: `${unit + 1}`, area: area.toFixed(3) });
       return create("button", { type: "button", "data-unit": `${unit}` }, text);
     });

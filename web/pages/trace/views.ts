@@ -197,14 +197,19 @@ function lagLines(trace: Trace, texts: Texts): LineChart {
   };
 }
 
-/** The first target: its last rows, the median, and the outermost quantiles. */
+/** The dates of a forecast, or the numbers of its rows. */
+function futureLabels(trace: Trace, rows: number, horizon: number): string[] {
+  const dates = trace.facts["dates"] as string[];
+  return dates.length ? dates : Array.from({ length: horizon }, (_, step) => `${rows + step}`);
+}
+
+/** The first target, which is the first column: its last rows, the median, and the outermost quantiles. */
 function forecastLines(trace: Trace, texts: Texts): LineChart {
   const { values, median, quantiles } = trace.arrays as Record<string, NamedArray>;
   const targets = trace.facts["targets"] as string[];
   const [rows, columns] = values!.shape as [number, number];
-  const column = Math.max(0, ((trace.facts["inputs"] as string[] | undefined) ?? targets).indexOf(targets[0]!));
   const shown = Math.min(rows, SHOWN_ROWS);
-  const past = Array.from({ length: shown }, (_, i) => values!.values[(rows - shown + i) * columns + column]!);
+  const past = Array.from({ length: shown }, (_, i) => values!.values[(rows - shown + i) * columns]!);
   const [horizon, count] = median!.shape as [number, number];
   const empty = Array<null>(shown - 1).fill(null);
   const future = (of: (step: number) => number) => [
@@ -222,6 +227,6 @@ function forecastLines(trace: Trace, texts: Texts): LineChart {
     bands: [{ low: quantile(0), high: quantile(levels - 1) }],
     xLabel: texts.row,
     yLabel: targets[0]!,
-    first: rows - shown + 1,
+    xLabels: [...trace.axes["rows"]!.slice(rows - shown), ...futureLabels(trace, rows, horizon)],
   };
 }

@@ -75,7 +75,7 @@ export function codeLine(cell: Cell, name: string): CodeLine | null {
   const [file, beginning] = own === undefined ? (OTHER_LINES[name] ?? []) : ([`${cell}.py` as File, own] as const);
   if (file === undefined || beginning === undefined) return null;
   const lines = SOURCES[file].split("\n");
-  const found = lines.findIndex((line) => line.trim().startsWith(beginning));
-  if (found < 0) throw new Error(`${file} has no line that begins with ${JSON.stringify(beginning)}`);
-  return { file: `${FOLDER}/${file}`, line: found + 1, text: lines[found]!.trim() };
+  const row = lines.findIndex((line) => line.trim().startsWith(beginning));
+  if (row < 0) throw new Error(`${file} has no line that begins with ${JSON.stringify(beginning)}`);
+  return { file: `${FOLDER}/${file}`, line: row + 1, text: lines[row]!.trim() };
 }

@@ -105,8 +105,8 @@ class Equations {
   }
 
   private cellState(t: number, j: number): Expression {
-    const kept = product(number("gate.f", t, j), this.state("c", t - 1, j));
-    return sum(kept, product(number("gate.i", t, j), number("gate.g", t, j)));
+    const fromPreviousStep = product(number("gate.f", t, j), this.state("c", t - 1, j));
+    return sum(fromPreviousStep, product(number("gate.i", t, j), number("gate.g", t, j)));
   }
 
   private tanhOfCellState(t: number, j: number): Expression {

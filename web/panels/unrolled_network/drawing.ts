@@ -2,6 +2,7 @@
 
 import { operandsOf } from "./derivations.ts";
 import { shortNumber } from "../numbers.ts";
+import { escapeMarkup } from "../svg.ts";
 import { DERIVATIVE_HEIGHT, LABEL_CENTRE, type Layout, NODE_WIDTH, type Node, VALUE_HEIGHT } from "./layout.ts";
 import {
   derivative,
@@ -26,7 +27,7 @@ export interface View {
   columnTitle(step: number): string;
 }
 
-export const HIDDEN = "·";
+const HIDDEN = "·";
 
 /** Lines from numbers to those that are computed from them, as pairs of keys of nodes. */
 function connections(network: NetworkNumbers, layout: Layout): [from: Node, to: Node][] {
@@ -48,7 +49,8 @@ export function draw(network: NetworkNumbers, layout: Layout, view: View): strin
     ({ name, y }) => `<text class="label" x="${LABEL_CENTRE}" y="${y}" dy="0.35em">${rowLetter(name)}</text>`,
   );
   const titles = layout.columns.map(
-    ({ step, x }) => `<text class="label" x="${x}" y="${layout.height - 8}">${escape(view.columnTitle(step))}</text>`,
+    ({ step, x }) =>
+      `<text class="label" x="${x}" y="${layout.height - 8}">${escapeMarkup(view.columnTitle(step))}</text>`,
   );
   lines.sort((a, b) => Number(a.includes("used")) - Number(b.includes("used"))); // on top of the others
   return [...lines, ...labels, ...titles, ...nodes].join("\n");
@@ -105,13 +107,9 @@ function drawNumber(
   const text = view.isComputed(number) ? shortNumber(network.value(number)) : HIDDEN;
   return [
     `<g class="number" data-key="${id}" role="button" tabindex="${isSelected ? 0 : -1}"`,
-    ` aria-label="${escape(view.describe(number))}"${isSelected ? ' aria-current="true"' : ""}>`,
+    ` aria-label="${escapeMarkup(view.describe(number))}"${isSelected ? ' aria-current="true"' : ""}>`,
     `<rect class="${classes.join(" ")}" x="${x - NODE_WIDTH / 2}" y="${top}" width="${NODE_WIDTH}" height="${height}"/>`,
     `<text class="${isDerivative(number) ? "derivative" : "value"}" x="${x}" y="${top + height / 2}" dy="0.35em">${text}</text>`,
     `</g>`,
   ].join("");
-}
-
-export function escape(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

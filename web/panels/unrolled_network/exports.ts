@@ -1,4 +1,4 @@
-// The picture as a file: SVG, PNG and TikZ.
+// The picture as a file: SVG and TikZ.
 
 import { draw, rowLetter, type View } from "./drawing.ts";
 import { operandsOf } from "./derivations.ts";
@@ -23,21 +23,6 @@ export function toSvg(network: NetworkNumbers, view: View): string {
   const size = `width="${layout.width}" height="${layout.height}" viewBox="0 0 ${layout.width} ${layout.height}"`;
   const content = draw(network, layout, view);
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n<style>${STYLE}</style>\n<rect width="100%" height="100%" fill="#ffffff"/>\n${content}\n</svg>\n`;
-}
-
-const PNG_SCALE = 3;
-
-export async function toPng(network: NetworkNumbers, view: View): Promise<Blob> {
-  const image = new Image();
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(toSvg(network, view))}`;
-  await image.decode();
-  const canvas = document.createElement("canvas");
-  canvas.width = image.width * PNG_SCALE;
-  canvas.height = image.height * PNG_SCALE;
-  canvas.getContext("2d")!.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("no PNG"))), "image/png");
-  });
 }
 
 const PIXELS_PER_CENTIMETRE = 40;

@@ -71,11 +71,11 @@ export function evaluate(expression: Expression, value: (number: NetworkNumber) 
 
 /** The numbers in an expression, each once. */
 export function operands(expression: Expression): NetworkNumber[] {
-  const found = new Map<string, NetworkNumber>();
+  const numbers = new Map<string, NetworkNumber>();
   const visit = (part: Expression): void => {
     switch (part.kind) {
       case "number":
-        found.set([part.number.name, ...part.number.index].join(":"), part.number);
+        numbers.set([part.number.name, ...part.number.index].join(":"), part.number);
         break;
       case "sum":
         part.terms.forEach(visit);
@@ -98,7 +98,7 @@ export function operands(expression: Expression): NetworkNumber[] {
     }
   };
   visit(expression);
-  return [...found.values()];
+  return [...numbers.values()];
 }
 
 /** What an expression is written with: `Written` is a list of pieces, text or nodes. */

@@ -61,8 +61,8 @@ export class NetworkNumbers {
     this.arrays = arrays;
     this.addOwnArrays(arrays);
     this.order = [...this.forwardOrder(), ...this.backwardOrder()];
-    const given = ["x", "targets", ...this.initialStates, ...this.parameters];
-    this.names = new Set([...this.order.map(({ name }) => name), ...given]);
+    const leaves = ["x", "targets", ...this.initialStates, ...this.parameters];
+    this.names = new Set([...this.order.map(({ name }) => name), ...leaves]);
     this.loss = trace.facts["loss"] as number;
   }
 

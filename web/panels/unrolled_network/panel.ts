@@ -7,15 +7,16 @@
 
 import { create, download } from "../../pages/shared/elements.ts";
 import { fill } from "../../pages/shared/language.ts";
+import { svgToPng } from "../svg.ts";
 import { type Trace, traceToJson } from "../../traces/trace.ts";
 import { operandsOf } from "./derivations.ts";
 import { draw, type View } from "./drawing.ts";
 import { describe, explain } from "./explanation.ts";
-import { toPng, toSvg, toTikz } from "./exports.ts";
+import { toSvg, toTikz } from "./exports.ts";
 import { fullNumber, shortNumber } from "../numbers.ts";
 import { layOut, type Layout, NODE_WIDTH } from "./layout.ts";
 import { derivative, isDerivative, key, type NetworkNumber, NetworkNumbers, withoutDerivative } from "./numbers.ts";
-import { givenTables, updateFields } from "./tables.ts";
+import { leafTables, updateFields } from "./tables.ts";
 import type { PanelTexts } from "./texts.ts";
 
 export interface PanelEvents {
@@ -46,12 +47,12 @@ export class UnrolledNetwork {
     element: HTMLElement,
     private texts: PanelTexts,
     private readonly events: PanelEvents,
-    private readonly wanted: PanelState,
+    private readonly initial: PanelState,
   ) {
     element.classList.add("unrolled-network");
     element.append(...this.parts.all);
-    this.parts.derivatives.checked = wanted.derivatives;
-    this.parts.hide.checked = wanted.hide;
+    this.parts.derivatives.checked = initial.derivatives;
+    this.parts.hide.checked = initial.hide;
     this.listen(element);
   }
 
@@ -62,7 +63,7 @@ export class UnrolledNetwork {
     this.network = new NetworkNumbers(trace);
     const { order } = this.network;
     this.places = new Map(order.map((number, place) => [key(number), place]));
-    this.selected = this.network.find(this.selected ? key(this.selected) : this.wanted.selected) ?? order[0]!;
+    this.selected = this.network.find(this.selected ? key(this.selected) : this.initial.selected) ?? order[0]!;
     if (isDerivative(this.selected)) this.parts.derivatives.checked = true;
     this.render();
   }
@@ -86,7 +87,7 @@ export class UnrolledNetwork {
     onClick(parts.last, () => this.go(Infinity));
     onClick(parts.saveSvg, () => download(`${FILE_NAME}.svg`, toSvg(this.network, this.view), "image/svg+xml"));
     onClick(parts.savePng, () => {
-      void toPng(this.network, this.view).then((png) => download(`${FILE_NAME}.png`, png, "image/png"));
+      void svgToPng(toSvg(this.network, this.view)).then((png) => download(`${FILE_NAME}.png`, png, "image/png"));
     });
     onClick(parts.saveTikz, () => download(`${FILE_NAME}.tex`, toTikz(this.network, this.view), "text/x-tex"));
     onClick(parts.saveTrace, () => download(`${FILE_NAME}.json`, traceToJson(this.trace), "application/json"));
@@ -228,7 +229,7 @@ export class UnrolledNetwork {
   }
 
   private renderTables(view: View): void {
-    const [sequence, weights] = givenTables(this.network, view, this.texts);
+    const [sequence, weights] = leafTables(this.network, view, this.texts);
     for (const [place, tables] of [
       [this.parts.sequence, sequence],
       [this.parts.weights, weights],
@@ -240,7 +241,8 @@ export class UnrolledNetwork {
   private renderTexts(): void {
     const { parts, network, texts } = this;
     const total = this.trace.facts["loss"] as number;
-    parts.loss.textContent = fill(texts.totalLoss, { loss: fullNumber(total) });
+    const isComputed = this.isComputed({ name: "loss", index: [network.T - 1] });
+    parts.loss.textContent = isComputed ? fill(texts.totalLoss, { loss: fullNumber(total) }) : "";
     const isFinite = network.order.every((number) => Number.isFinite(network.value(number)));
     parts.warning.textContent = isFinite ? "" : texts.exploded;
     const values = { position: this.place + 1, count: network.order.length };

@@ -1,4 +1,4 @@
-// Tables of what is given: the sequence, the initial state and the weights, to be changed, with their derivatives below.
+// Tables of the leaves, which the reader can edit: the sequence, the initial state and the weights, with their derivatives.
 
 import { create } from "../../pages/shared/elements.ts";
 import { agrees, describe } from "./explanation.ts";
@@ -15,7 +15,7 @@ export interface TableView {
 }
 
 /** The tables of the sequence, and those of the weights. */
-export function givenTables(
+export function leafTables(
   network: NetworkNumbers,
   view: TableView,
   texts: PanelTexts,
