@@ -60,7 +60,7 @@ class NotFittedError(ConfigError, ValueError, AttributeError):
 class DataError(ElmanError):
     """A data file that is missing, unreadable or malformed.
 
-    `missing` is what the file lacks beside the inputs, if that is the error: labels, tags or targets.
+    `missing` names the part that the file lacks, if this is the error: labels, tags or targets.
     """
 
     exit_code = 3

@@ -178,7 +178,7 @@ def test_a_wrong_address_gives_the_first_network(browser: Any, address: str) -> 
         assert len(saved(page)[0]["result"]["h"]) == 50
 
 
-def test_a_browser_that_cannot_run_the_kernels_is_told(browser: Any, address: str) -> None:
+def test_a_browser_that_cannot_run_the_kernels_is_reported(browser: Any, address: str) -> None:
     with visit(browser, f"{address}#lang=en", script=NO_VECTORS) as page:
         page.wait_for_function("document.querySelector('#problem').textContent !== ''")
         assert page.text_content("#problem").startswith("This browser cannot run the kernels")

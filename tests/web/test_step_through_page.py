@@ -327,7 +327,7 @@ def test_the_page_opens_from_a_disk(browser: Any) -> None:
     "fragment",
     ["example=none", "cell=rnn&T=1", "cell=gru&T=9&I=1&H=1&O=1", "cell=elman&T=1&I=1&H=1&O=1&x=1,2", "cell=elman&T=x"],
 )
-def test_a_wrong_address_is_told(browser: Any, address: str, fragment: str) -> None:
+def test_a_wrong_address_is_reported(browser: Any, address: str, fragment: str) -> None:
     with open_page(browser, address, f"lang=zh&{fragment}") as page:
         assert page.text_content("#problem") == "本页网址描述的网络无法显示，现在显示的是第一个示例。"
         assert shown(page, "y") == [4, 4, 12, 12, 32, 32]
@@ -343,7 +343,7 @@ def test_a_wrong_number_to_select_is_ignored(browser: Any, address: str) -> None
             assert page.get_attribute(SELECTED, "data-key") == "sum:0:0"
 
 
-def test_a_network_that_explodes_is_told(browser: Any, address: str) -> None:
+def test_a_network_that_explodes_is_reported(browser: Any, address: str) -> None:
     with open_page(browser, address, "derivatives=1&selected=d_U:0:0") as page:
         page.fill('[data-edit="U:0:0"]', "1e300")
         page.press('[data-edit="U:0:0"]', "Enter")
@@ -354,7 +354,7 @@ def test_a_network_that_explodes_is_told(browser: Any, address: str) -> None:
         assert page.query_selector("#panel [role=alert]:not(:empty)") is None
 
 
-def test_a_browser_that_cannot_run_the_kernels_is_told(browser: Any, address: str) -> None:
+def test_a_browser_that_cannot_run_the_kernels_is_reported(browser: Any, address: str) -> None:
     with visit(browser, f"{address}#lang=zh", script=NO_VECTORS) as page:
         page.wait_for_function("document.querySelector('#problem').textContent !== ''")
         assert page.text_content("#problem").startswith("这个浏览器无法运行内核")

@@ -1,4 +1,4 @@
-"""The page that shows a trace: its numbers are those of the trace, for every task; what it says to bad files."""
+"""The page that shows a trace: its numbers are those of the trace, for all tasks; damaged files are reported."""
 
 from __future__ import annotations
 
@@ -424,7 +424,7 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("damage", list(DAMAGED))
-def test_a_damaged_file_is_refused_in_words(
+def test_a_damaged_file_is_reported(
     browser: Any, folder: Path, traces: dict[str, Trace], tmp_path: Path, damage: str
 ) -> None:
     content = DAMAGED[damage]

@@ -1,4 +1,4 @@
-// How a gradient fades or grows on its way back through time: its norm k steps before the loss.
+// The norm of the gradient k steps before the loss, which shows whether the gradient vanishes or explodes.
 //
 // The loss is half the squared distance of the last hidden state from a target, L = |h_T - target|^2 / 2. A backward pass
 // for each step gives dL/dh_(T-k), and dL/dc_(T-k) of an LSTM through the step after it (Hochreiter, 1991; Bengio et al.,

@@ -1,4 +1,4 @@
-// The trace of a text through a character model: what elman.tasks.language_model.trace has in Python, without derivatives.
+// The trace of a text through a character model: states, gates, logits and losses of elman.tasks.language_model.trace.
 
 import { linear, softmaxCrossEntropy } from "../kernels/training.ts";
 import type { Arrays, LayerTrace, Trace } from "../traces/trace.ts";
@@ -7,7 +7,7 @@ import { GATES, traceLayer } from "./layer_trace.ts";
 import { copy, Memory } from "./memory.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** What the page of a trace does not show. */
+/** Arrays that the trace page does not show. */
 const UNUSED = ["a", "u", "tanh_c"];
 
 export function traceText(model: LanguageModel, vocabulary: Vocabulary, text: string): Trace {

@@ -1,4 +1,4 @@
-// What happens in a recurrent layer, step by step: products, gates and states, as the arrays of a trace.
+// Products, gates and states of a recurrent layer at every step, as the arrays of a trace.
 //
 // All numbers come from the kernels. The states are those of single steps. A gate is a simple recurrent layer of its own,
 // with rows of the same parameters, so its activation is the kernels', too.

@@ -1,4 +1,4 @@
-// The tree of a beam search: the prefixes that were kept, step by step, with their log probabilities.
+// The tree of a beam search: the prefixes in the beam at each step, with their log probabilities.
 
 import { palette, type Picture } from "./figure.ts";
 import { escapeMarkup } from "./svg.ts";
@@ -41,7 +41,7 @@ export function drawTree(tree: readonly TreeNode[]): Picture {
   return { width: 2 * MARGIN + depth * COLUMN, height: 2 * MARGIN + Math.max(...rows) * ROW, content };
 }
 
-/** The row of each node: leaves follow each other, and a node is beside its best child, so that the best path is straight. */
+/** Returns the row of each node. Each leaf has a row of its own, and a node has the row of its best child. */
 function rowsOf(tree: readonly TreeNode[]): number[] {
   const children = tree.map((): number[] => []);
   tree.forEach(({ parent }, i) => parent !== null && children[parent]!.push(i));

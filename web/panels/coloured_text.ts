@@ -1,4 +1,4 @@
-// A text whose tokens are coloured by a number each: the value of a unit, an attribution, a loss.
+// A text in which the colour of a token shows a number: the value of a unit, an attribution or a loss.
 //
 // One token is selected, by a click or by the arrow keys. The numbers are in the labels for screen readers.
 
@@ -14,9 +14,9 @@ export interface ColouredTokens {
   first: number;
   end: number;
   selected: number;
-  /** What the list is, for screen readers. */
+  /** The label of the list for screen readers. */
   label: string;
-  /** What a token is, with its value. */
+  /** The label of a token, with its value. */
   describe(token: number): string;
 }
 

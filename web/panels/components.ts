@@ -16,7 +16,7 @@ export interface Components {
 const ITERATIONS = 300;
 const LEAST_SHARE = 1e-12; // of the variance: less is rounding
 
-/** The two first principal components of values (T, H) (Pearson, 1901), by power iteration. What is no number counts as 0. */
+/** The two first principal components of values (T, H) (Pearson, 1901), by power iteration. NaN and infinity count as 0. */
 export function principalComponents(values: ArrayLike<number>, T: number): Components {
   const H = values.length / T;
   const numbers = Array.from(values, (value) => (Number.isFinite(value) ? value : 0));

@@ -92,7 +92,7 @@ function powersOfTen(least: number, most: number): number[] {
   return Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => 10 ** (last - i * every));
 }
 
-/** Lines can be told apart without colours. */
+/** Dash patterns distinguish the lines without colours. */
 const DASHES = ["none", "7 4", "2 3", "10 3 2 3", "4 4"];
 
 function tickText(value: number): string {

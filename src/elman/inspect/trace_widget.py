@@ -1,7 +1,7 @@
 """The class of the notebook widget. It needs anywidget, so it is made when the first widget is asked for.
 
 The traits are what Python and the browser share. web/widget/widget.ts is the other half: it shows `page` in a frame,
-and sends it `trace`. What a reader enters arrives in `text`.
+and sends it `trace`. The text that a reader enters arrives in `text`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def trace_widget_class() -> Any:
     class TraceWidget(anywidget.AnyWidget):
         """A trace in a notebook, and a field for another text if there is a model.
 
-        trace: the JSON form of the trace that is shown. problem: what is wrong with the text, or empty.
+        trace: the JSON form of the trace that is shown. problem: the error message for the text, or empty.
         """
 
         _esm = SCRIPT

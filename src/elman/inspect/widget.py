@@ -21,14 +21,14 @@ def widget(
     language: Literal["en", "zh"] | None = None,
     height: int = HEIGHT,
 ) -> Any:
-    """Return a notebook widget that shows a trace, or what a model does on a text that one can change.
+    """Return a notebook widget that shows a trace, or the trace of a text by a model, with a field for the text.
 
         elman.widget(model.trace("the time traveller"))
         elman.widget(model, "the time traveller")
 
     source: a trace, or a predictor or fitted estimator whose method `trace` takes a text. gradients: trace derivatives,
     too. language: that of the browser if it is None. height: of the frame, in pixels. The attribute `trace` is the JSON
-    form of what is shown.
+    form of the trace.
     """
     is_trace = isinstance(source, Trace)
     task = None if is_trace else getattr(getattr(source, "predictor", source), "task", None)

@@ -1,4 +1,4 @@
-// What the reader has chosen is kept in the address of the page, after #, so that a link shows the same.
+// The address of a page stores its state after #, so that a link reproduces what the reader sees.
 
 export function storedInAddress(): URLSearchParams {
   return new URLSearchParams(location.hash.slice(1));

@@ -1,4 +1,4 @@
-// The network of the page: examples, other sizes, and how it is kept in the address of the page.
+// The network of the page: examples, resizing, and its form in the address of the page.
 
 import type { Activation, Cell } from "../../kernels/stack.ts";
 import { Generator } from "../../model/random.ts";
@@ -62,7 +62,7 @@ export function resized(values: Values, from: NetworkSizes, to: NetworkSizes): V
   return result;
 }
 
-/** The row that a row had in other sizes: the rows of a gate follow each other. Null if the unit is new. */
+/** Returns the index of the same row in a network of other sizes, or null if the unit is new. Rows are grouped by gate. */
 function rowBefore(name: Leaf, row: number, from: NetworkSizes, to: NetworkSizes): number | null {
   if (!["W", "U", "b_ih", "b_hh"].includes(name)) return row;
   const [gate, unit] = [Math.floor(row / to.H), row % to.H];

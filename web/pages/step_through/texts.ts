@@ -4,7 +4,7 @@ import type { Language } from "../shared/language.ts";
 
 const english = {
   title: "Step through a recurrent network",
-  lead: "Every number of a small network, forward and backward. Choose a number, in the picture or in an equation, to see the numbers that it comes from. Change a weight or an input, and everything follows. elman's own kernels compute the numbers in this page, in double precision.",
+  lead: "Every number of a small network, forward and backward. Select a number in the picture or in an equation to see how it is computed. If you edit a weight or an input, all other numbers are computed again. elman's own kernels compute the numbers in this page, in double precision.",
   otherLanguage: "中文",
   networkTitle: "The network",
   example: "Example",

@@ -1,4 +1,4 @@
-// What the reader has chosen. It is kept in the address of the page.
+// The reader's selection, which the address of the page stores.
 
 import { type Feature, FEATURES } from "../../panels/unit_search.ts";
 import { storeInAddress } from "../shared/address.ts";

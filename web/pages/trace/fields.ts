@@ -1,4 +1,4 @@
-// The fields of the page, and what is said about a trace.
+// The fields of the page, and the line that describes the trace.
 
 import type { LayerTrace, Trace } from "../../traces/trace.ts";
 import { create, element } from "../shared/elements.ts";

@@ -1,4 +1,4 @@
-// What can be looked at in a trace: the numbers of its tokens, and the figures that it has data for.
+// The numbers of the tokens of a trace, and the figures for which the trace has data.
 
 import { drawTree, type TreeNode } from "../../panels/beam_tree.ts";
 import type { Picture } from "../../panels/figure.ts";
@@ -34,7 +34,7 @@ export function arrayText(name: string, texts: Texts): string {
   return texts[`array.${name}` as keyof Texts] ?? name;
 }
 
-/** One number for each token; null where there is none: a text's first token has no loss. */
+/** One number for each token. Null if a token has none, as the first token of a text has no loss. */
 export function tokenValues(trace: Trace, layer: LayerTrace, name: string, unit: number): (number | null)[] {
   const length = trace.axes[layer.axis]!.length;
   if (!hasUnits(name)) {

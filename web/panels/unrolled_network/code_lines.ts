@@ -69,7 +69,7 @@ const OTHER_LINES: Record<string, [File, string]> = {
   d_b_hh: ["unroll.py", "b_hh=None if"],
 };
 
-/** The line that computes the numbers of an array; null for what is given. */
+/** Returns the line that computes the numbers of an array, or null for a leaf. */
 export function codeLine(cell: Cell, name: string): CodeLine | null {
   const own = CELL_LINES[cell][name];
   const [file, beginning] = own === undefined ? (OTHER_LINES[name] ?? []) : ([`${cell}.py` as File, own] as const);

@@ -18,12 +18,12 @@ import type { NetworkNumber, NetworkNumbers } from "./numbers.ts";
 
 const ONE = constant(1);
 
-/** The equation of a number; null if it is given. */
+/** Returns the equation of a number, or null for a leaf. */
 export function derivation(network: NetworkNumbers, { name, index }: NetworkNumber): Expression | null {
   return new Equations(network).of(name, index);
 }
 
-/** The numbers in the equation of a number, each once; none if it is given. */
+/** Returns the operands of the equation of a number, without repetition; none for a leaf. */
 export function operandsOf(network: NetworkNumbers, number: NetworkNumber): NetworkNumber[] {
   const equation = derivation(network, number);
   return equation === null ? [] : operands(equation);
@@ -154,7 +154,7 @@ class Equations {
     }
   }
 
-  /** What a row of U h_(t-1) + b_hh is multiplied by in backward: d_u. */
+  /** The factors of d_u: the derivative with respect to a row of U h_(t-1) + b_hh. */
   private recurrentDerivative(row: number, t: number): Expression[] {
     const { cell, gates, H } = this.network;
     const j = row % H;

@@ -13,7 +13,7 @@ import {
   withoutDerivative,
 } from "./numbers.ts";
 
-/** What is shown of a network. */
+/** The options of a drawing. */
 export interface View {
   selected: NetworkNumber;
   /** The keys of the numbers that the selected one is computed from. */
@@ -21,7 +21,7 @@ export interface View {
   showDerivatives: boolean;
   /** Whether a number is computed by now; the others are hidden. */
   isComputed(number: NetworkNumber): boolean;
-  /** What a screen reader says for a number. */
+  /** The label of a number for screen readers. */
   describe(number: NetworkNumber): string;
   /** The title of the column of a step; 0 is the initial state. */
   columnTitle(step: number): string;

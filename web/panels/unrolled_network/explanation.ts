@@ -1,4 +1,4 @@
-// What is said about the selected number: its equation in symbols and in numbers, the line of code, the finite difference.
+// The explanation of the selected number: equation in symbols and in numbers, line of code, finite difference.
 
 import { create } from "../../pages/shared/elements.ts";
 import { fill } from "../../pages/shared/language.ts";
@@ -17,7 +17,7 @@ const ROUNDING = 2e-10;
 
 const FUNCTION_NAMES = { tanh: "tanh", sigmoid: "σ", relu: "relu", step: "1[> 0]" };
 
-/** What a number is, in words: "hidden state, step 2, unit 1". */
+/** Describes a number in words: "hidden state, step 2, unit 1". */
 export function describe(network: NetworkNumbers, number: NetworkNumber, texts: PanelTexts): string {
   if (isDerivative(number)) {
     const inner = withoutDerivative(number);

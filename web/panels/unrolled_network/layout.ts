@@ -1,4 +1,4 @@
-// Where the numbers of an unrolled network are: a column for each step, and a row for each kind of number.
+// The positions of the numbers of an unrolled network: each step is a column, each kind of number a row.
 
 import { key, type NetworkNumber, type NetworkNumbers } from "./numbers.ts";
 

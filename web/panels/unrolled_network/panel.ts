@@ -1,4 +1,4 @@
-// The panel "unrolled network": a picture of every number, what made it, and the numbers that can be changed.
+// The panel "unrolled network": a picture of all numbers, the explanation of the selected one, and tables to edit.
 //
 //   const panel = new UnrolledNetwork(element, texts, { edit: (number, value) => ..., changed: () => ... });
 //   panel.show(trace);
@@ -20,13 +20,13 @@ import { leafTables, updateFields } from "./tables.ts";
 import type { PanelTexts } from "./texts.ts";
 
 export interface PanelEvents {
-  /** The reader has entered another value for a given number. */
+  /** The reader has entered another value for a leaf. */
   edit(number: NetworkNumber, value: number): void;
   /** Another number is selected, or an option has changed. */
   changed(): void;
 }
 
-/** What is worth keeping of a panel. */
+/** The state of a panel that an address stores. */
 export interface PanelState {
   selected: string;
   derivatives: boolean;
@@ -103,7 +103,7 @@ export class UnrolledNetwork {
     parts.tables.addEventListener("keydown", (event) => this.pressKey(event));
   }
 
-  /** The place of the selected number in the order of computation; -1 for a given one. */
+  /** The place of the selected number in the order of computation; -1 for a leaf. */
   private get place(): number {
     return this.places.get(key(this.selected)) ?? -1;
   }
@@ -194,7 +194,7 @@ export class UnrolledNetwork {
     };
   }
 
-  /** Numbers after the selected one can be hidden. What is given is always there. */
+  /** Whether a number is shown: numbers after the selected one can be hidden, but leaves are always shown. */
   private readonly isComputed = (number: NetworkNumber): boolean => {
     if (!this.parts.hide.checked) return true;
     const place = this.places.get(key(number));

@@ -60,7 +60,7 @@ export function math(...parts: Element[]): Element {
   return mathElement("math", mathElement("mrow", ...parts));
 }
 
-/** Several <math>, one for each term of a sum, because browsers do not break the line inside of one. */
+/** Returns one <math> for each term of a sum, because browsers do not break lines inside of a <math> element. */
 export function mathLine(parts: readonly Element[]): Element[] {
   const terms: Element[][] = [[]];
   for (const part of parts) {
@@ -104,7 +104,7 @@ export function mathSymbol(network: NetworkNumbers, number: NetworkNumber): Elem
   return mathElement("msub", mathName(letter), subscript);
 }
 
-/** What a derivative is with respect to. For a gate that is its sum before the activation. */
+/** Returns the number with respect to which a derivative is taken. For a gate, it is the sum before the activation. */
 function differentiated(number: NetworkNumber): NetworkNumber {
   const { name, index } = withoutDerivative(number);
   return { name: name.replace("gate.", GATE_SUM), index };
