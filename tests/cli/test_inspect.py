@@ -65,6 +65,17 @@ def test_inspect_writes_the_trace_that_the_predictor_returns(
         assert trace.facts["target"] == "hot"
 
 
+def test_the_chinese_summary_has_chinese_punctuation(command: Command, models: Path) -> None:
+    done = command("inspect", models / "classify", "fed", "--lang", "zh")
+    assert done.code == 0, done.err
+    assert "标签：" in done.out
+    assert [line.split("，")[0] for line in done.out.splitlines() if "共" in line] == [
+        *("layers.0  gru 6", "layers.0  gru 6 反向"),
+        *("layers.1  gru 6", "layers.1  gru 6 反向"),
+    ]
+    assert ": " not in done.out
+
+
 def test_inspect_prints_a_summary_and_draws(command: Command, models: Path) -> None:
     pytest.importorskip("matplotlib")
     done = command("inspect", models / "lm", "abc", "--plot", models / "pictures", "--lang", "en")

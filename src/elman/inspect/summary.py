@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.models.trace import VOCABULARY, LayerTrace, Trace
-from elman.translations import translate
+from elman.translations import current_language, translate
 
 SHOWN_TOKENS = 10  # of an attribution
 SATURATED = 0.1, 0.9  # a gate below or above is nearly closed or open
@@ -34,10 +34,11 @@ def summary_lines(trace: Trace) -> list[str]:
     for layer in trace.layers:
         steps, hidden_size = layer["h"].shape
         figures = _layer(layer)
-        direction = "" if layer.direction == "forward" else ", backward"
-        lines.append(
-            f"{layer.name}  {layer.cell} {hidden_size}{direction}, {steps} steps of {translate(layer.axis, 'words')}"
-        )
+        name, axis = f"{layer.name}  {layer.cell} {hidden_size}", translate(layer.axis, "words")
+        if layer.direction == "forward":
+            lines.append(f"{name}, {steps} steps of {axis}")
+        else:
+            lines.append(f"{name} backward, {steps} steps of {axis}")
         lines += [f"  {name:<3}mean {gate['mean']:.3f}{_shares(gate)}" for name, gate in figures["gates"].items()]
         lines.append(
             f"  h  norm {figures['h_norm']['first']:.3f} at the first step, {figures['h_norm']['last']:.3f} at the last"
@@ -45,6 +46,7 @@ def summary_lines(trace: Trace) -> list[str]:
         if "norm_by_lag" in figures:
             shown = ", ".join(f"{norm:.2g}" for norm in figures["norm_by_lag"][:8])
             lines.append(f"  gradient norm by lag: {shown}{' ...' if len(figures['norm_by_lag']) > 8 else ''}")
+    colon = "：" if current_language() == "zh" else ": "
     for name in ("label", "decisions", "loss", "objective"):
         if name not in trace.facts:
             continue
@@ -54,7 +56,7 @@ def summary_lines(trace: Trace) -> list[str]:
             continue
         text = " ".join(map(repr, value)) if isinstance(value, list) else value
         text = f"{text:.4f}" if isinstance(text, float) else translate(text) if name == "objective" else text
-        lines.append(f"{translate(name, 'words')}: {text}")
+        lines.append(f"{translate(name, 'words')}{colon}{text}")
     lines += _attribution_lines(trace)
     for hypothesis in trace.facts.get("hypotheses", ()):
         lines.append(f"{hypothesis['score']:.4f}\t{hypothesis['text']}")
