@@ -193,9 +193,10 @@ class RunFolder:
         return None
 
     def append_record(self, name: str, record: dict[str, Any]) -> None:
-        """Append one line to metrics.jsonl or timing.jsonl."""
+        """Append one line to metrics.jsonl or timing.jsonl. A lone surrogate of a text is escaped, as JSON can."""
         line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-        with translate_disk_errors(self.path / name), (self.path / name).open("a", encoding="utf-8") as stream:
+        path = self.path / name
+        with translate_disk_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(line)
 
     def file_size(self, name: str) -> int:
