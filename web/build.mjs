@@ -24,7 +24,7 @@ const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warni
 async function buildTests() {
   const options = { ...shared, outdir: "build" };
   await build({ ...options, entryPoints: ["tests/node.ts"], platform: "node", outExtension: { ".js": ".mjs" } });
-  await build({ ...options, entryPoints: ["tests/browser.ts"] });
+  await build({ ...options, entryPoints: ["tests/browser.ts", "tests/panels.ts"] });
 }
 
 /** The text of a bundle. */

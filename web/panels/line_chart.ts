@@ -1,14 +1,18 @@
-// Lines over steps: gradients by lag, decisions after every token, a forecast with its interval.
+// Lines over steps: losses of a training, gradients by lag, decisions after every token, a forecast with its interval.
 
-import { scaleLinear, scaleLog } from "d3-scale";
+import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, line } from "d3-shape";
 
 import { palette, type Picture } from "./figure.ts";
 import { escapeMarkup } from "./svg.ts";
+import { thinned } from "./thinning.ts";
 
 export interface Series {
   name: string;
+  /** Null, NaN and infinity are gaps. */
   values: readonly (number | null)[];
+  /** The place of each value on the axis, in ascending order; 0, 1, 2, ... if it is missing. */
+  x?: readonly number[];
 }
 
 export interface Band {
@@ -18,71 +22,154 @@ export interface Band {
 
 export interface LineChart {
   series: readonly Series[];
-  /** Areas below the lines. */
+  /** Areas below the lines, whose values are at 0, 1, 2, ... */
   bands?: readonly Band[];
   xLabel: string;
   yLabel: string;
   isLogarithmic?: boolean;
-  /** The labels of the steps; their numbers from 0 if they are missing. */
+  /** The labels of the steps; their numbers if they are missing. */
   xLabels?: readonly string[];
 }
 
+type Scale = ScaleContinuousNumeric<number, number>;
+
 const [WIDTH, HEIGHT] = [720, 300];
-const MARGIN = { left: 64, right: 150, top: 12, bottom: 44 };
+const MARGIN = { left: 64, top: 12, bottom: 44 };
 const LINE_HEIGHT = 18;
+const LEGEND = { gap: 10, key: 24, space: 6, least: 60, most: 200 }; // pixels
+const LETTER = 6.6; // pixels of a letter; other characters may be twice as wide
+const POINT = 2.5; // radius of a value between gaps
+
+/** Dash patterns distinguish the lines without colours. */
+const DASHES = ["none", "7 4", "2 3", "10 3 2 3", "4 4"];
 
 export function drawLines(chart: LineChart): Picture {
-  const colours = palette();
-  const { series, bands = [], isLogarithmic = false, xLabels } = chart;
-  const lines = [...series.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])];
-  const isShown = (value: number | null): value is number =>
-    value !== null && Number.isFinite(value) && (!isLogarithmic || value > 0);
-  const all = lines.flat().filter(isShown);
-  const length = Math.max(1, ...lines.map((values) => values.length));
-  const x = scaleLinear([0, Math.max(1, length - 1)], [MARGIN.left, WIDTH - MARGIN.right]);
-  const [least, most] = [Math.min(...all), Math.max(...all)];
-  const range: [number, number] = [HEIGHT - MARGIN.bottom, MARGIN.top];
-  const y = isLogarithmic ? scaleLog([least, most], range).nice() : scaleLinear([least, most], range).nice();
-  const colour = (i: number) => colours.series[i % colours.series.length]!;
-  const path = line<number | null>(
-    (_, i) => x(i),
-    (value) => y(value!),
-  ).defined(isShown);
-  const shape = area<number>(
-    (i) => x(i),
-    () => 0,
-  );
-  const drawBand = ({ low, high }: Band): string => {
-    const steps = low.map((_, i) => i).filter((i) => isShown(low[i]!) && isShown(high[i]!));
-    const d = shape.y0((i) => y(low[i]!)).y1((i) => y(high[i]!))(steps);
-    return `<path d="${d}" fill="${colour(0)}" opacity="0.2"/>`;
-  };
-  const yTicks = isLogarithmic ? powersOfTen(y.domain()[0]!, y.domain()[1]!) : y.ticks(5);
-  const xTicks = x.ticks(Math.min(8, length)).filter((tick) => Number.isInteger(tick) && tick < length);
+  const { series, bands = [], isLogarithmic = false } = chart;
+  const isShown = (value: number | null | undefined): value is number =>
+    Number.isFinite(value) && (!isLogarithmic || value! > 0);
+  const legend = Math.min(LEGEND.most, Math.max(LEGEND.least, ...series.map(({ name }) => width(name) * LETTER)));
+  const right = WIDTH - legend - LEGEND.gap - LEGEND.key - LEGEND.space - 4;
+  const x = scaleLinear(extent(chart), [MARGIN.left, right]);
+  const y = verticalScale(chart, isShown);
   const content = [
+    ...drawAxes(chart, x, y, right),
+    ...bands.map((band) => drawBand(band, x, y, isShown)),
+    ...series.map((one, i) => drawSeries(one, i, x, y, isShown)),
+    ...series.map(({ name }, i) => drawKey(name, i, right + LEGEND.gap, legend)),
+  ].join("\n");
+  return { width: WIDTH, height: Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT), content };
+}
+
+/** The first and the last place on the axis. */
+function extent({ series, bands = [] }: LineChart): [number, number] {
+  let [first, last] = [Infinity, -Infinity];
+  for (const { values, x } of series) {
+    if (values.length === 0) continue;
+    first = Math.min(first, x?.[0] ?? 0);
+    last = Math.max(last, x?.[values.length - 1] ?? values.length - 1);
+  }
+  for (const { low } of bands) [first, last] = [Math.min(first, 0), Math.max(last, low.length - 1)];
+  if (!Number.isFinite(first)) return [0, 1];
+  return [first, Math.max(last, first + 1)];
+}
+
+function verticalScale(
+  { series, bands = [], isLogarithmic }: LineChart,
+  isShown: (v: number | null) => boolean,
+): Scale {
+  let [least, most] = [Infinity, -Infinity];
+  for (const values of [...series.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])]) {
+    for (const value of values) {
+      if (!isShown(value)) continue;
+      if (value! < least) least = value!;
+      if (value! > most) most = value!;
+    }
+  }
+  const domain = least > most ? [0.1, 1] : [least, most]; // nothing to show
+  const range = [HEIGHT - MARGIN.bottom, MARGIN.top];
+  return isLogarithmic ? scaleLog(domain, range).nice() : scaleLinear(domain, range).nice();
+}
+
+function drawAxes({ xLabel, yLabel, xLabels, isLogarithmic }: LineChart, x: Scale, y: Scale, right: number): string[] {
+  const colours = palette();
+  const [first, last] = x.domain() as [number, number];
+  const yTicks = isLogarithmic ? powersOfTen(y.domain()[0]!, y.domain()[1]!) : y.ticks(5);
+  const xTicks = x.ticks(Math.min(8, last - first + 1)).filter((tick) => Number.isInteger(tick));
+  return [
     ...yTicks.map(
       (tick) =>
-        `<line x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${y(tick)}" y2="${y(tick)}" stroke="${colours.line}" stroke-width="0.5"/>` +
+        `<line x1="${MARGIN.left}" x2="${right}" y1="${y(tick)}" y2="${y(tick)}" stroke="${colours.line}" stroke-width="0.5"/>` +
         `<text x="${MARGIN.left - 6}" y="${y(tick)}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${tickText(tick)}</text>`,
     ),
     ...xTicks.map(
       (tick) =>
         `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(xLabels?.[tick] ?? `${tick}`)}</text>`,
     ),
-    ...bands.map(drawBand),
-    ...series.map(
-      ({ values }, i) =>
-        `<path d="${path(values) ?? ""}" fill="none" stroke="${colour(i)}" stroke-width="2" stroke-dasharray="${DASHES[i % DASHES.length]}"/>`,
-    ),
-    ...series.map(
-      ({ name }, i) =>
-        `<line x1="${WIDTH - MARGIN.right + 10}" x2="${WIDTH - MARGIN.right + 34}" y1="${MARGIN.top + 8 + i * LINE_HEIGHT}" y2="${MARGIN.top + 8 + i * LINE_HEIGHT}" stroke="${colour(i)}" stroke-width="2" stroke-dasharray="${DASHES[i % DASHES.length]}"/>` +
-        `<text x="${WIDTH - MARGIN.right + 40}" y="${MARGIN.top + 8 + i * LINE_HEIGHT}" dy="0.35em" fill="${colours.text}">${escapeMarkup(name)}</text>`,
-    ),
-    `<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle" fill="${colours.text}">${escapeMarkup(chart.xLabel)}</text>`,
-    `<text transform="translate(14 ${(HEIGHT - MARGIN.bottom + MARGIN.top) / 2}) rotate(-90)" text-anchor="middle" fill="${colours.text}">${escapeMarkup(chart.yLabel)}</text>`,
-  ].join("\n");
-  return { width: WIDTH, height: Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT), content };
+    `<text x="${(MARGIN.left + right) / 2}" y="${HEIGHT - 8}" text-anchor="middle" fill="${colours.text}">${escapeMarkup(xLabel)}</text>`,
+    `<text transform="translate(14 ${(HEIGHT - MARGIN.bottom + MARGIN.top) / 2}) rotate(-90)" text-anchor="middle" fill="${colours.text}">${escapeMarkup(yLabel)}</text>`,
+  ];
+}
+
+function drawBand({ low, high }: Band, x: Scale, y: Scale, isShown: (v: number | null) => boolean): string {
+  const steps = low.map((_, i) => i).filter((i) => isShown(low[i]!) && isShown(high[i]!));
+  const shape = area<number>()
+    .x((i) => x(i))
+    .y0((i) => y(low[i]!))
+    .y1((i) => y(high[i]!));
+  return `<path d="${shape(steps)}" fill="${colourOf(0)}" opacity="0.2"/>`;
+}
+
+/** A line through the values, and a point for each value between two gaps. */
+function drawSeries(series: Series, place: number, x: Scale, y: Scale, isShown: (v: number | null) => boolean): string {
+  const { values, x: places } = series;
+  const xOf = (i: number) => x(places?.[i] ?? i);
+  const [left, right] = x.range() as [number, number];
+  const kept = thinned(values, (i) => Math.floor(xOf(i)), Math.ceil(right - left));
+  const path = line<number>(xOf, (i) => y(values[i]!)).defined((i) => isShown(values[i]!));
+  const isShownAt = (k: number) => k >= 0 && k < kept.length && isShown(values[kept[k]!]!);
+  const alone = kept.filter((_, k) => isShownAt(k) && !isShownAt(k - 1) && !isShownAt(k + 1));
+  const points = alone.map(
+    (i) => `<circle cx="${xOf(i)}" cy="${y(values[i]!)}" r="${POINT}" fill="${colourOf(place)}"/>`,
+  );
+  return `<path d="${path(kept) ?? ""}" ${stroke(place)} fill="none"/>${points.join("")}`;
+}
+
+function drawKey(name: string, place: number, left: number, space: number): string {
+  const y = MARGIN.top + 8 + place * LINE_HEIGHT;
+  const text = shortened(name, space / LETTER);
+  return (
+    `<line x1="${left}" x2="${left + LEGEND.key}" y1="${y}" y2="${y}" ${stroke(place)}/>` +
+    `<text x="${left + LEGEND.key + LEGEND.space}" y="${y}" dy="0.35em" fill="${palette().text}">${escapeMarkup(text)}</text>`
+  );
+}
+
+function colourOf(place: number): string {
+  const { series } = palette();
+  return series[place % series.length]!;
+}
+
+/** Colour and dashes of a line, which are different for the first 25 lines. */
+function stroke(place: number): string {
+  const dashes = DASHES[(place + Math.floor(place / palette().series.length)) % DASHES.length]!;
+  return `stroke="${colourOf(place)}" stroke-width="2" stroke-dasharray="${dashes}"`;
+}
+
+/** The width of a text in letters. */
+function width(text: string): number {
+  return [...text].reduce((sum, character) => sum + (character.charCodeAt(0) < 0x1100 ? 1 : 1.9), 0);
+}
+
+/** A text that fits into a width in letters: names of runs differ at their ends, so the middle is left out. */
+function shortened(text: string, space: number): string {
+  if (width(text) <= space + 0.01) return text;
+  const characters = [...text];
+  let [start, end] = [Math.ceil(characters.length / 2), Math.ceil(characters.length / 2)];
+  const joined = () => `${characters.slice(0, start).join("")}…${characters.slice(end).join("")}`;
+  while (start > 0 && width(joined()) > space) {
+    if (start > characters.length - end) start -= 1;
+    else end += 1;
+  }
+  return joined();
 }
 
 /** At most about eight powers of ten. */
@@ -91,9 +178,6 @@ function powersOfTen(least: number, most: number): number[] {
   const every = Math.max(1, Math.ceil((last - first) / 8));
   return Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => 10 ** (last - i * every));
 }
-
-/** Dash patterns distinguish the lines without colours. */
-const DASHES = ["none", "7 4", "2 3", "10 3 2 3", "4 4"];
 
 function tickText(value: number): string {
   const magnitude = Math.abs(value);
