@@ -17,6 +17,7 @@ const PAGES = {
   "step-through": "pages/step_through",
   gradients: "pages/gradients",
   "character-model": "pages/character_model",
+  confusion: "pages/confusion",
 };
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };
 const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: LOADERS };

@@ -4,8 +4,10 @@ import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, line } from "d3-shape";
 
 import { palette, type Picture } from "./figure.ts";
+import { cutMiddle, textWidth } from "./labels.ts";
 import { escapeMarkup } from "./svg.ts";
 import { thinned } from "./thinning.ts";
+import { visible } from "./tokens.ts";
 
 export interface Series {
   name: string;
@@ -47,7 +49,10 @@ export function drawLines(chart: LineChart): Picture {
   const { series, bands = [], isLogarithmic = false } = chart;
   const isShown = (value: number | null | undefined): value is number =>
     Number.isFinite(value) && (!isLogarithmic || value! > 0);
-  const legend = Math.min(LEGEND.most, Math.max(LEGEND.least, ...series.map(({ name }) => width(name) * LETTER)));
+  const legend = Math.min(
+    LEGEND.most,
+    Math.max(LEGEND.least, ...series.map(({ name }) => textWidth(visible(name)) * LETTER)),
+  );
   const right = WIDTH - legend - LEGEND.gap - LEGEND.key - LEGEND.space - 4;
   const x = scaleLinear(extent(chart), [MARGIN.left, right]);
   const y = verticalScale(chart, isShown);
@@ -136,7 +141,7 @@ function drawSeries(series: Series, place: number, x: Scale, y: Scale, isShown: 
 
 function drawKey(name: string, place: number, left: number, space: number): string {
   const y = MARGIN.top + 8 + place * LINE_HEIGHT;
-  const text = shortened(name, space / LETTER);
+  const text = cutMiddle(visible(name), space / LETTER + 0.01);
   return (
     `<line x1="${left}" x2="${left + LEGEND.key}" y1="${y}" y2="${y}" ${stroke(place)}/>` +
     `<text x="${left + LEGEND.key + LEGEND.space}" y="${y}" dy="0.35em" fill="${palette().text}">${escapeMarkup(text)}</text>`
@@ -152,24 +157,6 @@ function colourOf(place: number): string {
 function stroke(place: number): string {
   const dashes = DASHES[(place + Math.floor(place / palette().series.length)) % DASHES.length]!;
   return `stroke="${colourOf(place)}" stroke-width="2" stroke-dasharray="${dashes}"`;
-}
-
-/** The width of a text in letters. */
-function width(text: string): number {
-  return [...text].reduce((sum, character) => sum + (character.charCodeAt(0) < 0x1100 ? 1 : 1.9), 0);
-}
-
-/** A text that fits into a width in letters: names of runs differ at their ends, so the middle is left out. */
-function shortened(text: string, space: number): string {
-  if (width(text) <= space + 0.01) return text;
-  const characters = [...text];
-  let [start, end] = [Math.ceil(characters.length / 2), Math.ceil(characters.length / 2)];
-  const joined = () => `${characters.slice(0, start).join("")}…${characters.slice(end).join("")}`;
-  while (start > 0 && width(joined()) > space) {
-    if (start > characters.length - end) start -= 1;
-    else end += 1;
-  }
-  return joined();
 }
 
 /** At most about eight powers of ten. */
