@@ -14,6 +14,7 @@ import { build } from "esbuild";
 // The page of a trace comes first, because the page that trains a model has it inside.
 const PAGES = {
   trace: "pages/trace",
+  studio: "pages/studio",
   "step-through": "pages/step_through",
   gradients: "pages/gradients",
   "character-model": "pages/character_model",

@@ -14,11 +14,16 @@ PAGES = Path(elman.__file__).parent / "web"
 
 
 def write_data_page(name: str, data: str, path: str | Path) -> None:
-    """Write the page NAME.html with JSON in its element NAME, replacing an existing file.
+    """Write the page NAME.html with JSON in its element NAME, replacing an existing file."""
+    replace_file(Path(path), data_page(name, data))
+
+
+def data_page(name: str, data: str) -> bytes:
+    """Return the page NAME.html with JSON in its element NAME.
 
     Nothing in the JSON ends the script; a lone surrogate is escaped, as JSON can.
     """
     content = data.replace("<", "\\u003c").encode("utf-8", "backslashreplace")
     start, end = b'<script type="application/json" id="%s">' % name.encode(), b"</script>"
     before, after = (PAGES / f"{name}.html").read_bytes().split(start + end)
-    replace_file(Path(path), b"".join((before, start, content, end, after)))
+    return b"".join((before, start, content, end, after))

@@ -31,11 +31,8 @@ UNUSED = ("x", "a", "u", "d_a", "d_u", "d_x")  # arrays of layers that the page 
 
 def trace_json(trace: Trace) -> str:
     """Return the JSON form of a trace, with the arrays that the page shows; too large a one is a ConfigError."""
-    arrays = dict(trace.arrays)
-    if VOCABULARY in trace.axes:
-        arrays.pop("probabilities", None)  # the page computes them from the logits or their logarithms
-    of_layers = [{name: array for name, array in layer.arrays.items() if name not in UNUSED} for layer in trace.layers]
-    size = sum(array.nbytes for group in (arrays, *of_layers) for array in group.values()) * 4 // 3  # as base64
+    arrays, of_layers = _shown_arrays(trace)
+    size = json_size(trace)
     if size > MAX_BYTES:
         problem = f"the page of this trace would have {size / 1e6:,.0f} MB; expected at most {MAX_BYTES / 1e6:,.0f} MB"
         raise ConfigError(problem, hint="Trace a shorter text")
@@ -61,6 +58,21 @@ def trace_json(trace: Trace) -> str:
         "facts": _without_infinities(trace.facts),
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
+
+
+def json_size(trace: Trace) -> int:
+    """Return about how many bytes the JSON form of a trace has: those of its arrays, as base64."""
+    arrays, of_layers = _shown_arrays(trace)
+    return sum(array.nbytes for group in (arrays, *of_layers) for array in group.values()) * 4 // 3
+
+
+def _shown_arrays(trace: Trace) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+    """Return the arrays of the trace that the page shows, and those of each layer."""
+    arrays = dict(trace.arrays)
+    if VOCABULARY in trace.axes:
+        arrays.pop("probabilities", None)  # the page computes them from the logits or their logarithms
+    of_layers = [{name: array for name, array in layer.arrays.items() if name not in UNUSED} for layer in trace.layers]
+    return arrays, of_layers
 
 
 def write_trace_page(trace: Trace, path: str | Path) -> None:
