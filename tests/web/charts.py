@@ -1,4 +1,4 @@
-"""The lines of a chart as numbers (web/panels/line_chart.ts)."""
+"""Pictures as numbers: the lines of a chart (web/panels/line_chart.ts), the colours of a heat map (heat_map.ts)."""
 
 from __future__ import annotations
 
@@ -40,3 +40,21 @@ def assert_lines(
     assert [len(pieces[0]) for pieces in shown] == [len(steps) for steps, _ in series]
     points = [point for pieces in shown for point in pieces[0]]
     assert_line(points, [x for steps, _ in series for x in steps], [y for _, values in series for y in values])
+
+
+def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
+    """Return the colours (rows, columns, 3) of a heat map."""
+    data = page.evaluate(
+        """async ([selector, rows, columns]) => {
+            const image = new Image();
+            image.src = document.querySelector(selector + " image").getAttribute("href");
+            await image.decode();
+            const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [image.width, image.height, [...context.getImageData(0, 0, columns, rows).data]];
+        }""",
+        [selector, rows, columns],
+    )
+    assert data[:2] == [columns, rows]
+    return np.array(data[2]).reshape(rows, columns, 4)[..., :3]

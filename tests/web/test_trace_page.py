@@ -25,7 +25,7 @@ from tests.tasks.language_model.models import tiny_predictor as tiny_language_mo
 from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
 from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
 
-from .charts import assert_lines, lines
+from .charts import assert_lines, lines, pixels
 from .exchange import MODULES
 from .pages import accessibility_problems, visit
 
@@ -230,6 +230,8 @@ def test_the_axis_of_the_lines_has_the_tokens(browser: Any, folder: Path, traces
         )
         assert len(positions) > 10
         assert all(before[1] < after[0] for before, after in pairwise(positions))
+        page.locator("#unit-lines .picture svg").first.click(position={"x": 5, "y": 100})
+        assert "token=1001&" in page.url
 
 
 @pytest.mark.parametrize("temperature", [0, 0.5, 1, 2])
@@ -274,24 +276,6 @@ def test_units_are_ranked_as_scikit_learn_does(
         unit, area = text.removeprefix("unit ").split(": ")
         assert float(area) == pytest.approx(areas[int(unit) - 1], abs=6e-4)
     assert int(first) in np.flatnonzero(np.isclose(np.abs(np.array(areas) - 0.5), np.abs(np.array(areas) - 0.5).max()))
-
-
-def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
-    """Return the colours (rows, columns, 3) of a heat map."""
-    data = page.evaluate(
-        """async ([selector, rows, columns]) => {
-            const image = new Image();
-            image.src = document.querySelector(selector + " image").getAttribute("href");
-            await image.decode();
-            const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            return [image.width, image.height, [...context.getImageData(0, 0, columns, rows).data]];
-        }""",
-        [selector, rows, columns],
-    )
-    assert data[:2] == [columns, rows]
-    return np.array(data[2]).reshape(rows, columns, 4)[..., :3]
 
 
 def test_a_heat_map_has_the_colours_of_its_numbers(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:

@@ -252,6 +252,36 @@ def test_after_a_rollback_the_later_points_are_gone(page: Any) -> None:
     assert page.query_selector(".sample pre") is None, "it was of a later step"
 
 
+def test_a_rollback_is_noted_once(page: Any) -> None:
+    records = [{"step": 4, "loss": 1.0}, {"step": 2, "rolled_back": "loss nan"}, *({"step": i} for i in range(3, 6))]
+    assert page.evaluate("(parts) => panels.showTraining({ a: parts })", [json.dumps(r) + "\n" for r in records]) == []
+    assert page.locator("[role=status] p").count() == 1
+
+
+@pytest.mark.parametrize(("metric", "best"), [("loss", 1), ("perplexity", 1), ("accuracy", 2), ("exact_match", 2)])
+def test_the_best_value_is_the_lowest_or_the_highest(page: Any, metric: str, best: int) -> None:
+    values = [0.5, 0.25, 0.75, 0.25, 0.75]  # of the first step that has it
+    show_records(page, {"a": [{"step": i, "valid": {metric: value}} for i, value in enumerate(values)]})
+    assert table(page)[1] == ["a", f"{values[best]} (step {best})"]
+
+
+@pytest.mark.parametrize("norms", [[1.0, 2.0, 10.0], [0.1, 100.0, 1.0, 10.0]])
+def test_norms_of_more_than_a_decade_have_a_logarithmic_axis(page: Any, norms: list[float]) -> None:
+    show_records(page, {"a": [{"step": step, "gradient_norm": norm} for step, norm in enumerate(norms)]})
+    is_logarithmic = max(norms) > 10 * min(norms)
+    numbers = np.log(norms).tolist() if is_logarithmic else norms
+    assert_line(lines(page, FIGURES[3])[0][0], range(len(norms)), numbers)
+
+
+def test_the_axis_begins_at_the_first_step(page: Any) -> None:
+    show_records(page, {"a": [{"step": step, "loss": 1.0} for step in (1000, 1500)], "b": []})
+    assert lines(page, FIGURES[0])[0][0][0][0] == pytest.approx(LEFT)
+    ticks = page.evaluate(
+        "[...document.querySelectorAll('.figure text[text-anchor=middle]')].map((t) => t.textContent)"
+    )
+    assert {"1000", "1100", "1500"} <= set(ticks)
+
+
 def test_a_record_takes_the_place_of_one_of_the_same_step(page: Any) -> None:
     show_records(page, {"a": [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 9.0}, {"step": 2, "loss": 2.0}]})
     assert_line(lines(page, FIGURES[0])[0][0], [1, 2], [1.0, 2.0])

@@ -37,7 +37,7 @@ function losses(run: LagRun, { rate, maxNorm, steps }: Descent): number[] {
       continue;
     }
     const gradient = run.gradientOfU();
-    const factor = Math.min(1, maxNorm / norm(gradient.view));
+    const factor = maxNorm / norm(gradient.view);
     if (factor < 1) kernels.exports.scale(gradient.length, gradient.pointer, factor);
     updateBySgd(kernels, run.U, gradient, rate);
     result.push(run.forward());

@@ -76,7 +76,6 @@ export class LagRun {
   /** dL/dU after a forward pass. The array is the same at every call. */
   gradientOfU(): Numbers {
     const { T, H } = this.network;
-    for (const gradient of this.gradients) gradient.view.fill(0);
     this.dOutputs.view.set(this.error, (T - 1) * H);
     this.stack.backward({ dOutputs: this.dOutputs, gradients: this.gradientList });
     return this.gradients[1]!;
