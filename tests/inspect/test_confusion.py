@@ -63,6 +63,14 @@ def test_a_cell_lists_its_most_probable_examples(items: list[Decision]) -> None:
         assert examples == [item._asdict() for item in best]
 
 
+def test_a_full_cell_lists_its_most_probable_examples() -> None:
+    p = np.random.default_rng(5).integers(0, 40, 500) / 40  # with equal ones
+    items = [decision("a", "b", float(value), f"{i}") for i, value in enumerate(p)]
+    (cell,) = tabulate(items, LABELS, "classify")["cells"]
+    best = sorted(range(500), key=lambda i: -p[i])[:MAX_EXAMPLES]
+    assert [example["text"] for example in cell["examples"]] == [f"{i}" for i in best]
+
+
 def test_rare_labels_have_one_row_in_common() -> None:
     rng = np.random.default_rng(3)
     names = [f"label {i:02}" for i in range(60)]

@@ -14,6 +14,7 @@ from elman.inspect import write_confusion_page
 from elman.inspect.confusion import tabulate
 from elman.tasks.spec import Decision
 
+from .charts import pixels
 from .exchange import MODULES
 from .pages import accessibility_problems, visit
 
@@ -110,6 +111,22 @@ def test_every_cell_lists_its_examples(browser: Any, tmp_path: Path) -> None:
                 ]
                 if row < 3:
                     assert [row[0] for row in shown] == [e["text"] for e in expected]
+
+
+def test_the_colour_of_a_cell_is_its_share_of_the_row(browser: Any, tmp_path: Path) -> None:
+    ground, full = np.array((255, 255, 255)), np.array((0x0B, 0x5F, 0xA5))
+    data = made()
+    counts = np.array(data["counts"])
+    shares = counts / counts.sum(1, keepdims=True)
+    with open_page(browser, tmp_path, data, color_scheme="light") as page:
+        found = pixels(page, ".picture", 4, 4)
+        texts = page.evaluate(
+            "[...document.querySelectorAll('.picture text')].map((t) => [t.textContent, t.getAttribute('fill')])"
+        )
+    np.testing.assert_allclose(found, ground + (full - ground) * shares[..., None], atol=1.01)
+    colours = [fill for text, fill in texts if text == "" or text.isdigit()]
+    assert colours == ["#ffffff" if share > 0.55 else "#1b1f24" for share in shares.ravel()]
+    assert len(set(colours)) == 2, "a dark cell has a light number"
 
 
 def test_hostile_texts_are_text(browser: Any, tmp_path: Path) -> None:

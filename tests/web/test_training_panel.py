@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 import elman
 
+from .charts import assert_line, assert_lines, lines
 from .pages import accessibility_problems
 from .panels import panel_page
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.web
 
 Records = list[dict[str, Any]]
 LEFT = 64.0  # of a chart, in pixels
+FIGURES = [f".figure >> nth={i}" for i in range(4)]
 HIGHER_IS_BETTER = ("accuracy", "macro_f1")
 
 
@@ -75,32 +77,6 @@ def show_records(page: Any, runs: Mapping[str, Records]) -> None:
     page.evaluate("(runs) => panels.showRecords(runs)", runs)
 
 
-def lines(page: Any, figure: int) -> list[list[list[tuple[float, float]]]]:
-    """Return for every line of a figure its pieces, each with its points in pixels."""
-    paths = page.evaluate(
-        "(i) => [...document.querySelectorAll('.figure')[i].querySelectorAll('path')].map((p) => p.getAttribute('d'))",
-        figure,
-    )
-    number = r"(-?[\d.]+)"
-    pieces = [[piece for piece in path.split("M") if piece] for path in paths]
-    return [
-        [[(float(x), float(y)) for x, y in re.findall(f"{number},{number}", piece)] for piece in path]
-        for path in pieces
-    ]
-
-
-def assert_line(points_shown: Sequence[tuple[float, float]], steps: Sequence[float], values: Sequence[float]) -> None:
-    """Compare a line with numbers: its points are an affine function of them, ascending to the right and to the top."""
-    assert len(points_shown) == len(steps)
-    for shown, expected, sign in zip(np.transpose(points_shown), (steps, values), (1, -1), strict=True):
-        if len(set(expected)) == 1:
-            assert len(set(shown)) == 1
-            continue
-        slope, offset = np.polyfit(expected, shown, 1)
-        assert slope * sign > 0
-        np.testing.assert_allclose(slope * np.array(expected) + offset, shown, atol=0.01)
-
-
 def figures(page: Any) -> list[str]:
     """Return the titles of the figures that are visible."""
     titles: list[str] = page.evaluate(
@@ -125,14 +101,13 @@ def test_the_lines_of_one_run_are_its_records(page: Any, runs: dict[str, str]) -
         "Learning rate",
         "Norm of the gradient",
     ]
-    losses = lines(page, 0)
+    losses = lines(page, FIGURES[0])
     both = [points(records, "loss"), points(records, "loss", "valid")]
     assert [len(steps) for steps, _ in both] == [12, 5]
-    scale = (np.concatenate([line[0] for line in losses]), np.concatenate([np.transpose(line) for line in both]))
-    assert_line(scale[0].tolist(), scale[1][:, 0].tolist(), scale[1][:, 1].tolist())  # both lines have one scale
+    assert_lines(losses, both)
     for figure, (name, group) in {1: ("perplexity", "valid"), 2: ("learning_rate", None)}.items():
-        assert_line(lines(page, figure)[0][0], *points(records, name, group))
-    assert len(lines(page, 3)[0][0]) == 12
+        assert_line(lines(page, FIGURES[figure])[0][0], *points(records, name, group))
+    assert len(lines(page, FIGURES[3])[0][0]) == 12
 
 
 def test_the_table_has_the_best_values(page: Any, runs: dict[str, str]) -> None:
@@ -154,12 +129,9 @@ def test_the_table_has_the_best_values(page: Any, runs: dict[str, str]) -> None:
 def test_several_runs_are_compared(page: Any, runs: dict[str, str]) -> None:
     show(page, {**runs, "half": "".join(runs["lm"].splitlines(keepends=True)[:9])})
     assert figures(page)[:2] == ["Training loss", "Validation: loss"]
-    shown = [line[0] for line in lines(page, 0)]
-    expected = [points(records_of(text), "loss") for text in (runs["lm"], runs["classifier"])]
-    assert [len(line) for line in shown[:2]] == [12, 12]
-    together = np.concatenate(shown[:2]).tolist(), np.concatenate([np.transpose(line) for line in expected])
-    assert_line(together[0], together[1][:, 0].tolist(), together[1][:, 1].tolist())
-    assert shown[2] == shown[0][: len(shown[2])]
+    shown = lines(page, FIGURES[0])
+    assert_lines(shown[:2], [points(records_of(text), "loss") for text in (runs["lm"], runs["classifier"])])
+    assert shown[2][0] == shown[0][0][: len(shown[2][0])]
     strokes = page.evaluate(
         "[...document.querySelectorAll('.figure')[0].querySelectorAll('path')]"
         ".map((path) => [path.getAttribute('stroke'), path.getAttribute('stroke-dasharray')])"
@@ -188,7 +160,7 @@ def test_the_reader_chooses_the_metric(page: Any, runs: dict[str, str]) -> None:
     page.select_option("select", "accuracy")
     assert figures(page)[1] == "Validation: accuracy"
     assert "Higher is better." in page.text_content(".figure:nth-of-type(2) .help")
-    assert_line(lines(page, 1)[1][0], *points(records_of(runs["classifier"]), "accuracy", "valid"))
+    assert_line(lines(page, FIGURES[1])[1][0], *points(records_of(runs["classifier"]), "accuracy", "valid"))
     show(page, {"lm": runs["lm"]})
     assert figures(page)[1] == "Validation: perplexity", "the run does not have the chosen one"
     show(page, runs)
@@ -260,7 +232,7 @@ def test_a_number_that_is_not_finite_is_a_gap(page: Any, number: float | None) -
     losses = [5.0, 4.0, number, 3.0, number, 1.0, 2.0]
     records = [{"step": 10 * i, "loss": loss, "valid": {"loss": loss}} for i, loss in enumerate(losses)]
     show_records(page, {"a": records})
-    pieces = lines(page, 0)[0]
+    pieces = lines(page, FIGURES[0])[0]
     assert [len(piece) for piece in pieces] == [2, 1, 2]
     finite = [(record["step"], loss) for record, loss in zip(records, losses, strict=True) if loss in (1, 2, 3, 4, 5)]
     assert_line([point for piece in pieces for point in piece], *map(list, zip(*finite, strict=True)))
@@ -274,20 +246,50 @@ def test_after_a_rollback_the_later_points_are_gone(page: Any) -> None:
     returned = {"step": 40, "rolled_back": "loss nan at step 75"}
     after = [{"step": 10 * i, "loss": 1.0} for i in range(5, 8)]
     show_records(page, {"a": [*before, returned, *after]})
-    training, validation = lines(page, 0)
+    training, validation = lines(page, FIGURES[0])
     assert [len(training[0]), len(validation[0])] == [7, 4]
     assert page.text_content("[role=status]") == ("a: training diverged and returned to step 40. loss nan at step 75")
     assert page.query_selector(".sample pre") is None, "it was of a later step"
 
 
+def test_a_rollback_is_noted_once(page: Any) -> None:
+    records = [{"step": 4, "loss": 1.0}, {"step": 2, "rolled_back": "loss nan"}, *({"step": i} for i in range(3, 6))]
+    assert page.evaluate("(parts) => panels.showTraining({ a: parts })", [json.dumps(r) + "\n" for r in records]) == []
+    assert page.locator("[role=status] p").count() == 1
+
+
+@pytest.mark.parametrize(("metric", "best"), [("loss", 1), ("perplexity", 1), ("accuracy", 2), ("exact_match", 2)])
+def test_the_best_value_is_the_lowest_or_the_highest(page: Any, metric: str, best: int) -> None:
+    values = [0.5, 0.25, 0.75, 0.25, 0.75]  # of the first step that has it
+    show_records(page, {"a": [{"step": i, "valid": {metric: value}} for i, value in enumerate(values)]})
+    assert table(page)[1] == ["a", f"{values[best]} (step {best})"]
+
+
+@pytest.mark.parametrize("norms", [[1.0, 2.0, 10.0], [0.1, 100.0, 1.0, 10.0]])
+def test_norms_of_more_than_a_decade_have_a_logarithmic_axis(page: Any, norms: list[float]) -> None:
+    show_records(page, {"a": [{"step": step, "gradient_norm": norm} for step, norm in enumerate(norms)]})
+    is_logarithmic = max(norms) > 10 * min(norms)
+    numbers = np.log(norms).tolist() if is_logarithmic else norms
+    assert_line(lines(page, FIGURES[3])[0][0], range(len(norms)), numbers)
+
+
+def test_the_axis_begins_at_the_first_step(page: Any) -> None:
+    show_records(page, {"a": [{"step": step, "loss": 1.0} for step in (1000, 1500)], "b": []})
+    assert lines(page, FIGURES[0])[0][0][0][0] == pytest.approx(LEFT)
+    ticks = page.evaluate(
+        "[...document.querySelectorAll('.figure text[text-anchor=middle]')].map((t) => t.textContent)"
+    )
+    assert {"1000", "1100", "1500"} <= set(ticks)
+
+
 def test_a_record_takes_the_place_of_one_of_the_same_step(page: Any) -> None:
     show_records(page, {"a": [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 9.0}, {"step": 2, "loss": 2.0}]})
-    assert_line(lines(page, 0)[0][0], [1, 2], [1.0, 2.0])
+    assert_line(lines(page, FIGURES[0])[0][0], [1, 2], [1.0, 2.0])
 
 
 def test_without_log_records_the_training_loss_is_that_of_the_validations(page: Any) -> None:
     show_records(page, {"a": [{"step": i, "train": {"loss": 3.0 - i}, "valid": {"loss": 1.0}} for i in range(3)]})
-    assert len(lines(page, 0)[0][0]) == 3
+    assert len(lines(page, FIGURES[0])[0][0]) == 3
 
 
 def test_a_thinned_line_keeps_its_peaks_and_its_gaps(page: Any, rng: np.random.Generator) -> None:
@@ -296,7 +298,7 @@ def test_a_thinned_line_keeps_its_peaks_and_its_gaps(page: Any, rng: np.random.G
     losses[5000], losses[12_345] = 50.0, -50.0
     losses[7000:7400] = [None] * 400
     show_records(page, {"a": [{"step": i, "loss": loss} for i, loss in enumerate(losses)]})
-    pieces = lines(page, 0)[0]
+    pieces = lines(page, FIGURES[0])[0]
     assert len(pieces) == 2, "the gap stays"
     points = [point for piece in pieces for point in piece]
     assert 1500 < len(points) < 4 * 600

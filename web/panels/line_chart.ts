@@ -4,7 +4,7 @@ import { type ScaleContinuousNumeric, scaleLinear, scaleLog } from "d3-scale";
 import { area, line } from "d3-shape";
 
 import { palette, type Picture } from "./figure.ts";
-import { cutMiddle, textWidth } from "./labels.ts";
+import { cutEnd, cutMiddle, textWidth } from "./labels.ts";
 import { escapeMarkup } from "./svg.ts";
 import { thinned } from "./thinning.ts";
 import { visible } from "./tokens.ts";
@@ -15,6 +15,8 @@ export interface Series {
   values: readonly (number | null)[];
   /** The place of each value on the axis, in ascending order; 0, 1, 2, ... if it is missing. */
   x?: readonly number[];
+  /** Which colour and which dashes the line has, for lines that belong together; if missing, no two are the same. */
+  style?: { colour: number; dashes: number };
 }
 
 export interface Band {
@@ -31,6 +33,10 @@ export interface LineChart {
   isLogarithmic?: boolean;
   /** The labels of the steps; their numbers if they are missing. */
   xLabels?: readonly string[];
+  /** Steps are tokens: as many have a label as there is space for, and not only round numbers. */
+  hasTokens?: boolean;
+  /** A step that a line from top to bottom marks. */
+  selected?: number;
 }
 
 type Scale = ScaleContinuousNumeric<number, number>;
@@ -41,11 +47,13 @@ const LINE_HEIGHT = 18;
 const LEGEND = { gap: 10, key: 24, space: 6, least: 60, most: 200 }; // pixels
 const LETTER = 6.6; // pixels of a letter; other characters may be twice as wide
 const POINT = 2.5; // radius of a value between gaps
+const TOKEN_LETTERS = 8; // of the label of a token
 
 /** Dash patterns distinguish the lines without colours. */
 const DASHES = ["none", "7 4", "2 3", "10 3 2 3", "4 4"];
 
-export function drawLines(chart: LineChart): Picture {
+/** The picture, and the step that is nearest to a place in it. */
+export function drawLines(chart: LineChart): Picture & { stepAt(x: number): number } {
   const { series, bands = [], isLogarithmic = false } = chart;
   const isShown = (value: number | null | undefined): value is number =>
     Number.isFinite(value) && (!isLogarithmic || value! > 0);
@@ -58,11 +66,15 @@ export function drawLines(chart: LineChart): Picture {
   const y = verticalScale(chart, isShown);
   const content = [
     ...drawAxes(chart, x, y, right),
+    ...drawSelected(chart, x),
     ...bands.map((band) => drawBand(band, x, y, isShown)),
-    ...series.map((one, i) => drawSeries(one, i, x, y, isShown)),
-    ...series.map(({ name }, i) => drawKey(name, i, right + LEGEND.gap, legend)),
+    ...series.map((one, i) => drawSeries(one, styleOf(one, i), x, y, isShown)),
+    ...series.map((one, i) => drawKey(one, i, right + LEGEND.gap, legend)),
   ].join("\n");
-  return { width: WIDTH, height: Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT), content };
+  const height = Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT);
+  const [first, last] = x.domain() as [number, number];
+  const stepAt = (pixel: number) => Math.min(Math.max(Math.round(x.invert(pixel)), first), last);
+  return { width: WIDTH, height, content, stepAt };
 }
 
 /** The first and the last place on the axis. */
@@ -95,23 +107,48 @@ function verticalScale(
   return isLogarithmic ? scaleLog(domain, range).nice() : scaleLinear(domain, range).nice();
 }
 
-function drawAxes({ xLabel, yLabel, xLabels, isLogarithmic }: LineChart, x: Scale, y: Scale, right: number): string[] {
+function drawAxes(chart: LineChart, x: Scale, y: Scale, right: number): string[] {
+  const { xLabel, yLabel, xLabels, isLogarithmic, hasTokens } = chart;
   const colours = palette();
-  const [first, last] = x.domain() as [number, number];
   const yTicks = isLogarithmic ? powersOfTen(y.domain()[0]!, y.domain()[1]!) : y.ticks(5);
-  const xTicks = x.ticks(Math.min(8, last - first + 1)).filter((tick) => Number.isInteger(tick));
+  const label = (tick: number) => {
+    const text = xLabels?.[tick] ?? `${tick}`;
+    return hasTokens ? cutEnd(visible(text), TOKEN_LETTERS) : text;
+  };
   return [
     ...yTicks.map(
       (tick) =>
         `<line x1="${MARGIN.left}" x2="${right}" y1="${y(tick)}" y2="${y(tick)}" stroke="${colours.line}" stroke-width="0.5"/>` +
         `<text x="${MARGIN.left - 6}" y="${y(tick)}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${tickText(tick)}</text>`,
     ),
-    ...xTicks.map(
+    ...(hasTokens ? tokenTicks(x, label) : roundTicks(x)).map(
       (tick) =>
-        `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(xLabels?.[tick] ?? `${tick}`)}</text>`,
+        `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(label(tick))}</text>`,
     ),
     `<text x="${(MARGIN.left + right) / 2}" y="${HEIGHT - 8}" text-anchor="middle" fill="${colours.text}">${escapeMarkup(xLabel)}</text>`,
     `<text transform="translate(14 ${(HEIGHT - MARGIN.bottom + MARGIN.top) / 2}) rotate(-90)" text-anchor="middle" fill="${colours.text}">${escapeMarkup(yLabel)}</text>`,
+  ];
+}
+
+function roundTicks(x: Scale): number[] {
+  const [first, last] = x.domain() as [number, number];
+  return x.ticks(Math.min(8, last - first + 1)).filter((tick) => Number.isInteger(tick));
+}
+
+/** Every n-th step, so that no label covers another one. */
+function tokenTicks(x: Scale, label: (tick: number) => string): number[] {
+  const [first, last] = x.domain() as [number, number];
+  const steps = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const widest = steps.reduce((most, step) => Math.max(most, textWidth(label(step))), 1);
+  const every = Math.max(1, Math.ceil(((widest + 1) * LETTER) / (x(first + 1) - x(first))));
+  return steps.filter((step) => (step - first) % every === 0);
+}
+
+function drawSelected({ selected }: LineChart, x: Scale): string[] {
+  if (selected === undefined) return [];
+  const place = x(selected);
+  return [
+    `<line x1="${place}" x2="${place}" y1="${MARGIN.top}" y2="${HEIGHT - MARGIN.bottom}" stroke="${palette().text}" stroke-width="1"/>`,
   ];
 }
 
@@ -121,42 +158,50 @@ function drawBand({ low, high }: Band, x: Scale, y: Scale, isShown: (v: number |
     .x((i) => x(i))
     .y0((i) => y(low[i]!))
     .y1((i) => y(high[i]!));
-  return `<path d="${shape(steps)}" fill="${colourOf(0)}" opacity="0.2"/>`;
+  return `<path d="${shape(steps)}" fill="${palette().series[0]}" opacity="0.2"/>`;
 }
 
 /** A line through the values, and a point for each value between two gaps. */
-function drawSeries(series: Series, place: number, x: Scale, y: Scale, isShown: (v: number | null) => boolean): string {
-  const { values, x: places } = series;
+function drawSeries(
+  { values, x: places }: Series,
+  style: Style,
+  x: Scale,
+  y: Scale,
+  isShown: (v: number | null) => boolean,
+): string {
   const xOf = (i: number) => x(places?.[i] ?? i);
   const [left, right] = x.range() as [number, number];
   const kept = thinned(values, (i) => Math.floor(xOf(i)), Math.ceil(right - left));
   const path = line<number>(xOf, (i) => y(values[i]!)).defined((i) => isShown(values[i]!));
   const isShownAt = (k: number) => k >= 0 && k < kept.length && isShown(values[kept[k]!]!);
   const alone = kept.filter((_, k) => isShownAt(k) && !isShownAt(k - 1) && !isShownAt(k + 1));
-  const points = alone.map(
-    (i) => `<circle cx="${xOf(i)}" cy="${y(values[i]!)}" r="${POINT}" fill="${colourOf(place)}"/>`,
-  );
-  return `<path d="${path(kept) ?? ""}" ${stroke(place)} fill="none"/>${points.join("")}`;
+  const points = alone.map((i) => `<circle cx="${xOf(i)}" cy="${y(values[i]!)}" r="${POINT}" fill="${style.colour}"/>`);
+  return `<path d="${path(kept) ?? ""}" ${stroke(style)} fill="none"/>${points.join("")}`;
 }
 
-function drawKey(name: string, place: number, left: number, space: number): string {
+function drawKey(series: Series, place: number, left: number, space: number): string {
   const y = MARGIN.top + 8 + place * LINE_HEIGHT;
-  const text = cutMiddle(visible(name), space / LETTER + 0.01);
+  const text = cutMiddle(visible(series.name), space / LETTER + 0.01);
   return (
-    `<line x1="${left}" x2="${left + LEGEND.key}" y1="${y}" y2="${y}" ${stroke(place)}/>` +
+    `<line x1="${left}" x2="${left + LEGEND.key}" y1="${y}" y2="${y}" ${stroke(styleOf(series, place))}/>` +
     `<text x="${left + LEGEND.key + LEGEND.space}" y="${y}" dy="0.35em" fill="${palette().text}">${escapeMarkup(text)}</text>`
   );
 }
 
-function colourOf(place: number): string {
-  const { series } = palette();
-  return series[place % series.length]!;
+interface Style {
+  colour: string;
+  dashes: string;
 }
 
-/** Colour and dashes of a line, which are different for the first 25 lines. */
-function stroke(place: number): string {
-  const dashes = DASHES[(place + Math.floor(place / palette().series.length)) % DASHES.length]!;
-  return `stroke="${colourOf(place)}" stroke-width="2" stroke-dasharray="${dashes}"`;
+/** Colour and dashes of a line. If it has none of its own, they are those of its place: no two of 25 lines are the same. */
+function styleOf({ style }: Series, place: number): Style {
+  const { series: colours } = palette();
+  const { colour, dashes } = style ?? { colour: place, dashes: place + Math.floor(place / colours.length) };
+  return { colour: colours[colour % colours.length]!, dashes: DASHES[dashes % DASHES.length]! };
+}
+
+function stroke({ colour, dashes }: Style): string {
+  return `stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}"`;
 }
 
 /** At most about eight powers of ten. */

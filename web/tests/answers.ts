@@ -11,7 +11,9 @@ import {
 } from "../kernels/module.ts";
 import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
-import { type Descent, gradientByLag, type LagNetwork } from "../model/gradient_by_lag.ts";
+import { descend, type Descent } from "../model/descent.ts";
+import { gradientByLag } from "../model/gradient_by_lag.ts";
+import type { LagNetwork } from "../model/lag_network.ts";
 import { traceNetwork } from "../model/network_trace.ts";
 import { modelFolder } from "../model/folder.ts";
 import { Generator } from "../model/random.ts";
@@ -290,7 +292,8 @@ function traceSmallNetwork(work: Workspace): Record<string, unknown> {
 function computeGradientByLag(work: Workspace): Record<string, unknown> {
   const { network, descent } = work.request.values as { network: LagNetwork; descent: Descent };
   const arrays = Object.fromEntries(Object.entries(work.request.arrays).map(([name, array]) => [name, decode(array)]));
-  const result = gradientByLag(work.kernels, { ...network, ...arrays }, descent);
+  const whole = { ...network, ...arrays };
+  const result = { ...gradientByLag(work.kernels, whole), ...descend(work.kernels, whole, descent) };
   return { ...result, memory: work.kernels.exports.memory.buffer.byteLength };
 }
 

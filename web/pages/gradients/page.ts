@@ -3,9 +3,11 @@
 import kernelsModule from "../../../src/elman/web/kernels-float64.wasm";
 import type { Kernels } from "../../kernels/module.ts";
 import type { Activation, Cell } from "../../kernels/stack.ts";
-import { type Descent, gradientByLag, type LagNetwork, type LagResult } from "../../model/gradient_by_lag.ts";
+import { descend, type Descent, type DescentResult } from "../../model/descent.ts";
+import { gradientByLag, type LagResult } from "../../model/gradient_by_lag.ts";
+import type { LagNetwork } from "../../model/lag_network.ts";
 import { Figure, onPaletteChange } from "../../panels/figure.ts";
-import { drawLines } from "../../panels/line_chart.ts";
+import { drawLines, type Series } from "../../panels/line_chart.ts";
 import { shortNumber } from "../../panels/numbers.ts";
 import { storedInAddress, storeInAddress } from "../shared/address.ts";
 import { create, download, element, setField } from "../shared/elements.ts";
@@ -18,19 +20,22 @@ const FIRST = { gain: "1", keep: "1", activation: "tanh", H: "32", T: "50", seed
 const FIELDS = Object.keys(FIRST) as (keyof typeof FIRST)[];
 const WHOLE = ["H", "T", "seed"] as const;
 const CELLS: readonly Cell[] = ["elman", "gru", "lstm"];
-const DESCENT: Descent = { rate: 0.1, maxNorm: 1 };
+const DESCENT: Descent = { rate: 0.1, maxNorm: 1, steps: 30 };
 const LAGS_IN_TABLE = 6;
 
 interface Computed {
   cell: Cell;
   network: LagNetwork;
   result: LagResult;
+  /** The losses of gradient descent. */
+  descent: DescentResult;
 }
 
 class Page {
   private language: Language;
   private computed: Computed[] = [];
   private readonly figure = new Figure("gradient-by-lag");
+  private readonly descentFigure = new Figure("descent");
 
   constructor(private readonly kernels: Kernels) {
     const stored = storedInAddress();
@@ -40,6 +45,7 @@ class Page {
       field(name).addEventListener("input", () => this.compute());
     }
     element("figure").append(this.figure.element);
+    element("descent").append(this.descentFigure.element);
     element("language").addEventListener("click", () => this.setLanguage(this.language === "en" ? "zh" : "en"));
     element("save").addEventListener("click", () => this.save());
     onPaletteChange(() => this.show());
@@ -85,7 +91,8 @@ class Page {
     if (settings === null) return;
     this.computed = CELLS.map((cell) => {
       const network = makeNetwork(cell, settings);
-      return { cell, network, result: gradientByLag(this.kernels, network, DESCENT) };
+      const { kernels } = this;
+      return { cell, network, result: gradientByLag(kernels, network), descent: descend(kernels, network, DESCENT) };
     });
     this.show();
   }
@@ -100,10 +107,20 @@ class Page {
     element("norms").setAttribute("aria-label", texts.tableCaption);
     element("clipping").replaceChildren(clippingTable(this.computed, texts));
     element("clipping").setAttribute("aria-label", texts.clipTitle);
+    this.showDescent();
     storeInAddress({
       lang: this.language,
       ...Object.fromEntries(FIELDS.map((name) => [name, field(name).value])),
     });
+  }
+
+  private showDescent(): void {
+    const { texts } = this;
+    const series = descentSeries(this.computed, texts);
+    const chart = { series, xLabel: texts.descentSteps, yLabel: texts.descentLoss, isLogarithmic: true };
+    const { rate, maxNorm, steps } = DESCENT;
+    const help = fill(texts.descentHelp, { rate: `${rate}`, maxNorm });
+    this.descentFigure.show(drawLines(chart), fill(texts.descentTitle, { steps }), help, texts.save);
   }
 
   private showSliders(): void {
@@ -156,11 +173,24 @@ function normTable(series: { name: string; values: number[] }[], texts: Texts): 
   );
 }
 
+function cellNames(texts: Texts): Record<Cell, string> {
+  return { elman: texts.elmanName, gru: "GRU", lstm: "LSTM" };
+}
+
+/** Two lines for each network, in its colour: without clipping, and with it in dashes. */
+function descentSeries(computed: readonly Computed[], texts: Texts): Series[] {
+  const names = cellNames(texts);
+  return computed.flatMap(({ cell, descent }, colour) => [
+    { name: names[cell], values: descent.plain, style: { colour, dashes: 0 } },
+    { name: fill(texts.withClipping, { network: names[cell] }), values: descent.clipped, style: { colour, dashes: 1 } },
+  ]);
+}
+
 function clippingTable(computed: readonly Computed[], texts: Texts): HTMLElement {
-  const names: Record<Cell, string> = { elman: texts.elmanName, gru: "GRU", lstm: "LSTM" };
+  const names = cellNames(texts);
   const titles = [texts.network, texts.lossBefore, texts.gradientNorm, texts.lossAfter, texts.lossClipped];
-  const rows = computed.map(({ cell, result }) => {
-    const numbers = [result.loss, result.gradientNorm, result.after, result.afterClipped];
+  const rows = computed.map(({ cell, result, descent }) => {
+    const numbers = [result.loss, result.gradientNorm, descent.plain[1]!, descent.clipped[1]!];
     const cells = numbers.map((number) => create("td", {}, shortNumber(number)));
     return create("tr", {}, create("th", { scope: "row" }, names[cell]), ...cells);
   });
