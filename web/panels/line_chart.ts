@@ -25,6 +25,10 @@ export interface LineChart {
   isLogarithmic?: boolean;
   /** The labels of the steps; their numbers from 0 if they are missing. */
   xLabels?: readonly string[];
+  /** The numbers of the steps are first, first + every, ...; 0, 1, ... if it is missing. */
+  xNumbers?: { first: number; every: number };
+  /** The values that the y axis shows at least. */
+  yRange?: readonly [number, number];
 }
 
 const [WIDTH, HEIGHT] = [720, 300];
@@ -33,14 +37,17 @@ const LINE_HEIGHT = 18;
 
 export function drawLines(chart: LineChart): Picture {
   const colours = palette();
-  const { series, bands = [], isLogarithmic = false, xLabels } = chart;
+  const { series, bands = [], isLogarithmic = false, xLabels, xNumbers = { first: 0, every: 1 } } = chart;
   const lines = [...series.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])];
   const isShown = (value: number | null): value is number =>
     value !== null && Number.isFinite(value) && (!isLogarithmic || value > 0);
   const all = lines.flat().filter(isShown);
   const length = Math.max(1, ...lines.map((values) => values.length));
-  const x = scaleLinear([0, Math.max(1, length - 1)], [MARGIN.left, WIDTH - MARGIN.right]);
-  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const numberAt = (i: number) => xNumbers.first + i * xNumbers.every;
+  const axis = scaleLinear([numberAt(0), numberAt(Math.max(1, length - 1))], [MARGIN.left, WIDTH - MARGIN.right]);
+  const x = (i: number) => axis(numberAt(i));
+  const shown = [...all, ...(chart.yRange ?? [])];
+  const [least, most] = [Math.min(...shown), Math.max(...shown)];
   const range: [number, number] = [HEIGHT - MARGIN.bottom, MARGIN.top];
   const y = isLogarithmic ? scaleLog([least, most], range).nice() : scaleLinear([least, most], range).nice();
   const colour = (i: number) => colours.series[i % colours.series.length]!;
@@ -58,7 +65,8 @@ export function drawLines(chart: LineChart): Picture {
     return `<path d="${d}" fill="${colour(0)}" opacity="0.2"/>`;
   };
   const yTicks = isLogarithmic ? powersOfTen(y.domain()[0]!, y.domain()[1]!) : y.ticks(5);
-  const xTicks = x.ticks(Math.min(8, length)).filter((tick) => Number.isInteger(tick) && tick < length);
+  const isOnAxis = (tick: number) => Number.isInteger(tick) && tick <= numberAt(length - 1);
+  const xTicks = axis.ticks(Math.min(8, length)).filter(isOnAxis);
   const content = [
     ...yTicks.map(
       (tick) =>
@@ -67,7 +75,7 @@ export function drawLines(chart: LineChart): Picture {
     ),
     ...xTicks.map(
       (tick) =>
-        `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(xLabels?.[tick] ?? `${tick}`)}</text>`,
+        `<text x="${axis(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(xLabels?.[tick] ?? `${tick}`)}</text>`,
     ),
     ...bands.map(drawBand),
     ...series.map(
