@@ -17,6 +17,7 @@ const PAGES = {
   "step-through": "pages/step_through",
   gradients: "pages/gradients",
   adder: "pages/adder",
+  hello: "pages/hello",
   "character-model": "pages/character_model",
 };
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };

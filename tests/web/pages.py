@@ -9,6 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from elman.cells.activations import Array
+
 from .exchange import MODULES, ROOT, serving
 
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
@@ -61,3 +65,27 @@ def accessibility_problems(page: Any) -> list[str]:
         if violation["impact"] in ("serious", "critical")
         for node in violation["nodes"]
     ]
+
+
+def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
+    """Return the colours (rows, columns, 3) of a heat map."""
+    data = page.evaluate(
+        """async ([selector, rows, columns]) => {
+            const image = new Image();
+            image.src = document.querySelector(selector + " image").getAttribute("href");
+            await image.decode();
+            const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
+            const context = canvas.getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [image.width, image.height, [...context.getImageData(0, 0, columns, rows).data]];
+        }""",
+        [selector, rows, columns],
+    )
+    assert data[:2] == [columns, rows]
+    return np.array(data[2]).reshape(rows, columns, 4)[..., :3]
+
+
+def heat_map_shares(page: Any, selector: str, rows: int, columns: int) -> Array:
+    """Return the values from 0 to 1 (rows, columns) that the colours of a heat map show on a light page, to 1/244."""
+    none, all_of_it = 0xFF, 0x0B  # the reds of the colours of 0 and of 1
+    return np.asarray((none - pixels(page, selector, rows, columns)[..., 0]) / (none - all_of_it))

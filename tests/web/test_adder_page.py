@@ -14,7 +14,7 @@ import pytest
 from elman.labs import adder, digits
 
 from .exchange import MODULES
-from .pages import accessibility_problems, site, visit
+from .pages import accessibility_problems, heat_map_shares, site, visit
 from .test_adder import Reference, Weights, all_sums, run
 
 pytestmark = pytest.mark.web
@@ -103,7 +103,10 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str)
         texts = {name: page.text_content(f"#{name}") for name in ("progress", "last", "carry-unit", "answer")}
         tables = {name: rows(page, f"{name}-table") for name in ("digit", "unit", "chain", "long")}
         labels = page.eval_on_selector_all("#units svg text", "texts => texts.map((text) => text.textContent)")
-        frames = page.locator("#units rect[fill=none]").count()
+        frames = page.eval_on_selector_all(
+            "#units rect[fill=none]", "all => all.map((frame) => frame.getAttribute('x'))"
+        )
+        shares = heat_map_shares(page, "#units", 10, 16)
         assert page.locator("#digit-table .wrong").count() == sum(text == "✗" for text in tables["digit"][-1])
     for array, other in zip(weights_of(content), expected.weights, strict=True):
         np.testing.assert_allclose(array, other, 1e-9, 1e-9)
@@ -121,6 +124,8 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str)
     np.testing.assert_allclose(shown, sorted(correlations, key=lambda r: -abs(r))[:3], 1e-3)
     assert sum(numbers([row[1] for row in tables["chain"][1:]])) == 128**2
     assert sum(numbers([row[2] for row in tables["chain"][1:]])) == exact.sum()
+    for _, total, right, share in map(numbers, tables["chain"][1:]):
+        assert share == np.floor(1000 * right / total) / 10, "100 % is shown only if all are exact"
     assert [row[0] for row in tables["long"][1:]] == ["16", "32", "64", "256"]
     x = np.array([[(0b1011 >> t & 1, 117 >> t & 1) for t in range(16)]], float)
     y, states = run(expected.weights, x)
@@ -135,7 +140,32 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str)
     assert texts["answer"] == f"11 + 117 = 128. The network gives {answer:,}: {verdict}."
     assert f"▶ unit {best + 1}" in labels
     assert [label for label in labels if "+" in label] == [f"{a:.0f}+{b:.0f}" for a, b in x[0]]
-    assert frames == carries.sum()
+    np.testing.assert_allclose(shares, np.vstack([carries, states[0].T, y[0]]), atol=1 / 200)
+    first, width = 90, 32  # pixels: where the columns begin, and how wide they are
+    assert [(float(x) - first) / width for x in frames] == np.flatnonzero(carries).tolist()
+
+
+def test_the_curves_have_axes_of_updates(browser: Any, address: str) -> None:
+    ticks_script = """id => [...document.querySelectorAll(`#${id} svg text[text-anchor=middle]:not([transform])`)]
+        .map((text) => [text.textContent, Number(text.getAttribute("x"))]).filter(([text]) => /^[0-9]+$/.test(text))"""
+    line_script = """id => document.querySelector(`#${id} svg path`).getAttribute("d").slice(1).split("L")
+        .map((point) => point.split(",").map(Number))"""
+    with open_page(browser, address, f"{FAST}&seed=3&batch=2&trained=1100") as page:
+        content = saved(page)
+        ticks = {name: page.evaluate(ticks_script, name) for name in ("loss", "accuracy")}
+        lines = {name: page.evaluate(line_script, name) for name in ("loss", "accuracy")}
+    left, right, bottom, top = 64, 570, 256, 12  # pixels of the axes
+    points, every = content["loss"]["points"], content["loss"]["every"]
+    for name, first, last in (("loss", every, every * len(points)), ("accuracy", 0, 1000)):
+        assert len(ticks[name]) >= 2
+        for text, x in ticks[name]:
+            assert x == pytest.approx(left + (right - left) * (int(text) - first) / (last - first), abs=0.01)
+    expected = [
+        [left + (right - left) * i / 2, bottom - (bottom - top) * share] for i, share in enumerate(content["shares"])
+    ]
+    np.testing.assert_allclose(lines["accuracy"], expected, atol=0.01)
+    losses = np.array([y for _, y in lines["loss"]])
+    assert np.corrcoef(losses, points)[0, 1] == pytest.approx(-1.0, abs=1e-6)
 
 
 def test_training_stops_goes_on_and_starts_again(browser: Any, address: str) -> None:

@@ -25,7 +25,7 @@ from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
 from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
 
 from .exchange import MODULES
-from .pages import accessibility_problems, visit
+from .pages import accessibility_problems, pixels, visit
 
 pytestmark = pytest.mark.web
 
@@ -169,24 +169,6 @@ def test_units_are_ranked_as_scikit_learn_does(
         unit, area = text.removeprefix("unit ").split(": ")
         assert float(area) == pytest.approx(areas[int(unit) - 1], abs=6e-4)
     assert int(first) in np.flatnonzero(np.isclose(np.abs(np.array(areas) - 0.5), np.abs(np.array(areas) - 0.5).max()))
-
-
-def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
-    """Return the colours (rows, columns, 3) of a heat map."""
-    data = page.evaluate(
-        """async ([selector, rows, columns]) => {
-            const image = new Image();
-            image.src = document.querySelector(selector + " image").getAttribute("href");
-            await image.decode();
-            const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            return [image.width, image.height, [...context.getImageData(0, 0, columns, rows).data]];
-        }""",
-        [selector, rows, columns],
-    )
-    assert data[:2] == [columns, rows]
-    return np.array(data[2]).reshape(rows, columns, 4)[..., :3]
 
 
 def test_a_heat_map_has_the_colours_of_its_numbers(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:

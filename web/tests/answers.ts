@@ -17,6 +17,7 @@ import { isDerivative, key, NetworkNumbers } from "../panels/unrolled_network/nu
 import { decode, encode } from "../traces/encoding.ts";
 import { traceToJson } from "../traces/trace.ts";
 import { drawMersenneTwister, trainAdder } from "./adder.ts";
+import { trainTextMapper } from "./text_mapper.ts";
 import { type Arrays, type Request, Workspace } from "./workspace.ts";
 
 export type { Request };
@@ -59,6 +60,7 @@ const COMPUTATIONS = {
   network: traceSmallNetwork,
   gradientByLag: computeGradientByLag,
   adder: trainAdder,
+  textMapper: trainTextMapper,
   mersenneTwister: drawMersenneTwister,
   trainingTime: timeTraining,
   stepTime: timeSteps,

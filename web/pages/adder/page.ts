@@ -15,7 +15,7 @@ import { Results } from "./results.ts";
 import { adderSettings, field, readFields, speed, storeFields, TRAINING_FIELDS } from "./settings.ts";
 import { type AddedSum, SumPanel } from "./sum_panel.ts";
 import { TEXTS, type Texts } from "./texts.ts";
-import { TrainingLoop } from "./training_loop.ts";
+import { TrainingLoop } from "../shared/training_loop.ts";
 
 const SHOW_EVERY = 120; // milliseconds, during the training
 
