@@ -130,7 +130,7 @@ const chinese: Texts = {
   loss: "损失",
   output: "输出",
   right: "正确的字符",
-  rightOf: "{total} 个中对 {right} 个",
+  rightOf: "{right}/{total}",
   lossTitle: "损失",
   lossHelp: "各时间步之和，单位纳特，纵轴是对数的。",
   lowerBound: "下限",
