@@ -120,6 +120,9 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str)
     correlations = np.array([np.corrcoef(unit, carry)[0, 1] for unit in h.reshape(-1, 8).T])
     best = int(np.abs(correlations).argmax())
     assert texts["carry-unit"].startswith(f"Unit {best + 1} follows the carry best: over all 131,072 steps")
+    level = "high" if correlations[best] > 0.0 else "low"
+    assert f"It is {level} when there is a carry." in texts["carry-unit"]
+    assert ("no clear carry unit" in texts["carry-unit"]) == (abs(correlations[best]) < 0.9)
     shown = numbers([row[1] for row in tables["unit"][1:]])
     np.testing.assert_allclose(shown, sorted(correlations, key=lambda r: -abs(r))[:3], 1e-3)
     assert sum(numbers([row[1] for row in tables["chain"][1:]])) == 128**2
