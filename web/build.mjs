@@ -17,6 +17,8 @@ const PAGES = {
   studio: "pages/studio",
   "step-through": "pages/step_through",
   gradients: "pages/gradients",
+  adder: "pages/adder",
+  hello: "pages/hello",
   "character-model": "pages/character_model",
   confusion: "pages/confusion",
 };

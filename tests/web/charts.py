@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from elman.cells.activations import Array
+
 
 def lines(page: Any, figure: str) -> list[list[list[tuple[float, float]]]]:
     """Return for every line of the figure that a selector names its pieces, each with its points in pixels."""
@@ -58,3 +60,9 @@ def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
     )
     assert data[:2] == [columns, rows]
     return np.array(data[2]).reshape(rows, columns, 4)[..., :3]
+
+
+def heat_map_shares(page: Any, selector: str, rows: int, columns: int) -> Array:
+    """Return the values from 0 to 1 (rows, columns) that the colours of a heat map show on a light page, to 1/244."""
+    none, all_of_it = 0xFF, 0x0B  # the reds of the colours of 0 and of 1
+    return np.asarray((none - pixels(page, selector, rows, columns)[..., 0]) / (none - all_of_it))

@@ -37,6 +37,8 @@ export interface LineChart {
   hasTokens?: boolean;
   /** A step that a line from top to bottom marks. */
   selected?: number;
+  /** The values that the y axis shows at least. */
+  yRange?: readonly [number, number];
 }
 
 type Scale = ScaleContinuousNumeric<number, number>;
@@ -91,10 +93,10 @@ function extent({ series, bands = [] }: LineChart): [number, number] {
 }
 
 function verticalScale(
-  { series, bands = [], isLogarithmic }: LineChart,
+  { series, bands = [], isLogarithmic, yRange = [Infinity, -Infinity] }: LineChart,
   isShown: (v: number | null) => boolean,
 ): Scale {
-  let [least, most] = [Infinity, -Infinity];
+  let [least, most] = yRange;
   for (const values of [...series.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])]) {
     for (const value of values) {
       if (!isShown(value)) continue;

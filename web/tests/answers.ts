@@ -1,15 +1,7 @@
 // Computes what tests/web asks for, with the kernels in this JavaScript engine. A request and its answer are JSON.
 
-import {
-  ArrayList,
-  count,
-  type Floats,
-  Kernels,
-  ModuleArray,
-  type Numbers,
-  type Precision,
-} from "../kernels/module.ts";
-import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
+import { ArrayList, count, type Floats, Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
+import { parameterShapes } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
 import { descend, type Descent } from "../model/descent.ts";
 import { gradientByLag } from "../model/gradient_by_lag.ts";
@@ -24,24 +16,13 @@ import { Vocabulary } from "../model/vocabulary.ts";
 import { derivation } from "../panels/unrolled_network/derivations.ts";
 import { evaluate } from "../panels/unrolled_network/expressions.ts";
 import { isDerivative, key, NetworkNumbers } from "../panels/unrolled_network/numbers.ts";
-import { decode, encode, type EncodedArray } from "../traces/encoding.ts";
+import { decode, encode } from "../traces/encoding.ts";
 import { traceToJson } from "../traces/trace.ts";
+import { drawMersenneTwister, trainAdder } from "./adder.ts";
+import { trainTextMapper } from "./text_mapper.ts";
+import { type Arrays, type Request, Workspace } from "./workspace.ts";
 
-type Arrays = Record<string, EncodedArray>;
-
-export interface Request {
-  kind: keyof typeof COMPUTATIONS;
-  /** The file of the module. */
-  module: string;
-  precision: Precision;
-  shape: StackShape;
-  timeFirst?: boolean;
-  hasBias?: boolean;
-  seconds?: number;
-  /** What is no array. */
-  values?: unknown;
-  arrays: Arrays;
-}
+export type { Request };
 
 /** Loads a file of the built folder. */
 export type Loader = (file: string) => Promise<ArrayBuffer>;
@@ -56,47 +37,7 @@ export async function answer(request: Request, load: Loader): Promise<Record<str
     );
   }
   const kernels = await loaded.get(request.module)!;
-  return COMPUTATIONS[request.kind](new Workspace(kernels, request));
-}
-
-/** The arrays of a request, in the memory of the module. */
-class Workspace {
-  constructor(
-    readonly kernels: Kernels,
-    readonly request: Request,
-  ) {}
-
-  has(name: string): boolean {
-    return name in this.request.arrays;
-  }
-
-  size(name: string, axis: number): number {
-    return this.request.arrays[name]!.shape[axis]!;
-  }
-
-  floats(name: string): Numbers {
-    return this.kernels.floats(decode(this.request.arrays[name]!));
-  }
-
-  integers(name: string): ModuleArray<Int32Array> {
-    return this.kernels.integers(decode(this.request.arrays[name]!));
-  }
-
-  /** The parameters "0", "1", ... in the order of parameterShapes. */
-  parameters(): (Numbers | null)[] {
-    return parameterShapes(this.request.shape).map((_, i) => (this.has(`${i}`) ? this.floats(`${i}`) : null));
-  }
-
-  stack(): Stack {
-    return new Stack(this.kernels, this.request.shape, this.parameters());
-  }
-
-  state(prefix: string, stack: Stack, B: number): State | null {
-    if (!this.has(`${prefix} 0`)) return null;
-    const state = stack.state(B);
-    state.arrays.forEach((array, i) => array.view.set(decode(this.request.arrays[`${prefix} ${i}`]!) as Floats));
-    return state;
-  }
+  return COMPUTATIONS[request.kind as keyof typeof COMPUTATIONS](new Workspace(kernels, request));
 }
 
 function encodeAll(arrays: Record<string, ModuleArray<Floats> | null>): Arrays {
@@ -120,6 +61,9 @@ const COMPUTATIONS = {
   training: runTraining,
   network: traceSmallNetwork,
   gradientByLag: computeGradientByLag,
+  adder: trainAdder,
+  textMapper: trainTextMapper,
+  mersenneTwister: drawMersenneTwister,
   trainingTime: timeTraining,
   stepTime: timeSteps,
 };

@@ -10,9 +10,11 @@ import { Figure, onPaletteChange } from "../../panels/figure.ts";
 import { drawLines, type Series } from "../../panels/line_chart.ts";
 import { shortNumber } from "../../panels/numbers.ts";
 import { storedInAddress, storeInAddress } from "../shared/address.ts";
-import { create, download, element, setField } from "../shared/elements.ts";
+import { download, element, setField } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
+import { numberProblem } from "../shared/number_fields.ts";
 import { startPage } from "../shared/start.ts";
+import { showTable, type TableContent } from "../shared/tables.ts";
 import { makeNetwork, type Settings } from "./networks.ts";
 import { TEXTS, type Texts } from "./texts.ts";
 
@@ -66,16 +68,9 @@ class Page {
 
   /** The settings in the fields; null if a number is wrong, which is shown. */
   private settings(): Settings | null {
-    for (const name of WHOLE) {
-      const { min, max, value, valueAsNumber } = field(name);
-      const [least, most] = [Number(min), Number(max)];
-      if (Number.isInteger(valueAsNumber) && valueAsNumber >= least && valueAsNumber <= most) continue;
-      const label = document.querySelector(`label[for=${name}]`)!.textContent;
-      const values = { name: label, given: value || "–", least, most };
-      element("problem").textContent = fill(this.texts.wrongNumber, values);
-      return null;
-    }
-    element("problem").textContent = "";
+    const problem = numberProblem(WHOLE, this.texts);
+    element("problem").textContent = problem?.message ?? "";
+    if (problem) return null;
     const number = (name: keyof typeof FIRST) => field(name).valueAsNumber;
     return {
       gain: number("gain"),
@@ -103,10 +98,8 @@ class Page {
     const series = this.series();
     const chart = { series, xLabel: texts.lag, yLabel: texts.norm, isLogarithmic: true };
     this.figure.show(drawLines(chart), texts.chartTitle, texts.chartHelp, texts.save);
-    element("norms").replaceChildren(normTable(series, texts));
-    element("norms").setAttribute("aria-label", texts.tableCaption);
-    element("clipping").replaceChildren(clippingTable(this.computed, texts));
-    element("clipping").setAttribute("aria-label", texts.clipTitle);
+    showTable(element("norms"), normTable(series, texts));
+    showTable(element("clipping"), clippingTable(this.computed, texts));
     this.showDescent();
     storeInAddress({
       lang: this.language,
@@ -151,26 +144,15 @@ class Page {
   }
 }
 
-function normTable(series: { name: string; values: number[] }[], texts: Texts): HTMLElement {
+function normTable(series: { name: string; values: number[] }[], texts: Texts): TableContent {
   const length = series[0]?.values.length ?? 0;
   const lags = Array.from({ length: LAGS_IN_TABLE }, (_, i) => Math.round((i * (length - 1)) / (LAGS_IN_TABLE - 1)));
   const shown = [...new Set(lags)].filter((lag) => lag >= 0);
-  const head = shown.map((lag) => create("th", { scope: "col" }, fill(texts.column, { lag })));
-  const rows = series.map(({ name, values }) =>
-    create(
-      "tr",
-      {},
-      create("th", { scope: "row" }, name),
-      ...shown.map((lag) => create("td", {}, shortNumber(values[lag]!))),
-    ),
-  );
-  return create(
-    "table",
-    {},
-    create("caption", {}, texts.tableCaption),
-    create("tr", {}, create("td", {}), ...head),
-    ...rows,
-  );
+  return {
+    caption: texts.tableCaption,
+    head: ["", ...shown.map((lag) => fill(texts.column, { lag }))],
+    rows: series.map(({ name, values }) => [name, ...shown.map((lag) => shortNumber(values[lag]!))]),
+  };
 }
 
 function cellNames(texts: Texts): Record<Cell, string> {
@@ -186,20 +168,16 @@ function descentSeries(computed: readonly Computed[], texts: Texts): Series[] {
   ]);
 }
 
-function clippingTable(computed: readonly Computed[], texts: Texts): HTMLElement {
+function clippingTable(computed: readonly Computed[], texts: Texts): TableContent {
   const names = cellNames(texts);
-  const titles = [texts.network, texts.lossBefore, texts.gradientNorm, texts.lossAfter, texts.lossClipped];
-  const rows = computed.map(({ cell, result, descent }) => {
-    const numbers = [result.loss, result.gradientNorm, descent.plain[1]!, descent.clipped[1]!];
-    const cells = numbers.map((number) => create("td", {}, shortNumber(number)));
-    return create("tr", {}, create("th", { scope: "row" }, names[cell]), ...cells);
-  });
-  return create(
-    "table",
-    {},
-    create("tr", {}, ...titles.map((title) => create("th", { scope: "col" }, title))),
-    ...rows,
-  );
+  return {
+    caption: texts.clipCaption,
+    head: [texts.network, texts.lossBefore, texts.gradientNorm, texts.lossAfter, texts.lossClipped],
+    rows: computed.map(({ cell, result, descent }) => {
+      const numbers = [result.loss, result.gradientNorm, descent.plain[1]!, descent.clipped[1]!];
+      return [names[cell], ...numbers.map(shortNumber)];
+    }),
+  };
 }
 
 function field(name: keyof typeof FIRST): HTMLInputElement {

@@ -29,6 +29,7 @@ const english = {
   clipTitle: "One step of gradient descent on U, without and with clipping",
   clipHelp:
     "Learning rate 0.1. With clipping, a gradient with a norm above 1 is scaled to the norm 1: an exploding gradient cannot throw the weights far away, and its direction stays. Clipping does nothing against vanishing.",
+  clipCaption: "The loss of each network",
   network: "Network",
   lossBefore: "Loss before",
   gradientNorm: "Norm of dL/dU",
@@ -77,6 +78,7 @@ const chinese: Texts = {
   clipTitle: "对 U 做一步梯度下降：不裁剪与裁剪",
   clipHelp:
     "学习率 0.1。裁剪时，范数超过 1 的梯度缩放到范数 1：爆炸的梯度不会把权重抛得很远，方向也不变。裁剪对梯度消失没有作用。",
+  clipCaption: "各网络的损失",
   network: "网络",
   lossBefore: "更新前的损失",
   gradientNorm: "dL/dU 的范数",

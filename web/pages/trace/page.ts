@@ -1,6 +1,7 @@
 // The page "Inside the network": a trace, which `elman inspect --page` has written into the page, or a file of the reader.
 
-import { candidates, candidateTable, softmax } from "../../panels/probabilities.ts";
+import { softmax } from "../../model/softmax.ts";
+import { candidates, candidateTable } from "../../panels/probabilities.ts";
 import { ColouredText } from "../../panels/coloured_text.ts";
 import { Figure, onPaletteChange } from "../../panels/figure.ts";
 import { type Components, drawComponents, principalComponents } from "../../panels/components.ts";

@@ -1,0 +1,61 @@
+// A request of tests/web, and its arrays in the memory of the module.
+
+import { type Floats, type Kernels, type ModuleArray, type Numbers, type Precision } from "../kernels/module.ts";
+import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
+import { decode, type EncodedArray } from "../traces/encoding.ts";
+
+export type Arrays = Record<string, EncodedArray>;
+
+export interface Request {
+  kind: string;
+  /** The file of the module. */
+  module: string;
+  precision: Precision;
+  shape: StackShape;
+  timeFirst?: boolean;
+  hasBias?: boolean;
+  seconds?: number;
+  /** What is no array. */
+  values?: unknown;
+  arrays: Arrays;
+}
+
+/** The arrays of a request, in the memory of the module. */
+export class Workspace {
+  constructor(
+    readonly kernels: Kernels,
+    readonly request: Request,
+  ) {}
+
+  has(name: string): boolean {
+    return name in this.request.arrays;
+  }
+
+  size(name: string, axis: number): number {
+    return this.request.arrays[name]!.shape[axis]!;
+  }
+
+  floats(name: string): Numbers {
+    return this.kernels.floats(decode(this.request.arrays[name]!));
+  }
+
+  integers(name: string): ModuleArray<Int32Array> {
+    return this.kernels.integers(decode(this.request.arrays[name]!));
+  }
+
+  /** The parameters "0", "1", ... in the order of parameterShapes. */
+  parameters(): (Numbers | null)[] {
+    return parameterShapes(this.request.shape).map((_, i) => (this.has(`${i}`) ? this.floats(`${i}`) : null));
+  }
+
+  stack(): Stack {
+    return new Stack(this.kernels, this.request.shape, this.parameters());
+  }
+
+  state(prefix: string, stack: Stack, B: number): State | null {
+    if (!this.has(`${prefix} 0`)) return null;
+    const state = stack.state(B);
+    state.arrays.forEach((array, i) => array.view.set(decode(this.request.arrays[`${prefix} ${i}`]!) as Floats));
+    return state;
+  }
+}
