@@ -1,19 +1,11 @@
 // Computes what tests/web asks for, with the kernels in this JavaScript engine. A request and its answer are JSON.
 
-import {
-  ArrayList,
-  count,
-  type Floats,
-  Kernels,
-  ModuleArray,
-  type Numbers,
-  type Precision,
-} from "../kernels/module.ts";
-import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
+import { ArrayList, count, type Floats, Kernels } from "../kernels/module.ts";
+import { parameterShapes } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
 import { type Descent, gradientByLag, type LagNetwork } from "../model/gradient_by_lag.ts";
 import { traceNetwork } from "../model/network_trace.ts";
-import { modelFolder } from "../model/folder.ts";
+import { languageModelFolder } from "../model/language_model_folder.ts";
 import { Generator } from "../model/random.ts";
 import { generate } from "../model/sampling.ts";
 import { type Leaf, type NetworkSizes, SmallNetwork } from "../model/small_network.ts";
@@ -22,23 +14,13 @@ import { Vocabulary } from "../model/vocabulary.ts";
 import { derivation } from "../panels/unrolled_network/derivations.ts";
 import { evaluate } from "../panels/unrolled_network/expressions.ts";
 import { isDerivative, key, NetworkNumbers } from "../panels/unrolled_network/numbers.ts";
-import { decode, encode, type EncodedArray } from "../traces/encoding.ts";
+import { decode, encode } from "../traces/encoding.ts";
 import { traceToJson } from "../traces/trace.ts";
+import { runAttention, runEncoderDecoder, runTanh, trainReversal } from "./attention_answers.ts";
+import { type Arrays, type Content, encodeAll, named, Workspace } from "./workspace.ts";
 
-type Arrays = Record<string, EncodedArray>;
-
-export interface Request {
+export interface Request extends Content {
   kind: keyof typeof COMPUTATIONS;
-  /** The file of the module. */
-  module: string;
-  precision: Precision;
-  shape: StackShape;
-  timeFirst?: boolean;
-  hasBias?: boolean;
-  seconds?: number;
-  /** What is no array. */
-  values?: unknown;
-  arrays: Arrays;
 }
 
 /** Loads a file of the built folder. */
@@ -57,55 +39,6 @@ export async function answer(request: Request, load: Loader): Promise<Record<str
   return COMPUTATIONS[request.kind](new Workspace(kernels, request));
 }
 
-/** The arrays of a request, in the memory of the module. */
-class Workspace {
-  constructor(
-    readonly kernels: Kernels,
-    readonly request: Request,
-  ) {}
-
-  has(name: string): boolean {
-    return name in this.request.arrays;
-  }
-
-  size(name: string, axis: number): number {
-    return this.request.arrays[name]!.shape[axis]!;
-  }
-
-  floats(name: string): Numbers {
-    return this.kernels.floats(decode(this.request.arrays[name]!));
-  }
-
-  integers(name: string): ModuleArray<Int32Array> {
-    return this.kernels.integers(decode(this.request.arrays[name]!));
-  }
-
-  /** The parameters "0", "1", ... in the order of parameterShapes. */
-  parameters(): (Numbers | null)[] {
-    return parameterShapes(this.request.shape).map((_, i) => (this.has(`${i}`) ? this.floats(`${i}`) : null));
-  }
-
-  stack(): Stack {
-    return new Stack(this.kernels, this.request.shape, this.parameters());
-  }
-
-  state(prefix: string, stack: Stack, B: number): State | null {
-    if (!this.has(`${prefix} 0`)) return null;
-    const state = stack.state(B);
-    state.arrays.forEach((array, i) => array.view.set(decode(this.request.arrays[`${prefix} ${i}`]!) as Floats));
-    return state;
-  }
-}
-
-function encodeAll(arrays: Record<string, ModuleArray<Floats> | null>): Arrays {
-  const present = Object.entries(arrays).filter(([, array]) => array !== null);
-  return Object.fromEntries(present.map(([name, array]) => [name, encode(array!.view)]));
-}
-
-function named(prefix: string, arrays: readonly (Numbers | null)[]): Record<string, Numbers | null> {
-  return Object.fromEntries(arrays.map((array, i) => [`${prefix} ${i}`, array]));
-}
-
 const COMPUTATIONS = {
   stack: runStack,
   steps: runSteps,
@@ -120,6 +53,10 @@ const COMPUTATIONS = {
   gradientByLag: computeGradientByLag,
   trainingTime: timeTraining,
   stepTime: timeSteps,
+  attention: runAttention,
+  tanh: runTanh,
+  encoderDecoder: runEncoderDecoder,
+  reversal: trainReversal,
 };
 
 /** A forward and a backward pass. */
@@ -249,7 +186,7 @@ function runTraining(work: Workspace): Record<string, unknown> {
   const initial = model.parameters.map((p) => [`initial ${p.name}`, encode(p.values.view.slice())]);
   const steps = Array.from({ length: values.updates }, (_, i) => trainer.step(i / values.updates));
   const final = model.parameters.map((p) => [`final ${p.name}`, encode(p.values.view.slice())]);
-  const files = Object.entries(modelFolder(model, vocabulary, "# Card\n")).map(([name, bytes]) => [
+  const files = Object.entries(languageModelFolder(model, vocabulary, "# Card\n")).map(([name, bytes]) => [
     name,
     encode(bytes),
   ]);

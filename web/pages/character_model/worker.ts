@@ -2,10 +2,12 @@
 
 import kernelBytes from "../../../src/elman/web/kernels-float32.wasm";
 import { Kernels, OutOfMemoryError, UnsupportedBrowserError } from "../../kernels/module.ts";
-import { modelFolder, zipFolder } from "../../model/folder.ts";
+import { DivergedError } from "../../model/diverged.ts";
+import { zipFolder } from "../../model/folder.ts";
+import { languageModelFolder } from "../../model/language_model_folder.ts";
 import { traceText } from "../../model/language_trace.ts";
 import { generate } from "../../model/sampling.ts";
-import { DivergedError, splitText, Trainer } from "../../model/training.ts";
+import { splitText, Trainer } from "../../model/training.ts";
 import { Vocabulary } from "../../model/vocabulary.ts";
 import { traceToJson } from "../../traces/trace.ts";
 import type { Reply, Request, TrainRequest } from "./protocol.ts";
@@ -203,7 +205,7 @@ function handle(request: Request): Promise<void> | void {
       return reply({ type: "traced", ...tracedText(training, request.text) });
     }
     case "save": {
-      const files = modelFolder(training.trainer.model, training.vocabulary, request.card);
+      const files = languageModelFolder(training.trainer.model, training.vocabulary, request.card);
       return reply({ type: "saved", zip: zipFolder(request.name, files) });
     }
   }
