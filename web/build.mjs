@@ -16,6 +16,7 @@ const PAGES = {
   trace: "pages/trace",
   "step-through": "pages/step_through",
   gradients: "pages/gradients",
+  attention: "pages/attention",
   "character-model": "pages/character_model",
 };
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.web
 
 B, T, S, H = 3, 4, 5, 6
 LENGTHS = {"full": [5, 5, 5], "ragged": [3, 5, 1]}
-TOLERANCE = {np.float64: 1e-13, np.float32: 1e-5}  # of rounding, for sums of a few numbers near 1
+TOLERANCE: dict[type, float] = {np.float64: 1e-13, np.float32: 1e-5}  # of rounding, for sums of a few numbers near 1
 STEP, FINITE_TOLERANCE = 1e-5, 1e-7
 
 Arrays = dict[str, npt.NDArray[Any]]

@@ -124,6 +124,11 @@ def test_a_network_gives_its_memory_back(engine: Engine, rng: np.random.Generato
     assert memory[-1] == memory[10]
 
 
+def test_a_training_gives_its_memory_back(engine: Engine, tmp_path: Path) -> None:
+    memory = [Trained(engine, tmp_path, 3, cell="lstm").answer["memory"] for _ in range(8)]
+    assert memory[-1] == memory[3]
+
+
 class Trained:
     """A training in the browser, and the model folder that it gives."""
 

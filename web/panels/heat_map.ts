@@ -13,13 +13,15 @@ export interface HeatMap {
   columnLabels: readonly string[];
   /** Values from 0 to 1 have one colour; the others have two, for both signs, up to the largest magnitude. */
   isShare: boolean;
+  /** The space for the labels of the rows, in pixels. */
+  labelWidth?: number;
   selectedColumn?: number;
   selectedRow?: number;
   /** Cells that are framed: the tags of the best path. */
   framed?: readonly { row: number; column: number }[];
 }
 
-const LABEL_WIDTH = 90;
+const LABEL_WIDTH = 90; // if the map gives none
 const LABEL_HEIGHT = 26;
 const MAX_WIDTH = 900;
 const ROW_LABEL_SPACE = 11;
@@ -31,13 +33,13 @@ const NARROW = 3; // pixels of a column, below which single labels say nothing
 export function drawHeatMap(
   map: HeatMap,
 ): Picture & { cellAt(x: number, y: number): { row: number; column: number } | null } {
-  const { rows, columns } = map;
-  const cellWidth = Math.min(32, Math.max(2, (MAX_WIDTH - LABEL_WIDTH) / columns));
+  const { rows, columns, labelWidth = LABEL_WIDTH } = map;
+  const cellWidth = Math.min(32, Math.max(2, (MAX_WIDTH - labelWidth) / columns));
   const cellHeight = rows <= 30 ? 20 : Math.max(2, Math.min(20, 400 / rows));
-  const [width, height] = [LABEL_WIDTH + cellWidth * columns + 8, LABEL_HEIGHT + cellHeight * rows + 8];
+  const [width, height] = [labelWidth + cellWidth * columns + 8, LABEL_HEIGHT + cellHeight * rows + 8];
   const colours = palette();
   const place = (row: number, column: number) => {
-    const [x, y] = [LABEL_WIDTH + column * cellWidth, LABEL_HEIGHT + row * cellHeight];
+    const [x, y] = [labelWidth + column * cellWidth, LABEL_HEIGHT + row * cellHeight];
     return `x="${x.toFixed(1)}" y="${y.toFixed(1)}"`;
   };
   const frames = (map.framed ?? []).map(({ row, column }) => {
@@ -55,19 +57,19 @@ export function drawHeatMap(
   }
   const every = columnsPerLabel(map.columnLabels, cellWidth);
   const content = [
-    `<image x="${LABEL_WIDTH}" y="${LABEL_HEIGHT}" width="${cellWidth * columns}" height="${cellHeight * rows}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pixels(map)}"/>`,
+    `<image x="${labelWidth}" y="${LABEL_HEIGHT}" width="${cellWidth * columns}" height="${cellHeight * rows}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pixels(map)}"/>`,
     ...spaced(map.rowLabels, Math.ceil(ROW_LABEL_SPACE / cellHeight)).map(
       ([label, row]) =>
-        `<text x="${LABEL_WIDTH - 6}" y="${LABEL_HEIGHT + (row + 0.5) * cellHeight}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${escapeMarkup(shortened(label, 13))}</text>`,
+        `<text x="${labelWidth - 6}" y="${LABEL_HEIGHT + (row + 0.5) * cellHeight}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${escapeMarkup(shortened(label, 13))}</text>`,
     ),
     ...(cellWidth < NARROW ? [] : spaced(map.columnLabels, every)).map(
       ([label, column]) =>
-        `<text x="${LABEL_WIDTH + (column + 0.5) * cellWidth}" y="${LABEL_HEIGHT - 8}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(shortened(label, Math.floor((cellWidth * every) / CHARACTER_WIDTH)))}</text>`,
+        `<text x="${labelWidth + (column + 0.5) * cellWidth}" y="${LABEL_HEIGHT - 8}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(shortened(label, Math.floor((cellWidth * every) / CHARACTER_WIDTH)))}</text>`,
     ),
     ...frames,
   ].join("\n");
   const cellAt = (x: number, y: number) => {
-    const [row, column] = [Math.floor((y - LABEL_HEIGHT) / cellHeight), Math.floor((x - LABEL_WIDTH) / cellWidth)];
+    const [row, column] = [Math.floor((y - LABEL_HEIGHT) / cellHeight), Math.floor((x - labelWidth) / cellWidth)];
     return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
   };
   return { width, height, content, cellAt };

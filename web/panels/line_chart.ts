@@ -23,6 +23,8 @@ export interface LineChart {
   xLabel: string;
   yLabel: string;
   isLogarithmic?: boolean;
+  /** The ends of the axis of a linear chart; those of the values if they are missing. */
+  yRange?: readonly [number, number];
   /** The labels of the steps; their numbers from 0 if they are missing. */
   xLabels?: readonly string[];
 }
@@ -33,14 +35,14 @@ const LINE_HEIGHT = 18;
 
 export function drawLines(chart: LineChart): Picture {
   const colours = palette();
-  const { series, bands = [], isLogarithmic = false, xLabels } = chart;
+  const { series, bands = [], isLogarithmic = false, xLabels, yRange } = chart;
   const lines = [...series.map(({ values }) => values), ...bands.flatMap(({ low, high }) => [low, high])];
   const isShown = (value: number | null): value is number =>
     value !== null && Number.isFinite(value) && (!isLogarithmic || value > 0);
   const all = lines.flat().filter(isShown);
   const length = Math.max(1, ...lines.map((values) => values.length));
   const x = scaleLinear([0, Math.max(1, length - 1)], [MARGIN.left, WIDTH - MARGIN.right]);
-  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const [least, most] = yRange ?? [Math.min(...all), Math.max(...all)];
   const range: [number, number] = [HEIGHT - MARGIN.bottom, MARGIN.top];
   const y = isLogarithmic ? scaleLog([least, most], range).nice() : scaleLinear([least, most], range).nice();
   const colour = (i: number) => colours.series[i % colours.series.length]!;

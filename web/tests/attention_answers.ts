@@ -73,5 +73,5 @@ export function trainReversal(work: Workspace): Record<string, unknown> {
     ),
   };
   trainer.release();
-  return result;
+  return { ...result, memory: work.kernels.exports.memory.buffer.byteLength };
 }

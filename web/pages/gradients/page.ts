@@ -9,6 +9,7 @@ import { drawLines } from "../../panels/line_chart.ts";
 import { shortNumber } from "../../panels/numbers.ts";
 import { storedInAddress, storeInAddress } from "../shared/address.ts";
 import { create, download, element, setField } from "../shared/elements.ts";
+import { fieldNumber, wrongNumber } from "../shared/fields.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { startPage } from "../shared/start.ts";
 import { makeNetwork, type Settings } from "./networks.ts";
@@ -60,13 +61,9 @@ class Page {
 
   /** The settings in the fields; null if a number is wrong, which is shown. */
   private settings(): Settings | null {
-    for (const name of WHOLE) {
-      const { min, max, value, valueAsNumber } = field(name);
-      const [least, most] = [Number(min), Number(max)];
-      if (Number.isInteger(valueAsNumber) && valueAsNumber >= least && valueAsNumber <= most) continue;
-      const label = document.querySelector(`label[for=${name}]`)!.textContent;
-      const values = { name: label, given: value || "–", least, most };
-      element("problem").textContent = fill(this.texts.wrongNumber, values);
+    const wrong = WHOLE.find((name) => fieldNumber(field(name)) === null);
+    if (wrong !== undefined) {
+      element("problem").textContent = fill(this.texts.wrongNumber, wrongNumber(field(wrong)));
       return null;
     }
     element("problem").textContent = "";
