@@ -36,13 +36,15 @@ def test_the_pages_are_what_the_sources_give(tmp_path: Path) -> None:
     assert not changed, f"{', '.join(changed)}: the sources have changed; run `make web` and commit src/elman/web"
 
 
-@pytest.mark.parametrize("page", ["character-model.html", "gradients.html", "step-through.html", "trace.html"])
+@pytest.mark.parametrize(
+    "page", ["attention.html", "character-model.html", "gradients.html", "step-through.html", "trace.html"]
+)
 def test_a_page_with_its_kernels_is_small(page: str) -> None:
     assert (MODULES / page).stat().st_size < MAX_PAGE
 
 
 def test_kernels_and_wrapper_are_small(tmp_path: Path) -> None:
-    sources = [f"kernels/{name}.ts" for name in ("module", "stack", "training")]
+    sources = [f"kernels/{name}.ts" for name in ("attention", "module", "stack", "training")]
     bundle = ["npx", "esbuild", *sources, "--bundle", "--minify", "--format=esm", f"--outdir={tmp_path}"]
     subprocess.run(bundle, cwd=ROOT / "web", check=True, capture_output=True)
     wrapper = sum(len(gzip.compress(path.read_bytes())) for path in tmp_path.glob("*.js"))  # with parts in common

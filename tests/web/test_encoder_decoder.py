@@ -26,8 +26,14 @@ OTHERS = [([5] * 6, [4] * 7), ([3] * 6, [6] * 7)]  # a batch of another shape, w
 NETWORKS = [(cell, directions) for cell in ("elman", "gru", "lstm") for directions in (1, 2)]
 STEP, FINITE_TOLERANCE = 1e-5, 1e-7
 OPTIONS: dict[str, Any] = {
-    "cell": "elman", "bidirectional": True, "symbols": 10, "shortest": 3, "longest": 5,
-    "hiddenSize": 24, "learningRate": 0.005, "seed": 4,
+    "cell": "elman",
+    "bidirectional": True,
+    "symbols": 10,
+    "shortest": 3,
+    "longest": 5,
+    "hiddenSize": 24,
+    "learningRate": 0.005,
+    "seed": 4,
 }
 SOURCE = "27182"
 FIRST_SYMBOL_ID = 3
