@@ -106,17 +106,16 @@ def test_attention_becomes_the_anti_diagonal(browser: Any, address: str) -> None
         content = numbers(page)
         text = page.text_content("#diagonal")
         state = page.text_content("#state")
+        select_moment(page, 0)
+        first = numbers(page)
     expected = np.arange(8)[::-1]
+    np.testing.assert_array_equal(matrix(first)[:8].argmax(1), untrained, "the slider shows the first weights")
     assert (untrained == expected).mean() <= 0.375
     weights = matrix(content)[:8]
     on = int((weights.argmax(1) == expected).sum())
     assert on >= 6
     assert weights[np.arange(8), expected].mean() > 0.6
-    right = int((weights.argmax(1) == expected + 1).sum())
-    assert text.startswith(f"The largest weight is on the anti-diagonal in {on} of 8 rows, and one column to the right")
-    assert text.endswith(
-        f"in {right}. The mean weight on the anti-diagonal is {weights[range(8), expected].mean():.3f}."
-    )
+    assert text == diagonal_text(weights)
     moments = content["moments"]
     assert [moment["update"] for moment in moments] == [*range(0, 500, 13), 500]
     assert (moments[0]["exact"], moments[0]["trainingLoss"]) == (0, None)
@@ -126,6 +125,18 @@ def test_attention_becomes_the_anti_diagonal(browser: Any, address: str) -> None
     assert re.match(r"500 updates in \d+\.\d s\. Loss ", state)
     assert f" {100 * last['exact']:.1f} % of fresh sequences are reversed" in state
     assert float(state.split("Loss ")[1].split()[0]) == pytest.approx(last["loss"], rel=1e-3)
+
+
+def diagonal_text(weights: Array) -> str:
+    """Return what the page says about the weights (T, T + 1) of T symbols."""
+    size = len(weights)
+    places, expected = weights.argmax(1), np.arange(size)[::-1]
+    on, right = (int((places == expected + shift).sum()) for shift in (0, 1))
+    mean = weights[range(size), expected].mean()
+    return (
+        f"The largest weight is on the anti-diagonal in {on} of {size} rows, and one column to the right of it in "
+        f"{right}. The mean weight on the anti-diagonal is {mean:.3f}."
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,6 +163,7 @@ def test_numbers_of_every_moment_are_those_of_elman(browser: Any, address: str, 
                 assert page.text_content("#written") == written
             verdict = "Correct." if written == source[::-1] else f"Wrong; expected {source[::-1]}."
             assert page.text_content("#verdict") == verdict
+            assert page.text_content("#diagonal") == diagonal_text(matrix(content)[: len(source)])
             head, *rows = table(page)
             assert head[1:] == alignment.source == [*source, "</s>"]
             assert [row[0] for row in rows] == alignment.target
@@ -263,6 +275,26 @@ def test_changed_fields_start_a_new_network(browser: Any, address: str) -> None:
         page.wait_for_function("document.querySelector('#stop').textContent === 'Stop'")
         wait_for_end(page)
         assert len(numbers(page)["moments"]) == len(trained["moments"])
+
+
+def test_a_restart_during_a_training_changes_nothing(browser: Any, address: str) -> None:
+    with open_page(browser, address, SMALL) as page:
+        train(page)
+        expected = numbers(page)
+        page.fill("#updates", "20000")
+        page.click("#train")
+        page.wait_for_function("/^Update/.test(document.querySelector('#state').textContent)")
+        page.fill("#updates", "60")
+        train(page)
+        assert numbers(page)["moments"] == expected["moments"]
+        assert matrix(numbers(page)).tolist() == matrix(expected).tolist()
+
+
+def test_training_can_start_before_the_kernels_are_loaded(browser: Any, address: str) -> None:
+    script = "addEventListener('DOMContentLoaded', () => document.querySelector('#train').click());"
+    with open_page(browser, address, SMALL, script=script) as page:
+        wait_for_end(page)
+        assert numbers(page)["moments"][-1]["update"] == 60
 
 
 def test_other_lengths_are_tried(browser: Any, address: str) -> None:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.web
 V, E, H = 7, 3, 4
 PAIRS = [([3, 4], [4, 3, 5]), ([5, 6, 3, 3], [6]), ([4], [3, 4]), ([6, 6, 5], [])]  # not sorted by length
 OTHERS = [([5] * 6, [4] * 7), ([3] * 6, [6] * 7)]  # a batch of another shape, whose arrays must not be used again
+FULL = [([5] * 4, [4] * 3)] * 4  # one of the same shape without padding, whose arrays are used again
 NETWORKS = [(cell, directions) for cell in ("elman", "gru", "lstm") for directions in (1, 2)]
 STEP, FINITE_TOLERANCE = 1e-5, 1e-7
 OPTIONS: dict[str, Any] = {
@@ -74,13 +75,13 @@ def test_loss_and_gradients_are_those_of_elman_in_torch(
     engine: Engine, rng: np.random.Generator, cell: str, directions: int
 ) -> None:
     weights = draw_weights(rng, cell, directions)
-    found = ask(engine, cell, directions, weights, OTHERS, PAIRS)
+    found = ask(engine, cell, directions, weights, OTHERS, FULL, PAIRS)
     network = Seq2SeqNetwork(config_of(cell, directions), V, V).double()
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     by_length = sorted(PAIRS, key=lambda pair: -len(pair[0]))  # torch packs sequences in this order
     loss = network(Seq2SeqTensors(batch_of(by_length), torch.device("cpu")), torch.Generator())
     loss.backward()
-    assert found["losses"][1] == pytest.approx(loss.item(), rel=1e-12)
+    assert found["losses"][2] == pytest.approx(loss.item(), rel=1e-12)
     assert found["gradients"].keys() == weights.keys()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None
@@ -98,7 +99,7 @@ def test_attention_weights_are_those_of_elman_in_numpy(
     state, context = network.encode(batch.source, batch.source_lengths)
     s, _, _ = network.decode(batch.target_inputs, state, context)
     expected = network.attention_weights(s, context)
-    found = ask(engine, cell, directions, weights, OTHERS, PAIRS)["weights"].reshape(expected.shape)
+    found = ask(engine, cell, directions, weights, OTHERS, FULL, PAIRS)["weights"].reshape(expected.shape)
     np.testing.assert_allclose(found, expected, 1e-12, 1e-15)
     is_padding = np.arange(expected.shape[2]) >= batch.source_lengths[:, None]
     assert not found[np.broadcast_to(is_padding[:, None], found.shape)].any(), "exactly zero"
@@ -163,7 +164,11 @@ class Trained:
         return float(np.mean([target == source[::-1] for source, target in zip(sources, written, strict=True)]))
 
 
-@pytest.mark.parametrize("changes", [{}, {"cell": "lstm", "bidirectional": False}], ids=["elman", "lstm"])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"cell": "lstm", "bidirectional": False}, {"learningRate": 0.05, "shortest": 1, "longest": 1}],
+    ids=["elman", "lstm", "large gradients"],
+)
 def test_ten_updates_are_those_of_torch(engine: Engine, tmp_path: Path, changes: dict[str, Any]) -> None:
     trained = Trained(engine, tmp_path, 10, **changes)
     options = trained.options
@@ -172,6 +177,7 @@ def test_ten_updates_are_those_of_torch(engine: Engine, tmp_path: Path, changes:
     shapes = {name: tensor.shape for name, tensor in network.state_dict().items()}
     initial = {name: torch.from_numpy(array.copy()) for name, array in trained.answer["initial"].items()}
     network.load_state_dict({name: initial[name].reshape(shape) for name, shape in shapes.items()})
+    norms: list[float] = []
     optimizer = torch.optim.Adam(network.parameters(), lr=options["learningRate"])
     rng, losses = np.random.default_rng(options["seed"] + 1), []
     for _ in range(10):
@@ -181,11 +187,13 @@ def test_ten_updates_are_those_of_torch(engine: Engine, tmp_path: Path, changes:
         loss = network(Seq2SeqTensors(batch, torch.device("cpu")), torch.Generator()) / (batch.targets >= 0).sum()
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        norms.append(torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0).item())
         optimizer.step()
         losses.append(loss.item())
     np.testing.assert_allclose(trained.answer["losses"], losses, 1e-4)  # single precision, ten times
     assert losses[-1] < losses[0]
+    if options["learningRate"] > 0.01:
+        assert max(norms) > 1 > min(norms), "some gradients are clipped, some are not"
 
 
 def test_initial_weights_have_the_distributions_of_elman(engine: Engine, tmp_path: Path) -> None:

@@ -29,8 +29,6 @@ class Run {
   private end = 0;
   private every = 1;
   private isRunning = false;
-  /** Whether the loop of `train` runs. It ends some time after isRunning does. */
-  private isLooping = false;
   private isReleased = false;
   private losses: number[] = [];
   private seconds = 0;
@@ -59,12 +57,10 @@ class Run {
     this.reply({ type: "moment", moment: { update, trainingLoss, ...this.trainer.validate() } });
   }
 
-  /** Trains until all updates are done, or until `stop`. Messages are handled in between. */
+  /** Trains until all updates are done, or until `stop`, and then replies; before that, it is not called again. */
   async train(updates: number): Promise<void> {
     this.isRunning = true;
     if (this.update >= this.end) this.end = this.update + updates;
-    if (this.isLooping) return;
-    this.isLooping = true;
     this.every = Math.ceil(updates / MOMENTS);
     const start = performance.now();
     let reported = start;
@@ -76,7 +72,7 @@ class Run {
       }
       await nextTurn();
     }
-    this.isLooping = this.isRunning = false;
+    this.isRunning = false;
     if (this.isReleased) return;
     if (this.losses.length) this.addMoment();
     this.seconds += (performance.now() - start) / 1000;
