@@ -19,6 +19,7 @@ const PAGES = {
   gradients: "pages/gradients",
   adder: "pages/adder",
   hello: "pages/hello",
+  attention: "pages/attention",
   "character-model": "pages/character_model",
   confusion: "pages/confusion",
 };

@@ -24,7 +24,8 @@ WEB = Path(__file__).parent
 NATIVE = WEB.parent / "src/elman/kernels/native"
 BUILT = WEB.parent / "src/elman/web"
 SHARED = ["stack_forward.cpp", "stack_backward.cpp", "stack_weights.cpp", "cross_entropy.cpp", "batch.cpp"]
-INTERFACE = ["stack_interface.cpp", "one_thread.cpp"]
+FAST_INTERFACE = ["training_interface.cpp", "attention_interface.cpp"]
+SMALL_INTERFACE = ["stack_interface.cpp", "one_thread.cpp"]
 FLAGS = [
     *("-target", "wasm32-wasi", "-mexec-model=reactor", "-msimd128"),  # a reactor has no main function
     *("-std=c++17", "-DNDEBUG", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra", "-Werror"),
@@ -57,11 +58,11 @@ def build(module: Module, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         definitions = [f"-DELMAN_ISA={module.isa}", f"-DELMAN_NUMBER={module.number}", f"-I{NATIVE}", *module.flags]
         objects = []
-        for source in (NATIVE / "kernels.cpp", WEB / "kernels/training_interface.cpp"):
+        for source in (NATIVE / "kernels.cpp", *(WEB / "kernels" / name for name in FAST_INTERFACE)):
             objects.append(str(Path(temporary, source.stem).with_suffix(".o")))
             _compile(["-O3", *definitions, "-c", str(source), "-o", objects[-1]])
         # The rest takes no time, so it is compiled for size.
-        sources = [str(NATIVE / name) for name in SHARED] + [str(WEB / "kernels" / name) for name in INTERFACE]
+        sources = [str(NATIVE / name) for name in SHARED] + [str(WEB / "kernels" / name) for name in SMALL_INTERFACE]
         _compile(["-Os", *definitions, *sources, *objects, "-o", str(folder / module.name), *LINKER_FLAGS])
     (folder / module.name).chmod(0o644)
 

@@ -42,7 +42,7 @@ def test_a_page_with_its_kernels_is_small(page: str) -> None:
 
 
 def test_kernels_and_wrapper_are_small(tmp_path: Path) -> None:
-    sources = [f"kernels/{name}.ts" for name in ("module", "stack", "training")]
+    sources = [f"kernels/{name}.ts" for name in ("attention", "module", "stack", "training")]
     bundle = ["npx", "esbuild", *sources, "--bundle", "--minify", "--format=esm", f"--outdir={tmp_path}"]
     subprocess.run(bundle, cwd=ROOT / "web", check=True, capture_output=True)
     wrapper = sum(len(gzip.compress(path.read_bytes())) for path in tmp_path.glob("*.js"))  # with parts in common

@@ -65,6 +65,35 @@ interface Exports {
     dW: number,
     dB: number,
   ): void;
+  apply_tanh(count: number, numbers: number): void;
+  tanh_gradient(count: number, y: number, dY: number): void;
+  attention(
+    B: number,
+    T: number,
+    S: number,
+    H: number,
+    queries: number,
+    keys: number,
+    memories: number,
+    lengths: number,
+    weights: number,
+    contexts: number,
+  ): void;
+  attention_gradients(
+    B: number,
+    T: number,
+    S: number,
+    H: number,
+    queries: number,
+    keys: number,
+    memories: number,
+    lengths: number,
+    weights: number,
+    dContexts: number,
+    dQueries: number,
+    dKeys: number,
+    dMemories: number,
+  ): void;
   softmax_cross_entropy(
     N: number,
     I: number,

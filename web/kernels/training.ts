@@ -1,4 +1,4 @@
-// What a training step needs around the stack: a linear layer, the readout and its loss, clipping, SGD and Adam.
+// What a training step needs around the stack: a linear layer, tanh, the readout and its loss, clipping, SGD and Adam.
 //
 // N rows, I inputs, O outputs.
 
@@ -40,6 +40,17 @@ export function linearGradients(
     dW?.pointer ?? 0,
     dB?.pointer ?? 0,
   );
+}
+
+/** numbers = tanh(numbers) */
+export function applyTanh(kernels: Kernels, numbers: Numbers): void {
+  kernels.exports.apply_tanh(numbers.length, numbers.pointer);
+}
+
+/** Makes the gradient with respect to y = tanh(x) the gradient with respect to x. */
+export function tanhGradient(kernels: Kernels, y: Numbers, gradient: Numbers): void {
+  expectLength("gradient", gradient, y.length);
+  kernels.exports.tanh_gradient(y.length, y.pointer, gradient.pointer);
 }
 
 /** What the readout V (O, I), b (O,) of x (N, I) reads and writes. Gradients are those of the sum of the losses. */

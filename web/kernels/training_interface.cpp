@@ -1,4 +1,4 @@
-// What a training step needs around the stack: a linear layer, losses, clipping, SGD and Adam; and memory.
+// What a training step needs around the stack: a linear layer, tanh, losses, clipping, SGD and Adam; and memory.
 //
 // Where the kernels do not define the order of a sum, it runs over the indices, one number after another, so that NumPy
 // can do the same to the last bit (tests/web).
@@ -22,11 +22,6 @@ std::vector<Number> transposed(const Number* matrix, Index rows, Index columns) 
     for (Index i = 0; i < rows; ++i)
         for (Index j = 0; j < columns; ++j) result[std::size_t(j * rows + i)] = matrix[i * columns + j];
     return result;
-}
-
-// target += factor * source
-void add_multiple(Number* __restrict target, Number factor, const Number* __restrict source, Index count) {
-    for (Index i = 0; i < count; ++i) target[i] += factor * source[i];
 }
 
 }  // namespace
@@ -61,6 +56,16 @@ ELMAN_EXPORT void linear_gradients(Int N, Int I, Int O, const Number* d_y, const
             if (d_W) add_multiple(d_W + o * I, d, x + n * I, I);
             if (d_b) d_b[o] += d;
         }
+}
+
+// numbers = tanh(numbers)
+ELMAN_EXPORT void apply_tanh(Int count, Number* numbers) {
+    for (Int i = 0; i < count; ++i) numbers[i] = std::tanh(numbers[i]);
+}
+
+// The gradient with respect to x, in the place of d_y, for y = tanh(x).
+ELMAN_EXPORT void tanh_gradient(Int count, const Number* y, Number* d_y) {
+    for (Int i = 0; i < count; ++i) d_y[i] *= Number(1) - y[i] * y[i];
 }
 
 // The readout V (O, I), b (O,) of x (N, I) and its softmax cross-entropy: losses (N,) in nats, and the gradients of

@@ -5,12 +5,11 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 import { zipSync } from "fflate";
 
 import { count } from "../kernels/module.ts";
-import type { LanguageModel } from "./language_model.ts";
-import type { Vocabulary } from "./vocabulary.ts";
+import type { Parameter } from "./parameters.ts";
 
 const FORMAT = 1;
 
-type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 
 /** JSON in the one layout of elman's folders: sorted keys, one entry a line. */
 function jsonText(value: Json, indent = ""): string {
@@ -56,33 +55,24 @@ export function safetensors(tensors: readonly Tensor[]): Uint8Array {
   return bytes;
 }
 
-/** The files of the model folder by name; `card` is the text of README.md. */
-export function modelFolder(model: LanguageModel, vocabulary: Vocabulary, card: string): Record<string, Uint8Array> {
-  const { cell, embeddingSize, hiddenSize, numLayers } = model.sizes;
-  const config = {
-    format: FORMAT,
-    task: "lm",
-    model: {
-      cell,
-      activation: "tanh",
-      embedding_size: embeddingSize,
-      hidden_size: [hiddenSize],
-      num_layers: numLayers,
-      tie_weights: false,
-      dropout: 0,
-      dropout_kind: "standard",
-    },
-    text: { level: "char", normalize: "none", byte_fallback: false },
-  };
-  const tensors = model.parameters.map(({ name, shape, values }) => ({
-    name,
-    shape,
-    values: values.view as Float32Array,
-  }));
+/** What a model folder holds. `card` is the text of README.md. */
+export interface FolderContent {
+  /** config.json, without the format. */
+  config: Record<string, Json>;
+  parameters: readonly Parameter[];
+  /** The tokens of each vocabulary by its name. */
+  vocabularies: Record<string, readonly string[]>;
+  card: string;
+}
+
+/** The files of a model folder by name. The module of the parameters has single precision. */
+export function modelFolder({ config, parameters, vocabularies, card }: FolderContent): Record<string, Uint8Array> {
+  const tensors = parameters.map(({ name, shape, values }) => ({ name, shape, values: values.view as Float32Array }));
+  const tokens = Object.entries(vocabularies).map(([name, list]) => [name, [...list]]);
   const files: Record<string, Uint8Array> = {
-    "config.json": jsonBytes(config),
+    "config.json": jsonBytes({ format: FORMAT, ...config }),
     "model.safetensors": safetensors(tensors),
-    "vocabulary.json": jsonBytes({ tokens: [...vocabulary.tokens] }),
+    "vocabulary.json": jsonBytes(Object.fromEntries(tokens) as Json),
   };
   const sums = Object.entries(files).map(([name, content]) => [
     name,

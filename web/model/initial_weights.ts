@@ -1,32 +1,38 @@
 // The weights from which training starts, with the distributions of `elman train` (elman.nn.stack, elman.nn.encoder).
 //
 //   embedding      normal, standard deviation 1, or 0.3 for many characters; that of `<unk>` is zero
-//   W, V           uniform between -1 / sqrt(H) and 1 / sqrt(H)
+//   W              uniform between -1 / sqrt(H) and 1 / sqrt(H) for H units
 //   U              orthogonal for each gate
+//   linear layers  uniform between -1 / sqrt(I) and 1 / sqrt(I) for I inputs
 //   biases         zero; 1 for the forget gate of an LSTM
+//
+// In `elman train`, the biases of linear layers below the readout have the distribution of their weights.
 
-import type { ModelSizes, Parameter } from "./language_model.ts";
+import type { Cell } from "../kernels/stack.ts";
+import { GATES } from "./layer_trace.ts";
+import type { Parameter } from "./parameters.ts";
 import { Generator } from "./random.ts";
 
 const FEW_CHARACTERS = 1024;
 const [FEW_SCALE, MANY_SCALE] = [1.0, 0.3];
 
-export function setInitialWeights(parameters: readonly Parameter[], sizes: ModelSizes, seed: number): void {
+/** cell: of all recurrent layers. Parameters are recognized by their names in a model folder. */
+export function setInitialWeights(parameters: readonly Parameter[], cell: Cell, seed: number): void {
   const rng = new Generator(seed);
-  const { hiddenSize: H, vocabularySize, cell } = sizes;
-  const scale = vocabularySize <= FEW_CHARACTERS ? FEW_SCALE : MANY_SCALE;
-  const bound = 1 / Math.sqrt(H);
   for (const { name, shape, values } of parameters) {
     const view = values.view;
-    if (name === "embedding.weight") {
-      const unknown = shape[1]!; // numbers of the row of `<unk>`
-      for (let i = 0; i < view.length; ++i) view[i] = i < unknown ? 0 : scale * rng.normal();
-    } else if (name.endsWith("weight_hh_l0")) {
-      for (let row = 0; row < shape[0]!; row += H) view.set(orthogonal(H, rng), row * H);
+    const [rows, columns] = [shape[0]!, shape[1]!];
+    if (name.endsWith("embedding.weight")) {
+      const scale = rows <= FEW_CHARACTERS ? FEW_SCALE : MANY_SCALE;
+      for (let i = 0; i < view.length; ++i) view[i] = i < columns ? 0 : scale * rng.normal(); // row 0: `<unk>`
+    } else if (name.includes("weight_hh")) {
+      for (let row = 0; row < rows; row += columns) view.set(orthogonal(columns, rng), row * columns);
     } else if (name.includes("bias")) {
       view.fill(0);
-      if (cell === "lstm" && name.endsWith("bias_ih_l0")) view.fill(1, H, 2 * H);
+      const H = rows / GATES[cell].length;
+      if (cell === "lstm" && name.includes("bias_ih")) view.fill(1, H, 2 * H);
     } else {
+      const bound = 1 / Math.sqrt(name.includes("weight_ih") ? rows / GATES[cell].length : columns);
       for (let i = 0; i < view.length; ++i) view[i] = bound * (2 * rng.random() - 1);
     }
   }

@@ -4,13 +4,14 @@
 //   h_t      = layer_L(... layer_1(x_t, h_(t-1)))
 //   logits_t = V h_t + b
 //
-// All parameters are one array, and so are their gradients: an optimizer sees one array. With few characters, the input
-// product of the bottom layer is computed once for each character and looked up ("table").
+// With few characters, the input product of the bottom layer is computed once for each character and looked up ("table").
 
-import { ArrayList, count, type Floats, type Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
-import { type Cell, parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
+import { ArrayList, type Floats, type Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
+import { type Cell, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { linear, linearGradients, softmaxCrossEntropy } from "../kernels/training.ts";
 import { setInitialWeights } from "./initial_weights.ts";
+import { type Kind, layerParameters, type NamedShape, type Parameter, ParameterList } from "./parameters.ts";
+import { gatherRows, scatterRows } from "./rows.ts";
 
 export interface ModelSizes {
   cell: Cell;
@@ -20,23 +21,13 @@ export interface ModelSizes {
   numLayers: number;
 }
 
-export interface Parameter {
-  /** As in a model folder. */
-  name: string;
-  shape: number[];
-  values: Numbers;
-  gradient: Numbers;
-}
-
 /** Returns the names and shapes of the parameters, in the order in which they lie in memory. */
-function modelParameters(sizes: ModelSizes): { name: string; shape: number[] }[] {
+function modelParameters(sizes: ModelSizes): NamedShape[] {
   const { vocabularySize, embeddingSize, hiddenSize, numLayers } = sizes;
   const hiddenSizes = Array.from({ length: numLayers }, () => [hiddenSize]);
-  const names = { W: "weight_ih_l0", U: "weight_hh_l0", b_ih: "bias_ih_l0", b_hh: "bias_hh_l0" };
-  const layers = parameterShapes({ cell: sizes.cell, inputSize: embeddingSize, hiddenSizes });
   return [
     { name: "embedding.weight", shape: [vocabularySize, embeddingSize] },
-    ...layers.map(({ name, layer, shape }) => ({ name: `layers.${layer}.${names[name]}`, shape })),
+    ...layerParameters("", { cell: sizes.cell, inputSize: embeddingSize, hiddenSizes }),
     { name: "readout.weight", shape: [vocabularySize, hiddenSize] },
     { name: "readout.bias", shape: [vocabularySize] },
   ];
@@ -50,13 +41,8 @@ interface Layer {
   b_hh: Parameter;
 }
 
-/** Values or gradients. */
-type Kind = "values" | "gradient";
-
 export class LanguageModel {
-  readonly values: Numbers;
-  readonly gradient: Numbers;
-  readonly parameters: readonly Parameter[];
+  private readonly list: ParameterList;
   private readonly embedding: Parameter;
   private readonly layers: readonly Layer[];
   private readonly readout: { V: Parameter; b: Parameter };
@@ -73,16 +59,7 @@ export class LanguageModel {
     readonly sizes: ModelSizes,
     maxTableRows: number,
   ) {
-    const shapes = modelParameters(sizes);
-    const total = shapes.reduce((sum, { shape }) => sum + count(shape), 0);
-    this.values = kernels.floats(total);
-    this.gradient = kernels.floats(total);
-    let end = 0;
-    this.parameters = shapes.map(({ name, shape }) => {
-      const length = count(shape);
-      const start = (end += length) - length;
-      return { name, shape, values: this.values.slice(start, length), gradient: this.gradient.slice(start, length) };
-    });
+    this.list = new ParameterList(kernels, modelParameters(sizes));
     const { vocabularySize, embeddingSize, hiddenSize, numLayers } = sizes;
     this.embedding = this.parameters[0]!;
     this.layers = Array.from({ length: numLayers }, (_, layer) => {
@@ -122,9 +99,22 @@ export class LanguageModel {
     return arrays;
   }
 
+  get parameters(): readonly Parameter[] {
+    return this.list.parameters;
+  }
+
+  /** All parameters, and the gradients of all. */
+  get values(): Numbers {
+    return this.list.values;
+  }
+
+  get gradient(): Numbers {
+    return this.list.gradient;
+  }
+
   /** Sets random weights. */
   initialize(seed: number): void {
-    setInitialWeights(this.parameters, this.sizes, seed);
+    setInitialWeights(this.parameters, this.sizes.cell, seed);
     this.refresh();
   }
 
@@ -153,7 +143,7 @@ export class LanguageModel {
     buffers.initial.copyFrom(state);
     const { outputs, dOutputs, losses } = buffers;
     const inputs = this.table ? buffers.ids : buffers.inputs!;
-    if (!this.table) gather(this.embedding.values.view, ids, buffers.inputs!.view, this.sizes.embeddingSize);
+    if (!this.table) gatherRows(this.embedding.values.view, ids, buffers.inputs!.view, this.sizes.embeddingSize);
     this.stack.forward({
       T,
       B,
@@ -186,7 +176,7 @@ export class LanguageModel {
   step(id: number, state: State): Floats {
     const { input, id: ids, output, logits } = this.single;
     if (this.table) ids.view[0] = id;
-    else gather(this.embedding.values.view, [id], input.view, this.sizes.embeddingSize);
+    else gatherRows(this.embedding.values.view, [id], input.view, this.sizes.embeddingSize);
     this.stack.step(this.table ? ids : input, output, state, state);
     const { V, b } = this.readout;
     linear(this.kernels, output, V.values, b.values, logits, 1);
@@ -207,7 +197,7 @@ export class LanguageModel {
   embed(ids: Int32Array): Floats {
     const size = ids.length * this.sizes.embeddingSize;
     const rows = this.kernels.precision === "float32" ? new Float32Array(size) : new Float64Array(size);
-    gather(this.embedding.values.view, ids, rows, this.sizes.embeddingSize);
+    gatherRows(this.embedding.values.view, ids, rows, this.sizes.embeddingSize);
     return rows;
   }
 
@@ -215,7 +205,8 @@ export class LanguageModel {
     this.buffers?.release();
     this.stack.release();
     this.gradients.release();
-    const arrays = [this.values, this.gradient, ...Object.values(this.single), ...Object.values(this.table ?? {})];
+    this.list.release();
+    const arrays = [...Object.values(this.single), ...Object.values(this.table ?? {})];
     for (const array of arrays) array.release();
   }
 
@@ -231,12 +222,7 @@ export class LanguageModel {
       });
       return;
     }
-    const size = this.sizes.embeddingSize;
-    const [gradient, dInputs] = [embedding.gradient.view, buffers.dInputs!.view];
-    gradient.fill(0);
-    ids.forEach((id, entry) => {
-      for (let i = 0; i < size; ++i) gradient[id * size + i]! += dInputs[entry * size + i]!;
-    });
+    scatterRows(buffers.dInputs!.view, ids, embedding.gradient.view, this.sizes.embeddingSize);
   }
 
   private buffersFor(T: number, B: number): Buffers {
@@ -283,9 +269,4 @@ class Buffers {
     for (const array of [ids, targets, losses, outputs, dOutputs, inputs, dInputs]) array?.release();
     this.initial.release();
   }
-}
-
-/** Copies rows of a matrix. */
-function gather(matrix: Floats, rows: ArrayLike<number>, into: Floats, width: number): void {
-  for (let i = 0; i < rows.length; ++i) into.set(matrix.subarray(rows[i]! * width, (rows[i]! + 1) * width), i * width);
 }

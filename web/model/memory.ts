@@ -1,6 +1,6 @@
 // Arrays in a module's memory that are released together.
 
-import { ArrayList, type Kernels, type Numbers } from "../kernels/module.ts";
+import { ArrayList, type Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
 import { Stack, type StackShape, type State } from "../kernels/stack.ts";
 import type { NamedArray } from "../traces/trace.ts";
 
@@ -17,6 +17,16 @@ export class Memory {
   /** An array of numbers: zeros, or a copy of the given ones. */
   floats(values: number | ArrayLike<number>): Numbers {
     return this.keep(this.kernels.floats(values));
+  }
+
+  /** An array of 32-bit integers: zeros, or a copy of the given ones. */
+  integers(values: number | ArrayLike<number>): ModuleArray<Int32Array> {
+    return this.keep(this.kernels.integers(values));
+  }
+
+  /** An array of 64-bit numbers, whatever the precision: losses. */
+  doubles(values: number | ArrayLike<number>): ModuleArray<Float64Array> {
+    return this.keep(this.kernels.doubles(values));
   }
 
   stack(shape: StackShape, parameters: readonly (Numbers | null)[]): Stack {

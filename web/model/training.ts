@@ -3,6 +3,7 @@
 import type { Kernels } from "../kernels/module.ts";
 import type { Cell, State } from "../kernels/stack.ts";
 import { Adam, scaleAndClip } from "../kernels/training.ts";
+import { DivergedError } from "./diverged.ts";
 import { LanguageModel } from "./language_model.ts";
 import { Generator } from "./random.ts";
 
@@ -91,8 +92,6 @@ function learningRate(highest: number, progress: number): number {
 function highestRate(cell: Cell, hiddenSize: number): number {
   return Number((RATES[cell] * Math.min(2, Math.sqrt(256 / hiddenSize))).toPrecision(2));
 }
-
-export class DivergedError extends Error {}
 
 export class Trainer {
   readonly model: LanguageModel;

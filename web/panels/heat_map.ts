@@ -14,6 +14,8 @@ export interface HeatMap {
   columnLabels: readonly string[];
   /** Values from 0 to 1 have one colour; the others have two, for both signs, up to the largest magnitude. */
   isShare: boolean;
+  /** The space for the labels of the rows, in pixels. */
+  labelWidth?: number;
   selectedColumn?: number;
   selectedRow?: number;
   /** Cells that are framed: the tags of the best path. */
@@ -28,7 +30,7 @@ export interface HeatMap {
   corner?: readonly [string, string];
 }
 
-const LABEL_WIDTH = 90;
+const LABEL_WIDTH = 90; // if the map gives none
 const LABEL_HEIGHT = 26;
 const MAX_WIDTH = 900;
 const ROW_LABEL_SPACE = 11;
@@ -43,7 +45,8 @@ export function drawHeatMap(
   map: HeatMap,
 ): Picture & { cellAt(x: number, y: number): { row: number; column: number } | null } {
   const { rows, columns } = map;
-  const cellWidth = map.cell?.width ?? Math.min(32, Math.max(2, (MAX_WIDTH - LABEL_WIDTH) / columns));
+  const cellWidth =
+    map.cell?.width ?? Math.min(32, Math.max(2, (MAX_WIDTH - (map.labelWidth ?? LABEL_WIDTH)) / columns));
   const cellHeight = map.cell?.height ?? (rows <= 30 ? 20 : Math.max(2, Math.min(20, 400 / rows)));
   const { labelWidth, labelHeight, right } = labelSpace(map);
   const width = labelWidth + cellWidth * columns + right;
@@ -88,8 +91,8 @@ export function drawHeatMap(
 }
 
 /** The pixels to the left of, above and to the right of the cells. */
-function labelSpace({ columnLabels, hasSteepLabels }: HeatMap) {
-  if (!hasSteepLabels) return { labelWidth: LABEL_WIDTH, labelHeight: LABEL_HEIGHT, right: 8 };
+function labelSpace({ columnLabels, hasSteepLabels, labelWidth = LABEL_WIDTH }: HeatMap) {
+  if (!hasSteepLabels) return { labelWidth, labelHeight: LABEL_HEIGHT, right: 8 };
   const longest = columnLabels.reduce((most, label) => Math.max(most, textWidth(visible(label))), 5);
   const length = Math.min(longest, STEEP.letters) * STEEP.letter;
   const angle = (STEEP.angle * Math.PI) / 180;

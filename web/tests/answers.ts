@@ -1,13 +1,13 @@
 // Computes what tests/web asks for, with the kernels in this JavaScript engine. A request and its answer are JSON.
 
-import { ArrayList, count, type Floats, Kernels, type ModuleArray, type Numbers } from "../kernels/module.ts";
+import { ArrayList, count, type Floats, Kernels } from "../kernels/module.ts";
 import { parameterShapes } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
 import { descend, type Descent } from "../model/descent.ts";
 import { gradientByLag } from "../model/gradient_by_lag.ts";
 import type { LagNetwork } from "../model/lag_network.ts";
 import { traceNetwork } from "../model/network_trace.ts";
-import { modelFolder } from "../model/folder.ts";
+import { languageModelFolder } from "../model/language_model_folder.ts";
 import { Generator } from "../model/random.ts";
 import { generate } from "../model/sampling.ts";
 import { type Leaf, type NetworkSizes, SmallNetwork } from "../model/small_network.ts";
@@ -19,10 +19,13 @@ import { isDerivative, key, NetworkNumbers } from "../panels/unrolled_network/nu
 import { decode, encode } from "../traces/encoding.ts";
 import { traceToJson } from "../traces/trace.ts";
 import { drawMersenneTwister, trainAdder } from "./adder.ts";
+import { runAttention, runEncoderDecoder, runTanh, trainReversal } from "./attention_answers.ts";
 import { trainTextMapper } from "./text_mapper.ts";
-import { type Arrays, type Request, Workspace } from "./workspace.ts";
+import { type Arrays, type Content, encodeAll, named, Workspace } from "./workspace.ts";
 
-export type { Request };
+export interface Request extends Content {
+  kind: keyof typeof COMPUTATIONS;
+}
 
 /** Loads a file of the built folder. */
 export type Loader = (file: string) => Promise<ArrayBuffer>;
@@ -37,16 +40,7 @@ export async function answer(request: Request, load: Loader): Promise<Record<str
     );
   }
   const kernels = await loaded.get(request.module)!;
-  return COMPUTATIONS[request.kind as keyof typeof COMPUTATIONS](new Workspace(kernels, request));
-}
-
-function encodeAll(arrays: Record<string, ModuleArray<Floats> | null>): Arrays {
-  const present = Object.entries(arrays).filter(([, array]) => array !== null);
-  return Object.fromEntries(present.map(([name, array]) => [name, encode(array!.view)]));
-}
-
-function named(prefix: string, arrays: readonly (Numbers | null)[]): Record<string, Numbers | null> {
-  return Object.fromEntries(arrays.map((array, i) => [`${prefix} ${i}`, array]));
+  return COMPUTATIONS[request.kind](new Workspace(kernels, request));
 }
 
 const COMPUTATIONS = {
@@ -66,6 +60,10 @@ const COMPUTATIONS = {
   mersenneTwister: drawMersenneTwister,
   trainingTime: timeTraining,
   stepTime: timeSteps,
+  attention: runAttention,
+  tanh: runTanh,
+  encoderDecoder: runEncoderDecoder,
+  reversal: trainReversal,
 };
 
 /** A forward and a backward pass. */
@@ -195,7 +193,7 @@ function runTraining(work: Workspace): Record<string, unknown> {
   const initial = model.parameters.map((p) => [`initial ${p.name}`, encode(p.values.view.slice())]);
   const steps = Array.from({ length: values.updates }, (_, i) => trainer.step(i / values.updates));
   const final = model.parameters.map((p) => [`final ${p.name}`, encode(p.values.view.slice())]);
-  const files = Object.entries(modelFolder(model, vocabulary, "# Card\n")).map(([name, bytes]) => [
+  const files = Object.entries(languageModelFolder(model, vocabulary, "# Card\n")).map(([name, bytes]) => [
     name,
     encode(bytes),
   ]);

@@ -1,13 +1,12 @@
-// A request of tests/web, and its arrays in the memory of the module.
+// The content of a request, and how arrays go to the module and back.
 
-import { type Floats, type Kernels, type ModuleArray, type Numbers, type Precision } from "../kernels/module.ts";
+import type { Floats, Kernels, ModuleArray, Numbers, Precision } from "../kernels/module.ts";
 import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
-import { decode, type EncodedArray } from "../traces/encoding.ts";
+import { decode, encode, type EncodedArray } from "../traces/encoding.ts";
 
 export type Arrays = Record<string, EncodedArray>;
 
-export interface Request {
-  kind: string;
+export interface Content {
   /** The file of the module. */
   module: string;
   precision: Precision;
@@ -24,7 +23,7 @@ export interface Request {
 export class Workspace {
   constructor(
     readonly kernels: Kernels,
-    readonly request: Request,
+    readonly request: Content,
   ) {}
 
   has(name: string): boolean {
@@ -58,4 +57,13 @@ export class Workspace {
     state.arrays.forEach((array, i) => array.view.set(decode(this.request.arrays[`${prefix} ${i}`]!) as Floats));
     return state;
   }
+}
+
+export function encodeAll(arrays: Record<string, ModuleArray<Floats> | null>): Arrays {
+  const present = Object.entries(arrays).filter(([, array]) => array !== null);
+  return Object.fromEntries(present.map(([name, array]) => [name, encode(array!.view)]));
+}
+
+export function named(prefix: string, arrays: readonly (Numbers | null)[]): Record<string, Numbers | null> {
+  return Object.fromEntries(arrays.map((array, i) => [`${prefix} ${i}`, array]));
 }

@@ -35,10 +35,3 @@ export function readFields(stored: URLSearchParams): void {
 export function storeFields(others: Record<string, string>): void {
   storeInAddress({ ...others, ...Object.fromEntries(NAMES.map((name) => [name, field(name).value])) });
 }
-
-/** The number in a field, or null if it is not in the range of the field, or not a whole one where that is needed. */
-export function fieldNumber(name: Field): number | null {
-  const { valueAsNumber: value, min, max, step } = field(name);
-  const isValid = value >= Number(min) && value <= Number(max) && (step !== "1" || Number.isInteger(value));
-  return isValid ? value : null;
-}

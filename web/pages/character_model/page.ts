@@ -4,9 +4,11 @@ import type { Cell } from "../../kernels/stack.ts";
 import tangPoems from "../../../src/elman/labs/tang_poems.txt";
 import { storedInAddress } from "../shared/address.ts";
 import { download, element } from "../shared/elements.ts";
+import { fieldNumber, wrongNumber } from "../shared/number_fields.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
+import { startWorker } from "../shared/worker.ts";
 import { LossChart } from "./chart.ts";
-import { type Field, field, FIELDS, fieldNumber, readFields, storeFields } from "./fields.ts";
+import { type Field, field, FIELDS, readFields, storeFields } from "./fields.ts";
 import { decodeText } from "./files.ts";
 import type { GenerateRequest, Reply, Request } from "./protocol.ts";
 import sonnets from "./sonnets.txt"; // 18, 29, 30, 55, 60, 73, 116 and 130
@@ -130,12 +132,9 @@ class Page {
 
   /** The numbers in some fields, or null after showing what is wrong with the first wrong one in the element `problem`. */
   private numbers(names: readonly Field[], problem: string): number[] | null {
-    const wrong = names.find((name) => fieldNumber(name) === null);
-    if (wrong === undefined) return names.map((name) => fieldNumber(name)!);
-    const { min, max, value } = field(wrong);
-    const label = document.querySelector(`label[for=${wrong}]`)!.textContent ?? wrong;
-    const values = { name: label, given: value || "–", least: Number(min), most: Number(max) };
-    this.showProblem(fill(this.texts.wrongNumber, values), problem);
+    const wrong = names.find((name) => fieldNumber(field(name)) === null);
+    if (wrong === undefined) return names.map((name) => fieldNumber(field(name))!);
+    this.showProblem(fill(this.texts.wrongNumber, wrongNumber(field(wrong))), problem);
     field(wrong).focus();
     return null;
   }
@@ -306,10 +305,6 @@ class Page {
     element("save-command").textContent =
       `elman generate ${MODEL_NAME} --prompt "..." --max-tokens ${length} --temperature ${temperature} --seed ${seed}`;
   }
-}
-
-function startWorker(code: string): Worker {
-  return new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
 }
 
 /** The number of characters, of which some have two code units. */

@@ -1,6 +1,7 @@
 // The messages between the page and the worker that trains.
 
 import type { TrainingOptions } from "../../model/training.ts";
+import type { FailureReason } from "../shared/failure.ts";
 
 export interface TrainRequest {
   type: "train";
@@ -43,4 +44,4 @@ export type Reply =
   | { type: "generated"; text: string; unknown: string[] }
   | { type: "traced"; trace: string | null }
   | { type: "saved"; zip: Uint8Array }
-  | { type: "failed"; reason: "unsupported" | "diverged" | "memory" | "other"; detail: string };
+  | { type: "failed"; reason: FailureReason; detail: string };

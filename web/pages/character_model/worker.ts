@@ -1,13 +1,16 @@
 // Trains and runs the model, so that the page stays responsive. page.ts sends the requests of protocol.ts.
 
 import kernelBytes from "../../../src/elman/web/kernels-float32.wasm";
-import { Kernels, OutOfMemoryError, UnsupportedBrowserError } from "../../kernels/module.ts";
-import { modelFolder, zipFolder } from "../../model/folder.ts";
+import { Kernels, OutOfMemoryError } from "../../kernels/module.ts";
+import { zipFolder } from "../../model/folder.ts";
+import { languageModelFolder } from "../../model/language_model_folder.ts";
 import { traceText } from "../../model/language_trace.ts";
 import { generate } from "../../model/sampling.ts";
-import { DivergedError, splitText, Trainer } from "../../model/training.ts";
+import { splitText, Trainer } from "../../model/training.ts";
 import { Vocabulary } from "../../model/vocabulary.ts";
 import { traceToJson } from "../../traces/trace.ts";
+import { reasonOf } from "../shared/failure.ts";
+import { nextTurn } from "../shared/turn.ts";
 import type { Reply, Request, TrainRequest } from "./protocol.ts";
 
 const SLICE = 40; // milliseconds of training, after which messages are handled
@@ -127,17 +130,6 @@ function reply(message: Reply): void {
   postMessage(message);
 }
 
-/** Waits until the messages that have arrived are handled. A timer would wait longer. */
-const turn = new MessageChannel();
-turn.port1.start();
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => {
-    turn.port1.addEventListener("message", () => resolve(), { once: true });
-    turn.port2.postMessage(null);
-  });
-}
-
 async function start(request: TrainRequest): Promise<void> {
   training?.trainer.release();
   training = null;
@@ -203,7 +195,7 @@ function handle(request: Request): Promise<void> | void {
       return reply({ type: "traced", ...tracedText(training, request.text) });
     }
     case "save": {
-      const files = modelFolder(training.trainer.model, training.vocabulary, request.card);
+      const files = languageModelFolder(training.trainer.model, training.vocabulary, request.card);
       return reply({ type: "saved", zip: zipFolder(request.name, files) });
     }
   }
@@ -217,13 +209,6 @@ function tracedText({ trainer, vocabulary }: Training, text: string): { trace: s
     if (error instanceof OutOfMemoryError || error instanceof RangeError) return { trace: null };
     throw error;
   }
-}
-
-function reasonOf(error: unknown): "unsupported" | "diverged" | "memory" | "other" {
-  if (error instanceof UnsupportedBrowserError) return "unsupported";
-  if (error instanceof DivergedError) return "diverged";
-  if (error instanceof OutOfMemoryError || error instanceof WebAssembly.RuntimeError) return "memory";
-  return "other";
 }
 
 addEventListener("message", async (event: MessageEvent<Request>) => {
