@@ -22,7 +22,7 @@ SOURCE = ROOT / "src" / "elman"
 LAYERS = [
     {"__main__"},
     {"cli"},
-    {"bench", "labs"},
+    {"bench", "labs", "serve"},
     {"estimators"},
     {"inspect"},
     {"experiment"},
@@ -36,7 +36,7 @@ LAYERS = [
     {"data", "decoding", "kernels", "figures"},
     {"training config"},
     {"options"},
-    {"cells", "text", "config", "checkpoint", "metrics"},
+    {"cells", "text", "config", "checkpoint", "metrics", "explanation"},
     {"errors", "shell", "translations", "version"},
 ]
 LEVEL = {name: level for level, names in enumerate(reversed(LAYERS)) for name in names}
@@ -66,6 +66,7 @@ EXTRAS = {
     "inspect": {"anywidget", "traitlets"},
     "labs": {"IPython", "matplotlib", "torch"},
     "metrics": {"sacrebleu"},
+    "serve": {"anyio", "fastapi", "starlette", "uvicorn"},
     "text": {"tokenizers"},
 }
 RUNTIME_PACKAGES = {
@@ -81,6 +82,7 @@ RUNTIME_PACKAGES = {
     "dateutil",
 }
 HIDDEN = {"__pycache__", "py.typed", "__main__.py", "__init__.py"}  # not in the tree of the README
+IMPORTED_INSIDE_FUNCTIONS = {"serve"}  # parts that the command line imports only where they are needed
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -227,7 +229,9 @@ def test_only_declared_packages_are_imported() -> None:
 
 def test_what_an_extra_brings_is_imported_inside_functions() -> None:
     for module, path in MODULES.items():
-        if part_of(module) in EXTRAS:
+        above = {name.split(".")[1] for name in imported_at_once(path) if name.startswith("elman.")}
+        assert part_of(module) in IMPORTED_INSIDE_FUNCTIONS or not above & IMPORTED_INSIDE_FUNCTIONS, path
+        if part_of(module) in EXTRAS.keys() - IMPORTED_INSIDE_FUNCTIONS:
             at_once = imported_at_once(path)
             assert not {name.split(".")[0] for name in at_once} & EXTRAS[part_of(module)], path
             assert "elman.nn" not in at_once, f"{path}: it imports torch"

@@ -4,7 +4,8 @@ and their labs print Chinese.
 Commands run in process, in a folder with a small file of each name that the pages use. Minutes, epochs and the budget
 that elman would choose become a few steps on one thread, validated once; a snippet of Python makes at most 20 steps.
 Generated data sets, the labs of an alias and the number of pictures are cut short; other tests run all labs and draw
-all pictures. Nothing else is changed. A command that needs a package which is not installed is not run.
+all pictures. The studio ends at once. Nothing else is changed. A command that needs a package which is not installed is
+not run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from elman import labs
 from elman.cells import CELLS
@@ -143,6 +145,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
         "new.csv": ["text,body\n", *(f"{text},{text}\n" for text, _ in MESSAGES)],
         "names/French.txt": [f"{source}eau\n" for source, _ in PAIRS],
         "names/中文.txt": [f"{source}ng\n" for source, _ in PAIRS],
+        "models/tagger/README.md": [""],
         "sentences.txt": [f"{' '.join(tokens)}\n" for tokens, _ in TAGGED],
         "residual.py": [RESIDUAL],
         "tokens.csv": [
@@ -163,7 +166,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
         "pairs.jsonl": [json.dumps({"source": source, "target": target}) + "\n" for source, target in PAIRS],
     }
     for name, lines in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("".join(lines), "utf-8")
     for name, content in beginnings.items():
         (tmp_path / name).write_bytes(content)  # a file goes before the data set of its name
@@ -173,6 +176,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
     monkeypatch.setattr(trace_pictures, "UNITS", 1)
     monkeypatch.setattr(intervals, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)  # of the studio, which runs until Ctrl-C
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(CELLS, "residual", CELLS["elman"])  # which is forgotten afterwards
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -14,10 +14,14 @@ import { build } from "esbuild";
 // The page of a trace comes first, because the page that trains a model has it inside.
 const PAGES = {
   trace: "pages/trace",
+  studio: "pages/studio",
   "step-through": "pages/step_through",
   gradients: "pages/gradients",
+  adder: "pages/adder",
+  hello: "pages/hello",
   attention: "pages/attention",
   "character-model": "pages/character_model",
+  confusion: "pages/confusion",
 };
 const LOADERS = { ".txt": "text", ".py": "text", ".wasm": "binary" };
 const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warning", loader: LOADERS };
@@ -25,7 +29,7 @@ const shared = { bundle: true, format: "esm", target: "es2022", logLevel: "warni
 async function buildTests() {
   const options = { ...shared, outdir: "build" };
   await build({ ...options, entryPoints: ["tests/node.ts"], platform: "node", outExtension: { ".js": ".mjs" } });
-  await build({ ...options, entryPoints: ["tests/browser.ts"] });
+  await build({ ...options, entryPoints: ["tests/browser.ts", "tests/panels.ts"] });
 }
 
 /** The text of a bundle. */

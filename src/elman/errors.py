@@ -129,6 +129,8 @@ _PACKAGES = {
     "sacrebleu": ("BLEU and chrF need sacrebleu", 'pip install "elman[mt]"'),
     "onnx": ("the peer onnxruntime needs onnx", 'pip install "elman[onnx]"'),
     "onnxruntime": ("the peer onnxruntime needs onnxruntime", 'pip install "elman[onnx]"'),
+    "fastapi": ("the studio needs FastAPI", 'pip install "elman[serve]"'),
+    "uvicorn": ("the studio needs uvicorn", 'pip install "elman[serve]"'),
     "anywidget": ("the notebook widget needs anywidget", 'pip install "elman[notebook]"'),
     "jax": ("the peer jax needs jax", "pip install jax"),
     "keras": ("the peer keras needs keras", "pip install keras"),

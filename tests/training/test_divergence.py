@@ -133,3 +133,19 @@ def test_overflowing_weights_are_never_saved(run: RunFolder) -> None:
         run_fit(run, LinearTask(), checkpoint_every_steps=1, **settings)
     for name, tensor in saved_numbers(run):
         assert np.isfinite(tensor).all(), name
+
+
+def test_nothing_is_predicted_with_weights_that_are_not_finite(run: RunFolder) -> None:
+    class Damaging(LinearTask):
+        def validate(self, model: torch.nn.Module, predictor: Any) -> dict[str, float]:
+            metrics = super().validate(model, predictor)
+            if self.validations == 2:
+                model.get_parameter("bias").data[0] = math.nan
+            return metrics
+
+        def preview(self, predictor: Any) -> str | None:
+            assert self.validations != 2, "of the weights that are not finite"
+            return "a sample"
+
+    _, _, recorder = run_fit(run, Damaging(), validate_every_steps=2)
+    assert "weights bias at step 4" in recorder.of("notify")[0][0]

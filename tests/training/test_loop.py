@@ -124,6 +124,24 @@ def test_the_state_is_carried_from_batch_to_batch_and_saved(run: RunFolder) -> N
     assert state["tokens"] == 64
 
 
+def test_a_record_has_the_learning_rate_of_its_last_update(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = Rates(monkeypatch)
+    run_fit(run, LinearTask(), steps=9, log_every_steps=3, warmup_fraction=0.3)
+    recorded = [record["learning_rate"] for record in metrics(run) if "learning_rate" in record]
+    assert recorded == [rate for _, rate in rates.history][2::3]
+    assert len(set(recorded)) == 3
+
+
+@pytest.mark.parametrize("sample", ["été\nтри", "half of a pair: \ud800", None])
+def test_a_validation_record_has_the_sample(run: RunFolder, sample: str | None) -> None:
+    run_fit(run, LinearTask(sample=sample), steps=4, validate_every_steps=2)
+    validations = [record for record in metrics(run) if "valid" in record]
+    assert len(validations) == 2
+    for record in validations:
+        assert record.get("sample") == sample
+        assert ("sample" in record) == (sample is not None)
+
+
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
 def test_the_learning_rate_follows_the_schedule(run: RunFolder, monkeypatch: pytest.MonkeyPatch, schedule: str) -> None:
     rates = Rates(monkeypatch)

@@ -16,6 +16,7 @@ from elman.cells import unroll
 from elman.cells.activations import Array
 from elman.cells.cell import LayerParameters
 
+from .charts import assert_line, lines
 from .exchange import MODULES, Engine
 from .pages import accessibility_problems, site, visit
 
@@ -39,8 +40,11 @@ def open_page(browser: Any, address: str, fragment: str = "", **options: Any) ->
         yield page
 
 
-def reference(cell: Any, arrays: Mapping[str, Array], rate: float, max_norm: float) -> dict[str, Any]:
-    """Return what gradientByLag returns, by elman.cells."""
+DESCENT: dict[str, Any] = {"rate": 0.1, "maxNorm": 1, "steps": 30}  # of the page
+
+
+def reference(cell: Any, arrays: Mapping[str, Array], descent: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what gradientByLag and descend return, by elman.cells."""
     target = arrays["target"]
 
     def run(U: Array) -> tuple[float, Array, Any]:
@@ -49,30 +53,42 @@ def reference(cell: Any, arrays: Mapping[str, Array], rate: float, max_norm: flo
         error = h[0, -1] - target
         return 0.5 * float(error @ error), error, tape
 
+    def backward(error: Array, tape: Any) -> Any:
+        d_outputs = np.zeros((1, len(arrays["x"]), len(target)))
+        d_outputs[0, -1] = error
+        return unroll.backward(tape, d_outputs, with_steps=True)
+
+    def losses(max_norm: float) -> list[float]:
+        U = arrays["U"].copy()
+        loss, error, tape = run(U)
+        found = [loss]
+        for _ in range(descent["steps"]):
+            if np.isfinite(loss):
+                d_U = backward(error, tape).params[0][0].U
+                U -= descent["rate"] * d_U * min(1.0, max_norm / np.linalg.norm(d_U))
+                loss, error, tape = run(U)
+            found.append(loss)
+        return found
+
     loss, error, tape = run(arrays["U"])
-    d_outputs = np.zeros((1, len(arrays["x"]), len(target)))
-    d_outputs[0, -1] = error
-    gradients = unroll.backward(tape, d_outputs, with_steps=True)
-    assert gradients.steps is not None
+    gradients = backward(error, tape)
     states = [np.linalg.norm(array[0], axis=1)[::-1] for array in gradients.steps[0][0].states]
-    d_U = gradients.params[0][0].U
-    norm = float(np.linalg.norm(d_U))
     return {
         "loss": loss,
         "h": states[0],
         "c": states[1] if len(states) > 1 else [],
-        "gradientNorm": norm,
-        "after": run(arrays["U"] - rate * d_U)[0],
-        "afterClipped": run(arrays["U"] - rate * d_U * min(1.0, max_norm / norm))[0],
+        "gradientNorm": float(np.linalg.norm(gradients.params[0][0].U)),
+        "plain": losses(np.inf),
+        "clipped": losses(descent["maxNorm"]),
     }
 
 
 def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
     for name, value in expected.items():
-        if not np.isfinite(value).all():  # infinite in one, and not a number in the other
-            assert not np.isfinite(np.array(found[name], float)).all()
-            continue
-        np.testing.assert_allclose(np.array(found[name], float), value, 1e-9, 1e-300, err_msg=name)
+        numbers, wanted = np.array(found[name], float), np.array(value)
+        finite = np.isfinite(wanted)
+        np.testing.assert_array_equal(np.isfinite(numbers), finite, err_msg=name)  # NaN and infinity are alike
+        np.testing.assert_allclose(numbers[finite], wanted[finite], 1e-9, 1e-300, err_msg=name)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -83,8 +99,9 @@ def test_gradients_by_lag(engine: Engine, rng: np.random.Generator, name: str) -
     rows = cell.gates * hidden
     shapes = {"W": (rows, inputs), "U": (rows, hidden), "bias": (rows,), "x": (steps, inputs), "target": (hidden,)}
     arrays: dict[str, Array] = {key: rng.normal(size=shape) for key, shape in shapes.items()}
+    descent = {"rate": 0.01, "maxNorm": 1, "steps": 5}
     network = {"cell": "elman" if is_simple else name, "activation": name if is_simple else "tanh"}
-    values = {"network": {**network, "T": steps, "I": inputs, "H": hidden}, "descent": {"rate": 0.01, "maxNorm": 1}}
+    values = {"network": {**network, "T": steps, "I": inputs, "H": hidden}, "descent": descent}
     request: dict[str, Any] = {
         "kind": "gradientByLag",
         "module": "kernels-float64.wasm",
@@ -92,7 +109,8 @@ def test_gradients_by_lag(engine: Engine, rng: np.random.Generator, name: str) -
         "values": values,
     }
     answers = [engine.answer({**request, "arrays": arrays}) for _ in range(30)]
-    assert_equal(answers[0], reference(cell, arrays, 0.01, 1.0))
+    with np.errstate(over="ignore", invalid="ignore"):  # descent without clipping may explode
+        assert_equal(answers[0], reference(cell, arrays, descent))
     assert answers[-1]["memory"] == answers[5]["memory"], "all memory is given back"
 
 
@@ -101,7 +119,7 @@ def saved(page: Any) -> list[dict[str, Any]]:
     with page.expect_download() as download:
         page.click("#save")
     content = json.loads(Path(download.value.path()).read_text("utf-8"))
-    assert content["descent"] == {"rate": 0.1, "maxNorm": 1}
+    assert content["descent"] == DESCENT
     networks = content["networks"]
     assert isinstance(networks, list)
     return networks
@@ -123,8 +141,8 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str,
         arrays = {key: np.array(given[key]).reshape(shape) for key, shape in shapes.items()}
         cell = cells.Elman(activation) if entry["cell"] == "elman" else cells.create(entry["cell"])
         with np.errstate(over="ignore", invalid="ignore"):  # a step without clipping explodes
-            expected = reference(cell, arrays, 0.1, 1.0)
-        assert_equal(entry["result"], expected)
+            expected = reference(cell, arrays, DESCENT)
+        assert_equal({**entry["result"], **entry["descent"]}, expected)
         norms += [expected["h"], *([expected["c"]] if len(expected["c"]) else [])]
         if activation == "identity" and entry["cell"] == "elman":
             error = np.array(entry["result"]["h"][:1])
@@ -135,6 +153,32 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str,
     for row, values in zip(table[1:], norms, strict=True):
         shown = [float(text.replace("−", "-")) for text in row[1:]]
         np.testing.assert_allclose(shown, np.array(values)[[0, 4, 8, 12, 16, 20]], 5e-3)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "identity"])
+def test_descent_is_drawn(browser: Any, address: str, activation: str) -> None:
+    with open_page(browser, address, f"activation={activation}&gain=1.8&H=8&T=20") as page:
+        descents = [entry["descent"] for entry in saved(page)]
+        losses = [descent[kind] for descent in descents for kind in ("plain", "clipped")]
+        shown = [[point for piece in pieces for point in piece] for pieces in lines(page, "#descent")]
+        names = page.evaluate("[...document.querySelectorAll('#descent svg text')].map((t) => t.textContent)")
+        cells_of = "(row) => [...row.children].map((cell) => cell.textContent)"
+        rows = page.evaluate(f"[...document.querySelectorAll('#clipping tr')].slice(1).map({cells_of})")
+    assert [len(values) for values in losses] == [31] * 6
+    finite = [[(step, loss) for step, loss in enumerate(values) if loss is not None] for values in losses]
+    is_thrown_away = len(finite[0]) < 31
+    assert is_thrown_away == (activation == "identity"), "only a linear network goes to infinity"
+    assert all(len(points) == 31 for points in finite[1:])
+    assert [len(points) for points in shown] == [len(points) for points in finite]
+    points, numbers = ([point for line in several for point in line] for several in (shown, finite))
+    assert_line(points, [step for step, _ in numbers], [np.log(loss) for _, loss in numbers])
+    clipped = [f"{name}, clipped" for name in ("simple network", "GRU", "LSTM")]
+    assert [name for name in names if "clipped" in name] == clipped
+    for row, descent in zip(rows, descents, strict=True):
+        table = [row[1], *row[3:]]
+        for text, loss in zip(table, (descent["plain"][0], descent["plain"][1], descent["clipped"][1]), strict=True):
+            number = float(text.replace("−", "-").replace("∞", "inf"))
+            assert number == pytest.approx(loss, rel=5e-3) if loss is not None else not np.isfinite(number)
 
 
 def test_the_sliders_move_the_curves(browser: Any, address: str) -> None:

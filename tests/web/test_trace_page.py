@@ -6,6 +6,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from elman.cells.readout import softmax
 from elman.inspect import trace_json, write_trace_page
-from elman.models.trace import Trace
+from elman.models.trace import LayerTrace, Trace
 from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
 from tests.tasks.forecaster.models import series_of
 from tests.tasks.forecaster.models import tiny_predictor as tiny_forecaster
@@ -24,6 +25,7 @@ from tests.tasks.language_model.models import tiny_predictor as tiny_language_mo
 from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
 from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
 
+from .charts import assert_lines, lines, pixels
 from .exchange import MODULES
 from .pages import accessibility_problems, visit
 
@@ -127,6 +129,111 @@ def test_losses_and_attributions_belong_to_their_tokens(browser: Any, folder: Pa
         np.testing.assert_allclose(np.array(token_values(page), float), traces["seq2seq"]["loss"], 1e-3)
 
 
+def assert_unit_lines(page: Any, layer: LayerTrace, names: list[str], units: list[int], part: slice) -> None:
+    """Compare the lines of gates and of states with the arrays of a layer."""
+    gates = [name for name in names if name in layer.gates and name not in layer.states]
+    states = [name for name in names if name in layer.states]
+    for title, arrays in (("Gates", [f"gate.{name}" for name in gates]), ("States", states)):
+        figure = page.locator("#unit-lines .figure", has=page.get_by_role("heading", name=title, exact=True))
+        assert figure.is_visible() == bool(arrays)
+        if arrays:
+            values = [layer[name][part, unit].tolist() for name in arrays for unit in units]
+            selector = f"#unit-lines .figure:has(h3:text-is('{title}'))"
+            assert_lines(lines(page, selector), [(range(len(numbers)), numbers) for numbers in values])
+
+
+@pytest.mark.parametrize("name", ["lm", "classify", "tag", "seq2seq", "forecast"])
+def test_gates_and_states_are_lines(browser: Any, folder: Path, traces: dict[str, Trace], name: str) -> None:
+    with open_page(browser, folder / f"{name}.html", "unit=2") as page:
+        for number, layer in enumerate(traces[name].layers):
+            page.select_option("#layer", str(number))
+            names = [*[gate for gate in layer.gates if gate not in layer.states], *layer.states]
+            assert page.evaluate("[...document.querySelectorAll('#lines input')].map((box) => box.value)") == names
+            assert_unit_lines(page, layer, names, [1], slice(None))
+            dashes = page.evaluate(
+                "[...document.querySelector('#unit-lines .figure:not([hidden])').querySelectorAll('path')]"
+                ".map((path) => path.getAttribute('stroke-dasharray'))"
+            )
+            assert len(set(dashes)) == len(dashes), "dashes distinguish the lines of one unit"
+
+
+def test_the_reader_chooses_units_and_lines(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    layer = traces["lm"].layers[0]
+    assert layer.gates == ("i", "f", "g", "o")
+    with open_page(browser, folder / "lm.html", "array=h&unit=2") as page:
+        page.fill("#units", "3, 1")
+        assert_unit_lines(page, layer, ["i", "f", "g", "o", "h", "c"], [2, 0], slice(None))
+        for box in ("i", "g", "h"):
+            page.uncheck(f"#lines input[value={box}]")
+        assert_unit_lines(page, layer, ["f", "o", "c"], [2, 0], slice(None))
+        strokes = page.evaluate(
+            "[...document.querySelectorAll('#unit-lines .figure path')].slice(0, 4)"
+            ".map((path) => [path.getAttribute('stroke'), path.getAttribute('stroke-dasharray')])"
+        )
+        colours, dashes = ([stroke[i] for stroke in strokes] for i in (0, 1))
+        assert colours[0] == colours[1] != colours[2] == colours[3], "a gate has a colour"
+        assert dashes[0] == dashes[2] != dashes[1] == dashes[3], "a unit has its dashes"
+        address = page.url
+        page.fill("#units", "")
+        page.fill("#unit", "4")
+        assert_unit_lines(page, layer, ["f", "o", "c"], [3], slice(None))
+        for box in ("f", "o", "c"):
+            page.uncheck(f"#lines input[value={box}]")
+        assert_unit_lines(page, layer, [], [3], slice(None))
+        nothing = page.url
+    with open_page(browser, folder / "lm.html", address.split("#")[1]) as page:
+        assert page.input_value("#units") == "3, 1"
+        assert_unit_lines(page, layer, ["f", "o", "c"], [2, 0], slice(None))
+    with open_page(browser, folder / "lm.html", nothing.split("#")[1]) as page:
+        assert_unit_lines(page, layer, [], [3], slice(None))
+    with open_page(browser, folder / "seq2seq.html", "lines=i,f") as page:  # of another cell
+        assert page.locator("#lines input:checked").count() == len(traces["seq2seq"].layers[0].gates) + 1
+
+
+@pytest.mark.parametrize("units", ["0", "99", "1.5", "x", "1, 2, 3, 4, 5", "-1", ",", "1;x"])
+def test_units_that_do_not_exist_are_reported(browser: Any, folder: Path, traces: dict[str, Trace], units: str) -> None:
+    H = traces["lm"].layers[0]["h"].shape[1]
+    with open_page(browser, folder / "lm.html") as page:
+        page.fill("#units", units)
+        message = f"Units: given {units}; expected up to 4 whole numbers from 1 to {H}, such as 3, 7."
+        assert page.text_content("#units-problem") == message
+        page.click("#language")
+        assert page.text_content("#units-problem").startswith(f"单元：给出的是 {units}，应为 1 到 {H} 之间的整数")
+        page.fill("#units", "1，2")
+        assert page.text_content("#units-problem") == ""
+        assert page.locator("#unit-lines .figure:visible").count() == 2
+
+
+def test_the_axis_of_the_lines_has_the_tokens(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:
+    tokens = traces["any characters"].axes["tokens"]
+    with open_page(browser, folder / "any characters.html", "token=4") as page:
+        texts = page.evaluate(
+            "[...document.querySelectorAll('#unit-lines svg')[0].querySelectorAll('text')].map((t) => t.textContent)"
+        )
+        shown = ["⏎" if token == "\n" else "␣" if token == " " else token for token in tokens]
+        assert any(texts[i : i + len(shown)] == shown for i in range(len(texts)))
+        chart = page.locator("#unit-lines .picture svg").first
+        ((gate, *_),) = lines(page, "#unit-lines .figure >> nth=0")[:1]
+        mark = "#unit-lines .picture svg >> nth=0 >> line[stroke-width='1']"
+        assert float(page.get_attribute(mark, "x1")) == pytest.approx(gate[3][0], abs=1e-2)
+        chart.click(position={"x": gate[7][0] + 2, "y": 100})
+        assert "token=8" in page.url
+        chart.click(position={"x": 5, "y": 100})
+        assert "token=1&" in page.url
+    with open_page(browser, folder / "long.html", "token=1500") as page:
+        layer = traces["long"].layers[0]
+        part = slice(1000, 2000)
+        assert_unit_lines(page, layer, [*layer.gates, *layer.states], [0], part)
+        positions = page.evaluate(
+            "[...document.querySelectorAll('#unit-lines svg')[0].querySelectorAll('text[text-anchor=middle]')]"
+            ".filter((t) => t.getAttribute('y') === '274').map((t) => t.getBBox()).map((b) => [b.x, b.x + b.width])"
+        )
+        assert len(positions) > 10
+        assert all(before[1] < after[0] for before, after in pairwise(positions))
+        page.locator("#unit-lines .picture svg").first.click(position={"x": 5, "y": 100})
+        assert "token=1001&" in page.url
+
+
 @pytest.mark.parametrize("temperature", [0, 0.5, 1, 2])
 def test_the_next_tokens_at_a_temperature(
     browser: Any, folder: Path, traces: dict[str, Trace], temperature: float
@@ -169,24 +276,6 @@ def test_units_are_ranked_as_scikit_learn_does(
         unit, area = text.removeprefix("unit ").split(": ")
         assert float(area) == pytest.approx(areas[int(unit) - 1], abs=6e-4)
     assert int(first) in np.flatnonzero(np.isclose(np.abs(np.array(areas) - 0.5), np.abs(np.array(areas) - 0.5).max()))
-
-
-def pixels(page: Any, selector: str, rows: int, columns: int) -> Any:
-    """Return the colours (rows, columns, 3) of a heat map."""
-    data = page.evaluate(
-        """async ([selector, rows, columns]) => {
-            const image = new Image();
-            image.src = document.querySelector(selector + " image").getAttribute("href");
-            await image.decode();
-            const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
-            const context = canvas.getContext("2d");
-            context.drawImage(image, 0, 0);
-            return [image.width, image.height, [...context.getImageData(0, 0, columns, rows).data]];
-        }""",
-        [selector, rows, columns],
-    )
-    assert data[:2] == [columns, rows]
-    return np.array(data[2]).reshape(rows, columns, 4)[..., :3]
 
 
 def test_a_heat_map_has_the_colours_of_its_numbers(browser: Any, folder: Path, traces: dict[str, Trace]) -> None:

@@ -1,6 +1,7 @@
 // A matrix as colours: states and gates over time, attention, the probabilities of tags.
 
 import { palette, type Picture } from "./figure.ts";
+import { cutEnd, textWidth } from "./labels.ts";
 import { escapeMarkup } from "./svg.ts";
 import { visible } from "./tokens.ts";
 
@@ -19,6 +20,14 @@ export interface HeatMap {
   selectedRow?: number;
   /** Cells that are framed: the tags of the best path. */
   framed?: readonly { row: number; column: number }[];
+  /** The size of a cell, with a line around it; one that fits the picture if it is missing. */
+  cell?: { width: number; height: number };
+  /** A text for each cell of a given size, in the order of the values. */
+  cellTexts?: readonly string[];
+  /** Column labels stand on end, so that all of them have a place. */
+  hasSteepLabels?: boolean;
+  /** Names of the columns and of the rows, for the corner. */
+  corner?: readonly [string, string];
 }
 
 const LABEL_WIDTH = 90; // if the map gives none
@@ -27,19 +36,23 @@ const MAX_WIDTH = 900;
 const ROW_LABEL_SPACE = 11;
 const CHARACTER_WIDTH = 7;
 const LONG_LABEL = 8; // characters
+const STEEP = { angle: 60, letters: 14, letter: 8.4, rowLabels: 118 }; // degrees; characters; pixels
+const DARK_SHARE = 0.55; // the share above which a cell is dark
 const NARROW = 3; // pixels of a column, below which single labels say nothing
 
 /** The picture, and the cell at a place in it. */
 export function drawHeatMap(
   map: HeatMap,
 ): Picture & { cellAt(x: number, y: number): { row: number; column: number } | null } {
-  const { rows, columns, labelWidth = LABEL_WIDTH } = map;
-  const cellWidth = Math.min(32, Math.max(2, (MAX_WIDTH - labelWidth) / columns));
-  const cellHeight = rows <= 30 ? 20 : Math.max(2, Math.min(20, 400 / rows));
-  const [width, height] = [labelWidth + cellWidth * columns + 8, LABEL_HEIGHT + cellHeight * rows + 8];
+  const { rows, columns } = map;
+  const cellWidth = map.cell?.width ?? Math.min(32, Math.max(2, (MAX_WIDTH - LABEL_WIDTH) / columns));
+  const cellHeight = map.cell?.height ?? (rows <= 30 ? 20 : Math.max(2, Math.min(20, 400 / rows)));
+  const { labelWidth, labelHeight, right } = labelSpace(map);
+  const width = labelWidth + cellWidth * columns + right;
+  const height = labelHeight + cellHeight * rows + 8;
   const colours = palette();
   const place = (row: number, column: number) => {
-    const [x, y] = [labelWidth + column * cellWidth, LABEL_HEIGHT + row * cellHeight];
+    const [x, y] = [labelWidth + column * cellWidth, labelHeight + row * cellHeight];
     return `x="${x.toFixed(1)}" y="${y.toFixed(1)}"`;
   };
   const frames = (map.framed ?? []).map(({ row, column }) => {
@@ -55,24 +68,78 @@ export function drawHeatMap(
       `<rect ${place(map.selectedRow, 0)} width="${cellWidth * columns}" height="${cellHeight}" fill="none" stroke="${colours.text}"/>`,
     );
   }
-  const every = columnsPerLabel(map.columnLabels, cellWidth);
   const content = [
-    `<image x="${labelWidth}" y="${LABEL_HEIGHT}" width="${cellWidth * columns}" height="${cellHeight * rows}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pixels(map)}"/>`,
+    `<image x="${labelWidth}" y="${labelHeight}" width="${cellWidth * columns}" height="${cellHeight * rows}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pixels(map)}"/>`,
+    ...(map.cell ? drawGrid(map, map.cell, labelWidth, labelHeight) : []),
     ...spaced(map.rowLabels, Math.ceil(ROW_LABEL_SPACE / cellHeight)).map(
       ([label, row]) =>
-        `<text x="${labelWidth - 6}" y="${LABEL_HEIGHT + (row + 0.5) * cellHeight}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${escapeMarkup(shortened(label, 13))}</text>`,
+        `<text x="${labelWidth - 6}" y="${labelHeight + (row + 0.5) * cellHeight}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${escapeMarkup(cutEnd(label, 13))}</text>`,
     ),
-    ...(cellWidth < NARROW ? [] : spaced(map.columnLabels, every)).map(
-      ([label, column]) =>
-        `<text x="${labelWidth + (column + 0.5) * cellWidth}" y="${LABEL_HEIGHT - 8}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(shortened(label, Math.floor((cellWidth * every) / CHARACTER_WIDTH)))}</text>`,
+    ...drawColumnLabels(map, cellWidth, labelWidth, labelHeight),
+    ...(map.corner ?? []).map(
+      (text, i) =>
+        `<text x="${labelWidth - 6}" y="${labelHeight - 24 + 16 * i}" text-anchor="end" fill="${colours.text}">${escapeMarkup(text)}</text>`,
     ),
     ...frames,
   ].join("\n");
   const cellAt = (x: number, y: number) => {
-    const [row, column] = [Math.floor((y - LABEL_HEIGHT) / cellHeight), Math.floor((x - labelWidth) / cellWidth)];
+    const [row, column] = [Math.floor((y - labelHeight) / cellHeight), Math.floor((x - labelWidth) / cellWidth)];
     return row >= 0 && row < rows && column >= 0 && column < columns ? { row, column } : null;
   };
   return { width, height, content, cellAt };
+}
+
+/** The pixels to the left of, above and to the right of the cells. */
+function labelSpace({ columnLabels, hasSteepLabels, labelWidth = LABEL_WIDTH }: HeatMap) {
+  if (!hasSteepLabels) return { labelWidth, labelHeight: LABEL_HEIGHT, right: 8 };
+  const longest = columnLabels.reduce((most, label) => Math.max(most, textWidth(visible(label))), 5);
+  const length = Math.min(longest, STEEP.letters) * STEEP.letter;
+  const angle = (STEEP.angle * Math.PI) / 180;
+  return {
+    labelWidth: STEEP.rowLabels,
+    labelHeight: Math.round(length * Math.sin(angle)) + 20,
+    right: Math.round(length * Math.cos(angle)) + 8,
+  };
+}
+
+function drawColumnLabels(
+  { columnLabels, hasSteepLabels }: HeatMap,
+  cellWidth: number,
+  labelWidth: number,
+  labelHeight: number,
+): string[] {
+  if (cellWidth < NARROW) return [];
+  const every = hasSteepLabels ? Math.ceil(ROW_LABEL_SPACE / cellWidth) : columnsPerLabel(columnLabels, cellWidth);
+  const letters = hasSteepLabels ? STEEP.letters : Math.floor((cellWidth * every) / CHARACTER_WIDTH);
+  return spaced(columnLabels, every).map(([label, column]) => {
+    const [x, y] = [labelWidth + (column + 0.5) * cellWidth, labelHeight - 8];
+    const place = hasSteepLabels
+      ? `transform="translate(${x} ${y}) rotate(-${STEEP.angle})"`
+      : `x="${x}" y="${y}" text-anchor="middle"`;
+    return `<text ${place} fill="${palette().quiet}">${escapeMarkup(cutEnd(label, letters))}</text>`;
+  });
+}
+
+/** Lines around the cells, and their texts. */
+function drawGrid(
+  { rows, columns, values, cellTexts }: HeatMap,
+  cell: { width: number; height: number },
+  left: number,
+  top: number,
+): string[] {
+  const { ground, text, line } = palette();
+  const [right, bottom] = [left + columns * cell.width, top + rows * cell.height];
+  const x = (column: number) => left + column * cell.width;
+  const y = (row: number) => top + row * cell.height;
+  const vertical = Array.from({ length: columns + 1 }, (_, i) => `M${x(i)},${top}V${bottom}`);
+  const horizontal = Array.from({ length: rows + 1 }, (_, i) => `M${left},${y(i)}H${right}`);
+  const lines = `<path d="${[...vertical, ...horizontal].join("")}" stroke="${line}" stroke-width="0.5"/>`;
+  const texts = (cellTexts ?? []).map((written, i) => {
+    const [row, column] = [Math.floor(i / columns), i % columns];
+    const colour = Math.abs(values[i]!) > DARK_SHARE ? ground : text;
+    return `<text x="${x(column + 0.5)}" y="${y(row + 0.5)}" dy="0.35em" text-anchor="middle" fill="${colour}">${escapeMarkup(written)}</text>`;
+  });
+  return [lines, ...texts];
 }
 
 /** How many columns share one label. Long labels are cut off rather than left out where a column is wide. */
@@ -85,11 +152,6 @@ function columnsPerLabel(labels: readonly string[], cellWidth: number): number {
 /** Every n-th label, with its place. */
 function spaced(labels: readonly string[], every: number): [string, number][] {
   return labels.map((label, i): [string, number] => [visible(label), i]).filter(([, i]) => i % every === 0);
-}
-
-function shortened(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length <= length ? text : `${characters.slice(0, length - 1).join("")}…`;
 }
 
 /** The values as an image, a pixel a cell. */

@@ -1,5 +1,7 @@
 // Which units respond to a kind of token: by the area under the ROC curve of their values (Hanley and McNeil, 1982).
 
+import { areaUnderCurve } from "../model/roc_curve.ts";
+
 export type Feature = "quotes" | "lineEnds" | "digits" | "capitals" | "spaces" | "punctuation" | "own";
 
 export const FEATURES: readonly Feature[] = [
@@ -56,25 +58,10 @@ export function findUnits(values: ArrayLike<number>, isMarked: readonly boolean[
   const H = values.length / T;
   const marked = isMarked.filter(Boolean).length;
   if (marked === 0 || marked === T) return [];
+  const column = (unit: number, wanted: boolean) =>
+    Float64Array.from(isMarked.flatMap((mark, t) => (mark === wanted ? [values[t * H + unit]!] : [])));
   const ranked = Array.from({ length: H }, (_, unit) => {
-    const column = isMarked.map((mark, t) => ({ value: values[t * H + unit]!, mark }));
-    return { unit, area: areaUnderCurve(column, marked) };
+    return { unit, area: areaUnderCurve(column(unit, true), column(unit, false)) };
   });
   return ranked.sort((a, b) => Math.abs(b.area - 0.5) - Math.abs(a.area - 0.5)).slice(0, count);
-}
-
-/** The share of pairs of a marked and another token in which the marked one is higher; ties count half. */
-function areaUnderCurve(column: { value: number; mark: boolean }[], marked: number): number {
-  column.sort((a, b) => a.value - b.value);
-  let [lower, wins] = [0, 0];
-  for (let start = 0; start < column.length;) {
-    let end = start + 1;
-    while (end < column.length && column[end]!.value === column[start]!.value) end += 1;
-    const tied = column.slice(start, end);
-    const ofMarked = tied.filter(({ mark }) => mark).length;
-    wins += ofMarked * (lower + (tied.length - ofMarked) / 2);
-    lower += tied.length - ofMarked;
-    start = end;
-  }
-  return wins / (marked * (column.length - marked));
 }

@@ -3,7 +3,9 @@
 import { ArrayList, count, type Floats, Kernels } from "../kernels/module.ts";
 import { parameterShapes } from "../kernels/stack.ts";
 import { Adam, linear, linearGradients, scaleAndClip, softmaxCrossEntropy, updateBySgd } from "../kernels/training.ts";
-import { type Descent, gradientByLag, type LagNetwork } from "../model/gradient_by_lag.ts";
+import { descend, type Descent } from "../model/descent.ts";
+import { gradientByLag } from "../model/gradient_by_lag.ts";
+import type { LagNetwork } from "../model/lag_network.ts";
 import { traceNetwork } from "../model/network_trace.ts";
 import { languageModelFolder } from "../model/language_model_folder.ts";
 import { Generator } from "../model/random.ts";
@@ -16,12 +18,12 @@ import { evaluate } from "../panels/unrolled_network/expressions.ts";
 import { isDerivative, key, NetworkNumbers } from "../panels/unrolled_network/numbers.ts";
 import { decode, encode } from "../traces/encoding.ts";
 import { traceToJson } from "../traces/trace.ts";
+import { drawMersenneTwister, trainAdder } from "./adder.ts";
 import { runAttention, runEncoderDecoder, runTanh, trainReversal } from "./attention_answers.ts";
-import { type Arrays, type Content, encodeAll, named, Workspace } from "./workspace.ts";
+import { trainTextMapper } from "./text_mapper.ts";
+import { type Arrays, encodeAll, named, type Request, Workspace } from "./workspace.ts";
 
-export interface Request extends Content {
-  kind: keyof typeof COMPUTATIONS;
-}
+export type { Request };
 
 /** Loads a file of the built folder. */
 export type Loader = (file: string) => Promise<ArrayBuffer>;
@@ -36,7 +38,7 @@ export async function answer(request: Request, load: Loader): Promise<Record<str
     );
   }
   const kernels = await loaded.get(request.module)!;
-  return COMPUTATIONS[request.kind](new Workspace(kernels, request));
+  return COMPUTATIONS[request.kind as keyof typeof COMPUTATIONS](new Workspace(kernels, request));
 }
 
 const COMPUTATIONS = {
@@ -51,6 +53,9 @@ const COMPUTATIONS = {
   training: runTraining,
   network: traceSmallNetwork,
   gradientByLag: computeGradientByLag,
+  adder: trainAdder,
+  textMapper: trainTextMapper,
+  mersenneTwister: drawMersenneTwister,
   trainingTime: timeTraining,
   stepTime: timeSteps,
   attention: runAttention,
@@ -227,7 +232,8 @@ function traceSmallNetwork(work: Workspace): Record<string, unknown> {
 function computeGradientByLag(work: Workspace): Record<string, unknown> {
   const { network, descent } = work.request.values as { network: LagNetwork; descent: Descent };
   const arrays = Object.fromEntries(Object.entries(work.request.arrays).map(([name, array]) => [name, decode(array)]));
-  const result = gradientByLag(work.kernels, { ...network, ...arrays }, descent);
+  const whole = { ...network, ...arrays };
+  const result = { ...gradientByLag(work.kernels, whole), ...descend(work.kernels, whole, descent) };
   return { ...result, memory: work.kernels.exports.memory.buffer.byteLength };
 }
 

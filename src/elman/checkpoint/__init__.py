@@ -4,7 +4,7 @@ Both consist of checksummed folders: files and a manifest of their sizes and SHA
 """
 
 from .durable_files import check_output_file, replace_file, replaced_text, translate_disk_errors
-from .model_folder import FORMAT_VERSION, ModelFolder, read_model, write_model
+from .model_folder import FORMAT_VERSION, ModelFolder, is_model_folder, read_model, write_model
 from .run_folder import CONFIG_FILE, RunFolder, checkpoint_name, is_run_folder
 from .serialization import Tensors
 
@@ -16,6 +16,7 @@ __all__ = [
     "Tensors",
     "check_output_file",
     "checkpoint_name",
+    "is_model_folder",
     "is_run_folder",
     "read_model",
     "replace_file",

@@ -48,6 +48,11 @@ def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> N
     write_folder(folder, files, editable={_CARD: model.card.encode()})
 
 
+def is_model_folder(path: Path) -> bool:
+    """Return whether the folder has the files of a model folder; they may be damaged."""
+    return (path / _CONFIG).is_file() and (path / MANIFEST).is_file()
+
+
 def read_model(folder: Path) -> ModelFolder:
     """Return the content of a model folder; any problem is a ModelError."""
     if folder.is_dir() and not (folder / MANIFEST).exists() and not (folder / _CONFIG).exists():

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -30,6 +31,7 @@ _REQUEST = "request.json"
 CONFIG_FILE = "config.toml"  # exists if the run is prepared
 _LOCK, _METRICS, _CHECKPOINTS, _LAST, _BEST = "lock", "metrics.jsonl", "checkpoints", "last", "best"
 _FILES_BEFORE_REQUEST = (_LOCK, _REQUEST + TEMPORARY_SUFFIX)  # of a run that was killed before its request was written
+LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 5, 0.02
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
@@ -119,13 +121,31 @@ class RunFolder:
         import fcntl  # not available on Windows, where prediction works but training does not
 
         stream = (self.path / _LOCK).open("ab")
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        for remaining in reversed(range(LOCK_ATTEMPTS)):  # `is_locked` of another process holds it for a moment
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if remaining:
+                    time.sleep(LOCK_PAUSE_SECONDS)
+        else:
             stream.close()
             hint = "Wait until it ends, or choose another -o"
-            raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path)) from None
+            raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path))
         self._lock = stream
+
+    def is_locked(self) -> bool:
+        """Return whether a process trains in the folder."""
+        try:
+            import fcntl
+
+            with (self.path / _LOCK).open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except (FileNotFoundError, ModuleNotFoundError):
+            return False
+        return False
 
     def unlock(self) -> None:
         """Release the lock."""
@@ -193,9 +213,10 @@ class RunFolder:
         return None
 
     def append_record(self, name: str, record: dict[str, Any]) -> None:
-        """Append one line to metrics.jsonl or timing.jsonl."""
+        """Append one line to metrics.jsonl or timing.jsonl. A lone surrogate of a text is escaped, as JSON can."""
         line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-        with translate_disk_errors(self.path / name), (self.path / name).open("a", encoding="utf-8") as stream:
+        path = self.path / name
+        with translate_disk_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(line)
 
     def file_size(self, name: str) -> int:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 import typer
 
 from elman.errors import ConfigError, ElmanError, Explained, Interrupted, ResourceError, missing_package_error
+from elman.explanation import describe_error
 from elman.shell import as_typed
 from elman.translations import Language, current_language, translate, use_language
 
@@ -105,17 +106,6 @@ def say(message: str) -> None:
 def print_error(error: Explained) -> None:
     """Write an error to stderr, in the language of the command."""
     print(f"elman: {as_typed(describe_error(error))}", file=sys.stderr, flush=True)
-
-
-def describe_error(error: Explained) -> str:
-    """Return where an error is, its message and its hint, in the language of the command."""
-    if current_language() == "en":
-        return f"{error.where}: {translate(error.explanation)}" if error.where else translate(error.explanation)
-    from elman.translations.catalogue import as_sentences
-
-    parts = [translate(part) for part in (error.message, error.hint) if part]
-    explanation = as_sentences(*parts, "") if len(parts) > 1 else parts[0]
-    return f"{error.where}: {explanation}" if error.where else explanation
 
 
 def show(message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,17 @@ from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
 from elman.shell import quote
-from elman.tasks.spec import TASKS, AnyTask, Errors, Scored, load, reader_values, task_spec, validation_corpus
+from elman.tasks.spec import (
+    TASKS,
+    AnyTask,
+    Decisions,
+    Errors,
+    Scored,
+    load,
+    reader_values,
+    task_spec,
+    validation_corpus,
+)
 from elman.translations import pad, translate
 
 from .console import print_json, say
@@ -55,6 +66,14 @@ def _last_options(
             help="Write every wrong prediction with what was expected: .jsonl, .csv, or else a table with tabs.",
         ),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            "--page",
+            metavar="FILE",
+            help="Write one HTML file that shows the confusion matrix with the examples behind each cell.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Declare the options that all tasks have."""
@@ -89,9 +108,12 @@ def _evaluate(options: TaskOptions, arguments: Values) -> None:
 
 
 def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -> dict[str, Any]:
-    values, errors = config_from(spec.evaluation.options, arguments), arguments["errors"]
-    if errors is not None:
-        check_output_file(errors, "--errors")
+    values, errors, page = config_from(spec.evaluation.options, arguments), arguments["errors"], arguments["page"]
+    for flag, path in (("--errors", errors), ("--page", page)):
+        if path is not None:
+            check_output_file(path, flag)
+    if page is not None and spec.evaluation.decisions is None:
+        raise ConfigError(f"--page: the model is a {spec.title}, which predicts no labels", hint="Leave it out")
     if not data:
         flags = [*given_flags(spec.reader_config, arguments), *["--target-file"] * bool(arguments["target_file"])]
         if flags:
@@ -100,23 +122,25 @@ def _scores(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -
         corpus = validation_corpus(scored.run, spec)
         metrics = spec.evaluation.score_validation_set(scored, corpus, values)
         _write_errors(spec, scored, errors, lambda kind: kind.validation_examples(corpus), values)
+        _write_page(spec, scored, page, lambda kind: kind.validation_examples(corpus))
         return metrics
+    read = _examples(spec, scored, data, arguments)
+    examples = read if errors is None and page is None else list(read)  # which are needed twice
+    metrics = spec.evaluation.score(scored, examples, values)
+    _write_errors(spec, scored, errors, lambda kind: examples, values)
+    _write_page(spec, scored, page, lambda kind: examples)
+    return metrics
+
+
+def _examples(spec: AnyTask, scored: Scored, data: list[str], arguments: Values) -> Iterator[Any]:
+    """Return the examples of files, which are read when they are needed."""
     reader = _reader_config(spec, scored, arguments)
     if spec.single_file and len(data) > 1:
         raise ConfigError(f"DATA: given {len(data)} files; expected one")
     sources = parallel_sources(data, arguments["target_file"], "--target-file", "DATA")
-
-    kind = None if errors is None else spec.evaluation.errors
+    kind = None if arguments["errors"] is None else spec.evaluation.errors
     open_source = (kind and kind.open_source) or spec.open_source
-
-    def read() -> Iterator[Any]:
-        for source in sources:
-            yield from open_source(located(source), reader, say).examples()
-
-    examples = read() if errors is None else list(read())  # which are needed twice
-    metrics = spec.evaluation.score(scored, examples, values)
-    _write_errors(spec, scored, errors, lambda kind: examples, values)
-    return metrics
+    return chain.from_iterable(open_source(located(source), reader, say).examples() for source in sources)
 
 
 def _write_errors(
@@ -134,6 +158,20 @@ def _write_errors(
         say(f"{path}: {wrong:,} wrong prediction{'s' * (wrong != 1)}, and {missing}")
     else:
         say(f"{path}: {wrong:,} wrong prediction{'s' * (wrong != 1)}")
+
+
+def _write_page(
+    spec: AnyTask, scored: Scored, path: Path | None, examples: Callable[[Decisions[Any, Any, Any]], Any]
+) -> None:
+    """Write the page of the confusion matrix, if a file is given."""
+    from elman.inspect.confusion import tabulate, write_confusion_page
+
+    kind = spec.evaluation.decisions
+    if path is None or kind is None:
+        return
+    decisions = kind.of_examples(scored.predictor, examples(kind))
+    write_confusion_page(tabulate(decisions, scored.predictor.labels, spec.name), path)
+    say(str(path))
 
 
 def _reader_config(spec: AnyTask, scored: Scored, arguments: Values) -> Any:

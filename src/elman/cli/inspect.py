@@ -7,20 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from elman.errors import ConfigError, DataError
 from elman.shell import quote
 from elman.translations import current_language
 
 from .console import print_json, say
 from .options import Json, Run
-
-TRACE_OPTIONS = {  # of the predictors' `trace`: the tasks that have them
-    "target": ("classify", "tag", "seq2seq"),
-    "beam": ("seq2seq",),
-    "attribution": ("lm", "classify", "tag"),
-    "position": ("lm", "tag"),
-}
-TARGET_ARGUMENTS = {"classify": "label", "tag": "tags", "seq2seq": "target"}
 
 
 def inspect_command(
@@ -68,13 +59,13 @@ def inspect_command(
     from elman.figures.style import check_figure_folder, write_figures
     from elman.inspect import summarize, trace_drawings, write_trace, write_trace_page
     from elman.inspect.summary import summary_lines
+    from elman.inspect.trace_arguments import read_series, trace_arguments
     from elman.inspect.trace_folder import check_trace_folder
     from elman.tasks.spec import load
 
     predictor = load(run)
-    options = _trace_options(
-        predictor, {"target": target, "beam": beam, "attribution": attribution, "position": position}
-    )
+    given = {"target": target, "beam": beam, "attribution": attribution, "position": position}
+    options = trace_arguments(predictor, given, "--")
     if out is not None:
         check_trace_folder(out)
     if plot is not None:
@@ -84,7 +75,9 @@ def inspect_command(
     if predictor.task != "forecast" and _is_file(input):
         say(f"{input}: INPUT is read as a text, although a file has this name")
         say(f'To trace what is in the file: elman inspect {quote(run)} "$(cat {quote(input)})"')
-    trace = predictor.trace(_input(predictor, input), gradients=gradients, **options)
+    is_series = predictor.task == "forecast"
+    source = read_series(predictor, input, say) if is_series else _characters(input)
+    trace = predictor.trace(source, gradients=gradients, **options)
     if out is not None:
         write_trace(trace, out)
         say(str(out))
@@ -137,31 +130,6 @@ def plot_command(
         print(path)
 
 
-def _trace_options(predictor: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the arguments of the predictor's `trace`; an option of other tasks is a ConfigError."""
-    from elman.tasks.spec import task_spec
-
-    if not hasattr(predictor, "trace"):
-        problem = f"RUN is a {task_spec(predictor.task).title}; expected a model of a task with traces"
-        raise ConfigError(problem, hint="Its predictor has no method `trace`")
-    options = {}
-    for name, value in values.items():
-        if value is None:
-            continue
-        if predictor.task not in TRACE_OPTIONS[name]:
-            title = task_spec(predictor.task).title
-            expected = " or ".join(task_spec(task).title for task in TRACE_OPTIONS[name])
-            raise ConfigError(f"--{name}: RUN is a {title}; expected a {expected}", hint=f"Leave out --{name}")
-        options[TARGET_ARGUMENTS[predictor.task] if name == "target" else name] = value
-    if options.get("target") is not None and "beam" in options:
-        raise ConfigError("--target and --beam: given both; expected one of them", hint="Leave out one")
-    if "position" in options and "attribution" not in options:
-        raise ConfigError("--position: given without --attribution", hint="Add --attribution METHOD")
-    if "tags" in options:
-        options["tags"] = options["tags"].split()
-    return options
-
-
 def _is_file(text: str) -> bool:
     """Return whether a text is the path of a file; a long text is none."""
     try:
@@ -170,16 +138,6 @@ def _is_file(text: str) -> bool:
         return False
 
 
-def _input(predictor: Any, argument: str) -> Any:
-    """Return the input as the predictor takes it: a text, or for a forecaster the series of a file."""
-    from elman.tasks.spec import task_spec
-
-    if predictor.task != "forecast":
-        return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    spec = task_spec(predictor.task)
-    reader = spec.reader_config(**spec.reader_defaults(predictor))
-    try:
-        series = list(spec.open_source(argument, reader, say).examples())
-    except DataError as error:
-        raise DataError(error.message, hint=error.hint, where=error.where or argument) from None
-    return series
+def _characters(argument: str) -> str:
+    """Return a text of the command line with replacements for bytes that are no characters."""
+    return argument.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

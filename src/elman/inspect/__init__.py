@@ -6,11 +6,14 @@
     elman.inspect.plot_trace(trace, "pictures")          states, gates, attention ... as PNG and SVG
     elman.inspect.plot_run("runs/book", "pictures")      training curves, confusion matrix ... of a run
     elman.inspect.compare_runs(["runs/a", "runs/b"], "pictures")     the validation losses of several runs
+    data = elman.inspect.confusion(elman.load("runs/labels"), examples)  the examples behind each cell of a matrix
+    elman.inspect.write_confusion_page(data, "confusion.html")           one file for a browser
 
 The predictors are below this part in the order of imports, and estimators are above it. models/trace.py therefore has
 the trace and its arrays, and this part has what is done with one.
 """
 
+from .confusion import confusion, run_confusion, write_confusion_page
 from .run_pictures import (
     RunSummary,
     compare_runs,
@@ -32,15 +35,18 @@ __all__ = [
     "compare_runs",
     "compared",
     "comparison_drawings",
+    "confusion",
     "plot_run",
     "plot_trace",
     "read_metrics",
     "read_trace",
+    "run_confusion",
     "run_drawings",
     "summarize",
     "trace_drawings",
     "trace_json",
     "training_drawings",
+    "write_confusion_page",
     "write_trace",
     "write_trace_page",
 ]

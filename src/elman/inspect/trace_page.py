@@ -1,8 +1,8 @@
 """A trace as one HTML file, which a browser shows: web/pages/trace. It needs no server, and no other file.
 
-The file has the page that is shipped in web/, with the JSON form of the trace in it: the fields of trace.json, and
-every array as {"dtype", "shape", "data"}, where data is the base64 form of its bytes (web/traces has the same in
-TypeScript).
+The file has the page that is shipped in web/ (data_page.py), with the JSON form of the trace in it: the fields of
+trace.json, and every array as {"dtype", "shape", "data"}, where data is the base64 form of its bytes (web/traces has
+the same in TypeScript).
 """
 
 from __future__ import annotations
@@ -17,28 +17,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import elman
-from elman.checkpoint.durable_files import replace_file
 from elman.errors import ConfigError
 from elman.models.trace import VOCABULARY, Trace
 
+from .data_page import write_data_page
 from .trace_folder import TRACE_FORMAT
 
 Array = npt.NDArray[Any]
 
-PAGE = Path(elman.__file__).parent / "web" / "trace.html"
-PLACE = b'<script type="application/json" id="trace"></script>'
 MAX_BYTES = 60_000_000  # of the JSON: more makes a browser slow
 UNUSED = ("x", "a", "u", "d_a", "d_u", "d_x")  # arrays of layers that the page does not show
 
 
 def trace_json(trace: Trace) -> str:
     """Return the JSON form of a trace, with the arrays that the page shows; too large a one is a ConfigError."""
-    arrays = dict(trace.arrays)
-    if VOCABULARY in trace.axes:
-        arrays.pop("probabilities", None)  # the page computes them from the logits or their logarithms
-    of_layers = [{name: array for name, array in layer.arrays.items() if name not in UNUSED} for layer in trace.layers]
-    size = sum(array.nbytes for group in (arrays, *of_layers) for array in group.values()) * 4 // 3  # as base64
+    arrays, of_layers = _shown_arrays(trace)
+    size = json_size(trace)
     if size > MAX_BYTES:
         problem = f"the page of this trace would have {size / 1e6:,.0f} MB; expected at most {MAX_BYTES / 1e6:,.0f} MB"
         raise ConfigError(problem, hint="Trace a shorter text")
@@ -66,12 +60,24 @@ def trace_json(trace: Trace) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False)
 
 
+def json_size(trace: Trace) -> int:
+    """Return about how many bytes the JSON form of a trace has: those of its arrays, as base64."""
+    arrays, of_layers = _shown_arrays(trace)
+    return sum(array.nbytes for group in (arrays, *of_layers) for array in group.values()) * 4 // 3
+
+
+def _shown_arrays(trace: Trace) -> tuple[dict[str, Array], list[dict[str, Array]]]:
+    """Return the arrays of the trace that the page shows, and those of each layer."""
+    arrays = dict(trace.arrays)
+    if VOCABULARY in trace.axes:
+        arrays.pop("probabilities", None)  # the page computes them from the logits or their logarithms
+    of_layers = [{name: array for name, array in layer.arrays.items() if name not in UNUSED} for layer in trace.layers]
+    return arrays, of_layers
+
+
 def write_trace_page(trace: Trace, path: str | Path) -> None:
     """Write one HTML file that shows the trace in a browser, replacing an existing file."""
-    data = trace_json(trace).replace("<", "\\u003c")  # nothing in it ends the script
-    start, end = PLACE.split(b"></")
-    before, after = PAGE.read_bytes().split(PLACE)
-    replace_file(Path(path), b"".join((before, start, b">", data.encode(), b"</", end, after)))
+    write_data_page("trace", trace_json(trace), path)
 
 
 def _without_infinities(value: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 from elman.errors import ConfigError, missing_package_error
 from elman.models.trace import Trace
 
-from .trace_page import PAGE, trace_json
+from .data_page import PAGES
+from .trace_page import trace_json
 from .trace_widget import trace_widget_class
 
 HEIGHT = 900  # pixels
@@ -45,5 +46,5 @@ def widget(
     def trace_of(text: str) -> str:
         return trace_json(source if is_trace else source.trace(text, gradients=gradients))
 
-    page = PAGE.read_text("utf-8")
+    page = (PAGES / "trace.html").read_text("utf-8")
     return TraceWidget(page, trace_of, text=text, takes_text=not is_trace, language=language or "", height=height)

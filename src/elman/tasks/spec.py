@@ -155,6 +155,26 @@ class Errors(Generic[C]):
     open_source: Callable[[SourceArgument, Any, Notify], ExampleSource[Any]] | None = None
 
 
+class Decision(NamedTuple):
+    """A label that a model predicts for a text, or for a token between others, and the expected label."""
+
+    expected: str
+    predicted: str
+    probability: float  # of the predicted label
+    text: str
+    before: str = ""  # the tokens before and after it
+    after: str = ""
+    place: str = ""  # in the data, such as file:line
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions(Generic[C, E, P]):
+    """The labels that a model predicts, for what `validation_examples` returns or for examples."""
+
+    validation_examples: Callable[[C], Iterable[E]]
+    of_examples: Callable[[P, Iterable[E]], Iterator[Decision]]
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation(Generic[C, E]):
     """How `elman evaluate` scores a model, on the validation set of its run or on examples, with these options."""
@@ -165,6 +185,7 @@ class Evaluation(Generic[C, E]):
     tables: Callable[[dict[str, Any]], list[str]] | None = None  # lines for metrics that are not single numbers
     reader_options: type[ReaderConfig] | None = None  # if the model sets some options of the reader: the others
     errors: Errors[C] | None = None
+    decisions: Decisions[C, E, Any] | None = None  # None: the model predicts no labels
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,7 @@ def _log(session: Session) -> None:
         loss = counters.log_loss / counters.log_count
         record = {"step": counters.step, "tokens": counters.tokens, "loss": loss}
         record["gradient_norm"] = counters.log_norm / session.config.log_every_steps
+        record["learning_rate"] = session.optimizer.param_groups[0]["lr"]  # of the last of these updates
         session.run.append_record("metrics.jsonl", record)
         session.run.append_record("timing.jsonl", {"step": counters.step, "seconds": round(session.seconds, 3)})
         counters.log_loss, counters.log_count, counters.log_norm = 0.0, 0, 0.0
@@ -209,11 +210,13 @@ def _validate(session: Session, display: Display) -> None:
     patience = session.config.patience
     stalled = patience > 0 and counters.validations_since_best >= patience
     counters.finished = session.progress >= 1.0 or stalled
-    session.run.append_record("metrics.jsonl", {"step": counters.step, "train": train, "valid": metrics})
+    session.require_finite_weights()
+    sample = task.preview(predictor)
+    record = {"step": counters.step, "train": train, "valid": metrics}
+    session.run.append_record("metrics.jsonl", record if sample is None else {**record, "sample": sample})
     session.save(best=is_best)
     if is_best:
         predictor.save(session.run / "model", replace=True)
-    sample = task.preview(predictor)
     is_lowest = counters.best_loss == metrics.get("loss", counters.best_loss)
     display.validation(Validation(counters.step, train, metrics, is_best, sample, task.has_validation_set, is_lowest))
     if stalled and session.progress < 1.0:

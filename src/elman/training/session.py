@@ -111,12 +111,16 @@ class Session:
         """Return a context in which the model has the weights to validate and to export."""
         return contextlib.nullcontext() if self.average is None else self.average.applied_to(self.model)
 
+    def require_finite_weights(self) -> None:
+        """Raise a NonFiniteError if a weight is NaN or infinite."""
+        for name, parameter in self.model.named_parameters():
+            if not torch.isfinite(parameter.detach()).all():
+                raise NonFiniteError(f"weights {name} at step {self.counters.step}")
+
     def save(self, *, best: bool = False) -> None:
         """Write a checkpoint; weights that are not finite are a NonFiniteError."""
+        self.require_finite_weights()
         weights = {name: parameter.detach().cpu() for name, parameter in self.model.named_parameters()}
-        for name, weight in weights.items():
-            if not torch.isfinite(weight).all():
-                raise NonFiniteError(f"weights {name} at step {self.counters.step}")
         self.counters.metrics_bytes = self.run.file_size("metrics.jsonl")
         tensors = {f"model.{name}": weight for name, weight in weights.items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer_tensors(self.optimizer).items()}

@@ -1,7 +1,7 @@
 // The networks of the page: random weights of three cells, which read the same random sequence.
 
 import type { Activation, Cell } from "../../kernels/stack.ts";
-import type { LagNetwork } from "../../model/gradient_by_lag.ts";
+import type { LagNetwork } from "../../model/lag_network.ts";
 import { GATES } from "../../model/layer_trace.ts";
 import { Generator } from "../../model/random.ts";
 

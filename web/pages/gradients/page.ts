@@ -3,15 +3,18 @@
 import kernelsModule from "../../../src/elman/web/kernels-float64.wasm";
 import type { Kernels } from "../../kernels/module.ts";
 import type { Activation, Cell } from "../../kernels/stack.ts";
-import { type Descent, gradientByLag, type LagNetwork, type LagResult } from "../../model/gradient_by_lag.ts";
+import { descend, type Descent, type DescentResult } from "../../model/descent.ts";
+import { gradientByLag, type LagResult } from "../../model/gradient_by_lag.ts";
+import type { LagNetwork } from "../../model/lag_network.ts";
 import { Figure, onPaletteChange } from "../../panels/figure.ts";
-import { drawLines } from "../../panels/line_chart.ts";
+import { drawLines, type Series } from "../../panels/line_chart.ts";
 import { shortNumber } from "../../panels/numbers.ts";
 import { storedInAddress, storeInAddress } from "../shared/address.ts";
-import { create, download, element, setField } from "../shared/elements.ts";
-import { fieldNumber, wrongNumber } from "../shared/fields.ts";
+import { download, element, setField } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
+import { numberProblem } from "../shared/number_fields.ts";
 import { startPage } from "../shared/start.ts";
+import { showTable, type TableContent } from "../shared/tables.ts";
 import { makeNetwork, type Settings } from "./networks.ts";
 import { TEXTS, type Texts } from "./texts.ts";
 
@@ -19,19 +22,22 @@ const FIRST = { gain: "1", keep: "1", activation: "tanh", H: "32", T: "50", seed
 const FIELDS = Object.keys(FIRST) as (keyof typeof FIRST)[];
 const WHOLE = ["H", "T", "seed"] as const;
 const CELLS: readonly Cell[] = ["elman", "gru", "lstm"];
-const DESCENT: Descent = { rate: 0.1, maxNorm: 1 };
+const DESCENT: Descent = { rate: 0.1, maxNorm: 1, steps: 30 };
 const LAGS_IN_TABLE = 6;
 
 interface Computed {
   cell: Cell;
   network: LagNetwork;
   result: LagResult;
+  /** The losses of gradient descent. */
+  descent: DescentResult;
 }
 
 class Page {
   private language: Language;
   private computed: Computed[] = [];
   private readonly figure = new Figure("gradient-by-lag");
+  private readonly descentFigure = new Figure("descent");
 
   constructor(private readonly kernels: Kernels) {
     const stored = storedInAddress();
@@ -41,6 +47,7 @@ class Page {
       field(name).addEventListener("input", () => this.compute());
     }
     element("figure").append(this.figure.element);
+    element("descent").append(this.descentFigure.element);
     element("language").addEventListener("click", () => this.setLanguage(this.language === "en" ? "zh" : "en"));
     element("save").addEventListener("click", () => this.save());
     onPaletteChange(() => this.show());
@@ -61,12 +68,9 @@ class Page {
 
   /** The settings in the fields; null if a number is wrong, which is shown. */
   private settings(): Settings | null {
-    const wrong = WHOLE.find((name) => fieldNumber(field(name)) === null);
-    if (wrong !== undefined) {
-      element("problem").textContent = fill(this.texts.wrongNumber, wrongNumber(field(wrong)));
-      return null;
-    }
-    element("problem").textContent = "";
+    const problem = numberProblem(WHOLE, this.texts);
+    element("problem").textContent = problem?.message ?? "";
+    if (problem) return null;
     const number = (name: keyof typeof FIRST) => field(name).valueAsNumber;
     return {
       gain: number("gain"),
@@ -82,7 +86,8 @@ class Page {
     if (settings === null) return;
     this.computed = CELLS.map((cell) => {
       const network = makeNetwork(cell, settings);
-      return { cell, network, result: gradientByLag(this.kernels, network, DESCENT) };
+      const { kernels } = this;
+      return { cell, network, result: gradientByLag(kernels, network), descent: descend(kernels, network, DESCENT) };
     });
     this.show();
   }
@@ -93,14 +98,22 @@ class Page {
     const series = this.series();
     const chart = { series, xLabel: texts.lag, yLabel: texts.norm, isLogarithmic: true };
     this.figure.show(drawLines(chart), texts.chartTitle, texts.chartHelp, texts.save);
-    element("norms").replaceChildren(normTable(series, texts));
-    element("norms").setAttribute("aria-label", texts.tableCaption);
-    element("clipping").replaceChildren(clippingTable(this.computed, texts));
-    element("clipping").setAttribute("aria-label", texts.clipTitle);
+    showTable(element("norms"), normTable(series, texts));
+    showTable(element("clipping"), clippingTable(this.computed, texts));
+    this.showDescent();
     storeInAddress({
       lang: this.language,
       ...Object.fromEntries(FIELDS.map((name) => [name, field(name).value])),
     });
+  }
+
+  private showDescent(): void {
+    const { texts } = this;
+    const series = descentSeries(this.computed, texts);
+    const chart = { series, xLabel: texts.descentSteps, yLabel: texts.descentLoss, isLogarithmic: true };
+    const { rate, maxNorm, steps } = DESCENT;
+    const help = fill(texts.descentHelp, { rate: `${rate}`, maxNorm });
+    this.descentFigure.show(drawLines(chart), fill(texts.descentTitle, { steps }), help, texts.save);
   }
 
   private showSliders(): void {
@@ -131,42 +144,40 @@ class Page {
   }
 }
 
-function normTable(series: { name: string; values: number[] }[], texts: Texts): HTMLElement {
+function normTable(series: { name: string; values: number[] }[], texts: Texts): TableContent {
   const length = series[0]?.values.length ?? 0;
   const lags = Array.from({ length: LAGS_IN_TABLE }, (_, i) => Math.round((i * (length - 1)) / (LAGS_IN_TABLE - 1)));
   const shown = [...new Set(lags)].filter((lag) => lag >= 0);
-  const head = shown.map((lag) => create("th", { scope: "col" }, fill(texts.column, { lag })));
-  const rows = series.map(({ name, values }) =>
-    create(
-      "tr",
-      {},
-      create("th", { scope: "row" }, name),
-      ...shown.map((lag) => create("td", {}, shortNumber(values[lag]!))),
-    ),
-  );
-  return create(
-    "table",
-    {},
-    create("caption", {}, texts.tableCaption),
-    create("tr", {}, create("td", {}), ...head),
-    ...rows,
-  );
+  return {
+    caption: texts.tableCaption,
+    head: ["", ...shown.map((lag) => fill(texts.column, { lag }))],
+    rows: series.map(({ name, values }) => [name, ...shown.map((lag) => shortNumber(values[lag]!))]),
+  };
 }
 
-function clippingTable(computed: readonly Computed[], texts: Texts): HTMLElement {
-  const names: Record<Cell, string> = { elman: texts.elmanName, gru: "GRU", lstm: "LSTM" };
-  const titles = [texts.network, texts.lossBefore, texts.gradientNorm, texts.lossAfter, texts.lossClipped];
-  const rows = computed.map(({ cell, result }) => {
-    const numbers = [result.loss, result.gradientNorm, result.after, result.afterClipped];
-    const cells = numbers.map((number) => create("td", {}, shortNumber(number)));
-    return create("tr", {}, create("th", { scope: "row" }, names[cell]), ...cells);
-  });
-  return create(
-    "table",
-    {},
-    create("tr", {}, ...titles.map((title) => create("th", { scope: "col" }, title))),
-    ...rows,
-  );
+function cellNames(texts: Texts): Record<Cell, string> {
+  return { elman: texts.elmanName, gru: "GRU", lstm: "LSTM" };
+}
+
+/** Two lines for each network, in its colour: without clipping, and with it in dashes. */
+function descentSeries(computed: readonly Computed[], texts: Texts): Series[] {
+  const names = cellNames(texts);
+  return computed.flatMap(({ cell, descent }, colour) => [
+    { name: names[cell], values: descent.plain, style: { colour, dashes: 0 } },
+    { name: fill(texts.withClipping, { network: names[cell] }), values: descent.clipped, style: { colour, dashes: 1 } },
+  ]);
+}
+
+function clippingTable(computed: readonly Computed[], texts: Texts): TableContent {
+  const names = cellNames(texts);
+  return {
+    caption: texts.clipCaption,
+    head: [texts.network, texts.lossBefore, texts.gradientNorm, texts.lossAfter, texts.lossClipped],
+    rows: computed.map(({ cell, result, descent }) => {
+      const numbers = [result.loss, result.gradientNorm, descent.plain[1]!, descent.clipped[1]!];
+      return [names[cell], ...numbers.map(shortNumber)];
+    }),
+  };
 }
 
 function field(name: keyof typeof FIRST): HTMLInputElement {

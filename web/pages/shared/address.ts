@@ -4,7 +4,8 @@ export function storedInAddress(): URLSearchParams {
   return new URLSearchParams(location.hash.slice(1));
 }
 
-export function storeInAddress(values: Record<string, string>): void {
+/** A name may have several values in a list of pairs. */
+export function storeInAddress(values: Record<string, string> | [string, string][]): void {
   if (location.protocol === "about:") return; // a frame in a notebook has no address
   history.replaceState(null, "", `#${new URLSearchParams(values)}`);
 }

@@ -13,6 +13,10 @@ export interface Choice {
   /** Null until there is a trace: then the first one that some of its tokens have. */
   feature: Feature | null;
   own: string;
+  /** What the reader has entered: the units that are drawn as lines; empty for the selected unit. */
+  units: string;
+  /** The gates and states that are drawn as lines; null for all of them. */
+  lines: readonly string[] | null;
 }
 
 /** The choice in an address, which may not fit the trace. */
@@ -24,15 +28,19 @@ export function readChoice(stored: URLSearchParams): Choice {
     temperature: Number(stored.get("temperature") ?? 1),
     feature: FEATURES.includes(feature) ? feature : null,
     own: stored.get("own") ?? "",
+    units: stored.get("units") ?? "",
+    lines: stored.get("lines")?.split(",") ?? null,
   };
 }
 
 export function storeChoice(language: string, choice: Choice): void {
-  const { layer, array, unit, token, temperature, feature, own } = choice;
+  const { layer, array, unit, token, temperature, feature, own, units, lines } = choice;
   storeInAddress({
     lang: language,
     ...{ layer: `${layer + 1}`, array, unit: `${unit + 1}`, token: `${token + 1}` },
     ...{ temperature: `${temperature}`, feature: feature ?? "" },
     ...(own ? { own } : {}),
+    ...(units ? { units } : {}),
+    ...(lines ? { lines: lines.join(",") } : {}),
   });
 }

@@ -1,6 +1,7 @@
 // The page "Inside the network": a trace, which `elman inspect --page` has written into the page, or a file of the reader.
 
-import { candidates, candidateTable, softmax } from "../../panels/probabilities.ts";
+import { softmax } from "../../model/softmax.ts";
+import { candidates, candidateTable } from "../../panels/probabilities.ts";
 import { ColouredText } from "../../panels/coloured_text.ts";
 import { Figure, onPaletteChange } from "../../panels/figure.ts";
 import { type Components, drawComponents, principalComponents } from "../../panels/components.ts";
@@ -14,6 +15,7 @@ import { fill, type Language, languageOf, translatePage } from "../shared/langua
 import { type Choice, readChoice, storeChoice } from "./choice.ts";
 import { about, isMixed, layerText, setOptions } from "./fields.ts";
 import { TEXTS, type Texts } from "./texts.ts";
+import { UnitLines } from "./unit_lines.ts";
 import {
   arrayNames,
   arrayText,
@@ -38,6 +40,7 @@ class Page {
   private problem: () => string = () => "";
   private readonly text = new ColouredText((token) => this.choose({ token }, true));
   private readonly states = new Figure("states");
+  private readonly lines = new UnitLines((choice) => this.choose(choice));
   private readonly components = new Figure("components");
   private cached: { array: NamedArray; first: number; components: Components } | null = null;
   private figures: [TraceFigure, Figure][] = [];
@@ -48,6 +51,7 @@ class Page {
     this.language = languageOf(stored);
     this.choice = readChoice(stored);
     element("text").append(this.text.element);
+    element("figures").before(this.lines.element);
     this.listen();
     const embedded = element("trace").textContent;
     if (embedded.trim()) this.open(embedded, document.title);
@@ -172,7 +176,7 @@ class Page {
     if (trace === null) return;
     const hasLayers = trace.layers.length > 0; // a TDNN has none
     for (const id of ["text-section", "next", "search"]) element(id).hidden = !hasLayers;
-    this.states.element.hidden = this.components.element.hidden = !hasLayers;
+    for (const { element } of [this.states, this.lines, this.components]) element.hidden = !hasLayers;
     if (hasLayers) this.showLayer(trace, this.fitChoice(trace));
     for (const [figure, frame] of this.figures) {
       frame.show(figure.draw(texts), texts[figure.title], texts[figure.help], texts.save);
@@ -186,6 +190,8 @@ class Page {
     this.showNext(trace, layer);
     this.showSearch(trace, layer);
     this.showStates(trace, layer);
+    const view = { layer, tokens: trace.axes[layer.axis]!, part: this.part, choice: this.choice };
+    this.lines.show(view, this.texts);
     this.showComponents(trace, layer);
   }
 

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, ClassifierPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Decisions, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
     from . import (
         answers,
         config,
         corpus,
+        decisions,
         defaults,
         errors,
         evaluation,
@@ -58,6 +59,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
                 errors.wrong_predictions,
                 partial(readers.open_source, with_other_columns=True),
             ),
+            decisions=Decisions(corpus.ClassifierCorpus.valid, decisions.decisions),
             tables=report.tables,
         ),
         reader_defaults=predictor.ClassifierPredictor.reader_values,

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]:
     """Return the table of the functions in this folder."""
-    from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
+    from elman.tasks.spec import Continuation, Decisions, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
     from . import (
         answers,
         config,
         corpus,
+        decisions,
         defaults,
         errors,
         evaluation,
@@ -54,6 +55,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
             errors=Errors(corpus.TaggerCorpus.valid, errors.wrong_predictions),
+            decisions=Decisions(corpus.TaggerCorpus.valid, decisions.decisions),
             tables=report.tables,
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),

@@ -1,0 +1,87 @@
+"""The socket, and the start and the end of the studio's process."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import uvicorn
+
+from elman.errors import ConfigError
+from elman.shell import quote
+from elman.training.signals import stop_requests
+
+from .studio import create_app, open_folders
+
+HOST = "127.0.0.1"
+FIRST_PORT = 8870
+PORTS = 20  # that are tried where none is asked for
+END_SECONDS = 1  # for answers that are on their way when the studio ends
+
+
+class Address(NamedTuple):
+    """Where the studio listens, with its token: the address to open in a browser."""
+
+    url: str
+    port: int
+
+
+def serve_studio(
+    folders: Sequence[Path],
+    port: int | None,
+    announce: Callable[[Address], None],
+    notify: Callable[[str], None],
+) -> None:
+    """Serve the studio until Ctrl-C or SIGTERM, then stop the trainings that it has started.
+
+    announce is called with the address as soon as it can be opened. port: None takes the first free one from 8870.
+    """
+    studio = open_folders(folders)
+    with listen(port) as listener:
+        bound = listener.getsockname()[1]
+        token = secrets.token_urlsafe(24)
+        app = create_app(studio, token=token, port=bound)
+        config = uvicorn.Config(
+            app,
+            timeout_graceful_shutdown=END_SECONDS,
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        studio.is_ending = lambda: server.should_exit
+        announce(Address(f"http://{HOST}:{bound}/?token={token}", bound))
+        try:
+            with stop_requests():  # uvicorn raises the signal once more at its end, which must not end the process
+                server.run(sockets=[listener])
+        finally:
+            by_name = {entry.name: entry.path for entry in studio.folders.entries()}
+            studio.trainings.stop_all(
+                lambda name: notify(f"{name} was stopped. Continue with: elman resume {quote(by_name.get(name, name))}")
+            )
+
+
+def listen(port: int | None) -> socket.socket:
+    """Return a socket that listens on this machine only; a port that is taken is a ConfigError."""
+    for candidate in [port] if port is not None else range(FIRST_PORT, FIRST_PORT + PORTS):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, candidate))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+            continue
+        return listener
+    if port is not None:
+        problem = f"--port: {port} is taken, perhaps by another studio; expected a free port"
+        raise ConfigError(problem, hint="Leave it out, and a free port is chosen")
+    problem = f"the ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken"
+    raise ConfigError(problem, hint="Give a free port with --port")

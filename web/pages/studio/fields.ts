@@ -1,0 +1,22 @@
+// Fields whose choices come from the studio.
+
+import { create, element } from "../shared/elements.ts";
+
+export function select(id: string): HTMLSelectElement {
+  return element<HTMLSelectElement>(id);
+}
+
+export function input(id: string): HTMLInputElement {
+  return element<HTMLInputElement>(id);
+}
+
+/** Sets the choices of a list, which keeps its value where that is still a choice. An open list stays as it is. */
+export function setChoices(field: HTMLSelectElement, choices: readonly (readonly [string, string])[]): void {
+  const isSame =
+    field.options.length === choices.length &&
+    choices.every(([value, text], i) => field.options[i]!.value === value && field.options[i]!.text === text);
+  if (isSame) return;
+  const { value } = field;
+  field.replaceChildren(...choices.map(([value, text]) => create("option", { value }, text)));
+  if (choices.some(([choice]) => choice === value)) field.value = value;
+}
