@@ -1,12 +1,13 @@
-// The content of a request, and how arrays go to the module and back.
+// A request of tests/web, and its arrays in the memory of the module.
 
-import type { Floats, Kernels, ModuleArray, Numbers, Precision } from "../kernels/module.ts";
+import { type Floats, type Kernels, type ModuleArray, type Numbers, type Precision } from "../kernels/module.ts";
 import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { decode, encode, type EncodedArray } from "../traces/encoding.ts";
 
 export type Arrays = Record<string, EncodedArray>;
 
-export interface Content {
+export interface Request {
+  kind: string;
   /** The file of the module. */
   module: string;
   precision: Precision;
@@ -23,7 +24,7 @@ export interface Content {
 export class Workspace {
   constructor(
     readonly kernels: Kernels,
-    readonly request: Content,
+    readonly request: Request,
   ) {}
 
   has(name: string): boolean {
