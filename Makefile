@@ -5,7 +5,7 @@
 #   make check   formatting, lint and types, of Python and C++
 # For changes of the C++:
 #   make kernels               compile what has changed
-#   make test-without-kernels  both suites in an installation without a compiler
+#   make test-without-kernels  both suites in an installation without a compiler, but for what does not depend on it
 #   make test-sanitized        the tests of the kernels with g++'s sanitizers, which check every memory access (Linux)
 # For changes of what runs in a browser (web/), with Node.js 20 or newer:
 #   make web                   build what is shipped in src/elman/web: commit it with the change
@@ -85,10 +85,15 @@ kernels: | $(BIN)/python
 	@$(PIP) cmake nanobind ninja scikit-build-core
 	@$(PIP) --no-build-isolation --no-deps --editable .
 
+# What neither trains nor predicts by another path without kernels; make test and make test-integration run it.
+INDEPENDENT := data decoding docs figures inspect labs metrics serve text test_architecture.py test_benchmarks.py \
+  test_notebooks.py test_project_files.py test_prose.py test_translations.py
+
 # Not editable: this is also the test of what a wheel holds.
 test-without-kernels: $(PURE)/develop.installed
 	@$(WITHOUT_COMPILER) $(PURE)/bin/python $(INSTALL) --no-deps --force-reinstall .
-	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest -m "not slow and not web" --numprocesses 2 --dist worksteal
+	@$(TWO_PROCESSES) $(PURE)/bin/python -m pytest -m "not slow and not web" --numprocesses 2 --dist worksteal \
+		$(addprefix --ignore=tests/,$(INDEPENDENT))
 
 $(PURE)/develop.installed: pyproject.toml constraints.txt | $(PURE)/bin/python
 	@echo "installing elman without its kernels into $(PURE)"

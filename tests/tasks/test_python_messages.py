@@ -20,7 +20,10 @@ KINDS: tuple[Any, ...] = (elman.LanguageModel, elman.Classifier, elman.Tagger, e
 ESTIMATORS: dict[str, Any] = {kind.task: kind for kind in KINDS}
 FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-o\b)")
 # Only the command line comes here, or these are commands that are printed for a user to run.
-OF_COMMAND_LINE = ("cli/", "labs/", "bench/", "inspect/", "translations/", "*/answers.py", "*/inputs.py", "*/report.py")
+OF_COMMAND_LINE = (
+    *("cli/", "labs/", "bench/", "inspect/", "serve/", "translations/"),
+    *("*/answers.py", "*/inputs.py", "*/report.py"),
+)
 EXEMPT = {
     "config.py",  # the syntax of --set
     "options.py",  # how flags are written

@@ -291,7 +291,10 @@ def test_the_picture_works_with_the_keyboard_alone(browser: Any, address: str) -
             walk.append(page.get_attribute(SELECTED, "data-key"))
         assert walk == ["gate.i:0:1", "gate.f:0:0", "gate.g:0:0", "gate.f:0:0", "d_b_y:0", "gate.i:0:0", "gate.i:0:0"]
         assert page.evaluate("document.activeElement.dataset.key") == "gate.i:0:0"
-        page.keyboard.press("Tab")
+        for _ in range(3):  # an equation that scrolls sideways stops the focus, too
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.closest('.numeric') !== null"):
+                break
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")  # the second number of the equation
         assert page.text_content("#panel .words") == "input, step 1, unit 1"

@@ -45,7 +45,8 @@ export function drawHeatMap(
   map: HeatMap,
 ): Picture & { cellAt(x: number, y: number): { row: number; column: number } | null } {
   const { rows, columns } = map;
-  const cellWidth = map.cell?.width ?? Math.min(32, Math.max(2, (MAX_WIDTH - LABEL_WIDTH) / columns));
+  const cellWidth =
+    map.cell?.width ?? Math.min(32, Math.max(2, (MAX_WIDTH - (map.labelWidth ?? LABEL_WIDTH)) / columns));
   const cellHeight = map.cell?.height ?? (rows <= 30 ? 20 : Math.max(2, Math.min(20, 400 / rows)));
   const { labelWidth, labelHeight, right } = labelSpace(map);
   const width = labelWidth + cellWidth * columns + right;

@@ -21,9 +21,11 @@ import { traceToJson } from "../traces/trace.ts";
 import { drawMersenneTwister, trainAdder } from "./adder.ts";
 import { runAttention, runEncoderDecoder, runTanh, trainReversal } from "./attention_answers.ts";
 import { trainTextMapper } from "./text_mapper.ts";
-import { type Arrays, encodeAll, named, type Request, Workspace } from "./workspace.ts";
+import { type Arrays, type Content, encodeAll, named, Workspace } from "./workspace.ts";
 
-export type { Request };
+export interface Request extends Content {
+  kind: keyof typeof COMPUTATIONS;
+}
 
 /** Loads a file of the built folder. */
 export type Loader = (file: string) => Promise<ArrayBuffer>;
@@ -38,7 +40,7 @@ export async function answer(request: Request, load: Loader): Promise<Record<str
     );
   }
   const kernels = await loaded.get(request.module)!;
-  return COMPUTATIONS[request.kind as keyof typeof COMPUTATIONS](new Workspace(kernels, request));
+  return COMPUTATIONS[request.kind](new Workspace(kernels, request));
 }
 
 const COMPUTATIONS = {

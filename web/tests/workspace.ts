@@ -1,13 +1,12 @@
-// A request of tests/web, and its arrays in the memory of the module.
+// The content of a request, and how arrays go to the module and back.
 
-import { type Floats, type Kernels, type ModuleArray, type Numbers, type Precision } from "../kernels/module.ts";
+import type { Floats, Kernels, ModuleArray, Numbers, Precision } from "../kernels/module.ts";
 import { parameterShapes, Stack, type StackShape, type State } from "../kernels/stack.ts";
 import { decode, encode, type EncodedArray } from "../traces/encoding.ts";
 
 export type Arrays = Record<string, EncodedArray>;
 
-export interface Request {
-  kind: string;
+export interface Content {
   /** The file of the module. */
   module: string;
   precision: Precision;
@@ -24,7 +23,7 @@ export interface Request {
 export class Workspace {
   constructor(
     readonly kernels: Kernels,
-    readonly request: Request,
+    readonly request: Content,
   ) {}
 
   has(name: string): boolean {

@@ -23,7 +23,7 @@ POLICY = {
 }
 STUDIO_POLICY = {"connect-src": (SELF,), "frame-src": (SELF,), "frame-ancestors": (NONE,)}
 TRACE_POLICY = {"frame-ancestors": (SELF,)}
-_SCRIPT = re.compile(r'<script type="module">(.*?)</script>', re.DOTALL)
+_SCRIPT = re.compile(r"<script [^>]*module[^>]*>(.*?)</script>", re.DOTALL)
 
 
 def studio_page() -> Response:

@@ -45,28 +45,28 @@ export class Charts {
 }
 
 function drawLoss(moments: readonly Moment[], texts: Texts): Picture {
-  const x = moments.map(({ update }) => update);
   return drawLines({
     series: [
-      { name: texts.trainingLoss, values: moments.map(({ trainingLoss }) => trainingLoss), x },
-      { name: texts.freshLoss, values: moments.map(({ loss }) => loss), x },
+      { name: texts.trainingLoss, values: moments.map(({ trainingLoss }) => trainingLoss) },
+      { name: texts.freshLoss, values: moments.map(({ loss }) => loss) },
     ],
-    ...{ xLabel: texts.updates, yLabel: texts.nats },
+    ...{ xLabel: texts.updates, yLabel: texts.nats, xLabels: moments.map(({ update }) => `${update}`) },
   });
 }
 
 function drawExact(moments: readonly Moment[], texts: Texts): Picture {
-  const [x, values] = [moments.map(({ update }) => update), moments.map(({ exact }) => exact)];
   return drawLines({
-    series: [{ name: texts.exact, values, x }],
-    ...{ xLabel: texts.updates, yLabel: texts.share, yRange: [0, 1] },
+    series: [{ name: texts.exact, values: moments.map(({ exact }) => exact) }],
+    ...{ xLabel: texts.updates, yLabel: texts.share, xLabels: moments.map(({ update }) => `${update}`) },
+    yRange: [0, 1],
   });
 }
 
 function drawLengths(shares: readonly number[], texts: Texts): Picture {
   return drawLines({
-    series: [{ name: texts.exact, values: shares, x: shares.map((_, i) => i + 1) }],
-    ...{ xLabel: texts.length, yLabel: texts.share, yRange: [0, 1] },
+    series: [{ name: texts.exact, values: shares }],
+    ...{ xLabel: texts.length, yLabel: texts.share, xLabels: shares.map((_, i) => `${i + 1}`) },
+    yRange: [0, 1],
   });
 }
 

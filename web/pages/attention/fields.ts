@@ -5,8 +5,8 @@ import type { ReversalOptions } from "../../model/reversal_training.ts";
 import type { Cell } from "../../kernels/stack.ts";
 import { storeInAddress } from "../shared/address.ts";
 import { element, setField } from "../shared/elements.ts";
+import { fieldNumber, wrongNumber } from "../shared/number_fields.ts";
 import { fill, type Language } from "../shared/language.ts";
-import { numberProblem } from "../shared/number_fields.ts";
 import type { Texts } from "./texts.ts";
 
 /** The fields, and their first values. */
@@ -50,8 +50,12 @@ export interface Settings {
 
 /** The settings in the fields, or what is wrong with them. */
 export function readSettings(texts: Texts): Settings | { problem: string } {
-  const wrong = numberProblem(NUMBERS, texts);
-  if (wrong !== null) return { problem: wrong.message };
+  const wrong = NUMBERS.find((name) => fieldNumber(field(name)) === null);
+  if (wrong !== undefined) {
+    const text = wrong === "units" ? texts.wrongUnits : wrong === "rate" ? texts.wrongRate : texts.wrongNumber;
+    const values = wrongNumber(field(wrong));
+    return { problem: fill(text, wrong === "rate" ? { ...values, least: field(wrong).min } : values) };
+  }
   const number = (name: Field) => field(name).valueAsNumber;
   const [shortest, longest] = [number("shortest"), number("longest")];
   if (shortest > longest) return { problem: fill(texts.wrongLengths, { shortest, longest }) };

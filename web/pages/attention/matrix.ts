@@ -5,7 +5,7 @@ import type { Vocabulary } from "../../model/vocabulary.ts";
 import { END } from "../../model/vocabulary.ts";
 import type { Picture } from "../../panels/figure.ts";
 import { drawHeatMap } from "../../panels/heat_map.ts";
-import { createTable } from "../shared/tables.ts";
+import { create } from "../shared/elements.ts";
 import { antiDiagonal } from "./diagonal.ts";
 import type { Texts } from "./texts.ts";
 
@@ -36,10 +36,13 @@ export function drawAttention(view: View, vocabulary: Vocabulary): Picture {
 
 export function attentionTable(view: View, vocabulary: Vocabulary, texts: Texts): HTMLElement {
   const { columns, rows } = labels(view, vocabulary);
-  const weight = (t: number, s: number) => view.reversal.weights[t * columns.length + s]!.toFixed(DIGITS);
-  return createTable({
-    caption: texts.tableCaption,
-    head: ["", ...columns],
-    rows: rows.map((token, t) => [token, ...columns.map((_, s) => weight(t, s))]),
+  const head = columns.map((token) => create("th", { scope: "col" }, token));
+  const body = rows.map((token, t) => {
+    const cells = columns.map((_, s) => {
+      return create("td", {}, view.reversal.weights[t * columns.length + s]!.toFixed(DIGITS));
+    });
+    return create("tr", {}, create("th", { scope: "row" }, token), ...cells);
   });
+  const caption = create("caption", {}, texts.tableCaption);
+  return create("table", {}, caption, create("tr", {}, create("td", {}), ...head), ...body);
 }

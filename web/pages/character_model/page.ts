@@ -4,8 +4,8 @@ import type { Cell } from "../../kernels/stack.ts";
 import tangPoems from "../../../src/elman/labs/tang_poems.txt";
 import { storedInAddress } from "../shared/address.ts";
 import { download, element } from "../shared/elements.ts";
+import { fieldNumber, wrongNumber } from "../shared/number_fields.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
-import { numberProblem } from "../shared/number_fields.ts";
 import { startWorker } from "../shared/worker.ts";
 import { LossChart } from "./chart.ts";
 import { type Field, field, FIELDS, readFields, storeFields } from "./fields.ts";
@@ -132,10 +132,10 @@ class Page {
 
   /** The numbers in some fields, or null after showing what is wrong with the first wrong one in the element `problem`. */
   private numbers(names: readonly Field[], problem: string): number[] | null {
-    const wrong = numberProblem(names, this.texts);
-    if (wrong === null) return names.map((name) => field(name).valueAsNumber);
-    this.showProblem(wrong.message, problem);
-    element(wrong.id).focus();
+    const wrong = names.find((name) => fieldNumber(field(name)) === null);
+    if (wrong === undefined) return names.map((name) => fieldNumber(field(name))!);
+    this.showProblem(fill(this.texts.wrongNumber, wrongNumber(field(wrong))), problem);
+    field(wrong).focus();
     return null;
   }
 
