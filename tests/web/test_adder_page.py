@@ -217,6 +217,44 @@ def test_slow_training_has_the_speed_of_the_field(browser: Any, address: str) ->
         assert page.evaluate("performance.now()") - start > 500, "the first update is made at once, then 5 a second"
 
 
+def updates(page: Any) -> int:
+    """Return the updates so far."""
+    return int(page.text_content("#progress").split("Updates so far: ")[1].split(".")[0].replace(",", ""))
+
+
+def test_a_lower_speed_has_an_effect_at_once(browser: Any, address: str) -> None:
+    with open_page(browser, address, "speed=fastest&updates=1000000") as page:
+        page.click("#train")
+        page.wait_for_function("document.querySelector('#progress').textContent.includes(' 1,')")
+        page.select_option("#speed", "5")
+        page.wait_for_timeout(300)
+        before = updates(page)
+        page.wait_for_timeout(600)
+        assert before < updates(page) <= before + 5
+
+
+CLOCK = """
+  const now = performance.now.bind(performance);
+  window.skipped = 0;
+  performance.now = () => now() + window.skipped;
+"""
+
+
+def test_a_tab_that_was_hidden_does_not_catch_up(browser: Any, address: str) -> None:
+    with open_page(browser, address, "speed=50&updates=10000", script=CLOCK) as page:
+        page.click("#train")
+        page.evaluate("window.skipped = 60000")
+        page.wait_for_timeout(1000)
+        assert 20 < updates(page) < 200, "of one second at most, and not the 3,000 of a minute"
+
+
+def test_training_does_not_depend_on_the_precision_of_the_clock(browser: Any, address: str) -> None:
+    with open_page(browser, address, f"{FAST}&updates=30", script="performance.now = () => 1000;") as page:
+        page.click("#train")
+        page.wait_for_function(FINISHED)
+        assert updates(page) == 30
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -169,8 +169,7 @@ def test_numbers_of_every_moment_are_those_of_elman(browser: Any, address: str, 
             loss = model.score([(source, source[::-1])]).value
             assert content["shown"]["reversal"]["loss"] == pytest.approx(loss, rel=1e-5)
             written = model.predict([source])[0]
-            if written:
-                assert page.text_content("#written") == written
+            assert page.text_content("#written") == (written or "–")
             verdict = "Correct." if written == source[::-1] else f"Wrong; expected {source[::-1]}."
             assert page.text_content("#verdict") == verdict
             assert page.text_content("#diagonal") == diagonal_text(matrix(content)[: len(source)])
@@ -179,6 +178,16 @@ def test_numbers_of_every_moment_are_those_of_elman(browser: Any, address: str, 
             assert [row[0] for row in rows] == alignment.target
             shown = np.array([[float(cell) for cell in row[1:]] for row in rows])
             np.testing.assert_allclose(shown, matrix(content), atol=5.01e-4)
+
+
+def test_an_untrained_network_writes_what_elman_predicts(browser: Any, address: str, tmp_path: Path) -> None:
+    """An untrained network would often write `<unk>` or `<s>`, which `elman predict` never writes."""
+    with open_page(browser, address, "units=16&symbols=2&sequence=0110") as page:
+        for seed in range(1, 9):
+            page.fill("#seed", str(seed))
+            wait_for_view(page, "shown !== null")
+            model = load_model(page, tmp_path / str(seed))
+            assert page.text_content("#written") == (model.predict(["0110"])[0] or "–")
 
 
 def test_the_reader_types_a_sequence(browser: Any, address: str) -> None:
@@ -190,6 +199,15 @@ def test_the_reader_types_a_sequence(browser: Any, address: str) -> None:
         assert matrix(content).shape == (14, 14)
         np.testing.assert_allclose(matrix(content).sum(1), 1, 1e-5)
         assert page.text_content("#save-command") == "echo 0123456789012 | elman predict my-reversal"
+        page.fill("#sequence", "012; rm 1")
+        assert page.is_hidden("#command")
+        assert page.text_content("#save-command") == ""
+        page.fill("#sequence", " 0121 ")
+        assert page.is_visible("#command")
+        assert page.text_content("#save-command") == "echo 0121 | elman predict my-reversal"
+        page.fill("#symbols", "26")
+        page.fill("#sequence", "0121")
+        wait_for_view(page, "shown.source.length === 4")
         page.click("#random")
         wait_for_view(page, "shown.source.length === 5")
         assert re.fullmatch(r"\d{5}", page.input_value("#sequence"))
@@ -338,6 +356,51 @@ def test_other_lengths_are_tried(browser: Any, address: str) -> None:
     assert text == start + seventh + end
 
 
+# Measures the lengths, looks at the first moment meanwhile, and returns what has been shown in which order.
+MEASURE_AND_LOOK = """async () => {
+  const [measure, moment] = ["#measure", "#moment"].map((id) => document.querySelector(id));
+  const shown = [];
+  const until = async (name, condition) => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+    shown.push(name);
+  };
+  measure.click();
+  const state = [measure.disabled, document.querySelector("#measure-state").textContent];
+  const before = document.querySelector("#diagonal").textContent;
+  [moment.value] = ["0"];
+  moment.dispatchEvent(new Event("input"));
+  await Promise.all([
+    until("attention", () => document.querySelector("#diagonal").textContent !== before),
+    until("lengths", () => !measure.disabled),
+  ]);
+  return [...state, shown, measure.disabled, document.querySelector("#measure-state").textContent];
+}"""
+
+
+def test_the_page_answers_while_lengths_are_tried(browser: Any, address: str) -> None:
+    with open_page(browser, address, "updates=200&shortest=1&longest=20&units=64&rate=0.005") as page:
+        train(page)
+        page.click("#measure")
+        page.wait_for_selector("#lengths svg")
+        alone = numbers(page)["lengths"]
+        assert 0 < sum(alone["shares"]) < len(alone["shares"]) == 40
+        observed = page.evaluate(MEASURE_AND_LOOK)
+        assert observed == [True, "Trying the lengths 1 to 40.", ["attention", "lengths"], False, ""]
+        assert numbers(page)["lengths"] == alone, "the other weights have changed nothing"
+
+
+def test_a_new_network_ends_the_trial_of_lengths(browser: Any, address: str) -> None:
+    with open_page(browser, address, "shortest=1&longest=20&units=64") as page:
+        page.evaluate(
+            "document.querySelector('#measure').click(); const seed = document.querySelector('#seed');"
+            "seed.value = '2'; seed.dispatchEvent(new Event('input'))"
+        )
+        assert page.text_content("#measure-state") == ""
+        page.wait_for_selector("#measure:not([disabled])")
+        page.wait_for_timeout(100)
+        assert numbers(page)["lengths"] is None
+
+
 def test_the_moment_is_selected_by_keys(browser: Any, address: str) -> None:
     with open_page(browser, address, SMALL) as page:
         train(page)
@@ -365,6 +428,14 @@ def test_the_address_keeps_the_fields(browser: Any, address: str) -> None:
         page.wait_for_selector("#attention svg")
         assert (page.input_value("#cell"), page.input_value("#directions")) == ("gru", "1")
         assert numbers(page)["shown"]["source"] == [10, 10, 10]
+
+
+def test_nothing_is_prepared_with_a_wrong_address(browser: Any, address: str) -> None:
+    with visit(browser, f"{address}#lang=en&units=33") as page:
+        assert page.text_content("#problem") == WRONG_FIELDS["units"][2]
+        assert page.text_content("#state") == ""
+        page.fill("#units", "32")
+        page.wait_for_selector("#attention svg")
 
 
 def test_a_browser_that_cannot_run_the_kernels_is_reported(browser: Any, address: str) -> None:

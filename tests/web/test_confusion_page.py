@@ -188,7 +188,10 @@ def test_a_long_cell_and_many_labels_are_described(browser: Any, tmp_path: Path)
     items = [Decision(names[i % 50], names[i % 7], i / 1000, "text") for i in range(700)]
     items += [Decision(names[0], names[1], 0.99, "last")] * 30
     with open_page(browser, tmp_path, tabulate(items, names, "classify")) as page:
-        assert "The 40 most frequent labels have a row and a column of their own; 10 others" in page.inner_text("main")
+        assert (
+            "The 40 most frequent labels have a row and a column of their own; 10 others share one row and one column"
+            in page.inner_text("main")
+        )
         assert page.text_content("[role=status]").endswith("The 20 with the highest probability are listed.")
         assert len(examples(page)) == 20
         page.select_option("select >> nth=0", label="other labels")
@@ -205,6 +208,48 @@ def test_tokens_are_marked_in_their_sentence(browser: Any, tmp_path: Path) -> No
         assert page.text_content(".examples th") == "Token"
 
 
+def test_labels_may_have_the_names_of_what_javascript_objects_have(browser: Any, tmp_path: Path) -> None:
+    names = ("constructor", "__proto__", "toString")
+    items = [Decision(label, label, 0.9, label) for label in names]
+    with open_page(browser, tmp_path, tabulate(items, names, "classify"), "true=2&predicted=2") as page:
+        options = page.evaluate("[...document.querySelector('select').options].map((option) => option.textContent)")
+        assert options == list(names)
+        assert examples(page)[0][:2] == ["__proto__", "__proto__"]
+
+
+def many_labels(count: int, rare: int) -> list[Decision]:
+    """Return right predictions of frequent labels, and one of each of the `rare` ones, which are the last."""
+    frequent = [f"label {i}" for i in range(count - rare)] * 2
+    return [Decision(label, label, 1.0, "text") for label in [*frequent, *(f"rare {i}" for i in range(rare))]]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_errors_between_other_labels_are_not_called_right(browser: Any, tmp_path: Path, language: str) -> None:
+    messages = {
+        "en": "The wrong predictions are all between labels of the row and column “other labels”.",
+        "zh": "错误的预测都在“其他标签”所含的标签之间。",
+    }
+    items = [*many_labels(42, 2), Decision("rare 0", "rare 1", 0.5, "text")]
+    names = list(dict.fromkeys(item.expected for item in items))
+    data = tabulate(items, names, "classify")
+    assert data["correct"] == data["count"] - 1
+    with open_page(browser, tmp_path, data, f"lang={language}") as page:
+        assert page.text_content(".largest p") == messages[language]
+    data = tabulate(items[:-1], names, "classify")
+    with open_page(browser, tmp_path, data) as page:
+        assert page.text_content(".largest p") == "All predictions are right."
+
+
+def test_one_other_label_is_singular(browser: Any, tmp_path: Path) -> None:
+    items = many_labels(41, 1)
+    names = list(dict.fromkeys(item.expected for item in items))
+    with open_page(browser, tmp_path, tabulate(items, names, "classify")) as page:
+        assert page.text_content(".confusion-panel .help") == (
+            "The 40 most frequent labels have a row and a column of their own; "
+            "the row and the column “other labels” are those of one more label."
+        )
+
+
 def test_right_predictions_only(browser: Any, tmp_path: Path) -> None:
     with open_page(browser, tmp_path, tabulate([Decision("a", "a", 1.0, "x")], ("a",), "classify")) as page:
         assert selected(page) == (0, 0)
@@ -212,19 +257,28 @@ def test_right_predictions_only(browser: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("", "There are no predictions"), ('{"format": 2}', "format 2; expected 1")]
+    ("content", "english", "chinese"),
+    [
+        (
+            "",
+            "There are no predictions in this page. Write a page that has them: "
+            "elman evaluate RUN DATA --page FILE.html",
+            "本页里没有预测。请写出带预测的网页：elman evaluate RUN DATA --page FILE.html",
+        ),
+        (
+            '{"format": 2}',
+            "The data in this page cannot be read: format 2; expected 1",
+            "无法读取本页里的数据：format 2; expected 1",
+        ),
+    ],
 )
-def test_a_page_without_data_says_so(browser: Any, tmp_path: Path, content: str, message: str) -> None:
+def test_a_page_without_data_says_so(browser: Any, tmp_path: Path, content: str, english: str, chinese: str) -> None:
     page_text = (MODULES / "confusion.html").read_text("utf-8").replace('id="confusion">', f'id="confusion">{content}')
     (tmp_path / "page.html").write_text(page_text, "utf-8")
     with visit(browser, f"{(tmp_path / 'page.html').as_uri()}#lang=en") as page:
-        assert message in page.text_content("#problem")
+        assert page.text_content("#problem") == english
         page.click("#language")
-        assert (
-            "预测" in page.text_content("#problem")
-            or "格式" in page.text_content("#problem")
-            or "数据" in page.text_content("#problem")
-        )
+        assert page.text_content("#problem") == chinese
 
 
 @pytest.mark.parametrize(("language", "scheme", "width"), [("en", "dark", 1280), ("zh", "light", 360)])

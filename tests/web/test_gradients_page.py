@@ -205,6 +205,27 @@ def test_the_sliders_move_the_curves(browser: Any, address: str) -> None:
         assert page.input_value("#activation") == "identity"
 
 
+# Moves a slider several times without a pause, and returns the paths of both pictures after each move.
+MOVE = """(values) => values.map((value) => {
+  const slider = document.querySelector("#gain");
+  slider.value = value;
+  slider.dispatchEvent(new Event("input"));
+  return ["#figure", "#descent"].map((id) => document.querySelector(`${id} svg`).innerHTML);
+})"""
+
+
+def test_descent_waits_until_the_slider_rests(browser: Any, address: str) -> None:
+    with open_page(browser, address, "gain=1.2") as page:
+        first = page.inner_html("#descent svg")
+        states = page.evaluate(MOVE, ["1.3", "1.4", "1.5"])
+        assert len({curves for curves, _ in states}) == 3, "the other picture follows at once"
+        assert {descent for _, descent in states} == {first}
+        page.wait_for_function("(first) => document.querySelector('#descent svg').innerHTML !== first", arg=first)
+        descent = page.inner_html("#descent svg")
+    with open_page(browser, address, "gain=1.5") as page:
+        assert page.inner_html("#descent svg") == descent
+
+
 @pytest.mark.parametrize(("name", "value"), [("H", "0"), ("H", "65"), ("T", "1.5"), ("T", ""), ("seed", "-1")])
 def test_a_wrong_number_is_refused(browser: Any, address: str, name: str, value: str) -> None:
     with open_page(browser, address, "lang=zh") as page:

@@ -58,6 +58,8 @@ def traces() -> dict[str, Trace]:
         "long": lm.trace("abcde " * 400),
         "two tokens": lm.trace("ab"),
         "not a number": with_nan(lm.trace(TEXT)),
+        "one token": lm.trace("a"),
+        "names of JavaScript": replace(lm.trace("abc"), axes={"tokens": ["constructor", "__proto__", "toString"]}),
         "control character": replace(lm.trace(TEXT), axes={"tokens": list(TEXT.replace("b", "\f"))}),
         "classify": tiny_classifier("attention").trace("fed", gradients=True),
         "tag": tiny_tagger("crf").trace(["Ann", "left"], gradients=True),
@@ -469,6 +471,23 @@ def test_two_tokens_have_one_component(browser: Any, folder: Path) -> None:
             "[...document.querySelectorAll('#figures section:nth-child(2) text')].map((t) => t.textContent)"
         )
     assert texts[-2:] == ["1: 100 %", "2: 0 %"]
+
+
+def test_one_token_has_one_label(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "one token.html") as page:
+        chart = page.locator("#unit-lines .picture svg").first
+        labels = chart.evaluate(
+            "(svg) => [...svg.querySelectorAll('text[text-anchor=middle][y=\"274\"]')].map((t) => t.textContent)"
+        )
+        assert labels == ["a"]
+        chart.click(position={"x": 500, "y": 100})
+        assert "token=1&" in page.url
+
+
+def test_tokens_may_have_the_names_of_what_javascript_objects_have(browser: Any, folder: Path) -> None:
+    with open_page(browser, folder / "names of JavaScript.html") as page:
+        tokens = page.evaluate("[...document.querySelectorAll('[data-token]')].map((e) => e.textContent)")
+        assert tokens == ["constructor", "__proto__", "toString"]
 
 
 def test_a_source_has_no_loss(browser: Any, folder: Path) -> None:

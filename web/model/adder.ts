@@ -126,11 +126,13 @@ export class Adder {
   /** The outputs (B, T) and the hidden states (B, T, H). */
   run({ B, T, x }: Sums): { outputs: Float64Array; h: Float64Array } {
     const memory = new Memory(this.kernels);
-    const pass = createPass(memory, this.stack, B, T);
-    const outputs = this.forward(pass, x, false);
-    const h = new Float64Array(pass.h.view);
-    memory.release();
-    return { outputs, h };
+    try {
+      const pass = createPass(memory, this.stack, B, T);
+      const outputs = this.forward(pass, x, false);
+      return { outputs, h: new Float64Array(pass.h.view) };
+    } finally {
+      memory.release();
+    }
   }
 
   private forward(pass: Pass, x: Float64Array, keepTape: boolean): Float64Array {

@@ -20,7 +20,7 @@ import { Memory } from "./memory.ts";
 import type { PairBatch } from "./pair_batch.ts";
 import { layerParameters, type NamedShape, type Parameter, ParameterList } from "./parameters.ts";
 import { gatherRows, joinColumns, scatterRows, splitColumns } from "./rows.ts";
-import { END_ID, START_ID } from "./vocabulary.ts";
+import { END_ID, START_ID, UNKNOWN_ID } from "./vocabulary.ts";
 
 export interface EncoderDecoderSizes {
   cell: Cell;
@@ -31,6 +31,9 @@ export interface EncoderDecoderSizes {
   hiddenSize: number;
   bidirectional: boolean;
 }
+
+/** What the decoder reads but never writes, as in elman.tasks.seq2seq. */
+const NEVER_WRITTEN = [UNKNOWN_ID, START_ID];
 
 const STATES: Record<Cell, readonly string[]> = { elman: ["h"], gru: ["h"], lstm: ["h", "c"] };
 
@@ -151,9 +154,18 @@ export class EncoderDecoder {
     return this.batch!.target.weights.view.slice();
   }
 
-  /** Writes a target for each source, without its end. The decoder reads its own most probable token of the step before. */
+  /** Writes a target for each source, without its end. The decoder reads its own most probable token of the step before;
+   * `<unk>` and `<s>` are not written. */
   write(batch: PairBatch, maxLength: number): number[][] {
     const memory = new Memory(this.kernels);
+    try {
+      return this.writeIn(memory, batch, maxLength);
+    } finally {
+      memory.release();
+    }
+  }
+
+  private writeIn(memory: Memory, batch: PairBatch, maxLength: number): number[][] {
     const { B, S } = batch;
     const source = new SourceArrays(memory, this.encoder.stack, this.decoder.stack, { ...this.sizes, B, S });
     const step = new TargetArrays(memory, this.decoder.stack, { ...this.sizes, B, S, T: 1 });
@@ -167,13 +179,12 @@ export class EncoderDecoder {
       this.decoder.stack.step(step.inputs, step.queries, source.initial, source.initial);
       this.attend(source, step);
       linear(this.kernels, step.outputs, this.readout.W.values, this.readout.b.values, logits, B);
-      tokens = largestOfRows(logits.view, B);
+      tokens = largestOfRows(logits.view, B, NEVER_WRITTEN);
       tokens.forEach((token, b) => {
         hasEnded[b] ||= token === END_ID;
         if (!hasEnded[b]) written[b]!.push(token);
       });
     }
-    memory.release();
     return written;
   }
 
@@ -278,12 +289,11 @@ function addTo(target: Numbers, source: Numbers): void {
   for (let i = 0; i < into.length; ++i) into[i]! += from[i]!;
 }
 
-/** The column of the largest number of each row; the first of equal ones. */
-function largestOfRows(matrix: Floats, rows: number): number[] {
+/** The column of the largest number of each row, without the columns `excluded`; the first of equal ones. */
+function largestOfRows(matrix: Floats, rows: number, excluded: readonly number[]): number[] {
   const width = matrix.length / rows;
-  return Array.from({ length: rows }, (_, row) => {
-    let best = 0;
-    for (let i = 1; i < width; ++i) if (matrix[row * width + i]! > matrix[row * width + best]!) best = i;
-    return best;
-  });
+  const columns = Array.from({ length: width }, (_, i) => i).filter((i) => !excluded.includes(i));
+  return Array.from({ length: rows }, (_, row) =>
+    columns.reduce((best, i) => (matrix[row * width + i]! > matrix[row * width + best]! ? i : best)),
+  );
 }

@@ -6,7 +6,7 @@ import { Adam, scaleAndClip } from "../kernels/training.ts";
 import { DivergedError } from "./diverged.ts";
 import { EncoderDecoder, type EncoderDecoderSizes } from "./encoder_decoder.ts";
 import { type Pair, padPairs } from "./pair_batch.ts";
-import { Generator } from "./random.ts";
+import { Generator as RandomGenerator } from "./random.ts";
 import { exactShare, randomPair, reversalVocabulary } from "./reversal.ts";
 
 const BATCH = 32; // sequences of an update
@@ -36,8 +36,8 @@ export function reversalSizes({ cell, bidirectional, symbols, hiddenSize }: Reve
 export class ReversalTrainer {
   readonly model: EncoderDecoder;
   private readonly adam: Adam;
-  private readonly training: Generator;
-  private readonly fresh: Generator;
+  private readonly training: RandomGenerator;
+  private readonly fresh: RandomGenerator;
 
   constructor(
     private readonly kernels: Kernels,
@@ -46,8 +46,8 @@ export class ReversalTrainer {
     this.model = new EncoderDecoder(kernels, reversalSizes(options));
     this.model.initialize(options.seed);
     this.adam = new Adam(kernels, this.model.list.values);
-    this.training = new Generator(options.seed + 1);
-    this.fresh = new Generator(options.seed + 2);
+    this.training = new RandomGenerator(options.seed + 1);
+    this.fresh = new RandomGenerator(options.seed + 2);
   }
 
   /** One update. Returns the mean loss of a token in nats. */
@@ -74,7 +74,7 @@ export class ReversalTrainer {
     this.model.release();
   }
 
-  private draw(rng: Generator, count: number): Pair[] {
+  private draw(rng: RandomGenerator, count: number): Pair[] {
     const { symbols, shortest, longest } = this.options;
     return Array.from({ length: count }, () => {
       const length = shortest + Math.floor((longest - shortest + 1) * rng.random());
@@ -83,11 +83,17 @@ export class ReversalTrainer {
   }
 }
 
-/** The share of fresh sequences of each length, from 1 on, that a network reverses without an error. */
-export function exactByLength(model: EncoderDecoder, options: ReversalOptions, most: number, count: number): number[] {
-  const rng = new Generator(options.seed + 3);
-  return Array.from({ length: most }, (_, i) => {
-    const pairs = Array.from({ length: count }, () => randomPair(rng, options.symbols, i + 1));
-    return exactShare(model, pairs);
-  });
+/** Yields the share of fresh sequences of each length, from 1 to `most`, that a network reverses without an error.
+ * `model` returns the network; it is called before each length. */
+export function* exactByLength(
+  model: () => EncoderDecoder,
+  { seed, symbols }: ReversalOptions,
+  most: number,
+  count: number,
+): Generator<number> {
+  const rng = new RandomGenerator(seed + 3);
+  for (let length = 1; length <= most; ++length) {
+    const pairs = Array.from({ length: count }, () => randomPair(rng, symbols, length));
+    yield exactShare(model(), pairs);
+  }
 }

@@ -135,9 +135,11 @@ export class TextMapper {
   /** What the network outputs for another text. */
   read(ids: readonly number[]): Output {
     const memory = new Memory(this.kernels);
-    const output = this.forward(createPass(memory, this.stack, ids, this.O), false);
-    memory.release();
-    return output;
+    try {
+      return this.forward(createPass(memory, this.stack, ids, this.O), false);
+    } finally {
+      memory.release();
+    }
   }
 
   private forward({ T, inputs, h, logits, initial, final }: Pass, keepTape: boolean): Output {

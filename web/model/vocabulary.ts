@@ -4,7 +4,7 @@ export const UNKNOWN = "<unk>";
 
 /** In the vocabularies of an encoder-decoder, the start and the end of a sequence follow `<unk>`. */
 export const [START, END] = ["<s>", "</s>"];
-export const [START_ID, END_ID] = [1, 2];
+export const [UNKNOWN_ID, START_ID, END_ID] = [0, 1, 2];
 
 export class Vocabulary {
   private readonly idOf: Map<string, number>;

@@ -74,7 +74,8 @@ export function drawLines(chart: LineChart): Picture & { stepAt(x: number): numb
     ...series.map((one, i) => drawKey(one, i, right + LEGEND.gap, legend)),
   ].join("\n");
   const height = Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT);
-  const [first, last] = x.domain() as [number, number];
+  const [first, end] = x.domain() as [number, number];
+  const last = chart.hasTokens ? Math.min(end, (chart.xLabels?.length ?? 0) - 1) : end;
   const stepAt = (pixel: number) => Math.min(Math.max(Math.round(x.invert(pixel)), first), last);
   return { width: WIDTH, height, content, stepAt };
 }
@@ -123,7 +124,7 @@ function drawAxes(chart: LineChart, x: Scale, y: Scale, right: number): string[]
         `<line x1="${MARGIN.left}" x2="${right}" y1="${y(tick)}" y2="${y(tick)}" stroke="${colours.line}" stroke-width="0.5"/>` +
         `<text x="${MARGIN.left - 6}" y="${y(tick)}" dy="0.35em" text-anchor="end" fill="${colours.quiet}">${tickText(tick)}</text>`,
     ),
-    ...(hasTokens ? tokenTicks(x, label) : roundTicks(x)).map(
+    ...(hasTokens ? tokenTicks(x, label, xLabels?.length ?? 0) : roundTicks(x)).map(
       (tick) =>
         `<text x="${x(tick)}" y="${HEIGHT - MARGIN.bottom + 18}" text-anchor="middle" fill="${colours.quiet}">${escapeMarkup(label(tick))}</text>`,
     ),
@@ -137,10 +138,10 @@ function roundTicks(x: Scale): number[] {
   return x.ticks(Math.min(8, last - first + 1)).filter((tick) => Number.isInteger(tick));
 }
 
-/** Every n-th step, so that no label covers another one. */
-function tokenTicks(x: Scale, label: (tick: number) => string): number[] {
-  const [first, last] = x.domain() as [number, number];
-  const steps = Array.from({ length: last - first + 1 }, (_, i) => first + i);
+/** Every n-th step of `tokens` steps, so that no label covers another one. The axis of one token goes on to a second step. */
+function tokenTicks(x: Scale, label: (tick: number) => string, tokens: number): number[] {
+  const first = x.domain()[0]!;
+  const steps = Array.from({ length: Math.max(0, tokens - first) }, (_, i) => first + i);
   const widest = steps.reduce((most, step) => Math.max(most, textWidth(label(step))), 1);
   const every = Math.max(1, Math.ceil(((widest + 1) * LETTER) / (x(first + 1) - x(first))));
   return steps.filter((step) => (step - first) % every === 0);

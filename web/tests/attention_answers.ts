@@ -65,7 +65,7 @@ export function trainReversal(work: Workspace): Record<string, unknown> {
   const result = {
     initial: Object.fromEntries(initial),
     ...{ before, losses, after: look() },
-    exact: exactByLength(model, options, most, 20),
+    exact: [...exactByLength(() => model, options, most, 20)],
     files: Object.fromEntries(
       Object.entries(encoderDecoderFolder(model, reversalVocabulary(options.symbols), "# Card\n")).map(
         ([name, bytes]) => [name, encode(bytes)],

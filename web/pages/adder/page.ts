@@ -7,7 +7,7 @@ import { evaluateLongSums, type LongSums } from "../../model/adder_evaluation.ts
 import { AdderTraining } from "../../model/adder_training.ts";
 import { onPaletteChange } from "../../panels/figure.ts";
 import { storedInAddress } from "../shared/address.ts";
-import { download, element } from "../shared/elements.ts";
+import { downloadJson, element } from "../shared/elements.ts";
 import { type Language, languageOf, translatePage } from "../shared/language.ts";
 import { numberProblem } from "../shared/number_fields.ts";
 import { startPage } from "../shared/start.ts";
@@ -87,8 +87,9 @@ class Page {
   private startAgain(): void {
     this.loop.stop();
     if (this.problem()) return this.setState(this.training.updates ? "stopped" : "ready");
-    this.training.adder.release();
-    this.training = new AdderTraining(this.kernels, adderSettings());
+    const training = new AdderTraining(this.kernels, adderSettings());
+    this.training.adder.release(); // afterwards, so that there is a network even if the new one fails
+    this.training = training;
     this.setState("ready");
   }
 
@@ -175,11 +176,7 @@ class Page {
       ...{ loss: { every: loss.every, points: loss.points }, shares, printed },
       ...{ evaluation: training.evaluate(), longSums: this.longSums(), sum: this.addSum() },
     };
-    const plain = (_: string, value: unknown) => {
-      if (typeof value === "bigint") return `${value}`;
-      return ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value;
-    };
-    download("adder.json", JSON.stringify(content, plain), "application/json");
+    downloadJson("adder.json", content);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Vocabulary } from "../../model/vocabulary.ts";
 import { Figure, onPaletteChange } from "../../panels/figure.ts";
 import { shortNumber } from "../../panels/numbers.ts";
 import { storedInAddress } from "../shared/address.ts";
-import { download, element } from "../shared/elements.ts";
+import { download, downloadJson, element } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { startWorker } from "../shared/worker.ts";
 import { Charts, type Lengths, percent } from "./charts.ts";
@@ -34,11 +34,12 @@ class Page {
   private settings: Settings | null = null;
   private vocabulary: Vocabulary = reversalVocabulary(2);
   private state: "preparing" | "running" | "stopped" = "preparing";
-  private status: () => string = () => this.texts.statePreparing;
+  private status: () => string = () => "";
   private failure: () => string = () => "";
   private moments: Moment[] = [];
   private view: (View & { moment: number }) | null = null;
   private lengths: Lengths | null = null;
+  private isMeasuring = false;
 
   constructor() {
     const stored = storedInAddress();
@@ -118,7 +119,7 @@ class Page {
     this.settings = settings;
     this.vocabulary = reversalVocabulary(settings.options.symbols);
     this.run += 1;
-    [this.moments, this.view, this.lengths] = [[], null, null];
+    [this.moments, this.view, this.lengths, this.isMeasuring] = [[], null, null, false];
     this.state = "preparing";
     this.status = () => this.texts.statePreparing;
     this.send({ type: "create", options: settings.options });
@@ -161,9 +162,15 @@ class Page {
     if (source !== null && this.moments.length) this.send({ type: "look", moment: this.selectedMoment, source });
   }
 
+  /** The greatest length that is tried. */
+  private get mostLength(): number {
+    return Math.min(2 * this.settings!.options.longest, MOST_LENGTHS);
+  }
+
   private measure(): void {
-    const { longest } = this.settings!.options;
-    this.send({ type: "lengths", moment: this.selectedMoment, most: Math.min(2 * longest, MOST_LENGTHS) });
+    this.isMeasuring = true;
+    this.send({ type: "lengths", moment: this.selectedMoment, most: this.mostLength });
+    this.show();
   }
 
   private save(): void {
@@ -174,9 +181,8 @@ class Page {
 
   private saveNumbers(): void {
     const { settings, moments, view, lengths } = this;
-    const shown = view && { ...view, reversal: { ...view.reversal, weights: [...view.reversal.weights] } };
-    const content = { ...settings, tokens: this.vocabulary.tokens, moments, shown, lengths };
-    download("attention.json", JSON.stringify(content), "application/json");
+    const { tokens } = this.vocabulary;
+    downloadJson("attention.json", { ...settings, tokens, moments, shown: view, lengths });
   }
 
   private receive(reply: Reply): void {
@@ -197,7 +203,7 @@ class Page {
         this.view = reply;
         return this.showView();
       case "lengths":
-        this.lengths = reply;
+        [this.lengths, this.isMeasuring] = [reply, false];
         break;
       case "saved":
         return download(`${MODEL_NAME}.zip`, reply.zip as Uint8Array<ArrayBuffer>, "application/zip");
@@ -232,7 +238,7 @@ class Page {
   }
 
   private fail({ reason, detail }: Replied<"failed">): void {
-    this.state = "preparing";
+    [this.state, this.isMeasuring] = ["preparing", false];
     this.status = () => "";
     this.failure = () => fill(this.texts[reason], { detail });
     this.checkFields();
@@ -259,7 +265,12 @@ class Page {
     for (const id of ["measure", "save", "save-numbers"]) {
       element<HTMLButtonElement>(id).disabled = state === "preparing" || moments.length === 0;
     }
-    element("save-command").textContent = `echo ${field("sequence").value} | elman predict ${MODEL_NAME}`;
+    if (this.isMeasuring) element<HTMLButtonElement>("measure").disabled = true;
+    element("measure-state").textContent = this.isMeasuring ? fill(texts.measuring, { most: this.mostLength }) : "";
+    const sequence = this.readSequence();
+    element("command").hidden = sequence === null;
+    const symbols = sequence?.map((id) => this.vocabulary.tokens[id]!).join("");
+    element("save-command").textContent = symbols ? `echo ${symbols} | elman predict ${MODEL_NAME}` : "";
   }
 
   private showMoment(): void {

@@ -59,6 +59,7 @@ const english = {
   lengthsHelp:
     "Does the network reverse sequences that are shorter or longer than all of the training? 50 fresh sequences of each length, at the selected moment.",
   measure: "Try other lengths",
+  measuring: "Trying the lengths 1 to {most}.",
   lengthsChart: "Sequences without an error, by length, after {update} updates",
   lengthsChartHelp: "The training has lengths from {shortest} to {longest}.",
   length: "length",
@@ -142,6 +143,7 @@ const chinese: Texts = {
   lengthsTitle: "其他长度",
   lengthsHelp: "比训练时所有序列更短或更长的序列，网络也能逆置吗？对选定的时刻，每种长度抽取 50 个新序列。",
   measure: "试试其他长度",
+  measuring: "正在测试长度 1 到 {most}。",
   lengthsChart: "各种长度的序列中全对的比例，第 {update} 次更新之后",
   lengthsChartHelp: "训练时的长度为 {shortest} 到 {longest}。",
   length: "长度",

@@ -102,8 +102,14 @@ class Run {
     this.reply({ type: "looked", moment, source, reversal: reverse(this.modelAt(moment), source) });
   }
 
-  measureLengths(moment: number, most: number): void {
-    const shares = exactByLength(this.modelAt(moment), this.options, most, SEQUENCES);
+  /** Handles other requests after each length. They may set other weights, so each length sets its own. */
+  async measureLengths(moment: number, most: number): Promise<void> {
+    const shares: number[] = [];
+    for (const share of exactByLength(() => this.modelAt(moment), this.options, most, SEQUENCES)) {
+      shares.push(share);
+      await nextTurn();
+      if (this.isReleased) return;
+    }
     this.reply({ type: "lengths", moment, shares });
   }
 

@@ -10,7 +10,7 @@ import { Figure, onPaletteChange } from "../../panels/figure.ts";
 import { drawLines, type Series } from "../../panels/line_chart.ts";
 import { shortNumber } from "../../panels/numbers.ts";
 import { storedInAddress, storeInAddress } from "../shared/address.ts";
-import { download, element, setField } from "../shared/elements.ts";
+import { downloadJson, element, setField } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { numberProblem } from "../shared/number_fields.ts";
 import { startPage } from "../shared/start.ts";
@@ -23,19 +23,23 @@ const FIELDS = Object.keys(FIRST) as (keyof typeof FIRST)[];
 const WHOLE = ["H", "T", "seed"] as const;
 const CELLS: readonly Cell[] = ["elman", "gru", "lstm"];
 const DESCENT: Descent = { rate: 0.1, maxNorm: 1, steps: 30 };
+const DESCENT_DELAY = 150; // milliseconds for which the fields rest, before all steps of descent are computed
 const LAGS_IN_TABLE = 6;
 
 interface Computed {
   cell: Cell;
   network: LagNetwork;
   result: LagResult;
-  /** The losses of gradient descent. */
-  descent: DescentResult;
+  /** The losses before and after one step of gradient descent. */
+  firstStep: DescentResult;
 }
 
 class Page {
   private language: Language;
   private computed: Computed[] = [];
+  /** The losses of all steps, of each network; those of the fields before, while `descentTimer` runs. */
+  private descents: DescentResult[] = [];
+  private descentTimer: ReturnType<typeof setTimeout> | undefined;
   private readonly figure = new Figure("gradient-by-lag");
   private readonly descentFigure = new Figure("descent");
 
@@ -87,9 +91,22 @@ class Page {
     this.computed = CELLS.map((cell) => {
       const network = makeNetwork(cell, settings);
       const { kernels } = this;
-      return { cell, network, result: gradientByLag(kernels, network), descent: descend(kernels, network, DESCENT) };
+      const firstStep = descend(kernels, network, { ...DESCENT, steps: 1 });
+      return { cell, network, result: gradientByLag(kernels, network), firstStep };
     });
+    clearTimeout(this.descentTimer);
+    if (this.descents.length === 0) this.computeDescents();
+    else this.descentTimer = setTimeout(() => this.showNewDescents(), DESCENT_DELAY);
     this.show();
+  }
+
+  private computeDescents(): void {
+    this.descents = this.computed.map(({ network }) => descend(this.kernels, network, DESCENT));
+  }
+
+  private showNewDescents(): void {
+    this.computeDescents();
+    this.showDescent();
   }
 
   private show(): void {
@@ -109,7 +126,7 @@ class Page {
 
   private showDescent(): void {
     const { texts } = this;
-    const series = descentSeries(this.computed, texts);
+    const series = descentSeries(this.computed, this.descents, texts);
     const chart = { series, xLabel: texts.descentSteps, yLabel: texts.descentLoss, isLogarithmic: true };
     const { rate, maxNorm, steps } = DESCENT;
     const help = fill(texts.descentHelp, { rate: `${rate}`, maxNorm });
@@ -134,13 +151,11 @@ class Page {
   }
 
   private save(): void {
-    const plain = (_: string, value: unknown) =>
-      ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value;
-    download(
-      "gradient-by-lag.json",
-      JSON.stringify({ descent: DESCENT, networks: this.computed }, plain),
-      "application/json",
-    );
+    this.computeDescents(); // the timer may still run
+    const networks = this.computed.map(({ cell, network, result }, i) => {
+      return { cell, network, result, descent: this.descents[i] };
+    });
+    downloadJson("gradient-by-lag.json", { descent: DESCENT, networks });
   }
 }
 
@@ -160,12 +175,15 @@ function cellNames(texts: Texts): Record<Cell, string> {
 }
 
 /** Two lines for each network, in its colour: without clipping, and with it in dashes. */
-function descentSeries(computed: readonly Computed[], texts: Texts): Series[] {
+function descentSeries(computed: readonly Computed[], descents: readonly DescentResult[], texts: Texts): Series[] {
   const names = cellNames(texts);
-  return computed.flatMap(({ cell, descent }, colour) => [
-    { name: names[cell], values: descent.plain, style: { colour, dashes: 0 } },
-    { name: fill(texts.withClipping, { network: names[cell] }), values: descent.clipped, style: { colour, dashes: 1 } },
-  ]);
+  return computed.flatMap(({ cell }, colour) => {
+    const { plain, clipped } = descents[colour]!;
+    return [
+      { name: names[cell], values: plain, style: { colour, dashes: 0 } },
+      { name: fill(texts.withClipping, { network: names[cell] }), values: clipped, style: { colour, dashes: 1 } },
+    ];
+  });
 }
 
 function clippingTable(computed: readonly Computed[], texts: Texts): TableContent {
@@ -173,8 +191,8 @@ function clippingTable(computed: readonly Computed[], texts: Texts): TableConten
   return {
     caption: texts.clipCaption,
     head: [texts.network, texts.lossBefore, texts.gradientNorm, texts.lossAfter, texts.lossClipped],
-    rows: computed.map(({ cell, result, descent }) => {
-      const numbers = [result.loss, result.gradientNorm, descent.plain[1]!, descent.clipped[1]!];
+    rows: computed.map(({ cell, result, firstStep }) => {
+      const numbers = [result.loss, result.gradientNorm, firstStep.plain[1]!, firstStep.clipped[1]!];
       return [names[cell], ...numbers.map(shortNumber)];
     }),
   };

@@ -7,7 +7,7 @@ import { drawHeatMap } from "../../panels/heat_map.ts";
 import { drawLines } from "../../panels/line_chart.ts";
 import { visible } from "../../panels/tokens.ts";
 import { storedInAddress } from "../shared/address.ts";
-import { create, download, element } from "../shared/elements.ts";
+import { create, downloadJson, element } from "../shared/elements.ts";
 import { fill, type Language, languageOf, translatePage } from "../shared/language.ts";
 import { startPage } from "../shared/start.ts";
 import { showTable } from "../shared/tables.ts";
@@ -114,8 +114,8 @@ class Page {
   private startAgain(): void {
     this.loop.stop();
     this.training?.mapper.release();
-    this.chosen = null;
-    this.training = this.showProblem() ? null : new Training(this.kernels, readTask());
+    [this.training, this.chosen] = [null, null]; // nothing uses released memory, even if the new network fails
+    if (!this.showProblem()) this.training = new Training(this.kernels, readTask());
     this.setState("ready");
   }
 
@@ -217,10 +217,7 @@ class Page {
 
   private save(): void {
     const { mapper, task, epochs } = this.training!;
-    const plain = (_: string, value: unknown) =>
-      ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value;
-    const content = JSON.stringify({ ...task, weights: mapper.weights, epochs }, plain);
-    download("hello.json", content, "application/json");
+    downloadJson("hello.json", { ...task, weights: mapper.weights, epochs });
   }
 }
 

@@ -33,3 +33,12 @@ export function download(name: string, content: BlobPart, type: string): void {
   link.click();
   URL.revokeObjectURL(link.href);
 }
+
+/** Offers numbers to the reader as JSON: typed arrays as lists, and large integers as texts, which lose no digit. */
+export function downloadJson(name: string, content: unknown): void {
+  const toJson = (_: string, value: unknown) => {
+    if (typeof value === "bigint") return `${value}`;
+    return ArrayBuffer.isView(value) ? Array.from(value as Float64Array) : value;
+  };
+  download(name, JSON.stringify(content, toJson), "application/json");
+}

@@ -4,6 +4,7 @@ const FRAME = 14; // milliseconds of a frame, at most
 
 export class TrainingLoop {
   private frame: number | null = null;
+  /** The number of updates that have to be made now; infinite at an infinite speed. */
   private due = 0;
   private before = 0;
 
@@ -22,7 +23,7 @@ export class TrainingLoop {
     [this.due, this.before] = [1, performance.now()];
     const run = () => {
       const now = performance.now();
-      this.due = Math.min(this.due + ((now - this.before) / 1000) * speed(), Number.MAX_VALUE);
+      this.due = updatesDue(this.due, (now - this.before) / 1000, speed());
       this.before = now;
       let isFinished = false;
       while (this.due >= 1 && !isFinished && performance.now() - now < FRAME) {
@@ -39,4 +40,11 @@ export class TrainingLoop {
     if (this.frame !== null) cancelAnimationFrame(this.frame);
     this.frame = null;
   }
+}
+
+/** The updates that are due after `seconds` more, at most those of one second: a hidden tab does not catch up. */
+function updatesDue(due: number, seconds: number, speed: number): number {
+  if (speed === Infinity) return Infinity;
+  const before = due === Infinity ? 0 : due; // the speed has been lowered
+  return Math.min(before + seconds * speed, Math.max(1, speed));
 }

@@ -107,7 +107,10 @@ export class ConfusionPanel {
     const { count, correct, labelsLeftOut, labels } = confusion;
     parts.summary.textContent = fill(texts.summary, { count, correct, unit, share: percent(correct / count) });
     parts.leftOut.hidden = labelsLeftOut === 0;
-    parts.leftOut.textContent = fill(texts.leftOut, { shown: labels.length - 1, count: labelsLeftOut });
+    parts.leftOut.textContent = fill(labelsLeftOut === 1 ? texts.leftOutOne : texts.leftOut, {
+      shown: labels.length - 1,
+      count: labelsLeftOut,
+    });
     this.renderPicture(confusion, cell);
     this.renderLargest(confusion, cell);
     this.renderFields(cell);
@@ -152,7 +155,8 @@ export class ConfusionPanel {
     });
     const focused = (document.activeElement as HTMLElement | null)?.dataset ?? {};
     parts.largestTitle.textContent = texts.largest;
-    parts.buttons.replaceChildren(...(buttons.length ? buttons : [texts.noneWrong]));
+    const noButton = confusion.correct === confusion.count ? texts.noneWrong : texts.onlyOthersWrong;
+    parts.buttons.replaceChildren(...(buttons.length ? buttons : [noButton]));
     // The button that has been pressed keeps the focus.
     if (parts.buttons.isConnected && "row" in focused) {
       buttons
