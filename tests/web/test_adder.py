@@ -89,12 +89,12 @@ def test_random_numbers_are_those_of_numpy_and_torch(engine: Engine, seed: int) 
     torch = pytest.importorskip("torch")
     limits = [1, 2, 128, 100, 3]
     values = {"seed": seed, "limits": limits, "count": 700}  # more than the 624 words of a state
-    found = engine.answer({**MODULE, "kind": "mersenneTwister", "values": values})
+    result = engine.answer({**MODULE, "kind": "mersenneTwister", "values": values})
     source = np.random.RandomState(seed)
-    assert found["random"] == source.random_sample(700).tolist()
-    assert found["integers"] == [[int(source.randint(limit)) for _ in range(700)] for limit in limits]
+    assert result["random"] == source.random_sample(700).tolist()
+    assert result["integers"] == [[int(source.randint(limit)) for _ in range(700)] for limit in limits]
     torch.manual_seed(seed)
-    assert found["torch"] == torch.empty(700).uniform_(-0.3, 0.5).tolist()
+    assert result["torch"] == torch.empty(700).uniform_(-0.3, 0.5).tolist()
 
 
 @pytest.mark.parametrize(
@@ -106,32 +106,32 @@ def test_the_same_seed_gives_the_weights_of_the_lab(
     expected = Reference(seed, hidden, rate, batch)
     for _ in range(updates):
         expected.update()
-    found = train(engine, updates, seed=seed, hidden=hidden, rate=rate, batch=batch)
+    result = train(engine, updates, seed=seed, hidden=hidden, rate=rate, batch=batch)
     for name in ("initial", "final"):
         weights = expected.initial if name == "initial" else expected.weights
-        for array, other in zip(found[name], weights, strict=True):
+        for array, other in zip(result[name], weights, strict=True):
             np.testing.assert_allclose(array, other, TOLERANCE, TOLERANCE, err_msg=name)
-    np.testing.assert_allclose(found["losses"], expected.losses, TOLERANCE)
-    np.testing.assert_allclose(found["errors"], expected.errors, TOLERANCE)
-    every = found["every"]
+    np.testing.assert_allclose(result["losses"], expected.losses, TOLERANCE)
+    np.testing.assert_allclose(result["errors"], expected.errors, TOLERANCE)
+    every = result["every"]
     assert every == (2 if updates == 700 else 1)
-    np.testing.assert_allclose(found["curve"], np.mean(np.reshape(found["losses"], (-1, every)), axis=1), TOLERANCE)
-    printed = found["printed"][0]["example"]
-    assert (printed["loss"], printed["error"]) == (found["losses"][0], found["errors"][0])
+    np.testing.assert_allclose(result["curve"], np.mean(np.reshape(result["losses"], (-1, every)), axis=1), TOLERANCE)
+    printed = result["printed"][0]["example"]
+    assert (printed["loss"], printed["error"]) == (result["losses"][0], result["errors"][0])
 
 
 @pytest.mark.parametrize("updates", [0, 1501])
 def test_what_is_measured_is_what_python_measures(engine: Engine, updates: int) -> None:
-    found = train(engine, updates, seed=1, hidden=12, rate=1.0, batch=3)
-    weights = found["final"]
+    result = train(engine, updates, seed=1, hidden=12, rate=1.0, batch=3)
+    weights = result["final"]
     x = all_sums()
     outputs, h = run(weights, x)
     exact = ((outputs > 0.5) == digits.add(x)).all(axis=1)
     carry = digits.carries(x)
-    evaluation = found["evaluation"]
+    evaluation = result["evaluation"]
     assert (evaluation["exact"], evaluation["total"]) == (exact.sum(), 128**2)
-    assert found["shares"][0] == pytest.approx(train(engine, 0, seed=1, hidden=12, rate=1.0, batch=3)["shares"][0])
-    assert len(found["shares"]) == 1 + updates // 500
+    assert result["shares"][0] == pytest.approx(train(engine, 0, seed=1, hidden=12, rate=1.0, batch=3)["shares"][0])
+    assert len(result["shares"]) == 1 + updates // 500
     runs = np.array(longest_runs(carry))
     assert evaluation["byLongestCarry"] == [
         {"exact": exact[runs == run].sum(), "total": (runs == run).sum()} for run in range(8)
@@ -148,7 +148,7 @@ def test_what_is_measured_is_what_python_measures(engine: Engine, updates: int) 
         assert unit["withCarry"] == pytest.approx(values[is_carry].mean(), abs=TOLERANCE)
         assert unit["withoutCarry"] == pytest.approx(values[~is_carry].mean(), abs=TOLERANCE)
     source = np.random.RandomState(0)
-    for sums in found["longSums"]:
+    for sums in result["longSums"]:
         length = sums["digits"]
         random = np.zeros((500, length, 2))
         random[:, :-1] = source.randint(2, size=(500, length - 1, 2))
@@ -156,19 +156,19 @@ def test_what_is_measured_is_what_python_measures(engine: Engine, updates: int) 
         longest = np.zeros((1, length, 2))
         longest[0, :-1, 0] = longest[0, 0, 1] = 1.0
         assert sums["isLongestExact"] == bool(((run(weights, longest)[0] > 0.5) == digits.add(longest)).all())
-    assert [sums["digits"] for sums in found["longSums"]] == [16, 32, 64, 256]
+    assert [sums["digits"] for sums in result["longSums"]] == [16, 32, 64, 256]
 
 
 @pytest.mark.parametrize(("a", "b", "length"), [(9, 60, 8), (127, 127, 8), (2**31 - 1, 1, 32), (0, 0, 16)])
 def test_a_sum_of_the_reader(engine: Engine, a: int, b: int, length: int) -> None:
-    found = train(engine, 40, a=a, b=b, length=length, seed=4, hidden=6, rate=0.5, batch=2)
+    result = train(engine, 40, a=a, b=b, length=length, seed=4, hidden=6, rate=0.5, batch=2)
     x = np.array([[(a >> t & 1, b >> t & 1) for t in range(length)]], float)
-    outputs, h = run(found["final"], x)
-    np.testing.assert_allclose(found["outputs"], outputs[0], TOLERANCE)
-    np.testing.assert_allclose(found["h"].reshape(length, 6), h[0], TOLERANCE)
-    assert sum(int(digit) << t for t, digit in enumerate(found["target"])) == a + b
+    outputs, h = run(result["final"], x)
+    np.testing.assert_allclose(result["outputs"], outputs[0], TOLERANCE)
+    np.testing.assert_allclose(result["h"].reshape(length, 6), h[0], TOLERANCE)
+    assert sum(int(digit) << t for t, digit in enumerate(result["target"])) == a + b
     carried = [((a & (2 << t) - 1) + (b & (2 << t) - 1)) >> t + 1 for t in range(length)]
-    assert found["carry"].tolist() == carried
+    assert result["carry"].tolist() == carried
 
 
 def test_an_adder_gives_its_memory_back(engine: Engine) -> None:
@@ -177,5 +177,5 @@ def test_an_adder_gives_its_memory_back(engine: Engine) -> None:
 
 
 def test_a_unit_without_variance_has_no_correlation(engine: Engine) -> None:
-    found = train(engine, 60, seed=0, hidden=3, rate=1e6, batch=1)
-    assert all(math.isfinite(unit["correlation"]) for unit in found["evaluation"]["units"])
+    result = train(engine, 60, seed=0, hidden=3, rate=1e6, batch=1)
+    assert all(math.isfinite(unit["correlation"]) for unit in result["evaluation"]["units"])

@@ -38,12 +38,12 @@ def draw(rng: np.random.Generator, lengths: str, dtype: type, *, keys: bool) -> 
 def ask(engine: Engine, arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, Array]:
     """Return the answer of the module in the shapes of the arrays."""
     dtype = arrays["queries"].dtype.type
-    found = engine.answer(array_request("attention", dtype, arrays))
+    result = engine.answer(array_request("attention", dtype, arrays))
     rows, steps, size = arrays["queries"].shape
     sources = arrays["memories"].shape[1]
     names = {"weights": (rows, steps, sources)} | dict.fromkeys(("contexts", "d_queries"), (rows, steps, size))
     names |= dict.fromkeys(("d_keys", "d_memories"), (rows, sources, size))
-    return {name: found[name].reshape(shape) for name, shape in names.items()}
+    return {name: result[name].reshape(shape) for name, shape in names.items()}
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -53,15 +53,15 @@ def test_weights_and_contexts_are_those_of_models_attention(
     engine: Engine, rng: np.random.Generator, lengths: str, dtype: type, keys: bool
 ) -> None:
     arrays = draw(rng, lengths, dtype, keys=keys)
-    found = ask(engine, arrays)
+    result = ask(engine, arrays)
     steps = arrays["lengths"].astype(np.int64)
     weights = Attention("dot", {}, H).weights(arrays["queries"], arrays.get("keys", arrays["memories"]), steps)
     near = TOLERANCE[dtype]
-    np.testing.assert_allclose(found["weights"], weights, near, near)
-    np.testing.assert_allclose(found["contexts"], weights @ arrays["memories"], near, near)
-    np.testing.assert_allclose(found["weights"].sum(-1), 1.0, near)
+    np.testing.assert_allclose(result["weights"], weights, near, near)
+    np.testing.assert_allclose(result["contexts"], weights @ arrays["memories"], near, near)
+    np.testing.assert_allclose(result["weights"].sum(-1), 1.0, near)
     is_padding = np.arange(S) >= steps[:, None]
-    assert not found["weights"][np.broadcast_to(is_padding[:, None], (B, T, S))].any(), "exactly zero"
+    assert not result["weights"][np.broadcast_to(is_padding[:, None], (B, T, S))].any(), "exactly zero"
 
 
 @pytest.mark.parametrize("keys", [False, True], ids=["dot", "keys"])
@@ -81,7 +81,7 @@ def test_padding_changes_nothing(engine: Engine, rng: np.random.Generator, keys:
 @pytest.mark.parametrize("keys", [False, True], ids=["dot", "keys"])
 def test_gradients_are_those_of_torch(engine: Engine, rng: np.random.Generator, lengths: str, keys: bool) -> None:
     arrays = draw(rng, lengths, np.float64, keys=keys)
-    found = ask(engine, arrays)
+    result = ask(engine, arrays)
     names = ["queries", "memories", *(["keys"] if keys else [])]
     leaves = {name: torch.from_numpy(arrays[name]).requires_grad_() for name in names}
     scores = leaves["queries"] @ leaves.get("keys", leaves["memories"]).transpose(1, 2)
@@ -90,15 +90,15 @@ def test_gradients_are_those_of_torch(engine: Engine, rng: np.random.Generator, 
     (weights @ leaves["memories"]).backward(torch.from_numpy(arrays["d_contexts"]))
     for name, leaf in leaves.items():
         assert leaf.grad is not None
-        np.testing.assert_allclose(found[f"d_{name}"], leaf.grad.numpy(), 1e-12, 1e-12, err_msg=name)
+        np.testing.assert_allclose(result[f"d_{name}"], leaf.grad.numpy(), 1e-12, 1e-12, err_msg=name)
 
 
 def test_gradients_are_those_of_models_attention(engine: Engine, rng: np.random.Generator) -> None:
     arrays = draw(rng, "full", np.float64, keys=False)
-    found = ask(engine, arrays)
+    result = ask(engine, arrays)
     for q, m, d_c, a, d_q, d_m in zip(
         *(arrays[name] for name in ("queries", "memories", "d_contexts")),
-        *(found[name] for name in ("weights", "d_queries", "d_memories")),
+        *(result[name] for name in ("weights", "d_queries", "d_memories")),
         strict=True,
     ):
         by_scores = Attention("dot", {}, H).backward(d_c @ m.T, q, m)
@@ -110,7 +110,7 @@ def test_gradients_are_those_of_models_attention(engine: Engine, rng: np.random.
 @pytest.mark.parametrize("keys", [False, True], ids=["dot", "keys"])
 def test_gradients_are_finite_differences(engine: Engine, rng: np.random.Generator, keys: bool) -> None:
     arrays = draw(rng, "ragged", np.float64, keys=keys)
-    found = ask(engine, arrays)
+    result = ask(engine, arrays)
 
     def loss() -> float:
         return float((ask(engine, arrays)["contexts"] * arrays["d_contexts"]).sum())
@@ -123,7 +123,7 @@ def test_gradients_are_finite_differences(engine: Engine, rng: np.random.Generat
             arrays[name][index] = value - STEP
             difference = (above - loss()) / (2 * STEP)
             arrays[name][index] = value
-            assert difference == pytest.approx(found[f"d_{name}"][index], rel=FINITE_TOLERANCE, abs=FINITE_TOLERANCE)
+            assert difference == pytest.approx(result[f"d_{name}"][index], rel=FINITE_TOLERANCE, abs=FINITE_TOLERANCE)
 
 
 def test_large_scores_do_not_overflow(engine: Engine, rng: np.random.Generator) -> None:
@@ -137,10 +137,10 @@ def test_large_scores_do_not_overflow(engine: Engine, rng: np.random.Generator) 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_tanh_and_its_gradient(engine: Engine, rng: np.random.Generator, dtype: type) -> None:
     x, d_y = 3 * rng.normal(size=(2, 40))
-    found = engine.answer(array_request("tanh", dtype, {"x": x.astype(dtype), "d_y": d_y.astype(dtype)}))
+    result = engine.answer(array_request("tanh", dtype, {"x": x.astype(dtype), "d_y": d_y.astype(dtype)}))
     near = TOLERANCE[dtype]
-    np.testing.assert_allclose(found["y"], np.tanh(x), near, near)
-    np.testing.assert_allclose(found["d_x"], d_y * (1 - np.tanh(x) ** 2), near, near)
+    np.testing.assert_allclose(result["y"], np.tanh(x), near, near)
+    np.testing.assert_allclose(result["d_x"], d_y * (1 - np.tanh(x) ** 2), near, near)
 
 
 WRONG: dict[str, tuple[dict[str, npt.NDArray[Any]], str]] = {

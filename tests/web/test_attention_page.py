@@ -265,7 +265,7 @@ def stop_after_a_moment(page: Any) -> int:
     assert page.text_content("#stop") == "Stop"
     page.click("#stop")
     wait_for_end(page)
-    assert page.text_content("#stop") == "Go on"
+    assert page.text_content("#stop") == "Continue"
     update: int = numbers(page)["moments"][-1]["update"]
     return update
 

@@ -106,10 +106,10 @@ def test_a_trace_of_the_page_is_that_of_the_saved_model(browser: Any, address: s
     assert set(trace["arrays"]) == {"logits", "loss"}
     for name, array in trace["arrays"].items():
         np.testing.assert_allclose(array, expected[name], 1e-4, 1e-5, err_msg=name)
-    for found, layer in zip(trace["layers"], expected.layers, strict=True):
-        assert (found["cell"], tuple(found["gates"])) == (layer.cell, layer.gates)
-        assert {"h", *(f"gate.{gate}" for gate in layer.gates)} <= set(found["arrays"])
-        for name, array in found["arrays"].items():
+    for layer_shown, layer in zip(trace["layers"], expected.layers, strict=True):
+        assert (layer_shown["cell"], tuple(layer_shown["gates"])) == (layer.cell, layer.gates)
+        assert {"h", *(f"gate.{gate}" for gate in layer.gates)} <= set(layer_shown["arrays"])
+        for name, array in layer_shown["arrays"].items():
             np.testing.assert_allclose(array, layer[name], 1e-4, 1e-5, err_msg=name)
     number = expected.layers[0]["gate.r" if cell == "gru" else "h"][7, 2]
     assert float(shown.split("：")[1]) == pytest.approx(number, rel=1e-3)

@@ -38,7 +38,7 @@ SHOWN = [
 ]
 
 
-def made(count: int = 60) -> dict[str, Any]:
+def confusion_data(count: int = 60) -> dict[str, Any]:
     """Return a matrix of texts, with the hostile ones in the cell of the last label that is taken for the first."""
     rng = np.random.default_rng(1)
     numbers = zip(rng.integers(0, 3, count), rng.integers(0, 3, count), rng.random(count), strict=True)
@@ -82,8 +82,8 @@ def selected(page: Any) -> tuple[int, int]:
 
 
 def test_every_cell_lists_its_examples(browser: Any, tmp_path: Path) -> None:
-    data = made()
-    listed = {(cell["row"], cell["column"]): cell["examples"] for cell in data["cells"]}
+    data = confusion_data()
+    examples_of = {(cell["row"], cell["column"]): cell["examples"] for cell in data["cells"]}
     with open_page(browser, tmp_path, data) as page:
         texts = page.evaluate("[...document.querySelectorAll('.picture text')].map((t) => t.textContent)")
         counts = np.array(data["counts"])
@@ -104,7 +104,7 @@ def test_every_cell_lists_its_examples(browser: Any, tmp_path: Path) -> None:
                     f"with this true label ({100 * inside / total:.1f} %)."
                 )
                 shown = examples(page)
-                expected = listed.get((row, column), [])
+                expected = examples_of.get((row, column), [])
                 assert page.is_visible(".examples") == bool(expected)
                 assert [row[1:4] for row in shown] == [
                     [visible(e["expected"]), e["predicted"], f"{e['probability']:.4f}"] for e in expected
@@ -115,22 +115,22 @@ def test_every_cell_lists_its_examples(browser: Any, tmp_path: Path) -> None:
 
 def test_the_colour_of_a_cell_is_its_share_of_the_row(browser: Any, tmp_path: Path) -> None:
     ground, full = np.array((255, 255, 255)), np.array((0x0B, 0x5F, 0xA5))
-    data = made()
+    data = confusion_data()
     counts = np.array(data["counts"])
     shares = counts / counts.sum(1, keepdims=True)
     with open_page(browser, tmp_path, data, color_scheme="light") as page:
-        found = pixels(page, ".picture", 4, 4)
+        cell_colours = pixels(page, ".picture", 4, 4)
         texts = page.evaluate(
             "[...document.querySelectorAll('.picture text')].map((t) => [t.textContent, t.getAttribute('fill')])"
         )
-    np.testing.assert_allclose(found, ground + (full - ground) * shares[..., None], atol=1.01)
+    np.testing.assert_allclose(cell_colours, ground + (full - ground) * shares[..., None], atol=1.01)
     colours = [fill for text, fill in texts if text == "" or text.isdigit()]
     assert colours == ["#ffffff" if share > 0.55 else "#1b1f24" for share in shares.ravel()]
     assert len(set(colours)) == 2, "a dark cell has a light number"
 
 
 def test_hostile_texts_are_text(browser: Any, tmp_path: Path) -> None:
-    with open_page(browser, tmp_path, made(), "true=4&predicted=1") as page:
+    with open_page(browser, tmp_path, confusion_data(), "true=4&predicted=1") as page:
         rows = examples(page)
         assert [row[0] for row in rows] == SHOWN
         assert [row[4] for row in rows] == [f"data.tsv:{i}" for i in range(len(HOSTILE))]
@@ -144,7 +144,7 @@ def test_hostile_texts_are_text(browser: Any, tmp_path: Path) -> None:
 
 
 def test_click_keys_and_buttons_select_a_cell(browser: Any, tmp_path: Path) -> None:
-    data = made()
+    data = confusion_data()
     counts = np.array(data["counts"]) * (1 - np.eye(4, dtype=int))
     with open_page(browser, tmp_path, data) as page:
         order = sorted(np.ndindex(4, 4), key=lambda cell: -counts[cell])
@@ -177,9 +177,9 @@ def test_click_keys_and_buttons_select_a_cell(browser: Any, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("fragment", ["true=9&predicted=1", "true=x&predicted=", "true=1.5&predicted=1", "true=0"])
 def test_a_cell_that_does_not_exist_is_not_selected(browser: Any, tmp_path: Path, fragment: str) -> None:
-    with open_page(browser, tmp_path, made()) as page:
+    with open_page(browser, tmp_path, confusion_data()) as page:
         first = selected(page)
-    with open_page(browser, tmp_path, made(), fragment) as page:
+    with open_page(browser, tmp_path, confusion_data(), fragment) as page:
         assert selected(page) == first
 
 
@@ -284,6 +284,6 @@ def test_a_page_without_data_says_so(browser: Any, tmp_path: Path, content: str,
 @pytest.mark.parametrize(("language", "scheme", "width"), [("en", "dark", 1280), ("zh", "light", 360)])
 def test_everybody_can_read_the_page(browser: Any, tmp_path: Path, language: str, scheme: str, width: int) -> None:
     options = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
-    with open_page(browser, tmp_path, made(), f"lang={language}&true=4&predicted=1", **options) as page:
+    with open_page(browser, tmp_path, confusion_data(), f"lang={language}&true=4&predicted=1", **options) as page:
         assert accessibility_problems(page) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width

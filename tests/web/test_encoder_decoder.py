@@ -75,17 +75,17 @@ def test_loss_and_gradients_are_those_of_elman_in_torch(
     engine: Engine, rng: np.random.Generator, cell: str, directions: int
 ) -> None:
     weights = draw_weights(rng, cell, directions)
-    found = ask(engine, cell, directions, weights, OTHERS, FULL, PAIRS)
+    result = ask(engine, cell, directions, weights, OTHERS, FULL, PAIRS)
     network = Seq2SeqNetwork(config_of(cell, directions), V, V).double()
     network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     by_length = sorted(PAIRS, key=lambda pair: -len(pair[0]))  # torch packs sequences in this order
     loss = network(Seq2SeqTensors(batch_of(by_length), torch.device("cpu")), torch.Generator())
     loss.backward()
-    assert found["losses"][2] == pytest.approx(loss.item(), rel=1e-12)
-    assert found["gradients"].keys() == weights.keys()
+    assert result["losses"][2] == pytest.approx(loss.item(), rel=1e-12)
+    assert result["gradients"].keys() == weights.keys()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None
-        gradient = found["gradients"][name].reshape(parameter.shape)
+        gradient = result["gradients"][name].reshape(parameter.shape)
         np.testing.assert_allclose(gradient, parameter.grad.numpy(), 1e-10, 1e-12, err_msg=name)
 
 
@@ -99,10 +99,10 @@ def test_attention_weights_are_those_of_elman_in_numpy(
     state, context = network.encode(batch.source, batch.source_lengths)
     s, _, _ = network.decode(batch.target_inputs, state, context)
     expected = network.attention_weights(s, context)
-    found = ask(engine, cell, directions, weights, OTHERS, FULL, PAIRS)["weights"].reshape(expected.shape)
-    np.testing.assert_allclose(found, expected, 1e-12, 1e-15)
+    result = ask(engine, cell, directions, weights, OTHERS, FULL, PAIRS)["weights"].reshape(expected.shape)
+    np.testing.assert_allclose(result, expected, 1e-12, 1e-15)
     is_padding = np.arange(expected.shape[2]) >= batch.source_lengths[:, None]
-    assert not found[np.broadcast_to(is_padding[:, None], found.shape)].any(), "exactly zero"
+    assert not result[np.broadcast_to(is_padding[:, None], result.shape)].any(), "exactly zero"
 
 
 @pytest.mark.parametrize("engine", ["node"], indirect=True)  # it is about the derivation, and takes many requests

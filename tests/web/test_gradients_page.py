@@ -61,14 +61,14 @@ def reference(cell: Any, arrays: Mapping[str, Array], descent: Mapping[str, Any]
     def losses(max_norm: float) -> list[float]:
         U = arrays["U"].copy()
         loss, error, tape = run(U)
-        found = [loss]
+        values = [loss]
         for _ in range(descent["steps"]):
             if np.isfinite(loss):
                 d_U = backward(error, tape).params[0][0].U
                 U -= descent["rate"] * d_U * min(1.0, max_norm / np.linalg.norm(d_U))
                 loss, error, tape = run(U)
-            found.append(loss)
-        return found
+            values.append(loss)
+        return values
 
     loss, error, tape = run(arrays["U"])
     gradients = backward(error, tape)
@@ -83,9 +83,9 @@ def reference(cell: Any, arrays: Mapping[str, Array], descent: Mapping[str, Any]
     }
 
 
-def assert_equal(found: dict[str, Any], expected: dict[str, Any]) -> None:
+def assert_equal(result: dict[str, Any], expected: dict[str, Any]) -> None:
     for name, value in expected.items():
-        numbers, wanted = np.array(found[name], float), np.array(value)
+        numbers, wanted = np.array(result[name], float), np.array(value)
         finite = np.isfinite(wanted)
         np.testing.assert_array_equal(np.isfinite(numbers), finite, err_msg=name)  # NaN and infinity are alike
         np.testing.assert_allclose(numbers[finite], wanted[finite], 1e-9, 1e-300, err_msg=name)
@@ -135,10 +135,10 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str,
     assert [entry["cell"] for entry in networks] == ["elman", "gru", "lstm"]
     norms = []
     for entry in networks:
-        given = entry["network"]
-        H, rows = given["H"], len(given["bias"])
-        shapes = {"W": (rows, -1), "U": (rows, H), "bias": (rows,), "x": (given["T"], -1), "target": (H,)}
-        arrays = {key: np.array(given[key]).reshape(shape) for key, shape in shapes.items()}
+        network = entry["network"]
+        H, rows = network["H"], len(network["bias"])
+        shapes = {"W": (rows, -1), "U": (rows, H), "bias": (rows,), "x": (network["T"], -1), "target": (H,)}
+        arrays = {key: np.array(network[key]).reshape(shape) for key, shape in shapes.items()}
         cell = cells.Elman(activation) if entry["cell"] == "elman" else cells.create(entry["cell"])
         with np.errstate(over="ignore", invalid="ignore"):  # a step without clipping explodes
             expected = reference(cell, arrays, DESCENT)
@@ -146,7 +146,7 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str,
         norms += [expected["h"], *([expected["c"]] if len(expected["c"]) else [])]
         if activation == "identity" and entry["cell"] == "elman":
             error = np.array(entry["result"]["h"][:1])
-            powers = [np.linalg.matrix_power(arrays["U"].T, k) for k in range(given["T"])]
+            powers = [np.linalg.matrix_power(arrays["U"].T, k) for k in range(network["T"])]
             last = np.linalg.norm(powers[-1], 2) * error[0]
             assert entry["result"]["h"][-1] <= last, "the gradient of a linear network goes with the powers of U"
     assert table[0][1:] == [f"k = {lag}" for lag in (0, 4, 8, 12, 16, 20)]
@@ -195,10 +195,10 @@ def test_the_sliders_move_the_curves(browser: Any, address: str) -> None:
         assert after[-1] / after[1] > 10 * before[-1] / before[1], "an open forget gate keeps the gradient"
         address_now = page.url
         page.fill("#gain", "0.2")
-        kept = [entry["result"]["h"] for entry in saved(page)[1:]]
+        with_open_gates = [entry["result"]["h"] for entry in saved(page)[1:]]
         page.fill("#keep", "-3")
-        lost = [entry["result"]["h"] for entry in saved(page)[1:]]
-        for open_gate, closed_gate in zip(kept, lost, strict=True):
+        with_closed_gates = [entry["result"]["h"] for entry in saved(page)[1:]]
+        for open_gate, closed_gate in zip(with_open_gates, with_closed_gates, strict=True):
             assert open_gate[-1] > 1e6 * closed_gate[-1], "and so does the update gate of a GRU"
     with visit(browser, address_now) as page:
         assert (page.input_value("#gain"), page.input_value("#keep")) == ("1.6", "6")

@@ -102,9 +102,9 @@ def test_all_numbers_of_a_small_network(
     answer = ask(engine, name, sizes, given)
     trace = answer["trace"]
     layer, arrays = reference(cell, given)
-    for expected, found in ((layer, trace["layers"][0]["arrays"]), (arrays, trace["arrays"])):
+    for expected, computed in ((layer, trace["layers"][0]["arrays"]), (arrays, trace["arrays"])):
         for key, array in expected.items():
-            np.testing.assert_allclose(found[key], array, TOLERANCE, TOLERANCE, err_msg=key)
+            np.testing.assert_allclose(computed[key], array, TOLERANCE, TOLERANCE, err_msg=key)
     assert trace["facts"]["loss"] == pytest.approx(arrays["loss"].sum(), rel=TOLERANCE)
     for number in answer["numbers"]:
         assert number["equation"] == pytest.approx(number["value"], rel=TOLERANCE, abs=TOLERANCE), number["key"]

@@ -112,22 +112,22 @@ def test_every_epoch_is_that_of_elman_cells(
 ) -> None:
     source, target = texts
     settings = settings_of(cell=cell, **changes)
-    found = train(engine, settings, source=source, target=target)
-    assert found["characters"] == sorted({*source, *target})
-    expected = Reference(found["initial"], "".join(found["characters"]), settings)
-    for loss, output in zip(found["losses"], found["outputs"], strict=True):
+    result = train(engine, settings, source=source, target=target)
+    assert result["characters"] == sorted({*source, *target})
+    expected = Reference(result["initial"], "".join(result["characters"]), settings)
+    for loss, output in zip(result["losses"], result["outputs"], strict=True):
         epoch = expected.evaluate(source, target)
         assert loss == pytest.approx(epoch.losses.sum(), rel=TOLERANCE)
         assert output == epoch.probabilities.argmax(axis=1).tolist()
         last = expected.flat.copy()
         expected.update(source, target)
-    np.testing.assert_allclose(found["final"], last, TOLERANCE, TOLERANCE)
-    np.testing.assert_allclose(found["probabilities"], epoch.probabilities.ravel(), TOLERANCE, TOLERANCE)
-    np.testing.assert_allclose(found["stepLosses"], epoch.losses, TOLERANCE, TOLERANCE)
+    np.testing.assert_allclose(result["final"], last, TOLERANCE, TOLERANCE)
+    np.testing.assert_allclose(result["probabilities"], epoch.probabilities.ravel(), TOLERANCE, TOLERANCE)
+    np.testing.assert_allclose(result["stepLosses"], epoch.losses, TOLERANCE, TOLERANCE)
     expected.flat[...] = last
     other = expected.evaluate(source[::-1], target)
-    np.testing.assert_allclose(found["otherProbabilities"], other.probabilities.ravel(), TOLERANCE, TOLERANCE)
-    assert found["other"] == other.probabilities.argmax(axis=1).tolist()
+    np.testing.assert_allclose(result["otherProbabilities"], other.probabilities.ravel(), TOLERANCE, TOLERANCE)
+    assert result["other"] == other.probabilities.argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("has_linear", [False, True])
@@ -136,10 +136,10 @@ def test_a_training_is_that_of_the_lab(engine: Engine, seed: int, has_linear: bo
     pytest.importorskip("torch")
     from elman.labs import ohlol_cell
 
-    found = train(engine, settings_of(seed=seed, hasLinear=has_linear))
+    result = train(engine, settings_of(seed=seed, hasLinear=has_linear))
     losses, outputs = ohlol_cell.train(seed, 15, head=has_linear)
-    np.testing.assert_allclose(found["losses"], losses, 1e-4)  # the lab computes in single precision
-    assert ["".join("ehlo"[k] for k in ids) for ids in found["outputs"]] == outputs
+    np.testing.assert_allclose(result["losses"], losses, 1e-4)  # the lab computes in single precision
+    assert ["".join("ehlo"[k] for k in ids) for ids in result["outputs"]] == outputs
 
 
 @pytest.mark.parametrize(("cell", "name"), [("elman", "RNNCell"), ("gru", "GRUCell"), ("lstm", "LSTMCell")])
@@ -148,17 +148,17 @@ def test_initial_weights_are_those_of_pytorch(engine: Engine, cell: str, name: s
     torch.manual_seed(11)
     modules = [getattr(torch.nn, name)(4, 6), torch.nn.Linear(6, 4)]
     expected = torch.cat([p.detach().ravel() for module in modules for p in module.parameters()])
-    found = train(engine, settings_of(cell=cell, hasLinear=True, hidden=6, seed=11), epochs=0)["initial"]
-    np.testing.assert_allclose(found, expected.numpy(), 1e-6, 1e-7)
+    result = train(engine, settings_of(cell=cell, hasLinear=True, hidden=6, seed=11), epochs=0)["initial"]
+    np.testing.assert_allclose(result, expected.numpy(), 1e-6, 1e-7)
 
 
 def test_the_least_loss_is_that_of_the_lab(engine: Engine) -> None:
     pytest.importorskip("torch")
     from elman.labs import ohlol_cell
 
-    found = train(engine, settings_of(), epochs=400)
-    assert found["least"] == pytest.approx(ohlol_cell.compute_floor(), rel=1e-12)
-    assert found["losses"][-1] > found["least"]
+    result = train(engine, settings_of(), epochs=400)
+    assert result["least"] == pytest.approx(ohlol_cell.compute_floor(), rel=1e-12)
+    assert result["losses"][-1] > result["least"]
 
 
 def test_a_network_gives_its_memory_back(engine: Engine) -> None:

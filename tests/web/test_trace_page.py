@@ -249,9 +249,9 @@ def test_the_next_tokens_at_a_temperature(
     expected = softmax(logits / temperature) if temperature else np.eye(len(logits))[logits.argmax()]
     vocabulary = trace.axes["vocabulary"]
     names = [{"⏎": "\n", "␣": " ", "∅": ""}.get(row[0], row[0]) for row in rows]
-    found = [float(row[2]) for row in rows]
-    np.testing.assert_allclose(found, [expected[vocabulary.index(name)] for name in names], atol=6e-5)
-    np.testing.assert_allclose(found[:10], np.sort(expected)[::-1][:10], atol=6e-5)
+    probabilities = [float(row[2]) for row in rows]
+    np.testing.assert_allclose(probabilities, [expected[vocabulary.index(name)] for name in names], atol=6e-5)
+    np.testing.assert_allclose(probabilities[:10], np.sort(expected)[::-1][:10], atol=6e-5)
     assert [name for name, row in zip(names, rows, strict=True) if row[3]] == [trace.axes["tokens"][token + 1]]
 
 
@@ -270,11 +270,11 @@ def test_units_are_ranked_as_scikit_learn_does(
     h = traces["any characters"].layers[0]["h"]
     areas = [float(roc_auc_score(marked, h[:, unit])) for unit in range(h.shape[1])]
     with open_page(browser, folder / "any characters.html", f"array=h&feature={feature}&own={own}") as page:
-        found = page.evaluate("[...document.querySelectorAll('#found button')].map((button) => button.textContent)")
+        buttons = page.evaluate("[...document.querySelectorAll('#found button')].map((button) => button.textContent)")
         first = page.get_attribute("#found button", "data-unit")
         page.click("#found button")
         assert page.input_value("#unit") == str(int(first) + 1)
-    for text in found:
+    for text in buttons:
         unit, area = text.removeprefix("unit ").split(": ")
         assert float(area) == pytest.approx(areas[int(unit) - 1], abs=6e-4)
     assert int(first) in np.flatnonzero(np.isclose(np.abs(np.array(areas) - 0.5), np.abs(np.array(areas) - 0.5).max()))
@@ -285,14 +285,14 @@ def test_a_heat_map_has_the_colours_of_its_numbers(browser: Any, folder: Path, t
     ground, positive, negative = (np.array(c) for c in ((255, 255, 255), (0x0B, 0x5F, 0xA5), (0xC2, 0x57, 0x0C)))
     h = traces["lm"].layers[0]["h"].T
     with open_page(browser, folder / "lm.html", "array=h", color_scheme="light") as page:
-        found = pixels(page, "#figures section:nth-child(1)", *h.shape)
+        colours = pixels(page, "#figures section:nth-child(1)", *h.shape)
     share = (h / np.abs(h).max())[..., None]
     expected = ground + (np.where(share < 0, negative, positive) - ground) * np.abs(share)
-    np.testing.assert_allclose(found, expected, atol=1.01)
+    np.testing.assert_allclose(colours, expected, atol=1.01)
     attention = traces["seq2seq"]["attention"]
     with open_page(browser, folder / "seq2seq.html", color_scheme="light") as page:
-        found = pixels(page, "#figures section:nth-child(3)", *attention.shape)
-    np.testing.assert_allclose(found, ground + (positive - ground) * attention[..., None], atol=1.01)
+        colours = pixels(page, "#figures section:nth-child(3)", *attention.shape)
+    np.testing.assert_allclose(colours, ground + (positive - ground) * attention[..., None], atol=1.01)
 
 
 def test_a_click_on_the_heat_map_selects_unit_and_token(browser: Any, folder: Path) -> None:

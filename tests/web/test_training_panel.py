@@ -55,12 +55,12 @@ def records_of(text: str) -> Records:
 
 def points(records: Records, name: str, group: str | None = None) -> tuple[list[int], list[float]]:
     """Return the steps and values of a metric."""
-    found = [
+    points = [
         (record["step"], values[name])
         for record in records
         if name in (values := record if group is None else record.get(group, {}))
     ]
-    return [step for step, _ in found], [value for _, value in found]
+    return [step for step, _ in points], [value for _, value in points]
 
 
 def show(page: Any, runs: Mapping[str, str], language: str = "en") -> list[dict[str, Any]]:
@@ -317,14 +317,14 @@ def test_a_column_keeps_its_first_lowest_highest_and_last_point(
         None if missing else float(value)
         for value, missing in zip(rng.integers(0, 9, count), rng.random(count) < 0.1, strict=True)
     ]
-    kept = page.evaluate("([values, columns]) => panels.thinned(values, columns, 20)", [values, columns.tolist()])
+    indices = page.evaluate("([values, columns]) => panels.thinned(values, columns, 20)", [values, columns.tolist()])
     expected = set(range(count)) if count <= 4 * 20 else set()
     for column in np.unique(columns) if count > 4 * 20 else ():
         inside = np.flatnonzero(columns == column).tolist()
         present = {value: i for i in reversed(inside) if (value := values[i]) is not None}
         expected |= {inside[0], inside[-1], *[i for i in inside if values[i] is None][:1]}
         expected |= {present[extreme(present)] for extreme in (min, max) if present}
-    assert kept == sorted(expected)
+    assert indices == sorted(expected)
 
 
 def test_a_call_is_cheap(page: Any) -> None:

@@ -70,7 +70,7 @@ export function numberOf(digits: ArrayLike<number>): bigint {
   return Array.from(digits).reduceRight((number, digit) => 2n * number + BigInt(digit), 0n);
 }
 
-/** How many digits in a row pass a carry on, at most: (B,). Such a sum needs a state that holds so long. */
+/** The largest number of consecutive digits with a carry, for each sum: (B,). The network has to store the carry for as many steps. */
 export function longestCarries({ T, B, carry }: Sums): Uint8Array {
   const longest = new Uint8Array(B);
   let run = 0;

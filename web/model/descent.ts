@@ -11,7 +11,7 @@ export interface Descent {
   steps: number;
 }
 
-/** The loss before the first step and after every step. From the first loss on that is not finite, they are NaN. */
+/** The loss before the first step and after every step. The first loss that is not finite may be infinite; all losses after it are NaN. */
 export interface DescentResult {
   plain: number[];
   clipped: number[];

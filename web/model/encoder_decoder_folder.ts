@@ -4,7 +4,7 @@ import type { EncoderDecoder } from "./encoder_decoder.ts";
 import { modelFolder } from "./folder.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** The files by name; `card` is the text of README.md. The target of a source has at most about as many characters. */
+/** The files by name. `card` is the text of README.md. `longest_ratio` is 1, because a target is about as long as its source. */
 export function encoderDecoderFolder(
   model: EncoderDecoder,
   vocabulary: Vocabulary,

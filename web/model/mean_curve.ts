@@ -1,4 +1,4 @@
-// A curve with few points over many updates: each point is the mean of as many values as the others.
+// A curve of a value over many updates. It has at most 400 points, each of which is the mean of the same number of values.
 
 const MAX_POINTS = 400;
 

@@ -6,7 +6,7 @@ import type { Generator } from "./random.ts";
 import { END, START, UNKNOWN, Vocabulary } from "./vocabulary.ts";
 
 const [DIGITS, LETTERS] = ["0123456789", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"];
-const FIRST_SYMBOL_ID = 3; // after `<unk>`, `<s>` and `</s>`
+export const FIRST_SYMBOL_ID = 3; // after `<unk>`, `<s>` and `</s>`
 const MORE_TOKENS = 11; // than the source has: where writing stops without an end, as `elman predict`
 
 /** Digits, or letters if there are more than ten symbols. */

@@ -52,23 +52,6 @@ export function drawHeatMap(
   const width = labelWidth + cellWidth * columns + right;
   const height = labelHeight + cellHeight * rows + 8;
   const colours = palette();
-  const place = (row: number, column: number) => {
-    const [x, y] = [labelWidth + column * cellWidth, labelHeight + row * cellHeight];
-    return `x="${x.toFixed(1)}" y="${y.toFixed(1)}"`;
-  };
-  const frames = (map.framed ?? []).map(({ row, column }) => {
-    return `<rect ${place(row, column)} width="${cellWidth}" height="${cellHeight}" fill="none" stroke="${colours.text}" stroke-width="2"/>`;
-  });
-  if (map.selectedColumn !== undefined) {
-    frames.push(
-      `<rect ${place(0, map.selectedColumn)} width="${cellWidth}" height="${cellHeight * rows}" fill="none" stroke="${colours.text}"/>`,
-    );
-  }
-  if (map.selectedRow !== undefined) {
-    frames.push(
-      `<rect ${place(map.selectedRow, 0)} width="${cellWidth * columns}" height="${cellHeight}" fill="none" stroke="${colours.text}"/>`,
-    );
-  }
   const content = [
     `<image x="${labelWidth}" y="${labelHeight}" width="${cellWidth * columns}" height="${cellHeight * rows}" preserveAspectRatio="none" style="image-rendering: pixelated" href="${pixels(map)}"/>`,
     ...(map.cell ? drawGrid(map, map.cell, labelWidth, labelHeight) : []),
@@ -81,7 +64,7 @@ export function drawHeatMap(
       (text, i) =>
         `<text x="${labelWidth - 6}" y="${labelHeight - 24 + 16 * i}" text-anchor="end" fill="${colours.text}">${escapeMarkup(text)}</text>`,
     ),
-    ...frames,
+    ...drawFrames(map, { width: cellWidth, height: cellHeight }, labelWidth, labelHeight),
   ].join("\n");
   const cellAt = (x: number, y: number) => {
     const [row, column] = [Math.floor((y - labelHeight) / cellHeight), Math.floor((x - labelWidth) / cellWidth)];
@@ -119,6 +102,26 @@ function drawColumnLabels(
       : `x="${x}" y="${y}" text-anchor="middle"`;
     return `<text ${place} fill="${palette().quiet}">${escapeMarkup(cutEnd(label, letters))}</text>`;
   });
+}
+
+/** Frames around single cells, and around the selected column and row. */
+function drawFrames(
+  { rows, columns, framed = [], selectedColumn, selectedRow }: HeatMap,
+  cell: { width: number; height: number },
+  left: number,
+  top: number,
+): string[] {
+  const { text } = palette();
+  const frame = (row: number, column: number, height: number, width: number, stroke = "") => {
+    const [x, y] = [left + column * cell.width, top + row * cell.height];
+    const size = `width="${width * cell.width}" height="${height * cell.height}"`;
+    return `<rect x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${size} fill="none" stroke="${text}"${stroke}/>`;
+  };
+  return [
+    ...framed.map(({ row, column }) => frame(row, column, 1, 1, ' stroke-width="2"')),
+    ...(selectedColumn === undefined ? [] : [frame(0, selectedColumn, rows, 1)]),
+    ...(selectedRow === undefined ? [] : [frame(selectedRow, 0, 1, columns)]),
+  ];
 }
 
 /** Lines around the cells, and their texts. */

@@ -174,12 +174,12 @@ function drawSeries(
 ): string {
   const xOf = (i: number) => x(places?.[i] ?? i);
   const [left, right] = x.range() as [number, number];
-  const kept = thinned(values, (i) => Math.floor(xOf(i)), Math.ceil(right - left));
+  const remaining = thinned(values, (i) => Math.floor(xOf(i)), Math.ceil(right - left));
   const path = line<number>(xOf, (i) => y(values[i]!)).defined((i) => isShown(values[i]!));
-  const isShownAt = (k: number) => k >= 0 && k < kept.length && isShown(values[kept[k]!]!);
-  const alone = kept.filter((_, k) => isShownAt(k) && !isShownAt(k - 1) && !isShownAt(k + 1));
+  const isShownAt = (k: number) => k >= 0 && k < remaining.length && isShown(values[remaining[k]!]!);
+  const alone = remaining.filter((_, k) => isShownAt(k) && !isShownAt(k - 1) && !isShownAt(k + 1));
   const points = alone.map((i) => `<circle cx="${xOf(i)}" cy="${y(values[i]!)}" r="${POINT}" fill="${style.colour}"/>`);
-  return `<path d="${path(kept) ?? ""}" ${stroke(style)} fill="none"/>${points.join("")}`;
+  return `<path d="${path(remaining) ?? ""}" ${stroke(style)} fill="none"/>${points.join("")}`;
 }
 
 function drawKey(series: Series, place: number, left: number, space: number): string {

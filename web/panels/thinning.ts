@@ -1,21 +1,21 @@
 // Thinning of a line to what a picture of some width can show.
 //
-// Of the points in one column of pixels, the first, the lowest, the highest and the last are kept, and the first that is
+// Of the points in one column of pixels, the first, the lowest, the highest and the last remain, and the first that is
 // missing: the line crosses the same pixels as with all points (M4: Jugel et al., 2014), and no peak is lost.
 
-const KEPT = 4; // points of a column
+const POINTS_PER_COLUMN = 4;
 
-/** The points that are kept, in their order. `column` is the column of a point, which never decreases. */
+/** The points that remain, in their order. `column` is the column of a point, which never decreases. */
 export function thinned(values: readonly (number | null)[], column: (i: number) => number, columns: number): number[] {
-  if (values.length <= KEPT * columns) return [...values.keys()];
-  const kept: number[] = [];
+  if (values.length <= POINTS_PER_COLUMN * columns) return [...values.keys()];
+  const points: number[] = [];
   for (let start = 0; start < values.length;) {
     let end = start + 1;
     while (end < values.length && column(end) === column(start)) end += 1;
-    kept.push(...extremes(values, start, end));
+    points.push(...extremes(values, start, end));
     start = end;
   }
-  return kept;
+  return points;
 }
 
 /** First, lowest, highest, last and first missing point of those from `start` to before `end`. */

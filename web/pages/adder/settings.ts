@@ -1,4 +1,4 @@
-// The fields of the page, and what they say.
+// The fields of the page, and their values.
 
 import type { AdderSettings } from "../../model/adder.ts";
 import { storeInAddress } from "../shared/address.ts";
@@ -21,7 +21,7 @@ export type Field = keyof typeof FIRST;
 
 export const FIELDS = Object.keys(FIRST) as Field[];
 
-/** The fields of a training, which a change begins anew. */
+/** The fields of a training. A change of one of them starts the training again. */
 export const TRAINING_FIELDS = ["seed", "hidden", "rate", "batch"] as const;
 
 export function field(name: Field): HTMLInputElement {

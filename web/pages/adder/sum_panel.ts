@@ -60,8 +60,8 @@ export class SumPanel {
     element("sum-problem").textContent = "";
     element("sum-result").hidden = a === null || b === null;
     if (a === null || b === null) {
-      const [name, given] = a === null ? [texts.numberA, field("a").value] : [texts.numberB, field("b").value];
-      const values = { name, given: given.trim() || "–", most: largest.toLocaleString("en") };
+      const [name, text] = a === null ? [texts.numberA, field("a").value] : [texts.numberB, field("b").value];
+      const values = { name, given: text.trim() || "–", most: largest.toLocaleString("en") };
       element("sum-problem").textContent = fill(texts.wrongAddend, values);
       return null;
     }

@@ -52,7 +52,7 @@ export function chainTable({ byLongestCarry }: Evaluation, updates: number, text
   return {
     caption: fill(texts.chainCaption, { updates }),
     head: [texts.chain, texts.sums, texts.exact, texts.share],
-    rows: byLongestCarry.map((count, carries) => [`${carries}`, ...counted(count)]),
+    rows: byLongestCarry.map((count, carries) => [`${carries}`, ...exactCells(count)]),
   };
 }
 
@@ -61,7 +61,7 @@ export function longTable(long: readonly LongSums[], updates: number, texts: Tex
     caption: fill(texts.longCaption, { updates }),
     head: [texts.long, texts.sums, texts.exact, texts.share, texts.longestCarry],
     rows: long.map(({ digits, isLongestExact, ...count }) => {
-      return [`${digits}`, ...counted(count), verdict(isLongestExact, texts)];
+      return [`${digits}`, ...exactCells(count), verdict(isLongestExact, texts)];
     }),
   };
 }
@@ -84,7 +84,8 @@ function verdict(isRight: boolean, texts: Texts): HTMLTableCellElement {
   return isRight ? create("td", {}, texts.right) : create("td", { class: "wrong" }, texts.wrong);
 }
 
-function counted({ exact, total }: Exact): string[] {
+/** The cells of a count: all sums, the exact ones, and their share. */
+function exactCells({ exact, total }: Exact): string[] {
   return [total.toLocaleString("en"), exact.toLocaleString("en"), `${percent({ exact, total })} %`];
 }
 

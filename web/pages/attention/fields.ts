@@ -1,6 +1,6 @@
-// The fields of the page, and how they are kept in its address.
+// The fields of the page, and how its address stores them.
 
-import { symbolsOf } from "../../model/reversal.ts";
+import { FIRST_SYMBOL_ID, symbolsOf } from "../../model/reversal.ts";
 import type { ReversalOptions } from "../../model/reversal_training.ts";
 import type { Cell } from "../../kernels/stack.ts";
 import { storeInAddress } from "../shared/address.ts";
@@ -27,7 +27,6 @@ export type Field = keyof typeof FIELDS;
 
 export const NAMES = Object.keys(FIELDS) as Field[];
 const NUMBERS = ["symbols", "shortest", "longest", "units", "rate", "updates", "seed"] as const;
-const FIRST_SYMBOL_ID = 3;
 export const LONGEST_SEQUENCE = 40;
 
 export function field(name: Field): HTMLInputElement {

@@ -4,7 +4,7 @@ import type { Language } from "../shared/language.ts";
 
 const english = {
   title: "Attention learns to reverse a sequence",
-  lead: "An encoder reads a random sequence of symbols, and a decoder learns to write it backwards. For each symbol, attention says how much the decoder uses each step of the encoder. No example says where to look: the anti-diagonal appears during the training. elman's kernels compute everything in this page.",
+  lead: "An encoder reads a random sequence of symbols, and a decoder learns to write it backwards. For each symbol, attention says how much the decoder uses each step of the encoder. No example says where to look: the anti-diagonal appears during the training. elman's kernels compute the layers, the attention, the gradients and the updates in this page.",
   otherLanguage: "中文",
   cell: "Cell",
   cellElman: "simple RNN",
@@ -20,7 +20,7 @@ const english = {
   seed: "Random seed",
   train: "Train",
   stop: "Stop",
-  goOn: "Go on",
+  goOn: "Continue",
   statePreparing: "Preparing the network.",
   stateCreated: "{weights} random weights, not trained yet.",
   stateRunning: "Update {update}: loss {loss} nats.",
@@ -47,7 +47,7 @@ const english = {
   exact: "without an error",
   exactTitle: "Fresh sequences that are reversed without an error",
   exactHelp:
-    "200 sequences at each point, which are drawn for it. The decoder reads its own output. One wrong symbol makes a sequence wrong.",
+    "Each point uses 200 newly drawn sequences. The decoder reads its own output. One wrong symbol makes a sequence wrong.",
   share: "share of the sequences",
   lossTitle: "Loss of a symbol",
   lossHelp: "The decoder reads the correct symbols. The end of a sequence counts as a symbol, too.",
@@ -69,7 +69,7 @@ const english = {
   lengthsGeneralize: "Length {next}: {share}. At least half are without an error up to length {last}.",
   betweenSentences: " ",
   saveTitle: "Save",
-  saveModel: "Save the model of this moment",
+  saveModel: "Save the model at the selected update",
   saveNumbers: "Save the numbers (JSON)",
   saveHelp: "The archive holds a model folder. After unpacking it, this command writes the same sequence:",
   save: "Save",
@@ -92,7 +92,7 @@ export type Texts = typeof english;
 
 const chinese: Texts = {
   title: "注意力学会逆置序列",
-  lead: "编码器读入一个随机的符号序列，解码器学习把它倒着写出来。每写一个符号，注意力给出解码器使用编码器各时间步的程度。样本里没有该看哪里的信息：反对角线是在训练中出现的。所有计算都由 elman 的内核在本页完成。",
+  lead: "编码器读入一个随机的符号序列，解码器学习把它倒着写出来。每写一个符号，注意力给出解码器使用编码器各时间步的程度。样本里没有该看哪里的信息：反对角线是在训练中出现的。循环层、注意力、梯度和权重的更新都由 elman 的内核在本页计算。",
   otherLanguage: "English",
   cell: "循环单元",
   cellElman: "简单循环网络",
@@ -153,7 +153,7 @@ const chinese: Texts = {
   lengthsGeneralize: "长度 {next}：{share}。直到长度 {last}，至少有一半全对。",
   betweenSentences: "",
   saveTitle: "保存",
-  saveModel: "保存此刻的模型",
+  saveModel: "保存选定更新时的模型",
   saveNumbers: "保存数值（JSON）",
   saveHelp: "压缩包里是一个模型文件夹。解压后，这条命令会写出同样的序列：",
   save: "保存",

@@ -159,7 +159,7 @@ addEventListener("message", async ({ data: request }: MessageEvent<Request>) => 
     await handle(request);
   } catch (error) {
     if (request.run !== newest) return;
-    // What failed may have left anything in the memory of the module: the next run gets a new one.
+    // After a failure, the memory of the module may be in any state, so the next run loads a new module.
     [run, kernels] = [null, null];
     const reply: Reply = { run: request.run, type: "failed", reason: reasonOf(error), detail: String(error) };
     postMessage(reply);

@@ -1,4 +1,4 @@
-// The fields of the page, and how they are kept in its address.
+// The fields of the page, and how its address stores them.
 
 import { storeInAddress } from "../shared/address.ts";
 import { element, setField } from "../shared/elements.ts";

@@ -26,7 +26,7 @@ import { TEXTS, type Texts } from "./texts.ts";
 import { Training } from "./training.ts";
 import { ambiguousText, epochTable, lossChart, probabilityMap, sizeText, stepTable } from "./views.ts";
 
-const MAX_EPOCHS = 2000; // whose outputs are kept
+const MAX_EPOCHS = 2000; // of a training, because the page stores the output of every epoch
 const SHOW_EVERY = 120; // milliseconds, during the training
 
 const EXAMPLES = {

@@ -1,4 +1,4 @@
-// The fields of the page, and what they say.
+// The fields of the page, and their values.
 
 import type { Cell } from "../../kernels/stack.ts";
 import { charactersOf, type MapperSettings } from "../../model/text_mapper.ts";
@@ -26,7 +26,7 @@ export type Field = keyof typeof FIRST;
 
 const FIELDS = Object.keys(FIRST) as Field[];
 
-/** The fields of a training, which a change begins anew. */
+/** The fields of a training. A change of one of them starts the training again. */
 export const TRAINING_FIELDS = ["source", "target", "cell", "logits", "hidden", "optimizer", "rate", "seed"] as const;
 
 const NUMBERS = ["hidden", "rate", "epochs", "seed"] as const;
@@ -50,7 +50,7 @@ export function textIn(name: "source" | "target" | "other"): string[] {
   return [...field(name).value.replace(/\p{Surrogate}/gu, "\ufffd")];
 }
 
-/** What the fields ask for. */
+/** The texts that are trained, and the network. */
 export interface Task {
   source: string[];
   target: string[];
@@ -80,13 +80,13 @@ export function otherProblem(characters: readonly string[], texts: Texts): strin
 }
 
 function lengthProblem(name: "source" | "target" | "other", texts: Texts): string {
-  const given = textIn(name).length;
-  const values = { name: name === "other" ? texts.otherLabel : texts[name], given, most: MAX_CHARACTERS };
-  if (given === 0) return fill(texts.emptyText, values);
-  return given > MAX_CHARACTERS ? fill(texts.longText, values) : "";
+  const { length } = textIn(name);
+  const values = { name: name === "other" ? texts.otherLabel : texts[name], given: length, most: MAX_CHARACTERS };
+  if (length === 0) return fill(texts.emptyText, values);
+  return length > MAX_CHARACTERS ? fill(texts.longText, values) : "";
 }
 
-/** What correct fields ask for. */
+/** The task in the fields, which have to be correct. */
 export function readTask(): Task {
   const [source, target] = [textIn("source"), textIn("target")];
   const characters = charactersOf(...source, ...target);

@@ -4,7 +4,7 @@ import type { Language } from "../shared/language.ts";
 
 const english = {
   title: "From hello to ohlol",
-  lead: "A recurrent network reads a text, one character at each step, and learns to output another text of the same length. This is the first training of many courses: hello becomes ohlol. Change the texts and the network, train it, and see the probability of every character at every step.",
+  lead: "A recurrent network reads a text, one character at each step, and learns to output another text of the same length. Many courses begin with this exercise: hello becomes ohlol. Change the texts and the network, train it, and see the probability of every character at every step.",
   otherLanguage: "中文",
   textsTitle: "Texts",
   source: "Input",
@@ -29,7 +29,7 @@ const english = {
   epochs: "Epochs",
   seed: "Random seed",
   settingsHelp:
-    "The input is one-hot. With the hidden state as logits, there is one hidden unit for each character, and 15 epochs are not enough for every seed. The loss is the sum of the cross-entropy over the steps. Input, target, cell, logits and optimizer are at first those of the lab ohlol-cell, and a seed gives the initial weights that PyTorch draws after torch.manual_seed.",
+    "The input is one-hot. With the hidden state as logits, there is one hidden unit for each character, and with some seeds, 15 epochs are not enough. The loss is the sum of the cross-entropy over the steps. Input, target, cell, logits and optimizer are at first those of the lab ohlol-cell, and a seed gives the initial weights that PyTorch draws after torch.manual_seed.",
   train: "Train",
   stop: "Stop",
   goOn: "Continue",
@@ -87,7 +87,7 @@ export type Texts = typeof english;
 
 const chinese: Texts = {
   title: "从 hello 到 ohlol",
-  lead: "循环网络每个时间步读入一个字符，学习输出另一段等长的文本。这是许多课程的第一个训练：把 hello 变成 ohlol。改一改文本和网络，训练它，看看每个时间步上每个字符的概率。",
+  lead: "循环网络每个时间步读入一个字符，学习输出另一段等长的文本。许多课程都从这个练习开始：把 hello 变成 ohlol。改一改文本和网络，训练它，看看每个时间步上每个字符的概率。",
   otherLanguage: "English",
   textsTitle: "文本",
   source: "输入",
@@ -111,7 +111,7 @@ const chinese: Texts = {
   epochs: "轮数",
   seed: "随机种子",
   settingsHelp:
-    "输入是独热向量。直接以隐状态为 logits 时，每个字符对应一个隐藏单元，15 轮并不是对每个种子都够。损失是各时间步交叉熵之和。输入、目标、循环单元、logits 和优化器的初始值与实验 ohlol-cell 相同；同一个种子给出的初始权重，就是 PyTorch 在 torch.manual_seed 之后取的权重。",
+    "输入是独热向量。直接以隐状态为 logits 时，每个字符对应一个隐藏单元，有些种子训练 15 轮还不够。损失是各时间步交叉熵之和。输入、目标、循环单元、logits 和优化器的初始值与实验 ohlol-cell 相同；同一个种子给出的初始权重，就是 PyTorch 在 torch.manual_seed 之后取的权重。",
   train: "训练",
   stop: "停止",
   goOn: "继续",
@@ -137,7 +137,7 @@ const chinese: Texts = {
   stepsTitle: "每个时间步的概率",
   epochShown: "显示训练多少轮之后的概率：{epoch}",
   mapTitle: "训练 {epoch} 轮之后各字符的概率",
-  mapHelp: "每列上方是网络读入的字符，每行是一个可以输出的字符。颜色越浓，概率越接近 1。每步的目标加了框。",
+  mapHelp: "每列上方是网络读入的字符，每行是一个可以输出的字符。颜色越浓，概率越接近 1。每个时间步的目标加了框。",
   stepCaption: "同样的时间步，训练 {epoch} 轮之后的数值",
   step: "时间步",
   input: "输入",

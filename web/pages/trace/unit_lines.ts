@@ -50,8 +50,8 @@ export class UnitLines {
     this.label.textContent = texts.lineUnits;
     this.units.placeholder = `${choice.unit + 1}`;
     if (this.units.value.trim() !== choice.units) this.units.value = choice.units;
-    const given = { given: choice.units, most: MOST_UNITS, units: `${H}` };
-    this.problem.textContent = units === null ? fill(texts.wrongUnits, given) : "";
+    const values = { given: choice.units, most: MOST_UNITS, units: `${H}` };
+    this.problem.textContent = units === null ? fill(texts.wrongUnits, values) : "";
     this.showNames(layer, choice, texts);
     const names = shownNames(layer, choice);
     const [gates, states] = [gateNames(layer), layer.states];

@@ -114,17 +114,17 @@ export class ConfusionPanel {
     this.renderPicture(confusion, cell);
     this.renderLargest(confusion, cell);
     this.renderFields(cell);
-    const listed = examplesOf(confusion, cell);
+    const shown = examplesOf(confusion, cell);
     const inCell = confusion.counts[cell.row]![cell.column]!;
     const described = fill(texts.cell, {
       ...{ true: this.name(cell.row), predicted: this.name(cell.column), unit },
       ...{ count: inCell, total: rowTotal(confusion, cell.row), share: percent(shareOf(confusion, cell)) },
     });
-    const note = inCell > listed.length ? ` ${fill(texts.listed, { count: listed.length })}` : "";
-    parts.status.textContent = described + note;
-    parts.examples.hidden = listed.length === 0;
+    const note = fill(texts.mostProbable, { count: shown.length });
+    parts.status.textContent = inCell > shown.length ? described + texts.betweenSentences + note : described;
+    parts.examples.hidden = shown.length === 0;
     parts.examples.setAttribute("aria-label", texts.examples);
-    parts.examples.replaceChildren(exampleTable(listed, confusion.task, texts));
+    parts.examples.replaceChildren(exampleTable(shown, confusion.task, texts));
   }
 
   private renderPicture(confusion: Confusion, cell: Cell): void {
