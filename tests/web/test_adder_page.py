@@ -123,7 +123,7 @@ def test_the_numbers_of_the_page_are_those_of_python(browser: Any, address: str)
     assert texts["carry-unit"].startswith(f"Unit {best + 1} follows the carry best: over all 131,072 steps")
     level = "high" if correlations[best] > 0.0 else "low"
     assert f"It is {level} when there is a carry." in texts["carry-unit"]
-    assert ("no clear carry unit" in texts["carry-unit"]) == (abs(correlations[best]) < 0.9)
+    assert ("No single unit clearly stores the carry" in texts["carry-unit"]) == (abs(correlations[best]) < 0.9)
     shown = numbers([row[1] for row in tables["unit"][1:]])
     np.testing.assert_allclose(shown, sorted(correlations, key=lambda r: -abs(r))[:3], 1e-3)
     assert sum(numbers([row[1] for row in tables["chain"][1:]])) == 128**2

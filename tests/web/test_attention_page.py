@@ -308,8 +308,8 @@ def test_changed_fields_start_a_new_network(browser: Any, address: str) -> None:
         assert page.text_content("#note") == ""
         assert numbers(page)["options"]["seed"] == 3
         assert len(numbers(page)["moments"]) == len(trained["moments"])
-        page.evaluate("document.querySelector('#train').click(); document.querySelector('#train').click()")
-        page.wait_for_function("document.querySelector('#stop').textContent === 'Stop'")
+        clicks = "document.querySelector('#train').click();" * 2
+        assert page.evaluate(f"{clicks} document.querySelector('#stop').textContent") == "Stop"
         wait_for_end(page)
         assert len(numbers(page)["moments"]) == len(trained["moments"])
 
@@ -362,7 +362,7 @@ MEASURE_AND_LOOK = """async () => {
   const shown = [];
   const until = async (name, condition) => {
     while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-    shown.push(name);
+    shown.push([name, measure.disabled]);
   };
   measure.click();
   const state = [measure.disabled, document.querySelector("#measure-state").textContent];
@@ -385,7 +385,7 @@ def test_the_page_answers_while_lengths_are_tried(browser: Any, address: str) ->
         alone = numbers(page)["lengths"]
         assert 0 < sum(alone["shares"]) < len(alone["shares"]) == 40
         observed = page.evaluate(MEASURE_AND_LOOK)
-        assert observed == [True, "Trying the lengths 1 to 40.", ["attention", "lengths"], False, ""]
+        assert observed == [True, "Trying the lengths 1 to 40.", [["attention", True], ["lengths", False]], False, ""]
         assert numbers(page)["lengths"] == alone, "the other weights have changed nothing"
 
 

@@ -74,8 +74,7 @@ export function drawLines(chart: LineChart): Picture & { stepAt(x: number): numb
     ...series.map((one, i) => drawKey(one, i, right + LEGEND.gap, legend)),
   ].join("\n");
   const height = Math.max(HEIGHT, MARGIN.top + 16 + series.length * LINE_HEIGHT);
-  const [first, end] = x.domain() as [number, number];
-  const last = chart.hasTokens ? Math.min(end, (chart.xLabels?.length ?? 0) - 1) : end;
+  const [first, last] = x.domain() as [number, number];
   const stepAt = (pixel: number) => Math.min(Math.max(Math.round(x.invert(pixel)), first), last);
   return { width: WIDTH, height, content, stepAt };
 }

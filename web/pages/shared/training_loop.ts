@@ -42,9 +42,9 @@ export class TrainingLoop {
   }
 }
 
-/** The updates that are due after `seconds` more, at most those of one second: a hidden tab does not catch up. */
+/** The updates that are due after `seconds` more, at most those of one second: after a pause
+ * of a hidden tab or a higher speed, nothing is caught up. */
 function updatesDue(due: number, seconds: number, speed: number): number {
   if (speed === Infinity) return Infinity;
-  const before = due === Infinity ? 0 : due; // the speed has been lowered
-  return Math.min(before + seconds * speed, Math.max(1, speed));
+  return Math.min(due + seconds * speed, Math.max(1, speed));
 }
