@@ -73,7 +73,7 @@ def test_a_training_is_started_stopped_resumed_and_extended(studio: RunningStudi
     assert name == f"{tmp_path}/run"
     run = wait_for(lambda: run_of(studio, "training") if entries(studio)["runs"][:1] else None)
     assert run["task"] == "lm"
-    assert studio.ask("POST", "/api/resume", {"run": name}).json["message"] == "the run is at work"
+    assert studio.ask("POST", "/api/resume", {"run": name}).json["message"] == "the run is training"
     step = wait_for(lambda: entries(studio)["runs"][0]["step"])
     assert "x-elman-problem" not in studio.ask("POST", "/api/stop", {"run": name}).headers
     assert studio.ask("POST", "/api/stop", {"run": name}).status == 200  # once more does no harm

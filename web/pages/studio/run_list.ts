@@ -2,6 +2,7 @@
 
 import { create } from "../shared/elements.ts";
 import { fill } from "../shared/language.ts";
+import { setText } from "./fields.ts";
 import { type Action, type Row } from "./run_rows.ts";
 import type { Texts } from "./texts.ts";
 
@@ -136,8 +137,4 @@ class RowElement {
     button.addEventListener("click", action);
     return button;
   }
-}
-
-function setText(node: HTMLElement, text: string): void {
-  if (node.textContent !== text) node.textContent = text;
 }
