@@ -144,7 +144,7 @@ def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_end_of_the_studio_stops_its_trainings_after_a_checkpoint(tmp_path: Path, number: int) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/text.txt").write_text("the time traveller for so it will be convenient\n" * 200)

@@ -201,6 +201,15 @@ def test_a_damaged_run_is_a_line_of_the_list(browser: Any, studio: RunningStudio
         assert row(page, "runs/other")[2] == "stopped"
 
 
+def test_a_training_that_is_stopped_at_once_has_not_failed(browser: Any, studio: RunningStudio) -> None:
+    with open_page(browser, studio) as page:
+        page.select_option("#data", "runs/text.txt")
+        page.fill("#name", "new")
+        page.click("#new button[type=submit]")
+        page.click('[aria-label="Stop: runs/new"]')
+        wait_for_row(page, "runs/new", "stopped")
+
+
 def test_a_training_that_is_killed_while_it_is_watched(browser: Any, studio: RunningStudio, folder: Path) -> None:
     with open_page(browser, studio) as page:
         page.select_option("#data", "runs/text.txt")
