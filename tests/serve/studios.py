@@ -68,8 +68,9 @@ class RunningStudio(NamedTuple):
         connection.request("GET", f"/api/events?{query}", headers={"X-Elman-Token": TOKEN})
         response = connection.getresponse()
         assert response.status == 200, response.read()
+        end = time.monotonic() + 30.0  # comments keep the connection open for ever
         try:
-            while line := response.readline().decode():
+            while (line := response.readline().decode()) and time.monotonic() < end:
                 if line.startswith("event: "):
                     yield line.removeprefix("event: ").strip(), json.loads(response.readline().removeprefix(b"data: "))
         finally:

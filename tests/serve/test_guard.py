@@ -108,3 +108,12 @@ def test_a_body_may_not_be_too_large(studio: RunningStudio, monkeypatch: pytest.
     assert studio.ask("POST", "/api/trace", body, headers=chunked).json["text"] == "The body is too large."
     assert studio.ask("POST", upload, body, headers=chunked).status == 413
     assert list(folder.iterdir()) == []  # nothing of it stays
+
+
+def test_a_link_opens_the_page_and_nothing_else(studio: RunningStudio) -> None:
+    headers: dict[str, str | None] = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    opened = {**headers, "Sec-Fetch-Dest": "document", "X-Elman-Token": None}
+    assert studio.ask("GET", f"/?token={TOKEN}", headers=opened).status == 200
+    assert studio.ask("GET", "/?token=wrong", headers=opened).status == 401
+    assert studio.ask("GET", f"/api/options?token={TOKEN}", headers=opened).status == 403
+    assert studio.ask("GET", f"/?token={TOKEN}", headers={**headers, "Sec-Fetch-Dest": "iframe"}).status == 403

@@ -42,6 +42,11 @@ def test_a_run_from_its_request_to_its_end(tmp_path: Path) -> None:
     run.unlock()
     assert reader.read().state == "stopped"
     run.lock()
+    run.save_checkpoint(50, {}, {"step": 50, "seconds": 30.0, "finished": True, "best_step": 50}, best=True)
+    assert reader.read().progress == 1.0
+    state = {"step": 50, "seconds": 30.0, "finished": False, "best_step": 50}
+    run.save_checkpoint(50, {}, state, best=True)  # more minutes: the same step is no longer the last one
+    assert reader.read().progress == 0.25
     run.save_checkpoint(90, {}, {"step": 90, "seconds": 120.0, "finished": True, "best_step": 50}, best=False)
     run.unlock()
     assert reader.read()[:5] == ("finished", "tag", 90, 120.0, 1.0)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
+from elman.checkpoint import ModelFolder, read_model
+from elman.errors import ModelError
 from elman.inspect import trace_json
-from elman.inspect.data_page import data_page
-from elman.serve import looking
-from elman.serve.looking import Models
+from elman.serve import folders as folders_module
+from elman.serve import input_traces, model_status
+from elman.serve.input_traces import Models
 from elman.tasks.spec import TASKS
 from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
 from tests.tasks.forecaster.models import INPUTS, TARGETS
@@ -22,7 +28,7 @@ from tests.tasks.language_model.models import tiny_predictor as tiny_language_mo
 from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
 from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
 
-from .studios import RunningStudio, running, write_run
+from .studios import TOKEN, RunningStudio, running, write_run
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +92,6 @@ def test_a_trace_is_that_of_the_predictor(
     assert answer.status == 200, answer.json["text"]
     assert answer.json == json.loads(expected)
     assert "x-elman-characters" not in answer.headers
-    assert studio.ask("POST", "/api/trace-page", request).body == data_page("trace", answer.body.decode())
 
 
 def test_the_trace_of_a_forecaster_reads_a_data_file(studio: RunningStudio, folder: Path) -> None:
@@ -105,7 +110,7 @@ def test_the_trace_of_a_forecaster_reads_a_data_file(studio: RunningStudio, fold
 def test_a_text_that_is_too_long_is_windowed(
     studio: RunningStudio, folder: Path, predictors: dict[str, Any], task: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(looking, "MAX_BYTES", 500_000)
+    monkeypatch.setattr(input_traces, "MAX_BYTES", 500_000)
     text = "abc de " * 14_286
     answer = studio.ask("POST", "/api/trace", {"model": f"{folder}/{task}", "input": text})
     assert answer.status == 200, answer.json["text"]
@@ -118,7 +123,7 @@ def test_a_text_that_is_too_long_is_windowed(
 
 def test_a_long_source_is_windowed(studio: RunningStudio, folder: Path) -> None:
     answer = studio.ask("POST", "/api/trace", {"model": f"{folder}/seq2seq", "input": "abcd" * 1000})
-    assert answer.headers["x-elman-characters"] == str(looking.MAX_SOURCE)
+    assert answer.headers["x-elman-characters"] == str(input_traces.MAX_SOURCE)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +187,7 @@ def test_a_model_that_training_replaces_is_loaded_again(tmp_path: Path) -> None:
     second = models.load(tmp_path / "model")
     assert second is not first
     assert (second.trace("abc")["logits"] != first.trace("abc")["logits"]).any()
-    for number in range(looking.MAX_MODELS):
+    for number in range(input_traces.MAX_MODELS):
         tiny_language_model(seed=number).save(tmp_path / f"{number}")
         models.load(tmp_path / f"{number}")
     assert models.load(tmp_path / "model") is not second
@@ -214,10 +219,16 @@ def test_the_events_are_the_list_and_the_records(studio: RunningStudio, folder: 
     while name != "records" or records["records"][-1]["step"] != 110:
         name, records = next(events)
     assert records["records"] == [{"step": 110, "loss": 1.0}]
+    with (folder / "run/timing.jsonl").open("a") as stream:
+        stream.write('{"step": 120, "seconds": 12.0}\n')
+    name, entries = next(events)  # the list has changed
+    assert (name, entries["runs"][0]["step"]) == ("list", 120)
 
 
-def test_events_of_a_run_that_does_not_exist_are_refused(studio: RunningStudio) -> None:
-    assert studio.ask("GET", "/api/events?run=nothing").json["code"] == "model"
+def test_runs_that_do_not_exist_are_named_in_the_events(studio: RunningStudio, folder: Path) -> None:
+    events = studio.events(f"run=nothing&run={folder}/run")
+    assert next(events) == ("missing", {"runs": ["nothing"]})
+    assert [next(events)[0] for _ in range(2)] == ["list", "records"]
 
 
 def test_the_options_are_those_of_the_command_line(studio: RunningStudio) -> None:
@@ -270,3 +281,84 @@ def test_only_what_the_studio_has_started_is_stopped(studio: RunningStudio, fold
     answer = studio.ask("POST", "/api/stop", {"run": f"{folder}/run"})
     assert answer.json["message"] == "the studio has not started a training of this run"
     assert studio.ask("POST", "/api/resume", {"run": f"{folder}/lm"}).json["message"].startswith("no run of this name")
+
+
+def test_odd_files_do_not_end_the_list(folder: Path, predictors: dict[str, Any], tmp_path: Path) -> None:
+    predictors["lm"].save(tmp_path / "good")
+    for name in ("a", "b", "c", "d"):
+        write_run(tmp_path / name)
+    (tmp_path / "a/last").write_bytes(b"\xff")
+    (tmp_path / "b/checkpoints/step-00000100/state.json").write_text("[]")
+    (tmp_path / "c/timing.jsonl").write_text('{"step": "x", "seconds": []}\n')
+    (tmp_path / "d/metrics.jsonl").write_text('{"step": 1, "loss": 1e999}\n{"step": 2, "sample": "\\ud800"}\n')
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "loop.txt").symlink_to(tmp_path / "loop.txt")
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("")
+    with running([tmp_path]) as studio:
+        events = studio.events(f"run={tmp_path}/d")
+        _, entries = next(events)
+        states = {run["name"][-1]: run["state"] for run in entries["runs"]}
+        assert states == {"a": "damaged", "b": "stopped", "c": "damaged", "d": "finished"}
+        assert "UnicodeDecodeError" in entries["runs"][0]["problem"]
+        assert [model["task"] for model in entries["models"]] == ["lm"]
+        assert entries["data"] == []
+        _, records = next(events)
+        assert records["records"] == [{"step": 2, "sample": "\ud800"}]
+        assert records["damaged"] == [1]
+
+
+def test_a_run_with_a_link_that_leads_outside_is_not_shown(tmp_path: Path) -> None:
+    write_run(tmp_path / "secret", tiny_language_model("lstm"))
+    write_run(tmp_path / "runs/run")
+    (tmp_path / "runs/run/model").symlink_to(tmp_path / "secret/model")
+    with running([tmp_path / "runs"]) as studio:
+        assert next(studio.events())[1]["runs"] == []
+        answer = studio.ask("POST", "/api/trace", {"model": f"{tmp_path}/runs/run", "input": "abc"})
+        assert answer.json["code"] == "model"
+
+
+def test_a_model_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tiny_language_model("lstm").save(tmp_path / "model")
+    reads: list[Path] = []
+
+    def recorded_read(path: Path) -> ModelFolder:
+        reads.append(path)
+        return read_model(path)
+
+    monkeypatch.setattr(model_status, "read_model", recorded_read)
+    reader = model_status.ModelReader(tmp_path / "model")
+    assert [reader.read().task for _ in range(3)] == ["lm"] * 3
+    assert len(reads) == 1
+    (tmp_path / "model/model.safetensors").write_bytes(b"x")
+    for _ in range(2):
+        assert isinstance(reader.read().error, ModelError)
+    assert len(reads) == 2
+
+
+def test_a_name_that_is_too_long_for_a_disk_is_refused(studio: RunningStudio, folder: Path) -> None:
+    address = f"/api/files?folder={folder}&name={quote('诗' * 90)}.txt"
+    assert "is not allowed" in studio.ask("POST", address, b"x").json["message"]
+
+
+def test_a_target_that_is_too_long_is_refused(studio: RunningStudio, folder: Path) -> None:
+    request = {"model": f"{folder}/seq2seq", "input": "abc", "target": "a" * 1001}
+    assert studio.ask("POST", "/api/trace", request).json["message"] == (
+        "target: given 1,001 characters; expected at most 1,000"
+    )
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(studio: RunningStudio, folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    head = f"POST /api/files?folder={folder}&name=cut.txt HTTP/1.1\r\nHost: 127.0.0.1:{studio.port}\r\n"
+    with socket.create_connection(("127.0.0.1", studio.port)) as connection:
+        connection.sendall(f"{head}X-Elman-Token: {TOKEN}\r\nContent-Length: 1000\r\n\r\nbeginning".encode())
+        while sorted(folder.iterdir()) == before:
+            time.sleep(0.01)
+    while sorted(folder.iterdir()) != before:
+        time.sleep(0.01)
+
+
+def test_too_many_files_are_reported(studio: RunningStudio, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert studio.studio.list_entries("en")["is_complete"]
+    monkeypatch.setattr(folders_module, "MAX_ENTRIES", 3)
+    assert not studio.studio.list_entries("en")["is_complete"]

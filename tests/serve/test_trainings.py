@@ -73,7 +73,7 @@ def test_a_training_is_started_stopped_resumed_and_extended(studio: RunningStudi
     assert name == f"{tmp_path}/run"
     run = wait_for(lambda: run_of(studio, "training") if entries(studio)["runs"][:1] else None)
     assert run["task"] == "lm"
-    assert studio.ask("POST", "/api/resume", {"run": name}).json["message"] == "the run is at work"
+    assert studio.ask("POST", "/api/resume", {"run": name}).json["message"] == "the run is training"
     step = wait_for(lambda: entries(studio)["runs"][0]["step"])
     assert "x-elman-problem" not in studio.ask("POST", "/api/stop", {"run": name}).headers
     assert studio.ask("POST", "/api/stop", {"run": name}).status == 200  # once more does no harm
@@ -144,7 +144,7 @@ def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_end_of_the_studio_stops_its_trainings_after_a_checkpoint(tmp_path: Path, number: int) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs/text.txt").write_text("the time traveller for so it will be convenient\n" * 200)

@@ -20,6 +20,7 @@ from elman.training import intervals, loop, session
 from elman.training.loop import FitResult, fit, update
 from elman.training.schedules import learning_rate
 from elman.training.session import Session
+from elman.translations import Language, translate, use_language
 
 from .fakes import LinearTask, Recorder, Weights, config, new_model, new_run
 
@@ -140,6 +141,22 @@ def test_a_validation_record_has_the_sample(run: RunFolder, sample: str | None) 
     for record in validations:
         assert record.get("sample") == sample
         assert ("sample" in record) == (sample is not None)
+
+
+class SpeakingTask(LinearTask):
+    """A task whose samples have a word."""
+
+    def preview(self, predictor: Any) -> str | None:
+        return translate("actual", "words")
+
+
+@pytest.mark.parametrize(("language", "sample"), [("en", "actual"), ("zh", "实际")])
+def test_the_samples_are_in_the_language_of_the_run(tmp_path: Path, language: Language, sample: str) -> None:
+    run = RunFolder.create(tmp_path / "run", {"task": "linear", "language": language})
+    with use_language("zh" if language == "en" else "en"):  # of the command that resumes it
+        run_fit(run, SpeakingTask(), steps=2, validate_every_steps=2)
+    run.unlock()
+    assert [record["sample"] for record in metrics(run) if "valid" in record] == [sample]
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])

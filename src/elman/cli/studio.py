@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,15 +58,19 @@ def studio(
         if not quiet:
             show("Open this address in a browser on this machine. Ctrl-C ends the studio.")
         if _opens_browser(browser):
-            webbrowser.open(address.url)
+            link.write(f'<script>location.replace("{address.url}")</script>')
+            link.flush()
+            webbrowser.open(Path(link.name).as_uri())
 
-    serve_studio(folders or [RUNS], port, announce, say)
+    # The browser is given a file that only this user can read: the arguments of a process can be read by everybody.
+    with tempfile.NamedTemporaryFile("w", prefix="elman-studio-", suffix=".html", encoding="utf-8") as link:
+        serve_studio(folders or [RUNS], port, announce, say)
 
 
-def _opens_browser(wish: bool | None) -> bool:
-    """Return whether the page is opened: on a terminal of a screen, if nothing else is said."""
-    if wish is not None:
-        return wish
+def _opens_browser(browser: bool | None) -> bool:
+    """Return whether the page is opened: on a terminal of a screen, if the option is not given."""
+    if browser is not None:
+        return browser
     has_screen = sys.platform in ("darwin", "win32") or bool(
         os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )

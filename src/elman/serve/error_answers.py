@@ -6,12 +6,17 @@ header X-Elman-Problem: a browser writes every other status to the console of th
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from elman.errors import ConfigError, ElmanError
+from elman.errors import ConfigError, ElmanError, ResourceError
 from elman.explanation import describe_error
 from elman.translations import Language, use_language
 
@@ -24,6 +29,23 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(ElmanError)
     def failed(request: Request, error: ElmanError) -> Response:
         return _error_answer(request, error, 200)
+
+    @app.exception_handler(OSError)
+    def failed_disk(request: Request, error: OSError) -> Response:
+        return _error_answer(request, ElmanError(error.strerror or str(error), where=str(error.filename or "")), 200)
+
+    @app.exception_handler(MemoryError)
+    def out_of_memory(request: Request, error: MemoryError) -> Response:
+        problem = ResourceError("out of memory", hint="Try a smaller model, or a shorter text")
+        return _error_answer(request, problem, 200)
+
+    @app.exception_handler(ClientDisconnect)
+    def left(request: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=400)  # which nobody receives
+
+    @app.exception_handler(Exception)
+    def mistake(request: Request, error: Exception) -> Response:
+        return _error_answer(request, ElmanError(f"{type(error).__name__}: {error}"), 500)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -40,7 +62,12 @@ def _error_answer(request: Request, error: ElmanError, status: int) -> Response:
     with use_language(language_of(request)):
         text = describe_error(error)
     content = {"code": error.code, "message": error.message, "hint": error.hint, "where": error.where, "text": text}
-    return JSONResponse(content, status, {PROBLEM_HEADER: error.code})
+    return json_answer(content, status, {PROBLEM_HEADER: error.code})
+
+
+def json_answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return JSON in ASCII, which has no lone surrogates."""
+    return Response(json.dumps(content, allow_nan=False), status, headers, "application/json")
 
 
 def language_of(request: Request) -> Language:

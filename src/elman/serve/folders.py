@@ -19,7 +19,8 @@ from elman.errors import ConfigError, DataError, ModelError
 MAX_DEPTH = 3  # of folders below one that is named
 MAX_ENTRIES = 5_000  # files and folders that are looked at
 DATA_ENDINGS = (".txt", ".tsv", ".csv", ".jsonl", ".json", ".conllu", ".conll", ".dict")
-_NAME = re.compile(r"\w[\w.-]{0,99}")
+_NAME = re.compile(r"\w[\w.-]{0,59}")
+MAX_NAME_BYTES = 180  # of UTF-8: disks take 255, with the ending of a temporary file
 
 Kind = Literal["run", "model", "data", "folder"]
 
@@ -30,6 +31,13 @@ class Entry(NamedTuple):
     name: str
     kind: Kind
     path: Path
+
+
+class Scan(NamedTuple):
+    """The entries of the folders; is_complete is False where there are more than MAX_ENTRIES files and folders."""
+
+    entries: list[Entry]
+    is_complete: bool
 
 
 class Folders:
@@ -47,8 +55,14 @@ class Folders:
 
     def entries(self) -> list[Entry]:
         """Return what is in the folders now, in the order of the names within each folder."""
+        return self.scan().entries
+
+    def scan(self) -> Scan:
+        """Return the entries, and whether all files and folders were looked at."""
         budget = _Budget(MAX_ENTRIES)
-        return [entry for path in self.paths for entry in _entries(path, str(path), path.resolve(), 0, budget)]
+        entries = (entry for path in self.paths for entry in _entries(path, str(path), path.resolve(), 0, budget))
+        by_name = {entry.name: entry for entry in entries}  # a folder may be named beside the one that it is in
+        return Scan(list(by_name.values()), budget.number >= 0)
 
     def run(self, name: str) -> Path:
         """Return the path of a run folder by its name; another name is a ModelError."""
@@ -74,8 +88,8 @@ class Folders:
         else:
             problem = "no folder of this name is among those of the studio"
             raise ConfigError(problem, hint="Choose one of the list", where=folder)
-        if not _NAME.fullmatch(name):
-            problem = f"the name {name!r} is not allowed; expected at most 100 letters, digits, '.', '-' and '_'"
+        if not _NAME.fullmatch(name) or len(name.encode()) > MAX_NAME_BYTES:
+            problem = f"the name {name!r} is not allowed; expected at most 60 letters, digits, '.', '-' and '_'"
             raise ConfigError(problem, hint="Begin with a letter or a digit")
         path = entry.path / name
         if path.exists() or path.is_symlink():
@@ -103,33 +117,55 @@ class _Budget:
 
 def _entries(path: Path, name: str, root: Path, depth: int, budget: _Budget) -> Iterator[Entry]:
     """Yield the entry of a folder and those below it. root is the folder of the start, without symbolic links."""
-    if is_run_folder(path):
-        yield Entry(name, "run", path)
-        return
-    if is_model_folder(path):
-        yield Entry(name, "model", path)
+    if is_run_folder(path) or is_model_folder(path):
+        if not _has_link_outside(path, root):
+            yield Entry(name, "run" if is_run_folder(path) else "model", path)
         return
     yield Entry(name, "folder", path)
     for child in _visible(path):
         if not budget.spend():
             return
-        is_inside = not child.is_symlink() or Path(child.path).resolve().is_relative_to(root)
         child_name = f"{name.rstrip('/')}/{child.name}"
-        if not is_inside:
+        if _leads_outside(child, root):
             continue
         if _is_folder(child) and depth < MAX_DEPTH:
             yield from _entries(Path(child.path), child_name, root, depth + 1, budget)
-        elif child.name.removesuffix(".gz").endswith(DATA_ENDINGS) and child.is_file():
+        elif child.name.removesuffix(".gz").endswith(DATA_ENDINGS) and _is_file(child):
             yield Entry(child_name, "data", Path(child.path))
 
 
 def _visible(path: Path) -> list[os.DirEntry[str]]:
-    """Return the children of a folder that are not hidden, by name; none if it cannot be read."""
+    """Return the children of a folder that are not hidden, by name; none if it cannot be read.
+
+    Names that are no UTF-8 are left out: a page could not name them.
+    """
     try:
         with os.scandir(path) as children:
-            return sorted((child for child in children if child.name[0] != "."), key=lambda child: child.name)
+            visible = [child for child in children if child.name[0] != "." and child.name.isprintable()]
     except OSError:
         return []
+    return sorted(visible, key=lambda child: child.name)
+
+
+def _has_link_outside(path: Path, root: Path) -> bool:
+    """Return whether a run folder or a model folder has a symbolic link that leads out of the folder of the start."""
+    folders = (path, path / "model", path / "checkpoints")
+    return any(_leads_outside(child, root) for folder in folders for child in _visible(folder))
+
+
+def _leads_outside(child: os.DirEntry[str], root: Path) -> bool:
+    """Return whether a child is a symbolic link that leads outside, or nowhere."""
+    try:
+        return child.is_symlink() and not Path(child.path).resolve(strict=True).is_relative_to(root)
+    except (OSError, RuntimeError):  # a link to itself, or to nothing
+        return True
+
+
+def _is_file(child: os.DirEntry[str]) -> bool:
+    try:
+        return child.is_file()
+    except OSError:
+        return False
 
 
 def _is_folder(child: os.DirEntry[str]) -> bool:

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from elman.translations import translate, use_language
 
 TOKEN_HEADER = "X-Elman-Token"
-MAX_BODY = 2_000_000  # bytes of a request
+MAX_BODY = 5_000_000  # bytes of a request
 UPLOADS = "/api/files"
 MAX_UPLOAD = 1_000_000_000  # bytes of a data file
 HEADERS = {
@@ -78,15 +78,21 @@ class Guard:
             return "host"
         if any(origin.removeprefix("http://") != hosts[0] for origin in origins):
             return "origin"
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and not _opens_page(scope, headers):
             return "origin"
         in_query = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
-        given = headers.get(TOKEN_HEADER) or in_query
-        if not secrets.compare_digest(given.encode("utf-8", "replace"), self._token):
+        token = headers.get(TOKEN_HEADER) or in_query
+        if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token):
             return "token"
         length = headers.get("content-length", "0")
         limit = MAX_UPLOAD if scope["path"] == UPLOADS else MAX_BODY
         return "length" if not length.isdigit() or int(length) > limit else None
+
+
+def _opens_page(scope: Scope, headers: Headers) -> bool:
+    """Return whether a browser opens the page itself, from a link or a file; it needs the token all the same."""
+    mode, destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+    return (scope["method"], scope["path"], mode, destination) == ("GET", "/", "navigate", "document")
 
 
 class _Body:
@@ -108,6 +114,7 @@ class _Body:
 async def _refuse(refusal: str, scope: Scope, receive: Receive, send: Any) -> None:
     status, text = REFUSALS[refusal]
     accepted = Headers(scope=scope).get("accept-language", "")
-    with use_language("zh" if accepted.startswith("zh") else "en"):
+    asked = parse_qs(scope["query_string"].decode("latin-1")).get("lang", [accepted])[0]
+    with use_language("zh" if asked.startswith("zh") else "en"):
         answer = PlainTextResponse(translate(text) + "\n", status)
     await answer(scope, receive, send)

@@ -4,6 +4,7 @@
     training    it trains
     stopped     it was stopped or killed, and can be resumed
     finished    its budget is used
+    damaged     its files cannot be read
 
 A run is at work if a process holds the lock of its folder, whoever has started it. Steps and seconds are those of the
 last line of timing.jsonl, and the best validation is that of the last checkpoint.
@@ -13,17 +14,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from elman.checkpoint import CONFIG_FILE, RunFolder, is_run_folder, read_model
+from elman.checkpoint import CONFIG_FILE, RunFolder
 from elman.config import read_toml
-from elman.errors import ElmanError, ModelError
+from elman.errors import ElmanError
 
 from .record_file import RecordFile
 
-State = Literal["preparing", "training", "stopped", "finished"]
+State = Literal["preparing", "training", "stopped", "finished", "damaged"]
 TAIL_BYTES = 4096
+_CHECKPOINT = re.compile(r"step-\d+")
 
 
 class RunStatus(NamedTuple):
@@ -37,6 +40,13 @@ class RunStatus(NamedTuple):
     best_step: int | None
     best: dict[str, Any] | None  # the validation metrics of the best step
     has_model: bool
+    changed: float  # when the last checkpoint was written, in seconds since 1970
+    problem: str = ""  # why it is damaged
+
+
+def damaged_status(problem: str) -> RunStatus:
+    """Return the status of a run whose files cannot be read."""
+    return RunStatus("damaged", None, 0, 0.0, None, None, None, has_model=False, changed=0.0, problem=problem)
 
 
 class StatusReader:
@@ -47,7 +57,7 @@ class StatusReader:
         self._metrics = RecordFile(path / "metrics.jsonl")
         self._validations: dict[int, dict[str, Any]] = {}
         self._config: tuple[int, dict[str, Any]] = (0, {})
-        self._checkpoint: tuple[str | None, dict[str, Any]] = (None, {})
+        self._checkpoint: tuple[tuple[str | None, float], dict[str, Any]] = ((None, 0.0), {})
 
     def read(self) -> RunStatus:
         """Return the status now."""
@@ -69,6 +79,7 @@ class StatusReader:
             best_step=best_step,
             best=best,
             has_model=(run / "model").is_dir(),
+            changed=self._checkpoint[0][1],
         )
 
     def _read_config(self) -> dict[str, Any]:
@@ -85,12 +96,16 @@ class StatusReader:
     def _read_checkpoint(self) -> dict[str, Any]:
         """Return the state of the last checkpoint; that of the one before while it is replaced."""
         name = self._run.read_pointer("last")
-        if name != self._checkpoint[0] or not self._checkpoint[1].get("finished"):
-            try:
-                state = json.loads((self._run / "checkpoints" / str(name) / "state.json").read_bytes())
-            except (OSError, ValueError):
-                return self._checkpoint[1]
-            self._checkpoint = (name, state)
+        if name is None or not _CHECKPOINT.fullmatch(name):
+            return {}
+        path = self._run / "checkpoints" / name / "state.json"
+        try:
+            stamp = (name, path.stat().st_mtime)
+            if stamp != self._checkpoint[0]:
+                state = json.loads(path.read_bytes())
+                self._checkpoint = (stamp, state if isinstance(state, dict) else {})
+        except (OSError, ValueError):
+            pass
         return self._checkpoint[1]
 
     def _read_validations(self) -> None:
@@ -103,16 +118,6 @@ class StatusReader:
                     self._validations[record["step"]] = record["valid"]
             if not (new.records or new.damaged or new.is_restart):
                 return
-
-
-def task_of_model(path: Path) -> str:
-    """Return the task of a model folder or of a run folder; a damaged one is a ModelError."""
-    if is_run_folder(path):
-        task = _task(RunFolder(path), {})
-        if task is None:
-            raise ModelError("request.json names no task", where=str(path))
-        return task
-    return str(read_model(path).config.get("task"))
 
 
 def _state(run: RunFolder, *, is_prepared: bool, is_finished: bool) -> State:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import secrets
+import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
 
 from elman.errors import ConfigError
-from elman.shell import quote
 from elman.training.signals import stop_requests
 
 from .studio import create_app, open_folders
@@ -20,7 +21,7 @@ from .studio import create_app, open_folders
 HOST = "127.0.0.1"
 FIRST_PORT = 8870
 PORTS = 20  # that are tried where none is asked for
-END_SECONDS = 1  # for answers that are on their way when the studio ends
+END_SECONDS = 3  # for answers that are being computed when the studio ends
 
 
 class Address(NamedTuple):
@@ -49,7 +50,7 @@ def serve_studio(
             app,
             timeout_graceful_shutdown=END_SECONDS,
             lifespan="off",
-            log_level="warning",
+            log_level="critical",  # errors are answers, and streams are cancelled at the end
             access_log=False,
             server_header=False,
         )
@@ -57,13 +58,11 @@ def serve_studio(
         studio.is_ending = lambda: server.should_exit
         announce(Address(f"http://{HOST}:{bound}/?token={token}", bound))
         try:
-            with stop_requests():  # uvicorn raises the signal once more at its end, which must not end the process
+            # uvicorn raises the signal once more at its end, which must not end the process
+            with stop_requests(), _end_with_the_terminal(server):
                 server.run(sockets=[listener])
         finally:
-            by_name = {entry.name: entry.path for entry in studio.folders.entries()}
-            studio.trainings.stop_all(
-                lambda name: notify(f"{name} was stopped. Continue with: elman resume {quote(by_name.get(name, name))}")
-            )
+            studio.trainings.stop_all(notify)
 
 
 def listen(port: int | None) -> socket.socket:
@@ -76,7 +75,10 @@ def listen(port: int | None) -> socket.socket:
             listener.listen(128)
         except OSError as error:
             listener.close()
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            if error.errno == errno.EACCES:
+                problem = f"--port: this user may not listen on {candidate}; expected a port above 1023"
+                raise ConfigError(problem, hint="Leave it out, and a free port is chosen") from None
+            if error.errno != errno.EADDRINUSE:
                 raise
             continue
         return listener
@@ -85,3 +87,21 @@ def listen(port: int | None) -> socket.socket:
         raise ConfigError(problem, hint="Leave it out, and a free port is chosen")
     problem = f"the ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken"
     raise ConfigError(problem, hint="Give a free port with --port")
+
+
+@contextlib.contextmanager
+def _end_with_the_terminal(server: uvicorn.Server) -> Iterator[None]:
+    """End the server, too, when its terminal is closed, unless SIGHUP is ignored, as by nohup."""
+    number = getattr(signal, "SIGHUP", None)
+    if number is None or signal.getsignal(number) == signal.SIG_IGN:
+        yield
+        return
+
+    def end(number: int, frame: object) -> None:
+        server.should_exit = True
+
+    before = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)

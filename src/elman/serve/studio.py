@@ -3,7 +3,7 @@
     GET  /                  the page                     GET  /trace.html      the page that shows a trace, for a frame
     GET  /api/events        server-sent events: events.py
     POST /api/trace         the trace of an input by a model
-    POST /api/trace-page    the same as one HTML file    POST /api/generate    a text by a language model
+    POST /api/generate      a text by a language model
     POST /api/confusion     the confusion matrix of a run on its validation set
     GET  /api/options       the options of `elman train` for each task
     POST /api/trainings     start a training             POST /api/stop, /api/resume
@@ -14,6 +14,7 @@ error_answers.py has the answers where something is wrong.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,21 +25,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from elman.errors import ConfigError, DataError, ElmanError, ResourceError
+from elman.errors import ConfigError, DataError, ResourceError
 from elman.explanation import describe_error
 from elman.inspect.confusion import run_confusion
-from elman.inspect.data_page import data_page
 from elman.options import options_of
 from elman.tasks.spec import TASKS, task_spec
 from elman.translations import Language, translate, use_language
 
-from .error_answers import answer_errors, language_of
+from .error_answers import answer_errors, json_answer, language_of
 from .events import EventSource
 from .folders import DATA_ENDINGS, Entry, Folders
 from .guard import Guard
-from .looking import Look, Models, generate, look_inside, look_inside_series
+from .input_traces import Look, Models, generate, look_inside, look_inside_series
+from .model_status import ModelReader
 from .pages import studio_page, trace_page
-from .run_status import StatusReader, task_of_model
+from .run_status import StatusReader, damaged_status
 from .trainings import Trainings, training_arguments
 
 HIDDEN_METRICS = ("loss_error",)  # which measure no quality
@@ -73,7 +74,7 @@ class GenerationRequest(_Body):
 
     model: str
     prompt: str = Field(default="", max_length=MAX_TEXT)
-    max_tokens: int = Field(default=200, ge=1)
+    max_tokens: int = Field(default=200, ge=1, le=5_000)
     temperature: float = Field(default=1.0, ge=0.0, le=100.0)
     seed: int = Field(default=1, ge=0, lt=2**63)
 
@@ -104,30 +105,42 @@ class Studio:
         self.models = Models()
         self.is_ending: Callable[[], bool] = lambda: False
         self._status: dict[Path, StatusReader] = {}
+        self._model_status: dict[Path, ModelReader] = {}
         self._lock = threading.Lock()
 
     def list_entries(self, language: Language) -> dict[str, Any]:
         """Return the runs with their status, the models, the data files, the folders and the trainings."""
-        entries = self.folders.entries()
-        runs = [entry for entry in entries if entry.kind == "run"]
+        entries, is_complete = self.folders.scan()
+        runs, models = ([entry for entry in entries if entry.kind == kind] for kind in ("run", "model"))
         with self._lock, use_language(language):
             self._status = {entry.path: self._status.get(entry.path) or StatusReader(entry.path) for entry in runs}
+            self._model_status = {
+                entry.path: self._model_status.get(entry.path) or ModelReader(entry.path) for entry in models
+            }
             return {
+                "is_complete": is_complete,
                 "runs": [self._run(entry) for entry in runs],
-                "models": [_model(entry) for entry in entries if entry.kind == "model"],
+                "models": [self._model(entry) for entry in models],
                 "data": [{"name": entry.name, "bytes": _size(entry.path)} for entry in entries if entry.kind == "data"],
                 "folders": [entry.name for entry in entries if entry.kind == "folder"],
                 "trainings": [training._asdict() for training in self.trainings.all()],
             }
 
     def _run(self, entry: Entry) -> dict[str, Any]:
-        status = self._status[entry.path].read()
+        try:
+            status = self._status[entry.path].read()
+        except Exception as error:  # a damaged run is a line of the list, and does not end it
+            status = damaged_status(f"{type(error).__name__}: {error}")
         metrics = [
             {"name": translate(name, "words").replace("_", " "), "value": value}
             for name, value in (status.best or {}).items()
             if isinstance(value, int | float) and name not in HIDDEN_METRICS
         ]
         return {"name": entry.name, **status._asdict(), "best": metrics}
+
+    def _model(self, entry: Entry) -> dict[str, Any]:
+        task, error = self._model_status[entry.path].read()
+        return {"name": entry.name, "task": task, "problem": "" if error is None else describe_error(error)}
 
     def look(self, request: TraceRequest) -> Look:
         """Return the trace that a request asks for."""
@@ -161,8 +174,8 @@ def _add_looking(app: FastAPI, studio: Studio) -> None:
     @app.get("/api/events")
     def events(request: Request) -> Response:
         language = language_of(request)
-        names = request.query_params.getlist("run")
-        runs = [(name, studio.folders.run(name)) for name in names]
+        paths = {entry.name: entry.path for entry in studio.folders.entries() if entry.kind == "run"}
+        runs = {name: paths.get(name) for name in request.query_params.getlist("run")}
         source = EventSource(lambda: studio.list_entries(language), runs, studio.is_ending)
         return StreamingResponse(source.stream(), media_type="text/event-stream")
 
@@ -170,21 +183,18 @@ def _add_looking(app: FastAPI, studio: Studio) -> None:
     def trace(request: TraceRequest) -> Response:
         look = studio.look(request)
         headers = {} if look.num_characters is None else {"X-Elman-Characters": str(look.num_characters)}
-        return Response(look.trace, media_type="application/json", headers=headers)
-
-    @app.post("/api/trace-page")
-    def page_of_trace(request: TraceRequest) -> Response:
-        return Response(data_page("trace", studio.look(request).trace), media_type="text/html")
+        content = look.trace.encode("utf-8", "backslashreplace")  # lone surrogates, as JSON escapes them
+        return Response(content, media_type="application/json", headers=headers)
 
     @app.post("/api/generate")
-    def generated(request: GenerationRequest) -> dict[str, str]:
+    def generated(request: GenerationRequest) -> Response:
         predictor = studio.models.load(studio.folders.model(request.model))
         values = request.model_dump(include={"max_tokens", "temperature", "seed"})
-        return {"text": generate(predictor, request.prompt, **values)}
+        return json_answer({"text": generate(predictor, request.prompt, **values)})
 
     @app.post("/api/confusion")
-    def confusion(request: ModelRequest) -> dict[str, Any]:
-        return run_confusion(studio.folders.run(request.model))
+    def confusion(request: ModelRequest) -> Response:
+        return json_answer(run_confusion(studio.folders.run(request.model)))
 
 
 def _add_trainings(app: FastAPI, studio: Studio) -> None:
@@ -227,20 +237,19 @@ async def _store(request: Request, path: Path) -> None:
     if not path.name.removesuffix(".gz").endswith(DATA_ENDINGS):
         problem = f"{path.name}: the ending is not that of a data file; expected one of {', '.join(DATA_ENDINGS)}"
         raise DataError(problem, hint="Rename the file")
-    partial = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         async with await anyio.open_file(partial, "xb") as stream:
             async for chunk in request.stream():
                 await stream.write(chunk)
+        if path.exists():
+            raise ConfigError("the name is taken", hint="Choose another name", where=path.name)
         partial.rename(path)
-    except FileExistsError:
-        problem = "a file of this name is on its way"
-        raise ConfigError(problem, hint="Wait for it, or choose another name", where=path.name) from None
     except OSError as error:
         raise ResourceError(f"the file could not be stored: {error.strerror}", where=path.name) from None
-    except BaseException:  # the page was closed in the middle, or the body is too large
+    finally:
         partial.unlink(missing_ok=True)
-        raise
 
 
 def _task_options(name: str) -> dict[str, Any]:
@@ -258,13 +267,6 @@ def _task_options(name: str) -> dict[str, Any]:
             for option in options_of(spec.run_config)
         ],
     }
-
-
-def _model(entry: Entry) -> dict[str, Any]:
-    try:
-        return {"name": entry.name, "task": task_of_model(entry.path), "problem": ""}
-    except ElmanError as error:
-        return {"name": entry.name, "task": None, "problem": describe_error(error)}
 
 
 def _size(path: Path) -> int:

@@ -13,16 +13,18 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from elman.errors import ConfigError
 from elman.options import options_of
+from elman.shell import quote
 from elman.tasks.spec import TASKS, task_spec
 
 SHOWN_BYTES = 4_000  # of the end of a log
-STOP_SECONDS = 30.0  # for the checkpoint of a training that is stopped
+STOP_SECONDS = 5.0  # after which the user is told what the studio waits for
 
 
 class Training(NamedTuple):
@@ -31,6 +33,7 @@ class Training(NamedTuple):
     name: str
     exit_code: int | None
     is_stopping: bool
+    ended: float | None  # in seconds since 1970
     messages: str
 
 
@@ -38,6 +41,7 @@ class _Process:
     def __init__(self, arguments: Sequence[str], log: Path) -> None:
         self.log = log
         self.is_stopping = False
+        self.ended: float | None = None
         with log.open("wb") as stream:
             self.popen = subprocess.Popen(
                 [sys.executable, "-m", "elman", *arguments],
@@ -46,6 +50,12 @@ class _Process:
                 stderr=stream,
                 start_new_session=True,  # Ctrl-C in the terminal of the studio is for the studio
             )
+
+    def exit_code(self) -> int | None:
+        code = self.popen.poll()
+        if code is not None and self.ended is None:
+            self.ended = time.time()
+        return code
 
     def stop(self) -> None:
         if self.popen.poll() is None and not self.is_stopping:  # a second signal would end it without a checkpoint
@@ -74,7 +84,7 @@ class Trainings:
             process = self._processes.pop(name, None)
             if process is not None and process.popen.poll() is None:
                 self._processes[name] = process
-                raise ConfigError("the run is at work", hint="Stop it first", where=name)
+                raise ConfigError("the run is training", hint="Stop it first", where=name)
             self._num_started += 1
             self._processes[name] = _Process(arguments, Path(self._logs.name) / f"{self._num_started}.log")
 
@@ -91,23 +101,26 @@ class Trainings:
         """Return all processes, in the order of their start."""
         with self._lock:
             return [
-                Training(name, process.popen.poll(), process.is_stopping, process.messages())
+                Training(name, process.exit_code(), process.is_stopping, process.ended, process.messages())
                 for name, process in self._processes.items()
             ]
 
     def stop_all(self, notify: Callable[[str], None]) -> None:
-        """Stop every training, and wait for its checkpoint; notify the user of each that was stopped."""
+        """Stop every training, and wait for its checkpoint; notify the user of each. Ctrl-C kills those that go on."""
         with self._lock:
             running = {name: process for name, process in self._processes.items() if process.popen.poll() is None}
             for process in running.values():
                 process.stop()
             for name, process in running.items():
                 try:
-                    process.popen.wait(STOP_SECONDS)
-                except subprocess.TimeoutExpired:
+                    if not _ends_within(process.popen, STOP_SECONDS):
+                        notify(f"Waiting for the checkpoint of {name}. Ctrl-C ends it without one.")
+                    process.popen.wait()
+                    notify(f"{name} was stopped. Continue with: elman resume {quote(name)}")
+                except KeyboardInterrupt:
                     process.popen.kill()
                     process.popen.wait()
-                notify(name)
+                    notify(f"{name} was killed. Continue from its last checkpoint with: elman resume {quote(name)}")
         self._logs.cleanup()
 
 
@@ -128,3 +141,11 @@ def training_arguments(task: str, data: Path, run: Path, options: dict[str, str]
         else:
             arguments.append(f"{option.flag}={value}")
     return arguments
+
+
+def _ends_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True

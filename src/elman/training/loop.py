@@ -22,6 +22,7 @@ from elman.checkpoint import RunFolder, checkpoint_name, read_model
 from elman.errors import DivergedError, Interrupted, ModelError
 from elman.metrics import perplexity
 from elman.shell import quote
+from elman.translations import use_language
 
 from .averaging import copy_weights
 from .config import TrainingConfig
@@ -211,7 +212,8 @@ def _validate(session: Session, display: Display) -> None:
     stalled = patience > 0 and counters.validations_since_best >= patience
     counters.finished = session.progress >= 1.0 or stalled
     session.require_finite_weights()
-    sample = task.preview(predictor)
+    with use_language(session.run.request.get("language", "en")):  # of the run, so that a resumed one has the same
+        sample = task.preview(predictor)
     record = {"step": counters.step, "train": train, "valid": metrics}
     session.run.append_record("metrics.jsonl", record if sample is None else {**record, "sample": sample})
     session.save(best=is_best)

@@ -37,8 +37,10 @@ export class ConfusionSection {
     try {
       const response = await this.connection.post("api/confusion", { model: run });
       const confusion = confusionFromJson(await response.text());
-      if (this.run === run) this.confusion = confusion;
+      if (this.run !== run) return; // another one is asked for
+      this.confusion = confusion;
     } catch (error) {
+      if (this.run !== run) return;
       element("confusion-problem").textContent =
         error instanceof LostError ? this.texts.lost : (error as Error).message;
     }

@@ -5,7 +5,7 @@ import type { Language } from "../shared/language.ts";
 
 export interface RunEntry {
   name: string;
-  state: "preparing" | "training" | "stopped" | "finished";
+  state: "preparing" | "training" | "stopped" | "finished" | "damaged";
   task: string | null;
   step: number;
   seconds: number;
@@ -13,6 +13,9 @@ export interface RunEntry {
   best_step: number | null;
   best: { name: string; value: number }[];
   has_model: boolean;
+  /** When its last checkpoint was written, and why it is damaged. */
+  changed: number;
+  problem: string;
 }
 
 export interface ModelEntry {
@@ -26,10 +29,13 @@ export interface TrainingEntry {
   name: string;
   exit_code: number | null;
   is_stopping: boolean;
+  ended: number | null;
   messages: string;
 }
 
 export interface StudioList {
+  /** Whether all files and folders were looked at. */
+  is_complete: boolean;
   runs: RunEntry[];
   models: ModelEntry[];
   data: { name: string; bytes: number }[];
@@ -47,9 +53,11 @@ export interface NewRecords {
 export interface Listener {
   onList(list: StudioList): void;
   onRecords(records: NewRecords): void;
-  /** The connection stands again: records come from the beginning. */
+  /** The connection is open, again perhaps: records come from the beginning. */
   onOpen(): void;
-  onProblem(problem: "lost" | "token" | Error): void;
+  /** Runs that were chosen and do not exist. */
+  onMissing(runs: string[]): void;
+  onProblem(problem: "lost" | "token"): void;
 }
 
 /** The studio has refused a request; the message is in the language of the page. */
@@ -81,8 +89,8 @@ export class Connection {
     });
   }
 
-  async get(path: string): Promise<unknown> {
-    return (await this.request(path, {}, {})).json();
+  async get(path: string): Promise<Response> {
+    return this.request(path, {}, {});
   }
 
   private async request(path: string, parameters: Record<string, string>, init: RequestInit): Promise<Response> {
@@ -96,6 +104,11 @@ export class Connection {
     }
     if (isRefusal(response)) throw new RefusedError(await refusal(response));
     return response;
+  }
+
+  /** Ends what `follow` has begun. */
+  pause(): void {
+    this.following?.abort();
   }
 
   /** Follows the list and the records of runs, until the next call. A lost connection is opened again. */
@@ -114,9 +127,10 @@ export class Connection {
         const headers = { "X-Elman-Token": this.token };
         const response = await fetch(`api/events?${query}`, { headers, signal });
         if (response.status === 401) return listener.onProblem("token");
-        if (isRefusal(response)) return listener.onProblem(new RefusedError(await refusal(response)));
-        listener.onOpen();
-        await readEvents(response.body!, listener);
+        if (response.ok) {
+          listener.onOpen();
+          await readEvents(response.body!, listener);
+        }
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof TypeError)) throw error; // fetch reports a lost connection as one
@@ -156,6 +170,9 @@ async function readEvents(body: ReadableStream<Uint8Array>, listener: Listener):
     for (const block of blocks) {
       const [event, data] = block.split("\n");
       if (event === "event: list") listener.onList(JSON.parse(data!.slice("data: ".length)) as StudioList);
+      if (event === "event: missing") {
+        listener.onMissing((JSON.parse(data!.slice("data: ".length)) as { runs: string[] }).runs);
+      }
       if (event === "event: records") listener.onRecords(JSON.parse(data!.slice("data: ".length)) as NewRecords);
     }
   }

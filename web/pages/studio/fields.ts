@@ -10,6 +10,11 @@ export function input(id: string): HTMLInputElement {
   return element<HTMLInputElement>(id);
 }
 
+/** Sets a text, if it is another one: a screen reader reads it again otherwise. */
+export function setText(node: HTMLElement, text: string): void {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 /** Sets the choices of a list, which keeps its value where that is still a choice. An open list stays as it is. */
 export function setChoices(field: HTMLSelectElement, choices: readonly (readonly [string, string])[]): void {
   const isSame =

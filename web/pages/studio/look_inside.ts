@@ -2,19 +2,21 @@
 
 import { download, element } from "../shared/elements.ts";
 import { fill, type Language } from "../shared/language.ts";
+import { numberProblem } from "../shared/number_fields.ts";
 import { type Connection, LostError, type StudioList } from "./connection.ts";
-import { input, select, setChoices } from "./fields.ts";
+import { input, select, setChoices, setText } from "./fields.ts";
 import { taskText } from "./run_rows.ts";
 import type { Texts } from "./texts.ts";
 
 const TARGETS = { classify: "targetLabel", tag: "targetTags", seq2seq: "targetText" } as const;
+const MAX_TEXT = 1_000_000; // characters
 const SHORT = 2000; // characters of an input that the address stores
 
 export class LookInside {
   private texts!: Texts;
   private language!: Language;
   private tasks = new Map<string, string | null>();
-  private trace: { json: string; request: object } | null = null;
+  private trace: string | null = null;
   private wanted: string | null; // a model of the address, which is not in the list yet
   private isBusy = false;
   private message: () => string = () => "";
@@ -34,7 +36,7 @@ export class LookInside {
     });
     element("generate").addEventListener("click", () => void this.generate());
     element("save-trace").addEventListener("click", () => {
-      download("trace.json", this.trace!.json, "application/json");
+      download("trace.json", this.trace!, "application/json");
     });
     element("save-page").addEventListener("click", () => void this.savePage());
     for (const id of ["model", "input", "gradients"]) element(id).addEventListener("input", () => this.changed());
@@ -128,8 +130,7 @@ export class LookInside {
     for (const id of ["save-trace", "save-page"]) {
       element<HTMLButtonElement>(id).disabled = this.trace === null || this.isBusy;
     }
-    if (!this.isBusy && this.task === null) element("look-state").textContent = this.texts.noModel;
-    else if (!this.isBusy) element("look-state").textContent = this.message();
+    if (!this.isBusy) setText(element("look-state"), this.task === null ? this.texts.noModel : this.message());
   }
 
   private request(): object {
@@ -145,13 +146,14 @@ export class LookInside {
   }
 
   private async look(): Promise<void> {
+    if (!this.isValid(["beam", "position"].filter((id) => isVisible(id) && input(id).value))) return;
     const request = this.request();
     const { model } = this;
     await this.work(this.texts.looking, async () => {
       const response = await this.connection.post("api/trace", request);
       const characters = response.headers.get("X-Elman-Characters");
       const all = [...this.text.value].length;
-      this.trace = { json: await response.text(), request };
+      this.trace = await response.text();
       this.message = () =>
         characters === null
           ? fill(this.texts.looked, { model })
@@ -164,44 +166,63 @@ export class LookInside {
   }
 
   private async generate(): Promise<void> {
+    if (!this.isValid(["max-tokens", "temperature", "seed"])) return;
     const values = { max_tokens: "max-tokens", temperature: "temperature", seed: "seed" };
     const numbers = Object.fromEntries(Object.entries(values).map(([name, id]) => [name, input(id).valueAsNumber]));
     const request = { model: this.model, prompt: this.text.value, ...numbers };
-    await this.work(this.texts.generating, async () => {
+    const isDone = await this.work(this.texts.generating, async () => {
       const response = await this.connection.post("api/generate", request);
       this.text.value = ((await response.json()) as { text: string }).text;
       this.changed();
     });
-    await this.look();
+    if (isDone) await this.look();
   }
 
   private async savePage(): Promise<void> {
     await this.work("", async () => {
-      const response = await this.connection.post("api/trace-page", this.trace!.request);
-      download("trace.html", await response.blob(), "text/html");
+      const page = await (await this.connection.get("trace.html")).text();
+      const trace = this.trace!.replaceAll("<", "\\u003c"); // nothing in it ends the script
+      download(
+        "trace.html",
+        page.replace(/(?<=id="trace">)(?=<\/script>)/, () => trace),
+        "text/html",
+      );
     });
   }
 
-  /** Does something that takes a while; what goes wrong is shown. */
-  private async work(state: string, action: () => Promise<void>): Promise<void> {
+  /** Does something that takes a while, and returns whether it was done; what goes wrong is shown. */
+  private async work(state: string, action: () => Promise<void>): Promise<boolean> {
     this.isBusy = true;
     element("look-problem").textContent = "";
     this.enable();
     element("look-state").textContent = state;
+    let isDone = true;
     try {
       await action();
     } catch (error) {
       const text = error instanceof LostError ? this.texts.lost : (error as Error).message;
       element("look-problem").textContent = text;
+      isDone = false;
     }
     this.isBusy = false;
     this.enable();
+    return isDone;
+  }
+
+  /** Whether the numbers in fields are right, and the input is not too long; what is wrong is shown. */
+  private isValid(ids: readonly string[]): boolean {
+    const { texts } = this;
+    const { length } = this.text.value;
+    const tooLong = length > MAX_TEXT ? fill(texts.tooLong, { length, most: MAX_TEXT }) : "";
+    const message = numberProblem(ids, texts)?.message ?? tooLong;
+    element("look-problem").textContent = message;
+    return message === "";
   }
 
   /** The frame has an origin of its own, so that nothing in a trace can use the studio. */
   private send(): void {
     if (this.trace === null || this.frame.hidden) return;
-    this.frame.contentWindow?.postMessage({ trace: this.trace.json, language: this.language }, "*");
+    this.frame.contentWindow?.postMessage({ trace: this.trace, language: this.language }, "*");
   }
 }
 

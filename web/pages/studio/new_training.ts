@@ -2,6 +2,7 @@
 
 import { create, element } from "../shared/elements.ts";
 import { fill } from "../shared/language.ts";
+import { numberProblem } from "../shared/number_fields.ts";
 import { type Connection, LostError, type StudioList } from "./connection.ts";
 import { input, select, setChoices } from "./fields.ts";
 import type { Texts } from "./texts.ts";
@@ -39,7 +40,7 @@ export class NewTraining {
     this.texts = texts;
     for (const id of ["new-state", "new-problem"]) element(id).textContent = "";
     await this.attempt(async () => {
-      this.tasks = (await this.connection.get("api/options")) as Tasks;
+      this.tasks = (await (await this.connection.get("api/options")).json()) as Tasks;
       setChoices(
         select("task"),
         Object.entries(this.tasks).map(([name, { title }]) => [name, title]),
@@ -129,6 +130,11 @@ export class NewTraining {
     const data = select("data").value;
     if (data === "") {
       element("new-problem").textContent = this.texts.noData;
+      return;
+    }
+    const wrong = input("minutes").value ? numberProblem(["minutes"], this.texts) : null;
+    if (wrong !== null) {
+      element("new-problem").textContent = wrong.message;
       return;
     }
     const minutes = input("minutes").value;

@@ -53,6 +53,8 @@ class Page {
     element("list").append(this.runList.element);
     this.lookInside = new LookInside(this.connection, stored, () => this.storeState());
     element("language").addEventListener("click", () => this.setLanguage(this.language === "en" ? "zh" : "en"));
+    // A browser has few connections for one studio, so a page that is hidden closes its own.
+    document.addEventListener("visibilitychange", () => (document.hidden ? this.connection.pause() : this.follow()));
     this.setLanguage(this.language);
   }
 
@@ -77,6 +79,7 @@ class Page {
       onList: (list) => this.receiveList(list),
       onRecords: (records) => this.receiveRecords(records),
       onOpen: () => this.reopen(),
+      onMissing: (runs) => this.receiveMissing(runs),
       onProblem: (problem) => this.receiveProblem(problem),
     });
     this.show();
@@ -104,18 +107,15 @@ class Page {
     this.show();
   }
 
-  private receiveProblem(problem: "lost" | "token" | Error): void {
-    if (problem instanceof Error) {
-      const { message } = problem;
-      this.problem = () => message;
-      this.runList.selected = []; // a run of the address that does not exist
-      this.connection.follow([], {
-        onList: (list) => this.receiveList(list),
-        onRecords: () => {},
-        onOpen: () => {},
-        onProblem: (other) => this.receiveProblem(other),
-      });
-    } else this.problem = () => (problem === "lost" ? this.texts.lost : this.texts.wrongToken);
+  private receiveMissing(runs: string[]): void {
+    this.problem = () => fill(this.texts.missing, { runs: runs.join(this.texts.separator) });
+    this.runList.selected = this.runList.selected.filter((name) => !runs.includes(name));
+    for (const name of runs) this.watched.delete(name);
+    this.show();
+  }
+
+  private receiveProblem(problem: "lost" | "token"): void {
+    this.problem = () => (problem === "lost" ? this.texts.lost : this.texts.wrongToken);
     this.show();
   }
 
@@ -146,6 +146,7 @@ class Page {
     const { list, texts } = this;
     element("problem").textContent = this.problem();
     const rows = list === null ? [] : rowsOf(list, texts);
+    element("incomplete").hidden = list === null || list.is_complete;
     element("nothing").hidden = list === null || rows.length > 0;
     element("list").hidden = rows.length === 0;
     this.runList.show(rows, texts);

@@ -2,6 +2,7 @@
 
 import { create } from "../shared/elements.ts";
 import { fill } from "../shared/language.ts";
+import { setText } from "./fields.ts";
 import { type Action, type Row } from "./run_rows.ts";
 import type { Texts } from "./texts.ts";
 
@@ -63,7 +64,7 @@ class RowElement {
   private readonly progress = create("progress", { max: "1" });
   private readonly messages = create("pre", {});
   private readonly details: HTMLDetailsElement;
-  private readonly actions = create("td", { class: "row" });
+  private readonly actions = create("div", { class: "row" });
   private readonly lookButton: HTMLButtonElement;
   private readonly confusionButton: HTMLButtonElement;
   private action: Action | "unknown" = "unknown";
@@ -75,7 +76,7 @@ class RowElement {
     onSelect: () => void,
   ) {
     const cell = (className: string) => create("td", { class: className });
-    this.cells = { task: cell(""), updates: cell("number"), time: cell("number"), best: cell("") };
+    this.cells = { task: cell(""), updates: cell("number"), time: cell("number"), best: cell("best") };
     this.box.setAttribute("aria-label", fill(texts.showOf, { name }));
     this.box.addEventListener("change", onSelect);
     this.progress.setAttribute("aria-label", fill(texts.state, { name }));
@@ -85,7 +86,16 @@ class RowElement {
     const { task, updates, time, best } = this.cells;
     const state = create("td", { class: "state" }, this.state, this.progress, this.details);
     const title = create("th", { scope: "row" }, name);
-    this.element.append(create("td", {}, this.box), title, task, state, updates, time, best, this.actions);
+    this.element.append(
+      create("td", {}, this.box),
+      title,
+      task,
+      state,
+      updates,
+      time,
+      best,
+      create("td", {}, this.actions),
+    );
   }
 
   get isSelected(): boolean {
@@ -136,8 +146,4 @@ class RowElement {
     button.addEventListener("click", action);
     return button;
   }
-}
-
-function setText(node: HTMLElement, text: string): void {
-  if (node.textContent !== text) node.textContent = text;
 }

@@ -1,4 +1,4 @@
-// What a row of the list says: of a run, a model folder, or a training whose run does not exist yet.
+// The content of a row of the list: of a run, a model folder, or a training whose run does not exist yet.
 
 import { shortNumber } from "../../panels/numbers.ts";
 import { fill } from "../shared/language.ts";
@@ -49,18 +49,18 @@ export function taskText(task: string | null, texts: Texts): string {
 function runRow(run: RunEntry, training: TrainingEntry | undefined, texts: Texts): Row {
   const isActive = run.state === "preparing" || run.state === "training";
   const isOwn = training !== undefined && training.exit_code === null;
-  const hasFailed = !isActive && training !== undefined && isFailure(training);
+  const hasFailed = !isActive && training !== undefined && isFailure(training) && run.changed <= training.ended!;
   const state = hasFailed ? "failed" : isOwn && training.is_stopping ? "stopping" : run.state;
   return {
     name: run.name,
     task: taskText(run.task, texts),
     state: texts[`state.${state}`],
-    isFailed: hasFailed,
+    isFailed: hasFailed || run.state === "damaged",
     progress: isActive ? run.progress : null,
     updates: run.step.toLocaleString("en"),
     time: timeText(run.seconds, texts),
     best: bestText(run, texts),
-    messages: hasFailed ? training.messages : "",
+    messages: hasFailed ? training.messages : run.problem,
     action: actionOf(run, isActive || isOwn, isOwn && !training.is_stopping),
     hasCurves: true,
     hasModel: run.has_model,
@@ -71,6 +71,7 @@ function runRow(run: RunEntry, training: TrainingEntry | undefined, texts: Texts
 /** Only what the studio has started can be stopped here. */
 function actionOf(run: RunEntry, isAtWork: boolean, canStop: boolean): Action {
   if (isAtWork) return canStop ? "stop" : null;
+  if (run.state === "damaged") return null;
   return run.state === "finished" ? "more" : "resume";
 }
 
@@ -94,8 +95,9 @@ function newRow(training: TrainingEntry, texts: Texts): Row {
 
 const STOPPED = [0, 130, 143]; // finished, or stopped by a signal
 
-function isFailure({ exit_code: code }: TrainingEntry): boolean {
-  return code !== null && !STOPPED.includes(code);
+/** A training that is stopped before its first step ends by the signal, with a negative code. */
+function isFailure({ exit_code: code, is_stopping }: TrainingEntry): boolean {
+  return code !== null && !STOPPED.includes(code) && !(is_stopping && code < 0);
 }
 
 function timeText(seconds: number, texts: Texts): string {

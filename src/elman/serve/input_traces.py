@@ -21,8 +21,8 @@ from elman.tasks.spec import load
 MAX_MODELS = 3  # that stay loaded
 PROBE = 200  # characters, whose trace gives the size of a longer one
 MAX_BYTES = 30_000_000  # of a trace in a browser
+MAX_CHARACTERS = 20_000  # of any text, which takes seconds
 MAX_SOURCE = 1_000  # characters of a source: the attention weights grow with the product of both lengths
-MAX_GENERATED = 5_000  # tokens
 _LAST_WORD = re.compile(r"(?<=\s)\S{1,50}\Z")  # if the text is words
 
 
@@ -59,6 +59,10 @@ def look_inside(predictor: Any, text: str, options: Mapping[str, Any], *, gradie
     arguments = trace_arguments(predictor, options)
     if not text:
         raise ConfigError("the input is empty; expected a text", hint="Enter a text")
+    target = options.get("target") or ""
+    if len(target) > MAX_SOURCE:
+        problem = f"target: given {len(target):,} characters; expected at most {MAX_SOURCE:,}"
+        raise ConfigError(problem, hint="Enter a shorter one")
     shown = _beginning(predictor, text)
     trace = trace_json(predictor.trace(shown, gradients=gradients, **arguments))
     return Look(trace, None if shown == text else len(shown))
@@ -74,8 +78,7 @@ def generate(predictor: Any, prompt: str, *, max_tokens: int, temperature: float
     """Return a prompt and the text that a language model generates after it."""
     if predictor.task != "lm":
         raise ConfigError("only a language model generates text", hint="Choose a language model")
-    tokens = min(max_tokens, MAX_GENERATED)
-    text: str = predictor.generate(prompt, max_tokens=tokens, temperature=temperature, seed=seed)
+    text: str = predictor.generate(prompt, max_tokens=max_tokens, temperature=temperature, seed=seed)
     return text
 
 
@@ -86,5 +89,6 @@ def _beginning(predictor: Any, text: str) -> str:
     if predictor.task == "seq2seq":
         length = MAX_SOURCE
     else:
-        length = int(PROBE * MAX_BYTES / json_size(predictor.trace(text[:PROBE])))
+        probe = json_size(predictor.trace(text[:PROBE]))
+        length = min(MAX_CHARACTERS, int(PROBE * MAX_BYTES / probe))
     return text if len(text) <= length else _LAST_WORD.sub("", text[:length])
