@@ -53,8 +53,7 @@ ELMAN_EXPORT void attention(Int B, Int T, Int S, Int H, const Number* queries, c
 // The gradients of `attention` from its weights and d_contexts (B, T, H).
 ELMAN_EXPORT void attention_gradients(Int B, Int T, Int S, Int H, const Number* queries, const Number* keys,
                                       const Number* memories, const Int* lengths, const Number* weights,
-                                      const Number* d_contexts, Number* d_queries, Number* d_keys,
-                                      Number* d_memories) {
+                                      const Number* d_contexts, Number* d_queries, Number* d_keys, Number* d_memories) {
     std::fill_n(d_queries, B * T * H, Number(0));
     std::fill_n(d_keys, B * S * H, Number(0));
     std::fill_n(d_memories, B * S * H, Number(0));
