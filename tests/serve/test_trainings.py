@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+
+from elman.serve.server import serve_studio
 
 from .studios import RunningStudio, running
 
@@ -167,6 +170,18 @@ def test_the_end_of_the_studio_stops_its_trainings_after_a_checkpoint(tmp_path: 
     assert "elman resume runs/run" in messages
     assert "Traceback" not in messages
     assert (tmp_path / "runs/run/last").exists()
+
+
+def test_a_signal_at_the_start_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes after the studio has its handlers, and before uvicorn has its own."""
+    run = uvicorn.Server.run
+
+    def run_late(server: uvicorn.Server, sockets: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        run(server, sockets)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run_late)
+    serve_studio([tmp_path], None, lambda address: None, lambda message: None)
 
 
 def test_two_studios_on_one_port(tmp_path: Path) -> None:

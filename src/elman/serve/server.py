@@ -14,7 +14,6 @@ from typing import NamedTuple
 import uvicorn
 
 from elman.errors import ConfigError
-from elman.training.signals import stop_requests
 
 from .studio import create_app, open_folders
 
@@ -58,8 +57,7 @@ def serve_studio(
         studio.is_ending = lambda: server.should_exit
         announce(Address(f"http://{HOST}:{bound}/?token={token}", bound))
         try:
-            # uvicorn raises the signal once more at its end, which must not end the process
-            with stop_requests(), _end_with_the_terminal(server):
+            with _end_at_signals(server):
                 server.run(sockets=[listener])
         finally:
             studio.trainings.stop_all(notify)
@@ -90,18 +88,23 @@ def listen(port: int | None) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _end_with_the_terminal(server: uvicorn.Server) -> Iterator[None]:
-    """End the server, too, when its terminal is closed, unless SIGHUP is ignored, as by nohup."""
-    number = getattr(signal, "SIGHUP", None)
-    if number is None or signal.getsignal(number) == signal.SIG_IGN:
-        yield
-        return
+def _end_at_signals(server: uvicorn.Server) -> Iterator[None]:
+    """End the server at SIGINT and SIGTERM, and when its terminal is closed, unless SIGHUP is ignored, as by nohup.
+
+    uvicorn has handlers of its own while it runs. These are for a signal that comes before, and for the one that
+    uvicorn raises again at its end, which must not end the process.
+    """
 
     def end(number: int, frame: object) -> None:
         server.should_exit = True
 
-    before = signal.signal(number, end)
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    handled = [number for number in numbers if number == signal.SIGTERM or before[number] != signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, end)
     try:
         yield
     finally:
-        signal.signal(number, before)
+        for number in handled:
+            signal.signal(number, before[number])
