@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +135,25 @@ def test_a_training_of_another_terminal_is_watched(studio: RunningStudio, tmp_pa
     assert run_of(studio, "stopped")
 
 
-def command(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
+@contextmanager
+def command(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run the studio until it is stopped; afterwards it has ended, whatever has failed."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "elman", "studio", *arguments],
         cwd=cwd,
-        env=environment,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup, it would be ignored
     )
+    with process:
+        try:
+            yield process
+            process.wait(SECONDS)
+        finally:
+            process.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
