@@ -85,8 +85,8 @@ kernels: | $(BIN)/python
 	@$(PIP) cmake nanobind ninja scikit-build-core
 	@$(PIP) --no-build-isolation --no-deps --editable .
 
-# What neither trains nor predicts by another path without kernels; make test and make test-integration run it.
-INDEPENDENT := data decoding docs figures inspect labs metrics serve text test_architecture.py test_benchmarks.py \
+# What is the same with kernels and without: make test and make test-integration run it.
+INDEPENDENT := data decoding docs figures inspect labs metrics resume serve text test_architecture.py test_benchmarks.py \
   test_notebooks.py test_project_files.py test_prose.py test_translations.py
 
 # Not editable: this is also the test of what a wheel holds.
