@@ -38,6 +38,7 @@ def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("runs/text.txt").write_text("text")
     Path("runs/old/table.csv.gz").write_bytes(b"")
     Path("runs/program.py").write_text("")
+    Path("runs/唐诗　三百首 1.txt").write_text("")  # with spaces of two widths
     Path("runs/.hidden").mkdir()
     Path("runs/.hidden/text.txt").write_text("")
     tiny_predictor().save(Path("secret/model"))
@@ -56,7 +57,12 @@ def test_the_list_has_runs_models_data_and_folders(disk: Path) -> None:
     folders = Folders([Path("runs")])
     assert names(folders, "run") == ["runs/book"]
     assert names(folders, "model") == ["runs/old/model"]
-    assert names(folders, "data") == ["runs/inner.txt", "runs/old/table.csv.gz", "runs/text.txt"]
+    assert names(folders, "data") == [
+        "runs/inner.txt",
+        "runs/old/table.csv.gz",
+        "runs/text.txt",
+        "runs/唐诗　三百首 1.txt",
+    ]
     assert names(folders, "folder") == ["runs", "runs/old"]
     assert folders.run("runs/book") == Path("runs/book")
     assert folders.model("runs/old/model") == Path("runs/old/model")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,19 @@ def test_a_hostile_request_changes_nothing(studio: RunningStudio, name: str) -> 
     for path in (f"/api/files?folder={folder}&name=evil.txt", "/api/trainings", "/api/stop", "/api/resume"):
         assert studio.ask("POST", path, b"{}", headers=headers).status in (400, 401, 403)
     assert list(Path(folder).iterdir()) == []
+
+
+def test_port_80_is_left_out_of_the_host() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    for port, host, refusal in [
+        (80, "127.0.0.1", None),
+        (80, "localhost:80", None),
+        (80, "evil.example", "host"),
+        (8870, "127.0.0.1", "host"),
+    ]:
+        scope = {"path": "/", "method": "GET", "query_string": b"token=x", "headers": [(b"host", host.encode())]}
+        assert guard.Guard(app, token="x", port=port)._refusal(scope) == refusal
 
 
 def test_a_preflight_request_is_refused(studio: RunningStudio) -> None:

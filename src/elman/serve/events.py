@@ -1,6 +1,6 @@
 """Server-sent events: the list of runs when it changes, and the records of chosen runs while they are written.
 
-    event: list      {"runs", "models", "data", "folders", "trainings"}
+    event: list      {"is_complete", "runs", "models", "data", "folders", "trainings"}
     event: records   {"run", "records", "damaged", "is_restart"}
     event: missing   {"runs"}: chosen runs that do not exist
 

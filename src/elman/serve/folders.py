@@ -141,10 +141,15 @@ def _visible(path: Path) -> list[os.DirEntry[str]]:
     """
     try:
         with os.scandir(path) as children:
-            visible = [child for child in children if child.name[0] != "." and child.name.isprintable()]
+            visible = [child for child in children if child.name[0] != "." and _is_utf8(child.name)]
     except OSError:
         return []
     return sorted(visible, key=lambda child: child.name)
+
+
+def _is_utf8(name: str) -> bool:
+    """Return whether the bytes of a name are UTF-8; other bytes are lone surrogates in Python."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def _has_link_outside(path: Path, root: Path) -> bool:

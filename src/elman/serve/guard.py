@@ -22,6 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from elman.translations import translate, use_language
 
+NAMES = {"127.0.0.1", "localhost"}
+HTTP_PORT = 80  # which a browser leaves out of Host
 TOKEN_HEADER = "X-Elman-Token"
 MAX_BODY = 5_000_000  # bytes of a request
 UPLOADS = "/api/files"
@@ -47,7 +49,7 @@ class Guard:
     def __init__(self, app: ASGIApp, *, token: str, port: int) -> None:
         self._app = app
         self._token = token.encode()
-        self._hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
+        self._hosts = {f"{name}:{port}" for name in NAMES} | (NAMES if port == HTTP_PORT else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -67,8 +69,7 @@ class Guard:
         if refusal is not None:
             await _refuse(refusal, scope, receive, send_with_headers)
             return
-        limit = MAX_UPLOAD if scope["path"] == UPLOADS else MAX_BODY
-        await self._app(scope, _Body(receive, limit).receive, send_with_headers)
+        await self._app(scope, _Body(receive, _limit(scope)).receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> str | None:
         """Return the key of REFUSALS for a request, or None."""
@@ -85,8 +86,12 @@ class Guard:
         if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token):
             return "token"
         length = headers.get("content-length", "0")
-        limit = MAX_UPLOAD if scope["path"] == UPLOADS else MAX_BODY
-        return "length" if not length.isdigit() or int(length) > limit else None
+        return "length" if not length.isdigit() or int(length) > _limit(scope) else None
+
+
+def _limit(scope: Scope) -> int:
+    """Return how many bytes the body of a request may have."""
+    return MAX_UPLOAD if scope["path"] == UPLOADS else MAX_BODY
 
 
 def _opens_page(scope: Scope, headers: Headers) -> bool:

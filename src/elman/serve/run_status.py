@@ -6,8 +6,8 @@
     finished    its budget is used
     damaged     its files cannot be read
 
-A run is at work if a process holds the lock of its folder, whoever has started it. Steps and seconds are those of the
-last line of timing.jsonl, and the best validation is that of the last checkpoint.
+A run is preparing or training if a process holds the lock of its folder, whoever has started it. Steps and seconds are
+those of the last line of timing.jsonl, and the best validation is that of the last checkpoint.
 """
 
 from __future__ import annotations

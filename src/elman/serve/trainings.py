@@ -24,7 +24,7 @@ from elman.shell import quote
 from elman.tasks.spec import TASKS, task_spec
 
 SHOWN_BYTES = 4_000  # of the end of a log
-STOP_SECONDS = 5.0  # after which the user is told what the studio waits for
+STOP_SECONDS = 5.0  # after which a message says what the studio waits for
 
 
 class Training(NamedTuple):
@@ -79,7 +79,7 @@ class Trainings:
         self._lock = threading.Lock()
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
-        """Run elman with these arguments; a run that is at work is a ConfigError."""
+        """Run elman with these arguments; a run that is training is a ConfigError."""
         with self._lock:
             process = self._processes.pop(name, None)
             if process is not None and process.popen.poll() is None:

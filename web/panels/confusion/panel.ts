@@ -206,7 +206,7 @@ function makeParts() {
     expectedTitle,
     predictedTitle,
     status: create("p", { role: "status" }),
-    examples: create("div", { class: "examples", role: "region", tabindex: "0" }),
+    examples: create("div", { class: "examples wide-table", role: "region", tabindex: "0" }),
   };
 }
 

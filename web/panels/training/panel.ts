@@ -162,7 +162,7 @@ function makeParts() {
     choice: create("label", { class: "metric" }, metricLabel, metric),
     metric,
     metricLabel,
-    best: create("div", { class: "best", role: "region", tabindex: "0" }),
+    best: create("div", { class: "best wide-table", role: "region", tabindex: "0" }),
     sample: create("section", { class: "sample" }),
   };
 }
