@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.checkpoint.serialization import tensor_bytes
 from elman.config import Config, Values, validate_config
 from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
@@ -46,6 +49,11 @@ class FolderPredictor(ABC):
     def num_parameters(self) -> int:
         """The number of weights."""
         return sum(tensor.size for tensor in self.tensors.values())
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the weights as model.safetensors holds them (hex): the name of the model in states and exports."""
+        return hashlib.sha256(tensor_bytes(self.tensors)).hexdigest()
 
     def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:
         """Write a model folder, with a new model card or the present one.
