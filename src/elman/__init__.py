@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import ElmanError
     from .inspect.widget import widget
+    from .models.streams import Streams
     from .tasks.classifier.estimator import Classifier
     from .tasks.forecaster.estimator import Forecaster
     from .tasks.language_model.estimator import LanguageModel
@@ -31,6 +32,7 @@ _HOME_OF = {
     "Forecaster": "elman.tasks.forecaster.estimator",
     "LanguageModel": "elman.tasks.language_model.estimator",
     "Seq2Seq": "elman.tasks.seq2seq.estimator",
+    "Streams": "elman.models.streams",
     "Tagger": "elman.tasks.tagger.estimator",
     "load": "elman.tasks.spec",
     "widget": "elman.inspect.widget",
@@ -38,7 +40,7 @@ _HOME_OF = {
 
 _PACKAGES = frozenset({"cells", "inspect", "nn"})
 
-__all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Tagger", "load", "widget"]
+__all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Streams", "Tagger", "load", "widget"]
 
 
 def __getattr__(name: str) -> Any:

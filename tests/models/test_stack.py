@@ -1,12 +1,10 @@
 """The stack: weights by name, the state as a flat dict."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 from elman.errors import ModelError
-from elman.models.stack import Stack, state_from_bytes, state_to_bytes, take
+from elman.models.stack import Stack, take
 from elman.tasks.language_model.config import LanguageModelConfig
 from tests.tasks.language_model.models import ARCHITECTURES, random_tensors
 
@@ -65,28 +63,6 @@ def test_a_sequence_in_two_parts_with_the_state_carried_is_the_whole_sequence() 
     np.testing.assert_allclose(np.concatenate([first, second], axis=1), whole, rtol=0, atol=FLOAT32)
     for name, array in end.items():
         np.testing.assert_allclose(carried_end[name], array, rtol=0, atol=FLOAT32)
-
-
-def test_a_state_goes_to_bytes_and_back_bit_for_bit() -> None:
-    stack = random_stack("lstm_two_layers")
-    _, state = stack.run(random_inputs(3, 6), stack.initial_state(3))
-    back = state_from_bytes(state_to_bytes(state))
-    assert {name: array.tobytes() for name, array in back.items()} == {n: a.tobytes() for n, a in state.items()}
-    assert {name: (array.shape, array.dtype) for name, array in back.items()} == {
-        name: (array.shape, array.dtype) for name, array in state.items()
-    }
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [lambda b: b"", lambda b: b"state", lambda b: b[:-1], lambda b: b + b"\0", lambda b: b[:9] + b"!" + b[10:]],
-)
-def test_bytes_of_another_format_are_an_error(damage: Callable[[bytes], bytes]) -> None:
-    content = state_to_bytes(random_stack("gru").initial_state(1))
-    with pytest.raises(
-        ModelError, match=r"^state: the file is not in the safetensors format \(.+\)\. The folder is damaged"
-    ):
-        state_from_bytes(damage(content))
 
 
 def test_take_returns_weights_by_name_or_raises_an_error_with_their_name_and_shape() -> None:

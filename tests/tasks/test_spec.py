@@ -18,7 +18,6 @@ from elman.checkpoint import read_model, write_model
 from elman.checkpoint.checksummed_folder import write_folder
 from elman.checkpoint.serialization import json_bytes, parse_json, tensor_bytes
 from elman.errors import ModelError
-from elman.models.stack import state_to_bytes
 from elman.tasks.language_model.predictor import LanguageModelPredictor
 from elman.tasks.spec import TASKS, load
 from tests.tasks.language_model.models import ARCHITECTURES, tiny_predictor
@@ -27,9 +26,8 @@ FILES = ("config.json", "manifest.json", "model.safetensors", "vocabulary.json")
 DAMAGED = "The folder is damaged: copy it again, or train again"
 RESUME = """
 import json, pathlib, elman, numpy
-from elman.models.stack import state_from_bytes
 model = elman.load(sys.argv[1])
-logits, _ = model.step(numpy.array([2]), state_from_bytes(pathlib.Path(sys.argv[2]).read_bytes()))
+logits, _ = model.step(numpy.array([2]), model.state_from_bytes(pathlib.Path(sys.argv[2]).read_bytes()))
 result = {"text": model.generate("ab", seed=1), "words": model.suggest("ab ", 2)}
 result["metrics"] = model.evaluate(["abba cad"])
 print(json.dumps({**result, "logits": logits.tobytes().hex()}))
@@ -139,7 +137,7 @@ def test_elman_load_takes_a_str(folder: Path) -> None:
 def test_a_model_loads_and_resumes_a_state_in_a_process_without_torch(folder: Path, tmp_path: Path) -> None:
     predictor = load(folder)
     _, state = predictor.read(predictor.prompt_ids("abba"), predictor.initial_state())
-    (tmp_path / "state").write_bytes(state_to_bytes(state))
+    (tmp_path / "state").write_bytes(predictor.state_to_bytes(state))
     result = json.loads(without_torch(RESUME, str(folder), str(tmp_path / "state")))
     assert result["logits"] == predictor.step(np.array([2]), state)[0].tobytes().hex()
     assert result["text"] == predictor.generate("ab", seed=1)

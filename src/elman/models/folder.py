@@ -52,7 +52,7 @@ class FolderPredictor(ABC):
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The SHA-256 of the weights as model.safetensors holds them (hex): the name of the model in states and exports."""
+        """The SHA-256 of model.safetensors (hex), by which states and exported files name the model."""
         return hashlib.sha256(tensor_bytes(self.tensors)).hexdigest()
 
     def save(self, path: str | Path, *, card: str | None = None, replace: bool = False) -> None:

@@ -9,7 +9,6 @@ those of the backward direction `layers.0.h_reverse`. A model of several stacks 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
@@ -18,7 +17,6 @@ from elman import kernels
 from elman.cells import Cell, LayerParameters, unroll
 from elman.cells.cell import initial_parameters, stored_name, weight_shapes
 from elman.checkpoint import Tensors
-from elman.checkpoint.serialization import parse_tensors, tensor_bytes
 from elman.errors import ModelError
 
 from .recorder import record_run
@@ -162,13 +160,3 @@ def input_products(bottom: LayerParameters, embedding: npt.NDArray[Any]) -> Laye
     if bottom.b_ih is not None:
         products += bottom.b_ih
     return LayerParameters(products, bottom.U, None, bottom.b_hh)
-
-
-def state_to_bytes(state: State) -> bytes:
-    """Return a state as bytes (safetensors), to be resumed in another process."""
-    return tensor_bytes(state)
-
-
-def state_from_bytes(content: bytes) -> State:
-    """Return the state that state_to_bytes wrote; anything else is a ModelError."""
-    return parse_tensors(content, Path("state"))

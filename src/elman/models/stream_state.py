@@ -69,7 +69,7 @@ class StateLayout:
         B = self.num_streams(state)
         records = np.concatenate(
             [
-                np.ascontiguousarray(state[entry.name], entry.dtype).reshape(B, -1).view(np.uint8).reshape(B, -1)
+                np.ascontiguousarray(state[entry.name], entry.dtype).reshape(-1).view(np.uint8).reshape(B, entry.size)
                 for entry in self.entries
             ],
             axis=1,
@@ -109,14 +109,14 @@ class StateLayout:
         shapes = {name: np.shape(array)[1:] for name, array in state.items()}
         counts = {np.shape(array)[:1] for array in state.values()}
         if shapes != expected or len(counts) != 1 or () in counts:
-            of = "a state of this model has"
-            raise ArgumentError(f"state: has {_described(state)}; {of} {_described_entries(self.entries)}")
+            problem = f"state: given {_described(state)}; expected {_described_entries(self.entries)}"
+            raise ArgumentError(problem, hint="A state belongs to the model that returned it")
         ((count,),) = counts
         return int(count)
 
 
 def _described(state: Mapping[str, npt.NDArray[Any]]) -> str:
-    return ", ".join(f"{name} {np.shape(array)}" for name, array in state.items()) or "no entries"
+    return ", ".join(f"{name} {np.shape(array)}" for name, array in state.items()) or "nothing"
 
 
 def _described_entries(entries: tuple[Entry, ...]) -> str:

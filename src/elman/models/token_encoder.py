@@ -81,16 +81,20 @@ class TokenEncoder:
 
     def run(self, lists: Sequence[Sequence[str]]) -> tuple[Array, Array, Ids]:
         """Return the outputs (B, T, D*H) for lists of tokens, the last outputs (B, D*H), and the lengths (B,)."""
+        outputs, state, lengths = self.read(lists, self.initial_state(len(lists)))
+        return outputs, np.concatenate([state[name] for name in self._last_states], axis=1), lengths
+
+    def read(self, lists: Sequence[Sequence[str]], state: State) -> tuple[Array, State, Ids]:
+        """Return the outputs (B, T, D*H) for lists of tokens, the next state of the layers, and the lengths (B,)."""
         lengths = np.array([len(tokens) for tokens in lists], np.int64)
         inside = np.arange(lengths.max(initial=0)) < lengths[:, None]
         if not inside.shape[1]:  # all lists are empty
-            outputs = np.zeros((len(lists), 0, self._output_size), self._embedding.dtype)
-            return outputs, outputs.sum(1), lengths
+            return np.zeros((len(lists), 0, self._output_size), self._embedding.dtype), state, lengths
         inputs = self._inputs([token for tokens in lists for token in tokens])
         x = np.zeros((*inside.shape, *inputs.shape[1:]), inputs.dtype)
         x[inside] = inputs
-        outputs, state = self.layers.run(x, self.initial_state(len(lists)), lengths)
-        return outputs, np.concatenate([state[name] for name in self._last_states], axis=1), lengths
+        outputs, state = self.layers.run(x, state, lengths)
+        return outputs, state, lengths
 
     def step(self, tokens: Sequence[str], state: State) -> tuple[Array, State]:
         """Return the output (B, H) after a token for each row, and the next state of the layers."""

@@ -10,7 +10,6 @@ import pytest
 
 from elman.checkpoint import ModelFolder, write_model
 from elman.errors import ArgumentError, ConfigError, DataError, ModelError
-from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.classifier import predictor as module
 from elman.tasks.classifier.predictor import ClassifierPredictor
 from elman.tasks.classifier.readers import LabelledText
@@ -78,7 +77,7 @@ def test_a_unidirectional_model_predicts_token_by_token(pooling: str, architectu
     state = predictor.initial_state(2)
     for count in range(1, 7):
         log_p, state = predictor.step([tokens[count - 1] for tokens in lists], state)
-        state = state_from_bytes(state_to_bytes(state))
+        state = predictor.state_from_bytes(predictor.state_to_bytes(state))
         expected = predictor.log_probabilities([space.join(tokens[:count]) for tokens in lists])
         np.testing.assert_allclose(log_p, expected, rtol=0, atol=3e-6)
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from elman.errors import ConfigError, DataError
-from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.forecaster.batches import endless_windows, windows_per_epoch
 from elman.tasks.forecaster.calendar import DAY, Step
 from elman.tasks.forecaster.config import ForecasterReaderConfig
@@ -346,7 +345,7 @@ def test_row_by_row_is_the_same_as_all_at_once(tmp_path: Path) -> None:
     state = predictor.initial_state(2, series=["A", "B"])
     for row in range(20):
         found, state = predictor.step(np.stack([a.values[row], b.values[row]]), state)
-        state = state_from_bytes(state_to_bytes(state))
+        state = predictor.state_from_bytes(predictor.state_to_bytes(state))
     for n, one in enumerate((a, b)):
         expected = predictor.forecast(one.rows(0, 20)).quantiles
         np.testing.assert_allclose(found[n], expected, rtol=2e-4)

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pytest
 
 from elman.errors import DataError, ModelError
-from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.forecaster.batches import without_missing
 from elman.tasks.forecaster.calendar import Step
 from elman.tasks.forecaster.config import ForecasterConfig
@@ -67,7 +66,7 @@ def test_row_by_row_is_the_same_as_all_at_once(architecture: str) -> None:
     others = [Series(TARGETS, INPUTS, values) for values in halves]
     for row in range(30):
         found, state = predictor.step(np.stack([values[row] for values in halves]), state)
-        state = state_from_bytes(state_to_bytes(state))
+        state = predictor.state_from_bytes(predictor.state_to_bytes(state))
         if row >= 10:
             expected = [predictor.predict(each.rows(0, row + 1)).quantiles for each in others]
             np.testing.assert_allclose(found, expected, rtol=2e-4)

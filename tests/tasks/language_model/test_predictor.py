@@ -13,7 +13,6 @@ import torch
 import elman
 from elman.decoding import Sampler, generate
 from elman.errors import ConfigError
-from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.language_model.predictor import LanguageModelPredictor
 from elman.text.tokenizers import BYTE_TOKENS
 from elman.text.words import classify_tokens
@@ -71,7 +70,7 @@ def test_reading_in_chunks_gives_the_same_result_as_reading_at_once(size: int) -
 def test_a_state_can_be_saved_as_bytes_and_restored() -> None:
     predictor = tiny_predictor()
     _, state = predictor.read(random_ids(predictor, 9), predictor.initial_state())
-    resumed = state_from_bytes(state_to_bytes(state))
+    resumed = predictor.state_from_bytes(predictor.state_to_bytes(state))
     assert resumed.keys() == state.keys()
     for a, b in zip(predictor.step(np.array([3]), state)[0], predictor.step(np.array([3]), resumed)[0], strict=True):
         assert a.tobytes() == b.tobytes()

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from elman.errors import ConfigError, DataError, ModelError
-from elman.models.stack import state_from_bytes, state_to_bytes
 from elman.tasks.spec import load
 from elman.tasks.tagger import predictor as module
 from elman.tasks.tagger.predictor import TaggerPredictor
@@ -124,7 +123,7 @@ def test_a_unidirectional_model_tags_a_stream(architecture: str) -> None:
     state = predictor.initial_state(2)
     for t in range(4):
         log_p, state = predictor.step([tokens[t] for tokens in sentences], state)
-        state = state_from_bytes(state_to_bytes(state))
+        state = predictor.state_from_bytes(predictor.state_to_bytes(state))
         expected = [p[-1] for p in predictor.predict_proba([tokens[: t + 1] for tokens in sentences])]
         np.testing.assert_allclose(np.exp(log_p), expected, rtol=0, atol=3e-6)
 

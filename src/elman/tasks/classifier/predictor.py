@@ -34,6 +34,7 @@ from elman.models.folder import FilePredictor, damage_errors, read_config, read_
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
 from elman.models.stack import State, take
+from elman.models.streaming import Chunks, StreamingPredictor, inside_chunks, require_tokens, where_inside
 from elman.models.text_arguments import require_full_texts, require_texts
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
@@ -65,7 +66,7 @@ class Explanation:
     prior: float  # probability of the label before the first token
 
 
-class ClassifierPredictor(FilePredictor):
+class ClassifierPredictor(FilePredictor, StreamingPredictor):
     """A trained classifier."""
 
     task = "classify"
@@ -212,6 +213,11 @@ class ClassifierPredictor(FilePredictor):
         """
         return save_drawings(folder, pictures.of_examples(self, examples), language)
 
+    @property
+    def output_shape(self) -> tuple[int]:
+        """(C,) of the log probabilities of the labels after a token."""
+        return (len(self.labels),)
+
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
@@ -224,6 +230,26 @@ class ClassifierPredictor(FilePredictor):
         output, layers = self._encoder.step(inputs, state)
         pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
+
+    def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, T, C) after each token of chunks of tokens, and the next state.
+
+        T is the length of the longest chunk. Behind the end of a shorter one, they are zero.
+        """
+        outputs, layers, lengths = self._encoder.read([self.checked_chunk(chunk) for chunk in chunks], state)
+        inside, pooling = inside_chunks(lengths), {name: state[name] for name in state if name not in layers}
+        pooled = np.empty_like(outputs)
+        for t in range(outputs.shape[1]):
+            pooled[:, t], pooling_next = self._pooling.push(outputs[:, t], pooling)
+            pooling = where_inside(inside, t, pooling_next, pooling)
+        log_p = log_softmax(pooled @ self._V.T + self._b)
+        if inside is not None:
+            log_p[~inside] = 0.0
+        return log_p, {**layers, **pooling}
+
+    def checked_chunk(self, inputs: Any) -> list[str]:
+        """Return the tokens of one stream; anything but a sequence of texts is an ArgumentError."""
+        return require_tokens(inputs)
 
     def evaluate(
         self, texts: Texts, labels: Iterable[Any] | None = None, *, options: EvaluateOptions | None = None

@@ -20,17 +20,18 @@ import numpy.typing as npt
 from elman.checkpoint import ModelFolder, Tensors
 from elman.config import Config, Values
 from elman.data.readers.excerpts import list_names
-from elman.data.readers.numbers import LARGEST
-from elman.errors import ConfigError, DataError, ModelError
+from elman.errors import DataError, ModelError
 from elman.figures.style import save_drawings
 from elman.metrics import ForecastScores
-from elman.models.folder import FolderPredictor, damage_errors, read_config
+from elman.models.folder import damage_errors, read_config
 from elman.models.stack import State
+from elman.models.stream_state import StateLayout
+from elman.models.streaming import Chunks, StreamingPredictor, run_by_length
 from elman.models.trace import Trace
 from elman.options import determined_values
 from elman.translations import Language
 
-from . import evaluation, pictures
+from . import evaluation, pictures, row_streams
 from .batches import futures, references, with_lead, without_missing
 from .calibration import calibrate, calibration_factors
 from .config import ForecasterConfig
@@ -44,11 +45,8 @@ from .trace import trace_series
 Array = npt.NDArray[Any]
 Scored = Sequence[tuple[Series, int | None]]  # series, each with its first row that is scored; None: the first possible
 
-# Entries of a state: the last rows, the number of rows so far, and mean and scale of the series of each batch row.
-LEAD, SEEN, UNIT = "series.z", "series.seen", "series.unit"
 
-
-class ForecasterPredictor(FolderPredictor):
+class ForecasterPredictor(StreamingPredictor):
     """A trained forecaster."""
 
     task = "forecast"
@@ -173,48 +171,43 @@ class ForecasterPredictor(FolderPredictor):
         metrics = self.score(scored)
         return {key: metrics[key] for key in ("loss", "mae", "relative_mae", "mase")}
 
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        """(H, K, Q) of the quantiles after a row."""
+        return self.config.horizon, len(self.scales.targets), len(self.config.quantiles)
+
     def initial_state(self, batch_size: int = 1, *, series: Sequence[str] = ()) -> State:
         """Return the state before the first row. A model of several series needs the name of that of each batch row."""
-        C = len(self.scales.mean)
-        state: State = {
-            LEAD: np.zeros((batch_size, self.config.lead, C)),
-            SEEN: np.zeros(batch_size, np.float32),
-            **self._encoder.initial_state(batch_size),
-        }
-        if not self.scales.series:
-            return state
-        if len(series) != batch_size or not set(series) <= set(self.scales.units):
-            known = list_names(list(self.scales.units))
-            problem = f"series: given {list(series)}; expected {batch_size} names of series of the model"
-            raise ConfigError(problem, hint=f"The model knows {known}")
-        units = [self.scales.units[name] for name in series]
-        state[UNIT] = np.array([[unit.mean, unit.scale] for unit in units])
-        return state
+        of_rows = row_streams.initial_state(self.scales, self.config.lead, batch_size, series)
+        return {**of_rows, **self._encoder.initial_state(batch_size)}
+
+    def state_layout(self) -> StateLayout:
+        """Return the entries of the state of one stream, which are the same for every series."""
+        return StateLayout(self.initial_state(1, series=list(self.scales.units)[:1]), self.fingerprint)
 
     def step(self, inputs: Array, state: State) -> tuple[Array, State]:
         """Return the quantiles (B, H, K, Q) after a row (B, C), and the next state; NaN is a missing value."""
-        K, lag = len(self.scales.targets), self.config.lag
-        values = np.asarray(inputs, np.float64)
-        if (np.abs(values) > LARGEST).any() or (self.config.logarithm and (values[:, :K] <= 0.0).any()):
-            above = " above 0" * self.config.logarithm
-            raise DataError(f"a row {values.tolist()}; expected numbers{above}, or NaN for a missing value")
-        row = modelled(values, K, logarithm=self.config.logarithm)
-        units = state.get(UNIT)
-        if units is not None:
-            row = np.concatenate([(row[:, :K] - units[:, 0]) / units[:, 1], row[:, K:]], axis=1)
-        fresh = state[SEEN][:, None] == 0
-        row = np.where(np.isnan(row), np.where(fresh, np.array(self.scales.mean), state[LEAD][:, -1]), row)
-        lead = np.where(fresh[:, :, None], row[:, None], state[LEAD])
-        z = np.concatenate([lead, row[:, None]], axis=1)
-        encoder_state = {name: array for name, array in state.items() if name not in (LEAD, SEEN, UNIT)}
-        o, after = self._encoder.run(z, self._features(z), encoder_state)
-        reference_rows = z.shape[1] - lag + np.arange(self.config.horizon) % lag
-        future = self._future(self._calibrate(o[:, 0]), z[:, reference_rows, :K])
-        if units is not None:
-            future = future * units[:, 1][:, None, :, None] + units[:, 0][:, None, :, None]
-        quantiles = restored(future, logarithm=self.config.logarithm)
-        fixed = {UNIT: units} if units is not None else {}
-        return quantiles, {LEAD: z[:, 1:], SEEN: state[SEEN] + 1, **fixed, **after}
+        quantiles, state = self.run(np.asarray(inputs)[:, None], state)
+        return quantiles[:, 0], state
+
+    def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
+        """Return the quantiles (B, T, H, K, Q) after each row of chunks of rows, and the next state.
+
+        T is the length of the longest chunk. Behind the end of a shorter one, they are zero. NaN is a missing value.
+        """
+        return run_by_length(self._run, [self.checked_chunk(chunk) for chunk in chunks], state, self.output_shape)
+
+    def checked_chunk(self, inputs: Any) -> Array:
+        """Return the rows (T, C) of one stream; another shape is an ArgumentError, an impossible number a DataError."""
+        return row_streams.checked_rows(inputs, self.config, self.scales)
+
+    def _run(self, values: Array, state: State) -> tuple[Array, State]:
+        """Return the quantiles (B, T, H, K, Q) after rows (B, T, C), and the next state."""
+        rows, of_rows = row_streams.read(values, state, self.config, self.scales)
+        o, of_encoder = self._encoder.run(rows.z, self._features(rows.z), state)
+        reference = rows.references(len(self.scales.targets), self.config.horizon, self.config.lead, self.config.lag)
+        future = rows.restored(self._future(self._calibrate(o), reference))
+        return restored(future, logarithm=self.config.logarithm), {**of_rows, **of_encoder}
 
     def _scorable(self, scored: Scored) -> Scored:
         """Return the series of which some rows can be scored, each from the first one on that can.

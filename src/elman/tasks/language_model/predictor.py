@@ -23,8 +23,9 @@ from elman.decoding import Sampler, generate, suggest
 from elman.errors import ConfigError
 from elman.figures.style import save_drawings
 from elman.metrics import Mean
-from elman.models.folder import FolderPredictor, damage_errors, read_config, read_vocabulary
+from elman.models.folder import damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
+from elman.models.streaming import Chunks, StreamingPredictor, inside_chunks, padded_chunks, require_ids
 from elman.models.text_arguments import require_numbers, require_prompt, require_whole_numbers
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -42,7 +43,7 @@ from .trace import Model, trace_text
 Ids = npt.NDArray[np.int64]
 
 
-class LanguageModelPredictor(FolderPredictor):
+class LanguageModelPredictor(StreamingPredictor):
     """A trained language model."""
 
     task = "lm"
@@ -92,6 +93,11 @@ class LanguageModelPredictor(FolderPredictor):
         """Return the tokens of each vocabulary by name."""
         return {"tokens": self.vocabulary.tokens}
 
+    @property
+    def output_shape(self) -> tuple[int]:
+        """(V,) of the logits after a token."""
+        return (len(self.vocabulary),)
+
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before any token."""
         return self._stack.initial_state(batch_size)
@@ -100,6 +106,24 @@ class LanguageModelPredictor(FolderPredictor):
         """Return the logits (B, V) of the next tokens, and the next state, after token ids (B,)."""
         outputs, state = self._stack.run(inputs[:, None], state)
         return readout.forward(outputs[:, 0], self._V, self._b), state
+
+    def run(self, chunks: Chunks, state: State) -> tuple[npt.NDArray[Any], State]:
+        """Return the logits (B, T, V) after each token of chunks of token ids, and the next state.
+
+        T is the length of the longest chunk. Behind the end of a shorter one, the logits are zero.
+        """
+        ids, lengths = padded_chunks([self.checked_chunk(chunk) for chunk in chunks])
+        outputs, state = self._stack.run(ids, state, lengths)
+        inside = None if lengths is None else inside_chunks(lengths)
+        if inside is None:
+            return readout.forward(outputs, self._V, self._b), state
+        logits = np.zeros((*outputs.shape[:2], len(self._V)), outputs.dtype)
+        logits[inside] = readout.forward(outputs[inside], self._V, self._b)
+        return logits, state
+
+    def checked_chunk(self, inputs: Any) -> Ids:
+        """Return the token ids of one stream; other numbers than those of the vocabulary are an ArgumentError."""
+        return require_ids(inputs, len(self.vocabulary))
 
     def read(self, ids: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
         """Return the logits (V,) after all of ids (T,), at least one, and the state there (a batch of one)."""

@@ -30,6 +30,7 @@ from elman.models.crf import ConditionalRandomField
 from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
 from elman.models.recorder import note
 from elman.models.stack import State, take
+from elman.models.streaming import Chunks, StreamingPredictor, inside_chunks, require_tokens, where_inside
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -60,7 +61,7 @@ class Tagging(NamedTuple):
     probability: float
 
 
-class TaggerPredictor(FilePredictor):
+class TaggerPredictor(FilePredictor, StreamingPredictor):
     """A trained tagger."""
 
     task = "tag"
@@ -212,6 +213,11 @@ class TaggerPredictor(FilePredictor):
         """
         return save_drawings(folder, pictures.of_examples(self, examples), language)
 
+    @property
+    def output_shape(self) -> tuple[int]:
+        """(C,) of the log probabilities of the tags of a token."""
+        return (len(self.labels),)
+
     def initial_state(self, batch_size: int = 1) -> State:
         """Return the state before the first token; a bidirectional model, which has none, is a ConfigError."""
         if self.config.bidirectional:
@@ -227,14 +233,37 @@ class TaggerPredictor(FilePredictor):
 
         They depend on the tokens so far, and not on later ones.
         """
-        output, layers = self._encoder.step(inputs, {name: state[name] for name in state if name != CRF_STATE})
-        emissions = output @ self._V.T + self._b
+        output, layers = self._encoder.step(inputs, state)
+        log_p, crf = self._after_token(output @ self._V.T + self._b, state)
+        return log_p, {**layers, **crf}
+
+    def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, T, C) of the tag of each token of chunks of tokens, and the next state.
+
+        They depend on the tokens so far. T is the length of the longest chunk. Behind the end of a shorter one, they
+        are zero.
+        """
+        outputs, layers, lengths = self._encoder.read([self.checked_chunk(chunk) for chunk in chunks], state)
+        log_p, inside, crf = outputs @ self._V.T + self._b, inside_chunks(lengths), state
+        for t in range(log_p.shape[1]):
+            log_p[:, t], crf_next = self._after_token(log_p[:, t], crf)
+            crf = where_inside(inside, t, crf_next, crf)
+        if inside is not None:
+            log_p[~inside] = 0.0
+        return log_p, {**layers, **{name: crf[name] for name in state if name not in layers}}
+
+    def checked_chunk(self, inputs: Any) -> list[str]:
+        """Return the tokens of one stream; anything but a sequence of texts is an ArgumentError."""
+        return require_tokens(inputs)
+
+    def _after_token(self, emissions: Array, state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, C) of the tags of a token from its emissions (B, C), and the field's state."""
         if self._crf is None:
-            return log_softmax(emissions), layers
+            return log_softmax(emissions), {}
         is_first = np.isnan(state[CRF_STATE]).any(1, keepdims=True)
         log_p_prev = np.where(is_first, 0.0, state[CRF_STATE]).astype(emissions.dtype)
         log_p = np.where(is_first, self._crf.start(emissions), self._crf.step(log_p_prev, emissions))
-        return log_p, {**layers, CRF_STATE: log_p}
+        return log_p, {CRF_STATE: log_p}
 
     def evaluate(self, sentences: Sentences, tags: Tags | None = None) -> dict[str, Any]:
         """Return loss, accuracy, calibration and F1 of each tag; the arguments are those of `fit`."""
