@@ -10,7 +10,9 @@ import pytest
 
 from elman.errors import ArgumentError, DataError, ElmanError
 from elman.models.streaming import StreamingPredictor
+from elman.tasks.forecaster.series import Series
 from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
+from tests.tasks.forecaster.models import INPUTS, TARGETS, series_of
 from tests.tasks.forecaster.models import tiny_predictor as tiny_forecaster
 from tests.tasks.language_model.models import tiny_predictor as tiny_language_model
 from tests.tasks.tagger.models import tiny_predictor as tiny_tagger
@@ -84,6 +86,17 @@ def test_a_state_goes_to_bytes_and_back_bit_for_bit(name: str) -> None:
     }
     after = [random_inputs(model, 2, rng) for _ in range(3)]
     assert model.run(after, back)[0].tobytes() == model.run(after, state)[0].tobytes()
+
+
+def test_a_value_that_is_missing_in_the_first_row_is_the_mean_of_the_training_set() -> None:
+    model, rows = tiny_forecaster(), series_of(12).values
+    rows[0, 1] = np.nan
+    alike = rows.copy()
+    alike[0, 1] = model.scales.mean[1]
+    outputs, _ = model.run([rows, alike], model.initial_state(2))
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    series = Series(TARGETS, INPUTS, rows)
+    assert_close(outputs[0, -1], model.predict(series).quantiles)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,16 @@ def test_a_row_that_was_used_before_begins_anew() -> None:
     assert streams.advance()[number].tobytes() == fresh.advance()[other].tobytes()
 
 
+def test_memory_grows_with_the_streams_that_are_open_at_a_time() -> None:
+    streams = Streams(tiny_predictor())
+    for _ in range(100):
+        streams.close(streams.open())
+    assert streams.allocated_bytes == streams_module.FIRST_ROWS * streams.bytes_per_stream
+    for _ in range(100):
+        streams.open()
+    assert streams.allocated_bytes == 128 * streams.bytes_per_stream
+
+
 def test_a_wrong_input_disturbs_nothing() -> None:
     streams = Streams(tiny_predictor())
     good, wrong = streams.open(), streams.open()

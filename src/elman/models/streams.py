@@ -107,6 +107,11 @@ class Streams:
         """The size of the state of one stream."""
         return self._layout.record_size
 
+    @property
+    def allocated_bytes(self) -> int:
+        """The memory of the states, those of closed streams included, whose places are used again."""
+        return sum(array.nbytes for array in self._states.values())
+
     def open(self, state: bytes | State | None = None, **start: Any) -> int:
         """Return the number of a new stream, which begins with the state of one stream, or at the beginning.
 
