@@ -11,9 +11,12 @@ import pytest
 
 import elman
 from elman import kernels
-from elman.bench import model
-from elman.bench.model import measure, time_many, time_single
+from elman.bench import model, timing
+from elman.bench.model import measure
+from elman.bench.streams import measure_streams
+from elman.bench.timing import time_many, time_single
 from elman.errors import ConfigError, ModelError
+from tests.models.streaming_models import MODELS, tiny_forecaster_of_several_series
 
 pytestmark = pytest.mark.integration
 
@@ -74,8 +77,26 @@ def test_every_task_is_measured(runs: dict[str, Path], task: str) -> None:
     assert speed.model_bytes == sum(file.stat().st_size for file in (runs[task] / "model").iterdir())
     assert speed.peak_bytes is None or speed.peak_bytes > 10_000_000
     keys = {"bench", "model", "task", "threads", "unit", "inputs", "latency_ms", "calls", "per_second", "at_once"}
-    assert set(speed.as_json()) == keys | {"model_bytes", "peak_memory_bytes"}
+    assert set(speed.as_json()) == keys | {"model_bytes", "peak_memory_bytes", "streams"}
     assert set(speed.as_json()["latency_ms"]) == {"p50", "p90", "p99"}
+
+
+@pytest.mark.parametrize("task", TRAININGS)
+def test_streams_are_measured_for_models_that_read_step_by_step(runs: dict[str, Path], task: str) -> None:
+    speeds = measure(runs[task], threads=1, seconds=0.001).streams
+    reads_step_by_step = task in {"lm", "forecast"}  # the classifier and the tagger are bidirectional by default
+    assert [speed.streams for speed in speeds] == ([1, 100, 1_000] if reads_step_by_step else [])
+    for speed in speeds:
+        assert 0 < speed.latency[50] <= speed.latency[90] <= speed.latency[99]
+        assert speed.per_second == pytest.approx(1e3 * speed.streams / speed.latency[50])
+        assert speed.bytes_per_stream > 0
+
+
+@pytest.mark.parametrize("name", ["classify-max", "tag", "forecast-gru", "forecast of several series"])
+def test_random_inputs_can_be_read(name: str) -> None:
+    model = MODELS[name]() if name in MODELS else tiny_forecaster_of_several_series()
+    (speed,) = measure_streams(model, 0.001, num_streams=[3])
+    assert (speed.streams, speed.rounds) == (3, 20)
 
 
 @pytest.mark.parametrize("task", ["lm", "classify", "tag", "seq2seq"])
@@ -110,7 +131,7 @@ class Clock:
 
 def test_every_call_after_the_first_is_a_latency(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(model, "time", clock)
+    monkeypatch.setattr(timing, "time", clock)
     numbers: list[int] = []
 
     def single(number: int) -> None:
@@ -124,7 +145,7 @@ def test_every_call_after_the_first_is_a_latency(monkeypatch: pytest.MonkeyPatch
 
 def test_the_throughput_is_the_median_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
-    monkeypatch.setattr(model, "time", clock)
+    monkeypatch.setattr(timing, "time", clock)
     durations = iter([9.0, 1.0, 8.0, 2.0])
 
     def many() -> int:

@@ -213,6 +213,9 @@ def test_model_prints_latency_throughput_and_memory(command: Command, trained: P
     assert lines[0].startswith(f"model: {trained / 'model'}, 0.0 MB; 1 thread; generated one by one")
     assert re.match(r"latency of one at a time: p50 \S+ ms  p90 \S+ ms  p99 \S+ ms  \([\d,]+ calls\)$", lines[1])
     assert re.match(r"throughput: [\d,]+ tokens a second, [\d,]+ at once$", lines[2])
-    assert re.match(r"peak memory of the process: \d+ MB$", lines[3])
+    for count, line in zip(("1 stream", "100 streams", "1,000 streams"), lines[3:6], strict=True):
+        latency = r"p50 \S+ ms  p90 \S+ ms  p99 \S+ ms"
+        assert re.match(rf"{count}: [\d,]+ inputs a second; one input of each: {latency}$", line)
+    assert re.match(r"peak memory of the process: \d+ MB$", lines[6])
     report = command("bench", "model", trained, "--seconds", 0.001, "--json").json
     assert (report["bench"], report["task"], report["threads"]) == ("model", "lm", 1)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from elman.models.streaming import StreamingPredictor
+from elman.tasks.forecaster.predictor import ForecasterPredictor
+from elman.tasks.forecaster.scales import Unit
 from tests.tasks.classifier import models as classifier
 from tests.tasks.forecaster import models as forecaster
 from tests.tasks.language_model import models as language_model
@@ -26,6 +28,17 @@ MODELS: dict[str, Callable[[], StreamingPredictor]] = {
     "tag-crf": partial(tagger.tiny_predictor, "crf_unidirectional"),
     **{f"forecast-{name}": partial(forecaster.tiny_predictor, name) for name in forecaster.ARCHITECTURES},
 }
+
+
+def tiny_forecaster_of_several_series() -> ForecasterPredictor:
+    """Return a forecaster with random weights that knows the series A and B of a column `shop`."""
+    model = forecaster.tiny_predictor("lstm")
+    units = {
+        name: Unit(mean=(mean, -mean), scale=(scale, 2 * scale), naive_mae=(1.0, 1.0))
+        for name, mean, scale in (("A", 100.0, 8.0), ("B", 0.5, 0.1))
+    }
+    scales = model.scales.model_copy(update={"series": ("shop",), "units": units})
+    return ForecasterPredictor(model.config, scales, model.tensors)
 
 
 def random_inputs(model: Any, count: int, rng: np.random.Generator) -> Any:

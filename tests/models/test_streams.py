@@ -15,7 +15,7 @@ from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
 from tests.tasks.language_model.models import tiny_predictor
 from tests.tasks.seq2seq.models import tiny_predictor as tiny_encoder_decoder
 
-from .streaming_models import MODELS, random_inputs
+from .streaming_models import MODELS, random_inputs, tiny_forecaster_of_several_series
 
 FEW = ("lm-lstm_two_layers", "classify-attention", "tag-crf", "forecast-lstm", "forecast-narx")
 
@@ -67,6 +67,21 @@ def test_a_stream_goes_on_in_other_streams_from_its_bytes() -> None:
     number = second.open(first.close(number))
     second.push(number, ids[4:].tolist())
     np.testing.assert_allclose(second.advance()[number], whole[0, 4:], rtol=1e-5, atol=1e-6)
+
+
+def test_streams_of_several_series_have_the_units_of_their_series() -> None:
+    model, rows = tiny_forecaster_of_several_series(), np.arange(12.0).reshape(4, 3)
+    streams = Streams(model)
+    numbers = {name: streams.open(series=[name]) for name in "AB"}
+    for number in numbers.values():
+        streams.push(number, rows)
+    outputs = streams.advance()
+    for name, number in numbers.items():
+        alone, _ = model.run([rows], model.initial_state(1, series=[name]))
+        np.testing.assert_allclose(outputs[number], alone[0], rtol=1e-6)
+    assert np.abs(outputs[0] - outputs[1]).max() > 1.0
+    with pytest.raises(ConfigError, match=r"series: given \[\]; expected 1 names of series"):
+        streams.open()
 
 
 def test_one_call_reads_a_limited_number_of_inputs_and_the_rest_waits() -> None:

@@ -2,6 +2,7 @@
 
     latency       the time of one prediction alone: median, 90th and 99th percentile
     throughput    predictions a second, of many inputs at once
+    streams       the same for many streams, each of which gets one input at a time (streams.py)
     memory        the largest resident memory of this process, which has loaded the model, its inputs and no torch
 
 The inputs are those of the validation set of a run; for a model folder, sequences of random tokens of its vocabulary.
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,11 @@ from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError
 from elman.tasks.spec import load, task_spec, validation_corpus
 
+from .streams import StreamsSpeed, measure_streams
+from .timing import time_many, time_single
+
 MAX_INPUTS = 1_000  # of a validation set
 RANDOM_INPUTS, RANDOM_TOKENS = 200, 20
-MIN_CALLS = 20
 GENERATED_TOKENS = 500
 PERCENTILES = (50, 90, 99)
 
@@ -54,6 +56,7 @@ class ModelSpeed:
     calls: int
     per_second: float
     at_once: int
+    streams: list[StreamsSpeed]  # [] for a model that does not read step by step
     model_bytes: int
     peak_bytes: int | None  # None where the system does not say
 
@@ -70,6 +73,7 @@ class ModelSpeed:
             "calls": self.calls,
             "per_second": round(self.per_second, 1),
             "at_once": self.at_once,
+            "streams": [speed.as_json() for speed in self.streams],
             "model_bytes": self.model_bytes,
             "peak_memory_bytes": self.peak_bytes,
         }
@@ -87,6 +91,7 @@ def measure(run: Path, threads: int, seconds: float) -> ModelSpeed:
         requests = _REQUESTS[predictor.task](predictor, corpus)
         durations = time_single(requests.single, seconds)
         at_once, per_second = time_many(requests.many, seconds)
+        streams = measure_streams(predictor, seconds)
     finally:
         kernels.set_num_threads(before)
     folder = run / "model" if is_run_folder(run) else run
@@ -101,36 +106,10 @@ def measure(run: Path, threads: int, seconds: float) -> ModelSpeed:
         calls=len(durations),
         per_second=per_second,
         at_once=at_once,
+        streams=streams,
         model_bytes=sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
         peak_bytes=_peak_memory(),
     )
-
-
-def time_single(single: Callable[[int], object], seconds: float) -> list[float]:
-    """Return the durations of single predictions, one after another for about `seconds`; the first is not measured."""
-    single(0)
-    durations: list[float] = []
-    end = time.perf_counter() + seconds
-    for number in itertools.count(1):
-        start = time.perf_counter()
-        single(number)
-        now = time.perf_counter()
-        durations.append(now - start)
-        if now > end and len(durations) >= MIN_CALLS:
-            return durations
-    raise AssertionError
-
-
-def time_many(many: Callable[[], int], seconds: float) -> tuple[int, float]:
-    """Return how many predictions a call makes, and the median rate of calls for about `seconds`."""
-    many()
-    rates: list[float] = []
-    end = time.perf_counter() + seconds
-    while not rates or time.perf_counter() < end:
-        start = time.perf_counter()
-        count = many()
-        rates.append(count / (time.perf_counter() - start))
-    return count, float(np.median(rates))
 
 
 def _of_inputs(predict: Callable[[Sequence[Any]], Sequence[Any]], items: Sequence[Any], unit: str, of: str) -> Requests:

@@ -8,6 +8,7 @@ several seconds are all measured, since the caches make no difference to them.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import time
@@ -22,6 +23,7 @@ from elman.errors import ElmanError
 
 TOLERANCE = 1e-4  # float32 sums in different orders over a thousand tokens; a swapped gate differs by 0.1 or more
 MIN_ROUNDS, MAX_ROUNDS = 3, 15
+MIN_CALLS = 20  # of those whose latency is measured
 LONG_CALL_SECONDS = 2.0  # a call of this length needs no warm-up call
 PAUSE_SECONDS = 0.03  # idle threads of OpenMP keep spinning for a while, on the cores that the next turn needs
 
@@ -98,3 +100,30 @@ def _time_second_call(run: Callable[[], object]) -> float:
     start = time.perf_counter()
     run()
     return max(time.perf_counter() - start, 1e-7)
+
+
+def time_single(single: Callable[[int], object], seconds: float) -> list[float]:
+    """Return the durations of single predictions, one after another for about `seconds`; the first is not measured."""
+    single(0)
+    durations: list[float] = []
+    end = time.perf_counter() + seconds
+    for number in itertools.count(1):
+        start = time.perf_counter()
+        single(number)
+        now = time.perf_counter()
+        durations.append(now - start)
+        if now > end and len(durations) >= MIN_CALLS:
+            return durations
+    raise AssertionError
+
+
+def time_many(many: Callable[[], int], seconds: float) -> tuple[int, float]:
+    """Return how many predictions a call makes, and the median rate of calls for about `seconds`."""
+    many()
+    rates: list[float] = []
+    end = time.perf_counter() + seconds
+    while not rates or time.perf_counter() < end:
+        start = time.perf_counter()
+        count = many()
+        rates.append(count / (time.perf_counter() - start))
+    return count, float(np.median(rates))

@@ -81,10 +81,10 @@ def train(
 def model(
     run: Run,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 1,
-    seconds: Annotated[float, typer.Option(min=0.001, help="Measuring time of each of the two parts.")] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Measuring time of each part.")] = 3.0,
     as_json: Json = False,
 ) -> None:
-    """One trained model: latency of single predictions, throughput of many at once, and memory. Needs no torch."""
+    """One trained model: latency of single predictions, throughput of many at once, streams, memory. Needs no torch."""
     from elman.bench.model import measure
 
     speed = measure(run, threads, seconds)
@@ -97,6 +97,9 @@ def model(
         f"latency of one at a time: {latency}  ({speed.calls:,} calls)",
         f"throughput: {speed.per_second:,.0f} {speed.unit} a second, {speed.at_once:,} at once",
     ]
+    for one in speed.streams:
+        latency = "  ".join(f"p{percentile} {value:.3g} ms" for percentile, value in one.latency.items())
+        lines.append(f"{one.streams:,} streams: {one.per_second:,.0f} inputs a second; one input of each: {latency}")
     if speed.peak_bytes is not None:
         lines.append(f"peak memory of the process: {speed.peak_bytes / 1e6:.0f} MB")
     for line in lines:

@@ -34,6 +34,7 @@ NOUNS = (
         "size",
         "source",
         "step",
+        "stream",
         "string",
         "subword",
         "symbol",
