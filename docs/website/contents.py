@@ -26,7 +26,10 @@ SECTIONS = (
     Section(Text("Getting started", "快速入门"), ("getting-started",)),
     Section(
         Text("Guides", "指南"),
-        ("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "layers", "data*", "inspect*", "browser"),
+        (
+            *("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "streaming", "layers", "data*"),
+            *("inspect*", "browser"),
+        ),
     ),
     Section(Text("Labs and exercises", "实验与练习"), ("assignments", "labs", "exercise*", "grad*", "mistakes")),
     Section(
