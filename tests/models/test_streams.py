@@ -145,6 +145,38 @@ def test_memory_grows_with_the_streams_that_are_open_at_a_time() -> None:
     assert streams.allocated_bytes == 128 * streams.bytes_per_stream
 
 
+@pytest.mark.parametrize("name", FEW)
+def test_a_step_of_some_streams_is_what_a_push_of_each_gives(name: str) -> None:
+    model, rng = MODELS[name](), np.random.default_rng(0)
+    pushed, stepped = Streams(model), Streams(model)
+    numbers = [(pushed.open(), stepped.open()) for _ in range(9)]
+    for _ in range(6):
+        chosen = rng.permutation(9)[:5].tolist()
+        inputs = random_inputs(model, 5, rng)
+        for i, which in enumerate(chosen):
+            pushed.push(numbers[which][0], inputs[i : i + 1])
+        expected = pushed.advance()
+        outputs = stepped.step([numbers[which][1] for which in chosen], inputs)
+        for output, which in zip(outputs, chosen, strict=True):
+            np.testing.assert_allclose(output, expected[numbers[which][0]][0], rtol=1e-5, atol=2e-6)
+    for a, b in numbers:
+        states = [model.state_from_bytes(content) for content in (pushed.state(a), stepped.state(b))]
+        for entry, array in states[0].items():
+            np.testing.assert_allclose(array, states[1][entry], rtol=1e-5, atol=2e-6)
+
+
+def test_a_step_takes_one_input_for_each_stream_and_keeps_their_order() -> None:
+    streams = Streams(tiny_predictor())
+    first, second = streams.open(), streams.open()
+    for numbers, inputs in (([first, second], [1]), ([first, first], [1, 2]), ([first], [1, 2])):
+        with pytest.raises(ArgumentError, match=r"inputs: given \d inputs for \d different streams; expected one for"):
+            streams.step(numbers, inputs)
+    streams.push(second, [3])
+    with pytest.raises(ArgumentError, match=r"inputs of stream 1 wait; expected none\. Advance the streams before"):
+        streams.step([first, second], [1, 2])
+    assert streams.step([first], [1]).shape == (1, *tiny_predictor().output_shape)
+
+
 def test_a_wrong_input_disturbs_nothing() -> None:
     streams = Streams(tiny_predictor())
     good, wrong = streams.open(), streams.open()
@@ -168,13 +200,13 @@ def test_a_closed_stream_is_not_read_though_inputs_wait() -> None:
 def test_outputs_are_computed_in_batches_of_limited_size(monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_predictor()
     monkeypatch.setattr(streams_module, "BATCH_OUTPUTS", 30 * len(model.vocabulary))
-    streams, sizes, run = Streams(model), [], model.run
+    streams, sizes, run = Streams(model), [], model.run_checked
 
     def recorded(chunks: Any, state: Any) -> Any:
         sizes.append(len(chunks) * max(map(len, chunks)))
         return run(chunks, state)
 
-    monkeypatch.setattr(model, "run", recorded)
+    monkeypatch.setattr(model, "run_checked", recorded)
     for length in (3, 8, 5, 8, 8, 1, 2):
         streams.push(streams.open(), [1] * length)
     assert [len(output) for output in streams.advance().values()] == [3, 8, 5, 8, 8, 1, 2]

@@ -48,16 +48,21 @@ class StreamingPredictor(FolderPredictor):
     def step(self, inputs: Any, state: State) -> tuple[Array, State]:
         """Return the outputs (B, ...) after one input of each stream, and the next state."""
 
-    @abstractmethod
     def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
         """Return the outputs (B, T, ...) after each input of B chunks, and the next state.
 
-        T is the length of the longest chunk. Behind the end of a shorter one, the outputs are zero.
+        T is the length of the longest chunk. Behind the end of a shorter one, the outputs are zero. Inputs that the
+        model cannot read are an ArgumentError or a DataError.
         """
+        return self.run_checked([self.checked_chunk(chunk) for chunk in chunks], state)
 
     @abstractmethod
     def checked_chunk(self, inputs: Any) -> Any:
-        """Return the inputs of one stream as `run` takes them; others are an ArgumentError."""
+        """Return the inputs of one stream as `run_checked` takes them; others are an ArgumentError or a DataError."""
+
+    @abstractmethod
+    def run_checked(self, chunks: Sequence[Any], state: State) -> tuple[Array, State]:
+        """Return what `run` returns, for chunks that are checked."""
 
     def state_layout(self) -> StateLayout:
         """Return the entries of the state of one stream, and how they are written as bytes."""
@@ -85,12 +90,12 @@ def inside_chunks(lengths: Ids) -> npt.NDArray[np.bool_] | None:
 
 def padded_chunks(chunks: Sequence[Array]) -> tuple[Array, Ids | None]:
     """Return chunks (T, ...) as one array (B, T, ...), padded with zeros, and their lengths if they differ."""
-    lengths = chunk_lengths(chunks)
+    lengths, flat = chunk_lengths(chunks), np.concatenate(chunks)
     inside = inside_chunks(lengths)
     if inside is None:
-        return np.stack(chunks), None
-    padded = np.zeros((*inside.shape, *chunks[0].shape[1:]), chunks[0].dtype)
-    padded[inside] = np.concatenate(chunks)
+        return flat.reshape(len(chunks), -1, *flat.shape[1:]), None
+    padded = np.zeros((*inside.shape, *flat.shape[1:]), flat.dtype)
+    padded[inside] = flat
     return padded, lengths
 
 
@@ -121,7 +126,7 @@ def run_by_length(
     for T in np.unique(lengths[lengths > 0]):
         rows = np.flatnonzero(lengths == T)
         of_rows = {name: array[rows] for name, array in state.items()}
-        outputs[rows, :T], of_rows = run(np.stack([chunks[row] for row in rows.tolist()]), of_rows)
+        outputs[rows, :T], of_rows = run(padded_chunks([chunks[row] for row in rows.tolist()])[0], of_rows)
         for name, array in of_rows.items():
             state_next[name][rows] = array
     return outputs, state_next
@@ -137,6 +142,8 @@ def require_tokens(tokens: Any) -> list[str]:
 
 def require_ids(ids: Any, num_tokens: int) -> Ids:
     """Return the numbers of tokens (T,) of a stream; others than those of the vocabulary are an ArgumentError."""
+    if type(ids) is list and len(ids) == 1 and type(ids[0]) is int and 0 <= ids[0] < num_tokens:
+        return np.array(ids, np.int64)  # the usual case of a stream: nothing else is checked
     array = np.asarray(ids)
     if array.ndim != 1 or (array.size and (array.dtype.kind not in "iu")):
         raise ArgumentError(f"inputs: given {_shown(ids)}; expected a list of the numbers of tokens")

@@ -4,6 +4,7 @@
     stream = streams.open()
     streams.push(stream, ids)                  inputs wait until the streams are advanced
     outputs = streams.advance()[stream]        one batch of all streams that have inputs
+    outputs = streams.step([stream], [5])      one input of each of several streams, without waiting
     content = streams.close(stream)            the state, which `open` takes: in this process or in another
 
 The state of a stream is all that is kept of it: a row in one array for each entry of the state. Streams open and close
@@ -17,7 +18,7 @@ An object is used by one thread at a time.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +52,16 @@ class _Stream:
     row: int  # in the arrays of states
     chunks: deque[Any] = field(default_factory=deque)
     waiting: int = 0  # inputs in all chunks
+
+    def drop(self, count: int) -> None:
+        """Remove the first `count` inputs."""
+        self.waiting -= count
+        while count:
+            chunk = self.chunks.popleft()
+            if len(chunk) > count:
+                self.chunks.appendleft(chunk[count:])
+                return
+            count -= len(chunk)
 
 
 class Streams:
@@ -167,6 +178,22 @@ class Streams:
             outputs.update(self._advance(batch))
         return {stream: outputs[stream] for stream in sorted(outputs)}
 
+    def step(self, streams: Sequence[int], inputs: Any) -> Array:
+        """Read one input of each of N different streams now, without waiting; return the outputs (N, ...).
+
+        The fastest way for a caller that has an input of many streams at hand. A stream whose earlier inputs still
+        wait is an ArgumentError.
+        """
+        rows = [self._stream(number).row for number in streams]
+        checked = self.model.checked_chunk(inputs)
+        if not len(checked) == len(rows) == len(set(rows)):
+            given = f"{len(checked):,} inputs for {len(set(rows)):,} different streams"
+            raise ArgumentError(f"inputs: given {given}; expected one for each of {len(rows):,}")
+        if waiting := [number for number in streams if number in self._ready]:
+            problem = f"inputs of stream {waiting[0]} wait; expected none"
+            raise ArgumentError(problem, hint="Advance the streams before a step")
+        return self._updated(rows, self.model.step(checked, self._gathered(rows)))
+
     def drain(self) -> Iterator[dict[int, Array]]:
         """Yield the outputs of `advance` until no input waits."""
         while self._ready:
@@ -174,8 +201,7 @@ class Streams:
 
     def state(self, stream: int) -> bytes:
         """Return the state of a stream after what it has read, as bytes; inputs that wait are not part of it."""
-        rows = [self._stream(stream).row]
-        return self._layout.to_bytes({name: array[rows] for name, array in self._states.items()})
+        return self._layout.to_bytes(self._gathered([self._stream(stream).row]))
 
     def close(self, stream: int) -> bytes:
         """Close a stream and return its state. Inputs that wait are dropped."""
@@ -198,48 +224,46 @@ class Streams:
     def _batches(self) -> list[list[int]]:
         """Return the streams that have inputs, those with a similar number of inputs together."""
         ready = list(self._ready)
-        lengths = [self._count(stream) for stream in ready]
+        lengths = [min(self._open[number].waiting, self.max_steps) for number in ready]
+        if len(ready) * max(lengths, default=0) <= self._batch_inputs and len(set(lengths)) == 1:
+            return [ready]
         return [[ready[i] for i in batch] for batch in length_buckets(lengths, self._batch_inputs)]
-
-    def _count(self, stream: int) -> int:
-        """Return how many inputs of a stream are read next."""
-        return min(self._open[stream].waiting, self.max_steps)
 
     def _advance(self, batch: list[int]) -> Iterable[tuple[int, Array]]:
         streams = [self._open[number] for number in batch]
-        chunks = [_first(one.chunks, self._count(number)) for number, one in zip(batch, streams, strict=True)]
-        rows = np.array([one.row for one in streams])
-        outputs, state = self.model.run(chunks, {name: array[rows] for name, array in self._states.items()})
-        for name, array in state.items():
-            self._states[name][rows] = array
+        chunks = [_first(one, self.max_steps) for one in streams]
+        rows = [one.row for one in streams]
+        outputs = self._updated(rows, self.model.run_checked(chunks, self._gathered(rows)))
         for number, one, chunk in zip(batch, streams, chunks, strict=True):
-            _drop(one.chunks, len(chunk))
-            one.waiting -= len(chunk)
+            one.drop(len(chunk))
             if not one.waiting:
                 del self._ready[number]
-        return [(number, outputs[i, : len(chunk)]) for i, (number, chunk) in enumerate(zip(batch, chunks, strict=True))]
+        return [(number, of_one[: len(chunk)]) for number, of_one, chunk in zip(batch, outputs, chunks, strict=True)]
+
+    def _gathered(self, rows: list[int]) -> State:
+        """Return the state of the streams in these rows."""
+        return {name: array[rows] for name, array in self._states.items()}
+
+    def _updated(self, rows: list[int], result: tuple[Array, State]) -> Array:
+        """Store the state in a result of the model, and return its outputs."""
+        outputs, state = result
+        for name, array in state.items():
+            self._states[name][rows] = array
+        return outputs
 
 
-def _first(chunks: deque[Any], count: int) -> Any:
-    """Return the first `count` inputs of chunks."""
-    if len(chunks[0]) >= count:
+def _first(stream: _Stream, count: int) -> Any:
+    """Return the first inputs that wait, at most `count`."""
+    chunks = stream.chunks
+    if len(chunks) == 1 or len(chunks[0]) >= count:
         return chunks[0][:count]
-    parts, missing = [], count
+    parts, missing = [], min(count, stream.waiting)
     for chunk in chunks:
         parts.append(chunk[:missing])
         missing -= len(parts[-1])
         if not missing:
             break
     return [item for part in parts for item in part] if isinstance(parts[0], list) else np.concatenate(parts)
-
-
-def _drop(chunks: deque[Any], count: int) -> None:
-    """Remove the first `count` inputs of chunks."""
-    while count:
-        chunk = chunks.popleft()
-        if len(chunk) > count:
-            chunks.appendleft(chunk[count:])
-        count -= min(count, len(chunk))
 
 
 def _kind(model: Any) -> str:

@@ -34,7 +34,7 @@ from elman.models.folder import FilePredictor, damage_errors, read_config, read_
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
 from elman.models.stack import State, take
-from elman.models.streaming import Chunks, StreamingPredictor, inside_chunks, require_tokens, where_inside
+from elman.models.streaming import StreamingPredictor, inside_chunks, require_tokens, where_inside
 from elman.models.text_arguments import require_full_texts, require_texts
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
@@ -231,12 +231,9 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
         pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
         return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
 
-    def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
-        """Return log probabilities (B, T, C) after each token of chunks of tokens, and the next state.
-
-        T is the length of the longest chunk. Behind the end of a shorter one, they are zero.
-        """
-        outputs, layers, lengths = self._encoder.read([self.checked_chunk(chunk) for chunk in chunks], state)
+    def run_checked(self, chunks: Sequence[list[str]], state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, T, C) after each token of chunks of tokens, and the next state."""
+        outputs, layers, lengths = self._encoder.read(chunks, state)
         inside, pooling = inside_chunks(lengths), {name: state[name] for name in state if name not in layers}
         pooled = np.empty_like(outputs)
         for t in range(outputs.shape[1]):

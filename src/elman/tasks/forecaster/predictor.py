@@ -26,7 +26,7 @@ from elman.metrics import ForecastScores
 from elman.models.folder import damage_errors, read_config
 from elman.models.stack import State
 from elman.models.stream_state import StateLayout
-from elman.models.streaming import Chunks, StreamingPredictor, run_by_length
+from elman.models.streaming import StreamingPredictor, run_by_length
 from elman.models.trace import Trace
 from elman.options import determined_values
 from elman.translations import Language
@@ -190,12 +190,9 @@ class ForecasterPredictor(StreamingPredictor):
         quantiles, state = self.run(np.asarray(inputs)[:, None], state)
         return quantiles[:, 0], state
 
-    def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
-        """Return the quantiles (B, T, H, K, Q) after each row of chunks of rows, and the next state.
-
-        T is the length of the longest chunk. Behind the end of a shorter one, they are zero. NaN is a missing value.
-        """
-        return run_by_length(self._run, [self.checked_chunk(chunk) for chunk in chunks], state, self.output_shape)
+    def run_checked(self, chunks: Sequence[Array], state: State) -> tuple[Array, State]:
+        """Return the quantiles (B, T, H, K, Q) after each row of chunks of rows (T, C), and the next state."""
+        return run_by_length(self._run, chunks, state, self.output_shape)
 
     def checked_chunk(self, inputs: Any) -> Array:
         """Return the rows (T, C) of one stream; another shape is an ArgumentError, an impossible number a DataError."""

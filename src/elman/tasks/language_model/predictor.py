@@ -25,7 +25,7 @@ from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.folder import damage_errors, read_config, read_vocabulary
 from elman.models.stack import Stack, State, take
-from elman.models.streaming import Chunks, StreamingPredictor, inside_chunks, padded_chunks, require_ids
+from elman.models.streaming import StreamingPredictor, inside_chunks, padded_chunks, require_ids
 from elman.models.text_arguments import require_numbers, require_prompt, require_whole_numbers
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -107,12 +107,9 @@ class LanguageModelPredictor(StreamingPredictor):
         outputs, state = self._stack.run(inputs[:, None], state)
         return readout.forward(outputs[:, 0], self._V, self._b), state
 
-    def run(self, chunks: Chunks, state: State) -> tuple[npt.NDArray[Any], State]:
-        """Return the logits (B, T, V) after each token of chunks of token ids, and the next state.
-
-        T is the length of the longest chunk. Behind the end of a shorter one, the logits are zero.
-        """
-        ids, lengths = padded_chunks([self.checked_chunk(chunk) for chunk in chunks])
+    def run_checked(self, chunks: Sequence[Ids], state: State) -> tuple[npt.NDArray[Any], State]:
+        """Return the logits (B, T, V) after each token of chunks of token ids, and the next state."""
+        ids, lengths = padded_chunks(chunks)
         outputs, state = self._stack.run(ids, state, lengths)
         inside = None if lengths is None else inside_chunks(lengths)
         if inside is None:

@@ -30,7 +30,7 @@ from elman.models.crf import ConditionalRandomField
 from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
 from elman.models.recorder import note
 from elman.models.stack import State, take
-from elman.models.streaming import Chunks, StreamingPredictor, inside_chunks, require_tokens, where_inside
+from elman.models.streaming import StreamingPredictor, inside_chunks, require_tokens, where_inside
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -237,13 +237,9 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
         log_p, crf = self._after_token(output @ self._V.T + self._b, state)
         return log_p, {**layers, **crf}
 
-    def run(self, chunks: Chunks, state: State) -> tuple[Array, State]:
-        """Return log probabilities (B, T, C) of the tag of each token of chunks of tokens, and the next state.
-
-        They depend on the tokens so far. T is the length of the longest chunk. Behind the end of a shorter one, they
-        are zero.
-        """
-        outputs, layers, lengths = self._encoder.read([self.checked_chunk(chunk) for chunk in chunks], state)
+    def run_checked(self, chunks: Sequence[list[str]], state: State) -> tuple[Array, State]:
+        """Return log probabilities (B, T, C) of the tag of each token, given the tokens so far, and the next state."""
+        outputs, layers, lengths = self._encoder.read(chunks, state)
         log_p, inside, crf = outputs @ self._V.T + self._b, inside_chunks(lengths), state
         for t in range(log_p.shape[1]):
             log_p[:, t], crf_next = self._after_token(log_p[:, t], crf)
