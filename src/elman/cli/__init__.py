@@ -12,7 +12,7 @@ import typer
 
 from elman import shell
 
-from . import bench, data, demo, doctor, generate, inspect, lab, studio, train
+from . import bench, data, demo, doctor, generate, inspect, lab, serve, studio, train
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -38,7 +38,7 @@ LAZY_COMMANDS = {
 
 
 ORDER = (  # of use
-    *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio"),
+    *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
     *("data", "lab", "bench", "doctor"),
 )
 
@@ -71,6 +71,7 @@ app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect_command)
 app.command("plot")(inspect.plot_command)
 app.command("studio")(studio.studio)
+app.command("serve")(serve.serve)
 app.command("lab")(lab.lab_command)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)

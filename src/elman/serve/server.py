@@ -57,7 +57,7 @@ def serve_studio(
         studio.is_ending = lambda: server.should_exit
         announce(Address(f"http://{HOST}:{bound}/?token={token}", bound))
         try:
-            with _end_at_signals(server):
+            with end_at_signals(server):
                 server.run(sockets=[listener])
         finally:
             studio.trainings.stop_all(notify)
@@ -88,7 +88,7 @@ def listen(port: int | None) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _end_at_signals(server: uvicorn.Server) -> Iterator[None]:
+def end_at_signals(server: uvicorn.Server) -> Iterator[None]:
     """End the server at SIGINT and SIGTERM, and when its terminal is closed, unless SIGHUP is ignored, as by nohup.
 
     uvicorn has handlers of its own while it runs. These are for a signal that comes before, and for the one that

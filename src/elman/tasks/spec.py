@@ -122,15 +122,18 @@ class InputOptions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Prediction(Generic[P]):
-    """How `elman predict` uses a model: input by input, or a whole file at once. Exactly one of the two is given.
+    """How `elman predict` and `elman serve` use a model: input by input, or a whole file at once.
 
-    Without `inputs`, each line of a text is an input.
+    Either by_input is given, or by_file and of_columns. Without `inputs`, each line of a text is an input.
     """
 
     options: type[ReaderConfig]
     by_input: Callable[[P, Any, Notify], InputPredictor] | None = None
     by_file: Callable[[P, Any, str, Notify], FilePrediction] | None = None
+    of_columns: Callable[[P, Columns], dict[str, Any]] | None = None  # what --json prints, for columns by name
     inputs: Callable[[P, Any], InputOptions] | None = None
+    request_options: tuple[str, ...] = ()  # of the options: those that a request over HTTP may have
+    reads_tokens: bool = False  # an input may be tokens instead of a text
 
 
 class ErrorRow(NamedTuple):

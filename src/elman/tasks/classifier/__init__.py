@@ -49,7 +49,12 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         prepare=preparation.prepare,
         open_corpus=corpus.ClassifierCorpus.open,
         load=predictor.ClassifierPredictor.from_folder,
-        prediction=Prediction(config.PredictOptions, by_input=answers.ClassifierAnswers, inputs=inputs.input_options),
+        prediction=Prediction(
+            config.PredictOptions,
+            by_input=answers.ClassifierAnswers,
+            inputs=inputs.input_options,
+            request_options=("threshold", "explain"),
+        ),
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

@@ -35,7 +35,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
         open_corpus=corpus.ForecasterCorpus.open,
         load=predictor.ForecasterPredictor.from_folder,
         reader_defaults=predictor.ForecasterPredictor.reader_values,
-        prediction=Prediction(config.PredictOptions, by_file=answers.predict_file),
+        prediction=Prediction(config.PredictOptions, by_file=answers.predict_file, of_columns=answers.predict_columns),
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

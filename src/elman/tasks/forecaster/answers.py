@@ -13,7 +13,7 @@ import numpy as np
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.figures.style import available_language, check_figure_file, write_figure
-from elman.tasks.spec import FilePrediction
+from elman.tasks.spec import Columns, FilePrediction
 from elman.translations import current_language
 
 from .config import ForecasterReaderConfig, PredictOptions
@@ -45,6 +45,11 @@ def predict_file(predictor: ForecasterPredictor, options: PredictOptions, path: 
         write_figure([options.plot], forecasts_drawing(predictions, notify=notify), language)
         messages = (f"plot: {options.plot}",)
     return FilePrediction(_as_csv(predictions), _as_json(predictions), messages)
+
+
+def predict_columns(predictor: ForecasterPredictor, columns: Columns) -> dict[str, Any]:
+    """Return what --json prints, for series that are given as columns by name."""
+    return _as_json(_forecasts(predictor, predictor.series(columns), lambda message: None))
 
 
 def _forecasts(

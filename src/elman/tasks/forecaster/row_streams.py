@@ -88,6 +88,8 @@ def checked_rows(rows: Any, config: ForecasterConfig, scales: Scales) -> Array:
         values = np.asarray(rows, np.float64)
     except (TypeError, ValueError):
         raise ArgumentError(f"inputs: given {rows!r}; expected rows of {C} numbers") from None
+    if not values.size:
+        return np.empty((0, C))
     if values.ndim != 2 or values.shape[1] != C:
         names = ", ".join((*scales.targets, *scales.inputs))
         raise ArgumentError(f"inputs: given an array {values.shape}; expected rows of {C} numbers: {names}")

@@ -48,7 +48,12 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
         prepare=preparation.prepare,
         open_corpus=corpus.Seq2SeqCorpus.open,
         load=predictor.Seq2SeqPredictor.from_folder,
-        prediction=Prediction(config.PredictOptions, by_input=answers.Seq2SeqAnswers, inputs=inputs.input_options),
+        prediction=Prediction(
+            config.PredictOptions,
+            by_input=answers.Seq2SeqAnswers,
+            inputs=inputs.input_options,
+            request_options=("beam", "n_best", "length_penalty"),
+        ),
         reader_defaults=predictor.Seq2SeqPredictor.reader_values,
         evaluation=Evaluation(
             config.EvaluateOptions,

@@ -48,7 +48,13 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
         prepare=preparation.prepare,
         open_corpus=corpus.TaggerCorpus.open,
         load=predictor.TaggerPredictor.from_folder,
-        prediction=Prediction(config.PredictOptions, by_input=answers.TaggerAnswers, inputs=inputs.input_options),
+        prediction=Prediction(
+            config.PredictOptions,
+            by_input=answers.TaggerAnswers,
+            inputs=inputs.input_options,
+            request_options=("probabilities",),
+            reads_tokens=True,
+        ),
         reader_defaults=predictor.TaggerPredictor.reader_values,
         evaluation=Evaluation(
             config.EvaluateOptions,

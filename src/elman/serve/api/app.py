@@ -1,0 +1,250 @@
+"""The addresses of elman serve. Each model has its own, so the schema of its requests is that of its task.
+
+GET  /v1/models                      POST /v1/MODEL/predict, /v1/MODEL/generate, /v1/MODEL/streams ...
+GET  /healthz  the process lives     GET  /readyz  it takes requests
+GET  /metrics  for Prometheus        GET  /docs, /openapi.json  this list, with schemas
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import StreamingResponse
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from elman.errors import ElmanError, ModelError, ResourceError
+from elman.version import version
+
+from . import generation, predictions
+from .batches import Batches
+from .gate import error_content
+from .limits import Limits
+from .observed import Observed
+from .served import ServedModel, ServedModels
+from .stream_store import BusyStreamError, NoSuchStreamError, TooManyStreamsError
+from .streams import ClosedStream, ModelStreams, OpenedStream, OpenRequest, Outputs, reads_streams
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+STATUS_OF = (  # the first class that fits
+    (NoSuchStreamError, 404),
+    (BusyStreamError, 409),
+    (TooManyStreamsError, 429),
+    (ModelError, 409),  # the state of another model
+    (ResourceError, 503),
+    (ElmanError, 422),
+)
+
+
+class ErrorBody(BaseModel):
+    """What an answer that reports an error contains."""
+
+    error: dict[str, Any]
+
+
+class ModelInfo(BaseModel):
+    """A model that is served."""
+
+    name: str
+    task: str
+    fingerprint: str
+    parameters: int
+    endpoints: list[str]
+
+
+class ModelList(BaseModel):
+    """All models."""
+
+    models: list[ModelInfo]
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorBody, "description": text}
+    for status, text in {
+        400: "The body is not JSON.",
+        401: "The token is missing or wrong.",
+        403: "Another Host or Origin.",
+        404: "There is no such stream.",
+        408: "The request came too slowly.",
+        409: "The state is of another model, or the stream is busy.",
+        413: "The body is too large.",
+        415: "The body is compressed.",
+        422: "The inputs or the options are not as expected.",
+        429: "Too many requests are in progress, or too many streams are open: try again.",
+        503: "The service is ending, or the answer took too long: try again.",
+    }.items()
+}
+
+
+class Service:
+    """The app, and what it consists of."""
+
+    def __init__(self, models: ServedModels, limits: Limits, observed: Observed, folder: Path) -> None:
+        """Take the models and a folder for the states of streams."""
+        self.models, self.limits, self.observed = models, limits, observed
+        self.batches = {
+            model.name: Batches(limits.batch_inputs, partial(observed.batch, model.name)) for model in models
+        }
+        self.streams = {
+            model.name: ModelStreams(model, self.batches[model.name], folder / model.name, limits)
+            for model in models
+            if reads_streams(model)
+        }
+        self.is_ready = True
+        self.app = FastAPIOffline(
+            title="elman", version=version(), description=__doc__.partition("\n")[0], redoc_url=None, responses=ERRORS
+        )
+        self._add_routes()
+        _answer_errors(self.app)
+
+    def close(self) -> None:
+        """End the threads that compute."""
+        for batches in self.batches.values():
+            batches.close()
+
+    def _add_routes(self) -> None:
+        app = self.app
+
+        @app.get("/healthz", tags=["service"], summary="The process lives")
+        async def healthz() -> dict[str, str]:
+            return {"status": "ok"}
+
+        @app.get("/readyz", tags=["service"], summary="The service takes requests")
+        async def readyz(response: Response) -> dict[str, str]:
+            if not self.is_ready:
+                response.status_code = 503
+            return {"status": "ok" if self.is_ready else "ending"}
+
+        @app.get("/metrics", tags=["service"], summary="Metrics for Prometheus", response_class=Response)
+        async def metrics() -> Response:
+            for name, streams in self.streams.items():
+                self.observed.streams(name, len(streams.store))
+            content, media_type = self.observed.metrics()
+            return Response(content, media_type=media_type)
+
+        @app.get("/v1/models", tags=["models"], summary="The models that are served")
+        async def list_models() -> ModelList:
+            return ModelList(models=[self._info(model) for model in self.models])
+
+        for model in self.models:
+            if model.spec.prediction is not None:
+                self._add_predict(model)
+            if model.spec.generates:
+                self._add_generate(model)
+            if model.name in self.streams:
+                self._add_streams(model)
+
+    def _info(self, model: ServedModel) -> ModelInfo:
+        endpoints = ["predict"] * (model.spec.prediction is not None) + ["generate"] * model.spec.generates
+        return ModelInfo(
+            name=model.name,
+            task=model.spec.name,
+            fingerprint=model.current.fingerprint,
+            parameters=model.predictor.num_parameters,
+            endpoints=[*endpoints, *(["streams"] if model.name in self.streams else [])],
+        )
+
+    def _add_predict(self, model: ServedModel) -> None:
+        prediction, batches = model.spec.prediction, self.batches[model.name]
+        assert prediction is not None
+        request_type = predictions.request_type(model.spec, self.limits)
+
+        @self.app.post(f"/v1/{model.name}/predict", tags=[model.name], summary=f"Predict by the {model.spec.title}")
+        @_with_body(request_type)
+        async def predict(body: Any) -> predictions.Predictions:
+            predictor, options = model.predictor, predictions.options_of(model.spec, body)
+            compute = partial(predictions.predict, prediction, predictor, options)
+            key = ("predict", id(predictor), options.model_dump_json())
+            answers = await batches.results(key, body.inputs, compute)
+            return predictions.Predictions(
+                model=model.name, fingerprint=predictor.fingerprint, predictions=predictions.finite(list(answers))
+            )
+
+    def _add_generate(self, model: ServedModel) -> None:
+        batches = self.batches[model.name]
+
+        @self.app.post(
+            f"/v1/{model.name}/generate",
+            tags=[model.name],
+            summary="Continue a text",
+            response_class=StreamingResponse,
+            responses={200: {"description": "Server-sent events.", "content": {"text/event-stream": {}}}},
+        )
+        async def generate(body: generation.GenerateRequest) -> StreamingResponse:
+            events: AsyncIterator[str] = generation.events(model.predictor, body, batches)
+            return StreamingResponse(events, media_type="text/event-stream")
+
+    def _add_streams(self, model: ServedModel) -> None:
+        streams, path = self.streams[model.name], f"/v1/{model.name}/streams"
+        tags: list[str | Enum] = [model.name]
+        request_type = streams.request_type
+
+        @self.app.post(path, tags=tags, summary="Open a stream", status_code=201)
+        async def open_stream(body: OpenRequest) -> OpenedStream:
+            return await streams.open(body)
+
+        @self.app.post(f"{path}/{{stream}}", tags=tags, summary="Read inputs")
+        @_with_body(request_type)
+        async def read_inputs(stream: str, body: Any) -> Outputs:
+            return Outputs(outputs=await streams.read(stream, body.inputs))
+
+        @self.app.get(f"{path}/{{stream}}", tags=tags, summary="The state as bytes", response_class=Response)
+        async def stream_state(stream: str) -> Response:
+            return Response(streams.state(stream), media_type="application/octet-stream")
+
+        @self.app.delete(f"{path}/{{stream}}", tags=tags, summary="Close a stream")
+        async def close_stream(stream: str) -> ClosedStream:
+            return streams.close(stream)
+
+
+def _with_body(kind: type[predictions.Body]) -> Callable[[Handler], Handler]:
+    """Declare the type of a handler's body, which is that of the model's task."""
+
+    def declare(handler: Handler) -> Handler:
+        handler.__annotations__["body"] = kind
+        return handler
+
+    return declare
+
+
+def _answer_errors(app: FastAPI) -> None:
+    """Add the answers for the errors of elman, of a body that is not as expected, and of HTTP."""
+
+    @app.exception_handler(ElmanError)
+    async def failed(request: Request, error: ElmanError) -> Response:
+        status = next(status for kind, status in STATUS_OF if isinstance(error, kind))
+        more = {name: value for name in ("hint", "where") if (value := getattr(error, name))}
+        return _json(error_content(error.code, error.message, **more), status)
+
+    @app.exception_handler(MemoryError)
+    async def out_of_memory(request: Request, error: MemoryError) -> Response:
+        return _json(error_content("resource", "out of memory; expected a shorter input"), 503)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        is_json = first["type"] != "json_invalid"
+        where = ".".join(str(part) for part in first["loc"][1:])
+        return _json(error_content("request", str(first["msg"])[:300], where=where[:100]), 422 if is_json else 400)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        return _json(error_content("request", str(error.detail)), error.status_code, dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def mistake(request: Request, error: Exception) -> Response:
+        return _json(error_content("mistake", type(error).__name__), 500)
+
+
+def _json(content: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
+    if status in (429, 503):
+        headers = {"Retry-After": "1", **(headers or {})}
+    return Response(content, status, headers, "application/json")

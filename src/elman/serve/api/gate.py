@@ -1,0 +1,229 @@
+"""What every request must have, and how many are answered at a time.
+
+A request is refused, before anything reads or computes, if it has another Host, no token where one is needed, or a body
+that is compressed or too large, whatever Content-Length says. Its body is received as a whole, within a time limit, so
+that a slow client takes no part of what is limited next:
+
+The requests in progress are limited. The limit is high for a burst, and low when there is a standing queue, that is
+when they have not been few for a tenth of a second. Then more of them only make all of them wait, and 429 with
+Retry-After is the better answer. This is the idea of Nichols and Jacobson (2012), "Controlling queue delay", for
+requests.
+
+An answer must be complete within a time limit, and each part of it must be read within one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .limits import BUSY_SECONDS, Limits
+from .observed import Observed
+
+OPEN_TO_ALL = ("/healthz", "/readyz")  # without a token
+DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
+HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+RETRY_SECONDS = 1
+REFUSALS = {  # status, code, message
+    "host": (403, "host", "Host: the request is for another name; expected one that the service was started with"),
+    "origin": (403, "origin", "Origin: the request comes from a page of another site, which may not use the service"),
+    "token": (401, "token", "the token is missing or wrong; expected the header Authorization: Bearer TOKEN"),
+    "encoding": (415, "encoding", "Content-Encoding: the body is compressed; expected one that is not"),
+    "length": (413, "length", "the body is too large"),
+    "slow": (408, "slow", "the request did not arrive in time"),
+    "memory": (503, "busy", "too many requests are being received; try again"),
+    "busy": (429, "busy", "too many requests are in progress; try again"),
+    "ending": (503, "ending", "the service is ending; try again"),
+    "deadline": (503, "deadline", "the answer took too long; try again, or ask for less"),
+}
+
+
+class Refused(Exception):
+    """A request is refused, for a key of REFUSALS."""
+
+
+class Gate:
+    """Middleware around the app."""
+
+    def __init__(
+        self, app: ASGIApp, *, hosts: Iterable[str] | None, token: str | None, limits: Limits, observed: Observed
+    ) -> None:
+        """Take the names, with ports, that Host may have, None for any of them, and the token, if one is needed."""
+        self._app, self._limits, self._observed = app, limits, observed
+        self._hosts = None if hosts is None else frozenset(hosts)
+        self._token = None if token is None else token.encode()
+        self._in_progress = _InProgress(limits)
+        self._received = 0  # bytes of bodies that are being received
+        self.is_ending = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return
+        answer = _Answer(scope, send, self)
+        try:
+            await self._respond(scope, receive, answer)
+        except Refused as refusal:
+            await answer.refuse(str(refusal))
+        finally:
+            self._observed.answered(scope, answer.status, answer.seconds, answer.size)
+
+    @property
+    def send_seconds(self) -> float:
+        """How long a client may leave a part of an answer unread."""
+        return self._limits.send_seconds
+
+    async def _respond(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
+        self._check(scope)
+        body = b""
+        try:
+            async with asyncio.timeout(self._limits.receive_seconds):
+                body = await self._body(scope, receive)
+        except TimeoutError:
+            raise Refused("slow") from None
+        if not scope["path"].startswith("/v1/"):
+            await self._app(scope, _Replayed(body, receive), answer.send)
+            return
+        if self.is_ending:
+            raise Refused("ending")
+        with self._in_progress:
+            try:
+                async with asyncio.timeout(self._limits.request_seconds):
+                    await self._app(scope, _Replayed(body, receive), answer.send)
+            except TimeoutError:
+                raise Refused("deadline") from None
+
+    def _check(self, scope: Scope) -> None:
+        """Refuse a request by its headers."""
+        headers, path = Headers(scope=scope), scope["path"]
+        hosts = headers.getlist("host")
+        if self._hosts is not None and (len(hosts) != 1 or hosts[0] not in self._hosts):
+            raise Refused("host")
+        origins = {origin.partition("://")[2] for origin in headers.getlist("origin")}
+        if self._token is None and not origins <= set(hosts):
+            raise Refused("origin")  # without a token, any page in a browser of this machine could ask
+        is_open = path in OPEN_TO_ALL or path.startswith(DOCUMENTATION)
+        if self._token is not None and not is_open:
+            kind, _, token = headers.get("authorization", "").partition(" ")
+            is_bearer = kind.lower() == "bearer"
+            if not secrets.compare_digest(token.strip().encode() if is_bearer else b"", self._token):
+                raise Refused("token")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refused("encoding")
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self._limits.body_bytes:
+            raise Refused("length")
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the whole body; one part too many is refused as soon as it arrives."""
+        parts, size = [], 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise Refused("slow")
+                part = message.get("body", b"")
+                size += len(part)
+                self._received += len(part)
+                if size > self._limits.body_bytes:
+                    raise Refused("length")
+                if self._received > self._limits.bodies_bytes:
+                    raise Refused("memory")
+                parts.append(part)
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+        finally:
+            self._received -= size
+
+
+class _InProgress:
+    """The requests in progress, and how many there may be."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._count = limits, 0
+        self._last_few = -BUSY_SECONDS  # when there were few
+
+    def __enter__(self) -> None:
+        now, few = time.monotonic(), self._count < self._limits.in_progress_busy
+        if few:
+            self._last_few = now
+        has_queue = now - self._last_few > BUSY_SECONDS
+        if self._count >= self._limits.in_progress or (has_queue and not few):
+            raise Refused("busy")
+        self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._count -= 1
+        if self._count < self._limits.in_progress_busy:
+            self._last_few = time.monotonic()
+
+
+class _Answer:
+    """The answer to a request, as it is sent: its status, its size, and the time it took."""
+
+    def __init__(self, scope: Scope, send: Send, gate: Gate) -> None:
+        self._scope, self._send, self._gate = scope, send, gate
+        self._start = time.perf_counter()
+        self.status, self.size = 0, 0
+
+    @property
+    def seconds(self) -> float:
+        """The time since the request."""
+        return time.perf_counter() - self._start
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer; a client that does not read it in time is given up."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            if self._gate.is_ending:
+                headers["Connection"] = "close"
+        self.size += len(message.get("body", b""))
+        async with asyncio.timeout(self._gate.send_seconds):
+            await self._send(message)
+
+    async def refuse(self, refusal: str) -> None:
+        """Send the answer of a refusal, if no other has begun; else the connection is closed."""
+        if self.status:
+            raise ConnectionAbortedError(refusal)
+        status, code, text = REFUSALS[refusal]
+        content = error_content(code, text)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+        if status in (429, 503):
+            headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+        if status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        if status in (408, 413, 415):  # the rest of the body is not read
+            headers.append((b"connection", b"close"))
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else content})
+
+
+class _Replayed:
+    """A body that has been received, then what comes after it."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await self._receive()
+
+
+def error_content(code: str, message: str, **more: Any) -> bytes:
+    """Return the body of an answer that reports an error."""
+    return json.dumps({"error": {"code": code, "message": message, **more}}).encode()

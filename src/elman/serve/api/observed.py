@@ -1,0 +1,96 @@
+"""What is observed: metrics for Prometheus, and a log of one JSON object a line, without texts.
+
+Several workers write their numbers into files of one folder, which are added when they are asked for: the folder is
+named in the environment before this module is imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.types import Scope
+
+from .limits import METRICS_FOLDER
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+INPUTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 1024)
+
+
+class Observed:
+    """The metrics of a process, and its log."""
+
+    def __init__(self, *, logs: bool) -> None:
+        """Start counting; logs: write a line to stderr for each answer."""
+        self._logs = logs
+        self._registry = CollectorRegistry()
+        labels = ["model", "endpoint"]
+        self._requests = self._counter("elman_requests", "Requests that were answered.", [*labels, "status"])
+        self._seconds = Histogram(
+            "elman_request_seconds", "Time to the end of an answer.", labels, buckets=SECONDS, registry=self._registry
+        )
+        self._batches = Histogram(
+            "elman_batch_inputs",
+            "Inputs that were computed together.",
+            ["model"],
+            buckets=INPUTS,
+            registry=self._registry,
+        )
+        self._versions = self._counter("elman_new_versions", "New versions of models that were loaded.", [])
+        self._streams = Gauge(
+            "elman_streams",
+            "Streams that are open.",
+            ["model"],
+            registry=self._registry,
+            multiprocess_mode="mostrecent",
+        )
+
+    def answered(self, scope: Scope, status: int, seconds: float, size: int) -> None:
+        """Record an answer: its status, the time that it took and the bytes of its body."""
+        route = scope.get("route")
+        template = getattr(route, "path", None) or "other"  # not the path, which may be anything
+        model, endpoint = _names(template)
+        self._requests.labels(model, endpoint, str(status)).inc()
+        self._seconds.labels(model, endpoint).observe(seconds)
+        self.log("request", method=scope["method"], path=template, status=status, seconds=round(seconds, 6), bytes=size)
+
+    def batch(self, model: str, inputs: int) -> None:
+        """Record a batch."""
+        self._batches.labels(model).observe(inputs)
+
+    def new_version(self) -> None:
+        """Record that a new version of a model is served."""
+        self._versions.inc()
+
+    def streams(self, model: str, count: int) -> None:
+        """Record how many streams are open."""
+        self._streams.labels(model).set(count)
+
+    def metrics(self) -> tuple[bytes, str]:
+        """Return the metrics of all workers, and their media type."""
+        registry = self._registry
+        if METRICS_FOLDER in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def log(self, event: str, **fields: Any) -> None:
+        """Write a line of the log."""
+        if self._logs:
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            sys.stderr.write(json.dumps({"time": now, "event": event, "process": os.getpid(), **fields}) + "\n")
+            sys.stderr.flush()
+
+    def _counter(self, name: str, help: str, labels: list[str]) -> Counter:  # noqa: A002 - as prometheus_client calls it
+        return Counter(name, help, labels, registry=self._registry)
+
+
+def _names(template: str) -> tuple[str, str]:
+    """Return the model and the endpoint of the path of a route: /v1/book/predict."""
+    parts = template.strip("/").split("/")
+    return (parts[1], "/".join(parts[2:])) if parts[0] == "v1" and len(parts) > 2 else ("", template)

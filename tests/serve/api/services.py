@@ -1,0 +1,97 @@
+"""A service that runs in a thread of the test, and requests to it by the standard library."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from elman.serve.api.limits import Limits
+from elman.serve.api.served import ServedModels
+from elman.serve.api.workers import Settings, Worker, listen
+
+
+class Answer(NamedTuple):
+    """A response: its status, its body and its headers in lower case."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = self.json["error"]
+        return error
+
+    @property
+    def events(self) -> list[tuple[str, Any]]:
+        """The server-sent events in the body."""
+        parts = self.body.decode().strip().split("\n\n")
+        lines = [part.split("\n") for part in parts]
+        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in lines]
+
+
+class RunningService(NamedTuple):
+    """A service that listens on a port."""
+
+    port: int
+    models: ServedModels
+    worker: Worker
+
+    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str | None] | None = None) -> Answer:
+        """Return the response to a request; a header None is left out."""
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent: dict[str, str | None] = {"Host": f"127.0.0.1:{self.port}", "Content-Type": "application/json"}
+        if content is not None:
+            sent["Content-Length"] = str(len(content))
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in {**sent, **(headers or {})}.items():
+            if value is not None:
+                connection.putheader(name, value)
+        connection.endheaders(content)
+        response = connection.getresponse()
+        answer = Answer(response.status, response.read(), {n.lower(): value for n, value in response.getheaders()})
+        connection.close()
+        return answer
+
+    def connection(self) -> socket.socket:
+        """Return a connection without any request."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+
+@contextmanager
+def serving(
+    folder: Path, runs: Sequence[str], limits: Limits | None = None, **settings: Any
+) -> Iterator[RunningService]:
+    """Yield a service of models; afterwards it has ended. The folder holds the states of streams."""
+    options = Settings(port=0, logs=False, limits=limits or Limits(), **settings)
+    models = ServedModels(runs)
+    with listen(options.host, options.port) as listener:
+        worker = Worker(models, options, listener, folder)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        while not worker.is_started:
+            time.sleep(0.005)
+        try:
+            yield RunningService(listener.getsockname()[1], models, worker)
+        finally:
+            worker.end()
+            thread.join(20.0)
+            assert not thread.is_alive()
+
+
+def run_async(coroutine: Any) -> Any:
+    """Return the result of a coroutine."""
+    return asyncio.run(coroutine)

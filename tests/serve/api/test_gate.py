@@ -1,0 +1,311 @@
+"""What the service refuses: other hosts and pages, wrong tokens, large, compressed, slow and malformed requests."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from elman.serve.api import gate as gate_module
+from elman.serve.api.limits import Limits
+
+from .services import RunningService, serving
+
+TOKEN = "a-secret-of-24-characters"
+QUICK = Limits(
+    body_bytes=2_000, receive_seconds=0.4, send_seconds=0.4, idle_seconds=1.0, request_seconds=0.5, in_progress=2
+)
+PREDICT = "/v1/heat/predict"
+BODY = {"inputs": ["abc"]}
+
+
+@pytest.fixture(scope="module")
+def strict(folders: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service with a token and low limits."""
+    runs = [str(folders[name]) for name in ("heat", "book", "flow")]
+    with serving(tmp_path_factory.mktemp("streams"), runs, QUICK, token=TOKEN) as running:
+        yield running
+
+
+def authorized(**headers: str) -> dict[str, str | None]:
+    return {"Authorization": f"Bearer {TOKEN}", **headers}
+
+
+HOSTILE: dict[str, tuple[dict[str, str | None], int]] = {
+    "another host": ({"Host": "elman.example.com"}, 403),
+    "another port": ({"Host": "127.0.0.1:1"}, 403),
+    "page of another site": ({"Origin": "http://evil.example"}, 403),
+    "page of another port": ({"Origin": "http://127.0.0.1:1"}, 403),
+    "page from a disk": ({"Origin": "null"}, 403),
+    "compressed": ({"Content-Encoding": "gzip"}, 415),
+    "no number": ({"Content-Length": "ten"}, 400),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_headers_are_refused(service: RunningService, name: str) -> None:
+    headers, status = HOSTILE[name]
+    answer = service.ask("POST", PREDICT, BODY, headers)
+    assert answer.status == status
+    assert "access-control-allow-origin" not in answer.headers
+
+
+TOKENS: dict[str, str | None] = {
+    "none": None,
+    "empty": "Bearer ",
+    "another": "Bearer another",
+    "a part": f"Bearer {TOKEN[:-1]}",
+    "more": f"Bearer {TOKEN}x",
+    "of another kind": f"Basic {TOKEN}",
+    "alone": TOKEN,
+    "not ASCII": "Bearer é",
+}
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/v1/models", "/metrics", "/nothing"])
+@pytest.mark.parametrize("name", TOKENS)
+def test_without_the_token_nothing_is_answered(strict: RunningService, name: str, path: str) -> None:
+    answer = strict.ask("POST", path, BODY, {"Authorization": TOKENS[name]})
+    assert (answer.status, answer.error["code"]) == (401, "token")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_with_the_token_requests_are_answered_and_the_state_of_health_without(strict: RunningService) -> None:
+    assert strict.ask("POST", PREDICT, BODY, authorized()).status == 200
+    assert strict.ask("GET", "/metrics", headers=authorized()).status == 200
+    for path in ("/healthz", "/readyz", "/docs", "/openapi.json"):
+        assert strict.ask("GET", path).status == 200
+
+
+MALFORMED: dict[str, tuple[bytes, int, str]] = {
+    "not JSON": (b"{", 400, "JSON decode error"),
+    "not UTF-8": (b'{"inputs": ["\xff"]}', 400, "There was an error parsing the body"),
+    "deep": (b'{"inputs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", 400, "There was an error parsing the body"),
+    "a long number": (b'{"inputs": [' + b"9" * 10_000 + b"]}", 400, "There was an error parsing the body"),
+    "a list": (b"[]", 422, "Input should be a valid dictionary or object"),
+    "nothing": (b"", 422, "Field required"),
+    "no inputs": (b"{}", 422, "Field required"),
+    "an empty list": (b'{"inputs": []}', 422, "List should have at least 1 item"),
+    "numbers": (b'{"inputs": [1]}', 422, "Input should be a valid string"),
+    "half of a pair": (b'{"inputs": ["\\ud800"]}', 422, "Input should be a valid string"),
+    "another field": (b'{"inputs": ["a"], "model": "x"}', 422, "Extra inputs are not permitted"),
+    "another option": (b'{"inputs": ["a"], "options": {"plot": "/tmp/x"}}', 422, "Extra inputs are not permitted"),
+    "a wrong option": (b'{"inputs": ["a"], "options": {"threshold": ["2"]}}', 422, ""),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_bodies_are_refused_with_their_reason(service: RunningService, name: str) -> None:
+    body, status, message = MALFORMED[name]
+    answer = service.ask("POST", PREDICT, body)
+    assert answer.status == status, answer.body
+    assert message in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/turn/predict", {"inputs": ["a"], "options": {"beam": 65}}, 422),
+        ("/v1/turn/predict", {"inputs": ["a"], "options": {"beam": 1, "n_best": 2}}, 422),
+        ("/v1/turn/predict", {"inputs": ["a" * 100_001]}, 422),
+        ("/v1/sales/predict", {"inputs": ["/etc/passwd"]}, 422),
+        ("/v1/sales/predict", {"inputs": [{"a": [1.0]}]}, 422),
+        ("/v1/sales/predict", {"inputs": [{}]}, 422),
+        ("/v1/sales/predict", {"inputs": [{"\ud800": [1]}]}, 422),
+        ("/v1/tags/predict", {"inputs": [["a", "\ud800"]]}, 422),
+        ("/v1/sales/predict", {"inputs": [{"a": ["\udfff"]}]}, 422),
+        ("/v1/book/generate", {"prompt": "\ud800"}, 422),
+        ("/v1/book/generate", {"max_tokens": 10**6}, 422),
+        ("/v1/book/generate", {"temperature": -1}, 422),
+        ("/v1/book/generate", b'{"temperature": NaN}', 422),
+        ("/v1/book/streams", {"state": "no base64!"}, 422),
+        ("/v1/book/streams", {"state": "AAAA"}, 409),
+        ("/v1/book/streams", {"series": "A"}, 422),
+        ("/v1/shops/streams", {}, 422),
+        ("/v1/shops/streams", {"series": "Z"}, 422),
+        ("/v1/book/streams/unknown", {"inputs": [1]}, 404),
+        ("/v1/book/streams/..%2f..%2fetc", {"inputs": [1]}, 404),
+        ("/v1/tags/streams", {}, 404),
+        ("/v1/nothing/predict", {}, 404),
+        ("/v1/book/predict", {}, 404),
+    ],
+)
+def test_wrong_requests_have_the_right_status(service: RunningService, path: str, body: Any, status: int) -> None:
+    answer = service.ask("POST", path, body)
+    assert answer.status == status, answer.body
+    assert answer.error["message"]
+
+
+def test_wrong_inputs_of_a_stream_leave_it_as_it_is(service: RunningService) -> None:
+    path = f"/v1/book/streams/{service.ask('POST', '/v1/book/streams', {}).json['stream']}"
+    before = service.ask("GET", path).body
+    for inputs in ([99], [-1], [1.5], ["a"], {"a": 1}):
+        assert service.ask("POST", path, {"inputs": inputs}).status == 422
+    assert service.ask("GET", path).body == before
+
+
+def test_a_body_that_is_declared_too_large_is_not_read(strict: RunningService) -> None:
+    with strict.connection() as connection:
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        connection.sendall(f"{head}Content-Length: 2001\r\n\r\n".encode())
+        answer = received(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer
+
+
+def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large(strict: RunningService) -> None:
+    with strict.connection() as connection:
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+        connection.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for _ in range(3):
+            connection.sendall(b"3e8\r\n" + b"x" * 1_000 + b"\r\n")
+        answer = received(connection)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"", None),  # silent
+        (b"POST / HTTP/1.1\r\nHost: 127", None),  # in the middle of a header
+        (b"HEAD", b"408"),  # in the middle of a body
+    ],
+)
+def test_slow_requests_are_given_up(strict: RunningService, sent: bytes, status: bytes | None) -> None:
+    start = time.monotonic()
+    with strict.connection() as connection:
+        if sent == b"HEAD":
+            head = f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+            connection.sendall(f"{head}Content-Length: 20\r\n\r\n{{".encode())
+        else:
+            connection.sendall(sent)
+        answer = received(connection)
+    assert 0.3 < time.monotonic() - start < 5.0
+    assert answer[9:12] == (status or b"")
+
+
+def test_bytes_one_by_one_do_not_extend_the_time_of_the_headers(strict: RunningService) -> None:
+    start = time.monotonic()
+    with strict.connection() as connection, contextlib.suppress(OSError):  # it is reset
+        for _ in range(100):
+            connection.sendall(b"G")
+            time.sleep(0.05)
+    assert time.monotonic() - start < 4.0
+
+
+def test_an_answer_that_nobody_reads_is_given_up(strict: RunningService) -> None:
+    body = json.dumps({"max_tokens": 5_000, "seed": 1}).encode()
+    head = f"POST /v1/book/generate HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+    connections = []
+    for _ in range(2):  # as many as may be in progress
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1_024)
+        connection.connect(("127.0.0.1", strict.port))
+        connection.sendall(
+            f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+        )
+        connections.append(connection)
+    time.sleep(1.5)
+    assert strict.ask("POST", PREDICT, BODY, authorized()).status == 200
+    for connection in connections:
+        connection.close()
+
+
+def test_a_busy_service_says_when_to_try_again(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = Limits(in_progress=3, request_seconds=5.0)
+    with serving(tmp_path, [str(folders["heat"])], limits) as running:
+        release = threading.Event()
+        predictor = running.models["heat"].predictor
+        predict = type(predictor).predict_proba
+
+        def slow(self: Any, texts: Any) -> Any:
+            release.wait(5.0)
+            return predict(self, texts)
+
+        monkeypatch.setattr(type(predictor), "predict_proba", slow)
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(running.ask("POST", PREDICT, BODY).status))
+            for _ in range(3)
+        ]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        refused = running.ask("POST", PREDICT, BODY)
+        assert (refused.status, refused.error["code"], refused.headers["retry-after"]) == (429, "busy", "1")
+        assert running.ask("GET", "/healthz").status == 200
+        release.set()
+        for thread in threads:
+            thread.join()
+        assert statuses == [200, 200, 200]
+        assert running.ask("POST", PREDICT, BODY).status == 200
+
+
+def test_a_standing_queue_lowers_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    requests = gate_module._InProgress(Limits(in_progress=100, in_progress_busy=8))
+
+    def enter() -> bool:
+        try:
+            requests.__enter__()
+        except gate_module.Refused:
+            return False
+        return True
+
+    assert all(enter() for _ in range(100))  # a burst
+    assert not enter()
+    for _ in range(50):
+        requests.__exit__()
+    now[0] = 0.05
+    assert enter()  # not for long
+    now[0] = 0.11
+    assert not enter()  # for too long
+    for _ in range(43):
+        requests.__exit__()
+    assert not enter()
+    requests.__exit__()
+    assert all(enter() for _ in range(50))  # the queue was gone: a burst again
+
+
+def test_an_answer_that_takes_too_long_is_given_up(strict: RunningService, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = strict.models["heat"].predictor
+    predict = type(predictor).predict_proba
+
+    def slow(self: Any, texts: Any) -> Any:
+        time.sleep(0.8)
+        return predict(self, texts)
+
+    monkeypatch.setattr(type(predictor), "predict_proba", slow)
+    answer = strict.ask("POST", PREDICT, BODY, authorized())
+    assert (answer.status, answer.error["code"], answer.headers["retry-after"]) == (503, "deadline", "1")
+    monkeypatch.undo()
+    time.sleep(0.5)
+    assert strict.ask("POST", PREDICT, BODY, authorized()).status == 200
+
+
+def received(connection: socket.socket) -> bytes:
+    """Return all bytes until the connection is closed; b"" if it is reset."""
+    parts = []
+    try:
+        while part := connection.recv(65_536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+def test_errors_name_no_path_of_the_machine(service: RunningService, folders: dict[str, Path]) -> None:
+    answer = service.ask("POST", "/v1/sales/predict", {"inputs": [{"a": [1.0], "b": [2.0], "c": ["x"]}]})
+    assert answer.status == 422
+    assert not re.search(rb"/(tmp|home|root|work)/", answer.body)
