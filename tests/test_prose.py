@@ -4,8 +4,8 @@ and their labs print Chinese.
 Commands run in process, in a folder with a small file of each name that the pages use. Minutes, epochs and the budget
 that elman would choose become a few steps on one thread, validated once; a snippet of Python makes at most 20 steps.
 Generated data sets, the labs of an alias and the number of pictures are cut short; other tests run all labs and draw
-all pictures. The studio ends at once. Nothing else is changed. A command that needs a package which is not installed is
-not run.
+all pictures. The studio and the service end at once, and the service takes a free port. Nothing else is changed. A
+command that needs a package which is not installed is not run.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from elman.cells import CELLS
 from elman.cli import main
 from elman.data import generated_datasets
 from elman.inspect import trace_pictures
+from elman.serve.api.workers import Workers
 from elman.tasks.seq2seq import answers
 from elman.training import intervals, throughput
 
@@ -43,7 +44,16 @@ PAGES = [
 ]
 ENGLISH_PAGES = [page for page in PAGES if "zh" not in page]
 STEPS, SNIPPET_STEPS = "3", "20"  # of a command or config, and of Python
-NOT_RUN = ("git clone", "cd ", "make ", "pip install", "python benchmarks/", "python -m venv")  # said, run elsewhere
+NOT_RUN = (
+    "git clone",
+    "cd ",
+    "make ",
+    "pip install",
+    "python benchmarks/",
+    "python -m venv",
+    "python -c",
+    "curl ",
+)  # said, run elsewhere
 ENGLISH = "The time traveller smiled. It was a book, and the time was gone; he said nothing more about it.\n" * 60
 CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n白日依山尽，黄河入海流。\n" * 40
 PHONES = {"a": "AA", "d": "D", "e": "EH", "k": "K", "o": "OW", "t": "T"}
@@ -95,6 +105,8 @@ def shortened(words: list[str]) -> list[str]:
             "model": one,
         }
         return [*words, "--seconds", "0.01", *sizes[words[2]]]
+    if words[:2] == ["elman", "serve"]:
+        return [*words, "--port", "0"]
     if words[:2] == ["elman", "lab"]:
         return [*words, "--scale", "smoke"]
     if words[:2] == ["elman", "resume"]:
@@ -138,6 +150,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
         "targets.txt": [f"{target}\n" for _, target in PAIRS],
         "table.tsv": [f"{target}\tof\t{source}\n" for source, target in PAIRS],
         "references.tsv": [f"{source}\t{target}\t{target} AA\n" for source, target in PAIRS],
+        "token.txt": ["0123456789" * 3],
         "messages.tsv": ["text\tlabel\n", *(f"{text}\t{label}\n" for text, label in MESSAGES)],
         "messages.csv": ["label,text\n", *(f"{label},{text}\n" for text, label in MESSAGES)],
         "bare.csv": [f"{label},{text}\n" for text, label in MESSAGES],
@@ -176,7 +189,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beginnings: dict[str,
     monkeypatch.setattr(trace_pictures, "UNITS", 1)
     monkeypatch.setattr(intervals, "VALIDATIONS", 1)
     monkeypatch.setattr(throughput, "available_threads", lambda: 1)  # threads wait for each other on a busy machine
-    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)  # of the studio, which runs until Ctrl-C
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server, sockets: None)  # which runs until Ctrl-C
+    monkeypatch.setattr(Workers, "run", lambda workers: 0)  # which starts processes
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(CELLS, "residual", CELLS["elman"])  # which is forgotten afterwards
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

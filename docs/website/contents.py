@@ -27,7 +27,18 @@ SECTIONS = (
     Section(
         Text("Guides", "指南"),
         (
-            *("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "streaming", "serve", "layers", "data*"),
+            *(
+                "guide",
+                "classifier",
+                "tagger",
+                "seq2seq",
+                "forecaster",
+                "python",
+                "streaming",
+                "serve",
+                "layers",
+                "data*",
+            ),
             *("inspect*", "browser"),
         ),
     ),

@@ -14,7 +14,8 @@ from .conftest import Command
 COMMANDS = [
     [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
     ["train", "forecast"], ["resume"],
-    ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"], ["studio"], ["serve"],
+    ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"],
+    ["studio"], ["serve"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["data", "vocabulary"],
     ["bench"], ["bench", "train"], ["bench", "model"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip
