@@ -66,7 +66,7 @@ EXTRAS = {
     "inspect": {"anywidget", "traitlets"},
     "labs": {"IPython", "matplotlib", "torch"},
     "metrics": {"sacrebleu"},
-    "serve": {"anyio", "fastapi", "fastapi_offline", "h11", "prometheus_client", "starlette", "uvicorn"},
+    "serve": {"anyio", "fastapi", "fastapi_offline", "prometheus_client", "starlette", "uvicorn"},
     "text": {"tokenizers"},
 }
 RUNTIME_PACKAGES = {

@@ -31,7 +31,10 @@ NOT_ON_THE_COMMAND_LINE = (
     "tasks/*arguments.py",  # of Python
     "metrics/*",
     # answers over HTTP, which are for programs, in English like --json
-    *(f"serve/api/{name}.py" for name in ("app", "gate", "generation", "observed", "predictions", "stream_store")),
+    *(
+        f"serve/api/{name}.py"
+        for name in ("app", "connections", "gate", "generation", "observed", "predictions", "stream_store")
+    ),
     "serve/api/streams.py",
 )
 # Files of labs that raise errors. What they say otherwise is in both languages in place.

@@ -132,6 +132,7 @@ _PACKAGES = {
     "fastapi": ("serve and studio need FastAPI", 'pip install "elman[serve]"'),
     "uvicorn": ("serve and studio need uvicorn", 'pip install "elman[serve]"'),
     "fastapi_offline": ("serve needs fastapi-offline", 'pip install "elman[serve]"'),
+    "httptools": ("serve needs httptools", 'pip install "elman[serve]"'),
     "prometheus_client": ("serve needs prometheus-client", 'pip install "elman[serve]"'),
     "anywidget": ("the notebook widget needs anywidget", 'pip install "elman[notebook]"'),
     "jax": ("the peer jax needs jax", "pip install jax"),

@@ -20,6 +20,7 @@ from .studio import create_app, open_folders
 HOST = "127.0.0.1"
 FIRST_PORT = 8870
 PORTS = 20  # that are tried where none is asked for
+TCP = socket.IPPROTO_TCP  # asyncio sends without delay only if a socket says that this is its protocol
 END_SECONDS = 3  # for answers that are being computed when the studio ends
 
 
@@ -66,7 +67,7 @@ def serve_studio(
 def listen(port: int | None) -> socket.socket:
     """Return a socket that listens on this machine only; a port that is taken is a ConfigError."""
     for candidate in [port] if port is not None else range(FIRST_PORT, FIRST_PORT + PORTS):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, TCP)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, candidate))

@@ -201,6 +201,36 @@ def test_bytes_one_by_one_do_not_extend_the_time_of_the_headers(strict: RunningS
     assert time.monotonic() - start < 4.0
 
 
+@pytest.mark.parametrize("size", [20_000, 300_000])
+def test_headers_without_an_end_are_refused(service: RunningService, size: int) -> None:
+    with service.connection() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nX: ")
+        with contextlib.suppress(OSError):
+            for _ in range(size // 10_000):
+                connection.sendall(b"x" * 10_000)
+                time.sleep(0.01)
+        assert received(connection)[:12] in (b"HTTP/1.1 400", b"")
+
+
+def test_an_upgrade_is_answered_as_if_it_were_not_asked_for(service: RunningService) -> None:
+    head = (
+        f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
+    with service.connection() as connection:
+        connection.sendall(head.encode())
+        connection.settimeout(10.0)
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_requests_one_after_another_are_answered_in_order(service: RunningService) -> None:
+    one = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\n\r\n"
+    last = one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n").replace("healthz", "nothing")
+    with service.connection() as connection:
+        connection.sendall((one + one + last).encode())
+        answer = received(connection)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"404"]
+
+
 def test_an_answer_that_nobody_reads_is_given_up(strict: RunningService) -> None:
     body = json.dumps({"max_tokens": 5_000, "seed": 1}).encode()
     head = f"POST /v1/book/generate HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\nAuthorization: Bearer {TOKEN}\r\n"

@@ -1,45 +1,79 @@
-"""Connections of HTTP/1.1 that are closed if no request comes, or if a request comes too slowly.
+"""Connections of HTTP/1.1: those that are silent or slow are closed, and a busy service refuses requests at once.
 
 uvicorn limits the time between two requests. What is added here is the time from the first byte of a request, or from
-the connection, to the end of its headers; gate.py limits the time of its body and of the answer.
+the connection, to the end of its headers, and their size; gate.py limits the time of its body and of the answer.
+
+When more requests come than can be answered, most of the work is to refuse them. So they are refused as soon as their
+headers are there, by bytes that are always the same, before anything else is done with them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEADERS = 16_384  # bytes
 
 
-def protocol(receive_seconds: float) -> type[H11Protocol]:
-    """Return uvicorn's protocol with a limit of the time until the headers are complete."""
+def protocol(
+    receive_seconds: float, is_busy: Callable[[str], bool], refusal: bytes, refused: Callable[[], None]
+) -> type[HttpToolsProtocol]:
+    """Return uvicorn's protocol with a limit of the time until the headers are complete.
 
-    class Timed(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
+    is_busy says whether a request of a path is refused; refusal is what is sent then, and refused is called.
+    """
+
+    class Limited(HttpToolsProtocol):
+        _deadline: asyncio.TimerHandle | None = None  # while headers are expected
+        _header_bytes = 0
 
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._expect_headers()
 
-        def data_received(self, data: bytes) -> None:
-            if self._deadline is None and self.conn.their_state is h11.IDLE:
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            if self._deadline is None:
                 self._expect_headers()
+
+        def on_headers_complete(self) -> None:
+            self._cancel()
+            super().on_headers_complete()
+
+        def data_received(self, data: bytes) -> None:
+            self._header_bytes += len(data)
             super().data_received(data)
-            if self.conn.their_state is not h11.IDLE:
+            if self._deadline is not None and self._header_bytes > MAX_HEADERS:
                 self._cancel()
+                self.send_400_response("The headers are too large.")
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._cancel()
             super().connection_lost(exc)
 
+        def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+            if not is_busy(cycle.scope["path"]):
+                super()._start_asgi_task(cycle, app)
+                return
+            self.transport.write(refusal)
+            cycle.response_started = cycle.response_complete = True  # what comes of its body is ignored
+            refused()
+            self.on_response_complete()
+
         def _expect_headers(self) -> None:
-            self._deadline = self.loop.call_later(receive_seconds, self.transport.abort)
+            self._header_bytes = 0
+            self._deadline = self.loop.call_later(receive_seconds, self._abort)
+
+        def _abort(self) -> None:
+            if not self.transport.is_closing():
+                self.transport.abort()
 
         def _cancel(self) -> None:
             if self._deadline is not None:
                 self._deadline.cancel()
                 self._deadline = None
 
-    return Timed
+    return Limited

@@ -19,6 +19,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -29,6 +30,7 @@ from .observed import Observed
 
 OPEN_TO_ALL = ("/healthz", "/readyz")  # without a token
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
+COMPUTED = "/v1/"  # the beginning of the paths whose requests are limited
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_SECONDS = 1
 REFUSALS = {  # status, code, message
@@ -77,6 +79,10 @@ class Gate:
         finally:
             self._observed.answered(scope, answer.status, answer.seconds, answer.size)
 
+    def is_busy(self, path: str) -> bool:
+        """Return whether a request is refused because too many are in progress."""
+        return path.startswith(COMPUTED) and self._in_progress.is_full()
+
     @property
     def send_seconds(self) -> float:
         """How long a client may leave a part of an answer unread."""
@@ -90,7 +96,7 @@ class Gate:
                 body = await self._body(scope, receive)
         except TimeoutError:
             raise Refused("slow") from None
-        if not scope["path"].startswith("/v1/"):
+        if not scope["path"].startswith(COMPUTED):
             await self._app(scope, _Replayed(body, receive), answer.send)
             return
         if self.is_ending:
@@ -152,12 +158,17 @@ class _InProgress:
         self._limits, self._count = limits, 0
         self._last_few = -BUSY_SECONDS  # when there were few
 
+    def is_full(self) -> bool:
+        """Return whether there may be no more."""
+        if self._count >= self._limits.in_progress:
+            return True
+        if self._count < self._limits.in_progress_busy:
+            self._last_few = time.monotonic()
+            return False
+        return time.monotonic() - self._last_few > BUSY_SECONDS
+
     def __enter__(self) -> None:
-        now, few = time.monotonic(), self._count < self._limits.in_progress_busy
-        if few:
-            self._last_few = now
-        has_queue = now - self._last_few > BUSY_SECONDS
-        if self._count >= self._limits.in_progress or (has_queue and not few):
+        if self.is_full():
             raise Refused("busy")
         self._count += 1
 
@@ -197,15 +208,7 @@ class _Answer:
         """Send the answer of a refusal, if no other has begun; else the connection is closed."""
         if self.status:
             raise ConnectionAbortedError(refusal)
-        status, code, text = REFUSALS[refusal]
-        content = error_content(code, text)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        if status in (429, 503):
-            headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
-        if status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        if status in (408, 413, 415):  # the rest of the body is not read
-            headers.append((b"connection", b"close"))
+        status, headers, content = refusal_answer(refusal)
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else content})
 
@@ -222,6 +225,27 @@ class _Replayed:
             body, self._body = self._body, None
             return {"type": "http.request", "body": body, "more_body": False}
         return await self._receive()
+
+
+def refusal_answer(refusal: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Return status, headers and body of the answer for a key of REFUSALS."""
+    status, code, text = REFUSALS[refusal]
+    content = error_content(code, text)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    if status in (429, 503):
+        headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
+    if status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if status in (408, 413, 415):  # the rest of the body is not read
+        headers.append((b"connection", b"close"))
+    return status, headers, content
+
+
+def refusal_bytes(refusal: str) -> bytes:
+    """Return the same answer as it is sent."""
+    status, headers, content = refusal_answer(refusal)
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b": ".join(header) for header in headers)]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + content
 
 
 def error_content(code: str, message: str, **more: Any) -> bytes:

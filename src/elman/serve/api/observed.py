@@ -59,6 +59,10 @@ class Observed:
         self._seconds.labels(model, endpoint).observe(seconds)
         self.log("request", method=scope["method"], path=template, status=status, seconds=round(seconds, 6), bytes=size)
 
+    def refused(self) -> None:
+        """Record a request that was refused before its path was looked at."""
+        self._requests.labels("", "busy", "429").inc()
+
     def batch(self, model: str, inputs: int) -> None:
         """Record a batch."""
         self._batches.labels(model).observe(inputs)

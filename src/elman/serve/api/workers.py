@@ -27,7 +27,7 @@ import uvicorn
 
 from elman import kernels
 from elman.errors import ConfigError, ElmanError
-from elman.serve.server import end_at_signals
+from elman.serve.server import TCP, end_at_signals
 
 from .connections import protocol
 from .limits import METRICS_FOLDER, Limits
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 HTTP_PORT = 80  # which clients leave out of Host
 BACKLOG = 2_048
-MAX_HEADERS = 16_384  # bytes
 DEATHS, DEATHS_SECONDS = 5, 10.0  # workers that may die in this time
 SWEEP_SECONDS = 60.0
 LAST_CONNECTIONS_SECONDS = 0.2  # in which connections that were made before the end get an answer, 503
@@ -119,7 +118,7 @@ class Worker:
     def run(self, lifeline: int | None = None) -> int:
         """Serve until the end, or until lifeline can be read, since the process that starts workers is gone."""
         from .app import Service
-        from .gate import Gate
+        from .gate import Gate, refusal_bytes
         from .observed import Observed
 
         limits, port = self._settings.limits, self._listener.getsockname()[1]
@@ -129,7 +128,7 @@ class Worker:
         gate = Gate(service.app, hosts=hosts, token=self._settings.token, limits=limits, observed=observed)
         config = uvicorn.Config(
             gate,
-            http=protocol(limits.receive_seconds),
+            http=protocol(limits.receive_seconds, gate.is_busy, refusal_bytes("busy"), observed.refused),
             ws="none",
             lifespan="off",
             log_level="critical",
@@ -137,7 +136,6 @@ class Worker:
             server_header=False,
             timeout_keep_alive=int(limits.idle_seconds),
             timeout_graceful_shutdown=int(limits.drain_seconds),
-            h11_max_incomplete_event_size=MAX_HEADERS,
         )
         self._server = _Server(config, service, gate, lifeline)
         in_main_thread = threading.current_thread() is threading.main_thread()
@@ -276,10 +274,9 @@ class Workers:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens; a port that is taken is a ConfigError."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
-        listener = socket.socket(family, kind)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = addresses[0]
+        listener = socket.socket(family, kind, TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
