@@ -73,12 +73,17 @@ class RunningService(NamedTuple):
 
 @contextmanager
 def serving(
-    folder: Path, runs: Sequence[str], limits: Limits | None = None, **settings: Any
+    folder: Path, runs: Sequence[str], limits: Limits | None = None, *, send_buffer: int | None = None, **settings: Any
 ) -> Iterator[RunningService]:
-    """Yield a service of models; afterwards it has ended. The folder holds the states of streams."""
+    """Yield a service of models; afterwards it has ended. The folder holds the states of streams.
+
+    send_buffer: bytes that the system takes of an answer before the client reads it.
+    """
     options = Settings(port=0, logs=False, limits=limits or Limits(), **settings)
     models = ServedModels(runs)
     with listen(options.host, options.port) as listener:
+        if send_buffer is not None:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         worker = Worker(models, options, listener, folder)
         thread = threading.Thread(target=worker.run)
         thread.start()

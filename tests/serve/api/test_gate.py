@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
@@ -16,6 +17,7 @@ import pytest
 
 from elman.serve.api import gate as gate_module
 from elman.serve.api.limits import Limits
+from elman.serve.api.observed import Observed
 
 from .services import RunningService, serving
 
@@ -229,6 +231,66 @@ def test_requests_one_after_another_are_answered_in_order(service: RunningServic
         connection.sendall((one + one + last).encode())
         answer = received(connection)
     assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200", b"200", b"404"]
+
+
+def test_the_bodies_of_all_requests_together_are_limited(folders: dict[str, Path], tmp_path: Path) -> None:
+    limits = Limits(body_bytes=2_000, bodies_bytes=3_000)
+    with serving(tmp_path, [str(folders["heat"])], limits) as running:
+        body = json.dumps({"inputs": ["abc"] * 200}).encode()[:1_900].ljust(1_900)
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\nContent-Length: 1900\r\n\r\n".encode()
+        with running.connection() as first, running.connection() as second:
+            first.sendall(head + body[:-1])
+            time.sleep(0.1)
+            second.sendall(head + body)
+            assert second.recv(100).startswith(b"HTTP/1.1 503 ")
+            first.sendall(body[-1:])
+            assert first.recv(100).startswith(b"HTTP/1.1 4")  # it is complete, and no JSON
+        for _ in range(3):
+            assert running.ask("POST", PREDICT, {"inputs": ["abc"] * 200}).status == 200
+
+
+def test_a_client_that_reads_no_part_of_an_answer_is_given_up() -> None:
+    async def never_read(message: Any) -> None:
+        await asyncio.sleep(10.0)
+
+    async def send() -> None:
+        answer = gate_module._Answer({"type": "http"}, never_read, gate)
+        await answer.send({"type": "http.response.start", "status": 200, "headers": []})
+
+    limits = Limits(send_seconds=0.05)
+    gate = gate_module.Gate(never_read, hosts=None, token=None, limits=limits, observed=Observed(logs=False))  # type: ignore[arg-type]
+    with pytest.raises(TimeoutError):
+        asyncio.run(send())
+
+
+def test_a_large_answer_that_nobody_reads_is_thrown_away(folders: dict[str, Path], tmp_path: Path) -> None:
+    limits = Limits(send_seconds=0.4, idle_seconds=30.0)
+    with serving(tmp_path, [str(folders["heat"])], limits, send_buffer=8_192) as running:
+        body = json.dumps({"inputs": ["abcdef" * 100] * 500}).encode()
+        head = f"POST {PREDICT} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\nContent-Type: application/json\r\n"
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            connection.connect(("127.0.0.1", running.port))
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            begin = connection.recv(1_000)
+            assert begin.startswith(b"HTTP/1.1 200 ")
+            length = int(begin.split(b"content-length: ")[1].split(b"\r\n")[0])
+            time.sleep(1.2)
+            assert len(received(connection)) < length - 100_000
+
+
+def test_when_the_service_ends_new_requests_are_refused_and_connections_closed(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    with serving(tmp_path, [str(folders["heat"])]) as running:
+        server = running.worker._server
+        assert server is not None
+        server._gate.is_ending, server._service.is_ready = True, False
+        answer = running.ask("POST", PREDICT, BODY)
+        assert (answer.status, answer.error["code"], answer.headers["connection"]) == (503, "ending", "close")
+        assert answer.headers["retry-after"] == "1"
+        assert running.ask("GET", "/readyz").status == 503
+        assert running.ask("GET", "/healthz").status == 200
 
 
 def test_an_answer_that_nobody_reads_is_given_up(strict: RunningService) -> None:

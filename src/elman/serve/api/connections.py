@@ -1,7 +1,8 @@
 """Connections of HTTP/1.1: those that are silent or slow are closed, and a busy service refuses requests at once.
 
 uvicorn limits the time between two requests. What is added here is the time from the first byte of a request, or from
-the connection, to the end of its headers, and their size; gate.py limits the time of its body and of the answer.
+the connection, to the end of its headers, and their size, and the time in which a client reads what was sent at last;
+gate.py limits the time of its body and of the answer.
 
 When more requests come than can be answered, most of the work is to refuse them. So they are refused as soon as their
 headers are there, by bytes that are always the same, before anything else is done with them.
@@ -15,13 +16,15 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from .limits import Limits
+
 MAX_HEADERS = 16_384  # bytes
 
 
 def protocol(
-    receive_seconds: float, is_busy: Callable[[str], bool], refusal: bytes, refused: Callable[[], None]
+    limits: Limits, is_busy: Callable[[str], bool], refusal: bytes, refused: Callable[[], None]
 ) -> type[HttpToolsProtocol]:
-    """Return uvicorn's protocol with a limit of the time until the headers are complete.
+    """Return uvicorn's protocol with limits of the times in which headers are sent and answers are read.
 
     is_busy says whether a request of a path is refused; refusal is what is sent then, and refused is called.
     """
@@ -63,13 +66,21 @@ def protocol(
             refused()
             self.on_response_complete()
 
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self.transport.get_write_buffer_size():
+                self.loop.call_later(limits.send_seconds, self._abort_unread)
+
+        def _abort_unread(self) -> None:
+            if self.transport.get_write_buffer_size():
+                self._abort()
+
         def _expect_headers(self) -> None:
             self._header_bytes = 0
-            self._deadline = self.loop.call_later(receive_seconds, self._abort)
+            self._deadline = self.loop.call_later(limits.receive_seconds, self._abort)
 
         def _abort(self) -> None:
-            if not self.transport.is_closing():
-                self.transport.abort()
+            self.transport.abort()
 
         def _cancel(self) -> None:
             if self._deadline is not None:

@@ -128,7 +128,7 @@ class Worker:
         gate = Gate(service.app, hosts=hosts, token=self._settings.token, limits=limits, observed=observed)
         config = uvicorn.Config(
             gate,
-            http=protocol(limits.receive_seconds, gate.is_busy, refusal_bytes("busy"), observed.refused),
+            http=protocol(limits, gate.is_busy, refusal_bytes("busy"), observed.refused),
             ws="none",
             lifespan="off",
             log_level="critical",
