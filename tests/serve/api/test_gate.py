@@ -194,6 +194,17 @@ def test_slow_requests_are_given_up(strict: RunningService, sent: bytes, status:
     assert answer[9:12] == (status or b"")
 
 
+def test_the_second_request_of_a_connection_is_given_up_too(strict: RunningService) -> None:
+    head = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\n\r\n".encode()
+    with strict.connection() as connection:
+        connection.sendall(head)
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        connection.sendall(head[:-3])
+        start = time.monotonic()
+        assert received(connection) == b""
+    assert 0.3 < time.monotonic() - start < 0.9  # before the limit of an idle connection
+
+
 def test_bytes_one_by_one_do_not_extend_the_time_of_the_headers(strict: RunningService) -> None:
     start = time.monotonic()
     with strict.connection() as connection, contextlib.suppress(OSError):  # it is reset
@@ -205,6 +216,7 @@ def test_bytes_one_by_one_do_not_extend_the_time_of_the_headers(strict: RunningS
 
 @pytest.mark.parametrize("size", [20_000, 300_000])
 def test_headers_without_an_end_are_refused(service: RunningService, size: int) -> None:
+    start = time.monotonic()
     with service.connection() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nX: ")
         with contextlib.suppress(OSError):
@@ -212,6 +224,7 @@ def test_headers_without_an_end_are_refused(service: RunningService, size: int) 
                 connection.sendall(b"x" * 10_000)
                 time.sleep(0.01)
         assert received(connection)[:12] in (b"HTTP/1.1 400", b"")
+    assert time.monotonic() - start < 4.0  # sooner than a slow request is given up
 
 
 def test_an_upgrade_is_answered_as_if_it_were_not_asked_for(service: RunningService) -> None:
@@ -335,6 +348,8 @@ def test_a_busy_service_says_when_to_try_again(
         time.sleep(0.3)
         refused = running.ask("POST", PREDICT, BODY)
         assert (refused.status, refused.error["code"], refused.headers["retry-after"]) == (429, "busy", "1")
+        line = b'elman_requests_total{endpoint="busy",model="",status="429"} 1.0'
+        assert line in running.ask("GET", "/metrics").body.splitlines()
         assert running.ask("GET", "/healthz").status == 200
         release.set()
         for thread in threads:
