@@ -11,6 +11,7 @@ import { languageModelFolder } from "../model/language_model_folder.ts";
 import { Generator } from "../model/random.ts";
 import { generate } from "../model/sampling.ts";
 import { type Leaf, type NetworkSizes, SmallNetwork } from "../model/small_network.ts";
+import { stateFromBytes, stateToBytes } from "../model/stream_state.ts";
 import { splitText, Trainer, type TrainingOptions } from "../model/training.ts";
 import { Vocabulary } from "../model/vocabulary.ts";
 import { derivation } from "../panels/unrolled_network/derivations.ts";
@@ -44,6 +45,7 @@ export async function answer(request: Request, load: Loader): Promise<Record<str
 const COMPUTATIONS = {
   stack: runStack,
   steps: runSteps,
+  streamState: moveState,
   readout: runReadout,
   linear: runLinear,
   updates: runUpdates,
@@ -94,6 +96,18 @@ function runStack(work: Workspace): Arrays {
     ...named("d_initial", dInitial.arrays),
     ...named("gradient", gradients),
   });
+}
+
+/** The bytes of a state that was read from bytes, and its arrays; or what is wrong with the bytes. */
+function moveState(work: Workspace): Record<string, unknown> {
+  const fingerprint = decode(work.request.arrays["fingerprint"]!) as Uint8Array;
+  const state = work.stack().state(work.request.values as number);
+  try {
+    stateFromBytes(decode(work.request.arrays["content"]!) as Uint8Array, fingerprint, state);
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+  return { content: encode(stateToBytes(state, fingerprint)), ...encodeAll(named("state", state.arrays)) };
 }
 
 /** One step after another: x (B, T, I). */
