@@ -15,7 +15,7 @@ decoding/viterbi.py computes the best path; nn/crf.py has the derivatives.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,14 @@ Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
 
 
+class TransitionScores(NamedTuple):
+    """Scores of transitions (C, C), from row to column, of first tags (C,), and of last tags (C,)."""
+
+    transitions: Array
+    start: Array
+    end: Array
+
+
 class ConditionalRandomField:
     """Scores of transitions, and of first and last tags; weights are named `crf.*`."""
 
@@ -37,6 +45,7 @@ class ConditionalRandomField:
         self._A = _allowed_scores(allowed.transitions, take(tensors, "crf.transitions", (num_labels, num_labels)))
         self._start = _allowed_scores(allowed.start, take(tensors, "crf.start", (num_labels,)))
         self._end = _allowed_scores(allowed.end, take(tensors, "crf.end", (num_labels,)))
+        self.scores = TransitionScores(self._A, self._start, self._end)  # with those that are not allowed
         self._max_A = self._A.max()
         self._exp_A = np.exp(self._A - self._max_A)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.checkpoint.serialization import tensor_bytes
@@ -61,6 +62,11 @@ class FolderPredictor(ABC):
         A folder that holds anything but a model is a ConfigError, unless `replace` is true.
         """
         write_model(Path(path), self._content(card), replace=replace)
+
+    def with_tensors(self, tensors: Tensors) -> Self:
+        """Return the same model with other weights, of the same names and shapes."""
+        content = dataclasses.replace(self._content(), tensors=tensors)
+        return cast("Self", self.from_folder(content, Path(type(self).__name__)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_folder, (self._content(), Path(type(self).__name__))

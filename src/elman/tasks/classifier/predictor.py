@@ -168,7 +168,10 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
 
     def log_probabilities(self, texts: Iterable[str]) -> Array:
         """Return log probabilities (N, C) in the order of `labels`, of texts as they are."""
-        lists = [self.tokens(text) for text in require_texts(texts)]
+        return self.log_probabilities_of_tokens([self.tokens(text) for text in require_texts(texts)])
+
+    def log_probabilities_of_tokens(self, lists: Sequence[Sequence[str]]) -> Array:
+        """Return log probabilities (N, C) in the order of `labels`, of texts whose tokens are given."""
         return self._log_p([len(tokens) for tokens in lists], lists.__getitem__)
 
     def explain(self, text: str) -> Explanation:

@@ -26,7 +26,7 @@ from elman.data.batches.padded import IdLists, pad_ids
 from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
-from elman.models.crf import ConditionalRandomField
+from elman.models.crf import ConditionalRandomField, TransitionScores
 from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
 from elman.models.recorder import note
 from elman.models.stack import State, take
@@ -143,6 +143,20 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
             for row, path in zip(rows, self._best_labels(emissions, lengths), strict=True):
                 tags[row] = [self.labels[i] for i in path]
         return tags
+
+    def emissions(self, sentences: Iterable[Sentence]) -> list[Array]:
+        """Return the emissions (T, C) of each sentence: the scores of the tags of each token before any transition."""
+        lists = require_sentences(sentences, self.text.tokenize)
+        of_sentences = [np.empty((0, len(self.labels)), self._V.dtype) for _ in lists]
+        for rows, emissions, lengths in self._batches(lists):
+            for row, length, e in zip(rows, lengths, emissions, strict=True):
+                of_sentences[row] = e[:length]
+        return of_sentences
+
+    @property
+    def transition_scores(self) -> TransitionScores | None:
+        """The scores of the conditional random field, with FORBIDDEN_SCORE for what the scheme of the tags forbids."""
+        return self._crf.scores if self._crf is not None else None
 
     def predict_proba(self, sentences: Iterable[Sentence]) -> list[Array]:
         """Return the probabilities (T, C) of the tags of each token, given the whole sentence, for each sentence."""
