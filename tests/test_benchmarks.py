@@ -441,3 +441,39 @@ def test_wrong_numbers_and_names_are_refused(
     with pytest.raises(SystemExit):
         load_script(BENCHMARKS / f"{script}.py").main()
     assert message in capsys.readouterr().err
+
+
+def test_onnx_grid_prints_a_row_for_each_graph_and_each_stream(run: Run) -> None:
+    pytest.importorskip("onnxruntime")
+    sizes = [
+        "--layers",
+        "1,3",
+        "--length",
+        "1,6",
+        "--batch-size",
+        "1,3",
+        "--hidden",
+        5,
+        "--stream",
+        20,
+        "--chunk",
+        "1,7",
+    ]
+    lines = run("onnx_grid", "--cells", "gru,min_gru", *sizes).splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if re.match(r"\| (min_)?gru ", line)]
+    assert [row[:4] for row in rows[:8]] == [
+        [cell, layers, directions, "4"] for cell in ("gru", "min_gru") for layers in "13" for directions in "12"
+    ]
+    assert [row[:3] for row in rows[8:]] == [[cell, chunk, "20"] for cell in ("gru", "min_gru") for chunk in "17"]
+    assert all(0.0 < float(row[-1]) < 1e-5 for row in rows)  # float32
+    assert all(row[6] == "0" for row in rows[:8])
+
+
+def test_onnx_grid_fails_where_a_graph_differs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    from elman.export.onnx import recurrent
+
+    monkeypatch.setattr(recurrent, "LINEAR_BEFORE_RESET", 0)
+    sizes = ["--layers", 1, "--length", 6, "--batch-size", 2, "--hidden", 5, "--stream", 20]
+    output = run("onnx_grid", "--cells", "gru", *sizes, exit_code=1)
+    assert "| gru | 1 | 1 | the graph differs from the model by " in output

@@ -70,7 +70,7 @@ CODE = re.compile(r"^```.*?^```|`[^`\n]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL
 ASCII_PUNCTUATION = re.compile(r"[一-鿿](?:\(| ?[,;:!?])|[,;:!?] ?[一-鿿]|\(\d{4}\)|[^|\s] [，。；：（]")  # in Chinese
 CHINESE_OUTPUT = " --lang zh"  # of labs; without it, the environment decides
 LAB_COMMAND = re.compile(r"^elman lab\b.*|(?<=`)elman lab\b[^`\n]*", re.MULTILINE)  # in a block or within a line
-NEEDS = {"bpe": "tokenizers"}  # words of a command that an extra brings
+NEEDS = {"bpe": "tokenizers", "export": "onnxruntime"}  # words of a command that an extra brings
 
 
 RESIDUAL = """

@@ -35,6 +35,7 @@ NOT_TRANSLATED = {  # texts that no person reads, that are the same in both lang
     *style.CHINESE_FONTS,
     *(style.NO_CHINESE_FONT, "DejaVu Sans", "offset points", "lower center", "outside right center"),  # of figures
     "NumPy uses no table of input products",
+    "inputs: {0}; outputs: {1}",  # in an ONNX file
     *("model name", "{0}; for the recurrent history encoder"),
     *(
         "0.1, at most 5,000 examples; 0 for fewer than 10",

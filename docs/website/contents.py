@@ -27,18 +27,8 @@ SECTIONS = (
     Section(
         Text("Guides", "指南"),
         (
-            *(
-                "guide",
-                "classifier",
-                "tagger",
-                "seq2seq",
-                "forecaster",
-                "python",
-                "streaming",
-                "serve",
-                "layers",
-                "data*",
-            ),
+            *("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "streaming"),
+            *("serve", "export", "layers", "data*"),
             *("inspect*", "browser"),
         ),
     ),

@@ -38,7 +38,7 @@ _HOME_OF = {
     "widget": "elman.inspect.widget",
 }
 
-_PACKAGES = frozenset({"cells", "inspect", "nn"})
+_PACKAGES = frozenset({"cells", "export", "inspect", "nn"})
 
 __all__ = ["Classifier", "ElmanError", "Forecaster", "LanguageModel", "Seq2Seq", "Streams", "Tagger", "load", "widget"]
 

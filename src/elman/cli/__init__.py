@@ -12,7 +12,7 @@ import typer
 
 from elman import shell
 
-from . import bench, data, demo, doctor, generate, inspect, lab, serve, studio, train
+from . import bench, data, demo, doctor, export, generate, inspect, lab, serve, studio, train
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -39,7 +39,7 @@ LAZY_COMMANDS = {
 
 ORDER = (  # of use
     *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-    *("data", "lab", "bench", "doctor"),
+    *("export", "data", "lab", "bench", "doctor"),
 )
 
 
@@ -72,6 +72,7 @@ app.command("inspect")(inspect.inspect_command)
 app.command("plot")(inspect.plot_command)
 app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
+app.command("export")(export.export_command)
 app.command("lab")(lab.lab_command)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,59 @@
+"""Export: a trained model as a file for another program. The ending of the file decides which one.
+
+    result = elman.export.export("runs/book", "book.onnx")     a run folder, a model folder, or what elman.load returns
+    print(result.files)
+
+A format is one entry of EXPORTERS: a file ending, and a function that writes a predictor to such a file. An exporter
+compares what it writes with the predictor first, and writes nothing that differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from elman.errors import ConfigError
+from elman.models.folder import FolderPredictor
+from elman.tasks.spec import load
+
+from .result import ExportResult
+
+
+def _write_onnx(predictor: FolderPredictor, path: Path) -> ExportResult:
+    from .onnx import write_onnx
+
+    return write_onnx(predictor, path)
+
+
+Exporter = Callable[[FolderPredictor, Path], ExportResult]
+EXPORTERS: dict[str, Exporter] = {".onnx": _write_onnx}
+
+
+def export(model: Any, file: str | Path) -> ExportResult:
+    """Write a model to a file of another format, which replaces one of its name.
+
+    model is a run folder, a model folder, what elman.load returns, or a trained estimator. An unknown ending, a model
+    that the format cannot represent, and a file that cannot be written are errors before anything is written.
+    """
+    path = Path(file)
+    exporter = EXPORTERS.get(path.suffix.lower())
+    if exporter is None:
+        given = f"the ending {path.suffix!r}" if path.suffix else "no ending"
+        hint = f"Name the file like {path.stem or 'model'}{next(iter(EXPORTERS))}"
+        raise ConfigError(f"FILE: given {given}; expected {' or '.join(EXPORTERS)}", hint=hint, where=str(path))
+    return exporter(_predictor_of(model), path)
+
+
+def _predictor_of(model: Any) -> FolderPredictor:
+    if isinstance(model, str | Path):
+        model = load(model)
+    if hasattr(type(model), "_trained"):  # an estimator, which says so if it is not trained yet
+        model = model._trained
+    if not isinstance(model, FolderPredictor):
+        hint = "Export the models of an ensemble one by one"
+        raise ConfigError(f"model: given {type(model).__name__}; expected a model of elman.load", hint=hint)
+    return model
+
+
+__all__ = ["EXPORTERS", "ExportResult", "Exporter", "export"]
