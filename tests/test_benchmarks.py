@@ -477,3 +477,44 @@ def test_onnx_grid_fails_where_a_graph_differs(run: Run, monkeypatch: pytest.Mon
     sizes = ["--layers", 1, "--length", 6, "--batch-size", 2, "--hidden", 5, "--stream", 20]
     output = run("onnx_grid", "--cells", "gru", *sizes, exit_code=1)
     assert "| gru | 1 | 1 | the graph differs from the model by " in output
+
+
+def test_streams_compares_all_implementations_and_chunks(run: Run, writer: Path, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("The time traveller smiled. " * 5)
+    output = run("streams", writer, "--streams", 1, 3, "--seconds", 0.01, "--text", text)
+    for name in ("push", "step", "onnxruntime", "torch"):
+        assert len(re.findall(rf"^\| {name} \| ", output, re.MULTILINE)) == 2
+    assert len(re.findall(r"^\| (?:onnxruntime|torch) in step \| ", output, re.MULTILINE)) == 2
+    differences = re.findall(
+        r"logits differ by (\S+) of the largest one, the last state by (\S+)$", output, re.MULTILINE
+    )
+    assert len(differences) == 3
+    assert all(float(value) < 1e-5 for pair in differences for value in pair)
+
+
+def test_streams_refuses_to_time_what_differs(run: Run, writer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = load_benchmark("streams")
+    right = module.by_torch
+    monkeypatch.setattr(module, "by_torch", lambda *arguments: lambda ids: 1.001 * right(*arguments)(ids))
+    with pytest.raises(SystemExit, match="logits of torch differ by"):
+        run(module, writer, "--streams", 1, "--seconds", 0.01, "--peers", "torch")
+
+
+@pytest.mark.integration
+def test_service_answers_all_parts(run: Run, translator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = tmp_path / "inputs.txt"
+    inputs.write_text("\n".join(WORDS))
+    module = load_benchmark("service")
+    monkeypatch.setattr(module, "EQUAL_REQUESTS", 60)
+    options = ("--seconds", 1.0, "--slow-connections", 8)
+    output = run(module, translator, inputs, "--parts", "load", "bodies", "reload", "equal", *options)
+    assert "problem" not in output
+    assert "60 requests, 0 answers differ from the model's" in output
+    for text in (
+        "2 x capacity for 1 s",
+        "gzip bomb: Counter({415: 20})",
+        "deep JSON: Counter({400: 20})",
+        "new versions under load",
+    ):
+        assert text in output

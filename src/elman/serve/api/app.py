@@ -7,14 +7,13 @@ GET  /metrics  for Prometheus        GET  /docs, /openapi.json  this list, with 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel
@@ -25,6 +24,7 @@ from elman.version import version
 
 from . import generation, predictions
 from .batches import Batches
+from .bodies import Body, MalformedBodyError, schema_with, with_body
 from .gate import error_content
 from .limits import Limits
 from .observed import Observed
@@ -32,9 +32,8 @@ from .served import ServedModel, ServedModels
 from .stream_store import BusyStreamError, NoSuchStreamError, TooManyStreamsError
 from .streams import ClosedStream, ModelStreams, OpenedStream, OpenRequest, Outputs, reads_streams
 
-Handler = TypeVar("Handler", bound=Callable[..., Any])
-
 STATUS_OF = (  # the first class that fits
+    (MalformedBodyError, 400),
     (NoSuchStreamError, 404),
     (BusyStreamError, 409),
     (TooManyStreamsError, 429),
@@ -42,6 +41,11 @@ STATUS_OF = (  # the first class that fits
     (ResourceError, 503),
     (ElmanError, 422),
 )
+
+
+STREAM = {  # in OpenAPI
+    "parameters": [{"name": "stream", "in": "path", "required": True, "schema": {"type": "string", "title": "Stream"}}]
+}
 
 
 class ErrorBody(BaseModel):
@@ -102,6 +106,8 @@ class Service:
         self.app = FastAPIOffline(
             title="elman", version=version(), description=__doc__.partition("\n")[0], redoc_url=None, responses=ERRORS
         )
+        self._kinds: dict[str, type[Body]] = {}  # of bodies, by the names of their schemas
+        self.app.openapi = self._openapi  # type: ignore[method-assign]
         self._add_routes()
         _answer_errors(self.app)
 
@@ -142,6 +148,28 @@ class Service:
             if model.name in self.streams:
                 self._add_streams(model)
 
+    def _add_post(
+        self,
+        path: str,
+        answer: Callable[[Request, Any], Awaitable[Any]],
+        kind: type[Body],
+        answer_type: Any,
+        openapi: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
+        """Add an address whose requests have a body."""
+        handler, about_body = with_body(kind, answer)
+        self._kinds[kind.__name__] = kind
+        extra = {**about_body, **(openapi or {})}
+        self.app.add_api_route(
+            path, handler, methods=["POST"], response_model=answer_type, openapi_extra=extra, name=path, **options
+        )
+
+    def _openapi(self) -> dict[str, Any]:
+        if self.app.openapi_schema is None:
+            self.app.openapi_schema = schema_with(self.app, self._kinds.values())
+        return self.app.openapi_schema
+
     def _info(self, model: ServedModel) -> ModelInfo:
         endpoints = ["predict"] * (model.spec.prediction is not None) + ["generate"] * model.spec.generates
         return ModelInfo(
@@ -157,9 +185,7 @@ class Service:
         assert prediction is not None
         request_type = predictions.request_type(model.spec, self.limits)
 
-        @self.app.post(f"/v1/{model.name}/predict", tags=[model.name], summary=f"Predict by the {model.spec.title}")
-        @_with_body(request_type)
-        async def predict(body: Any) -> predictions.Predictions:
+        async def predict(request: Request, body: Any) -> predictions.Predictions:
             predictor, options = model.predictor, predictions.options_of(model.spec, body)
             compute = partial(predictions.predict, prediction, predictor, options)
             key = ("predict", id(predictor), options.model_dump_json())
@@ -168,51 +194,52 @@ class Service:
                 model=model.name, fingerprint=predictor.fingerprint, predictions=predictions.finite(list(answers))
             )
 
+        path, summary = f"/v1/{model.name}/predict", f"Predict by the {model.spec.title}"
+        self._add_post(path, predict, request_type, predictions.Predictions, tags=[model.name], summary=summary)
+
     def _add_generate(self, model: ServedModel) -> None:
         batches = self.batches[model.name]
 
-        @self.app.post(
+        async def generate(request: Request, body: generation.GenerateRequest) -> StreamingResponse:
+            events: AsyncIterator[str] = generation.events(model.predictor, body, batches)
+            return StreamingResponse(events, media_type="text/event-stream")
+
+        self._add_post(
             f"/v1/{model.name}/generate",
+            generate,
+            generation.GenerateRequest,
+            None,
             tags=[model.name],
             summary="Continue a text",
             response_class=StreamingResponse,
             responses={200: {"description": "Server-sent events.", "content": {"text/event-stream": {}}}},
         )
-        async def generate(body: generation.GenerateRequest) -> StreamingResponse:
-            events: AsyncIterator[str] = generation.events(model.predictor, body, batches)
-            return StreamingResponse(events, media_type="text/event-stream")
 
     def _add_streams(self, model: ServedModel) -> None:
         streams, path = self.streams[model.name], f"/v1/{model.name}/streams"
         tags: list[str | Enum] = [model.name]
-        request_type = streams.request_type
 
-        @self.app.post(path, tags=tags, summary="Open a stream", status_code=201)
-        async def open_stream(body: OpenRequest) -> OpenedStream:
+        async def open_stream(request: Request, body: OpenRequest) -> OpenedStream:
             return await streams.open(body)
 
-        @self.app.post(f"{path}/{{stream}}", tags=tags, summary="Read inputs")
-        @_with_body(request_type)
-        async def read_inputs(stream: str, body: Any) -> Outputs:
-            return Outputs(outputs=await streams.read(stream, body.inputs))
+        async def read_inputs(request: Request, body: Any) -> Outputs:
+            return Outputs(outputs=await streams.read(request.path_params["stream"], body.inputs))
 
-        @self.app.get(f"{path}/{{stream}}", tags=tags, summary="The state as bytes", response_class=Response)
+        one = f"{path}/{{stream}}"
+        self._add_post(
+            path, open_stream, OpenRequest, OpenedStream, tags=tags, summary="Open a stream", status_code=201
+        )
+        self._add_post(
+            one, read_inputs, streams.request_type, Outputs, tags=tags, summary="Read inputs", openapi=STREAM
+        )
+
+        @self.app.get(one, tags=tags, summary="The state as bytes", response_class=Response)
         async def stream_state(stream: str) -> Response:
             return Response(streams.state(stream), media_type="application/octet-stream")
 
-        @self.app.delete(f"{path}/{{stream}}", tags=tags, summary="Close a stream")
+        @self.app.delete(one, tags=tags, summary="Close a stream")
         async def close_stream(stream: str) -> ClosedStream:
             return streams.close(stream)
-
-
-def _with_body(kind: type[predictions.Body]) -> Callable[[Handler], Handler]:
-    """Declare the type of a handler's body, which is that of the model's task."""
-
-    def declare(handler: Handler) -> Handler:
-        handler.__annotations__["body"] = kind
-        return handler
-
-    return declare
 
 
 def _answer_errors(app: FastAPI) -> None:
@@ -227,13 +254,6 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(MemoryError)
     async def out_of_memory(request: Request, error: MemoryError) -> Response:
         return _json(error_content("resource", "out of memory; expected a shorter input"), 503)
-
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        is_json = first["type"] != "json_invalid"
-        where = ".".join(str(part) for part in first["loc"][1:])
-        return _json(error_content("request", str(first["msg"])[:300], where=where[:100]), 422 if is_json else 400)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

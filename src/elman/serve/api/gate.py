@@ -15,6 +15,7 @@ An answer must be complete within a time limit, and each part of it must be read
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 import time
@@ -33,6 +34,7 @@ DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
 COMPUTED = "/v1/"  # the beginning of the paths whose requests are limited
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_SECONDS = 1
+LINGER_SECONDS = 2.0
 REFUSALS = {  # status, code, message
     "host": (403, "host", "Host: the request is for another name; expected one that the service was started with"),
     "origin": (403, "origin", "Origin: the request comes from a page of another site, which may not use the service"),
@@ -45,6 +47,11 @@ REFUSALS = {  # status, code, message
     "ending": (503, "ending", "the service is ending; try again"),
     "deadline": (503, "deadline", "the answer took too long; try again, or ask for less"),
 }
+
+
+# Refusals of bodies that were not read. If the connection were closed while the client still sends, it could lose the
+# answer, so the body is read for a while, and thrown away.
+UNREAD = ("length", "encoding", "memory", "token", "host", "origin")
 
 
 class Refused(Exception):
@@ -75,7 +82,7 @@ class Gate:
         try:
             await self._respond(scope, receive, answer)
         except Refused as refusal:
-            await answer.refuse(str(refusal))
+            await answer.refuse(str(refusal), receive)
         finally:
             self._observed.answered(scope, answer.status, answer.seconds, answer.size)
 
@@ -204,13 +211,20 @@ class _Answer:
         async with asyncio.timeout(self._gate.send_seconds):
             await self._send(message)
 
-    async def refuse(self, refusal: str) -> None:
+    async def refuse(self, refusal: str, receive: Receive) -> None:
         """Send the answer of a refusal, if no other has begun; else the connection is closed."""
         if self.status:
             raise ConnectionAbortedError(refusal)
         status, headers, content = refusal_answer(refusal)
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
-        await self.send({"type": "http.response.body", "body": b"" if self._scope["method"] == "HEAD" else content})
+        content = b"" if self._scope["method"] == "HEAD" else content
+        await self.send({"type": "http.response.body", "body": content, "more_body": True})
+        if refusal in UNREAD:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LINGER_SECONDS):
+                    while (await receive()).get("more_body", False):
+                        pass
+        await self.send({"type": "http.response.body"})
 
 
 class _Replayed:
@@ -236,7 +250,7 @@ def refusal_answer(refusal: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]
         headers.append((b"retry-after", str(RETRY_SECONDS).encode()))
     if status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    if status in (408, 413, 415):  # the rest of the body is not read
+    if status in (408, 413, 415):  # what else comes of the body is not read
         headers.append((b"connection", b"close"))
     return status, headers, content
 

@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import Field
 
 from .batches import Batches
+from .bodies import Body
 from .limits import Limits
-from .predictions import MAX_CHARACTERS, Body
+from .predictions import MAX_CHARACTERS
 
 PIECES_AT_A_TIME = 16  # that are computed between two batches
 

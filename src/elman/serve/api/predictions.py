@@ -10,26 +10,24 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from elman.config import validate_config
 from elman.data.readers.inputs import Input
 from elman.tasks.spec import AnyTask, Prediction
 
+from .bodies import Body, with_few_keys
 from .limits import Limits
 
 MAX_CHARACTERS = 100_000  # of a text
-MAX_ROWS = 100_000  # of a series
+MAX_ROWS, MAX_COLUMNS = 100_000, 1_000  # of a series
 
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
 Cell = float | int | str | None
-Columns = dict[str, Annotated[list[Cell], Field(max_length=MAX_ROWS)]]
-
-
-class Body(BaseModel):
-    """What all bodies of requests have in common: nothing but the fields that are declared."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+Columns = Annotated[
+    dict[str, Annotated[list[Cell], Field(max_length=MAX_ROWS, fail_fast=True)]],
+    BeforeValidator(lambda columns: with_few_keys(columns, MAX_COLUMNS)),
+]
 
 
 class Predictions(BaseModel):
@@ -52,8 +50,8 @@ def request_type(spec: AnyTask, limits: Limits) -> type[Body]:
     options = create_model(f"{spec.name.capitalize()}Options", __base__=Body, **fields)
     kind: Any = Text if spec.prediction.by_input else Columns
     if spec.prediction.reads_tokens:
-        kind = Text | Annotated[list[Text], Field(max_length=MAX_CHARACTERS)]
-    inputs = (list[kind], Field(min_length=1, max_length=limits.inputs))
+        kind = Text | Annotated[list[Text], Field(max_length=MAX_CHARACTERS, fail_fast=True)]
+    inputs = (list[kind], Field(min_length=1, max_length=limits.inputs, fail_fast=True))
     default = Field(default_factory=options)
     return create_model(f"{spec.name.capitalize()}Request", __base__=Body, inputs=inputs, options=(options, default))
 

@@ -9,16 +9,18 @@ forecaster        rows of numbers, null if missing the quantiles of the next row
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from elman.cells.readout import softmax
 from elman.tasks.spec import AnyTask
 
 Array = npt.NDArray[Any]
 TOP_TOKENS = 5
+Row = Annotated[list[float | None], Field(fail_fast=True)]
 
 
 class StreamForm(NamedTuple):
@@ -83,10 +85,10 @@ def _as_they_are(predictor: Any, inputs: Any) -> Any:
 
 
 _FORMS = {
-    "lm": StreamForm(str | list[int], _read_text, _next_tokens),
-    "classify": StreamForm(list[str], _as_they_are, _labels),
-    "tag": StreamForm(list[str], _as_they_are, _tags),
-    "forecast": StreamForm(list[list[float | None]], _read_rows, _quantiles),
+    "lm": StreamForm(str | Annotated[list[int], Field(fail_fast=True)], _read_text, _next_tokens),
+    "classify": StreamForm(Annotated[list[str], Field(fail_fast=True)], _as_they_are, _labels),
+    "tag": StreamForm(Annotated[list[str], Field(fail_fast=True)], _as_they_are, _tags),
+    "forecast": StreamForm(Annotated[list[Row], Field(fail_fast=True)], _read_rows, _quantiles),
 }
 
 

@@ -23,8 +23,9 @@ from elman.errors import ConfigError
 from elman.models.streaming import StreamingPredictor
 
 from .batches import Batches
+from .bodies import Body
 from .limits import Limits
-from .predictions import Body, finite
+from .predictions import finite
 from .served import ServedModel
 from .stream_answers import StreamForm, stream_form
 from .stream_store import StreamStore
