@@ -80,8 +80,8 @@ def _checked_format(version: Any, path: Path) -> int:
     if version in (FORMAT_VERSION, QUANTIZED_FORMAT_VERSION):
         return int(version)
     hint = "Install the version of elman that wrote the model" if isinstance(version, int) else None
-    expected = f"{FORMAT_VERSION} or {QUANTIZED_FORMAT_VERSION}"
-    raise ModelError(f"format version {version!r}; expected {expected}", hint=hint, where=str(path))
+    problem = f"format version {version!r}; expected {FORMAT_VERSION} or {QUANTIZED_FORMAT_VERSION}"
+    raise ModelError(problem, hint=hint, where=str(path))
 
 
 def _require_replaceable(folder: Path) -> None:

@@ -36,8 +36,8 @@ class Pooling:
         self._tensors: Weights = {}
         if kind == "attention":
             shapes = {"key.bias": (size,), "score": (size,)}
-            self._tensors = {name: take(tensors, f"pooling.{name}", shape) for name, shape in shapes.items()}
             self._tensors["key.weight"] = take_matrix(tensors, "pooling.key.weight", (size, size))
+            self._tensors |= {name: take(tensors, f"pooling.{name}", shape) for name, shape in shapes.items()}
 
     def __call__(self, outputs: Array, last: Array, lengths: Ids) -> Array:
         """Return (B, N) from outputs (B, T, N) up to the lengths (B,), and from the last outputs (B, N)."""
