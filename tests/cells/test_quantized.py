@@ -28,6 +28,11 @@ def quantized_layer(rng: np.random.Generator, gates: int, input_size: int, hidde
     return QuantizedLayer(quantize_matrix(W), quantize_matrix(U), b_ih, b_hh)
 
 
+def in_float32(p: QuantizedLayer) -> LayerParameters:
+    assert isinstance(p.W, QuantizedMatrix)
+    return LayerParameters(p.W.dense(), p.U.dense(), p.b_ih, p.b_hh)
+
+
 def test_a_weight_differs_by_at_most_half_a_step_of_its_row() -> None:
     W = random_matrix(np.random.default_rng(0), 20, 33) * np.float32(10.0) ** np.arange(-10, 10)[:, None]
     matrix = quantize_matrix(W.astype(np.float32))
@@ -109,7 +114,7 @@ def test_a_stack_with_int8_weights_is_near_the_stack_of_the_same_weights_in_floa
     rng = np.random.default_rng(3)
     gates = cell.gates  # type: ignore[attr-defined]
     layers = [[quantized_layer(rng, gates, size, 8) for _ in range(2)] for size in (6, 16)]
-    dense = [[LayerParameters(p.W.dense(), p.U.dense(), p.b_ih, p.b_hh) for p in layer] for layer in layers]
+    dense = [[in_float32(p) for p in layer] for layer in layers]
     x, state = random_matrix(rng, 12, 6).reshape(3, 4, 6), unroll.zero_state(cell, dense, 3)  # type: ignore[arg-type]
     y, final = quantized.run(cell, layers, x, state, lengths)  # type: ignore[arg-type]
     expected, expected_final = unroll.run(cell, dense, x, state, lengths)  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ CONFIG = {"task": "lm"}
 VALUES = np.array([[1, -127, 3], [0, 0, 0]], np.int8)
 SCALE = np.array([0.5, 0.0], np.float32)
 BIAS = np.array([1.5, -2.25], np.float32)
-INT8 = {"w": VALUES, "w.scale": SCALE, "b": BIAS}
+INT8: dict[str, Any] = {"w": VALUES, "w.scale": SCALE, "b": BIAS}
 
 
 def write(folder: Path, tensors: dict[str, Any], version: int = 2) -> Path:

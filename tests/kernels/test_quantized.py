@@ -100,7 +100,8 @@ def test_a_stack_has_the_bits_of_the_reference(name: str, inputs: str, int8_set:
     for I, sizes, B, T, D in SIZES:  # noqa: E741
         layers = random_layers(rng, cell, I, sizes, D, float_inputs=inputs == "float32 W")
         state = tuple(tuple(tuple(matrix(rng, B, H) for _ in cell.states) for _ in range(D)) for H in sizes)
-        embedding, x = None, rng.normal(size=(B, T, I)).astype(np.float32)
+        embedding: QuantizedMatrix | None = None
+        x: Any = rng.normal(size=(B, T, I)).astype(np.float32)
         if inputs in ("table", "embedding"):
             V = 20 if inputs == "table" else module.MAX_TABLE_ROWS + 1
             embedding, x = quantize_matrix(matrix(rng, V, I)), rng.integers(0, V, (B, T))

@@ -15,6 +15,7 @@ from . import backend
 
 Array = npt.NDArray[Any]
 MAX_TABLE_ROWS = 1024  # as in sequence.py; the results are the same with a table and without
+_FLOAT32 = np.dtype(np.float32)
 _NAMES = {CELLS[name]: name for name in backend.cells()}
 
 
@@ -47,11 +48,12 @@ class QuantizedStack:
         self, x: Array, state: StackState, lengths: npt.ArrayLike | None = None, *, threads: int | None = None
     ) -> tuple[Array, StackState]:
         """Return the outputs (B, T, D*H) and the final state of x (B, T, I), or of rows (B, T) of the embedding."""
-        x = np.ascontiguousarray(x, self._input_type)
+        x = _contiguous(x, self._input_type)
         outputs = (np.empty if lengths is None else np.zeros)((*x.shape[:2], self._output_size), np.float32)
-        initial = [tuple([np.ascontiguousarray(s, np.float32) for s in states]) for layer in state for states in layer]
+        initial = [tuple([_contiguous(s, _FLOAT32) for s in states]) for layer in state for states in layer]
         final = [tuple([np.empty_like(s) for s in states]) for states in initial]
-        lengths = None if lengths is None else np.ascontiguousarray(lengths, np.int64)
+        if lengths is not None:
+            lengths = np.ascontiguousarray(lengths, np.int64)
         self._stack.run(x, outputs, initial, final, lengths, backend.get_num_threads() if threads is None else threads)
         D = self._num_directions
         return outputs, tuple(tuple(final[i : i + D]) for i in range(0, len(final), D))
@@ -68,7 +70,12 @@ class QuantizedReadout:
 
     def multiply(self, x: Array, *, threads: int | None = None) -> Array:
         """Return the products (..., R) of vectors (..., C)."""
-        rows = np.ascontiguousarray(x.reshape(-1, x.shape[-1]), np.float32)
+        rows = _contiguous(x.reshape(-1, x.shape[-1]), _FLOAT32)
         out = np.empty((len(rows), self._size), np.float32)
         self._readout.multiply(rows, out, backend.get_num_threads() if threads is None else threads)
-        return out.reshape(*x.shape[:-1], self._size)
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], self._size)
+
+
+def _contiguous(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Return a C-contiguous array. The test first: np.ascontiguousarray takes longer."""
+    return array if array.dtype == dtype and array.flags.c_contiguous else np.ascontiguousarray(array, dtype)

@@ -158,7 +158,7 @@ class Stack:
             return x if self.int8_embedding is not None else look_up(self.embedding, x)
         return x if self.compiled and len(self.embedding) <= kernels.MAX_TABLE_ROWS else look_up(self.embedding, x)
 
-    @property
+    @functools.cached_property
     def int8_embedding(self) -> Int8Matrix | None:
         """The embedding, if its rows are multiplied as they are stored: it is int8, and so is the bottom W."""
         bottom = self.quantized[0] if self.quantized is not None else []
@@ -185,8 +185,7 @@ class Stack:
     def nested(self, state: State) -> unroll.StackState:
         """Return the state of the layers [layer][direction] in a flat state, which may have other entries."""
         return tuple(
-            tuple(tuple(state[name] for name in self._names(index, ending)) for ending in self.endings)
-            for index in range(len(self._sizes))
+            [tuple([tuple([state[name] for name in names]) for names in layer]) for layer in self._state_names]
         )
 
     def layer_name(self, index: int) -> str:
@@ -207,16 +206,20 @@ class Stack:
             self._gathered = kernels.Stack(self.cell, [tables, *above], table=True)
         return self._gathered
 
-    def _names(self, index: int, ending: str) -> list[str]:
-        """The names of a layer's states in one direction."""
-        return [f"{self.layer_name(index)}.{name}{ending}" for name in self.cell.states]
+    @functools.cached_property
+    def _state_names(self) -> list[list[list[str]]]:
+        """The names of the states [layer][direction]."""
+        return [
+            [[f"{self.layer_name(index)}.{name}{ending}" for name in self.cell.states] for ending in self.endings]
+            for index in range(len(self._sizes))
+        ]
 
     def _flat(self, state: unroll.StackState) -> State:
         return {
             name: array
-            for index, layer in enumerate(state)
-            for ending, arrays in zip(self.endings, layer, strict=True)
-            for name, array in zip(self._names(index, ending), arrays, strict=True)
+            for names_of_layer, layer in zip(self._state_names, state, strict=True)
+            for names, arrays in zip(names_of_layer, layer, strict=True)
+            for name, array in zip(names, arrays, strict=True)
         }
 
 
