@@ -65,7 +65,7 @@ def read_model(folder: Path) -> ModelFolder:
     config = parse_json(files[_CONFIG], folder / _CONFIG)
     version = _checked_format(config.get("format"), folder / _CONFIG)
     tensors = parse_tensors(files[_WEIGHTS], folder / _WEIGHTS)
-    for name, tensor in tensors.items():
+    for name, tensor in sorted(tensors.items()):
         problem = problem_of_weight(tensors, name) if version != FORMAT_VERSION else problem_of_float32(name, tensor)
         if problem is not None:
             raise ModelError(problem, where=str(folder / _WEIGHTS))
