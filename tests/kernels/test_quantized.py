@@ -150,7 +150,9 @@ def test_the_largest_sums_are_exact(int8_set: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "special", [0.0, 1e-31, np.float32(2.0**-100), np.finfo(np.float32).max, 1e-45], ids=lambda value: f"{value:.3g}"
+    "special",
+    [0.0, 1e-31, 6e-31, np.float32(2.0**-100), np.finfo(np.float32).max, 1e-45],
+    ids=lambda value: f"{value:.3g}",
 )
 def test_vectors_of_extreme_size_have_the_bits_of_the_reference(special: float, int8_set: str) -> None:
     rng = np.random.default_rng(3)
