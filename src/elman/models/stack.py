@@ -62,6 +62,10 @@ class Stack:
         for H in hidden_sizes:
             self._sizes.append((input_size, H))
             input_size = H * len(self.endings)
+        self._state_names = [  # [layer][direction]
+            [[f"{self.layer_name(index)}.{name}{ending}" for name in cell.states] for ending in self.endings]
+            for index in range(len(self._sizes))
+        ]
         self.quantized = self._quantized_layers()
         if self.quantized is None:
             embedding = None if embedding is None else dense(embedding)
@@ -110,7 +114,10 @@ class Stack:
 
     def __getstate__(self) -> dict[str, Any]:
         packed = dict.fromkeys(("_dense", "_gathered", "_packed_int8", "_gathered_int8"))
-        return {**self.__dict__, **packed}  # they are packed again when they are used
+        state = {**self.__dict__, **packed}  # they are packed again when they are used
+        if self.quantized is not None:
+            state.pop("parameters", None)  # unpacked for derivatives
+        return state
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state of zeros."""
@@ -205,14 +212,6 @@ class Stack:
             tables = [input_products(direction, self.embedding) for direction in bottom]
             self._gathered = kernels.Stack(self.cell, [tables, *above], table=True)
         return self._gathered
-
-    @functools.cached_property
-    def _state_names(self) -> list[list[list[str]]]:
-        """The names of the states [layer][direction]."""
-        return [
-            [[f"{self.layer_name(index)}.{name}{ending}" for name in self.cell.states] for ending in self.endings]
-            for index in range(len(self._sizes))
-        ]
 
     def _flat(self, state: unroll.StackState) -> State:
         return {

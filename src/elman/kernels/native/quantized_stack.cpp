@@ -145,7 +145,8 @@ void QuantizedStack::run(Index B, Index T, const float* x, const std::int64_t* i
     Index scratch_bytes = 0, hidden_size = 0;
     for (const Layer& layer : layers_) scratch_bytes = std::max(scratch_bytes, kernels_->scratch_bytes(layer.view));
     for (Index first = 0; first + directions_ < layers; first += directions_) hidden_size += output_size(first);
-    const Buffer hidden(std::size_t(B * T * hidden_size) * sizeof(float));  // outputs of the layers below the top
+    // Outputs of the layers below the top. Those after the length of a row are neither written nor read.
+    const Buffer hidden(std::size_t(B * T * hidden_size) * sizeof(float));
     float* outputs_below = static_cast<float*>(hidden.data());
     const double flops = product_flops(specs_, std::max(B * T, Index(1))) / kInt8Speed;
     threads = std::max(Index(1), std::min(limit_threads(threads, flops), B));
@@ -157,8 +158,6 @@ void QuantizedStack::run(Index B, Index T, const float* x, const std::int64_t* i
         for (Index first = 0; first < layers; first += directions_) {
             const Index size = output_size(first);
             float* outputs = first + directions_ == layers ? y : outputs_below + offset;
-            if (lengths && first + directions_ < layers)
-                std::fill(outputs + begin * T * size, outputs + end * T * size, 0.0f);
             Index column = 0;
             for (Index i = first; i < first + directions_; ++i) {
                 QuantizedSequences sequences;
