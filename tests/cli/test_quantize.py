@@ -88,6 +88,16 @@ def test_what_is_refused(command: Command, trained: Path, tmp_path: Path) -> Non
     assert load(trained).weights_type == "float32"
 
 
+def test_a_quantized_model_is_not_exported(command: Command, trained: Path, tmp_path: Path) -> None:
+    command("quantize", trained, "-o", tmp_path / "small")
+    done = command("export", tmp_path / "small", tmp_path / "small.onnx")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "elman: the weights of the model are int8; expected float32. Export the model before it is quantized\n"
+    )
+    assert not (tmp_path / "small.onnx").exists()
+
+
 def test_training_continues_from_the_unpacked_weights(
     command: Command, trained: Path, book: Path, tmp_path: Path
 ) -> None:
