@@ -227,6 +227,16 @@ def test_tagging_prints_the_accuracy_of_each_method(run: Run, tmp_path: Path, mo
     assert re.findall(r"^(.*?) +all ", output, re.MULTILINE) == ["first-listed", "most frequent", "elman"]
 
 
+def test_quantized_compares_the_weights_of_each_model_and_layers(run: Run, writer: Path, translator: Path) -> None:
+    lines = run("quantized", writer, translator, "--layers", "3,20", "--seconds", 0.01).splitlines()
+    assert lines[0].startswith("1 threads, int8 by ")
+    assert [line.split()[0] for line in lines[2:5]] == ["float32", "int8", "bfloat16"]
+    assert [line.split()[0] for line in lines[6:9]] == ["float32", "int8", "bfloat16"]
+    assert "perplexity" in lines[3]
+    assert "sequence error rate" in lines[7]
+    assert [line.split(":")[0][:8] for line in lines[9:]] == ["lstm 3 (", "lstm 20 "]
+
+
 def test_start_up_prints_the_time_of_each_command(run: Run, writer: Path) -> None:
     lines = run("start_up", writer, "--repeats", 1).splitlines()
     assert lines[0].endswith("medians of 1 processes")

@@ -23,6 +23,7 @@ NOT_ON_THE_COMMAND_LINE = (
     "cells/gradcheck.py",
     "cells/readout.py",
     "cells/unroll.py",
+    "kernels/quantized.py",
     "kernels/sequence.py",
     "translations/*",
     "data/generated_sentences.py",  # data

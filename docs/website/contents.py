@@ -28,7 +28,7 @@ SECTIONS = (
         Text("Guides", "指南"),
         (
             *("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "streaming"),
-            *("serve", "export", "layers", "data*"),
+            *("serve", "export", "quantize", "layers", "data*"),
             *("inspect*", "browser"),
         ),
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,11 @@ def test_a_cell_whose_steps_do_not_agree_is_an_error(monkeypatch: pytest.MonkeyP
     stack, x = random_stack("gru_two_layers"), random_inputs(1, 6)
     with recording() as recorder:
         stack.run(x, stack.initial_state(1))
-    monkeypatch.setattr(module, "_input_products", lambda p, x: x @ p.W.T)  # without the bias
+
+    def without_bias(self: Any, layer: int, direction: int, x: np.ndarray, ids: Any) -> np.ndarray:
+        return np.asarray(x @ stack.parameters[layer][direction].W.T)
+
+    monkeypatch.setattr(module._Engine, "input_products", without_bias)
     with pytest.raises(ElmanError, match=r"a step of layers\.0 by NumPy differs from the prediction by .*; expected"):
         replay(stack, recorder.runs)
 

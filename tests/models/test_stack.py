@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from elman.errors import ModelError
-from elman.models.stack import Stack, take
+from elman.models.matrix import take
+from elman.models.stack import Stack
 from elman.tasks.language_model.config import LanguageModelConfig
 from tests.tasks.language_model.models import ARCHITECTURES, random_tensors
 

@@ -227,15 +227,15 @@ def test_the_error_names_a_file_of_another_model(folder: Path, tmp_path: Path) -
 
 
 def test_the_error_for_a_newer_format_says_what_to_install(folder: Path) -> None:
-    reconfigure(folder, lambda config: config.update(format=2))
-    expected = "format version 2; expected 1. Install the version of elman that wrote the model"
+    reconfigure(folder, lambda config: config.update(format=3))
+    expected = "format version 3; expected 1 or 2. Install the version of elman that wrote the model"
     assert str(load_error(folder)) == f"{folder / 'config.json'}: {expected}"
 
 
 @pytest.mark.parametrize("value", ["1", None, [1]])
 def test_a_format_that_is_not_a_number_is_an_error(folder: Path, value: Any) -> None:
     reconfigure(folder, lambda config: config.update(format=value))
-    assert str(load_error(folder)) == f"{folder / 'config.json'}: format version {value!r}; expected 1"
+    assert str(load_error(folder)) == f"{folder / 'config.json'}: format version {value!r}; expected 1 or 2"
 
 
 @pytest.mark.parametrize("value", ["poetry", None, ["lm"], {"lm": 1}])

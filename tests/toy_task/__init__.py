@@ -30,7 +30,8 @@ from elman.data.sources import ExampleSource, FileExamples, SourceArgument, open
 from elman.errors import DataError
 from elman.models.cell_name import CellName
 from elman.models.folder import FolderPredictor, read_config
-from elman.models.stack import Stack, State, take
+from elman.models.matrix import take
+from elman.models.stack import Stack, State
 from elman.options import option
 from elman.tasks.descriptions import describe_size, describe_training, model_card
 from elman.tasks.sizing import budget_of

@@ -1,10 +1,13 @@
 """The model folder: a trained model of a few megabytes, which can be used without torch and contains no code.
 
 config.json         format version, task, sizes of the model, how text becomes ids
-model.safetensors   float32 weights
+model.safetensors   weights: float32, or smaller types (weight_formats.py)
 vocabulary.json     named lists of tokens (absent for a task without any)
 README.md           the model card; a user may edit it, so the manifest omits it
 manifest.json       SHA-256 and size of the other files
+
+A folder whose weights are all float32 has the format version 1, which every version of elman reads; one with smaller
+types has the format version 2.
 """
 
 from __future__ import annotations
@@ -13,14 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from elman.errors import ConfigError, ModelError
 
 from .checksummed_folder import MANIFEST, read_folder, write_folder
 from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
+from .weight_formats import problem_of_float32, problem_of_weight, weights_type
 
 FORMAT_VERSION = 1
+QUANTIZED_FORMAT_VERSION = 2
 _CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
 _MAX_CARD_BYTES = 1 << 20
 
@@ -39,8 +42,9 @@ def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> N
     """Write the folder, replacing an existing model; a folder with other files is a ConfigError unless `replace`."""
     if not replace:
         _require_replaceable(folder)
+    version = FORMAT_VERSION if weights_type(model.tensors) == "float32" else QUANTIZED_FORMAT_VERSION
     files = {
-        _CONFIG: json_bytes({**model.config, "format": FORMAT_VERSION}),
+        _CONFIG: json_bytes({**model.config, "format": version}),
         _WEIGHTS: tensor_bytes(model.tensors),
     }
     if model.vocabularies:
@@ -59,11 +63,12 @@ def read_model(folder: Path) -> ModelFolder:
         raise ModelError("not a model folder; expected config.json and model.safetensors in it", where=str(folder))
     files = read_folder(folder, (_CONFIG, _WEIGHTS), optional=(_VOCABULARY,))
     config = parse_json(files[_CONFIG], folder / _CONFIG)
-    _check_format(config.get("format"), folder / _CONFIG)
+    version = _checked_format(config.get("format"), folder / _CONFIG)
     tensors = parse_tensors(files[_WEIGHTS], folder / _WEIGHTS)
-    for name, tensor in tensors.items():
-        if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-            raise ModelError(f"{name} is not an array of finite float32 numbers", where=str(folder / _WEIGHTS))
+    for name, tensor in sorted(tensors.items()):
+        problem = problem_of_weight(tensors, name) if version != FORMAT_VERSION else problem_of_float32(name, tensor)
+        if problem is not None:
+            raise ModelError(problem, where=str(folder / _WEIGHTS))
     vocabularies = parse_json(files[_VOCABULARY], folder / _VOCABULARY) if _VOCABULARY in files else {}
     for name, tokens in vocabularies.items():
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
@@ -71,11 +76,12 @@ def read_model(folder: Path) -> ModelFolder:
     return ModelFolder(config, tensors, vocabularies, _read_card(folder / _CARD))
 
 
-def _check_format(version: Any, path: Path) -> None:
-    if version == FORMAT_VERSION:
-        return
+def _checked_format(version: Any, path: Path) -> int:
+    if version in (FORMAT_VERSION, QUANTIZED_FORMAT_VERSION):
+        return int(version)
     hint = "Install the version of elman that wrote the model" if isinstance(version, int) else None
-    raise ModelError(f"format version {version!r}; expected {FORMAT_VERSION}", hint=hint, where=str(path))
+    problem = f"format version {version!r}; expected {FORMAT_VERSION} or {QUANTIZED_FORMAT_VERSION}"
+    raise ModelError(problem, hint=hint, where=str(path))
 
 
 def _require_replaceable(folder: Path) -> None:

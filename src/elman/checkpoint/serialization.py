@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from elman.errors import ModelError
 
-Tensors = dict[str, npt.NDArray[Any]]
+from .weight_formats import BFLOAT16, Array
+from .weight_formats import Tensors as Tensors
+
+_DTYPES = {
+    **{f"{letter}{size}": f"<{letter.lower()}{size // 8}" for letter in "FIU" for size in (16, 32, 64)},
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+    "C64": "<c8",
+}
+_NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 
 
 def json_bytes(value: Any) -> bytes:
@@ -31,22 +40,40 @@ def parse_json(content: bytes, path: Path) -> dict[str, Any]:
     return value
 
 
-def tensor_bytes(tensors: Mapping[str, npt.NDArray[Any]]) -> bytes:
+def tensor_bytes(tensors: Mapping[str, Array]) -> bytes:
     """Return the tensors in the safetensors format."""
     from safetensors.numpy import save
 
-    return save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()})
+    arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    if all(array.dtype != BFLOAT16 for array in arrays.values()):
+        return save(arrays)
+    header, begin = {}, 0
+    for name, array in sorted(arrays.items()):
+        kind = "BF16" if array.dtype == BFLOAT16 else _NAMES[array.dtype]
+        header[name] = {"dtype": kind, "shape": array.shape, "data_offsets": (begin, begin + array.nbytes)}
+        begin += array.nbytes
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    data = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes() for _, array in sorted(arrays.items())]
+    return b"".join([len(text).to_bytes(8, "little"), text, *data])
 
 
 def parse_tensors(content: bytes, path: Path) -> Tensors:
     """Return the tensors in a safetensors file's content; anything else is a ModelError."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
+    from safetensors import SafetensorError, deserialize
 
     try:
-        return load(content)
+        return {
+            name: np.frombuffer(entry["data"], _dtype(entry["dtype"])).reshape(entry["shape"])
+            for name, entry in deserialize(content)  # type: ignore[no-untyped-call]
+        }
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise damaged_file_error(path, f"the file is not in the safetensors format ({error})") from None
+
+
+def _dtype(name: str) -> np.dtype[Any]:
+    """Return the dtype of a name in the header of a safetensors file; an unknown one is a KeyError."""
+    return BFLOAT16 if name == "BF16" else np.dtype(_DTYPES[name])
 
 
 def damaged_file_error(path: Path, problem: str) -> ModelError:

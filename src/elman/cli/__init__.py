@@ -12,7 +12,7 @@ import typer
 
 from elman import shell
 
-from . import bench, data, demo, doctor, export, generate, inspect, lab, serve, studio, train
+from . import bench, data, demo, doctor, export, generate, inspect, lab, quantize, serve, studio, train
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -39,7 +39,7 @@ LAZY_COMMANDS = {
 
 ORDER = (  # of use
     *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-    *("export", "data", "lab", "bench", "doctor"),
+    *("export", "quantize", "data", "lab", "bench", "doctor"),
 )
 
 
@@ -70,6 +70,7 @@ app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect_command)
 app.command("plot")(inspect.plot_command)
+app.command("quantize")(quantize.quantize_command)
 app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("export")(export.export_command)

@@ -1,8 +1,9 @@
 """Training that continues: from a trained model on other data (fine-tuning), or beyond the budget of a run.
 
 Fine-tuning starts from the weights of a model and has its sizes, its tokens and its labels. The model is copied to the
-folder `start` of the run, so the run can be resumed without it. Budget, learning rate, schedule and everything else are
-chosen as for a new model: with a lower learning rate, the model learned less from the new data.
+folder `start` of the run, so the run can be resumed without it. Weights in int8 or bfloat16 are unpacked to float32.
+Budget, learning rate, schedule and everything else are chosen as for a new model: with a lower learning rate, the model
+learned less from the new data.
 
 A run that is extended trains on from its newest checkpoint. Its budget becomes what it has used plus what is added, in
 the unit of what is added, and the schedule is that of a run with this budget from there on: at step n of N steps, the
@@ -20,6 +21,7 @@ from typing import Any
 from torch import nn
 
 from elman.checkpoint import CONFIG_FILE, RunFolder, read_model, replace_file
+from elman.checkpoint.weight_formats import float32_weights
 from elman.config import BUDGETS, Values, layer_values, to_toml, validate_config
 from elman.data.corpora.folder import read_examples
 from elman.data.readers.encodings import Notify
@@ -99,7 +101,7 @@ def copy_start_weights(run: RunFolder, model: nn.Module) -> None:
     if not (run / START).is_dir():
         return
     try:
-        copy_weights(tensors_of(read_model(run / START).tensors), model)
+        copy_weights(tensors_of(float32_weights(read_model(run / START).tensors)), model)
     except (KeyError, RuntimeError) as error:
         raise ModelError(f"does not fit the model of the run ({error})", where=str(run / START)) from None
 

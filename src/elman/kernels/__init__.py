@@ -3,6 +3,7 @@
     backend.py       whether the kernels are available, the instruction set, the number of threads
     adam.py          Adam, with the bits of cells/adam.py
     sequence.py      forward, backward and run, with the arguments and results of cells/unroll.py
+    quantized.py     layers and matrices with int8 weights, with the bits of cells/quantized.py
     native/          the sources: docs/en/kernels.md explains them
 
 The kernels have the cells that `cells()` names (other cells use NumPy), float32 and float64, layers, both directions,
@@ -22,18 +23,23 @@ from .backend import (
     instruction_set,
     instruction_sets,
     keep_freed_memory,
+    quantized_instruction_sets,
     register_array_type,
     set_num_threads,
     sum_vector,
     unavailable_reason,
     use_instruction_set,
+    use_quantized_instruction_set,
 )
+from .quantized import QuantizedReadout, QuantizedStack
 from .sequence import MAX_TABLE_ROWS, MAX_UNPACKED_STEPS, Stack, Tape, backward, cross_entropy, forward, pack, supports
 
 __all__ = [
     "MAX_TABLE_ROWS",
     "MAX_UNPACKED_STEPS",
     "Adam",
+    "QuantizedReadout",
+    "QuantizedStack",
     "Stack",
     "Tape",
     "available",
@@ -47,10 +53,12 @@ __all__ = [
     "instruction_sets",
     "keep_freed_memory",
     "pack",
+    "quantized_instruction_sets",
     "register_array_type",
     "set_num_threads",
     "sum_vector",
     "supports",
     "unavailable_reason",
     "use_instruction_set",
+    "use_quantized_instruction_set",
 ]

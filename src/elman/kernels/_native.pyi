@@ -63,7 +63,34 @@ class _Weights:
 class Weights32(_Weights): ...
 class Weights64(_Weights): ...
 
+class QuantizedStack:
+    @staticmethod
+    def pack(
+        cell: str,
+        activation: str,
+        directions: int,
+        layers: Sequence[tuple[Array | None, ...]],  # W, its scale, U, its scale, b_ih, b_hh
+        embedding: tuple[Array, Array] | None,
+        table: bool,
+    ) -> QuantizedStack: ...
+    def run(
+        self,
+        inputs: Array,
+        outputs: Array,
+        state: _States,
+        final: _States,
+        lengths: npt.NDArray[np.int64] | None,
+        threads: int,
+    ) -> None: ...
+
+class QuantizedReadout:
+    @staticmethod
+    def pack(values: Array, scale: Array, bias: Array | None) -> QuantizedReadout: ...
+    def multiply(self, x: Array, out: Array, threads: int) -> None: ...
+
 def cells() -> dict[str, int]: ...
+def quantized_instruction_sets() -> list[str]: ...
+def use_quantized_instruction_set(name: str) -> None: ...
 def cross_entropy(
     V: Array,
     b: Array | None,

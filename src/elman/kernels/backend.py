@@ -76,6 +76,21 @@ def use_instruction_set(name: str) -> None:
     _instruction_set = name
 
 
+def quantized_instruction_sets() -> list[str]:
+    """Return the names of the instruction sets of int8 weights that this processor has, best first.
+
+    All of them give the same bits.
+    """
+    return list(native.quantized_instruction_sets()) if native else []
+
+
+def use_quantized_instruction_set(name: str) -> None:
+    """Use another of quantized_instruction_sets() from now on; use_instruction_set changes both."""
+    if native is None:
+        raise ValueError(f"no kernels: {_reason}")
+    native.use_quantized_instruction_set(name)
+
+
 def get_num_threads() -> int:
     """Return how many threads predictions use: that of set_num_threads, OMP_NUM_THREADS, or one per core."""
     if _num_threads is not None:

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.models.matrix import Matrix, dense, product, take, take_matrix
 from elman.models.recorder import note
-from elman.models.stack import take
 
 Array = npt.NDArray[Any]
 Kind = Literal["dot", "general", "additive"]
@@ -34,8 +34,8 @@ class Attention:
     def __init__(self, kind: Kind, tensors: Tensors, size: int) -> None:
         """Take the weights of a kind of attention."""
         square = (size, size)
-        self._key = take(tensors, "attention.key.weight", square) if kind in ("general", "additive") else None
-        self._query = take(tensors, "attention.query.weight", square) if kind == "additive" else None
+        self._key = take_matrix(tensors, "attention.key.weight", square) if kind in ("general", "additive") else None
+        self._query = take_matrix(tensors, "attention.query.weight", square) if kind == "additive" else None
         self._score = take(tensors, "attention.score", (size,)) if kind == "additive" else None
 
     def keys(self, encoder_outputs: Array) -> Array:
@@ -80,11 +80,10 @@ class Attention:
         else:
             hidden = np.tanh(projected(q[None], self._query)[0][:, None] + keys)
             d_hidden = d_e[..., None] * self._score * (1.0 - hidden * hidden)
-            d_q, d_keys = d_hidden.sum(1) @ self._query, d_hidden.sum(0)
-        return np.asarray(d_q), np.asarray(d_keys if self._key is None else d_keys @ self._key)
+            d_q, d_keys = d_hidden.sum(1) @ dense(self._query), d_hidden.sum(0)
+        return np.asarray(d_q), np.asarray(d_keys if self._key is None else d_keys @ dense(self._key))
 
 
-def projected(x: Array, W: Array) -> Array:
+def projected(x: Array, W: Matrix) -> Array:
     """Return x (B, T, I) times W (O, I) transposed, as one matrix product; NumPy would compute one for each row."""
-    product: Array = (x.reshape(-1, x.shape[-1]) @ W.T).reshape(*x.shape[:-1], len(W))
-    return product
+    return product(x.reshape(-1, x.shape[-1]), W).reshape(*x.shape[:-1], len(W))

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from elman.checkpoint import Tensors
 from elman.decoding import viterbi
-from elman.models.stack import take
+from elman.models.matrix import take
 from elman.text.spans import FORBIDDEN_SCORE, Mask, TransitionMask
 
 Array = npt.NDArray[Any]

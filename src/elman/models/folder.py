@@ -9,16 +9,18 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Self, TypeVar
 
 from elman.checkpoint import ModelFolder, Tensors, write_model
 from elman.checkpoint.serialization import tensor_bytes
+from elman.checkpoint.weight_formats import weight_names, weights_type
 from elman.config import Config, Values, validate_config
 from elman.data.layout import Layout
 from elman.errors import ConfigError, ModelError
 from elman.text import Vocabulary
 
 from .cell_name import require_registered
+from .quantization import quantize_tensors
 
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
@@ -32,10 +34,11 @@ class FolderPredictor(ABC):
     task: ClassVar[str]
     tensors: Tensors
     card: str
+    float32_inputs: ClassVar[tuple[str, ...]] = ()  # matrices that stay float32 in an int8 model: of a few inputs
 
     @classmethod
     @abstractmethod
-    def from_folder(cls, model: ModelFolder, where: Path) -> FolderPredictor:
+    def from_folder(cls, model: ModelFolder, where: Path) -> Self:
         """Return the predictor of the content of a model folder; `where` is its place, for errors."""
 
     @abstractmethod
@@ -49,7 +52,7 @@ class FolderPredictor(ABC):
     @property
     def num_parameters(self) -> int:
         """The number of weights."""
-        return sum(tensor.size for tensor in self.tensors.values())
+        return sum(self.tensors[name].size for name in weight_names(self.tensors))
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -65,8 +68,19 @@ class FolderPredictor(ABC):
 
     def with_tensors(self, tensors: Tensors) -> Self:
         """Return the same model with other weights, of the same names and shapes."""
-        content = dataclasses.replace(self._content(), tensors=tensors)
-        return cast("Self", self.from_folder(content, Path(type(self).__name__)))
+        return type(self).from_folder(dataclasses.replace(self._content(), tensors=tensors), Path(type(self).__name__))
+
+    @property
+    def weights_type(self) -> str:
+        """How the weights are stored: float32, bfloat16 or int8."""
+        return weights_type(self.tensors)
+
+    def quantized(self, weights: str = "int8") -> Self:
+        """Return the same model with smaller weights: int8, or bfloat16, which is computed in float32.
+
+        A model whose weights are not float32 is a ConfigError, and so is another type.
+        """
+        return self.with_tensors(quantize_tensors(self.tensors, weights, keep=self.float32_inputs))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_folder, (self._content(), Path(type(self).__name__))

@@ -18,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.models.matrix import dense, product, take, take_matrix
 from elman.models.recorder import note
-from elman.models.stack import State, take
+from elman.models.stack import State
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
+Weights = dict[str, Any]  # the matrix key.weight, the vectors key.bias and score
 
 
 class Pooling:
@@ -31,10 +33,11 @@ class Pooling:
     def __init__(self, kind: str, tensors: Tensors, size: int) -> None:
         """Take the weights of this kind of pooling, for outputs of this size."""
         self._pool, self._push, self._size = _POOLINGS[kind], _PUSHES[kind], size
-        self._tensors: Tensors = {}
+        self._tensors: Weights = {}
         if kind == "attention":
-            shapes = {"key.weight": (size, size), "key.bias": (size,), "score": (size,)}
-            self._tensors = {name: take(tensors, f"pooling.{name}", shape) for name, shape in shapes.items()}
+            shapes = {"key.bias": (size,), "score": (size,)}
+            self._tensors["key.weight"] = take_matrix(tensors, "pooling.key.weight", (size, size))
+            self._tensors |= {name: take(tensors, f"pooling.{name}", shape) for name, shape in shapes.items()}
 
     def __call__(self, outputs: Array, last: Array, lengths: Ids) -> Array:
         """Return (B, N) from outputs (B, T, N) up to the lengths (B,), and from the last outputs (B, N)."""
@@ -65,22 +68,22 @@ class Pooling:
         return self._push(output, state, self._tensors)
 
 
-def _last(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+def _last(outputs: Array, last: Array, inside: Array, tensors: Weights) -> Array:
     return last
 
 
-def _mean(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+def _mean(outputs: Array, last: Array, inside: Array, tensors: Weights) -> Array:
     counts = np.maximum(inside.sum(1), 1).astype(outputs.dtype)
     mean: Array = np.where(inside, outputs, 0).sum(1) / counts
     return mean
 
 
-def _max(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+def _max(outputs: Array, last: Array, inside: Array, tensors: Weights) -> Array:
     highest = np.where(inside, outputs, -np.inf).max(1, initial=-np.inf)
     return np.where(inside.any(1), highest, 0).astype(outputs.dtype)
 
 
-def _attention(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> Array:
+def _attention(outputs: Array, last: Array, inside: Array, tensors: Weights) -> Array:
     e = _scores(outputs.reshape(-1, outputs.shape[-1]), tensors).reshape(*outputs.shape[:2], 1)
     e = np.where(inside, e, -np.inf)
     highest = e.max(1, keepdims=True, initial=-np.inf)
@@ -89,7 +92,7 @@ def _attention(outputs: Array, last: Array, inside: Array, tensors: Tensors) -> 
     return pooled
 
 
-_POOLINGS: dict[str, Callable[[Array, Array, Array, Tensors], Array]] = {
+_POOLINGS: dict[str, Callable[[Array, Array, Array, Weights], Array]] = {
     "last": _last,
     "mean": _mean,
     "max": _max,
@@ -97,9 +100,9 @@ _POOLINGS: dict[str, Callable[[Array, Array, Array, Tensors], Array]] = {
 }
 
 
-def _scores(outputs: Array, tensors: Tensors) -> Array:
+def _scores(outputs: Array, tensors: Weights) -> Array:
     """Return the scores e (M,) of outputs (M, N)."""
-    e: Array = np.tanh(outputs @ tensors["key.weight"].T + tensors["key.bias"]) @ tensors["score"]
+    e: Array = np.tanh(product(outputs, tensors["key.weight"]) + tensors["key.bias"]) @ tensors["score"]
     return e
 
 
@@ -108,7 +111,7 @@ def _softmax(e: Array) -> Array:
     return np.asarray(a / a.sum())
 
 
-def _last_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+def _last_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Weights) -> Array:
     d_outputs = np.zeros_like(outputs)
     H = outputs.shape[1] // num_directions
     d_outputs[-1, :H] = d_pooled[:H]
@@ -116,26 +119,26 @@ def _last_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors
     return d_outputs
 
 
-def _mean_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+def _mean_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Weights) -> Array:
     return np.repeat((d_pooled / outputs.dtype.type(len(outputs)))[None], len(outputs), axis=0)
 
 
-def _max_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
+def _max_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Weights) -> Array:
     d_outputs = np.zeros_like(outputs)
     d_outputs[outputs.argmax(0), np.arange(outputs.shape[1])] = d_pooled
     return d_outputs
 
 
-def _attention_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Tensors) -> Array:
-    hidden = np.tanh(outputs @ tensors["key.weight"].T + tensors["key.bias"])
+def _attention_backward(d_pooled: Array, outputs: Array, num_directions: int, tensors: Weights) -> Array:
+    hidden = np.tanh(product(outputs, tensors["key.weight"]) + tensors["key.bias"])
     a = _softmax(hidden @ tensors["score"])
     d_a = outputs @ d_pooled
     d_e = a * (d_a - a @ d_a)
     d_hidden = d_e[:, None] * tensors["score"] * (1.0 - hidden * hidden)
-    return np.asarray(a[:, None] * d_pooled + d_hidden @ tensors["key.weight"])
+    return np.asarray(a[:, None] * d_pooled + d_hidden @ dense(tensors["key.weight"]))
 
 
-_BACKWARDS: dict[Callable[[Array, Array, Array, Tensors], Array], Callable[[Array, Array, int, Tensors], Array]] = {
+_BACKWARDS: dict[Callable[[Array, Array, Array, Weights], Array], Callable[[Array, Array, int, Weights], Array]] = {
     _last: _last_backward,
     _mean: _mean_backward,
     _max: _max_backward,
@@ -143,21 +146,21 @@ _BACKWARDS: dict[Callable[[Array, Array, Array, Tensors], Array], Callable[[Arra
 }
 
 
-def _push_last(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+def _push_last(output: Array, state: State, tensors: Weights) -> tuple[Array, State]:
     return output, state
 
 
-def _push_mean(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+def _push_mean(output: Array, state: State, tensors: Weights) -> tuple[Array, State]:
     count, total = state["pooling.count"] + 1, state["pooling.sum"] + output
     return total / count[:, None], {**state, "pooling.count": count, "pooling.sum": total}
 
 
-def _push_max(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+def _push_max(output: Array, state: State, tensors: Weights) -> tuple[Array, State]:
     highest = np.maximum(state["pooling.highest"], output)
     return highest, {**state, "pooling.highest": highest}
 
 
-def _push_attention(output: Array, state: State, tensors: Tensors) -> tuple[Array, State]:
+def _push_attention(output: Array, state: State, tensors: Weights) -> tuple[Array, State]:
     e = _scores(output, tensors)[:, None]
     highest = np.maximum(state["pooling.highest"], e)
     rescale, weight = np.exp(state["pooling.highest"] - highest), np.exp(e - highest)
@@ -166,7 +169,7 @@ def _push_attention(output: Array, state: State, tensors: Tensors) -> tuple[Arra
     return total / count[:, None], {"pooling.count": count, "pooling.sum": total, "pooling.highest": highest}
 
 
-_PUSHES: dict[str, Callable[[Array, State, Tensors], tuple[Array, State]]] = {
+_PUSHES: dict[str, Callable[[Array, State, Weights], tuple[Array, State]]] = {
     "last": _push_last,
     "mean": _push_mean,
     "max": _push_max,

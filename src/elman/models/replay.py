@@ -8,16 +8,19 @@ from what the recorder has kept of the prediction (recorder.py), in two steps:
    the last states are compared with those of the prediction, and `exact` says whether all bits are equal. Where NumPy
    runs the stack, cells/unroll.py repeats the run with a tape, which is the same computation.
 2. a = W x + b_ih, u = U h + b_hh and the gates of each step by NumPy (cells/), from the x, h and c of step 1. So a
-   rounding error of one step does not enter the next one. The state that the cell computes is compared with that of
-   step 1; they differ by rounding, at most STEP_TOLERANCE, or an error is raised. `step_error` is the largest
-   difference. (The a of a table of input products is the row of the table, which the prediction used.)
+   rounding error of one step does not enter the next one. Of int8 weights, a and u are those of cells/quantized.py,
+   which are the prediction's to the bit. The state that the cell computes is compared with that of step 1; they differ
+   by rounding, at most STEP_TOLERANCE, or an error is raised. `step_error` is the largest difference. (The a of a table
+   of input products is the row of the table, which the prediction used.)
 
-The derivatives are those of cells/unroll.py, backward through the tapes of step 2.
+The derivatives are those of cells/unroll.py, backward through the tapes of step 2. For int8 weights, they are those of
+the same products in float32: the rounding of vectors to int8 has no derivative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +29,12 @@ import numpy.typing as npt
 
 from elman import kernels
 from elman.cells import Cell, LayerParameters, unroll
+from elman.cells import quantized as int8
 from elman.cells.cell import State, gate_values
 from elman.cells.unroll import LayerTape, StepTape
 from elman.errors import ElmanError
 
+from .matrix import look_up
 from .recorder import Run
 from .stack import Stack, input_products
 
@@ -88,7 +93,7 @@ def replay(stack: Stack, runs: Sequence[Run], rows: Sequence[int] | None = None)
 
     rows: the row of the batch that the sequence has in each run; by default the first one.
     """
-    engine = _Kernels(stack) if stack.compiled else _NumPy(stack)
+    engine = _Int8(stack) if stack.quantized is not None else _Kernels(stack) if stack.compiled else _NumPy(stack)
     parts = [_replay_run(stack, engine, run, row) for run, row in zip(runs, rows or [0] * len(runs), strict=True)]
     layers = [
         [_joined([part.layers[index][direction] for part in parts]) for direction in range(len(stack.endings))]
@@ -103,7 +108,7 @@ def replay(stack: Stack, runs: Sequence[Run], rows: Sequence[int] | None = None)
     )
 
 
-def _replay_run(stack: Stack, engine: _Kernels | _NumPy, run: Run, row: int) -> StackSteps:
+def _replay_run(stack: Stack, engine: _Engine, run: Run, row: int) -> StackSteps:
     T = run.x.shape[1] if run.lengths is None else int(run.lengths[row])
     ids = run.x[row, :T] if run.x.dtype.kind in "iu" else None
     initial = _row(stack.nested(run.state), row)
@@ -111,20 +116,20 @@ def _replay_run(stack: Stack, engine: _Kernels | _NumPy, run: Run, row: int) -> 
     x: Array = run.x[row, :T]
     if ids is not None:
         assert stack.embedding is not None
-        x = stack.embedding[ids]
-    uses_table = ids is not None and stack.layer_inputs(run.x).dtype.kind in "iu"
+        x = look_up(stack.embedding, ids)
     layers: list[list[LayerSteps]] = []
     error = 0.0
     for index, directions in enumerate(stack.parameters):
         steps = []
         for direction, p in enumerate(directions):
-            a = _input_products(p, x) if index or not uses_table else engine.table(direction)[ids]
+            a = engine.input_products(index, direction, x, ids if index == 0 else None)
             layer, layer_error = _layer_steps(
                 f"{stack.layer_name(index)}",
                 stack.cell,
                 p,
                 x,
                 a,
+                functools.partial(engine.state_products, index, direction),
                 states[index][direction],
                 initial[index][direction],
                 reverse=direction == 1,
@@ -151,7 +156,16 @@ def _is_exact(layers: list[list[LayerSteps]], outputs: Array, final: unroll.Stac
 
 
 def _layer_steps(
-    name: str, cell: Cell, p: LayerParameters, x: Array, a: Array, states: list[State], initial: State, *, reverse: bool
+    name: str,
+    cell: Cell,
+    p: LayerParameters,
+    x: Array,
+    a: Array,
+    state_products: Callable[[Array], Array],
+    states: list[State],
+    initial: State,
+    *,
+    reverse: bool,
 ) -> tuple[LayerSteps, float]:
     """Return products, gates and tapes of a layer at the states (each (1, H)) after its steps, and the step error."""
     T = len(x)
@@ -163,7 +177,7 @@ def _layer_steps(
     for t in range(T):
         before = t + 1 if reverse else t - 1
         state = states[before] if 0 <= before < T else initial
-        u[t] = state[0] @ p.U.T if p.b_hh is None else state[0] @ p.U.T + p.b_hh
+        u[t] = state_products(state[0])
         state_next, tape = step(a[t : t + 1], u[t : t + 1], state, *own)
         steps.append(StepTape(state, tape))
         for computed, expected in zip(state_next, states[t], strict=True):
@@ -202,19 +216,47 @@ def _joined(parts: Sequence[LayerSteps]) -> LayerSteps:
     )
 
 
-class _Kernels:
-    """The states of a stack by the kernels, one step of one layer at a time."""
+class _Engine:
+    """Repeats what computed the stack: its states, and its products."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+
+    def states(self, run: Run, row: int, T: int) -> list[list[list[State]]]:
+        """Return the states after each step, [layer][direction][t]."""
+        raise NotImplementedError
+
+    def input_products(self, layer: int, direction: int, x: Array, ids: Array | None) -> Array:
+        """Return a (T, G*H) of inputs x (T, I) of a layer; or of rows ids (T,)."""
+        p = self._stack.parameters[layer][direction]
+        return np.asarray(x @ p.W.T if p.b_ih is None else x @ p.W.T + p.b_ih)
+
+    def state_products(self, layer: int, direction: int, h: Array) -> Array:
+        """Return u (1, G*H) of a state h (1, H)."""
+        p = self._stack.parameters[layer][direction]
+        return np.asarray(h @ p.U.T if p.b_hh is None else h @ p.U.T + p.b_hh)
+
+
+class _Kernels(_Engine):
+    """The states of a stack by the kernels, one step of one layer at a time."""
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
         self._packed = [[kernels.Stack(stack.cell, [[p]]) for p in layer] for layer in stack.parameters]
         self._tables: list[Array] = []
         self._bottom: list[kernels.Stack] = []
 
-    def table(self, direction: int) -> Array:
+    def input_products(self, layer: int, direction: int, x: Array, ids: Array | None) -> Array:
+        """Return a, which is a row of the table if the prediction used one."""
+        if ids is None or self._stack.layer_inputs(ids).dtype.kind not in "iu":
+            return super().input_products(layer, direction, x, ids)
+        table: Array = self._table(direction)[ids]
+        return table
+
+    def _table(self, direction: int) -> Array:
         """Return the input products (V, G*H) of the embedding in the bottom layer."""
         if not self._tables:
-            assert self._stack.embedding is not None
+            assert isinstance(self._stack.embedding, np.ndarray)
             groups = [input_products(p, self._stack.embedding) for p in self._stack.parameters[0]]
             self._bottom = [kernels.Stack(self._stack.cell, [[p]], table=True) for p in groups]
             self._tables = [p.W for p in groups]
@@ -229,7 +271,7 @@ class _Kernels:
             states = []
             for direction, packed in enumerate(directions):
                 if not index and x.dtype.kind in "iu":
-                    self.table(direction)
+                    self._table(direction)
                     packed = self._bottom[direction]
                 states.append(_stepped(packed, x, initial[index][direction], reverse=direction == 1))
             layers.append(states)
@@ -247,14 +289,8 @@ def _stepped(packed: kernels.Stack, x: Array, state: State, *, reverse: bool) ->
     return states
 
 
-class _NumPy:
+class _NumPy(_Engine):
     """The states of a stack by cells/unroll.py: the run again, with a tape."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-
-    def table(self, direction: int) -> Array:
-        raise AssertionError("NumPy uses no table of input products")
 
     def states(self, run: Run, row: int, T: int) -> list[list[list[State]]]:
         """Return the states after each step, [layer][direction][t]."""
@@ -267,14 +303,48 @@ class _NumPy:
         ]
 
 
+class _Int8(_Engine):
+    """The states of a stack with int8 weights by cells/quantized.py, one step of one layer at a time."""
+
+    def states(self, run: Run, row: int, T: int) -> list[list[list[State]]]:
+        """Return the states after each step, [layer][direction][t]."""
+        stack = self._stack
+        assert stack.quantized is not None
+        x, initial = stack.layer_inputs(run.x[row : row + 1, :T]), _row(stack.nested(run.state), row)
+        layers = []
+        for index, directions in enumerate(stack.quantized):
+            embedding = stack.int8_embedding if x.dtype.kind in "iu" else None
+            states = []
+            for direction, layer in enumerate(directions):
+                reverse, state = direction == 1, initial[index][direction]
+                after: list[State] = [()] * T
+                for t in range(T - 1, -1, -1) if reverse else range(T):
+                    _, ((state,),) = int8.run(stack.cell, [[layer]], x[:, t : t + 1], ((state,),), None, embedding)
+                    after[t] = state
+                states.append(after)
+            layers.append(states)
+            if T:
+                x = np.concatenate([np.concatenate([s[0] for s in steps])[None] for steps in states], axis=-1)
+        return layers
+
+    def input_products(self, layer: int, direction: int, x: Array, ids: Array | None) -> Array:
+        """Return a by the int8 products."""
+        assert self._stack.quantized is not None
+        one, embedding = self._stack.quantized[layer][direction], self._stack.int8_embedding
+        if ids is not None and embedding is not None:
+            return one.input_products(ids, embedding)
+        return one.input_products(x.astype(np.float32, copy=False))
+
+    def state_products(self, layer: int, direction: int, h: Array) -> Array:
+        """Return u by the int8 products."""
+        assert self._stack.quantized is not None
+        return self._stack.quantized[layer][direction].state_products(h)
+
+
 def _states_after(layer: LayerTape, final: State, row: int, T: int) -> list[State]:
     """Return the states after each step of a row: those before the next step, and the final one."""
     before = [_one_row(step.state_prev, row) for step in layer.steps]
     return [final, *before][:T] if layer.reverse else [*before[1:], final][:T]
-
-
-def _input_products(p: LayerParameters, x: Array) -> Array:
-    return np.asarray(x @ p.W.T if p.b_ih is None else x @ p.W.T + p.b_ih)
 
 
 def _one_row(state: State, row: int) -> State:

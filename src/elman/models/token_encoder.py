@@ -19,7 +19,8 @@ from elman.checkpoint import Tensors
 from elman.data.batches.buckets import length_buckets
 from elman.data.batches.padded import IdLists, pad_ids
 from elman.data.batches.token_characters import MAX_CHARACTERS
-from elman.models.stack import Stack, State, take
+from elman.models.matrix import look_up, take_matrix
+from elman.models.stack import Stack, State
 from elman.models.token_encoder_config import TokenEncoderConfig
 from elman.text import Vocabulary
 
@@ -47,7 +48,7 @@ class TokenEncoder:
         A weight of a wrong shape is a ModelError.
         """
         self._words, self._characters, self._word = words, characters, word
-        self._embedding = take(tensors, "tokens.words.weight", (len(words), config.embedding_size))
+        self._embedding = take_matrix(tensors, "tokens.words.weight", (len(words), config.embedding_size))
         self._output_size, self._character_size = config.output_size, config.character_size
         self._character_layer = _character_layer(config, tensors, characters) if config.character_size else None
         self.layers = Stack(
@@ -108,7 +109,7 @@ class TokenEncoder:
             return np.array([row_of[token] for token in tokens], np.int64)
         number_of: dict[str, int] = {}  # of different tokens
         numbers = np.array([number_of.setdefault(token, len(number_of)) for token in tokens], np.int64)
-        words = self._embedding[self._words.encode(map(self._word, number_of))]
+        words = look_up(self._embedding, self._words.encode(map(self._word, number_of)))
         x: Array = np.concatenate([words, self._encode_characters(self._character_layer, list(number_of))], axis=1)
         return x[numbers]
 
@@ -130,7 +131,7 @@ class TokenEncoder:
 def _character_layer(config: TokenEncoderConfig, tensors: Tensors, characters: Vocabulary) -> Stack:
     """Return the layer over the characters, which reads them in both directions."""
     size = config.character_embedding_size
-    embedding = take(tensors, f"{CHARACTER_ENCODER}embedding.weight", (len(characters), size))
+    embedding = take_matrix(tensors, f"{CHARACTER_ENCODER}embedding.weight", (len(characters), size))
     return Stack(
         config.build_cell(),
         tensors,

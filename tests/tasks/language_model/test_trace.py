@@ -91,7 +91,10 @@ def test_the_derivatives_of_states_are_those_of_finite_differences() -> None:
     ids, t = predictor.prompt_ids(TEXT), 4
 
     def loss_from(h: np.ndarray, c: np.ndarray) -> float:
-        logits, state = readout.forward(h, predictor._V, predictor._b), {"layers.0.h": h[None], "layers.0.c": c[None]}
+        logits, state = (
+            readout.forward(h, np.asarray(predictor._V), predictor._b),
+            {"layers.0.h": h[None], "layers.0.c": c[None]},
+        )
         total = 0.0
         for token in ids[t + 1 :]:
             total -= readout.log_softmax(logits)[token]

@@ -29,6 +29,7 @@ template <class T>
 const char* dtype_name() {
     if constexpr (std::is_same_v<std::remove_const_t<T>, float>) return "float32";
     if constexpr (std::is_same_v<std::remove_const_t<T>, double>) return "float64";
+    if constexpr (std::is_same_v<std::remove_const_t<T>, std::int8_t>) return "int8";
     return "int64";
 }
 

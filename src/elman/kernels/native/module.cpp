@@ -9,6 +9,8 @@
 #include "dispatch.hpp"
 #include "memory.hpp"
 #include "openmp.hpp"
+#include "quantized_binding.hpp"
+#include "quantized_stack.hpp"
 #include "stack_binding.hpp"
 
 namespace nb = nanobind;
@@ -93,6 +95,12 @@ float sum(const nb::ndarray<const float, nb::ndim<1>, nb::c_contig, nb::device::
     return kernels<float>().sum(data.data(), Index(data.size()));
 }
 
+// Of the kernels in floating point, and of those for int8 weights.
+void use_every_instruction_set(const std::string& name) {
+    use_instruction_set(name);
+    follow_instruction_set(name);
+}
+
 }  // namespace
 }  // namespace elman
 
@@ -101,6 +109,7 @@ NB_MODULE(_native, m) {
     m.doc() = "The compiled kernels. Use elman.kernels.";
     elman::bind_stack<float>(m, "Weights32", "Tape32");
     elman::bind_stack<double>(m, "Weights64", "Tape64");
+    elman::bind_quantized(m);
     m.def("cells", &elman::compiled_cells);
     m.def("cross_entropy", &elman::compute_losses_of_any_dtype, nb::arg("V"), nb::arg("b").none(), nb::arg("x"),
           nb::arg("targets"), nb::arg("losses"), nb::arg("d_x").none(), nb::arg("d_V").none(), nb::arg("d_b").none(),
@@ -110,7 +119,7 @@ NB_MODULE(_native, m) {
           nb::arg("square_correction"), nb::arg("epsilon"));
     m.def("sum", &elman::sum, nb::arg("data"));
     m.def("instruction_sets", &elman::instruction_sets);
-    m.def("use_instruction_set", &elman::use_instruction_set, nb::arg("name"));
+    m.def("use_instruction_set", &elman::use_every_instruction_set, nb::arg("name"));
     m.def("register_array_type", &elman::register_array_type, nb::arg("type"));
     m.def(
         "borrow_threads", [](const std::string& library) { return elman::borrow_openmp(library.c_str()); },

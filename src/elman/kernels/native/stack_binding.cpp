@@ -23,20 +23,6 @@ struct NamedCell {
 
 constexpr NamedCell kCells[] = {{"elman", Cell::elman}, {"gru", Cell::gru}, {"lstm", Cell::lstm}};
 
-Cell cell_from_name(const std::string& name) {
-    for (const NamedCell& entry : kCells)
-        if (name == entry.name) return entry.cell;
-    fail("cell", "given '" + name + "'; expected elman, gru or lstm");
-}
-
-Activation activation_from_name(const std::string& name) {
-    if (name == "tanh") return Activation::tanh;
-    if (name == "relu") return Activation::relu;
-    if (name == "sigmoid") return Activation::sigmoid;
-    if (name == "identity") return Activation::identity;
-    fail("activation", "given '" + name + "'; expected tanh, relu, sigmoid or identity");
-}
-
 // The weights of a stack, and what single steps need.
 template <class T>
 struct StackHandle {
@@ -226,6 +212,20 @@ void run_backward(TapeHandle<T>& handle, const nb::list& parameters, const nb::o
 }
 
 }  // namespace
+
+Cell cell_from_name(const std::string& name) {
+    for (const NamedCell& entry : kCells)
+        if (name == entry.name) return entry.cell;
+    fail("cell", "given '" + name + "'; expected elman, gru or lstm");
+}
+
+Activation activation_from_name(const std::string& name) {
+    if (name == "tanh") return Activation::tanh;
+    if (name == "relu") return Activation::relu;
+    if (name == "sigmoid") return Activation::sigmoid;
+    if (name == "identity") return Activation::identity;
+    fail("activation", "given '" + name + "'; expected tanh, relu, sigmoid or identity");
+}
 
 nb::dict compiled_cells() {
     nb::dict gates;

@@ -3,10 +3,18 @@
 
 #include <nanobind/nanobind.h>
 
+#include <string>
+
+#include "kernels.hpp"
+
 namespace elman {
 
 template <class T>
 void bind_stack(nanobind::module_& module, const char* weights_name, const char* tape_name);
+
+// Raise a ValueError if the name is unknown.
+Cell cell_from_name(const std::string& name);
+Activation activation_from_name(const std::string& name);
 
 // The names of the compiled cells, with their numbers of gates.
 nanobind::dict compiled_cells();

@@ -3,8 +3,8 @@
 // +, -, *, / and comparisons are vector extensions of GCC and clang. A multiplication and an addition are fused only by
 // a call of fma, never by the compiler (-ffp-contract=off). So every row gets the same bits in every tile.
 //
-// Only kernels.cpp includes this file, and it is compiled once for each instruction set. Everything is in a namespace
-// with the name of the instruction set. Do not include headers of the standard library here: their inline functions
+// Only kernels.cpp and quantized_kernels.cpp include this file, and they are compiled once for each instruction set.
+// Everything is in a namespace with its name. Do not include headers of the standard library here: their inline functions
 // would be compiled for one instruction set and used by the code of all of them.
 #pragma once
 

@@ -31,9 +31,10 @@ from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.calibration import Calibration, calibrate
 from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
+from elman.models.matrix import dense, divided, product, take, take_matrix
 from elman.models.pooling import Pooling
 from elman.models.recorder import note
-from elman.models.stack import State, take
+from elman.models.stack import State
 from elman.models.streaming import StreamingPredictor, inside_chunks, require_tokens, where_inside
 from elman.models.text_arguments import require_full_texts, require_texts
 from elman.models.token_encoder import TokenEncoder
@@ -102,7 +103,7 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
         N, C = config.output_size, len(self.labels)
         self._encoder = TokenEncoder(config, tensors, vocabulary, characters, text.word)
         self._pooling = Pooling(config.pooling, tensors, N)
-        self._V = take(tensors, "readout.weight", (C, N)) / self.calibration.temperature
+        self._V = divided(take_matrix(tensors, "readout.weight", (C, N)), self.calibration.temperature)
         self._b = take(tensors, "readout.bias", (C,)) / self.calibration.temperature
 
     @classmethod
@@ -199,7 +200,7 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
         models/attribution.py, by which the tokens contribute to the log probability of the label.
         """
         layers, pooling = self._encoder.layers, self._pooling
-        model = Model(self.log_probabilities, self._after_each, layers, pooling, self._V, self._b, self.labels)
+        model = Model(self.log_probabilities, self._after_each, layers, pooling, dense(self._V), self._b, self.labels)
         (text,) = require_texts([text])
         return trace_text(model, text, self.tokens(text), label, gradients=gradients, attribution=attribution)
 
@@ -232,7 +233,7 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
         """Return log probabilities (B, C) after a token for each row, and the next state."""
         output, layers = self._encoder.step(inputs, state)
         pooled, pooling = self._pooling.push(output, {name: state[name] for name in state if name not in layers})
-        return log_softmax(pooled @ self._V.T + self._b), {**layers, **pooling}
+        return log_softmax(product(pooled, self._V) + self._b), {**layers, **pooling}
 
     def run_checked(self, chunks: Sequence[list[str]], state: State) -> tuple[Array, State]:
         """Return log probabilities (B, T, C) after each token of chunks of tokens, and the next state."""
@@ -242,7 +243,7 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
         for t in range(outputs.shape[1]):
             pooled[:, t], pooling_next = self._pooling.push(outputs[:, t], pooling)
             pooling = where_inside(inside, t, pooling_next, pooling)
-        log_p = log_softmax(pooled @ self._V.T + self._b)
+        log_p = log_softmax(product(pooled, self._V) + self._b)
         if inside is not None:
             log_p[~inside] = 0.0
         return log_p, {**layers, **pooling}
@@ -280,7 +281,7 @@ class ClassifierPredictor(FilePredictor, StreamingPredictor):
         log_p = np.empty((len(lengths), len(self.labels)), self._V.dtype)
         for rows in length_buckets(lengths, BATCH_TOKENS):
             pooled = self._pooling(*self._encoder.run([tokens_of(row) for row in rows]))
-            logits = pooled @ self._V.T + self._b
+            logits = product(pooled, self._V) + self._b
             note("logits", logits)
             log_p[rows] = log_softmax(logits)
         return log_p

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.checkpoint import Tensors
+from elman.models.matrix import Matrix, dense, product, take, take_matrix
 from elman.models.recorder import note
-from elman.models.stack import Stack, State, take
+from elman.models.stack import Stack, State
 
 from .batches import ALL_ROWS
 from .config import ForecasterConfig
@@ -165,16 +166,16 @@ class _Hidden:
 
     def __init__(self, config: ForecasterConfig, tensors: Tensors, inputs: int) -> None:
         self._activation = ACTIVATIONS[config.activation]
-        self._layers = []
+        self._layers: list[tuple[Matrix, Array]] = []
         for number in range(config.num_layers):
-            W = take(tensors, f"hidden.{number}.weight", (config.hidden_size, inputs))
+            W = take_matrix(tensors, f"hidden.{number}.weight", (config.hidden_size, inputs))
             self._layers.append((W, take(tensors, f"hidden.{number}.bias", (config.hidden_size,))))
             inputs = config.hidden_size
 
     def __call__(self, x: Array) -> Array:
         note("hidden.x", x)
         for number, (W, b) in enumerate(self._layers):
-            x = self._activation(x @ W.T + b)
+            x = self._activation(product(x, W) + b)
             note(f"hidden.{number}.h", x)
         return x
 
@@ -185,7 +186,7 @@ class _Readout:
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, *, one_row: bool = False) -> None:
         self._shape = (1 if one_row else config.horizon, len(scales.targets), len(config.quantiles))
         size = int(np.prod(self._shape))
-        self._V = take(tensors, "readout.weight", (size, config.hidden_size))
+        self._V = take_matrix(tensors, "readout.weight", (size, config.hidden_size))
         self._b = take(tensors, "readout.bias", (size,))
         self._median = config.median
 
@@ -194,12 +195,12 @@ class _Readout:
 
     def parts(self, h: Array) -> Array:
         """Return (..., H, K, Q), which `monotone` turns into quantiles."""
-        parts: Array = h @ self._V.T + self._b
+        parts: Array = product(h, self._V) + self._b
         return parts.reshape(*h.shape[:-1], *self._shape)
 
     def median_derivative(self) -> Array:
         """Return the derivative (hidden,) of the mean of the medians: `monotone` leaves them as they are."""
-        return np.asarray(self._V.reshape(*self._shape, -1)[:, :, self._median].mean((0, 1)))
+        return np.asarray(dense(self._V).reshape(*self._shape, -1)[:, :, self._median].mean((0, 1)))
 
 
 def monotone(a: Array, median: int) -> Array:

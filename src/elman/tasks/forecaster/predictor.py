@@ -50,6 +50,7 @@ class ForecasterPredictor(StreamingPredictor):
     """A trained forecaster."""
 
     task = "forecast"
+    float32_inputs = ("layers.0.weight_ih_l0", "hidden.0.weight")
 
     def __init__(self, config: ForecasterConfig, scales: Scales, tensors: Tensors, card: str = "") -> None:
         """Take weights by name; a shape that does not fit the config is a ModelError."""

@@ -19,6 +19,7 @@ from elman.cells import readout
 from elman.config import Config
 from elman.errors import DataError
 from elman.metrics import Mean, bits_per_character, perplexity
+from elman.models.matrix import Int8Matrix, Matrix, product
 from elman.models.stack import Stack
 from elman.tasks.spec import Scored
 from elman.text import UNKNOWN, TextCodec
@@ -58,7 +59,7 @@ class Scorer:
     """The recurrent layers and the readout of a model: V (vocabulary, H) and b (vocabulary,)."""
 
     stack: Stack
-    V: Array
+    V: Matrix
     b: Array
 
     def cross_entropy(self, tokens: Tokens, *, limit: int | None = None) -> Mean:
@@ -74,8 +75,8 @@ class Scorer:
 
     def _loss(self, outputs: Array, targets: Ids, mask: npt.NDArray[np.bool_]) -> float:
         """Return the sum of the losses in nats of the targets (B, T) where the mask is true."""
-        if not kernels.available():
-            log_p = readout.log_softmax(readout.forward(outputs, self.V, self.b))
+        if not kernels.available() or isinstance(self.V, Int8Matrix):
+            log_p = readout.log_softmax(product(outputs, self.V) + self.b)
             return -float(np.take_along_axis(log_p, targets[..., None], -1)[..., 0][mask].sum(dtype=np.float64))
         counted = np.where(mask, targets, -1).astype(np.int64)
         V, b = np.ascontiguousarray(self.V), np.ascontiguousarray(self.b)
@@ -112,7 +113,7 @@ def next_log_probabilities(
     for start in range(0, len(tokens) - 1, size):
         ids = tokens.rows([start], min(size + 1, len(tokens) - start))[0]
         outputs, state = scorer.stack.run(ids[None, :-1], state)
-        yield ids, readout.log_softmax(readout.forward(outputs[0], scorer.V, scorer.b))
+        yield ids, readout.log_softmax(product(outputs[0], scorer.V) + scorer.b)
 
 
 def _encoded(blocks: Iterable[str], codec: TextCodec) -> MemoryTokens:

@@ -24,7 +24,8 @@ from elman.errors import ConfigError
 from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.folder import damage_errors, read_config, read_vocabulary
-from elman.models.stack import Stack, State, take
+from elman.models.matrix import dense, product, take, take_matrix
+from elman.models.stack import Stack, State
 from elman.models.streaming import StreamingPredictor, inside_chunks, padded_chunks, require_ids
 from elman.models.text_arguments import require_numbers, require_prompt, require_whole_numbers
 from elman.models.trace import Trace
@@ -64,11 +65,11 @@ class LanguageModelPredictor(StreamingPredictor):
         self.vocabulary = vocabulary
         self.codec = text.codec(vocabulary)
         self.tensors = tensors
-        self._embedding = take(tensors, "embedding.weight", (V, config.embedding_size))
+        self._embedding = take_matrix(tensors, "embedding.weight", (V, config.embedding_size))
         sizes = config.embedding_size, config.hidden_sizes
         self._stack = Stack(config.build_cell(), tensors, *sizes, self._embedding)
         tied = config.tie_weights
-        self._V = self._embedding if tied else take(tensors, "readout.weight", (V, config.hidden_sizes[-1]))
+        self._V = self._embedding if tied else take_matrix(tensors, "readout.weight", (V, config.hidden_sizes[-1]))
         self._b = take(tensors, "readout.bias", (V,))
         self._scorer = evaluation.Scorer(self._stack, self._V, self._b)
 
@@ -105,7 +106,7 @@ class LanguageModelPredictor(StreamingPredictor):
     def step(self, inputs: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
         """Return the logits (B, V) of the next tokens, and the next state, after token ids (B,)."""
         outputs, state = self._stack.run(inputs[:, None], state)
-        return readout.forward(outputs[:, 0], self._V, self._b), state
+        return product(outputs[:, 0], self._V) + self._b, state
 
     def run_checked(self, chunks: Sequence[Ids], state: State) -> tuple[npt.NDArray[Any], State]:
         """Return the logits (B, T, V) after each token of chunks of token ids, and the next state."""
@@ -113,9 +114,9 @@ class LanguageModelPredictor(StreamingPredictor):
         outputs, state = self._stack.run(ids, state, lengths)
         inside = None if lengths is None else inside_chunks(lengths)
         if inside is None:
-            return readout.forward(outputs, self._V, self._b), state
+            return product(outputs, self._V) + self._b, state
         logits = np.zeros((*outputs.shape[:2], len(self._V)), outputs.dtype)
-        logits[inside] = readout.forward(outputs[inside], self._V, self._b)
+        logits[inside] = product(outputs[inside], self._V) + self._b
         return logits, state
 
     def checked_chunk(self, inputs: Any) -> Ids:
@@ -125,7 +126,7 @@ class LanguageModelPredictor(StreamingPredictor):
     def read(self, ids: npt.NDArray[Any], state: State) -> tuple[npt.NDArray[Any], State]:
         """Return the logits (V,) after all of ids (T,), at least one, and the state there (a batch of one)."""
         outputs, state = self._stack.run(ids[None], state)
-        return readout.forward(outputs[0, -1], self._V, self._b), state
+        return product(outputs[0, -1], self._V) + self._b, state
 
     def score(self, tokens: Tokens, *, limit: int | None = None) -> Mean:
         """Return the cross-entropy in nats of all tokens but the first; `limit` scores a sample of about that many."""
@@ -157,7 +158,7 @@ class LanguageModelPredictor(StreamingPredictor):
         attribution: a method of models/attribution.py, by which the tokens contribute to the log probability of the
         token at `position`: 1 is the first token; by default the last.
         """
-        model = Model(self.step, self._stack, self._V, self._b, self.vocabulary.tokens)
+        model = Model(self.step, self._stack, dense(self._V), self._b, self.vocabulary.tokens)
         ids = self.prompt_ids(text)
         return trace_text(model, text, ids, gradients=gradients, attribution=attribution, position=position)
 

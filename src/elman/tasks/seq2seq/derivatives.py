@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from elman.cells import unroll
+from elman.models.matrix import dense
 from elman.models.replay import StackSteps
 from elman.models.trace import named_derivatives, stack_derivatives
 
@@ -93,7 +94,7 @@ def derivatives(network: NumpyNetwork, decoded: DecodedSteps, d_logits: Array) -
     H, E = network.config.hidden_size, network.config.embedding_size
     d_h_next = np.zeros(H, d_logits.dtype)  # by input feeding
     for t in range(len(d_logits) - 1, -1, -1):
-        d_top, d_c = _combined_backward(network, decoded.h[t], d_logits[t] @ network.V + d_h_next)
+        d_top, d_c = _combined_backward(network, decoded.h[t], d_logits[t] @ dense(network.V) + d_h_next)
         if upper is not None:
             d_input = upper.step(t, d_top)
             d_top, d_c = d_input[:H], d_c + d_input[H:]
@@ -112,7 +113,7 @@ def derivatives(network: NumpyNetwork, decoded: DecodedSteps, d_logits: Array) -
             d_h_next = d_x[-H:]
     d_outputs = np.zeros_like(decoded.encoder.outputs)
     if d_m is not None:
-        d_outputs += d_m if network.projection is None else d_m @ network.projection
+        d_outputs += d_m if network.projection is None else d_m @ dense(network.projection)
     d_final = _bridges_backward(network, decoded, [decoder, *([upper] if upper else [])])
     encoder, _ = stack_derivatives(decoded.encoder, d_outputs, d_final)
     return DecodedDerivatives(encoder, decoder.joined(), upper.joined() if upper else [])
@@ -123,7 +124,7 @@ def _combined_backward(network: NumpyNetwork, h: Array, d_h: Array) -> tuple[Arr
     if network.combine is None:
         return d_h, np.zeros_like(d_h)
     H = len(h)
-    d = (d_h * (1.0 - h * h)) @ network.combine
+    d = (d_h * (1.0 - h * h)) @ dense(network.combine)
     return d[H:], d[:H]
 
 
@@ -148,7 +149,7 @@ def _bridges_backward(network: NumpyNetwork, decoded: DecodedSteps, stacks: list
             d_final[int(index), 0, of_encoder] += d
             continue
         W, _ = network.bridges[layer, name]
-        d_last = (d * (1.0 - value * value) if name == "h" else d) @ W
+        d_last = (d * (1.0 - value * value) if name == "h" else d) @ dense(W)
         for direction, part in enumerate(np.split(d_last, config.num_directions, axis=1)):
             d_final[int(index), direction, of_encoder] += part
     return tuple(

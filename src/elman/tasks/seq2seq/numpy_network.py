@@ -30,8 +30,9 @@ from elman.cells.readout import log_softmax
 from elman.checkpoint import Tensors
 from elman.data.batches.padded import IGNORE_INDEX
 from elman.models.attention import Attention, projected
+from elman.models.matrix import Int8Matrix, Matrix, divided, look_up, product, take, take_matrix
 from elman.models.recorder import note
-from elman.models.stack import Stack, State, take
+from elman.models.stack import Stack, State
 
 from .config import Seq2SeqConfig
 
@@ -57,22 +58,23 @@ class NumpyNetwork:
             tensors,
             E,
             [config.encoder_size] * config.num_layers,
-            take(tensors, "encoder.embedding.weight", (source_size, E)),
+            take_matrix(tensors, "encoder.embedding.weight", (source_size, E)),
             prefix="encoder.",
             bidirectional=config.bidirectional,
         )
-        self.embedding = take(tensors, "decoder.embedding.weight", (target_size, E))
+        self.embedding = take_matrix(tensors, "decoder.embedding.weight", (target_size, E))
         self.decoder, self.upper = self._decoder_stacks(tensors)
-        self.bridges: dict[tuple[int, str], tuple[Array, Array]] = {}
+        self.bridges: dict[tuple[int, str], tuple[Matrix, Array]] = {}
         for layer, state, _ in config.bridges if config.bridge == "linear" else ():
             name = f"bridge.{layer}_{state}"
-            self.bridges[layer, state] = take(tensors, f"{name}.weight", (H, M)), take(tensors, f"{name}.bias", (H,))
+            bias = take(tensors, f"{name}.bias", (H,))
+            self.bridges[layer, state] = take_matrix(tensors, f"{name}.weight", (H, M)), bias
         has_attention = config.attention != "none"
         self.attention = Attention(config.attention, tensors, H) if config.attention != "none" else None
-        self.projection = take(tensors, "memory.weight", (H, M)) if has_attention and M != H else None
-        self.combine = take(tensors, "combine.weight", (H, 2 * H)) if has_attention else None
+        self.projection = take_matrix(tensors, "memory.weight", (H, M)) if has_attention and M != H else None
+        self.combine = take_matrix(tensors, "combine.weight", (H, 2 * H)) if has_attention else None
         self.combine_bias = take(tensors, "combine.bias", (H,)) if has_attention else None
-        self.V = take(tensors, "readout.weight", (target_size, H))
+        self.V = take_matrix(tensors, "readout.weight", (target_size, H))
         self.b = take(tensors, "readout.bias", (target_size,))
 
     def _decoder_stacks(self, tensors: Tensors) -> tuple[Stack, Stack | None]:
@@ -112,9 +114,8 @@ class NumpyNetwork:
             return last[f"encoder.{encoder_state}"]
         endings = ("", "_reverse")[: self.config.num_directions]
         W, b = self.bridges[layer, name]
-        state: Array = (
-            np.concatenate([last[f"encoder.{encoder_state}{ending}"] for ending in endings], axis=1) @ W.T + b
-        )
+        states = np.concatenate([last[f"encoder.{encoder_state}{ending}"] for ending in endings], axis=1)
+        state: Array = product(states, W) + b
         return np.tanh(state) if name == "h" else state
 
     def step(self, tokens: Ids, state: State, context: State) -> tuple[Array, State]:
@@ -123,7 +124,7 @@ class NumpyNetwork:
         The K rows of each of the context's B sources are next to each other.
         """
         _, h, state = self.decode(tokens[:, None], state, context)
-        log_p = log_softmax(h[:, 0] @ self.V.T + self.b)
+        log_p = log_softmax(product(h[:, 0], self.V) + self.b)
         note("log_probabilities", log_p)
         return log_p, state
 
@@ -134,10 +135,10 @@ class NumpyNetwork:
         x = tokens
         state_next: State = {}
         if self.config.aligned_input:
-            x = np.concatenate([self.embedding[tokens], self._aligned(tokens.shape, state, context)], axis=-1)
+            x = np.concatenate([look_up(self.embedding, tokens), self._aligned(tokens.shape, state, context)], axis=-1)
             state_next["position"] = state["position"] + tokens.shape[1]
         if self.config.input_feeding:
-            embedded = self.embedding[tokens] if x is tokens else x
+            embedded = look_up(self.embedding, tokens) if x is tokens else x
             x = np.concatenate([embedded, state["attentional_output"][:, None]], axis=-1)
         s, states = self.decoder.run(x, state)
         state_next |= states
@@ -194,10 +195,10 @@ class NumpyNetwork:
 
         The logits are divided by the temperature of calibration.
         """
-        V, b = self.V / temperature, self.b / temperature
+        V, b = divided(self.V, temperature), self.b / temperature
         is_token = targets != IGNORE_INDEX
-        if not kernels.available():
-            log_p = log_softmax(h[is_token] @ V.T + b)
+        if not kernels.available() or isinstance(V, Int8Matrix):
+            log_p = log_softmax(product(h[is_token], V) + b)
             return -float(np.take_along_axis(log_p, targets[is_token][:, None], -1).sum(dtype=np.float64))
         V, b = np.ascontiguousarray(V), np.ascontiguousarray(b)
         x = np.ascontiguousarray(h.reshape(-1, V.shape[1]))

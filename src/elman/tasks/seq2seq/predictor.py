@@ -26,6 +26,7 @@ from elman.figures.style import save_drawings
 from elman.metrics import Mean
 from elman.models.calibration import Calibration, calibrate
 from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
+from elman.models.matrix import product
 from elman.models.stack import State
 from elman.models.trace import Trace
 from elman.options import determined_values
@@ -120,7 +121,7 @@ class Seq2SeqPredictor(FilePredictor):
         logits, labels = [], []
         for h, targets in self._outputs([(pair.source, pair.targets[0]) for pair in pairs], CALIBRATION_PAIRS):
             is_token = targets != IGNORE_INDEX
-            logits.append(h[is_token] @ V.T + b)
+            logits.append(product(h[is_token], V) + b)
             labels.append(targets[is_token])
             num_tokens += len(labels[-1])
             if num_tokens * len(V) >= CALIBRATION_LOGITS:
@@ -204,7 +205,7 @@ class Seq2SeqPredictor(FilePredictor):
         state, context = self.encode(*pad_sources([self.source_codec.encode(source) for source in sources]))
         inputs, ids = pad_targets(targets)
         _, h, _ = self._network.decode(inputs, state, context)
-        log_p = log_softmax((h @ self._network.V.T + self._network.b) / self.calibration.temperature)
+        log_p = log_softmax((product(h, self._network.V) + self._network.b) / self.calibration.temperature)
         of_targets: Array = np.take_along_axis(log_p, np.maximum(ids, 0)[:, :, None], 2)[:, :, 0]
         return of_targets
 

@@ -28,8 +28,9 @@ from elman.errors import ConfigError, ModelError
 from elman.figures.style import save_drawings
 from elman.models.crf import ConditionalRandomField, TransitionScores
 from elman.models.folder import FilePredictor, damage_errors, read_config, read_vocabulary
+from elman.models.matrix import dense, product, take, take_matrix
 from elman.models.recorder import note
-from elman.models.stack import State, take
+from elman.models.stack import State
 from elman.models.streaming import StreamingPredictor, inside_chunks, require_tokens, where_inside
 from elman.models.token_encoder import TokenEncoder
 from elman.models.trace import Trace
@@ -93,7 +94,7 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
             )
         C, N = len(self.labels), config.output_size
         self._encoder = TokenEncoder(config, tensors, words, characters, text.word)
-        self._V = take(tensors, "readout.weight", (C, N))
+        self._V = take_matrix(tensors, "readout.weight", (C, N))
         self._b = take(tensors, "readout.bias", (C,))
         self._crf: ConditionalRandomField | None = None
         if config.crf:
@@ -211,7 +212,7 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
         models/attribution.py, by which the tokens contribute to the log probability of the tag at `position`: 1 is
         the first token; by default the last.
         """
-        layers, V, b = self._encoder.layers, self._V, self._b
+        layers, V, b = self._encoder.layers, dense(self._V), self._b
         model = Model(self.predict, self.predict_proba, self._loss, layers, V, b, self._crf, self.labels)
         (tokens,) = require_sentences([sentence], self.text.tokenize)
         return trace_sentence(
@@ -248,13 +249,13 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
         They depend on the tokens so far, and not on later ones.
         """
         output, layers = self._encoder.step(inputs, state)
-        log_p, crf = self._after_token(output @ self._V.T + self._b, state)
+        log_p, crf = self._after_token(product(output, self._V) + self._b, state)
         return log_p, {**layers, **crf}
 
     def run_checked(self, chunks: Sequence[list[str]], state: State) -> tuple[Array, State]:
         """Return log probabilities (B, T, C) of the tag of each token, given the tokens so far, and the next state."""
         outputs, layers, lengths = self._encoder.read(chunks, state)
-        log_p, inside, crf = outputs @ self._V.T + self._b, inside_chunks(lengths), state
+        log_p, inside, crf = product(outputs, self._V) + self._b, inside_chunks(lengths), state
         for t in range(log_p.shape[1]):
             log_p[:, t], crf_next = self._after_token(log_p[:, t], crf)
             crf = where_inside(inside, t, crf_next, crf)
@@ -302,7 +303,7 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
             rows = [row for row in bucket if sentences[row]]
             if rows:
                 outputs, _, lengths = self._encoder.run([sentences[row] for row in rows])
-                emissions = outputs @ self._V.T + self._b
+                emissions = product(outputs, self._V) + self._b
                 note("emissions", emissions)
                 yield rows, emissions, lengths
 
