@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.data.readers.numbers import NOTATIONS, Notation, is_number, read_numbers
+from elman.data.readers.numbers import NOTATIONS, Notation, is_number, is_too_large, read_numbers
 
 exhaustive = settings(deadline=None, derandomize=True, database=None)
 
@@ -133,3 +133,8 @@ def test_a_column_with_text_in_it_is_still_mostly_one_of_numbers() -> None:
 def test_is_number() -> None:
     assert all(map(is_number, ["1.5", "1,5", "(3)", "5 %", ""]))
     assert not any(map(is_number, ["a1", "date", "1-2"]))
+
+
+def test_an_integer_beyond_the_largest_float_is_too_large() -> None:
+    assert read_numbers([1, 10**400, -(10**400)]).unreadable == (1, 2)
+    assert is_too_large(-(10**400))

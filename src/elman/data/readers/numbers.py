@@ -135,7 +135,7 @@ def is_number(cell: Cell) -> bool:
 def is_too_large(cell: Cell) -> bool:
     """Return whether a cell is a number whose magnitude is above LARGEST."""
     try:
-        return abs(float(cell)) > LARGEST
+        return abs(float(cell) if isinstance(cell, str) else _as_float(cell)) > LARGEST
     except ValueError:
         return False
 
@@ -172,7 +172,7 @@ def _read_plain(cells: Sequence[Cell], decimal: str | None) -> NumberColumn | No
                 three_decimals = three_decimals and bool(_THREE_DECIMALS.fullmatch(text))
                 first = row if first is None else first
         else:
-            value = float(cell)
+            value = _as_float(cell)
             if math.isnan(value):
                 missing += 1
                 continue
@@ -188,10 +188,19 @@ def _read_plain(cells: Sequence[Cell], decimal: str | None) -> NumberColumn | No
 _THREE_DECIMALS = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")
 
 
+def _as_float(number: float) -> float:
+    """Return a number as a float; an integer beyond the largest float is infinite."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def _parts(cell: Cell) -> _Parts | None:
     """Return the parts of a number; None for text."""
     if not isinstance(cell, str):
-        return _NO_VALUE if math.isnan(cell) else _Parts("", number=float(cell))
+        number = _as_float(cell)
+        return _NO_VALUE if math.isnan(number) else _Parts("", number=number)
     text = re.sub(" +", " ", cell.translate(_MARKS).strip())
     if text.lower() in MISSING:
         return _NO_VALUE
