@@ -131,6 +131,7 @@ def test_malformed_bodies_are_refused_with_their_reason(service: RunningService,
         ("/v1/sales/predict", {"inputs": [{"\ud800": [1]}]}, 400),
         ("/v1/tags/predict", {"inputs": [["a", "\ud800"]]}, 400),
         ("/v1/sales/predict", {"inputs": [{"a": ["\udfff"]}]}, 400),
+        ("/v1/sales/predict", {"inputs": [{name: [10**400] for name in "abc"}]}, 422),
         ("/v1/book/generate", {"prompt": "\ud800"}, 400),
         ("/v1/book/generate", {"max_tokens": 10**6}, 422),
         ("/v1/book/generate", {"temperature": -1}, 422),
@@ -159,6 +160,19 @@ def test_wrong_inputs_of_a_stream_leave_it_as_it_is(service: RunningService) -> 
     for inputs in ([99], [-1], [1.5], ["a"], {"a": 1}):
         assert service.ask("POST", path, {"inputs": inputs}).status == 422
     assert service.ask("GET", path).body == before
+
+
+@pytest.mark.parametrize("name", ["flow", "live-tags"])
+def test_half_of_a_pair_is_no_token_of_a_stream(service: RunningService, name: str) -> None:
+    path = f"/v1/{name}/streams/{service.ask('POST', f'/v1/{name}/streams', {}).json['stream']}"
+    before = service.ask("GET", path).body
+    assert service.ask("POST", path, {"inputs": ["a", "\ud800"]}).status == 400
+    assert service.ask("GET", path).body == before
+
+
+def test_a_length_of_thousands_of_digits_is_refused(service: RunningService) -> None:
+    length = "0" * 5_000 + str(len(json.dumps(BODY)))
+    assert service.ask("POST", PREDICT, BODY, {"Content-Length": length}).status == 413
 
 
 def test_a_body_that_is_declared_too_large_is_not_read(strict: RunningService) -> None:
@@ -223,6 +237,35 @@ def test_the_second_request_of_a_connection_is_given_up_too(strict: RunningServi
         start = time.monotonic()
         assert received(connection) == b""
     assert 0.3 < time.monotonic() - start < 0.9  # before the limit of an idle connection
+
+
+NO_REQUESTS: dict[str, tuple[str, bytes]] = {
+    "empty lines": ("", b"\r\n"),
+    "the rest of a body that was refused": ("Authorization: none\r\nContent-Length: 1000\r\n", b"x"),
+}
+
+
+@pytest.mark.parametrize("name", NO_REQUESTS)
+@pytest.mark.parametrize("times", [1, 60])
+def test_what_comes_after_an_answer_does_not_keep_the_connection(strict: RunningService, name: str, times: int) -> None:
+    headers, content = NO_REQUESTS[name]
+    with strict.connection() as connection:
+        connection.sendall(f"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{strict.port}\r\n{headers}\r\n".encode())
+        assert connection.recv(1_000).startswith(b"HTTP/1.1 401 ")
+        start = time.monotonic()
+        connection.settimeout(0.05)
+        is_open = True
+        while is_open and time.monotonic() - start < 4.0:
+            with contextlib.suppress(TimeoutError):
+                try:
+                    if times:
+                        connection.sendall(content)
+                        times -= 1
+                    is_open = connection.recv(100) != b""
+                except ConnectionError:
+                    is_open = False
+    assert not is_open
+    assert time.monotonic() - start < 2.5
 
 
 def test_bytes_one_by_one_do_not_extend_the_time_of_the_headers(strict: RunningService) -> None:
@@ -312,6 +355,26 @@ def test_a_large_answer_that_nobody_reads_is_thrown_away(folders: dict[str, Path
             assert len(received(connection)) < length - 100_000
 
 
+def test_two_large_answers_that_nobody_reads_do_not_keep_the_connection(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    limits = Limits(send_seconds=0.4, idle_seconds=30.0)
+    with serving(tmp_path, [str(folders["heat"])], limits, send_buffer=8_192) as running:
+        path = "/static-offline-docs/swagger-ui-bundle.js"
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            connection.connect(("127.0.0.1", running.port))
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{running.port}\r\n\r\n".encode() * 2)
+            server = running.worker._server
+            assert server is not None
+            deadline = time.monotonic() + 5.0
+            time.sleep(0.2)
+            assert server.server_state.connections
+            while server.server_state.connections and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert not server.server_state.connections
+
+
 def test_when_the_service_ends_new_requests_are_refused_and_connections_closed(
     folders: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -371,6 +434,13 @@ def test_a_busy_service_says_when_to_try_again(
         line = b'elman_requests_total{endpoint="busy",model="",status="429"} 1.0'
         assert line in running.ask("GET", "/metrics").body.splitlines()
         assert running.ask("GET", "/healthz").status == 200
+        for start in ("HEAD /v1/models HTTP/1.1", "GET /v1/models HTTP/1.0"):
+            with running.connection() as connection:  # no body after HEAD; the connection is closed if the client asks
+                connection.sendall(f"{start}\r\nHost: 127.0.0.1:{running.port}\r\nConnection: close\r\n\r\n".encode())
+                sent = time.monotonic()
+                head, _, content = received(connection).partition(b"\r\n\r\n")
+                assert time.monotonic() - sent < 3.0
+            assert (head[9:12], content == b"") == (b"429", start.startswith("HEAD"))
         release.set()
         for thread in threads:
             thread.join()

@@ -35,6 +35,7 @@ COMPUTED = "/v1/"  # the beginning of the paths whose requests are limited
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 RETRY_SECONDS = 1
 LINGER_SECONDS = 2.0
+MAX_DIGITS = 20  # of Content-Length; int refuses thousands, even if they are zeros
 REFUSALS = {  # status, code, message
     "host": (403, "host", "Host: the request is for another name; expected one that the service was started with"),
     "origin": (403, "origin", "Origin: the request comes from a page of another site, which may not use the service"),
@@ -133,7 +134,7 @@ class Gate:
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Refused("encoding")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self._limits.body_bytes:
+        if len(length) > MAX_DIGITS or not length.isdigit() or int(length) > self._limits.body_bytes:
             raise Refused("length")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
