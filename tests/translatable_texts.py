@@ -34,7 +34,7 @@ NOT_ON_THE_COMMAND_LINE = (
     # answers over HTTP, which are for programs, in English like --json
     *(
         f"serve/api/{name}.py"
-        for name in ("app", "bodies", "connections", "gate", "generation", "observed", "predictions", "stream_store")
+        for name in ("app", "bodies", "connections", "gate", "generation", "telemetry", "predictions", "stream_store")
     ),
     "serve/api/streams.py",
 )

@@ -16,7 +16,7 @@ from .console import print_json, show
 from .options import Json, Quiet
 
 if TYPE_CHECKING:
-    from elman.serve.api.served import ServedModels
+    from elman.serve.api.served_models import ServedModels
 
 TOKEN_VARIABLE = "ELMAN_TOKEN"
 MIN_TOKEN = 16  # characters
@@ -46,12 +46,14 @@ def serve(
         list[str] | None, typer.Option(metavar="NAME", help="Name that the header Host may have, too; repeatable.")
     ] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes that serve.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of each process.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, max=1_024, help="CPU threads of each process.")] = 1,
     max_body: Annotated[int | None, typer.Option(min=1, metavar="BYTES", help="Limit of a request.")] = None,
     max_requests: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Requests in progress of each process.")
+        int | None, typer.Option(min=1, metavar="N", help="Requests that wait for a model, in each process.")
     ] = None,
-    deadline: Annotated[float | None, typer.Option(min=0.1, metavar="SECONDS", help="Limit of an answer.")] = None,
+    deadline: Annotated[
+        float | None, typer.Option(min=0.1, max=86_400.0, metavar="SECONDS", help="Limit of an answer.")
+    ] = None,
     log: Annotated[bool, typer.Option("--log/--no-log", help="Write a line of JSON to stderr for each answer.")] = True,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -65,7 +67,7 @@ def serve(
     limits = replace(
         limits,
         body_bytes=max_body or limits.body_bytes,
-        in_progress=max_requests or limits.in_progress,
+        waiting=max_requests or limits.waiting,
         request_seconds=deadline or limits.request_seconds,
     )
     token = _token(token_file)

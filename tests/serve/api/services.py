@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from elman.serve.api.limits import Limits
-from elman.serve.api.served import ServedModels
+from elman.serve.api.served_models import ServedModels
 from elman.serve.api.workers import Settings, Worker, listen
 
 

@@ -117,6 +117,16 @@ def test_an_input_without_an_answer_has_an_error_and_the_others_are_answered(ser
     assert ["error" in one for one in answer.json["predictions"]] == [False, True, False]
 
 
+def test_a_series_without_a_forecast_has_an_error_and_the_others_are_forecast(service: RunningService) -> None:
+    columns = {name: [float(n % 7) + 1.0 for n in range(30)] for name in (*TARGETS, *INPUTS)}
+    short = {name: values[:1] for name, values in columns.items()}
+    huge = {name: [10**400] for name in columns}
+    inputs = [columns, short, {}, {"a": [1.0]}, huge, columns]
+    answer = service.ask("POST", "/v1/sales/predict", {"inputs": inputs})
+    assert answer.status == 200, answer.body
+    assert ["error" in one for one in answer.json["predictions"]] == [False, True, True, True, True, False]
+
+
 def test_many_requests_at_once_are_answered_as_each_alone(service: RunningService) -> None:
     rng = np.random.default_rng(0)
     texts = ["".join(rng.choice(list("abcdef你好"), rng.integers(1, 30))) for _ in range(300)]

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from elman.serve.api.batches import Batches
+from elman.serve.api import batches as batches_module
+from elman.serve.api.batches import Batches, Item
 
 
 class Recorder:
@@ -29,7 +30,8 @@ class Recorder:
         return [f"<{item}>" for item in inputs]
 
     def job(self, *inputs: Any, key: str = "") -> asyncio.Task[Any]:
-        return asyncio.create_task(self.batches.results(key, inputs, self.compute))
+        items = [Item(item, 1) for item in inputs]
+        return asyncio.create_task(self.batches.results(key, items, self.compute))
 
 
 def run(test: Callable[[Recorder], Coroutine[Any, Any, None]], max_inputs: int = 100) -> Recorder:
@@ -103,3 +105,40 @@ def test_a_job_that_was_given_up_is_not_computed() -> None:
             await fourth
 
     assert "d" not in [item for batch in run(test).computed for item in batch]
+
+
+def test_a_batch_is_computed_in_pieces_of_limited_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "PIECE_COST", 3)
+
+    async def test(recorder: Recorder) -> None:
+        recorder.release.set()
+        items = [Item(n, cost) for n, cost in enumerate([1, 2, 1, 9, 1, 1, 1, 1])]
+        results = await recorder.batches.results("", items, recorder.compute)
+        assert list(results) == [f"<{n}>" for n in range(8)]
+
+    recorder = run(test)
+    assert recorder.computed == [[0, 1], [2], [3], [4, 5, 6], [7]]
+    assert recorder.sizes == [8]
+
+
+def test_the_rest_of_a_batch_that_nobody_waits_for_is_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "PIECE_COST", 1)
+
+    async def test(recorder: Recorder) -> None:
+        long = recorder.job(*range(100))
+        await asyncio.sleep(0.05)  # the first piece waits for its release
+        long.cancel()
+        recorder.release.set()
+        assert await recorder.job("next") == ["<next>"]
+
+    assert run(test).computed == [[0], ["next"]]
+
+
+def test_what_observes_batches_may_fail() -> None:
+    async def test(recorder: Recorder) -> None:
+        recorder.release.set()
+        recorder.batches._observe = lambda count: 1 // 0
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(recorder.job("a"), 2.0)
+
+    run(test)

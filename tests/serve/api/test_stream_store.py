@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -105,3 +106,14 @@ def test_streams_that_are_not_used_are_removed(tmp_path: Path) -> None:
     with store.locked(locked):
         store.remove_idle()
     assert {path.name for path in (tmp_path / "streams").iterdir()} == {used, locked}
+
+
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    lost = store.open(b"one")
+    shutil.rmtree(tmp_path / "streams")
+    store.remove_idle()
+    with pytest.raises(NoSuchStreamError):
+        store.close(lost)
+    name = store.open(b"two")
+    assert store.close(name) == b"two"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from elman.errors import ConfigError, ModelError
 from elman.serve.api.limits import Limits
-from elman.serve.api.served import ServedModels
+from elman.serve.api.served_models import ServedModels
 from tests.tasks.classifier.models import tiny_predictor
 from tests.tasks.language_model.models import tiny_predictor as tiny_language_model
 
@@ -130,3 +131,22 @@ def test_wrong_names_and_folders(tmp_path: Path, arguments: list[str], error: ty
         tiny_predictor().save(folder)
     with pytest.raises(error, match=message):
         ServedModels([argument.format(*folders) for argument in arguments])
+
+
+def test_a_folder_that_is_copied_piece_by_piece_is_tried_again(tmp_path: Path) -> None:
+    first, second = tiny_predictor(), tiny_predictor(seed=1)
+    first.save(tmp_path / "model")
+    second.save(tmp_path / "new")
+    models = ServedModels([str(tmp_path / "model")])
+    shutil.copy(tmp_path / "new" / "manifest.json", tmp_path / "model")
+    assert [is_served for _, is_served in messages_of(models)] == [False]
+    assert messages_of(models) == []
+    shutil.copy(tmp_path / "new" / "model.safetensors", tmp_path / "model")
+    assert messages_of(models) == [(f"model: a new version is served, {second.fingerprint[:16]}", True)]
+
+
+def test_a_card_that_is_edited_is_no_new_version(tmp_path: Path) -> None:
+    tiny_predictor().save(tmp_path / "model")
+    models = ServedModels([str(tmp_path / "model")])
+    (tmp_path / "model" / "README.md").write_text("# My model\n")
+    assert messages_of(models) == []

@@ -8,7 +8,7 @@
     batches.py      requests that arrive together are computed together
     predictions.py  /predict          generation.py   /generate          streams.py   /streams
     stream_store.py the states of streams, which all workers share
-    observed.py     metrics and the log
+    telemetry.py     metrics and the log
     workers.py      one process or several, their start and their end
 
 What is computed is what `elman predict` and `elman generate` compute, by the same functions.

@@ -27,10 +27,10 @@ from .batches import Batches
 from .bodies import Body, MalformedBodyError, schema_with, with_body
 from .gate import error_content
 from .limits import Limits
-from .observed import Observed
-from .served import ServedModel, ServedModels
+from .served_models import ServedModel, ServedModels
 from .stream_store import BusyStreamError, NoSuchStreamError, TooManyStreamsError
 from .streams import ClosedStream, ModelStreams, OpenedStream, OpenRequest, Outputs, reads_streams
+from .telemetry import Telemetry
 
 STATUS_OF = (  # the first class that fits
     (MalformedBodyError, 400),
@@ -91,11 +91,11 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 class Service:
     """The app, and what it consists of."""
 
-    def __init__(self, models: ServedModels, limits: Limits, observed: Observed, folder: Path) -> None:
+    def __init__(self, models: ServedModels, limits: Limits, telemetry: Telemetry, folder: Path) -> None:
         """Take the models and a folder for the states of streams."""
-        self.models, self.limits, self.observed = models, limits, observed
+        self.models, self.limits, self.telemetry = models, limits, telemetry
         self.batches = {
-            model.name: Batches(limits.batch_inputs, partial(observed.batch, model.name)) for model in models
+            model.name: Batches(limits.batch_inputs, partial(telemetry.batch, model.name)) for model in models
         }
         self.streams = {
             model.name: ModelStreams(model, self.batches[model.name], folder / model.name, limits)
@@ -110,6 +110,16 @@ class Service:
         self.app.openapi = self._openapi  # type: ignore[method-assign]
         self._add_routes()
         _answer_errors(self.app)
+
+    def load_new_versions(self) -> None:
+        """Load what is new of the models, and log what comes of it."""
+
+        def notify(message: str, is_served: bool) -> None:
+            self.telemetry.log("version", message=message)
+            if is_served:
+                self.telemetry.new_version()
+
+        self.models.load_new_versions(notify)
 
     def close(self) -> None:
         """End the threads that compute."""
@@ -132,8 +142,8 @@ class Service:
         @app.get("/metrics", tags=["service"], summary="Metrics for Prometheus", response_class=Response)
         async def metrics() -> Response:
             for name, streams in self.streams.items():
-                self.observed.streams(name, len(streams.store))
-            content, media_type = self.observed.metrics()
+                self.telemetry.streams(name, len(streams.store))
+            content, media_type = self.telemetry.metrics()
             return Response(content, media_type=media_type)
 
         @app.get("/v1/models", tags=["models"], summary="The models that are served")
@@ -189,7 +199,7 @@ class Service:
             predictor, options = model.predictor, predictions.options_of(model.spec, body)
             compute = partial(predictions.predict, prediction, predictor, options)
             key = ("predict", id(predictor), options.model_dump_json())
-            answers = await batches.results(key, body.inputs, compute)
+            answers = await batches.results(key, predictions.items_of(body.inputs, options), compute)
             return predictions.Predictions(
                 model=model.name, fingerprint=predictor.fingerprint, predictions=predictions.finite(list(answers))
             )
@@ -251,6 +261,10 @@ def _answer_errors(app: FastAPI) -> None:
         more = {name: value for name in ("hint", "where") if (value := getattr(error, name))}
         return _json(error_content(error.code, error.message, **more), status)
 
+    @app.exception_handler(OSError)
+    async def failed_disk(request: Request, error: OSError) -> Response:
+        return _json(error_content("resource", f"the service cannot use its disk: {error.strerror}"), 503)
+
     @app.exception_handler(MemoryError)
     async def out_of_memory(request: Request, error: MemoryError) -> Response:
         return _json(error_content("resource", "out of memory; expected a shorter input"), 503)
@@ -261,7 +275,7 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def mistake(request: Request, error: Exception) -> Response:
-        return _json(error_content("mistake", type(error).__name__), 500)
+        return _json(error_content("internal", type(error).__name__), 500)
 
 
 def _json(content: bytes, status: int, headers: dict[str, str] | None = None) -> Response:

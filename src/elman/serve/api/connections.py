@@ -21,6 +21,17 @@ from .limits import Limits
 MAX_HEADERS = 16_384  # bytes
 
 
+def _without_upgrade(data: bytes) -> bytes:
+    """Return a request without the wish for another protocol, such as h2c, which Java's client has. It may be ignored.
+
+    The parser would take what follows for that protocol.
+    """
+    head, blank, rest = data.partition(b"\r\n\r\n")
+    if b"\r\nupgrade:" not in head.lower():
+        return data
+    return b"\r\n".join(line for line in head.split(b"\r\n") if not line.lower().startswith(b"upgrade:")) + blank + rest
+
+
 def protocol(
     limits: Limits, is_busy: Callable[[str], bool], refusal: bytes, refused: Callable[[], None]
 ) -> type[HttpToolsProtocol]:
@@ -50,7 +61,7 @@ def protocol(
 
         def data_received(self, data: bytes) -> None:
             self._header_bytes += len(data)
-            super().data_received(data)
+            super().data_received(_without_upgrade(data) if self._reads_headers else data)
             if self._reads_headers and self._header_bytes > MAX_HEADERS:
                 self._cancel()
                 self.send_400_response("The headers are too large.")
@@ -79,7 +90,11 @@ def protocol(
             refused()
             if not cycle.keep_alive:
                 self.transport.close()
-            self.on_response_complete()
+            self.loop.call_soon(self._next_request)
+
+        def _next_request(self) -> None:
+            if not self.transport.is_closing():
+                self.on_response_complete()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()

@@ -4,10 +4,11 @@ A request is refused, before anything reads or computes, if it has another Host,
 that is compressed or too large, whatever Content-Length says. Its body is received as a whole, within a time limit, so
 that a slow client takes no part of what is limited next:
 
-The requests in progress are limited. The limit is high for a burst, and low when there is a standing queue, that is
-when they have not been few for a tenth of a second. Then more of them only make all of them wait, and 429 with
+The requests that wait for a model are limited. The limit is high for a burst, and low when there is a standing queue,
+that is when they have not been few for a tenth of a second. Then more of them only make all of them wait, and 429 with
 Retry-After is the better answer. This is the idea of Nichols and Jacobson (2012), "Controlling queue delay", for
-requests.
+requests. The place of a request is free when its answer begins, so that a client that reads slowly takes none; texts,
+which are computed while they are sent, have places of their own.
 
 An answer must be complete within a time limit, and each part of it must be read within one.
 """
@@ -27,7 +28,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .limits import BUSY_SECONDS, Limits
-from .observed import Observed
+from .telemetry import Telemetry
 
 OPEN_TO_ALL = ("/healthz", "/readyz")  # without a token
 DOCUMENTATION = ("/docs", "/redoc", "/openapi.json", "/static-offline-docs/")
@@ -63,13 +64,20 @@ class Gate:
     """Middleware around the app."""
 
     def __init__(
-        self, app: ASGIApp, *, hosts: Iterable[str] | None, token: str | None, limits: Limits, observed: Observed
+        self,
+        app: ASGIApp,
+        *,
+        models: Iterable[str],
+        hosts: Iterable[str] | None,
+        token: str | None,
+        limits: Limits,
+        telemetry: Telemetry,
     ) -> None:
-        """Take the names, with ports, that Host may have, None for any of them, and the token, if one is needed."""
-        self._app, self._limits, self._observed = app, limits, observed
-        self._hosts = None if hosts is None else frozenset(hosts)
+        """Take the names of the models, those that Host may have, None for any, and the token, if one is needed."""
+        self._app, self._models, self._limits, self._telemetry = app, frozenset(models), limits, telemetry
+        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
         self._token = None if token is None else token.encode()
-        self._in_progress = _InProgress(limits)
+        self._places: dict[str, _Places] = {}  # by model, and for texts
         self._received = 0  # bytes of bodies that are being received
         self.is_ending = False
 
@@ -85,11 +93,21 @@ class Gate:
         except Refused as refusal:
             await answer.refuse(str(refusal), receive)
         finally:
-            self._observed.answered(scope, answer.status, answer.seconds, answer.size)
+            self._telemetry.answered(scope, answer.status, answer.seconds, answer.size)
 
     def is_busy(self, path: str) -> bool:
         """Return whether a request is refused because too many are in progress."""
-        return path.startswith(COMPUTED) and self._in_progress.is_full()
+        return path.startswith(COMPUTED) and self._places_of(path).is_full()
+
+    def _places_of(self, path: str) -> _Places:
+        """Return the places for requests of a path."""
+        model, _, endpoint = path.removeprefix(COMPUTED).partition("/")
+        kind = "text" if endpoint == "generate" else model if model in self._models else "other"
+        if kind not in self._places:
+            few = self._limits.texts if kind == "text" else self._limits.waiting_busy
+            most = self._limits.texts if kind == "text" else self._limits.waiting
+            self._places[kind] = _Places(most, few)
+        return self._places[kind]
 
     @property
     def send_seconds(self) -> float:
@@ -109,21 +127,24 @@ class Gate:
             return
         if self.is_ending:
             raise Refused("ending")
-        with self._in_progress:
-            try:
-                async with asyncio.timeout(self._limits.request_seconds):
-                    await self._app(scope, _Replayed(body, receive), answer.send)
-            except TimeoutError:
-                raise Refused("deadline") from None
+        is_text = scope["path"].endswith("/generate")
+        answer.place = self._places_of(scope["path"]).take(until_end=is_text)
+        try:
+            async with asyncio.timeout(self._limits.request_seconds):
+                await self._app(scope, _Replayed(body, receive), answer.send)
+        except TimeoutError:
+            raise Refused("deadline") from None
+        finally:
+            answer.place.give_back()
 
     def _check(self, scope: Scope) -> None:
         """Refuse a request by its headers."""
         headers, path = Headers(scope=scope), scope["path"]
         hosts = headers.getlist("host")
-        if self._hosts is not None and (len(hosts) != 1 or hosts[0] not in self._hosts):
+        if self._hosts is not None and (len(hosts) != 1 or hosts[0].lower() not in self._hosts):
             raise Refused("host")
-        origins = {origin.partition("://")[2] for origin in headers.getlist("origin")}
-        if self._token is None and not origins <= set(hosts):
+        origins = {origin.lower().partition("://")[2] for origin in headers.getlist("origin")}
+        if self._token is None and not origins <= {host.lower() for host in hosts}:
             raise Refused("origin")  # without a token, any page in a browser of this machine could ask
         is_open = path in OPEN_TO_ALL or path.startswith(DOCUMENTATION)
         if self._token is not None and not is_open:
@@ -159,31 +180,53 @@ class Gate:
             self._received -= size
 
 
-class _InProgress:
-    """The requests in progress, and how many there may be."""
+class _Places:
+    """The places of requests that wait for one model, and how many there may be."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits, self._count = limits, 0
-        self._last_few = -BUSY_SECONDS  # when there were few
+    def __init__(self, most: int, few: int) -> None:
+        self._most, self._few, self._count = most, few, 0
+        self._last_few = -BUSY_SECONDS  # when few were taken
 
     def is_full(self) -> bool:
-        """Return whether there may be no more."""
-        if self._count >= self._limits.in_progress:
+        """Return whether there is no place."""
+        if self._count >= self._most:
             return True
-        if self._count < self._limits.in_progress_busy:
+        if self._count < self._few:
             self._last_few = time.monotonic()
             return False
         return time.monotonic() - self._last_few > BUSY_SECONDS
 
-    def __enter__(self) -> None:
+    def take(self, *, until_end: bool = False) -> _Place:
+        """Return a place, to be given back when the answer begins, or at its end; none is a refusal."""
         if self.is_full():
             raise Refused("busy")
         self._count += 1
+        return _Place(self, until_end=until_end)
 
-    def __exit__(self, *_: object) -> None:
+    def give_back(self) -> None:
+        """Count one place less."""
         self._count -= 1
-        if self._count < self._limits.in_progress_busy:
+        if self._count < self._few:
             self._last_few = time.monotonic()
+
+
+class _Place:
+    """A place that is taken, and given back once."""
+
+    def __init__(self, places: _Places, *, until_end: bool) -> None:
+        self._places: _Places | None = places
+        self._until_end = until_end
+
+    def begin_answer(self) -> None:
+        """Give the place back if it is only needed until now."""
+        if not self._until_end:
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Give the place back."""
+        places, self._places = self._places, None
+        if places is not None:
+            places.give_back()
 
 
 class _Answer:
@@ -193,6 +236,7 @@ class _Answer:
         self._scope, self._send, self._gate = scope, send, gate
         self._start = time.perf_counter()
         self.status, self.size = 0, 0
+        self.place: _Place | None = None
 
     @property
     def seconds(self) -> float:
@@ -203,6 +247,8 @@ class _Answer:
         """Send a part of the answer; a client that does not read it in time is given up."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.place is not None:
+                self.place.begin_answer()
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)

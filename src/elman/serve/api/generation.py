@@ -1,6 +1,6 @@
 """/v1/MODEL/generate: a language model continues a text, and the pieces are sent as they are made.
 
-Server-sent events: `piece` with a part of the text, at last `end` with the whole text and the seed; or `error`.
+Server-sent events: `piece` with a part of the text, and at last `end` with the whole text and the seed.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ class Limits:
     body_bytes: int = 1_000_000  # of a request
     bodies_bytes: int = 100_000_000  # of all requests that are being received
     inputs: int = 1_000  # of a request
-    in_progress: int = 256  # requests that are answered at a time, if they are few for most of the time
-    in_progress_busy: int = 8  # ... if there have never been fewer for BUSY_SECONDS
+    waiting: int = 256  # requests that wait for a model, if they are few for most of the time
+    waiting_busy: int = 8  # ... if there have never been fewer for BUSY_SECONDS
+    texts: int = 64  # that are generated at a time
     batch_inputs: int = 256  # that are computed together
     tokens: int = 5_000  # that one request generates
     hypotheses: int = 64  # of a beam search

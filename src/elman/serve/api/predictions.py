@@ -14,12 +14,16 @@ from pydantic import BaseModel, BeforeValidator, Field, create_model
 
 from elman.config import validate_config
 from elman.data.readers.inputs import Input
+from elman.errors import ConfigError, DataError
+from elman.tasks.python_messages import python_messages
 from elman.tasks.spec import AnyTask, Prediction
 
+from .batches import Item
 from .bodies import Body, with_few_keys
 from .limits import Limits
 
 MAX_CHARACTERS = 100_000  # of a text
+MAX_COST = 1_000_000  # of an input: characters, times hypotheses
 MAX_ROWS, MAX_COLUMNS = 100_000, 1_000  # of a series
 
 Text = Annotated[str, Field(max_length=MAX_CHARACTERS)]
@@ -60,18 +64,51 @@ def options_of(spec: AnyTask, body: Any) -> Any:
     """Return the options of a request as the task has them; values that do not fit together are a ConfigError."""
     assert spec.prediction is not None
     values = {name: value for name, value in body.options.model_dump().items() if value is not None}
-    return validate_config(spec.prediction.options, values)
+    with python_messages(spec.prediction.options, spec.prediction.request_options):
+        return validate_config(spec.prediction.options, values)
 
 
 def predict(prediction: Prediction[Any], predictor: Any, options: Any, inputs: Sequence[Any]) -> list[dict[str, Any]]:
     """Return an answer for each input."""
     if prediction.of_columns is not None:
-        return [prediction.of_columns(predictor, columns) for columns in inputs]
+        return [_forecast(prediction, predictor, columns) for columns in inputs]
     assert prediction.by_input is not None
     answers = prediction.by_input(predictor, options, lambda message: None)
     chunk = [_input(number, item) for number, item in enumerate(inputs)]
     by_number = {answer.number: answer.as_json for answer in [*answers.answer(chunk), *answers.finish()]}
     return [_without_number(by_number[number]) for number in range(len(chunk))]
+
+
+def items_of(inputs: Sequence[Any], options: Any) -> list[Item]:
+    """Return inputs with what they cost; one that costs too much with these options is a ConfigError."""
+    hypotheses = max(getattr(options, "beam", None) or 1, getattr(options, "n_best", None) or 1)
+    items = []
+    for number, value in enumerate(inputs):
+        size = _size(value)
+        cost = size * hypotheses
+        if getattr(options, "explain", False):
+            cost = size * size // 2  # every prefix is read
+        if cost > MAX_COST:
+            problem = f"inputs.{number}: given {size:,} characters, which take too long with these options"
+            raise ConfigError(problem, hint="Give a shorter text, or fewer hypotheses")
+        items.append(Item(value, cost))
+    return items
+
+
+def _size(value: Any) -> int:
+    """Return the number of characters of a text or of tokens, or that of the cells of a series."""
+    if isinstance(value, str):
+        return len(value)
+    return sum(map(len, value)) if isinstance(value, list) else sum(map(len, value.values()))
+
+
+def _forecast(prediction: Prediction[Any], predictor: Any, columns: Columns) -> dict[str, Any]:
+    """Return the forecast of a series, or why there is none."""
+    assert prediction.of_columns is not None
+    try:
+        return prediction.of_columns(predictor, columns)
+    except DataError as error:
+        return {"error": str(error)}
 
 
 def finite(value: Any) -> Any:

@@ -91,7 +91,11 @@ class StreamStore:
                 continue  # it has just been closed, or it is read
 
     def _files(self) -> Iterator[Path]:
-        return (Path(entry.path) for entry in os.scandir(self._folder) if _ID.fullmatch(entry.name))
+        try:
+            entries = list(os.scandir(self._folder))
+        except FileNotFoundError:
+            return iter(())
+        return (Path(entry.path) for entry in entries if _ID.fullmatch(entry.name))
 
     def _path(self, name: str) -> Path:
         if not _ID.fullmatch(name):
@@ -99,6 +103,7 @@ class StreamStore:
         return self._folder / name
 
     def _write(self, name: str, state: bytes) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)  # somebody may have tidied the temporary files
         temporary = self._folder / f"{name}.new"
         temporary.write_bytes(state)
         temporary.replace(self._path(name))

@@ -22,11 +22,11 @@ from pydantic import BaseModel, Field, create_model
 from elman.errors import ConfigError
 from elman.models.streaming import StreamingPredictor
 
-from .batches import Batches
+from .batches import Batches, Item
 from .bodies import Body
 from .limits import Limits
 from .predictions import finite
-from .served import ServedModel
+from .served_models import ServedModel
 from .stream_answers import StreamForm, stream_form
 from .stream_store import StreamStore
 
@@ -53,7 +53,6 @@ class ClosedStream(BaseModel):
     """A stream that is closed."""
 
     state: str = Field(description=STATE)
-    fingerprint: str
 
 
 class Outputs(BaseModel):
@@ -75,14 +74,15 @@ class ModelStreams:
     async def open(self, body: OpenRequest) -> OpenedStream:
         """Open a stream."""
         predictor = self._model.predictor
+        if body.series is not None and (body.state is not None or not _has_series(predictor)):
+            problem = "series: given with a state, or for a model that does not forecast several series"
+            raise ConfigError(f"{problem}; expected none")
         if body.state is not None:
             state = _from_base64(body.state)
             if predictor.state_layout().num_streams(predictor.state_from_bytes(state)) != 1:
                 raise ConfigError("state: given that of several streams; expected one")
         else:
             start = {} if body.series is None else {"series": [body.series]}
-            if start and model_task(predictor) != "forecast":
-                raise ConfigError("series: given for a model that is no forecaster; expected none")
             state = predictor.state_to_bytes(predictor.initial_state(1, **start))
         return OpenedStream(stream=self.store.open(state), fingerprint=predictor.fingerprint)
 
@@ -93,7 +93,7 @@ class ModelStreams:
             state = predictor.state_from_bytes(content)
             chunk = predictor.checked_chunk(self.form.read(predictor, inputs))
             (result,) = await self._batches.results(
-                ("stream", id(predictor)), [(predictor, chunk, state)], _run_together
+                ("stream", id(predictor)), [Item((predictor, chunk, state), len(chunk))], _run_together
             )
             outputs, state = result
             self.store.replace(stream, predictor.state_to_bytes(state))
@@ -107,8 +107,7 @@ class ModelStreams:
 
     def close(self, stream: str) -> ClosedStream:
         """Close a stream."""
-        content = self.store.close(stream)
-        return ClosedStream(state=base64.b64encode(content).decode(), fingerprint=self._model.current.fingerprint)
+        return ClosedStream(state=base64.b64encode(self.store.close(stream)).decode())
 
 
 def reads_streams(model: ServedModel) -> bool:
@@ -122,9 +121,9 @@ def reads_streams(model: ServedModel) -> bool:
     return True
 
 
-def model_task(predictor: Any) -> str:
-    """Return the task of a model."""
-    return str(predictor.task)
+def _has_series(predictor: Any) -> bool:
+    """Return whether a model forecasts several series, of which a stream is one."""
+    return bool(getattr(getattr(predictor, "scales", None), "series", ()))
 
 
 def _request_type(model: ServedModel, form: StreamForm, limits: Limits) -> type[Body]:

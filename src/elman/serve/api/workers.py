@@ -31,7 +31,7 @@ from elman.serve.server import TCP, end_at_signals
 
 from .connections import protocol
 from .limits import METRICS_FOLDER, Limits
-from .served import ServedModels
+from .served_models import ServedModels
 
 if TYPE_CHECKING:
     from .app import Service
@@ -42,6 +42,7 @@ HTTP_PORT = 80  # which clients leave out of Host
 BACKLOG = 2_048
 DEATHS, DEATHS_SECONDS = 5, 10.0  # workers that may die in this time
 SWEEP_SECONDS = 60.0
+END_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 LAST_CONNECTIONS_SECONDS = 0.2  # in which connections that were made before the end get an answer, 503
 
 
@@ -72,7 +73,8 @@ class Settings:
         """Return what the header Host may be; None where a token protects and no names are given."""
         if not self.is_local and not self.allowed_hosts:
             return None
-        names = {*LOOPBACK_NAMES, *self.allowed_hosts, self.host}
+        address = f"[{self.host}]" if ":" in self.host else self.host
+        names = {*LOOPBACK_NAMES, *self.allowed_hosts, address}
         return {f"{name}:{port}" for name in names} | set(self.allowed_hosts) | (names if port == HTTP_PORT else set())
 
 
@@ -119,16 +121,23 @@ class Worker:
         """Serve until the end, or until lifeline can be read, since the process that starts workers is gone."""
         from .app import Service
         from .gate import Gate, refusal_bytes
-        from .observed import Observed
+        from .telemetry import Telemetry
 
         limits, port = self._settings.limits, self._listener.getsockname()[1]
-        observed = Observed(logs=self._settings.logs)
-        service = Service(self._models, limits, observed, self._streams)
+        telemetry = Telemetry(logs=self._settings.logs)
+        service = Service(self._models, limits, telemetry, self._streams)
         hosts = self._settings.hosts(port)
-        gate = Gate(service.app, hosts=hosts, token=self._settings.token, limits=limits, observed=observed)
+        gate = Gate(
+            service.app,
+            models=[model.name for model in self._models],
+            hosts=hosts,
+            token=self._settings.token,
+            limits=limits,
+            telemetry=telemetry,
+        )
         config = uvicorn.Config(
             gate,
-            http=protocol(limits, gate.is_busy, refusal_bytes("busy"), observed.refused),
+            http=protocol(limits, gate.is_busy, refusal_bytes("busy"), telemetry.refused),
             ws="none",
             lifespan="off",
             log_level="critical",
@@ -144,6 +153,7 @@ class Worker:
                 self._server.run(sockets=[self._listener])
         finally:
             service.close()
+            telemetry.close()
         return 0
 
 
@@ -156,7 +166,8 @@ class _Server(uvicorn.Server):
         self._tasks: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to take connections."""
+        """Begin to take connections, with the newest versions: a worker that replaces another one has old ones."""
+        self._service.load_new_versions()
         if self._lifeline is not None:
             asyncio.get_running_loop().add_reader(self._lifeline, self._lose_lifeline)
         self._tasks = [asyncio.create_task(self._watch_versions()), asyncio.create_task(self._remove_idle_streams())]
@@ -177,22 +188,22 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def _watch_versions(self) -> None:
-        observed, models = self._service.observed, self._service.models
-
-        def notify(message: str, is_served: bool) -> None:
-            observed.log("version", message=message)
-            if is_served:
-                observed.new_version()
-
         while True:
-            await asyncio.to_thread(models.load_new_versions, notify)
+            await self._try("version", self._service.load_new_versions)
             await asyncio.sleep(self._service.limits.versions_seconds)
 
     async def _remove_idle_streams(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             for streams in self._service.streams.values():
-                await asyncio.to_thread(streams.store.remove_idle)
+                await self._try("streams", streams.store.remove_idle)
+
+    async def _try(self, event: str, function: Callable[[], None]) -> None:
+        """Call a function that is called again later; what goes wrong is logged."""
+        try:
+            await asyncio.to_thread(function)
+        except Exception as error:
+            self._service.telemetry.log(event, error=f"{type(error).__name__}: {error}")
 
 
 class Workers:
@@ -207,7 +218,8 @@ class Workers:
     def run(self) -> int:
         """Start the workers, and others in the place of those that die, until the end."""
         lifeline, held = os.pipe()  # the other end is closed when this process is gone, however it ended
-        before = {number: signal.signal(number, self._end) for number in (signal.SIGTERM, signal.SIGINT)}
+        handled = [number for number in END_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores one
+        before = {number: signal.signal(number, self._end) for number in handled}
         failed = False
         try:
             while not self._is_ending and not failed:
@@ -235,8 +247,9 @@ class Workers:
             return process
         code = 1
         try:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
+            for number in END_SIGNALS:
+                if signal.getsignal(number) != signal.SIG_IGN:
+                    signal.signal(number, signal.SIG_DFL)
             os.close(held)
             code = self._worker.run(lifeline)
         except BaseException as error:  # of the copy: it must not go on in the code of the original

@@ -1,12 +1,13 @@
 """The models that are served, by name, and new versions of them.
 
-A model folder is replaced as a whole, so its manifest tells whether there is a new version. Requests that are in
-progress keep the model that they began with. A new version that cannot be loaded, or that is a model of another task,
-is reported, and the one that is served stays.
+A folder whose files have changed is a new version; one that is copied piece by piece is tried again. Requests that are
+in progress keep the model that they began with. A new version that cannot be loaded, or that is a model of another
+task, is reported, and the one that is served stays.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from elman.checkpoint import is_run_folder
+from elman.checkpoint.checksummed_folder import MANIFEST
 from elman.errors import ConfigError, ElmanError, ModelError
 from elman.explanation import describe_error
 from elman.models.folder import FolderPredictor
 from elman.tasks.spec import AnyTask, load, task_spec
 
+CARD = "README.md"  # which people edit
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -71,13 +74,16 @@ class ServedModel:
         self.current = Version(predictor, mark)
 
     def _mark(self) -> tuple[int, ...] | None:
-        """Return what identifies the manifest on disk; None while the folder is replaced."""
+        """Return what identifies the files on disk; None while the folder is replaced."""
         try:
             folder = self.run / "model" if is_run_folder(self.run) else self.run
-            status = (folder / "manifest.json").stat()
+            if not (folder / MANIFEST).exists():
+                return None
+            files = sorted((entry for entry in os.scandir(folder) if entry.name != CARD), key=lambda entry: entry.name)
+            statuses = [entry.stat() for entry in files]
         except OSError:
             return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+        return tuple(number for s in statuses for number in (s.st_ino, s.st_mtime_ns, s.st_size))
 
 
 class ServedModels:
