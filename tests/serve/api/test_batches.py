@@ -134,10 +134,14 @@ def test_the_rest_of_a_batch_that_nobody_waits_for_is_not_computed(monkeypatch: 
     assert run(test).computed == [[0], ["next"]]
 
 
+def failing(count: int) -> None:
+    raise ZeroDivisionError
+
+
 def test_what_observes_batches_may_fail() -> None:
     async def test(recorder: Recorder) -> None:
         recorder.release.set()
-        recorder.batches._observe = lambda count: 1 // 0
+        recorder.batches._observe = failing
         with pytest.raises(ZeroDivisionError):
             await asyncio.wait_for(recorder.job("a"), 2.0)
 
