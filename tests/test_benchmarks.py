@@ -528,3 +528,22 @@ def test_service_answers_all_parts(run: Run, translator: Path, tmp_path: Path, m
         "new versions under load",
     ):
         assert text in output
+
+
+def test_imported_weights_prints_a_row_for_each_file(run: Run) -> None:
+    pytest.importorskip("onnxruntime")
+    lines = run("imported_weights", "--hidden", 4, "--sources", "PyTorch,ONNX").splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines[2:]]
+    assert [row[0] for row in rows] == ["PyTorch"] * 6 + ["ONNX"] * 10
+    assert {row[2] for row in rows} == {"elman", "gru", "lstm", "reset_before_gru"}
+    assert all(len(row) == 16 for row in rows)
+    assert all(float(row[-1]) <= 1e-5 for row in rows)
+
+
+def test_imported_weights_fails_where_a_file_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
+    from elman.export.weights import onnx_files
+
+    monkeypatch.setitem(onnx_files.GATE_ORDER, "LSTM", (0, 1, 2, 3))
+    output = run("imported_weights", "--hidden", 4, "--sources", "ONNX", exit_code=1)
+    assert output.count("no output of the file is that of the imported weights") == 2

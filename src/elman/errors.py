@@ -135,6 +135,8 @@ _PACKAGES = {
     "httptools": ("serve needs httptools", 'pip install "elman[serve]"'),
     "prometheus_client": ("serve needs prometheus-client", 'pip install "elman[serve]"'),
     "anywidget": ("the notebook widget needs anywidget", 'pip install "elman[notebook]"'),
+    "h5py": ("files of Keras need h5py", 'pip install "elman[keras]"'),
+    "huggingface_hub": ("models on the hub need huggingface_hub", 'pip install "elman[hf]"'),
     "jax": ("the peer jax needs jax", "pip install jax"),
     "keras": ("the peer keras needs keras", "pip install keras"),
 }

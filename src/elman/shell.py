@@ -17,7 +17,8 @@ from pathlib import Path
 PROGRAM = "elman"
 IMPORT_FLAG = "--import"  # stands before the command
 _COMMANDS = (
-    "train|resume|evaluate|predict|generate|data|bench|doctor|demo|lab|inspect|plot|quantize|studio|serve|export"
+    "train|resume|evaluate|predict|generate|data|bench|doctor|demo|lab|inspect|plot|quantize|studio|serve"
+    "|export|import|push"
 )
 _MENTION = re.compile(rf"(?<![\w/.-])(?<!-m ){PROGRAM}(?= (?:{_COMMANDS})\b(?!:))")
 

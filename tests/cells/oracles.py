@@ -144,6 +144,24 @@ class _MinGRUCell(nn.Module):
         return torch.lerp(h, candidate, z.sigmoid())
 
 
+class _ResetBeforeGRUCell(nn.Module):
+    """The equations of Cho et al. (2014, section 2.3), with a product of its own for each matrix."""
+
+    def __init__(self, input_size: int, hidden_size: int, dtype: torch.dtype) -> None:
+        super().__init__()
+        H = hidden_size
+        self.weight_ih = nn.Parameter(torch.empty(3 * H, input_size, dtype=dtype))
+        self.bias_ih = nn.Parameter(torch.empty(3 * H, dtype=dtype))
+        self.U_rz = nn.Parameter(torch.empty(2 * H, H, dtype=dtype))
+        self.U_n = nn.Parameter(torch.empty(H, H, dtype=dtype))
+
+    def forward(self, x: torch.Tensor, h: torch.Tensor) -> torch.Tensor:
+        U_r, U_z = self.U_rz.chunk(2)
+        a_r, a_z, a_n = F.linear(x, self.weight_ih, self.bias_ih).chunk(3, dim=-1)
+        r, z = (a_r + F.linear(h, U_r)).sigmoid(), (a_z + F.linear(h, U_z)).sigmoid()
+        return torch.lerp((a_n + F.linear(r * h, self.U_n)).tanh(), h, z)
+
+
 # A new cell is written here once more, by torch's operations and independently of its file in cells/.
 _TORCH_CELLS: dict[str, Callable[..., nn.Module]] = {
     "tanh": partial(nn.RNNCell, nonlinearity="tanh"),
@@ -154,6 +172,7 @@ _TORCH_CELLS: dict[str, Callable[..., nn.Module]] = {
     "lstm": nn.LSTMCell,
     "layer_norm_lstm": _LayerNormLSTMCell,
     "min_gru": _MinGRUCell,
+    "reset_before_gru": _ResetBeforeGRUCell,
 }
 
 

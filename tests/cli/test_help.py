@@ -15,7 +15,7 @@ COMMANDS = [
     [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
     ["train", "forecast"], ["resume"],
     ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"], ["quantize"],
-    ["studio"], ["serve"], ["export"],
+    ["studio"], ["serve"], ["export"], ["import"], ["push"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["data", "vocabulary"],
     ["bench"], ["bench", "train"], ["bench", "model"], ["bench", "step"], ["bench", "limit"],
 ]  # fmt: skip
@@ -69,5 +69,5 @@ def test_commands_are_listed_in_the_order_of_use(command: Command) -> None:
     names = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert names == [
         *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-        *("export", "quantize", "data", "lab", "bench", "doctor"),
+        *("export", "quantize", "import", "push", "data", "lab", "bench", "doctor"),
     ]  # fmt: skip

@@ -102,7 +102,7 @@ FAILURES = {
     "train lm BOOK -o x --set a": "--set 'a'；应为 KEY=VALUE（键=值）。例如：--set training.batch_size=64。",
     "train lm BOOK -o x --dropout 2 --cell gur": (
         "model.cell (--cell)：未知的循环单元 'gur'；"
-        "可取 elman、gru、lstm、layer_norm_lstm 或 min_gru（是否想写 'gru'？）\n"
+        "可取 elman、gru、lstm、layer_norm_lstm、min_gru 或 reset_before_gru（是否想写 'gru'？）\n"
         "model.dropout (--dropout)：给出的是 2.0；应为小于 1 的数"
     ),
     "train lm BOOK -o x --steps 1 --epochs 1": (

@@ -105,14 +105,14 @@ def test_python_takes_folders_predictors_and_estimators(folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("book.pt", "FILE: given the ending '.pt'; expected .onnx. Name the file like book.onnx"),
-        ("book", "FILE: given no ending; expected .onnx. Name the file like book.onnx"),
+        ("book.pt", "FILE: given the ending '.pt'; expected .onnx or .safetensors. Name the file like book.onnx"),
+        ("book", "FILE: given no ending; expected .onnx or .safetensors. Name the file like book.onnx"),
     ],
 )
 def test_an_unknown_ending_is_an_error_that_lists_the_endings(
     name: str, message: str, command: Command, folder: Path, tmp_path: Path
 ) -> None:
-    assert list(EXPORTERS) == [".onnx"]
+    assert list(EXPORTERS) == [".onnx", ".safetensors"]
     done = command("export", folder, tmp_path / name)
     assert (done.code, done.err) == (2, f"elman: {tmp_path / name}: {message}\n")
 
@@ -135,7 +135,7 @@ def test_a_registered_cell_is_refused_with_the_reason(
     finally:
         del CELLS[cell]
     assert caught.value.message == (
-        f"the model has the cell '{cell}'; expected one of elman, gru, lstm, layer_norm_lstm, min_gru"
+        f"the model has the cell '{cell}'; expected one of elman, gru, lstm, layer_norm_lstm, min_gru, reset_before_gru"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -24,6 +24,7 @@ from .gru import GRU
 from .layer_norm_lstm import LayerNormLSTM
 from .lstm import LSTM
 from .min_gru import MinGRU
+from .reset_before_gru import ResetBeforeGRU
 
 CELLS: dict[str, Callable[..., Cell]] = {
     "elman": Elman,
@@ -31,6 +32,7 @@ CELLS: dict[str, Callable[..., Cell]] = {
     "lstm": LSTM,
     "layer_norm_lstm": LayerNormLSTM,
     "min_gru": MinGRU,
+    "reset_before_gru": ResetBeforeGRU,
 }
 BUILT_IN = tuple(CELLS)
 SYNONYMS = {"rnn": "elman", "srn": "elman"}  # other names that are accepted, and the name that is stored

@@ -12,7 +12,22 @@ import typer
 
 from elman import shell
 
-from . import bench, data, demo, doctor, export, generate, inspect, lab, quantize, serve, studio, train
+from . import (
+    bench,
+    data,
+    demo,
+    doctor,
+    export,
+    generate,
+    import_weights,
+    inspect,
+    lab,
+    push,
+    quantize,
+    serve,
+    studio,
+    train,
+)
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -39,7 +54,7 @@ LAZY_COMMANDS = {
 
 ORDER = (  # of use
     *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-    *("export", "quantize", "data", "lab", "bench", "doctor"),
+    *("export", "quantize", "import", "push", "data", "lab", "bench", "doctor"),
 )
 
 
@@ -74,6 +89,8 @@ app.command("quantize")(quantize.quantize_command)
 app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("export")(export.export_command)
+app.command("import")(import_weights.import_command)
+app.command("push")(push.push)
 app.command("lab")(lab.lab_command)
 app.add_typer(bench.app, name="bench")
 app.command("doctor")(doctor.doctor)

@@ -15,11 +15,11 @@ def export_command(
     run: Run,
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="The file to write. Its ending is the format: .onnx."),
+        typer.Argument(metavar="FILE", help="The file to write. Its ending is the format: .onnx or .safetensors."),
     ],
     as_json: Json = False,
 ) -> None:
-    """Write a model to a file for another program, after a comparison of their predictions: ONNX."""
+    """Write a model to a file for another program, after a comparison: ONNX, or weights for torch.nn."""
     from elman.export import export
 
     result = export(run, file)

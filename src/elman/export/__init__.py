@@ -26,8 +26,14 @@ def _write_onnx(predictor: FolderPredictor, path: Path) -> ExportResult:
     return write_onnx(predictor, path)
 
 
+def _write_safetensors(predictor: FolderPredictor, path: Path) -> ExportResult:
+    from .weights.model_weights import write_model_weights
+
+    return write_model_weights(predictor, path)
+
+
 Exporter = Callable[[FolderPredictor, Path], ExportResult]
-EXPORTERS: dict[str, Exporter] = {".onnx": _write_onnx}
+EXPORTERS: dict[str, Exporter] = {".onnx": _write_onnx, ".safetensors": _write_safetensors}
 
 
 def export(model: Any, file: str | Path) -> ExportResult:

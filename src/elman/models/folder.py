@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
+import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -81,6 +82,14 @@ class FolderPredictor(ABC):
         A model whose weights are not float32 is a ConfigError, and so is another type.
         """
         return self.with_tensors(quantize_tensors(self.tensors, weights, keep=self.float32_inputs))
+
+    def to_torch(self) -> Any:
+        """Return the model as a module of torch.nn's own layers (export/torch_modules.py); needs torch.
+
+        What torch.nn has no layers for is a ConfigError.
+        """
+        export = importlib.import_module("elman.export.torch_modules")  # which is in a layer above, and imports torch
+        return export.to_torch(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_folder, (self._content(), Path(type(self).__name__))

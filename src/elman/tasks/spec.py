@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from elman.checkpoint import CONFIG_FILE, ModelFolder, is_run_folder, read_model
+from elman.checkpoint.hub import download_model, is_hub_address
 from elman.config import Config, Values, get_table, read_toml
 from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.readers.encodings import Notify
@@ -281,7 +282,19 @@ def spec_of(name: object, where: Path) -> AnyTask:
 
 
 def load(path: str | Path) -> Any:
-    """Return the predictor of a model folder, or of a run folder's best model. Needs no torch."""
+    """Return the predictor of a model folder, or of a run folder's best model. Needs no torch.
+
+    hf://USER/MODEL or hf://USER/MODEL@REVISION is a model folder on the Hugging Face hub (checkpoint/hub.py).
+    """
+    folder = model_folder(path)
+    model = read_model(folder)
+    return spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
+
+
+def model_folder(path: str | Path) -> Path:
+    """Return the model folder of a path: that folder, or that of a run folder, or one from the hub."""
+    if is_hub_address(path):
+        return download_model(path)
     folder = Path(path)
     if not folder.is_dir():
         problem = "the path is a file; expected a folder" if folder.exists() else "no such folder"
@@ -291,8 +304,7 @@ def load(path: str | Path) -> Any:
             hint = f"Wait for its first validation, or continue with `elman resume {quote(folder)}`"
             raise ModelError("the run has no model yet", hint=hint, where=str(folder))
         folder = folder / "model"
-    model = read_model(folder)
-    return spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
+    return folder
 
 
 def reader_values(spec: AnyTask, scored: Scored) -> Values:

@@ -8,6 +8,7 @@ from typing import Any
 from elman.cells import LayerParameters
 from elman.cells.layer_norm_lstm import EPSILON, LayerNormLSTM
 from elman.cells.min_gru import MinGRU
+from elman.cells.reset_before_gru import ResetBeforeGRU
 
 from .graph import Graph, Value
 
@@ -45,10 +46,27 @@ def layer_norm_lstm_step(
     return [h_next, c_next]
 
 
+def reset_before_gru_step(
+    graph: Graph, a: Value, u: Value | None, states: Sequence[Value], parameters: LayerParameters
+) -> list[Value]:
+    """Return the next state from a = W x + b (B, 3H): elman/cells/reset_before_gru.py."""
+    (h,) = states
+    H = parameters.hidden_size
+    p = parameters.cell_parameters
+    a_rz, a_n = graph.split(a, [2 * H, H], 1)
+    r, z = graph.split(graph.sigmoid(a_rz + graph.linear_rows(h, p["U_rz"])), [H, H], 1)
+    n = graph.tanh(a_n + graph.linear_rows(r * h, p["U_n"]))
+    return [(1.0 - z) * n + z * h]
+
+
 def _normalize(graph: Graph, v: Value) -> Value:
     """Return v (B, N) with mean 0 and variance 1 in each row."""
     centred = v - graph.mean(v, 1)
     return centred / graph.op("Sqrt", graph.mean(centred * centred, 1) + EPSILON)
 
 
-STEPS: dict[type[Any], Step] = {MinGRU: min_gru_step, LayerNormLSTM: layer_norm_lstm_step}
+STEPS: dict[type[Any], Step] = {
+    MinGRU: min_gru_step,
+    LayerNormLSTM: layer_norm_lstm_step,
+    ResetBeforeGRU: reset_before_gru_step,
+}
