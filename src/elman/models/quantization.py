@@ -2,8 +2,8 @@
 
 Matrices are quantized: embeddings, the recurrent layers, attention, projections and the readout. Biases, other vectors,
 the transitions of a conditional random field, and the matrices that a predictor names in `float32_inputs`, stay
-float32: they are small. What int8 weights compute is in cells/quantized.py; bfloat16 weights become float32 again when
-a model is loaded.
+float32: they are small. So do the parameters of a cell's own. What int8 weights compute is in cells/quantized.py;
+bfloat16 weights become float32 again when a model is loaded.
 """
 
 from __future__ import annotations
