@@ -142,7 +142,7 @@ def test_a_registered_cell_is_refused_with_the_reason(
 
 def test_an_ensemble_and_other_objects_are_refused(tmp_path: Path) -> None:
     model = seq2seq.tiny_predictor()
-    with pytest.raises(ConfigError, match=r"^model: given Ensemble; expected a model of elman.load. Export the models"):
+    with pytest.raises(ConfigError, match=r"^model: given Ensemble; expected a trained model. Export the models"):
         export(Ensemble([model, model]), tmp_path / "a.onnx")
     with pytest.raises(ConfigError, match=r"^model: given int; "):
         export(3, tmp_path / "a.onnx")

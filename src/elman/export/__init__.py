@@ -58,7 +58,7 @@ def _predictor_of(model: Any) -> FolderPredictor:
         model = model._trained
     if not isinstance(model, FolderPredictor):
         hint = "Export the models of an ensemble one by one"
-        raise ConfigError(f"model: given {type(model).__name__}; expected a model of elman.load", hint=hint)
+        raise ConfigError(f"model: given {type(model).__name__}; expected a trained model", hint=hint)
     if model.weights_type != "float32":
         problem = f"the weights of the model are {model.weights_type}; expected float32"
         raise ConfigError(problem, hint="Export the model before it is quantized")
