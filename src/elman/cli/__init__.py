@@ -12,7 +12,7 @@ import typer
 
 from elman import shell
 
-from . import bench, data, demo, doctor, export, generate, inspect, lab, quantize, serve, studio, train
+from . import bench, data, demo, doctor, export, generate, inspect, lab, quantize, serve, studio, train, versions
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
 
@@ -39,7 +39,7 @@ LAZY_COMMANDS = {
 
 ORDER = (  # of use
     *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-    *("export", "quantize", "data", "lab", "bench", "doctor"),
+    *("export", "quantize", "versions", "rollback", "data", "lab", "bench", "doctor"),
 )
 
 
@@ -66,6 +66,8 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
+app.command("versions")(versions.versions)
+app.command("rollback")(versions.rollback)
 app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect_command)
