@@ -24,7 +24,7 @@ from elman.errors import ConfigError
 from elman.shell import quote
 
 from .checksummed_folder import MANIFEST, recover_folder, replace_by_staged_folder, stage_folder
-from .current_version import VERSIONS, read_history, version_folder, write_history
+from .current_version import CURRENT, VERSIONS, read_history, version_folder, write_history
 from .durable_files import TEMPORARY_SUFFIX, replace_file, sync_folder, translate_disk_errors, write_synced
 from .model_folder import is_model_folder
 from .run_folder import RUN_ENTRIES, RunFolder, is_run_folder, require_run_folder
@@ -105,6 +105,8 @@ def tidy(run: Path) -> None:
     history, versions = read_history(run), run / VERSIONS
     for leftover in [*versions.glob(f".*{_DELETED_SUFFIX}"), *versions.glob(f".*{TEMPORARY_SUFFIX}")]:
         shutil.rmtree(leftover, ignore_errors=True)
+    for leftover in [run / f"{CURRENT}{TEMPORARY_SUFFIX}", *versions.glob(f"*/{OUTCOME}{TEMPORARY_SUFFIX}")]:
+        leftover.unlink(missing_ok=True)
     if not history:  # the files of version 1 are still in the run folder: a process had begun to link them
         _delete(version_folder(run, 1))
         return
