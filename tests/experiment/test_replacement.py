@@ -358,6 +358,42 @@ def test_a_model_continues_from_the_current_version_and_replaces_it(book: Path, 
     assert request["start"] == str(run)
 
 
+def test_a_higher_accuracy_is_better(tmp_path: Path) -> None:
+    data, run = source_of(tmp_path, "classify"), tmp_path / "run"
+
+    def accuracies(steps: int) -> Any:
+        values = {**GATES["classify"][2], "training": {"steps": steps, "learning_rate": 0.03, "threads": 1}}
+        replace = better("accuracy") if run.exists() else None
+        return train([data], run, values, SilentDisplay(), task="classify", replace=replace)
+
+    accuracies(1)
+    higher, lower = accuracies(40), accuracies(1)
+    assert higher["is_current"]
+    assert higher["comparison"]["new"] > higher["comparison"]["current"]
+    assert not lower["is_current"]
+    assert lower["comparison"]["new"] < lower["comparison"]["current"]
+
+
+def test_models_are_compared_whose_tokens_are_the_same_in_another_order(book: Path, run: Path) -> None:
+    other = book.with_name("other.txt")
+    other.write_text(book.read_text() + "delta" * 900)
+    result = train_again(other, run, LONGER, better("perplexity"))
+    old, new = (load(versions.folder_of(run, number)) for number in (1, 2))
+    assert old.vocabulary.tokens != new.vocabulary.tokens
+    text = new.codec.decode(_valid_ids(versions.folder_of(run, 2)))
+    assert result["comparison"]["current"] == old.evaluate_blocks([text])["perplexity"]
+
+
+def test_a_run_with_versions_survives_an_overwrite_that_is_killed_twice(book: Path, run: Path) -> None:
+    train_again(book, run)
+    before = files_of(run)
+    request = {"values": TINY, "sources": {"train": [str(book)], "valid": []}, "task": "lm"}
+    (run.parent / ".run.replaced").mkdir()  # left by another one that was killed while it deleted it
+    RunFolder.create(run, request, overwrite=True).unlock()
+    RunFolder.create(run, request, overwrite=True).discard()
+    assert files_of(run) == before
+
+
 GATES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "seq2seq": ("exact_match", "sequence_error_rate", TINY_PAIRS),
     "classify": ("accuracy", "loss", {"model": {"hidden_size": 6, "embedding_size": 4}}),

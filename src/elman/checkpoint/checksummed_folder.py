@@ -92,11 +92,9 @@ def read_folder(
             is_gone = identity is None and not is_folder(folder)
             if is_gone or (identity is not None and identity == _identity(path)):
                 raise
-        else:
-            if (
-                identity == _identity(path) or not editable
-            ):  # else, they may be of another folder than the verified files
-                return files
+            continue
+        if not editable or identity == _identity(path):  # else, they may be of another folder than the verified files
+            return files
 
 
 def _read_editable(folder: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
