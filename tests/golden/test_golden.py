@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from elman.checkpoint import FORMAT_VERSION
+from elman.checkpoint.model_folder import FORMAT_VERSION, QUANTIZED_FORMAT_VERSION
 from elman.tasks.spec import TASKS, load
 
-from .predictions import GOLDEN, cases, differences, predictions
-from .write import CASES, write
+from .predictions import GOLDEN, TOLERANCES, cases, differences, predictions
+from .write import CASES, QUANTIZED, write
 
 MAX_BYTES = 600_000  # of all golden models together
 
@@ -24,7 +24,7 @@ MAX_BYTES = 600_000  # of all golden models together
 def test_a_golden_model_predicts_what_it_predicted(version: str, name: str) -> None:
     record = json.loads((GOLDEN / version / f"{name}.json").read_text("utf-8"))
     predictor = load(GOLDEN / version / name)
-    assert differences(predictions(predictor, record["inputs"]), record["predictions"]) == []
+    assert differences(predictions(predictor, record["inputs"]), record["predictions"], TOLERANCES[version]) == []
     assert (predictor.info.name, predictor.info.version, predictor.info.date) == (name, 1, "2025-12-01T13:00:00Z")
     assert predictor.info.metrics["loss"] > 0.0
     assert len(predictor.info.data_sha256) == 64
@@ -51,10 +51,15 @@ def test_a_golden_model_is_predicted_without_torch() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_there_are_golden_models_of_every_task_and_of_the_present_format() -> None:
-    present = {name for version, name in cases() if version == str(FORMAT_VERSION)}
-    assert present == set(CASES), "run `python -m tests.golden.write` once for a new format version"
+@pytest.mark.parametrize(
+    ("version", "expected"), [(FORMAT_VERSION, set(CASES)), (QUANTIZED_FORMAT_VERSION, set(QUANTIZED))]
+)
+def test_there_are_golden_models_of_every_task_and_of_the_present_formats(version: int, expected: set[str]) -> None:
+    present = {name for folder, name in cases() if folder == str(version)}
+    assert present == expected, "run `python -m tests.golden.write` once for a new format version"
     assert {CASES[name].task for name in present} == set(TASKS) - {"digits"}
+    formats = [json.loads((GOLDEN / str(version) / name / "config.json").read_bytes())["format"] for name in present]
+    assert set(formats) == {version}
 
 
 def test_the_golden_models_are_small() -> None:
@@ -100,7 +105,7 @@ def test_a_changed_prediction_is_found(tmp_path: Path) -> None:
     predictor = load(tmp_path / name)
     predictor.tensors["readout.bias"][0] += 1e-4
     predictor.save(tmp_path / name)
-    (first, *_) = differences(predictions(load(tmp_path / name), record["inputs"]), record["predictions"])
+    (first, *_) = differences(predictions(load(tmp_path / name), record["inputs"]), record["predictions"], 1e-6)
     assert first.startswith(".probabilities[0][0]: ")
 
 
@@ -109,4 +114,4 @@ def test_a_changed_prediction_is_found(tmp_path: Path) -> None:
     [(1.0, 1.0 + 9e-7, 0), (1.0, 1.00001, 1), ([1.0], [1.0, 1.0], 1), ({"a": "b"}, {"a": "c"}, 1), (None, 1.0, 1)],
 )
 def test_differences_are_listed(actual: Any, expected: Any, count: int) -> None:
-    assert len(differences(actual, expected)) == count
+    assert len(differences(actual, expected, 1e-6)) == count

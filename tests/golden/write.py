@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from elman.checkpoint import FORMAT_VERSION
+from elman.checkpoint.model_folder import FORMAT_VERSION, QUANTIZED_FORMAT_VERSION
 
 from .predictions import GOLDEN, predictions
 
@@ -222,6 +222,23 @@ CASES: dict[str, Case] = {
 }
 
 
+QUANTIZED = {  # golden models that are also written with smaller weights, and the type of these
+    "lm-chinese-bytes": "int8",
+    "classify-words-characters": "int8",
+    "tag-characters-crf": "bfloat16",
+    "seq2seq-subwords-attention": "int8",
+    "forecast-several-series-calibrated": "bfloat16",
+}
+
+
+def write_quantized(folder: Path, name: str, source: Path) -> None:
+    """Write a golden model with smaller weights, and its predictions."""
+    from elman.tasks.spec import load
+
+    load(source / name).quantized(QUANTIZED[name]).save(folder / name)
+    record_predictions(folder, name)
+
+
 def write(folder: Path, name: str, scratch: Path) -> None:
     """Train a golden model, and write its folder and its predictions."""
     from elman.experiment import train
@@ -233,22 +250,35 @@ def write(folder: Path, name: str, scratch: Path) -> None:
     data.write_text(case.content(), "utf-8")
     train([data], scratch / name, case.values, SilentDisplay(), task=case.task)
     load(scratch / name).save(folder / name, card=f"# {name}\n\nA golden model: `tests/golden/write.py`.\n")
-    record = {"inputs": case.inputs, "predictions": predictions(load(folder / name), case.inputs)}
+    record_predictions(folder, name)
+
+
+def record_predictions(folder: Path, name: str) -> None:
+    """Write what a golden model predicts beside it."""
+    from elman.tasks.spec import load
+
+    inputs = CASES[name].inputs
+    record = {"inputs": inputs, "predictions": predictions(load(folder / name), inputs)}
     content = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
     (folder / f"{name}.json").write_text(content, "utf-8")
 
 
-def main(folder: Path = GOLDEN / str(FORMAT_VERSION)) -> int:
+def main() -> int:
     """Write the golden models that are not there."""
     os.environ["SOURCE_DATE_EPOCH"] = DATE
-    folder.mkdir(exist_ok=True)
-    for name in CASES:
-        if (folder / f"{name}.json").exists():
-            print(f"{name}: exists, and is not changed")
-            continue
-        with tempfile.TemporaryDirectory() as scratch:
-            write(folder, name, Path(scratch))
-        print(name)
+    whole, quantized = (GOLDEN / str(version) for version in (FORMAT_VERSION, QUANTIZED_FORMAT_VERSION))
+    for folder, names in ((whole, list(CASES)), (quantized, list(QUANTIZED))):
+        folder.mkdir(exist_ok=True)
+        for name in names:
+            if (folder / f"{name}.json").exists():
+                print(f"{folder.name}/{name}: exists, and is not changed")
+                continue
+            if folder == quantized:
+                write_quantized(folder, name, whole)
+            else:
+                with tempfile.TemporaryDirectory() as scratch:
+                    write(folder, name, Path(scratch))
+            print(f"{folder.name}/{name}")
     return 0
 
 
