@@ -1,4 +1,4 @@
-"""What holds for every test: English, one thread of torch, no wait for the disk, two numbers of Hypothesis examples.
+"""What holds for every test: English, one date, one thread, no wait for the disk, few or many Hypothesis examples.
 
 fast    the number that a test names, at most 300: `make test`
 slow    2,000 for every property test: `make test-slow`
@@ -62,6 +62,14 @@ def english() -> Iterator[None]:
     """Run commands in English, whatever the language of the machine is."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LC_ALL", "C.UTF-8")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fixed_date() -> Iterator[None]:
+    """Let every training begin on the same date, which the model folder has, so that runs are equal byte for byte."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "1764594000")
         yield
 
 

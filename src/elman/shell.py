@@ -18,7 +18,7 @@ PROGRAM = "elman"
 IMPORT_FLAG = "--import"  # stands before the command
 _COMMANDS = (
     "train|resume|evaluate|predict|generate|data|bench|doctor|demo|lab|inspect|plot|quantize|studio|serve"
-    "|export|import|push"
+    "|export|import|push|versions|rollback"
 )
 _MENTION = re.compile(rf"(?<![\w/.-])(?<!-m ){PROGRAM}(?= (?:{_COMMANDS})\b(?!:))")
 

@@ -13,7 +13,7 @@ from .conftest import Command
 
 COMMANDS = [
     [], ["train"], ["train", "lm"], ["train", "seq2seq"], ["train", "classify"], ["train", "tag"],
-    ["train", "forecast"], ["resume"],
+    ["train", "forecast"], ["resume"], ["versions"], ["rollback"],
     ["evaluate"], ["predict"], ["generate"], ["doctor"], ["demo"], ["lab"], ["inspect"], ["plot"], ["quantize"],
     ["studio"], ["serve"], ["export"], ["import"], ["push"],
     ["data"], ["data", "list"], ["data", "fetch"], ["data", "path"], ["data", "vocabulary"],
@@ -69,5 +69,5 @@ def test_commands_are_listed_in_the_order_of_use(command: Command) -> None:
     names = [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("   ")]
     assert names == [
         *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-        *("export", "quantize", "import", "push", "data", "lab", "bench", "doctor"),
+        *("export", "quantize", "import", "push", "versions", "rollback", "data", "lab", "bench", "doctor"),
     ]  # fmt: skip

@@ -57,6 +57,8 @@ def test_the_request_has_the_absolute_path_of_every_file(
         },
         "task": "seq2seq",
         "language": "en",
+        "name": "run",
+        "date": "2025-12-01T13:00:00Z",
     }
     names = [Path(source.name).name for source in Seq2SeqCorpus.open(tmp_path / "run" / "data").sources]
     assert names == ["sources", "targets", "valid-sources", "valid-targets"]

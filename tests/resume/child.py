@@ -40,7 +40,7 @@ class Moments:
         self.names.append(name)
 
     def install(self) -> None:
-        from elman.checkpoint import RunFolder, checksummed_folder, durable_files
+        from elman.checkpoint import RunFolder, checksummed_folder, durable_files, versions
         from elman.tasks.classifier.training import ClassifierTask
         from elman.tasks.forecaster.training import ForecasterTask
         from elman.tasks.language_model.training import LanguageModelTask
@@ -55,6 +55,7 @@ class Moments:
         for name in ("rename", "replace", "unlink", "write_text"):
             self._before(Path, name)
         self._before(shutil, "rmtree")
+        self._before(os, "link")
         self._before(loop, "update")
         for task in (LanguageModelTask, Seq2SeqTask, ClassifierTask, TaggerTask, ForecasterTask):
             self._before(task, "validate")
@@ -74,7 +75,7 @@ class Moments:
             self.event(f"half a line of {name}")
             (run / name).write_bytes(whole)
 
-        for module in (checksummed_folder, durable_files):
+        for module in (checksummed_folder, durable_files, versions):
             patch.setattr(module, "write_synced", half_written)
         patch.setattr(RunFolder, "append_record", half_appended)
 
@@ -96,24 +97,30 @@ def train_or_resume(
     kill_at: int | None = None,
     copy_at: dict[int, Path] | None = None,
     overwrite: bool = False,
+    replace: bool = False,
     events: Path | None = None,
 ) -> None:
     """Train, or resume the run that is there; be killed or copy the folder of the run at these events.
 
+    With `replace`, a new version of the run is trained, or resumed, until it is the current one.
+
     The names of all events are written to the file `events`.
     """
-    from elman.checkpoint import is_run_folder
+    from elman.checkpoint import is_run_folder, versions
     from elman.experiment import resume, train
+    from elman.experiment.replacement import Replacement
     from elman.training.progress import SilentDisplay
 
     moments = Moments(run.parent, kill_at, copy_at or {})
     moments.install()
-    if is_run_folder(run) and not overwrite:
+    is_untouched = replace and versions.history_of(run) == (1,) and versions.unfinished_version(run) is None
+    if is_run_folder(run) and not overwrite and not is_untouched:
         resume(run, SilentDisplay())
     else:
         task = request.get("task", "lm")
         source = text.with_name(SOURCES.get(task, text.name))
-        train([source], run, request, SilentDisplay(), task=task, overwrite=overwrite)
+        replacement = Replacement(keep=1) if replace else None
+        train([source], run, request, SilentDisplay(), task=task, overwrite=overwrite, replace=replacement)
     if events is not None:
         events.write_bytes(json.dumps(moments.names).encode())
 

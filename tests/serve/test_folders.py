@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from elman.checkpoint import versions
 from elman.errors import ConfigError, DataError, ModelError
 from elman.serve import folders as folders_module
 from elman.serve.folders import Folders
+from elman.tasks.spec import load
+from tests.checkpoint.versioned_runs import versioned_run
 from tests.tasks.language_model.models import tiny_predictor
 
 from .studios import write_run
@@ -132,3 +135,22 @@ def test_a_folder_that_cannot_be_read_is_empty(disk: Path) -> None:
     Path("runs/old").chmod(0)
     assert names(Folders([Path("runs")]), "model") == []
     Path("runs/old").chmod(0o755)
+
+
+def test_a_run_with_versions_is_one_run_and_its_files_are_those_of_the_current_version(tmp_path: Path) -> None:
+    run = versioned_run(tmp_path / "runs" / "book", 3)
+    folders = Folders([tmp_path / "runs"])
+    assert names(folders, "run") == [f"{tmp_path}/runs/book"]
+    name = f"{tmp_path}/runs/book"
+    assert folders.run(name) == run / "versions" / "0003"
+    versions.roll_back(run, None, load)
+    assert folders.run(name) == folders.model(name) == run / "versions" / "0002"
+    (run / "current").write_text("?")
+    assert names(folders, "run") == []
+
+
+def test_a_version_outside_the_folders_is_not_listed(tmp_path: Path) -> None:
+    run = versioned_run(tmp_path / "runs" / "book", 2)
+    (run / "versions").rename(tmp_path / "secret")
+    (run / "versions").symlink_to(tmp_path / "secret")
+    assert names(Folders([tmp_path / "runs"]), "run") == []

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from elman import kernels
-from elman.checkpoint import is_run_folder
+from elman.checkpoint import current_run, is_run_folder
 from elman.errors import ConfigError
 from elman.tasks.spec import load, task_spec, validation_corpus
 
@@ -81,6 +81,7 @@ class ModelSpeed:
 
 def measure(run: Path, threads: int, seconds: float) -> ModelSpeed:
     """Return the speed of the model of a run folder or a model folder, with this number of threads."""
+    run = current_run(run)  # one version, whatever becomes current
     predictor = load(run)
     if predictor.task not in _REQUESTS:
         raise ConfigError(f"no inputs are known for a {predictor.task} model; expected {', '.join(_REQUESTS)}")

@@ -27,14 +27,31 @@ _MAX_MANIFEST_BYTES = 1 << 20
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, editable: Mapping[str, bytes] | None = None) -> None:
     """Write the folder, replacing an existing one. A user may change `editable` files: the manifest omits them."""
-    new, backup = _sibling(folder, TEMPORARY_SUFFIX), _sibling(folder, _BACKUP_SUFFIX)
+    stage_folder(folder, {**(editable or {}), **files, MANIFEST: _manifest(files)})
+    replace_by_staged_folder(folder)
+
+
+def stage_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files, the manifest last among them, into the temporary folder beside the folder."""
+    new = _sibling(folder, TEMPORARY_SUFFIX)
     with translate_disk_errors(folder):
         recover_folder(folder)
         try:
             new.mkdir(parents=True)
-            for name, content in {**(editable or {}), **files, MANIFEST: _manifest(files)}.items():
+            for name, content in files.items():
                 write_synced(new / name, content)
             sync_folder(new)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                recover_folder(folder)
+            raise
+
+
+def replace_by_staged_folder(folder: Path) -> None:
+    """Replace the folder by the temporary folder that `stage_folder` has written."""
+    new, backup = _sibling(folder, TEMPORARY_SUFFIX), _sibling(folder, _BACKUP_SUFFIX)
+    with translate_disk_errors(folder):
+        try:
             if folder.exists():
                 folder.rename(backup)
             new.rename(folder)
@@ -55,14 +72,51 @@ def recover_folder(folder: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
 
 
-def read_folder(folder: Path, names: Sequence[str], *, optional: Sequence[str] = ()) -> dict[str, bytes]:
+def read_folder(
+    folder: Path, names: Sequence[str], *, optional: Sequence[str] = (), editable: Mapping[str, int] | None = None
+) -> dict[str, bytes]:
     """Return the verified content of the files `names` and of those `optional` files that exist.
 
+    editable: the largest sizes of files that a user may have changed, deleted or made larger; the latter are left out.
+
     After a kill between the two renames of a write, the backup is read. Reading never writes, because another process
-    may own the folder.
+    may own the folder. A folder that is replaced while it is read is read again.
     """
-    if not folder.exists() and _sibling(folder, _BACKUP_SUFFIX).is_dir():
-        folder = _sibling(folder, _BACKUP_SUFFIX)
+    backup = _sibling(folder, _BACKUP_SUFFIX)
+    while True:
+        path = backup if not folder.exists() and backup.is_dir() else folder
+        identity = _identity(path)
+        try:
+            files = _read_folder(path, names, optional) | _read_editable(path, editable or {})
+        except (ModelError, OSError):
+            is_gone = identity is None and not is_folder(folder)
+            if is_gone or (identity is not None and identity == _identity(path)):
+                raise
+            continue
+        if not editable or identity == _identity(path):  # else, they may be of another folder than the verified files
+            return files
+
+
+def _read_editable(folder: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
+    paths = [(folder / name, size) for name, size in sizes.items()]
+    return {path.name: path.read_bytes() for path, size in paths if path.is_file() and path.stat().st_size <= size}
+
+
+def is_folder(folder: Path) -> bool:
+    """Return whether there is a folder, be it in the moment in which it is replaced."""
+    return folder.is_dir() or _sibling(folder, _BACKUP_SUFFIX).is_dir() or folder.is_dir()
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what another folder at the same path does not have; None if there is no folder."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_ctime_ns
+
+
+def _read_folder(folder: Path, names: Sequence[str], optional: Sequence[str]) -> dict[str, bytes]:
     manifest = _read_file(folder, MANIFEST)
     sizes = _manifest_sizes(folder, manifest)
     missing, unknown = set(names) - set(sizes), set(sizes) - {*names, *optional}

@@ -24,7 +24,7 @@ from .weight_formats import problem_of_float32, problem_of_weight, weights_type
 
 FORMAT_VERSION = 1
 QUANTIZED_FORMAT_VERSION = 2
-_CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
+CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
 _MAX_CARD_BYTES = 1 << 20
 
 
@@ -44,7 +44,7 @@ def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> N
         _require_replaceable(folder)
     version = FORMAT_VERSION if weights_type(model.tensors) == "float32" else QUANTIZED_FORMAT_VERSION
     files = {
-        _CONFIG: json_bytes({**model.config, "format": version}),
+        CONFIG: json_bytes({**model.config, "format": version}),
         _WEIGHTS: tensor_bytes(model.tensors),
     }
     if model.vocabularies:
@@ -54,16 +54,17 @@ def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> N
 
 def is_model_folder(path: Path) -> bool:
     """Return whether the folder has the files of a model folder; they may be damaged."""
-    return (path / _CONFIG).is_file() and (path / MANIFEST).is_file()
+    return (path / CONFIG).is_file() and (path / MANIFEST).is_file()
 
 
 def read_model(folder: Path) -> ModelFolder:
     """Return the content of a model folder; any problem is a ModelError."""
-    if folder.is_dir() and not (folder / MANIFEST).exists() and not (folder / _CONFIG).exists():
+    if folder.is_dir() and not (folder / MANIFEST).exists() and not (folder / CONFIG).exists():
         raise ModelError("not a model folder; expected config.json and model.safetensors in it", where=str(folder))
-    files = read_folder(folder, (_CONFIG, _WEIGHTS), optional=(_VOCABULARY,))
-    config = parse_json(files[_CONFIG], folder / _CONFIG)
-    version = _checked_format(config.get("format"), folder / _CONFIG)
+    editable = {_CARD: _MAX_CARD_BYTES}
+    files = read_folder(folder, (CONFIG, _WEIGHTS), optional=(_VOCABULARY,), editable=editable)
+    config = parse_json(files[CONFIG], folder / CONFIG)
+    version = _checked_format(config.get("format"), folder / CONFIG)
     tensors = parse_tensors(files[_WEIGHTS], folder / _WEIGHTS)
     for name, tensor in sorted(tensors.items()):
         problem = problem_of_weight(tensors, name) if version != FORMAT_VERSION else problem_of_float32(name, tensor)
@@ -73,7 +74,7 @@ def read_model(folder: Path) -> ModelFolder:
     for name, tokens in vocabularies.items():
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
             raise ModelError(f"{name!r} is not a list of tokens", where=str(folder / _VOCABULARY))
-    return ModelFolder(config, tensors, vocabularies, _read_card(folder / _CARD))
+    return ModelFolder(config, tensors, vocabularies, files.get(_CARD, b"").decode("utf-8", "replace"))
 
 
 def _checked_format(version: Any, path: Path) -> int:
@@ -89,15 +90,8 @@ def _require_replaceable(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         hint = "Choose another name"
         raise ConfigError("this is a file; expected a new folder", hint=hint, where=str(folder))
-    known = {_CONFIG, _WEIGHTS, _VOCABULARY, _CARD, MANIFEST}
+    known = {CONFIG, _WEIGHTS, _VOCABULARY, _CARD, MANIFEST}
     others = sorted({entry.name for entry in folder.iterdir()} - known) if folder.exists() else []
     if others:
         problem = f"the folder contains other files ({', '.join(others[:3])}), so it is not replaced"
         raise ConfigError(problem, hint="Choose a new folder", where=str(folder))
-
-
-def _read_card(path: Path) -> str:
-    """Return the card, or nothing if the user has deleted it or replaced it by a very large file."""
-    if not path.is_file() or path.stat().st_size > _MAX_CARD_BYTES:
-        return ""
-    return path.read_text("utf-8", "replace")

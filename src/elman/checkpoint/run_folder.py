@@ -9,6 +9,8 @@ checkpoints/step-00000500/    tensors.safetensors, state.json, manifest.json
 last, best          the names of two checkpoints
 model/              the model folder of the best step
 lock                locked by flock while a process trains here; the end of the process releases it
+
+A run that was replaced has versions, each a run folder of its own: see current_version.py.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from elman.errors import ConfigError, ModelError
 from elman.shell import quote
 
 from .checksummed_folder import read_folder, recover_folder, write_folder
+from .current_version import CURRENT, VERSIONS, read_history
 from .durable_files import TEMPORARY_SUFFIX, replace_file, sync_file, translate_disk_errors
 from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
 
@@ -31,25 +34,41 @@ _REQUEST = "request.json"
 CONFIG_FILE = "config.toml"  # exists if the run is prepared
 _LOCK, _METRICS, _CHECKPOINTS, _LAST, _BEST = "lock", "metrics.jsonl", "checkpoints", "last", "best"
 _FILES_BEFORE_REQUEST = (_LOCK, _REQUEST + TEMPORARY_SUFFIX)  # of a run that was killed before its request was written
+RUN_ENTRIES = (
+    *(_REQUEST, CONFIG_FILE, "env.json", "data", "start", _METRICS, "timing.jsonl", _CHECKPOINTS, _LAST, _BEST),
+    *(_REQUEST + TEMPORARY_SUFFIX, CONFIG_FILE + TEMPORARY_SUFFIX),
+)  # of a run folder, beside its lock and its model
 LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 5, 0.02
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
 def is_run_folder(path: Path) -> bool:
-    """Return whether the folder was created by training."""
-    return (path / _REQUEST).is_file()
+    """Return whether the folder was created by training; its versions may be in folders of their own."""
+    return (path / _REQUEST).is_file() or ((path / CURRENT).is_file() and (path / VERSIONS).is_dir())
+
+
+def require_run_folder(path: Path) -> None:
+    """Raise a ModelError unless the folder was created by training."""
+    if not is_run_folder(path):
+        problem = "not a run folder" if path.is_dir() else "no such folder"
+        raise ModelError(problem, hint="Name a folder that `elman train` has created", where=str(path))
 
 
 class RunFolder:
     """A run folder: its paths, lock and checkpoints."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, address: Path | None = None) -> None:
         self.path = path
+        self.address = (
+            path if address is None else address
+        )  # by which the user knows the run, of which this is a version
         self._lock: IO[bytes] | None = None
 
     @classmethod
-    def create(cls, path: Path, request: dict[str, Any], *, overwrite: bool = False) -> RunFolder:
-        """Create and lock a new run folder.
+    def create(
+        cls, path: Path, request: dict[str, Any], *, overwrite: bool = False, address: Path | None = None
+    ) -> RunFolder:
+        """Create and lock a new run folder; address: the run of which it is a version.
 
         An existing folder is a ConfigError; with `overwrite`, an existing run is set aside until
         `delete_replaced_run` or `discard` is called.
@@ -59,7 +78,7 @@ class RunFolder:
         if path.is_dir() and any(entry.name not in _FILES_BEFORE_REQUEST for entry in path.iterdir()):
             _require_overwrite(path, overwrite=overwrite)
             cls(path)._set_aside()
-        run = cls(path)
+        run = cls(path, address)
         try:
             with translate_disk_errors(path):
                 path.mkdir(parents=True, exist_ok=True)
@@ -77,7 +96,7 @@ class RunFolder:
         self.lock()  # fails if a process trains in the folder
         replaced = _replaced_path(self.path)
         try:
-            if (self.path / CONFIG_FILE).exists() or not replaced.exists():
+            if (self.path / CONFIG_FILE).exists() or read_history(self.path) or not replaced.exists():
                 shutil.rmtree(replaced, ignore_errors=True)
                 self.path.rename(replaced)
             else:  # this run never began to train; the run that it would have replaced stays set aside
@@ -97,13 +116,10 @@ class RunFolder:
             _replaced_path(self.path).rename(self.path)
 
     @classmethod
-    def open(cls, path: Path) -> RunFolder:
-        """Open and lock an existing run folder."""
-        if not is_run_folder(path):
-            problem = "not a run folder" if path.is_dir() else "no such folder"
-            hint = "Name a folder that `elman train` has created"
-            raise ModelError(problem, hint=hint, where=str(path))
-        run = cls(path)
+    def open(cls, path: Path, address: Path | None = None) -> RunFolder:
+        """Open and lock an existing run folder; address: the run of which it is a version."""
+        require_run_folder(path)
+        run = cls(path, address)
         run.lock()
         recover_folder(path / "model")
         return run
@@ -242,7 +258,10 @@ def _require_overwrite(path: Path, *, overwrite: bool) -> None:
         problem = "the folder exists and is not a run folder, so it is not replaced"
         raise ConfigError(problem, hint="Choose another -o", where=str(path))
     if not overwrite:
-        hint = f"Continue with `elman resume {quote(path)}`, replace it with --overwrite, or choose another -o"
+        hint = (
+            f"Continue with `elman resume {quote(path)}`, train a new version of it with --replace, replace it with "
+            "--overwrite, or choose another -o"
+        )
         raise ConfigError("the folder already exists", hint=hint, where=str(path))
 
 

@@ -27,6 +27,7 @@ from . import (
     serve,
     studio,
     train,
+    versions,
 )
 from .console import run_app
 from .groups import LazyCommand, LazyGroup
@@ -54,7 +55,7 @@ LAZY_COMMANDS = {
 
 ORDER = (  # of use
     *("demo", "train", "resume", "evaluate", "predict", "generate", "plot", "inspect", "studio", "serve"),
-    *("export", "quantize", "import", "push", "data", "lab", "bench", "doctor"),
+    *("export", "quantize", "import", "push", "versions", "rollback", "data", "lab", "bench", "doctor"),
 )
 
 
@@ -81,6 +82,8 @@ app = typer.Typer(
 )
 app.add_typer(train.app, name="train")
 app.command("resume")(train.resume)
+app.command("versions")(versions.versions)
+app.command("rollback")(versions.rollback)
 app.command("generate")(generate.generate)
 app.add_typer(data.app, name="data")
 app.command("inspect")(inspect.inspect_command)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from elman.checkpoint import check_output_file
+from elman.checkpoint import check_output_file, current_run
 from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
@@ -80,7 +80,7 @@ def _last_options(
 
 
 def _evaluate(options: TaskOptions, arguments: Values) -> None:
-    run, data = arguments["run"], arguments["data"] or []
+    run, data = current_run(arguments["run"]), arguments["data"] or []  # one version, whatever becomes current
     predictor = load(run)
     spec = task_spec(predictor.task)
     options.require_own(spec, arguments)

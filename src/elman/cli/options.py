@@ -29,6 +29,19 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE.toml"
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any config key.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors and what --json prints.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace a run folder that exists.")]
+Replace = Annotated[
+    bool,
+    typer.Option("--replace", help="Train a new version of a run that exists, which replaces its model at the end."),
+]
+Keep = Annotated[int | None, typer.Option(metavar="K", min=1, help="With --replace: versions to keep.  [default: 3]")]
+OnlyIfBetter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METRIC",
+        help="With --replace: keep the old model unless the new one is better on its validation set (exit code 7).",
+    ),
+]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Name of the model.  [default: that of the run folder]")]
 
 
 def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:

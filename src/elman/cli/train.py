@@ -23,15 +23,20 @@ from .options import (
     Assignments,
     ConfigFile,
     Json,
+    Keep,
+    Name,
+    OnlyIfBetter,
     Out,
     Overwrite,
     Quiet,
+    Replace,
     make_command,
     parameter_of,
     parameters_of,
 )
 
 if TYPE_CHECKING:
+    from elman.experiment.replacement import Replacement
     from elman.tasks.spec import AnyTask
 
 Files = Annotated[list[str] | None, typer.Option(metavar="FILE", help="The validation set; repeatable.")]
@@ -51,6 +56,7 @@ Start = Annotated[
         help="Continue from this trained model, with its sizes, tokens and labels: fine-tuning.",
     ),
 ]
+EXIT_NOT_BETTER = 7  # of a new version that is kept, but not made current by --only-if-better
 MAX_AMOUNT = 1e12  # of steps, epochs or minutes
 RUNS = Path("runs")  # the folder of run folders that are not named
 
@@ -147,6 +153,10 @@ def _last_options(
     config: ConfigFile = None,
     assignments: Assignments = None,
     overwrite: Overwrite = False,
+    replace: Replace = False,
+    keep: Keep = None,
+    only_if_better: OnlyIfBetter = None,
+    name: Name = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -160,6 +170,7 @@ def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arg
     from elman.experiment import train
     from elman.training.displays import display_on
 
+    replacement = _replacement(arguments)
     quiet = arguments["quiet"]
     values = layer_values(
         read_toml(arguments["config"]) if arguments["config"] is not None else {},
@@ -179,10 +190,28 @@ def _train(spec: AnyTask, options: Sequence[Option], refused: Sequence[str], arg
             ),
             overwrite=arguments["overwrite"],
             start=arguments["start"],
+            replace=replacement,
+            name=arguments["name"],
         )
     except ConfigError as error:
         raise ConfigError(_with_flags(error.message, options), hint=error.hint, where=error.where) from None
     _finish(result, quiet=quiet, as_json=arguments["as_json"])
+
+
+def _replacement(arguments: Values) -> Replacement | None:
+    """Return how the run is replaced, if it is; its options without --replace are a ConfigError."""
+    from elman.experiment.replacement import Replacement
+
+    options = {"keep": arguments["keep"], "only_if_better": arguments["only_if_better"]}
+    given = {name: value for name, value in options.items() if value is not None}
+    if arguments["replace"]:
+        if arguments["out"] is None:
+            raise ConfigError("--replace: given without -o; expected the run folder to replace", hint="Add -o RUN")
+        return Replacement(**given)
+    for name in given:
+        flag = f"--{name.replace('_', '-')}"
+        raise ConfigError(f"{flag}: given without --replace; expected both", hint="Add --replace, or leave it out")
+    return None
 
 
 def _run_folder(spec: AnyTask, arguments: Values) -> Path:
@@ -230,14 +259,20 @@ def _with_flags(message: str, options: Sequence[Option]) -> str:
 def _finish(result: dict[str, Any], *, quiet: bool, as_json: bool) -> None:
     if as_json:
         print_json(result)
-    if as_json or quiet:
-        return
+    if not (as_json or quiet):
+        _show_result(result)
+    if result.get("is_current") is False:
+        raise typer.Exit(EXIT_NOT_BETTER)
+
+
+def _show_result(result: dict[str, Any]) -> None:
     from elman.tasks.spec import task_spec
 
     report = task_spec(result["task"]).report
+    run = result["run"] if result.get("is_current", True) else Path(result["model"]).parent
     scored, metrics = ("validation", result["valid"]) if result["valid"] is not None else ("training", result["train"])
     show(
         f"{scored} set: {report.summary(metrics)} (step {result['best_step']:,} of {result['steps']:,})\n"
         f"model: {result['model']}\n"
-        f"next: {report.next_commands(quote(result['run']))}"
+        f"next: {report.next_commands(quote(run))}"
     )

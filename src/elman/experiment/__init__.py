@@ -26,7 +26,19 @@ import torch
 from torch import nn
 
 from elman import kernels
-from elman.checkpoint import CONFIG_FILE, RunFolder, replace_file, translate_disk_errors
+from elman.checkpoint import (
+    CONFIG_FILE,
+    ModelInfo,
+    RunFolder,
+    checked_name,
+    data_hash,
+    is_run_folder,
+    name_of_folder,
+    present_date,
+    replace_file,
+    single_numbers,
+    translate_disk_errors,
+)
 from elman.config import Values, get_table, read_toml, to_toml, validate_config
 from elman.data.readers.encodings import Notify
 from elman.data.readers.text import IN_MEMORY
@@ -50,6 +62,17 @@ from .continuation import (
     values_with_start,
 )
 from .memory import build_model
+from .replacement import (
+    Replacement,
+    as_request,
+    create_version,
+    finish,
+    locked_run,
+    open_version,
+    replacement_of,
+    require_comparable,
+    update_copy,
+)
 from .sources import from_request, to_request
 from .timing import check_device, settled_config
 from .training_module import training_module
@@ -65,14 +88,19 @@ def train(
     valid: Sequence[SourceArgument] = (),
     overwrite: bool = False,
     start: Any = None,
+    replace: Replacement | None = None,
+    name: str | None = None,
 ) -> dict[str, Any]:
     """Train a model of a task; return what `elman train --json` prints.
 
     values are config values, nested as in a TOML file; what they lack is chosen from the data and the budget. valid is
     the validation set; without it, it is taken from the sources. start is a trained model from which training
-    continues: a predictor, or the path of a run folder or a model folder.
+    continues: a predictor, or the path of a run folder or a model folder. With `replace`, the model of a run that
+    exists is replaced by a new version, which is trained beside it. name is that of the model, or else of the folder.
     """
     spec = task_spec(task)
+    if replace is not None:
+        replace.check(spec)
     model = None if start is None else load_start(start, spec)
     values = values if model is None else values_with_start(spec, model, values)
     early: RunConfig = spec.resolve(values, None, ASSUMED_CPU_FLOPS)  # mistakes are reported before anything is written
@@ -81,33 +109,43 @@ def train(
     for source in (source for part in parts.values() for source in part):
         spec.open_source(source, early.data, _silent).check()
     sources_by_part = {part: to_request(files) for part, files in parts.items()}
-    request = {"values": values, "sources": sources_by_part, "task": task, "language": current_language()}
+    origin = {"name": name_of_folder(out) if name is None else checked_name(name), "date": present_date()}
+    request = {"values": values, "sources": sources_by_part, "task": task, "language": current_language(), **origin}
     if model is not None:
         request["start"] = str(start) if isinstance(start, str | Path) else IN_MEMORY
-    run = RunFolder.create(out, request, overwrite=overwrite)
-    try:
+    with contextlib.ExitStack() as cleanup:
+        if replace is not None and is_run_folder(out):
+            root = cleanup.enter_context(locked_run(out))
+            run = create_version(root, spec, {**request, **as_request(replace)}, overwrite=overwrite)
+        else:
+            run = RunFolder.create(out, request, overwrite=overwrite)
+        cleanup.callback(run.unlock)
         try:
             if model is not None:
                 model.save(run / START)
             _prepare(run, spec, values, parts, display)
             report_known_examples(run, start, display.notify)
             training = _build_training(run, spec, display.notify)
+            if replace is not None and replace.only_if_better is not None and run.path != run.address:
+                report_known_examples(run, run.address, display.notify)
+                new = training.task.predictor(training.model)
+                require_comparable(replace, run, spec, training.corpus, new, display.notify)
         except (Exception, KeyboardInterrupt):
             run.discard()
             raise
         run.delete_replaced_run()
         return _continue(run, spec, training, display)
-    finally:
-        run.unlock()
 
 
 def resume(path: Path, display: Display, more: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Continue a run; return what `elman train --json` prints.
 
-    more adds steps, epochs or minutes, one of the three, to what the run has used of its budget.
+    more adds steps, epochs or minutes, one of the three, to what the run has used of its budget. The training of a
+    version that was interrupted comes before the run's current version.
     """
-    run = RunFolder.open(path)
-    try:
+    with locked_run(path) as root, contextlib.ExitStack() as cleanup:
+        run = open_version(root)
+        cleanup.callback(run.unlock)
         request = run.request
         spec = spec_of(request.get("task"), run.path)
         if not (run / CONFIG_FILE).exists():
@@ -119,8 +157,6 @@ def resume(path: Path, display: Display, more: Mapping[str, float] | None = None
             _prepare(run, spec, request["values"], parts, display)
             run.delete_replaced_run()
         return _continue(run, spec, _build_training(run, spec, display.notify, more), display)
-    finally:
-        run.unlock()
 
 
 def run_config(run: RunFolder) -> RunConfig:
@@ -195,7 +231,7 @@ def _continue(run: RunFolder, spec: AnyTask, training: _Training, display: Displ
     with _number_of_threads(config.training.threads):
         with _memory_errors(run.path):
             fitted = fit(task, model, config.training, run, display, seed=config.seed, extended=is_extended)
-        return _complete(run, spec, corpus, fitted, task.unit)
+        return _complete(run, spec, corpus, fitted, task.unit, display)
 
 
 @contextlib.contextmanager
@@ -211,20 +247,24 @@ def _number_of_threads(count: int) -> Iterator[None]:
         kernels.set_num_threads(prediction_threads)
 
 
-def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, unit: str) -> dict[str, Any]:
-    """Score the model on the whole validation set, and write its card; return what `elman train --json` prints.
+def _complete(
+    run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, unit: str, display: Display
+) -> dict[str, Any]:
+    """Score the model on the whole validation set, write its card and its origin, and let it replace the current one.
 
-    "train" has the metrics of the updates before the best step; without a validation set, those of the training set.
+    Return what `elman train --json` prints: "train" has the metrics of the updates before the best step; without a
+    validation set, those of the training set.
     """
     predictor, evaluation, report = load(run.path), spec.evaluation, spec.report
     valid = evaluation.score_validation_set(Scored(predictor, run.path, _silent), corpus, evaluation.options())
     if not predictor.card.strip():  # a user may have edited it since
         with use_language("zh" if run.request.get("language") == "zh" else "en"):  # that of `train`, not of `resume`
             card = report.model_card(predictor, valid, corpus, report.measure_speed(predictor, corpus))
+        predictor.info = _origin(run, corpus, valid)
         predictor.save(run / "model", card=card, replace=True)
-    return {
-        "run": str(run.path),
-        "model": str(run / "model"),
+    result = {
+        "run": str(run.address),
+        "model": str(run.address / "model"),
         "task": spec.name,
         "steps": fitted.steps,
         "seconds": round(fitted.seconds, 3),
@@ -233,6 +273,23 @@ def _complete(run: RunFolder, spec: AnyTask, corpus: Any, fitted: FitResult, uni
         "train": fitted.best_train if corpus.has_validation_set else valid,
         "valid": valid if corpus.has_validation_set else None,
     }
+    if (replacement := replacement_of(run)) is not None:
+        result |= finish(replacement, run, spec, corpus, valid, display.notify)
+    elif run.path != run.address:
+        update_copy(run.address)
+    return result
+
+
+def _origin(run: RunFolder, corpus: Any, valid: Mapping[str, Any]) -> ModelInfo:
+    """Return what the model folder says about its origin."""
+    request = run.request
+    return ModelInfo(
+        name=request.get("name"),
+        version=request.get("version", 1),
+        date=request.get("date"),
+        data_sha256=data_hash(source.sha256 for source in corpus.sources),
+        metrics=single_numbers(valid),
+    )
 
 
 @contextlib.contextmanager

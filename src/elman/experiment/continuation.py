@@ -20,7 +20,7 @@ from typing import Any
 
 from torch import nn
 
-from elman.checkpoint import CONFIG_FILE, RunFolder, read_model, replace_file
+from elman.checkpoint import CONFIG_FILE, RunFolder, current_run, read_model, replace_file
 from elman.checkpoint.weight_formats import float32_weights
 from elman.config import BUDGETS, Values, layer_values, to_toml, validate_config
 from elman.data.corpora.folder import read_examples
@@ -79,7 +79,7 @@ def report_known_examples(run: RunFolder, start: Any, notify: Notify) -> None:
     """
     if not isinstance(start, str | Path):
         return
-    trained, valid = Path(start) / "data" / "train.jsonl", run / "data" / "valid.jsonl"
+    trained, valid = current_run(Path(start)) / "data" / "train.jsonl", run / "data" / "valid.jsonl"
     if not (trained.is_file() and valid.is_file()):
         return
     known = set(map(_key, read_examples(trained)))

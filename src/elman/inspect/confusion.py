@@ -25,6 +25,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from elman.checkpoint import current_run
 from elman.errors import ConfigError, DataError
 from elman.tasks.spec import Decision, load, task_spec, validation_corpus
 
@@ -50,9 +51,10 @@ def confusion(predictor: Any, examples: Iterable[Any]) -> dict[str, Any]:
 
 def run_confusion(run: str | Path) -> dict[str, Any]:
     """Return the confusion matrix of a run folder's best model on the validation set of the run."""
+    run = current_run(Path(run))  # one version, whatever becomes current
     predictor = load(run)
     kind = _decisions_of(predictor)
-    corpus = validation_corpus(Path(run), task_spec(predictor.task))
+    corpus = validation_corpus(run, task_spec(predictor.task))
     return tabulate(kind.of_examples(predictor, kind.validation_examples(corpus)), predictor.labels, predictor.task)
 
 

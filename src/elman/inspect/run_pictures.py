@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from elman.checkpoint import CONFIG_FILE, is_run_folder
+from elman.checkpoint import CONFIG_FILE, current_run, is_run_folder
 from elman.config import get_table, read_toml
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw, save_drawings
@@ -65,7 +65,7 @@ def compared(runs: Sequence[str | Path]) -> list[RunSummary]:
         _require_run_folder(path)
         if paths.count(path) > 1:
             raise ConfigError("given twice; expected different runs", hint="Name each run once", where=str(path))
-        tasks[read_toml(path / CONFIG_FILE).get("task")] = path
+        tasks[read_toml(current_run(path) / CONFIG_FILE).get("task")] = path
     if len(tasks) > 1:
         (first, a), (second, b), *_ = tasks.items()
         problem = f"{a} has the task {first}, and {b} the task {second}; expected runs of one task"
@@ -98,8 +98,8 @@ def _require_run_folder(run: Path) -> None:
 
 def run_drawings(run: str | Path) -> dict[str, Draw]:
     """Return the drawings of a run folder by name."""
-    run = Path(run)
-    _require_run_folder(run)
+    _require_run_folder(Path(run))
+    run = current_run(Path(run))  # one version, whatever becomes current
     clip = get_table(read_toml(run / CONFIG_FILE), "training").get("clip_norm")
     drawings = training_drawings(read_metrics(run), clip if isinstance(clip, float | int) else None)
     predictor = load(run)
@@ -111,7 +111,7 @@ def run_drawings(run: str | Path) -> dict[str, Draw]:
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
     """Return the records of metrics.jsonl; a line that is not JSON is a ModelError."""
-    path = run / METRICS_FILE
+    path = current_run(run) / METRICS_FILE
     records = []
     for number, line in enumerate(path.read_text("utf-8").splitlines() if path.is_file() else (), start=1):
         try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
-from elman.checkpoint import ModelFolder, Tensors, write_model
+from elman.checkpoint import INFO, ModelFolder, ModelInfo, Tensors, write_model
 from elman.checkpoint.serialization import tensor_bytes
 from elman.checkpoint.weight_formats import weight_names, weights_type
 from elman.config import Config, Values, validate_config
@@ -23,18 +23,21 @@ from elman.text import Vocabulary
 from .cell_name import require_registered
 from .quantization import quantize_tensors
 
+P = TypeVar("P", bound="FolderPredictor")
 AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 
 class FolderPredictor(ABC):
     """What all predictors have: weights by name, the text of the model card, and a model folder to be saved in.
 
+    info: name, version, date, data and metrics of the model, as far as its folder has them.
     A predictor is pickled and copied as the content of its model folder, so a copy predicts the same to the last bit.
     """
 
     task: ClassVar[str]
     tensors: Tensors
     card: str
+    info: ModelInfo = ModelInfo()
     float32_inputs: ClassVar[tuple[str, ...]] = ()  # matrices that stay float32 in an int8 model: of a few inputs
 
     @classmethod
@@ -69,7 +72,7 @@ class FolderPredictor(ABC):
 
     def with_tensors(self, tensors: Tensors) -> Self:
         """Return the same model with other weights, of the same names and shapes."""
-        return type(self).from_folder(dataclasses.replace(self._content(), tensors=tensors), Path(type(self).__name__))
+        return _restored(type(self), dataclasses.replace(self._content(), tensors=tensors))
 
     @property
     def weights_type(self) -> str:
@@ -92,13 +95,23 @@ class FolderPredictor(ABC):
         return export.to_torch(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_folder, (self._content(), Path(type(self).__name__))
+        return _restored, (type(self), self._content())
 
     def _content(self, card: str | None = None) -> ModelFolder:
         """Return the content of the model folder."""
         config = {"task": self.task, **{name: part.model_dump(mode="json") for name, part in self.configs().items()}}
+        if info := self.info.as_json():
+            config[INFO] = info
         vocabularies = {name: list(tokens) for name, tokens in self.vocabularies().items()}
         return ModelFolder(config, self.tensors, vocabularies, card or self.card)
+
+
+def _restored(kind: type[P], content: ModelFolder) -> P:
+    """Return the predictor that was pickled or copied as the content of its model folder."""
+    where = Path(kind.__name__)
+    predictor = kind.from_folder(content, where)
+    predictor.info = ModelInfo.of_config(content.config, where / "config.json")
+    return predictor
 
 
 class FilePredictor(FolderPredictor):

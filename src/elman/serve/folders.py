@@ -7,13 +7,14 @@ in the list, nor is anything hidden.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from elman.checkpoint import is_model_folder, is_run_folder
+from elman.checkpoint import current_run, is_model_folder, is_run_folder
 from elman.errors import ConfigError, DataError, ModelError
 
 MAX_DEPTH = 3  # of folders below one that is named
@@ -118,8 +119,10 @@ class _Budget:
 def _entries(path: Path, name: str, root: Path, depth: int, budget: _Budget) -> Iterator[Entry]:
     """Yield the entry of a folder and those below it. root is the folder of the start, without symbolic links."""
     if is_run_folder(path) or is_model_folder(path):
-        if not _has_link_outside(path, root):
-            yield Entry(name, "run" if is_run_folder(path) else "model", path)
+        with contextlib.suppress(OSError, ModelError):  # of a run whose file `current` is damaged
+            folder = current_run(path)  # of a run with versions, the current one has the name of the run
+            if not _has_link_outside(folder, root):
+                yield Entry(name, "run" if is_run_folder(path) else "model", folder)
         return
     yield Entry(name, "folder", path)
     for child in _visible(path):
@@ -153,7 +156,9 @@ def _is_utf8(name: str) -> bool:
 
 
 def _has_link_outside(path: Path, root: Path) -> bool:
-    """Return whether a run folder or a model folder has a symbolic link that leads out of the folder of the start."""
+    """Return whether a run folder or a model folder is or has a symbolic link out of the folder of the start."""
+    if not path.resolve().is_relative_to(root):
+        return True
     folders = (path, path / "model", path / "checkpoints")
     return any(_leads_outside(child, root) for folder in folders for child in _visible(folder))
 

@@ -11,9 +11,18 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from elman.checkpoint import CONFIG_FILE, ModelFolder, is_run_folder, read_model
+from elman.checkpoint import (
+    CONFIG_FILE,
+    ModelFolder,
+    ModelInfo,
+    current_model,
+    current_run,
+    is_folder,
+    is_run_folder,
+    read_model,
+)
 from elman.checkpoint.hub import download_model, is_hub_address
 from elman.config import Config, Values, get_table, read_toml
 from elman.data.corpora.config import ReaderConfig, SplitConfig
@@ -180,6 +189,18 @@ class Decisions(Generic[C, E, P]):
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison(Generic[C, P]):
+    """How the current model of a run is compared with a new one, on the validation set of the new one's run."""
+
+    better: Mapping[str, Literal["lower", "higher"]]  # values of each metric that can be compared
+    require_comparable: Callable[
+        [P, P, str], None
+    ]  # of the new model, the current one and the metric; else ConfigError
+    # the metrics of the current model, beside the new model and its corpus; None: those of score_validation_set
+    score_current: Callable[[P, P, C], dict[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation(Generic[C, E]):
     """How `elman evaluate` scores a model, on the validation set of its run or on examples, with these options."""
 
@@ -190,6 +211,7 @@ class Evaluation(Generic[C, E]):
     reader_options: type[ReaderConfig] | None = None  # if the model sets some options of the reader: the others
     errors: Errors[C] | None = None
     decisions: Decisions[C, E, Any] | None = None  # None: the model predicts no labels
+    comparison: Comparison[C, Any] | None = None  # None: models are not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,29 +304,45 @@ def spec_of(name: object, where: Path) -> AnyTask:
 
 
 def load(path: str | Path) -> Any:
-    """Return the predictor of a model folder, or of a run folder's best model. Needs no torch.
+    """Return the predictor of a model folder, or of the current version of a run folder. Needs no torch.
 
     hf://USER/MODEL or hf://USER/MODEL@REVISION is a model folder on the Hugging Face hub (checkpoint/hub.py).
     """
-    folder = model_folder(path)
-    model = read_model(folder)
-    return spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
+    if is_hub_address(path):
+        return _read(download_model(path))
+    folder = Path(path)
+    while True:
+        version = current_run(current_model(folder))
+        try:
+            return _read(_model_in(version))
+        except ModelError:
+            if version == current_run(current_model(folder)):
+                raise  # otherwise, another version was made current, and the files of this one may be deleted
 
 
 def model_folder(path: str | Path) -> Path:
     """Return the model folder of a path: that folder, or that of a run folder, or one from the hub."""
-    if is_hub_address(path):
-        return download_model(path)
-    folder = Path(path)
-    if not folder.is_dir():
+    return download_model(path) if is_hub_address(path) else _model_in(current_run(current_model(Path(path))))
+
+
+def _model_in(folder: Path) -> Path:
+    """Return the model folder of a run folder; a model folder as it is."""
+    if not is_folder(folder):
         problem = "the path is a file; expected a folder" if folder.exists() else "no such folder"
         raise ModelError(problem, hint="Give a run folder or a model folder", where=str(folder))
     if is_run_folder(folder):
-        if not (folder / "model").is_dir() and not (folder / ".model.old").is_dir():
+        if not is_folder(folder / "model"):
             hint = f"Wait for its first validation, or continue with `elman resume {quote(folder)}`"
             raise ModelError("the run has no model yet", hint=hint, where=str(folder))
         folder = folder / "model"
     return folder
+
+
+def _read(folder: Path) -> Any:
+    model = read_model(folder)
+    predictor = spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
+    predictor.info = ModelInfo.of_config(model.config, folder / "config.json")
+    return predictor
 
 
 def reader_values(spec: AnyTask, scored: Scored) -> Values:
@@ -314,7 +352,7 @@ def reader_values(spec: AnyTask, scored: Scored) -> Values:
     """
     data: Values = {}
     if is_run_folder(scored.run):
-        data = get_table(read_toml(scored.run / CONFIG_FILE), "data")
+        data = get_table(read_toml(current_run(scored.run) / CONFIG_FILE), "data")
     of_run = {name: value for name, value in data.items() if name in spec.reader_config.model_fields}
     return {**of_run, **spec.reader_defaults(scored.predictor)}
 
@@ -328,4 +366,4 @@ def validation_corpus(run: Path, spec: AnyTask) -> Any:
             hint=hint,
             where=str(run),
         )
-    return spec.open_corpus(run / "data")
+    return spec.open_corpus(current_run(run) / "data")

@@ -183,7 +183,7 @@ def _stop_if_requested(session: Session, stop: StopRequest) -> None:
     session.save()
     if session.counters.best_step is None:
         _export_unvalidated(session)
-    hint = f"Continue with `elman resume {quote(session.run.path)}`"
+    hint = f"Continue with `elman resume {quote(session.run.address)}`"
     raise Interrupted(stop.number, f"stopped at step {session.counters.step} and saved", hint=hint)
 
 

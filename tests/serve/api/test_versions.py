@@ -5,14 +5,18 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from elman.checkpoint import versions as run_versions
 from elman.errors import ConfigError, ModelError
 from elman.serve.api.limits import Limits
 from elman.serve.api.served_models import ServedModels
+from elman.tasks.spec import load
+from tests.checkpoint.versioned_runs import add_version, versioned_run
 from tests.tasks.classifier.models import tiny_predictor
 from tests.tasks.language_model.models import tiny_predictor as tiny_language_model
 
@@ -150,3 +154,30 @@ def test_a_card_that_is_edited_is_no_new_version(tmp_path: Path) -> None:
     models = ServedModels([str(tmp_path / "model")])
     (tmp_path / "model" / "README.md").write_text("# My model\n")
     assert messages_of(models) == []
+
+
+@pytest.mark.parametrize("path", ["run", "run/model"])
+def test_the_current_version_of_a_run_is_served_after_a_replacement_and_a_rollback(tmp_path: Path, path: str) -> None:
+    run = versioned_run(tmp_path / "run", 1)
+    models = ServedModels([f"book={tmp_path / path}"])
+    served = [models["book"].predictor.info.version]
+    changes: list[Callable[[], object]] = [
+        lambda: run_versions.make_current(run, add_version(run), {}),
+        lambda: run_versions.roll_back(run, 1, load),
+    ]
+    for change in changes:
+        change()
+        models.load_new_versions(lambda text, is_served: None)
+        served.append(models["book"].predictor.info.version)
+        assert not models["book"].has_new_version
+    assert served == [1, 2, 1]
+
+
+def test_a_new_version_is_served_although_the_copy_of_its_model_was_not_written(
+    tmp_path: Path,
+) -> None:
+    run = versioned_run(tmp_path / "run", 2)
+    models = ServedModels([f"book={run}"])
+    (run / "current").write_text("0001\n")  # as a process leaves it that is killed in between
+    models.load_new_versions(lambda text, is_served: None)
+    assert models["book"].predictor.info.version == 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from elman.checkpoint import is_run_folder
+from elman.checkpoint import current_model, current_run, is_run_folder
 from elman.checkpoint.checksummed_folder import MANIFEST
 from elman.errors import ConfigError, ElmanError, ModelError
 from elman.explanation import describe_error
@@ -76,12 +76,13 @@ class ServedModel:
     def _mark(self) -> tuple[int, ...] | None:
         """Return what identifies the files on disk; None while the folder is replaced."""
         try:
-            folder = self.run / "model" if is_run_folder(self.run) else self.run
+            run = current_run(current_model(self.run))
+            folder = run / "model" if is_run_folder(run) else run
             if not (folder / MANIFEST).exists():
                 return None
             files = sorted((entry for entry in os.scandir(folder) if entry.name != CARD), key=lambda entry: entry.name)
             statuses = [entry.stat() for entry in files]
-        except OSError:
+        except (OSError, ModelError):
             return None
         return tuple(number for s in statuses for number in (s.st_ino, s.st_mtime_ns, s.st_size))
 

@@ -20,6 +20,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
 
     from . import (
         answers,
+        comparison,
         config,
         corpus,
         decisions,
@@ -59,6 +60,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            comparison=comparison.COMPARISON,
             errors=Errors(
                 corpus.ClassifierCorpus.valid,
                 errors.wrong_predictions,

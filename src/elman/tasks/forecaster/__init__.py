@@ -17,7 +17,19 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
     """Return the table of the functions in this folder. A source has one example for each series."""
     from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Prediction, Report, TaskSpec
 
-    from . import answers, config, corpus, defaults, errors, evaluation, pictures, predictor, readers, report
+    from . import (
+        answers,
+        comparison,
+        config,
+        corpus,
+        defaults,
+        errors,
+        evaluation,
+        pictures,
+        predictor,
+        readers,
+        report,
+    )
 
     return TaskSpec(
         name="forecast",
@@ -40,6 +52,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            comparison=comparison.COMPARISON,
             errors=Errors(lambda corpus: corpus.scored, errors.wrong_predictions),
             tables=report.tables,
             reader_options=config.NotationConfig,

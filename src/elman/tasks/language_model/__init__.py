@@ -16,7 +16,19 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
     """Return the table of the functions in this folder. An example is a block of text."""
     from elman.tasks.spec import Continuation, Errors, Evaluation, Pictures, Report, TaskSpec
 
-    from . import config, corpus, defaults, errors, evaluation, pictures, predictor, preparation, readers, report
+    from . import (
+        comparison,
+        config,
+        corpus,
+        defaults,
+        errors,
+        evaluation,
+        pictures,
+        predictor,
+        preparation,
+        readers,
+        report,
+    )
 
     return TaskSpec(
         name="lm",
@@ -38,6 +50,7 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            comparison=comparison.COMPARISON,
             errors=Errors(lambda corpus: corpus.ids("valid"), errors.wrong_predictions),
         ),
         pictures=Pictures(pictures.of_validation_set, pictures.of_examples),

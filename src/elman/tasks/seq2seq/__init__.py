@@ -20,6 +20,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
 
     from . import (
         answers,
+        comparison,
         config,
         corpus,
         defaults,
@@ -59,6 +60,7 @@ def spec() -> TaskSpec[Seq2SeqRun, Seq2SeqCorpus, Pair, Seq2SeqPredictor]:
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            comparison=comparison.COMPARISON,
             errors=Errors(
                 corpus.Seq2SeqCorpus.valid,
                 errors.wrong_predictions,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from elman.checkpoint import is_run_folder
+from elman.checkpoint import current_run, is_run_folder
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.metrics import Mean, ReliabilityBins, sequence_scores, translation_scores
@@ -127,7 +127,7 @@ def _merged(examples: Iterable[Pair] | Iterable[PairItem], side: SideConfig) -> 
 def _report_other_validation_sets(sources: set[str], others: Iterable[str], notify: Notify) -> None:
     """Report the models that may have been trained on examples of this validation set."""
     for other in others:
-        run = Path(other)
+        run = current_run(Path(other))
         same = is_run_folder(run) and {pair.source for pair in Seq2SeqCorpus.open(run / "data").valid()} == sources
         if not same:
             notify(f"{other} may have been trained on examples of this validation set: its own differs or is not known")

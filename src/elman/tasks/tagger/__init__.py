@@ -19,6 +19,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
 
     from . import (
         answers,
+        comparison,
         config,
         corpus,
         decisions,
@@ -60,6 +61,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,
             score=evaluation.score,
+            comparison=comparison.COMPARISON,
             errors=Errors(corpus.TaggerCorpus.valid, errors.wrong_predictions),
             decisions=Decisions(corpus.TaggerCorpus.valid, decisions.decisions),
             tables=report.tables,
