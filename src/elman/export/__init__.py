@@ -3,12 +3,14 @@
     result = elman.export.export("runs/book", "book.onnx")     a run folder, a model folder, or what elman.load returns
     print(result.files)
 
-A format is one entry of EXPORTERS: a file ending, and a function that writes a predictor to such a file. An exporter
-compares what it writes with the predictor first, and writes nothing that differs.
+A format is one entry of EXPORTERS: a file ending, and a function that writes a predictor to such a file. The exporter
+of ONNX compares what it writes with the predictor first, and writes nothing that differs. That of C can write a program
+that compares them on the machine where the model will run.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,32 +19,50 @@ from elman.errors import ConfigError
 from elman.models.folder import FolderPredictor
 from elman.tasks.spec import load
 
-from .result import ExportResult
+from .result import ExportOptions, ExportResult
 
 
-def _write_onnx(predictor: FolderPredictor, path: Path) -> ExportResult:
+def _write_onnx(predictor: FolderPredictor, path: Path, options: ExportOptions) -> ExportResult:
     from .onnx import write_onnx
 
+    options.refuse_all()
     return write_onnx(predictor, path)
 
 
-Exporter = Callable[[FolderPredictor, Path], ExportResult]
-EXPORTERS: dict[str, Exporter] = {".onnx": _write_onnx}
+def _write_c(predictor: FolderPredictor, path: Path, options: ExportOptions) -> ExportResult:
+    from .c import export_c
+
+    return export_c(predictor, path, **dataclasses.asdict(options))
 
 
-def export(model: Any, file: str | Path) -> ExportResult:
+Exporter = Callable[[FolderPredictor, Path, ExportOptions], ExportResult]
+EXPORTERS: dict[str, Exporter] = {".onnx": _write_onnx, ".c": _write_c}
+
+
+def export(
+    model: Any,
+    file: str | Path,
+    *,
+    max_length: int | None = None,
+    max_bytes: int | None = None,
+    self_test: bool = False,
+) -> ExportResult:
     """Write a model to a file of another format, which replaces one of its name.
 
     model is a run folder, a model folder, what elman.load returns, or a trained estimator. An unknown ending, a model
     that the format cannot represent, and a file that cannot be written are errors before anything is written.
+
+    For C: max_length is the largest number of tokens of whole sequences, max_bytes the largest size of the weights;
+    with self_test, a program is written, too, that compares the file with the model.
     """
+    options = ExportOptions(max_length, max_bytes, self_test)
     path = Path(file)
     exporter = EXPORTERS.get(path.suffix.lower())
     if exporter is None:
         given = f"the ending {path.suffix!r}" if path.suffix else "no ending"
         hint = f"Name the file like {path.stem or 'model'}{next(iter(EXPORTERS))}"
         raise ConfigError(f"FILE: given {given}; expected {' or '.join(EXPORTERS)}", hint=hint, where=str(path))
-    return exporter(_predictor_of(model), path)
+    return exporter(_predictor_of(model), path, options)
 
 
 def _predictor_of(model: Any) -> FolderPredictor:
@@ -59,4 +79,4 @@ def _predictor_of(model: Any) -> FolderPredictor:
     return model
 
 
-__all__ = ["EXPORTERS", "ExportResult", "Exporter", "export"]
+__all__ = ["EXPORTERS", "ExportOptions", "ExportResult", "Exporter", "export"]
