@@ -431,6 +431,10 @@ def _forecaster(memory: str) -> Any:
     return estimator.fit(20 + t / 9 + 3 * np.sin(t * np.pi / 6), steps=1, verbose=False)._predictor
 
 
+def _quantized(name: str) -> Any:
+    return MODELS[name]().quantized("int8")
+
+
 def _budget(**more: Any) -> dict[str, Any]:
     return {"training": {"batch_size": 4, "threads": 1, **more}}
 
@@ -449,6 +453,8 @@ MODELS: dict[str, Callable[[], Any]] = {
     "forecaster, tdnn, 32": lambda: _forecaster("tdnn"),
     "forecaster, narx, 32": lambda: _forecaster("narx"),
 }
+INT8 = ("gru 64", "lstm 64", "lstm 256", "both ways, 32", "one way, CRF, 32", "recurrent, 32")
+MODELS |= {f"{name}, int8": partial(_quantized, name) for name in MODELS if name.endswith(INT8)}
 
 
 if __name__ == "__main__":

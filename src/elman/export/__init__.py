@@ -26,6 +26,9 @@ def _write_onnx(predictor: FolderPredictor, path: Path, options: ExportOptions) 
     from .onnx import write_onnx
 
     options.refuse_all()
+    if predictor.weights_type != "float32":
+        problem = f"the weights of the model are {predictor.weights_type}; expected float32"
+        raise ConfigError(problem, hint="Export the model before it is quantized")
     return write_onnx(predictor, path)
 
 
@@ -73,9 +76,6 @@ def _predictor_of(model: Any) -> FolderPredictor:
     if not isinstance(model, FolderPredictor):
         hint = "Export the models of an ensemble one by one"
         raise ConfigError(f"model: given {type(model).__name__}; expected a model of elman.load", hint=hint)
-    if model.weights_type != "float32":
-        problem = f"the weights of the model are {model.weights_type}; expected float32"
-        raise ConfigError(problem, hint="Export the model before it is quantized")
     return model
 
 

@@ -164,7 +164,17 @@ def test_reserved_words_are_unknown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [b"\xff", b"a\xc3", b"\xc0\x80", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x80", b"\xf0\x9f\x99"],
+    [
+        b"\xe0\x9c\x80",
+        b"\xff",
+        b"a\xc3",
+        b"\xc0\x80",
+        b"\xe0\x80\x80",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\x80",
+        b"\xf0\x9f\x99",
+    ],
 )
 def test_what_is_not_utf_8_ends_the_program(text: bytes, tmp_path: Path) -> None:
     read_by_c(tmp_path, ["a"], (UNKNOWN, "a"), level="char")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from elman.tasks.classifier.predictor import ClassifierPredictor
 
 from .layers import last_outputs
-from .program import Program, block, float32, function
+from .matrices import Matrix, add_matrix, add_vector
+from .program import Program, block, function
 from .state import declare_bytes, declare_state, declare_statuses, initial_statements
 from .token_encoder import TokenEncoder, add_token_encoder, first_outputs, run_function
 
@@ -24,20 +25,22 @@ def write_classifier(predictor: ClassifierPredictor, program: Program, max_lengt
         "".join(f"// label {n}: {label!r}\n" for n, label in enumerate(predictor.labels)).rstrip("\n")
     )
     encoder = add_token_encoder(program, config, tensors, len(predictor.vocabulary))
-    program.constant("readout_weight", float32(tensors["readout.weight"] / temperature))
-    program.constant("readout_bias", float32(tensors["readout.bias"] / temperature))
+    readout = add_matrix(program, "readout.weight", tensors, divisor=temperature)
+    add_vector(program, "readout.bias", tensors, temperature)
+    outputs = readout.product("log_p", "readout_bias", "pooled", f"{program.upper}_LABELS")
+    key = None
     if config.pooling == "attention":
-        program.size("MAX_POOLED", config.output_size, "of the outputs that attention pooling reads")
-        for name in ("key.weight", "key.bias", "score"):
-            program.constant(f"pooling_{name}", float32(tensors[f"pooling.{name}"]))
+        key = add_matrix(program, "pooling.key.weight", tensors)
+        for name in ("key.bias", "score"):
+            add_vector(program, f"pooling.{name}", tensors)
     if config.bidirectional:
         assert max_length is not None
-        _add_whole_sequences(encoder, max_length)
+        _add_whole_sequences(encoder, config.pooling, key, outputs, max_length)
     else:
-        _add_streams(predictor, encoder)
+        _add_streams(predictor, encoder, key, outputs)
 
 
-def _add_streams(predictor: ClassifierPredictor, encoder: TokenEncoder) -> None:
+def _add_streams(predictor: ClassifierPredictor, encoder: TokenEncoder, key: Matrix | None, outputs: str) -> None:
     program, kind = encoder.program, predictor.config.pooling
     prefix, upper, N = program.prefix, program.upper, encoder.output_size
     initial = predictor.initial_state(1)
@@ -55,16 +58,16 @@ int {prefix}_run({prefix}_state* state, const {encoder.token_type}* tokens, int 
     declare_bytes(program)
     steps, output = encoder.step()
     state = "state->pooling_{}".format
-    pool = _pool(kind, output, N, state("count"), state("sum"), state("highest"))
+    pool = _pool(kind, key, output, N, state("count"), state("sum"), state("highest"))
     program.functions += [
         function(f"void {prefix}_init({prefix}_state* state)", initial_statements(initial)),
         f"""\
 int {prefix}_step({prefix}_state* state, {encoder.parameter}, float log_p[{upper}_LABELS]) {{
     float pooled[{N}];
 {block(steps)}
-    {pool}
+{block(pool)}
     if (log_p) {{
-        multiply(log_p, readout_weight, readout_bias, pooled, {upper}_LABELS, {N});
+        {outputs}
         log_softmax(log_p, {upper}_LABELS);
     }}
     return {upper}_OK;
@@ -73,8 +76,8 @@ int {prefix}_step({prefix}_state* state, {encoder.parameter}, float log_p[{upper
     ]
 
 
-def _add_whole_sequences(encoder: TokenEncoder, max_length: int) -> None:
-    program, kind = encoder.program, encoder.config.pooling  # type: ignore[attr-defined]
+def _add_whole_sequences(encoder: TokenEncoder, kind: str, key: Matrix | None, outputs: str, max_length: int) -> None:
+    program = encoder.program
     prefix, upper, N = program.prefix, program.upper, encoder.output_size
     program.public_size("MAX_LENGTH", max_length, "tokens of a text")
     declare_statuses(program, lengths=True, states=False)
@@ -82,7 +85,7 @@ def _add_whole_sequences(encoder: TokenEncoder, max_length: int) -> None:
 // Read a text of 1 to {max_length} tokens. log_p are the log probabilities of the labels. The function has static
 // memory: no two calls at the same time.
 int {prefix}_predict(const {encoder.token_type}* tokens, int length, float log_p[{upper}_LABELS]);""")
-    steps, outputs = encoder.sequence(max_length, keeps_outputs=kind != "last")
+    steps, buffer = encoder.sequence(max_length, keeps_outputs=kind != "last")
     if kind == "last":
         pool = first_outputs(last_outputs(encoder.layers), "pooled")
     else:
@@ -91,25 +94,26 @@ int {prefix}_predict(const {encoder.token_type}* tokens, int length, float log_p
             "max": f"float highest[{N}];\nfill(highest, {N}, -INFINITY);",
             "attention": f"float count = 0.0f, sum[{N}] = {{0.0f}}, highest[{N}];\nfill(highest, {N}, -INFINITY);",
         }
-        push = _pool(kind, f"{outputs} + (size_t)t * {N}", N, "&count", "sum", "highest")
-        pool = [states[kind], f"for (int t = 0; t < length; ++t) {{\n{block([push])}\n}}"]
+        push = _pool(kind, key, f"{buffer} + (size_t)t * {N}", N, "&count", "sum", "highest")
+        pool = [states[kind], f"for (int t = 0; t < length; ++t) {{\n{block(push)}\n}}"]
     program.functions.append(f"""\
 int {prefix}_predict(const {encoder.token_type}* tokens, int length, float log_p[{upper}_LABELS]) {{
 {block(steps)}
     float pooled[{N}];
 {block(pool)}
-    multiply(log_p, readout_weight, readout_bias, pooled, {upper}_LABELS, {N});
+    {outputs}
     log_softmax(log_p, {upper}_LABELS);
     return {upper}_OK;
 }}""")
 
 
-def _pool(kind: str, h: str, N: int, count: str, total: str, highest: str) -> str:
-    """Return the statement that adds an output to the pooled ones."""
+def _pool(kind: str, key: Matrix | None, h: str, N: int, count: str, total: str, highest: str) -> list[str]:
+    """Return the statements that add an output to the pooled ones; key is the matrix of attention pooling."""
     arguments = {
         "last": [],
         "mean": [count, total],
         "max": [highest],
-        "attention": ["pooling_key_weight", "pooling_key_bias", "pooling_score", count, total, highest],
+        "attention": ["key", "pooling_score", count, total, highest],
     }[kind]
-    return f"pool_{kind}({', '.join(['pooled', h, str(N), *arguments])});"
+    before = [] if key is None else [f"float key[{N}];", key.product("key", "pooling_key_bias", h)]
+    return [*before, f"pool_{kind}({', '.join(['pooled', h, str(N), *arguments])});"]

@@ -13,6 +13,7 @@ from elman.tasks.forecaster.history_encoders import Features
 from elman.tasks.forecaster.predictor import ForecasterPredictor
 
 from .layers import add_stack, check_cell, step_stack
+from .matrices import Matrix, add_matrix, add_vector
 from .program import Program, block, float32
 
 
@@ -29,10 +30,12 @@ def recurrent(program: Program, predictor: ForecasterPredictor) -> Encoder:
     config, tensors, F = predictor.config, predictor.tensors, _num_features(predictor)
     check_cell(config.build_cell(), config.cell)
     layers = add_stack(program, config.build_cell(), tensors, F, [config.hidden_size] * config.num_layers)
-    _add_readout(program, predictor)
+    readout = _add_readout(program, predictor)
     steps, output = step_stack(layers, "x")
     return Encoder(
-        [f"float x[{F}];", _features(predictor, "x", "z", "state->series_z")], steps, _readout(predictor, output)
+        [f"float x[{F}];", _features(predictor, "x", "z", "state->series_z")],
+        steps,
+        _readout(predictor, readout, output),
     )
 
 
@@ -40,7 +43,7 @@ def time_delay(program: Program, predictor: ForecasterPredictor) -> Encoder:
     """Return the statements of hidden layers over the features of the last rows."""
     D, F = predictor.config.delays, _num_features(predictor)
     hidden = _add_hidden(program, predictor, D * F)
-    _add_readout(program, predictor)
+    readout = _add_readout(program, predictor)
     kept = (D - 1) * F
     before = [f"// The features of the last {D} rows.", f"float window[{D * F}];", f"float* x = window + {kept};"]
     before.append(_features(predictor, "x", "z", "state->series_z"))
@@ -53,7 +56,7 @@ def time_delay(program: Program, predictor: ForecasterPredictor) -> Encoder:
             "}",
         ]
         update = [f"memcpy(state->delays_x, window + {F}, sizeof state->delays_x);"]
-    return Encoder(before, update, [*hidden("window"), *_readout(predictor, "hidden")])
+    return Encoder(before, update, [*hidden("window"), *_readout(predictor, readout, "hidden")])
 
 
 def closed_loop(program: Program, predictor: ForecasterPredictor) -> Encoder:
@@ -69,7 +72,7 @@ def closed_loop(program: Program, predictor: ForecasterPredictor) -> Encoder:
     D, R, m = config.delays, config.delays + config.lead, config.median
     hidden = _add_hidden(program, predictor, D * F)
     program.constant("later", float32(predictor.tensors["later"]), "added to the outputs of each row ahead")
-    _add_readout(program, predictor)
+    readout = _add_readout(program, predictor)
     kept = (R - 1) * C
     before = [
         f"// The last {R} rows; before the first row: this one.",
@@ -89,7 +92,7 @@ def closed_loop(program: Program, predictor: ForecasterPredictor) -> Encoder:
         f"for (int i = 0; i < {D}; ++i) {_features(predictor, place, now, f'window + (size_t)i * {C}')}",
         *hidden("x"),
         f"float a[{K * Q}];",
-        f"multiply(a, readout_weight, readout_bias, hidden, {K * Q}, {config.hidden_size});",
+        readout.product("a", "readout_bias", "hidden"),
         f"double forecast[{C}];",
         f"memcpy(forecast, window + {(R - 1) * C}, sizeof forecast);  // the inputs stay as they last were",
         f"for (int k = 0; k < {K}; ++k) {{",
@@ -136,34 +139,34 @@ def _features(predictor: ForecasterPredictor, x: str, z: str, lead: str) -> str:
 def _add_hidden(program: Program, predictor: ForecasterPredictor, inputs: int) -> Callable[[str], list[str]]:
     """Add hidden layers; return the function that returns their statements, whose outputs are in `hidden`."""
     config, H = predictor.config, predictor.config.hidden_size
-    names = []
+    layers = []
     for index in range(config.num_layers):
-        parts = (f"hidden.{index}.weight", f"hidden.{index}.bias")
-        names.append([program.constant(part, float32(predictor.tensors[part])) for part in parts])
+        matrix = add_matrix(program, f"hidden.{index}.weight", predictor.tensors)
+        layers.append((matrix, add_vector(program, f"hidden.{index}.bias", predictor.tensors)))
 
     def statements(x: str) -> list[str]:
-        lines, size = [f"float hidden[{H}];"], inputs
-        if len(names) > 1:
+        lines = [f"float hidden[{H}];"]
+        if len(layers) > 1:
             lines.append(f"float below[{H}];  // the layer below")
-        for index, (weight, bias) in enumerate(names):
+        for index, (matrix, bias) in enumerate(layers):
             if index:
                 lines.append("memcpy(below, hidden, sizeof below);")
-            lines.append(f"hidden_{config.activation}(hidden, {weight}, {bias}, {x}, {H}, {size});")
-            x, size = "below", H
+            lines += [matrix.product("hidden", bias, x), f"apply_{config.activation}(hidden, {H});"]
+            x = "below"
         return lines
 
     return statements
 
 
-def _add_readout(program: Program, predictor: ForecasterPredictor) -> None:
-    for name in ("readout.weight", "readout.bias"):
-        program.constant(name, float32(predictor.tensors[name]))
+def _add_readout(program: Program, predictor: ForecasterPredictor) -> Matrix:
+    add_vector(program, "readout.bias", predictor.tensors)
+    return add_matrix(program, "readout.weight", predictor.tensors)
 
 
-def _readout(predictor: ForecasterPredictor, h: str) -> list[str]:
+def _readout(predictor: ForecasterPredictor, readout: Matrix, h: str) -> list[str]:
     config = predictor.config
     outputs, Q = config.horizon * len(predictor.scales.targets) * len(config.quantiles), len(config.quantiles)
     return [
-        f"multiply(o, readout_weight, readout_bias, {h}, {outputs}, {config.hidden_size});",
+        readout.product("o", "readout_bias", h),
         f"for (int i = 0; i < {outputs}; i += {Q}) monotone(o + i, {Q}, {config.median});",
     ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from elman.tasks.language_model.predictor import LanguageModelPredictor
 
-from .layers import add_stack, check_cell, step_stack
-from .program import Program, block, float32, function
+from .layers import add_stack, check_cell, has_int8_layers, step_stack
+from .matrices import Row, add_matrix, add_vector
+from .program import Program, block, function
 from .state import declare_bytes, declare_state, declare_statuses, initial_statements
 
 EQUATIONS = """
@@ -19,16 +22,19 @@ def write_language_model(predictor: LanguageModelPredictor, program: Program, ma
     """Add the functions of a language model."""
     config, tensors, prefix, upper = predictor.config, predictor.tensors, program.prefix, program.upper
     check_cell(config.build_cell(), config.cell)
-    V, E, H = len(predictor.vocabulary), config.embedding_size, config.hidden_sizes[-1]
-    embedding = program.constant("embedding", float32(tensors["embedding.weight"]))
+    V, E = len(predictor.vocabulary), config.embedding_size
+    is_dense = not has_int8_layers(config.build_cell(), tensors, "layers.0")
+    embedding = add_matrix(program, "embedding.weight", tensors, c_name="embedding", is_dense=is_dense)
     layers = add_stack(program, config.build_cell(), tensors, E, config.hidden_sizes)
-    weight = embedding if config.tie_weights else program.constant("readout_weight", float32(tensors["readout.weight"]))
-    bias = program.constant("readout_bias", float32(tensors["readout.bias"]))
+    name = "embedding.weight" if config.tie_weights else "readout.weight"
+    is_shared = config.tie_weights and embedding.is_int8 == (tensors[name].dtype == np.int8)
+    readout = embedding if is_shared else add_matrix(program, name, tensors, c_name="readout_weight")
+    bias = add_vector(program, "readout.bias", tensors)
     program.public_size("TOKENS", V, "in the vocabulary; token 0 is <unk>")
     initial = predictor.initial_state(1)
     declare_state(program, predictor, initial)
     declare_statuses(program, lengths=False, states=True)
-    steps, output = step_stack(layers, f"embedding + (size_t)token * {E}")
+    steps, output = step_stack(layers, Row(embedding, "token"))
     program.header.append(f"""
 // Begin a stream.
 void {prefix}_init({prefix}_state* state);
@@ -45,7 +51,7 @@ int {prefix}_run({prefix}_state* state, const int* tokens, int count, float* log
 int {prefix}_step({prefix}_state* state, int token, float logits[{upper}_TOKENS]) {{
     if (token < 0 || token >= {upper}_TOKENS) return {upper}_WRONG_INPUT;
 {block(steps)}
-    if (logits) multiply(logits, {weight}, {bias}, {output}, {upper}_TOKENS, {H});
+    if (logits) {readout.product("logits", bias, output, f"{upper}_TOKENS")}
     return {upper}_OK;
 }}""",
         f"""\

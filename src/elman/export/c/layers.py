@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from elman.cells import Cell, Elman
+import numpy as np
+
+from elman.cells import Cell, Elman, quantized
 from elman.cells.cell import parameter_shapes
 from elman.cells.gru import GRU
 from elman.cells.layer_norm_lstm import LayerNormLSTM
 from elman.cells.lstm import LSTM
 from elman.cells.min_gru import MinGRU
 from elman.checkpoint import Tensors
+from elman.checkpoint.weight_formats import float32_weight
 
 from .checks import require_known_cell
-from .literals import Array
+from .matrices import Row, add_matrix
 from .names import identifier, parameter_name
 from .program import Program, float32
 
@@ -41,9 +44,17 @@ class Layer:
     inputs: int
     units: int
     states: tuple[str, ...]
+    is_int8: bool = False
 
-    def step(self, x: str, states: Sequence[str]) -> str:
-        """Return the statement that reads x (inputs) and updates the states (units) in place."""
+    def step(self, x: str | Row, states: Sequence[str]) -> str:
+        """Return the statement that reads x, floats or a row of an embedding, and updates the states in place."""
+        if isinstance(x, Row):
+            matrix, index = x.embedding, x.index
+            x = matrix.row(index)
+            if matrix.is_int8:
+                x = f"embedding_row({matrix.name}, {matrix.name}_scale, {index}, {matrix.columns})"
+        elif self.is_int8:
+            x = f"floats({x})"
         return f"{self.function}(&{self.name}, {', '.join((x, *states))});"
 
 
@@ -57,19 +68,31 @@ def add_layer(
     program: Program, cell: Cell, tensors: Tensors, name: str, inputs: int, units: int, ending: str = ""
 ) -> Layer:
     """Add the weights of a layer in one direction. name is that in a model folder, ending `_reverse` or nothing."""
-    kind, members = _TYPES[type(cell)]
     c_name = identifier(name + ending)
-    arrays: dict[str, Array] = {}
-    for parameter in parameter_shapes(cell, inputs, units):
-        arrays[members[parameter]] = float32(tensors[parameter_name(name, parameter, ending)])
+    names = {parameter: parameter_name(name, parameter, ending) for parameter in parameter_shapes(cell, inputs, units)}
+    is_int8 = has_int8_layers(cell, tensors, name)
+    kind, members = ("int8_layer", _PLAIN) if is_int8 else _TYPES[type(cell)]
     fields = [f".inputs = {inputs}, .units = {units}"]
-    for member, array in arrays.items():
-        fields.append(f".{member} = {program.constant(f'{c_name}_{member}', array)}")
+    for parameter, tensor in names.items():
+        member = members[parameter]
+        place = f"{c_name}_{member}"
+        if is_int8 and parameter in ("W", "U"):
+            matrix = add_matrix(program, tensor, tensors, c_name=place)
+            fields.append(f".{member if matrix.is_int8 else 'float_W'} = {place}")
+            fields += [f".{member}_scale = {place}_scale"] if matrix.is_int8 else []
+        else:
+            program.constant(place, float32(float32_weight(tensors, tensor)))
+            fields.append(f".{member} = {place}")
     lines = ",\n    ".join(fields)
-    program.structure(f"static const {kind} {c_name} = {{\n    {lines},\n}};", c_name, 8 + 4 * len(arrays))
+    program.structure(f"static const {kind} {c_name} = {{\n    {lines},\n}};", c_name, 4 + 4 * len(fields))
     program.size("MAX_UNITS", units, "of a recurrent layer")
     function = f"elman_{cell.activation}" if isinstance(cell, Elman) else _FUNCTIONS[type(cell)]
-    return Layer(c_name, function, inputs, units, cell.states)
+    return Layer(c_name, function + "_int8" * is_int8, inputs, units, cell.states, is_int8)
+
+
+def has_int8_layers(cell: Cell, tensors: Tensors, name: str) -> bool:
+    """Return whether the layers of a stack, of which one has this name, are computed with weights of int8."""
+    return quantized.supports(cell) and tensors[parameter_name(name, "U", "")].dtype == np.int8
 
 
 def add_stack(
@@ -93,18 +116,18 @@ def add_stack(
     return layers
 
 
-def step_stack(layers: Sequence[Sequence[Layer]], x: str, owner: str = "state->") -> tuple[list[str], str]:
+def step_stack(layers: Sequence[Sequence[Layer]], x: str | Row, owner: str = "state->") -> tuple[list[str], str]:
     """Return the statements of a step of layers of one direction, and the output. States are members of `owner`."""
-    statements = []
+    statements, output = [], ""
     for (layer,) in layers:
         states = [f"{owner}{layer.name}_{state}" for state in layer.states]
         statements.append(layer.step(x, states))
-        x = states[0]
-    return statements, x
+        x = output = states[0]
+    return statements, output
 
 
 def sequence_statements(
-    layers: Sequence[Sequence[Layer]], x: str, buffers: Sequence[str], *, keeps_outputs: bool = True
+    layers: Sequence[Sequence[Layer]], x: str | Row, buffers: Sequence[str], *, keeps_outputs: bool = True
 ) -> list[str]:
     """Return the statements that run layers over t < length, from states of zeros.
 

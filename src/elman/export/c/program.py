@@ -34,6 +34,7 @@ class Program:
     constant_bytes: int = 0
     buffer_bytes: int = 0
     state_bytes: int = 0
+    is_int8: bool = False  # whether the order of every operation counts
     _constants: dict[str, str] = field(default_factory=dict)
     _main_constants: list[str] = field(default_factory=list)
     _sizes: dict[str, str] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class Program:
         parts = [
             self._first_comment(f"{self.prefix}.c"),
             f'#include "{self.prefix}.h"\n\n#include <float.h>\n#include <math.h>\n#include <string.h>',
-            _CHECKS,
+            _CHECKS + _NO_CONTRACTION * self.is_int8,
             macros,
             _section("Arithmetic"),
             "\n".join(fragments()[name].rstrip("\n") + "\n" for name in core).rstrip("\n"),
@@ -170,6 +171,16 @@ def block(statements: Sequence[str], depth: int = 1) -> str:
     """Return statements as indented lines; a statement may have several lines."""
     indent = "    " * depth
     return "\n".join(indent + line if line else line for statement in statements for line in statement.split("\n"))
+
+
+_NO_CONTRACTION = """
+
+// With weights of int8, every result is the same to the bit: no multiplication may be fused with an addition.
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif"""
 
 
 def _section(title: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from elman.checkpoint.weight_formats import weight_names
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
 from elman.text.vocabulary import END_ID, START_ID
 
-from .layers import Layer, add_stack, check_cell, sequence_statements, step_stack
+from .layers import Layer, add_stack, check_cell, has_int8_layers, sequence_statements, step_stack
+from .matrices import Matrix, Row, add_matrix, add_vector
 from .names import identifier
-from .program import Program, float32, function
+from .program import Program, function
 from .state import declare_statuses
 
 EQUATIONS = """
@@ -41,6 +43,8 @@ class _Parts:
     encoder: list[list[Layer]]
     lower: list[list[Layer]]
     upper: list[list[Layer]]
+    embeddings: tuple[Matrix, Matrix]  # of sources and targets
+    matrices: dict[str, Matrix]  # by name: bridges, attention and so on
 
     @property
     def decoder(self) -> list[list[Layer]]:
@@ -97,27 +101,31 @@ def _add_layers(predictor: Seq2SeqPredictor, program: Program) -> _Parts:
     cells = config.build_cell("encoder"), config.build_cell("decoder")
     check_cell(cells[0], config.cell)
     check_cell(cells[1], config.decoder_cell_name)
-    program.constant("encoder_embedding", float32(tensors["encoder.embedding.weight"]))
-    program.constant("decoder_embedding", float32(tensors["decoder.embedding.weight"]))
+    embeddings = []
+    for part, cell in zip(("encoder", "decoder"), cells, strict=True):
+        reads_rows = part == "encoder" or config.decoder_input_size == E
+        is_dense = reads_rows and not has_int8_layers(cell, tensors, f"{part}.layers.0")
+        name = f"{part}.embedding.weight"
+        embeddings.append(add_matrix(program, name, tensors, c_name=f"{part}_embedding", is_dense=is_dense))
     sizes = [config.encoder_size] * config.num_layers
     encoder = add_stack(program, cells[0], tensors, E, sizes, prefix="encoder.", bidirectional=config.bidirectional)
     lower = 1 if config.attention_layer == "first" else L
     decoder = add_stack(program, cells[1], tensors, config.decoder_input_size, [H] * lower, prefix="decoder.")
     above = add_stack(program, cells[1], tensors, 2 * H, [H] * (L - lower), prefix="decoder.", first=lower)
-    for name, tensor in tensors.items():
-        if name.split(".")[0] in ("bridge", "memory", "attention", "combine", "readout"):
-            program.constant(name, float32(tensor))
-    return _Parts(encoder, decoder, above)
+    matrices = {}
+    for name in weight_names(tensors):
+        if name.split(".")[0] not in ("bridge", "memory", "attention", "combine", "readout"):
+            continue
+        if tensors[name].ndim == 2:
+            matrices[name] = add_matrix(program, name, tensors)
+        else:
+            add_vector(program, name, tensors)
+    return _Parts(encoder, decoder, above, (embeddings[0], embeddings[1]), matrices)
 
 
 def _add_encoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, max_length: int) -> None:
     """Add the static memory and the function that reads a source and sets the first state of the decoder."""
-    config, H, M, E = (
-        predictor.config,
-        predictor.config.hidden_size,
-        predictor.config.encoder_output_size,
-        predictor.config.embedding_size,
-    )
+    config, H, M = predictor.config, predictor.config.hidden_size, predictor.config.encoder_output_size
     kind, has_attention, rows = config.attention, config.attention != "none", max_length + 1
     shape = f"({program.upper}_MAX_LENGTH + 1) x "
     program.buffer("source_tokens", rows, "and the end token", "int")
@@ -128,7 +136,7 @@ def _add_encoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, m
         names.append(program.buffer("other_outputs", rows * M, f"of a layer of the encoder: {shape}{M}"))
     if has_attention and len(parts.encoder) % 2 == 0:
         names.reverse()  # so that the last layer writes to `outputs`
-    x = f"encoder_embedding + (size_t)source_tokens[t] * {E}"
+    x = Row(parts.embeddings[0], "source_tokens[t]")
     statements = sequence_statements(parts.encoder, x, names or [""], keeps_outputs=has_attention)
     if has_attention:
         program.buffer("source_length", 1, "with the end token", "int")
@@ -136,14 +144,14 @@ def _add_encoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, m
         m = "outputs"
         if M != H:
             m = program.buffer("memory", rows * H, f"the projected outputs: {shape}{H}")
-            statements.append(_product_of_each("memory", "memory_weight", "outputs", H, M))
+            statements.append(_product_of_each("memory", parts.matrices["memory.weight"], "outputs"))
         if kind != "dot":
             program.buffer("keys", rows * H, f"of attention: {shape}{H}")
-            statements.append(_product_of_each("keys", "attention_key_weight", m, H, H))
+            statements.append(_product_of_each("keys", parts.matrices["attention.key.weight"], m))
     for (layer,) in parts.decoder:
         for state in layer.states:
             program.buffer(f"{layer.name}_{state}", H, "a state of the decoder")
-    statements += _bridges(predictor)
+    statements += _bridges(predictor, parts)
     if config.input_feeding:
         program.buffer("attentional_output", H, "h~ of the step before")
         statements.append(f"fill(attentional_output, {H}, 0.0f);")
@@ -154,14 +162,12 @@ def _add_encoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, m
     program.functions.append(f"// Read a source of this length, with its end token, and begin a target.\n{text}")
 
 
-def _product_of_each(target: str, weight: str, source: str, rows: int, columns: int) -> str:
-    call = (
-        f"multiply({target} + (size_t)t * {rows}, {weight}, NULL, {source} + (size_t)t * {columns}, {rows}, {columns});"
-    )
-    return f"for (int t = 0; t < length; ++t) {{\n    {call}\n}}"
+def _product_of_each(target: str, matrix: Matrix, source: str) -> str:
+    y, x = f"{target} + (size_t)t * {matrix.rows}", f"{source} + (size_t)t * {matrix.columns}"
+    return f"for (int t = 0; t < length; ++t) {{\n    {matrix.product(y, 'NULL', x)}\n}}"
 
 
-def _bridges(predictor: Seq2SeqPredictor) -> list[str]:
+def _bridges(predictor: Seq2SeqPredictor, parts: _Parts) -> list[str]:
     """Return the statements that set the first states of the decoder from the last ones of the encoder."""
     config, H, size = predictor.config, predictor.config.hidden_size, predictor.config.encoder_size
     statements = []
@@ -180,11 +186,10 @@ def _bridges(predictor: Seq2SeqPredictor) -> list[str]:
                 f"memcpy({last}, {source}, sizeof {source});",
                 f"memcpy({last} + {size}, {layer_name}_reverse_{state}, sizeof {source});",
             ]
-        statements.append(
-            f"multiply({target}, {bridge}_weight, {bridge}_bias, {last}, {H}, {config.encoder_output_size});"
-        )
+        matrix = parts.matrices[f"bridge.{layer}_{name}.weight"]
+        statements.append(matrix.product(target, f"{bridge}_bias", last))
         if name == "h":
-            statements.append(f"for (int j = 0; j < {H}; ++j) {target}[j] = hyperbolic_tangent({target}[j]);")
+            statements.append(f"apply_tanh({target}, {H});")
     return statements
 
 
@@ -193,9 +198,9 @@ def _add_decoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, m
     config, H, E = predictor.config, predictor.config.hidden_size, predictor.config.embedding_size
     m = "memory" if config.encoder_output_size != H else "outputs"
     statements = []
-    x = f"decoder_embedding + (size_t)token * {E}"
+    x: str | Row = Row(parts.embeddings[1], "token")
     if config.decoder_input_size != E:
-        statements += [f"float x[{config.decoder_input_size}];", f"memcpy(x, {x}, {E} * sizeof *x);"]
+        statements += [f"float x[{config.decoder_input_size}];", parts.embeddings[1].copy_row("x", "token")]
         begin = E
         if config.aligned_input:
             statements += [
@@ -214,7 +219,7 @@ def _add_decoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, m
     statements += steps
     if config.attention != "none":
         program.buffer("attention", max_length + 1, "the weights of the source tokens")
-        statements += [f"float joined[{2 * H}];", *_attention(predictor, top, m)]
+        statements += [f"float joined[{2 * H}];", *_attention(predictor, parts, top, m)]
         if parts.upper:  # they read [s; c]
             statements += [f"memcpy(joined, {top}, {H} * sizeof *joined);", f"memcpy(joined + {H}, c, sizeof c);"]
             steps, top = step_stack(parts.upper, "joined", "")
@@ -224,26 +229,28 @@ def _add_decoder(predictor: Seq2SeqPredictor, program: Program, parts: _Parts, m
             "memcpy(joined, c, sizeof c);  // h~ = tanh(W [c; s] + b)",
             f"memcpy(joined + {H}, {top}, {H} * sizeof *joined);",
             *([] if config.input_feeding else [f"float h[{H}];"]),
-            f"hidden_tanh({output}, combine_weight, combine_bias, joined, {H}, {2 * H});",
+            parts.matrices["combine.weight"].product(output, "combine_bias", "joined"),
+            f"apply_tanh({output}, {H});",
         ]
         top = output
     count = f"{program.upper}_TARGET_TOKENS"
     statements += [
-        f"multiply(log_p, readout_weight, readout_bias, {top}, {count}, {H});",
+        parts.matrices["readout.weight"].product("log_p", "readout_bias", top, count),
         f"log_softmax(log_p, {count});",
     ]
     text = function("static void decode(int token, float* log_p)", statements)
     program.functions.append(f"// Read a target token; log_p are the log probabilities of the next one.\n{text}")
 
 
-def _attention(predictor: Seq2SeqPredictor, query: str, m: str) -> list[str]:
+def _attention(predictor: Seq2SeqPredictor, parts: _Parts, query: str, m: str) -> list[str]:
     """Return the statements that compute the context vector c of a query."""
     kind, H = predictor.config.attention, predictor.config.hidden_size
     keys = m if kind == "dot" else "keys"
     if kind == "additive":
+        product = parts.matrices["attention.query.weight"].product("query", "NULL", query)
         scores = f"""\
 float query[{H}], sum[{H}];
-multiply(query, attention_query_weight, NULL, {query}, {H}, {H});
+{product}
 for (int t = 0; t < source_length[0]; ++t) {{
     for (int j = 0; j < {H}; ++j) sum[j] = hyperbolic_tangent(query[j] + keys[(size_t)t * {H} + j]);
     attention[t] = dot(attention_score, sum, {H});

@@ -8,6 +8,7 @@ from elman.tasks.tagger.predictor import CRF_STATE, TaggerPredictor
 from elman.text.spans import FORBIDDEN_SCORE
 
 from .checks import require_tags
+from .matrices import Matrix, add_matrix, add_vector
 from .names import identifier
 from .program import Program, block, float32, function
 from .state import declare_bytes, declare_state, declare_statuses, initial_statements
@@ -35,16 +36,16 @@ def write_tagger(predictor: TaggerPredictor, program: Program, max_length: int |
     program.header.append("".join(f"// tag {n}: {label!r}\n" for n, label in enumerate(predictor.labels)).rstrip("\n"))
     program.public_size("MAX_LENGTH", max_length, "tokens of a whole sentence")
     encoder = add_token_encoder(program, config, tensors, len(predictor.words))
-    program.constant("readout_weight", float32(tensors["readout.weight"]))
-    program.constant("readout_bias", float32(tensors["readout.bias"]))
+    readout = add_matrix(program, "readout.weight", tensors)
+    add_vector(program, "readout.bias", tensors)
     if config.crf:
         _add_crf(predictor, program)
     if not config.bidirectional:
         declare_state(program, predictor, predictor.initial_state(1))
     declare_statuses(program, lengths=True, states=not config.bidirectional)
     if not config.bidirectional:
-        _add_streams(predictor, encoder)
-    _add_whole_sentences(encoder, max_length, C if config.crf else None)
+        _add_streams(predictor, encoder, readout)
+    _add_whole_sentences(encoder, readout, max_length, C if config.crf else None)
 
 
 def _add_crf(predictor: TaggerPredictor, program: Program) -> None:
@@ -62,9 +63,9 @@ def _add_crf(predictor: TaggerPredictor, program: Program) -> None:
         program.constant("crf_max_A", A.max().reshape(1))
 
 
-def _add_streams(predictor: TaggerPredictor, encoder: TokenEncoder) -> None:
+def _add_streams(predictor: TaggerPredictor, encoder: TokenEncoder, readout: Matrix) -> None:
     program, initial = encoder.program, predictor.initial_state(1)
-    prefix, upper, N = program.prefix, program.upper, encoder.output_size
+    prefix, upper = program.prefix, program.upper
     program.header.append(f"""
 // Begin a sentence.
 void {prefix}_init({prefix}_state* state);
@@ -76,7 +77,7 @@ int {prefix}_step({prefix}_state* state, {encoder.parameter}, float log_p[{upper
 int {prefix}_run({prefix}_state* state, const {encoder.token_type}* tokens, int count, float* log_p);""")
     declare_bytes(program)
     steps, output = encoder.step()
-    emissions = f"multiply({{}}, readout_weight, readout_bias, {output}, {upper}_TAGS, {N});"
+    emissions = readout.product("{}", "readout_bias", output, f"{upper}_TAGS")
     if predictor.config.crf:
         state = f"state->{identifier(CRF_STATE)}"
         steps += [
@@ -100,7 +101,7 @@ int {prefix}_run({prefix}_state* state, const {encoder.token_type}* tokens, int 
     ]
 
 
-def _add_whole_sentences(encoder: TokenEncoder, max_length: int, crf_tags: int | None) -> None:
+def _add_whole_sentences(encoder: TokenEncoder, readout: Matrix, max_length: int, crf_tags: int | None) -> None:
     """Add the function that tags a sentence; crf_tags is their number with a conditional random field."""
     program, prefix, upper, N = encoder.program, encoder.program.prefix, encoder.program.upper, encoder.output_size
     C = f"{upper}_TAGS"
@@ -109,7 +110,7 @@ def _add_whole_sentences(encoder: TokenEncoder, max_length: int, crf_tags: int |
 // memory: no two calls at the same time.
 int {prefix}_predict(const {encoder.token_type}* tokens, int length, int* tags);""")
     steps, outputs = encoder.sequence(max_length)
-    emissions = f"multiply({{}}, readout_weight, readout_bias, {outputs} + (size_t)t * {N}, {C}, {N});"
+    emissions = readout.product("{}", "readout_bias", f"{outputs} + (size_t)t * {N}", C)
     if crf_tags is not None:
         program.buffer("emissions", max_length * crf_tags, f"{upper}_MAX_LENGTH x {C}")
         program.buffer("back_pointers", max_length * crf_tags, f"{upper}_MAX_LENGTH x {C}", "unsigned short")

@@ -13,8 +13,9 @@ from elman.data.batches.token_characters import MAX_CHARACTERS
 from elman.models.token_encoder import CHARACTER_ENCODER
 from elman.models.token_encoder_config import TokenEncoderConfig
 
-from .layers import Layer, add_stack, check_cell, sequence_statements, step_stack
-from .program import Program, block, float32
+from .layers import Layer, add_stack, check_cell, has_int8_layers, sequence_statements, step_stack
+from .matrices import Matrix, Row, add_matrix
+from .program import Program, block
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class TokenEncoder:
     program: Program
     config: TokenEncoderConfig
     layers: list[list[Layer]]
+    words: Matrix
     reads_characters: bool
 
     @property
@@ -48,7 +50,7 @@ class TokenEncoder:
             before = [f"float x[{size}];", _return_if_wrong("encode_token(token, x)", self.program.upper)]
             steps, output = step_stack(self.layers, "x")
             return [*before, *steps], output
-        steps, output = step_stack(self.layers, f"words + (size_t)token * {size}")
+        steps, output = step_stack(self.layers, Row(self.words, "token"))
         return [
             f"if ({_is_wrong('token', self.program.upper)}) return {self.program.upper}_WRONG_INPUT;",
             *steps,
@@ -63,11 +65,11 @@ class TokenEncoder:
             program.buffer("inputs", max_length * size, f"of the layers: {length} x {size}")
             read = _return_if_wrong(f"encode_token(tokens + t, inputs + (size_t)t * {size})", upper).split("\n")
             statements.append("\n".join(["for (int t = 0; t < length; ++t) {", block(read), "}"]))
-            x = f"inputs + (size_t)t * {size}"
+            x: str | Row = f"inputs + (size_t)t * {size}"
         else:
             check = f"if ({_is_wrong('tokens[t]', upper)}) return {upper}_WRONG_INPUT;"
             statements.append(f"for (int t = 0; t < length; ++t) {{\n    {check}\n}}")
-            x = f"words + (size_t)tokens[t] * {size}"
+            x = Row(self.words, "tokens[t]")
         count = len(self.layers) - (not keeps_outputs)
         names = ["outputs", "other_outputs"][: min(count, 2)]
         if keeps_outputs and len(self.layers) % 2 == 0:
@@ -81,24 +83,24 @@ def add_token_encoder(program: Program, config: TokenEncoderConfig, tensors: Ten
     """Add the weights, the sizes and, if there is a layer over the characters, the type of a token and its encoder."""
     check_cell(config.build_cell(), config.cell)
     program.public_size("WORDS", num_words, "in the vocabulary of tokens; number 0 is <unk>")
-    program.constant("words", float32(tensors["tokens.words.weight"]), "the embedding of tokens")
+    cell, note = config.build_cell(), "the embedding of tokens"
+    is_dense = not config.character_size and not has_int8_layers(cell, tensors, "layers.0")
+    words = add_matrix(program, "tokens.words.weight", tensors, note, c_name="words", is_dense=is_dense)
     if config.character_size:
-        _add_characters(program, config, tensors)
+        _add_characters(program, config, tensors, words)
     sizes = [config.hidden_size] * config.num_layers
-    layers = add_stack(
-        program, config.build_cell(), tensors, config.input_size, sizes, bidirectional=config.bidirectional
-    )
-    return TokenEncoder(program, config, layers, bool(config.character_size))
+    layers = add_stack(program, cell, tensors, config.input_size, sizes, bidirectional=config.bidirectional)
+    return TokenEncoder(program, config, layers, words, bool(config.character_size))
 
 
-def _add_characters(program: Program, config: TokenEncoderConfig, tensors: Tensors) -> None:
+def _add_characters(program: Program, config: TokenEncoderConfig, tensors: Tensors, words: Matrix) -> None:
     prefix, upper, E, C = program.prefix, program.upper, config.embedding_size, config.character_size
-    embedding = float32(tensors[f"{CHARACTER_ENCODER}embedding.weight"])
-    num_characters, size = embedding.shape
-    program.public_size("CHARACTERS", num_characters, "in the vocabulary of characters; number 0 is <unk>")
-    program.constant("characters", embedding, "the embedding of characters")
+    name, note = f"{CHARACTER_ENCODER}embedding.weight", "the embedding of characters"
+    is_dense = not has_int8_layers(config.build_cell(), tensors, f"{CHARACTER_ENCODER}layers.0")
+    embedding = add_matrix(program, name, tensors, note, c_name="characters", is_dense=is_dense)
+    program.public_size("CHARACTERS", embedding.rows, "in the vocabulary of characters; number 0 is <unk>")
     ((forward, backward),) = add_stack(
-        program, config.build_cell(), tensors, size, [C], prefix=CHARACTER_ENCODER, bidirectional=True
+        program, config.build_cell(), tensors, embedding.columns, [C], prefix=CHARACTER_ENCODER, bidirectional=True
     )
     program.header.append(f"""
 // A token: the number of its word, and the numbers of its characters, of which the first {MAX_CHARACTERS:,} are read.
@@ -107,7 +109,7 @@ typedef struct {{
     const int* characters;
     int num_characters;
 }} {prefix}_token;""")
-    x = f"characters + (size_t)token->characters[i] * {size}"
+    x = Row(embedding, "token->characters[i]")
     loops = []
     for layer, times, place in (
         (forward, "int i = 0; i < count; ++i", E),
@@ -125,7 +127,7 @@ static int encode_token(const {prefix}_token* token, float* x) {{
         int character = token->characters[i];
         if (character < 0 || character >= {upper}_CHARACTERS) return {upper}_WRONG_INPUT;
     }}
-    memcpy(x, words + (size_t)token->word * {E}, {E} * sizeof *x);
+    {words.copy_row("x", "token->word")}
     fill(x + {E}, {2 * C}, 0.0f);
 {block(loops)}
     return {upper}_OK;

@@ -1,10 +1,9 @@
 // The pooled output is the sum over t of a_t h_t, where a = softmax over t of e_t = v . tanh(W h_t + b): Yang et al.
 // (2016). The state is the largest e so far, and the sums of e^(e_t - largest) and of e^(e_t - largest) h_t.
-static void pool_attention(float* pooled, const float* h, int n, const float* W, const float* b, const float* v,
-                           float* count, float* sum, float* highest) {
-    float key[MAX_POOLED];
-    multiply(key, W, b, h, n, n);
-    for (int j = 0; j < n; ++j) key[j] = hyperbolic_tangent(key[j]);
+// key is W h + b.
+static void pool_attention(float* pooled, const float* h, int n, float* key, const float* v, float* count, float* sum,
+                           float* highest) {
+    apply_tanh(key, n);
     float e = dot(v, key, n);
     float largest = e > highest[0] ? e : highest[0];
     float rescale = expf(highest[0] - largest), weight = expf(e - largest);

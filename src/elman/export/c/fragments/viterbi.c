@@ -22,7 +22,7 @@ static void viterbi(int* path, unsigned short* back, const float* emissions, int
             back[(size_t)t * n + j] = (unsigned short)best;
             v_next[j] = highest + emissions[(size_t)t * n + j];
         }
-        memcpy(v, v_next, sizeof(float) * (size_t)n);
+        for (int j = 0; j < n; ++j) v[j] = v_next[j];
     }
     for (int j = 0; j < n; ++j) v[j] += end[j];
     int label = argmax(v, n);
