@@ -42,7 +42,7 @@ NOT_ON_THE_COMMAND_LINE = (
         f"export/c/{name}.py"
         for name in (
             *("__init__", "classifier", "forecaster", "forecaster_encoders", "fragments", "language_model", "layers"),
-            *("layout", "program", "self_test", "self_test_inputs", "seq2seq", "state", "tagger", "text"),
+            *("layout", "matrices", "program", "self_test", "self_test_inputs", "seq2seq", "state", "tagger", "text"),
             "token_encoder",
         )
     ),

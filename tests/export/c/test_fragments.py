@@ -1,4 +1,4 @@
-"""Fragments alone, beside the functions of elman: the printing of bytes and words, digits, equal paths, int8 products."""
+"""Fragments alone, beside the functions of elman: printed bytes and words, digits, equal paths, products of int8."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ docs/en/c.md describes the functions of every task.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,16 @@ from elman.version import version
 from . import classifier, forecaster, language_model, mains, seq2seq, tagger
 from .checks import describe_memory, require_file, require_max_length, require_size, require_task
 from .layout import wrap_long_lines
+from .literals import WIDTH
 from .names import prefix_of
 from .program import Program
 from .self_test import write_self_test
 
+SHOWN = (  # config values of a model in the first comment
+    *("memory", "delays", "cell", "decoder_cell", "activation", "embedding_size", "character_size", "hidden_size"),
+    *("encoder_hidden_size", "num_layers", "decoder_layers", "bidirectional", "pooling", "crf", "attention"),
+    *("attention_layer", "aligned_input", "input_feeding", "bridge", "horizon", "season", "quantiles"),
+)
 MARK = "Exported by elman"  # in the first comment of a file, which may be replaced then
 
 
@@ -128,13 +135,20 @@ def export_c(
 def _facts(predictor: FolderPredictor, program: Program, notes: list[str]) -> list[str]:
     """Return what the first comment says about the model and its use."""
     name, macro = program.prefix, f"{program.upper}_MAIN"
+    values = predictor.configs()["model"].model_dump()
+    sizes = ", ".join(f"{key} {_shown(values[key])}" for key in SHOWN if values.get(key) is not None)
     return [
+        *textwrap.wrap(f"Model: {sizes}, weights {predictor.weights_type}.", WIDTH - 3),
         f"{MARK} {version()} from the model {predictor.fingerprint[:16]}, the beginning of its fingerprint.",
         f"{describe_memory(program)}.",
         f"To compile: cc -std=c99 -O2 -c {name}.c, and -lm for the linker.",
         f"To try it: cc -std=c99 -O2 -D{macro} {name}.c -lm -o {name}, which reads stdin.",
         *notes,
     ]
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
 
 __all__ = ["export_c"]

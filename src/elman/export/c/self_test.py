@@ -46,7 +46,7 @@ def write_self_test(predictor: FolderPredictor, program: Program, max_length: in
     return f"""\
 // {name}_test.c: compares {name}.c with the model that it was exported from, on the machine where it runs.
 //
-// {program.facts[0]}
+// {next(fact for fact in program.facts if fact.startswith("Exported"))}
 // To run it: cc -std=c99 -O2 {name}.c {name}_test.c -lm -o {name}_test && ./{name}_test
 
 #include <math.h>
