@@ -99,7 +99,7 @@ int {prefix}_predict(const {encoder.token_type}* tokens, int length, float log_p
     program.functions.append(f"""\
 int {prefix}_predict(const {encoder.token_type}* tokens, int length, float log_p[{upper}_LABELS]) {{
 {block(steps)}
-    float pooled[{N}];
+    float pooled[{N}] = {{0.0f}};
 {block(pool)}
     {outputs}
     log_softmax(log_p, {upper}_LABELS);

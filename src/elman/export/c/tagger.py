@@ -112,12 +112,12 @@ int {prefix}_predict(const {encoder.token_type}* tokens, int length, int* tags);
     steps, outputs = encoder.sequence(max_length)
     emissions = readout.product("{}", "readout_bias", f"{outputs} + (size_t)t * {N}", C)
     if crf_tags is not None:
-        program.buffer("emissions", max_length * crf_tags, f"{upper}_MAX_LENGTH x {C}")
+        program.buffer("all_emissions", max_length * crf_tags, f"{upper}_MAX_LENGTH x {C}")
         program.buffer("back_pointers", max_length * crf_tags, f"{upper}_MAX_LENGTH x {C}", "unsigned short")
-        write = emissions.format(f"emissions + (size_t)t * {C}")
+        write = emissions.format(f"all_emissions + (size_t)t * {C}")
         steps += [
             f"for (int t = 0; t < length; ++t) {{\n{block([write])}\n}}",
-            f"viterbi(tags, back_pointers, emissions, length, crf_A, crf_start, crf_end, {C});",
+            f"viterbi(tags, back_pointers, all_emissions, length, crf_A, crf_start, crf_end, {C});",
         ]
     else:
         body = [f"float emissions[{C}];", emissions.format("emissions"), f"tags[t] = argmax(emissions, {C});"]
