@@ -8,7 +8,7 @@ static int digits_of(const double* values, int rows, int stride, int n) {
             highest = value > highest ? value : highest;
         }
     }
-    double largest = fabs(lowest) > fabs(highest) ? fabs(lowest) : fabs(highest), spread = highest - lowest;
-    int digits = 6 + (spread > 0.0 ? (int)ceil(log10(largest / spread)) : 0);
+    double largest = fabs(lowest) > fabs(highest) ? fabs(lowest) : fabs(highest), width = highest - lowest;
+    int digits = 6 + (width > 0.0 ? (int)ceil(log10(largest / width)) : 0);
     return digits < 10 ? 10 : digits > 17 ? 17 : digits;
 }
