@@ -6,6 +6,7 @@ import io
 import itertools
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -547,3 +548,24 @@ def test_imported_weights_fails_where_a_file_is_refused(run: Run, monkeypatch: p
     monkeypatch.setitem(onnx_files.GATE_ORDER, "LSTM", (0, 1, 2, 3))
     output = run("imported_weights", "--hidden", 4, "--sources", "ONNX", exit_code=1)
     assert output.count("no output of the file is that of the imported weights") == 2
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("clang") is None, reason="needs gcc or clang")
+def test_c_export_prints_equality_sizes_and_speed_of_each_model(run: Run, writer: Path, translator: Path) -> None:
+    output = run("c_export", writer, translator, "--repeats", 1, "--milliseconds", 1)
+    rows = [line.strip("| ").split(" | ") for line in output.splitlines() if line.startswith("| /")]
+    assert [row[0] for row in rows] == [str(writer), str(translator)]
+    assert [row[2] for row in rows] == ["step", "source of 16"]
+    assert all(0.0 <= float(row[3]) <= 1e-6 for row in rows)
+    has_emulator = shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")
+    for row in rows:
+        on_arm = [row[4], *row[5:7], *row[8:10]]
+        assert ("-" in on_arm) == (not has_emulator)
+        if has_emulator:
+            assert float(row[4]) <= 1e-6
+            assert int(row[5].replace(",", "")) > 1000  # bytes of flash
+            assert int(row[9].replace(",", "")) > 500  # instructions
+    described = json.loads(run("c_export", writer, "--repeats", 2, "--milliseconds", 1, "--json"))
+    (model,) = described["models"]
+    assert len(model["rates"]) == 2
+    assert model["weights"] == elman.load(writer).num_parameters

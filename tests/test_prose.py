@@ -15,6 +15,8 @@ import itertools
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,7 @@ NOT_RUN = (
     "python -c",
     "curl ",
 )  # said, run elsewhere
+SHELL = ("cc ", "echo ", "./")  # run by a shell, where there is a C compiler
 ENGLISH = "The time traveller smiled. It was a book, and the time was gone; he said nothing more about it.\n" * 60
 CHINESE = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n白日依山尽，黄河入海流。\n" * 40
 PHONES = {"a": "AA", "d": "D", "e": "EH", "k": "K", "o": "OW", "t": "T"}
@@ -70,7 +73,7 @@ CODE = re.compile(r"^```.*?^```|`[^`\n]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL
 ASCII_PUNCTUATION = re.compile(r"[一-鿿](?:\(| ?[,;:!?])|[,;:!?] ?[一-鿿]|\(\d{4}\)|[^|\s] [，。；：（]")  # in Chinese
 CHINESE_OUTPUT = " --lang zh"  # of labs; without it, the environment decides
 LAB_COMMAND = re.compile(r"^elman lab\b.*|(?<=`)elman lab\b[^`\n]*", re.MULTILINE)  # in a block or within a line
-NEEDS = {"bpe": "tokenizers", "export": "onnxruntime"}  # words of a command that an extra brings
+NEEDS = {"bpe": "tokenizers", ".onnx": "onnxruntime"}  # endings of words of a command that an extra brings
 
 
 RESIDUAL = """
@@ -128,7 +131,8 @@ def shortened(words: list[str]) -> list[str]:
 
 def lacking(words: list[str]) -> bool:
     """Whether a command needs a package that is not installed."""
-    return any(importlib.util.find_spec(NEEDS[word]) is None for word in words if word in NEEDS)
+    needs = (package for word in words for ending, package in NEEDS.items() if word.endswith(ending))
+    return any(importlib.util.find_spec(package) is None for package in needs)
 
 
 @pytest.fixture(scope="module")
@@ -223,6 +227,10 @@ def test_every_command_and_snippet_of_the_page_runs(
             for line in body.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 if not words or line.startswith(NOT_RUN) or lacking(words):
+                    continue
+                if line.startswith(SHELL):
+                    if shutil.which("cc"):
+                        subprocess.run(line, shell=True, check=True, cwd=shelf, stdout=subprocess.DEVNULL)
                     continue
                 assert words[0] == "elman", f"{page}: {line!r} is neither run nor said to be run elsewhere"
                 monkeypatch.setattr(sys, "argv", shortened(words))

@@ -28,7 +28,7 @@ SECTIONS = (
         Text("Guides", "指南"),
         (
             *("guide", "classifier", "tagger", "seq2seq", "forecaster", "python", "streaming"),
-            *("serve", "export", "quantize", "weights", "layers", "data*"),
+            *("serve", "export", "c", "quantize", "weights", "layers", "data*"),
             *("inspect*", "browser"),
         ),
     ),

@@ -105,14 +105,14 @@ def test_python_takes_folders_predictors_and_estimators(folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("book.pt", "FILE: given the ending '.pt'; expected .onnx or .safetensors. Name the file like book.onnx"),
-        ("book", "FILE: given no ending; expected .onnx or .safetensors. Name the file like book.onnx"),
+        ("book.pt", "FILE: given the ending '.pt'; expected .onnx or .c or .safetensors. Name the file like book.onnx"),
+        ("book", "FILE: given no ending; expected .onnx or .c or .safetensors. Name the file like book.onnx"),
     ],
 )
 def test_an_unknown_ending_is_an_error_that_lists_the_endings(
     name: str, message: str, command: Command, folder: Path, tmp_path: Path
 ) -> None:
-    assert list(EXPORTERS) == [".onnx", ".safetensors"]
+    assert list(EXPORTERS) == [".onnx", ".c", ".safetensors"]
     done = command("export", folder, tmp_path / name)
     assert (done.code, done.err) == (2, f"elman: {tmp_path / name}: {message}\n")
 

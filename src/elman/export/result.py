@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.checkpoint.durable_files import TEMPORARY_SUFFIX, write_synced
-from elman.errors import ResourceError
+from elman.errors import ConfigError, ResourceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,23 @@ class ExportResult:
             "fingerprint": self.fingerprint,
             **self.details,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """What only some formats can do: elman/export/c. None and False are what each format does by itself."""
+
+    max_length: int | None = None
+    max_bytes: int | None = None
+    self_test: bool = False
+
+    def refuse_all(self) -> None:
+        """Raise a ConfigError if any option is given, for a format that has none."""
+        flags = {"--max-length": self.max_length, "--max-bytes": self.max_bytes, "--self-test": self.self_test or None}
+        given = [flag for flag, value in flags.items() if value is not None]
+        if given:
+            problem = f"{given[0]}: given for a format that has no such option; expected a C file"
+            raise ConfigError(problem, hint=f"Leave out {given[0]}, or name the file like model.c")
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> dict[Path, int]:

@@ -27,8 +27,8 @@ BYTE_TOKENS = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _BYTE_OF = {token: bytes([byte]) for byte, token in enumerate(BYTE_TOKENS)}
 
 IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # kana and Chinese characters
-_STARTS_WITHOUT_SPACE = re.compile(rf"[.,;:!?%)\]}}’”»…—\n、。，；：！？（《「『【〈）》」』】〉{IDEOGRAPHS}]")
-_ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«—\n（《「『【〈、。，；：！？）》」』】〉{IDEOGRAPHS}]$")
+STARTS_WITHOUT_SPACE = re.compile(rf"[.,;:!?%)\]}}’”»…—\n、。，；：！？（《「『【〈）》」』】〉{IDEOGRAPHS}]")
+ENDS_WITHOUT_SPACE = re.compile(rf"[(\[{{‘“«—\n（《「『【〈、。，；：！？）》」』】〉{IDEOGRAPHS}]$")
 
 
 @functools.cache
@@ -174,9 +174,9 @@ class WordDecoder:
             self._in_quotes = not self._in_quotes
             joins_previous = not self._in_quotes
         else:
-            joins_previous = bool(_STARTS_WITHOUT_SPACE.match(token))
+            joins_previous = bool(STARTS_WITHOUT_SPACE.match(token))
         after_opening_quote = self._previous == '"' and self._in_quotes and token != '"'
-        space = "" if joins_previous or after_opening_quote or _ENDS_WITHOUT_SPACE.search(self._previous) else " "
+        space = "" if joins_previous or after_opening_quote or ENDS_WITHOUT_SPACE.search(self._previous) else " "
         self._previous = token
         return space + token
 

@@ -1,0 +1,11 @@
+// y_r = (sum over c of W_rc q_c) * scale_r * s + b_r, or without b_r if b is NULL: the sum is an integer.
+static void multiply_quantized(float* y, const int8_t* W, const float* scale, const float* b, const int8_t* q, float s,
+                               int rows, int columns) {
+    for (int r = 0; r < rows; ++r) {
+        const int8_t* w = W + (size_t)r * columns;
+        int32_t sum = 0;
+        for (int c = 0; c < columns; ++c) sum += w[c] * q[c];
+        float product = ((float)sum * scale[r]) * s;
+        y[r] = b ? product + b[r] : product;
+    }
+}
