@@ -5,6 +5,7 @@ Both consist of checksummed folders: files and a manifest of their sizes and SHA
 
 from .durable_files import check_output_file, replace_file, replaced_text, translate_disk_errors
 from .model_folder import FORMAT_VERSION, ModelFolder, is_model_folder, read_model, write_model
+from .regular_files import open_regular_file, read_regular_file
 from .run_folder import CONFIG_FILE, RunFolder, checkpoint_name, is_run_folder
 from .serialization import Tensors
 
@@ -18,7 +19,9 @@ __all__ = [
     "checkpoint_name",
     "is_model_folder",
     "is_run_folder",
+    "open_regular_file",
     "read_model",
+    "read_regular_file",
     "replace_file",
     "replaced_text",
     "translate_disk_errors",
