@@ -10,7 +10,7 @@ as they were or made to fit the damage. The folder is then opened by a process o
 opened. What must hold of every case:
 
     no crash, and no error but elman's; the command refuses a folder that cannot be opened, by exit code 4 and one line
-    at most one second of the processor to open the folder, and to use it
+    at most one second of the processor to open the folder, and one to use it; a millisecond more for each array
     at most twice the size of the folder + 50 MB of memory
     no program is run, no connection is made, no file outside the folder is opened, and none is written
 

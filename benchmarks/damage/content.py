@@ -77,6 +77,11 @@ class Content:
         ]
 
     @property
+    def num_arrays(self) -> int:
+        """The number of arrays in all safetensors files."""
+        return sum(self.bytes_of(name).count(b'"dtype"') for name in self.files if name.endswith(".safetensors"))
+
+    @property
     def size(self) -> int:
         """The number of bytes that all files take on the disk."""
         entries = self.files.values()
