@@ -299,7 +299,7 @@ def test_odd_files_do_not_end_the_list(folder: Path, predictors: dict[str, Any],
         _, entries = next(events)
         states = {run["name"][-1]: run["state"] for run in entries["runs"]}
         assert states == {"a": "stopped", "b": "stopped", "c": "damaged", "d": "finished"}
-        assert "UnicodeDecodeError" in entries["runs"][0]["problem"]
+        assert "ValueError" in entries["runs"][2]["problem"]
         assert [model["task"] for model in entries["models"]] == ["lm"]
         assert entries["data"] == []
         _, records = next(events)
