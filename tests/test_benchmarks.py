@@ -103,7 +103,9 @@ def losses(output: str) -> list[str]:
 
 
 def test_every_benchmark_has_a_test_here() -> None:
-    tests = [Path(__file__), Path(__file__).parent / "web/test_benchmark.py"]
+    tests = [
+        Path(__file__).parent / name for name in (Path(__file__).name, "web/test_benchmark.py", "test_damaged_files.py")
+    ]
     source = "".join(path.read_text("utf-8") for path in tests)
     names = {path.stem for path in BENCHMARKS.glob("*.py")}
     assert {name for name in names if f'"{name}"' not in source} == set()

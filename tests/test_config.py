@@ -274,3 +274,36 @@ def test_all_mistakes_are_reported_at_once() -> None:
 def test_a_config_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Car(seats=1).seats = 2
+
+
+class Lists(Config):
+    """A config with a list of numbers."""
+
+    numbers: tuple[int, ...] = ()
+    name: str = ""
+
+
+def test_a_list_with_very_many_mistakes_is_one_problem() -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate_config(Lists, {"numbers": ["x"] * 100_000, "name": 3})
+    assert caught.value.message.split("\n") == [
+        "numbers: given 'x'; expected a valid integer",
+        "name: given 3; expected a valid string",
+    ]
+
+
+def test_a_table_with_very_many_keys_is_one_problem() -> None:
+    with pytest.raises(ConfigError, match=r"^config: given 200,000 keys; expected at most 1,000$|^given 200,000 keys"):
+        validate_config(Lists, {str(n): n for n in range(200_000)})
+
+
+def test_a_long_value_is_not_shown_whole() -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate_config(Lists, {"name": ["x" * 1_000_000] * 1000})
+    assert len(caught.value.message) < 10_000
+
+
+def test_deep_toml_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("a = " + "[" * 100_000)
+    with pytest.raises(ConfigError, match=r"a\.toml: not a TOML file"):
+        read_toml(tmp_path / "a.toml")

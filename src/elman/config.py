@@ -7,18 +7,38 @@ key, the value, what is expected, and the nearest known key for a misspelled one
 from __future__ import annotations
 
 import difflib
+import reprlib
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema
 
 from elman.errors import ConfigError
 
 Values = dict[str, Any]
+_SHOWN = reprlib.Repr()  # of values in errors, which a file may make very long
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 200
+_SHOWN.maxlist = _SHOWN.maxtuple = _SHOWN.maxdict = 20
 BUDGETS = frozenset({"minutes", "epochs", "steps"})  # of which a training has one
+MAX_KEYS = 1000  # of a table
+MAX_PROBLEMS = 50  # in one error
 _MAX_NUMBER = 1e18
+_MAX_WORD = 100  # characters of a word that is compared to the known ones
+
+
+def _end_lists_at_first_mistake(schema: Any) -> None:
+    """Change a schema of pydantic and what is in it."""
+    if isinstance(schema, dict):
+        if schema.get("type") in ("tuple", "list"):
+            schema["fail_fast"] = True
+        for part in schema.values():
+            _end_lists_at_first_mistake(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            _end_lists_at_first_mistake(part)
 
 
 class Config(BaseModel):
@@ -30,6 +50,20 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     refused_keys: ClassVar[dict[str, str]] = {}
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let the validation of a list end at its first mistake, of which a hostile file may have very many."""
+        schema = handler(source)
+        _end_lists_at_first_mistake(schema)
+        return schema
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict) and len(values) > MAX_KEYS:
+            raise ValueError(f"given {len(values):,} keys; expected at most {MAX_KEYS:,}")
+        return values
+
 
 C = TypeVar("C", bound=Config)
 
@@ -37,10 +71,19 @@ C = TypeVar("C", bound=Config)
 def read_toml(path: Path) -> Values:
     """Return the values of a TOML file."""
     try:
-        return tomllib.loads(path.read_text("utf-8-sig"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ConfigError("no such config file", where=str(path)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"not a TOML file: {error}", where=str(path)) from None
+    return parse_toml(content, path)
+
+
+def parse_toml(content: bytes, path: Path) -> Values:
+    """Return the values in a TOML file's content."""
+    try:
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except (ValueError, RecursionError) as error:  # a number may be too long for Python
         raise ConfigError(f"not a TOML file: {error}", where=str(path)) from None
 
 
@@ -116,7 +159,7 @@ def validate_config(model: type[C], values: Mapping[str, Any]) -> C:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problems = [_describe_problem(model, problem) for problem in error.errors()]
+        problems = [_describe_problem(model, problem) for problem in error.errors()[:MAX_PROBLEMS]]
         raise ConfigError("\n".join(dict.fromkeys(problems))) from None
 
 
@@ -134,16 +177,16 @@ def _describe_problem(model: type[Config], problem: Any) -> str:
     if kind == "missing":
         return f"{key}: missing key"
     if kind in ("model_type", "dict_type"):
-        return f"{key}: given {value!r}; expected a table of keys"
+        return f"{key}: given {_SHOWN.repr(value)}; expected a table of keys"
     if not path or kind == "value_error":
         return f"{key}: {message}" if path else message
     if kind == "literal_error":
         expected = problem["ctx"]["expected"].replace("'", "")
         choices = expected.replace(" or ", ", ").split(", ")
-        suggestion = _suggest(str(value), choices)
+        suggestion = _suggest(value, choices) if isinstance(value, str) else ""
     else:
         expected, suggestion = message.removeprefix("input should be ").split(", unable to")[0], ""
-    return f"{key}: given {value!r}; expected {expected}{suggestion}"
+    return f"{key}: given {_SHOWN.repr(value)}; expected {expected}{suggestion}"
 
 
 def refusal(model: type[Config], path: Sequence[str]) -> str | None:
@@ -170,5 +213,5 @@ def _table(model: type[Config], path: Sequence[str]) -> type[Config] | None:
 
 def _suggest(word: str, choices: Iterable[str]) -> str:
     """Return ` (did you mean ...?)` for a word that resembles one of the choices."""
-    close = difflib.get_close_matches(word, choices, n=1)
+    close = difflib.get_close_matches(word[:_MAX_WORD], choices, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -193,24 +193,25 @@ def test_a_file_of_another_size_raises_an_error_before_it_is_read(
 ) -> None:
     write_folder(tmp_path / "a", OLD)
     (tmp_path / "a" / "words.txt").write_bytes(b"old words\n" * 100)
-    read: list[str] = []
-    read_bytes = Path.read_bytes
+    read: list[int] = []
+    os_read = os.read
 
-    def recorded(path: Path) -> bytes:
-        read.append(path.name)
-        return read_bytes(path)
+    def recorded(descriptor: int, size: int) -> bytes:
+        read.append(size)
+        return os_read(descriptor, size)
 
-    monkeypatch.setattr(Path, "read_bytes", recorded)
+    monkeypatch.setattr(os, "read", recorded)
     with pytest.raises(ModelError, match=r"words\.txt: the file has 1,000 bytes; expected 10"):
         read_folder(tmp_path / "a", NAMES)
-    assert "words.txt" not in read
+    assert read
+    assert 1000 not in read
 
 
 def test_a_huge_manifest_is_not_read(tmp_path: Path) -> None:
     write_folder(tmp_path / "a", OLD)
     with (tmp_path / "a" / "manifest.json").open("ab") as stream:
         stream.truncate(1 << 21)
-    with pytest.raises(ModelError, match="the manifest has 2,097,152 bytes; expected at most 1,048,576"):
+    with pytest.raises(ModelError, match="the file has 2,097,152 bytes; expected at most 1,048,576"):
         read_folder(tmp_path / "a", NAMES)
 
 
@@ -356,3 +357,19 @@ def test_the_current_folder_can_be_read(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path / "model")
     recover_folder(Path())
     assert read_folder(Path(), NAMES) == OLD
+
+
+def test_names_and_sizes_of_a_manifest_are_shown_on_one_short_line(tmp_path: Path) -> None:
+    write_folder(tmp_path / "a", OLD)
+    manifest = json.loads((tmp_path / "a" / "manifest.json").read_bytes())
+    names = [f"{n}\n\x1b[2J" + "x" * 10_000 for n in range(9)]
+    more = {**manifest["files"], **{name: {"size": 1} for name in names}}
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps({**manifest, "files": more}))
+    with pytest.raises(ModelError, match="the manifest lists unknown files: ") as caught:
+        read_folder(tmp_path / "a", NAMES)
+    assert str(caught.value).isprintable()
+    assert len(caught.value.message) < 1000
+    more = {**manifest["files"], "words.txt": {"size": 10**4000}}
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps({**manifest, "files": more}))
+    with pytest.raises(ModelError, match=r"manifest\.json: the file is not a manifest"):
+        read_folder(tmp_path / "a", NAMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,19 @@ def test_a_model_is_written_to_a_relative_path(tmp_path: Path, monkeypatch: pyte
         write_model(Path("model"), model())
     assert read_model(Path("model")).card == "# card\n"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_vocabulary_for_which_the_weights_are_too_small_is_refused(tmp_path: Path) -> None:
+    tokens = [f"{n:x}" for n in range(400_000)]
+    write_model(tmp_path / "small", ModelFolder({"task": "lm"}, {"w": np.ones(4, np.float32)}, {"tokens": tokens}))
+    with pytest.raises(ModelError, match=r"vocabulary\.json: the JSON would take up to \d+ MB of memory"):
+        read_model(tmp_path / "small")
+    weights = {"w": np.ones((400_000, 16), np.float32)}
+    write_model(tmp_path / "large", ModelFolder({"task": "lm"}, weights, {"tokens": tokens}))
+    assert len(read_model(tmp_path / "large").vocabularies["tokens"]) == 400_000
+
+
+def test_the_fingerprint_is_that_of_the_weights_on_the_disk(tmp_path: Path) -> None:
+    write_model(tmp_path / "a", ModelFolder({"task": "lm"}, {"w": np.ones(3, np.float32)}, {}))
+    digest = hashlib.sha256((tmp_path / "a" / "model.safetensors").read_bytes()).hexdigest()
+    assert read_model(tmp_path / "a").fingerprint == digest

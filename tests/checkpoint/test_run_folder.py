@@ -405,3 +405,18 @@ def test_after_a_killed_and_a_successful_overwrite_the_finished_run_is_deleted(t
     assert run.request["sources"] == ["third"]
     assert not (tmp_path / "run" / "config.toml").exists()
     assert [entry.name for entry in tmp_path.iterdir()] == ["run"]
+
+
+@pytest.mark.parametrize("pointer", ["../../secret", "step-00000001/..", "/etc", "\xff", "", "x" * 10_000])
+def test_a_pointer_is_the_name_of_a_checkpoint_or_nothing(tmp_path: Path, pointer: str) -> None:
+    run = RunFolder(tmp_path)
+    (tmp_path / "last").write_text(pointer, "latin-1")
+    assert run.read_pointer("last") is None
+    (tmp_path / "last").write_text("step-00000001\n")
+    assert run.read_pointer("last") == "step-00000001"
+
+
+def test_a_request_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "request.json")
+    with pytest.raises(ModelError, match=r"request\.json: this is not a plain file"):
+        _ = RunFolder(tmp_path).request

@@ -173,3 +173,16 @@ def test_a_checkpoint_is_not_a_model(command: Command, trained: Path) -> None:
 def test_an_edited_card_is_not_an_error(command: Command, model: Path) -> None:
     (model / "README.md").write_text("mine")
     assert command("generate", model, "--max-tokens", 3).code == 0
+
+
+def test_a_config_with_many_mistakes_is_one_line(command: Command, model: Path) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        config = json.loads(files["config.json"])
+        config["model"] |= {"num_layers": "x" * 10_000, "cell": "gru", "hidden_size": ["y"] * 10_000}
+        files["config.json"] = json_bytes(config)
+
+    resealed(model, change)
+    done = command("generate", model)
+    assert_error(done, 4)
+    assert done.err.count("\n") == 1
+    assert len(done.err) < 1000

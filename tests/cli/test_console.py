@@ -135,3 +135,15 @@ def test_a_terminal_of_another_encoding_shows_what_it_can(monkeypatch: pytest.Mo
     sys.stdout.write("é ə\n")
     sys.stdout.flush()
     assert content.getvalue() == "é ?\n".encode("cp1252")
+
+
+def test_an_error_holds_nothing_that_a_terminal_obeys(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fails() -> None:
+        raise ModelError("has \x1b[2J\u202e", where="a\x07b")
+
+    monkeypatch.setattr(sys, "argv", ["elman"])
+    assert run_app(failing) == 4
+    assert capsys.readouterr().err == "elman: a\ufffdb: has \ufffd[2J\ufffd\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from elman.decoding import suggest
+from elman.decoding import suggest, suggestion
 from elman.decoding.generation import State
 from elman.text.words import WordMasks
 
@@ -139,3 +140,31 @@ def test_words_end_at_max_length() -> None:
     machine = Machine(2, 6)
     words = suggest(machine.step, *machine.start(), MASKS, 1000, max_length=2, max_steps=400)
     assert max(len(ids) for ids, _ in words) == 2
+
+
+def test_the_queue_keeps_no_more_candidates_than_the_search_can_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    letters = 400
+    masks = WordMasks(inside=np.arange(letters) > 0, whole=np.zeros(letters, bool))
+    lengths: list[int] = []
+
+    class Queue(suggestion._Queue):
+        def extend(
+            self, ids: tuple[int, ...], cost: float, logits: npt.NDArray[np.floating[Any]], state: State
+        ) -> None:
+            super().extend(ids, cost, logits, state)
+            lengths.append(len(self._heap))
+
+    def step(tokens: npt.NDArray[np.int64], state: State) -> tuple[Floats, State]:
+        rows = np.random.default_rng(tokens.tolist()).normal(size=(len(tokens), letters)) * 1e-3
+        return rows, state
+
+    def words(most: int | None) -> Words:
+        queue = Queue if most is None else lambda *args, **more: Queue(*args, **{**more, "most": most})
+        monkeypatch.setattr(suggestion, "_Queue", queue)
+        return suggest(step, np.zeros(letters), {"h": np.zeros((1, 1))}, masks, 3, max_length=4, max_steps=20, width=4)
+
+    found = words(None)
+    assert max(lengths) <= 2 * (20 * 4 + 3)
+    lengths.clear()
+    assert words(10**9) == found
+    assert max(lengths) > 10_000

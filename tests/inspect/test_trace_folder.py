@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from elman.checkpoint.checksummed_folder import read_folder, write_folder
 from elman.errors import ConfigError, ModelError
 from elman.inspect import TRACE_FORMAT, read_trace, write_trace
 from elman.models.trace import Trace
@@ -87,3 +88,44 @@ def test_a_folder_with_other_files_is_not_replaced(traces: list[Trace], tmp_path
         write_trace(traces[0], tmp_path)
     with pytest.raises(ConfigError, match="this is a file; expected a new folder"):
         write_trace(traces[0], tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("task", 3),
+        ("input", None),
+        ("axes", []),
+        ("axes", {"tokens": "abc"}),
+        ("axes", {"tokens": [1]}),
+        ("axes", {}),
+        ("facts", []),
+        ("exact", 1),
+        ("step_error", True),
+        ("step_error", "0"),
+        ("arrays", "logits"),
+        ("arrays", ["x" * 10_000]),
+        ("layers", {}),
+        ("layers", [3]),
+        ("layers.direction", "sideways"),
+        ("layers.axis", "\x1b[2J\n"),
+        ("layers.gates", ["no such gate"]),
+        ("layers.states", ["s"]),
+        ("layers.cell", ["lstm"]),
+    ],
+)
+def test_a_description_with_a_wrong_value_is_an_error_of_one_line(
+    traces: list[Trace], key: str, value: object, tmp_path: Path
+) -> None:
+    write_trace(traces[0], tmp_path / "trace")
+    files = read_folder(tmp_path / "trace", ("trace.json", "trace.safetensors"))
+    description = json.loads(files["trace.json"])
+    place = description["layers"][0] if key.startswith("layers.") else description
+    place[key.removeprefix("layers.")] = value
+    write_folder(tmp_path / "trace", {**files, "trace.json": json.dumps(description).encode()})
+    with pytest.raises(
+        ModelError, match=r"trace\.json: the description (does not match the arrays|has a wrong value)"
+    ) as error:
+        read_trace(tmp_path / "trace")
+    assert str(error.value).isprintable()
+    assert len(error.value.message) < 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,13 @@ def test_a_resumed_run_is_read_as_its_file_is(tmp_path_factory: Any, changes: An
         read_all(file, known)
         complete = path.read_bytes().split(b"\n")[:-1]
         assert known == [json.loads(line) for line in complete]
+
+
+def test_deep_json_is_a_damaged_line_and_a_pipe_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("[" * 100_000 + '\n{"step": 1}\n')
+    new = RecordFile(path).read_new()
+    assert (new.records, new.damaged) == ([{"step": 1}], [1])
+    path.unlink()
+    os.mkfifo(path)
+    assert RecordFile(path).read_new().records == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -105,3 +106,11 @@ def test_a_run_that_resumes_shows_the_validations_of_its_new_records(tmp_path: P
     lines[-1] = json.dumps({"step": 100, "train": {}, "valid": {"loss": 1.5}})
     (tmp_path / "run/metrics.jsonl").write_text("\n".join(lines) + "\n")
     assert reader.read().best == {"loss": 1.5}
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "timing.jsonl", "config.toml", "last", "request.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    write_run(tmp_path / "run", tiny_predictor())
+    (tmp_path / "run" / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "run" / name)
+    assert StatusReader(tmp_path / "run").read().state in ("finished", "stopped")

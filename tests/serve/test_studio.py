@@ -298,8 +298,8 @@ def test_odd_files_do_not_end_the_list(folder: Path, predictors: dict[str, Any],
         events = studio.events(f"run={tmp_path}/d")
         _, entries = next(events)
         states = {run["name"][-1]: run["state"] for run in entries["runs"]}
-        assert states == {"a": "damaged", "b": "stopped", "c": "damaged", "d": "finished"}
-        assert "UnicodeDecodeError" in entries["runs"][0]["problem"]
+        assert states == {"a": "stopped", "b": "stopped", "c": "damaged", "d": "finished"}
+        assert "ValueError" in entries["runs"][2]["problem"]
         assert [model["task"] for model in entries["models"]] == ["lm"]
         assert entries["data"] == []
         _, records = next(events)

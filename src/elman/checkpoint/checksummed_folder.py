@@ -18,11 +18,14 @@ from pathlib import Path
 from elman.errors import ModelError
 
 from .durable_files import TEMPORARY_SUFFIX, sync_folder, translate_disk_errors, write_synced
-from .serialization import damaged_file_error, json_bytes
+from .regular_files import read_regular_file
+from .serialization import damaged_file_error, json_bytes, shown
 
 MANIFEST = "manifest.json"
 _BACKUP_SUFFIX = ".old"
 _MAX_MANIFEST_BYTES = 1 << 20
+_MAX_FILE_BYTES = 1 << 63
+_MAX_NAMES = 3  # in an error
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], *, editable: Mapping[str, bytes] | None = None) -> None:
@@ -98,8 +101,11 @@ def read_folder(
 
 
 def _read_editable(folder: Path, sizes: Mapping[str, int]) -> dict[str, bytes]:
-    paths = [(folder / name, size) for name, size in sizes.items()]
-    return {path.name: path.read_bytes() for path, size in paths if path.is_file() and path.stat().st_size <= size}
+    contents = {}
+    for name, size in sizes.items():
+        with contextlib.suppress(ModelError):  # the user has put something else in its place than a short text
+            contents[name] = read_regular_file(folder, name, max_bytes=size)
+    return contents
 
 
 def is_folder(folder: Path) -> bool:
@@ -117,14 +123,15 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _read_folder(folder: Path, names: Sequence[str], optional: Sequence[str]) -> dict[str, bytes]:
-    manifest = _read_file(folder, MANIFEST)
+    manifest = read_regular_file(folder, MANIFEST, max_bytes=_MAX_MANIFEST_BYTES)
     sizes = _manifest_sizes(folder, manifest)
     missing, unknown = set(names) - set(sizes), set(sizes) - {*names, *optional}
     if missing:
         raise damaged_file_error(folder / MANIFEST, f"the manifest does not list {', '.join(sorted(missing))}")
     if unknown:
-        raise damaged_file_error(folder / MANIFEST, f"the manifest lists unknown files: {', '.join(sorted(unknown))}")
-    files = {name: _read_file(folder, name, sizes[name]) for name in sorted(sizes)}
+        names_shown = ", ".join(shown(name) for name in sorted(unknown)[:_MAX_NAMES])
+        raise damaged_file_error(folder / MANIFEST, f"the manifest lists unknown files: {names_shown}")
+    files = {name: read_regular_file(folder, name, expected_size=sizes[name]) for name in sorted(sizes)}
     if _manifest(files) != manifest:
         raise damaged_file_error(folder / _first_mismatch(files, manifest), "the file differs from what was written")
     return files
@@ -139,9 +146,12 @@ def _manifest(files: Mapping[str, bytes]) -> bytes:
 
 def _manifest_sizes(folder: Path, manifest: bytes) -> dict[str, int]:
     try:
-        return {name: int(entry["size"]) for name, entry in json.loads(manifest)["files"].items()}
+        sizes = {name: int(entry["size"]) for name, entry in json.loads(manifest)["files"].items()}
+        if all(0 <= size < _MAX_FILE_BYTES for size in sizes.values()):
+            return sizes
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        raise damaged_file_error(folder / MANIFEST, "the file is not a manifest") from None
+        pass
+    raise damaged_file_error(folder / MANIFEST, "the file is not a manifest")
 
 
 def _first_mismatch(files: Mapping[str, bytes], manifest: bytes) -> str:
@@ -149,18 +159,6 @@ def _first_mismatch(files: Mapping[str, bytes], manifest: bytes) -> str:
     entries = json.loads(manifest)["files"]
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     return next((name for name in files if entries[name].get("sha256") != digests[name]), MANIFEST)
-
-
-def _read_file(folder: Path, name: str, expected_size: int | None = None) -> bytes:
-    path = folder / name
-    if not path.is_file():
-        raise ModelError("no such file", hint="Copy the whole folder again, or train again", where=str(path))
-    size = path.stat().st_size
-    if expected_size is not None and size != expected_size:
-        raise damaged_file_error(path, f"the file has {size:,} bytes; expected {expected_size:,}")
-    if name == MANIFEST and size > _MAX_MANIFEST_BYTES:
-        raise damaged_file_error(path, f"the manifest has {size:,} bytes; expected at most {_MAX_MANIFEST_BYTES:,}")
-    return path.read_bytes()
 
 
 def _sibling(folder: Path, suffix: str) -> Path:

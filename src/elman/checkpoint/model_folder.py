@@ -12,6 +12,7 @@ types has the format version 2.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,23 +20,28 @@ from typing import Any
 from elman.errors import ConfigError, ModelError
 
 from .checksummed_folder import MANIFEST, read_folder, write_folder
-from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
+from .serialization import FREE_BYTES, Tensors, json_bytes, parse_json, parse_tensors, shown, tensor_bytes
 from .weight_formats import problem_of_float32, problem_of_weight, weights_type
 
 FORMAT_VERSION = 1
 QUANTIZED_FORMAT_VERSION = 2
 CONFIG, _WEIGHTS, _VOCABULARY, _CARD = "config.json", "model.safetensors", "vocabulary.json", "README.md"
 _MAX_CARD_BYTES = 1 << 20
+TOKEN_BYTES = 110  # of a token in the index of its vocabulary
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """The content of a model folder: `config` with task and sizes, weights by name, named lists of tokens, the card."""
+    """The content of a model folder: `config` with task and sizes, weights by name, named lists of tokens, the card.
+
+    fingerprint: the SHA-256 of model.safetensors, if the folder was read from the disk.
+    """
 
     config: dict[str, Any]
     tensors: Tensors
     vocabularies: dict[str, list[str]]
     card: str = ""
+    fingerprint: str | None = None
 
 
 def write_model(folder: Path, model: ModelFolder, *, replace: bool = False) -> None:
@@ -63,25 +69,36 @@ def read_model(folder: Path) -> ModelFolder:
         raise ModelError("not a model folder; expected config.json and model.safetensors in it", where=str(folder))
     editable = {_CARD: _MAX_CARD_BYTES}
     files = read_folder(folder, (CONFIG, _WEIGHTS), optional=(_VOCABULARY,), editable=editable)
-    config = parse_json(files[CONFIG], folder / CONFIG)
+    max_memory = FREE_BYTES + 2 * sum(map(len, files.values()))
+    config = parse_json(files[CONFIG], folder / CONFIG, max_memory=max_memory)
     version = _checked_format(config.get("format"), folder / CONFIG)
     tensors = parse_tensors(files[_WEIGHTS], folder / _WEIGHTS)
     for name, tensor in sorted(tensors.items()):
         problem = problem_of_weight(tensors, name) if version != FORMAT_VERSION else problem_of_float32(name, tensor)
         if problem is not None:
-            raise ModelError(problem, where=str(folder / _WEIGHTS))
-    vocabularies = parse_json(files[_VOCABULARY], folder / _VOCABULARY) if _VOCABULARY in files else {}
+            raise ModelError(shown(problem), where=str(folder / _WEIGHTS))
+    vocabularies = _parse_vocabularies(files.get(_VOCABULARY), folder / _VOCABULARY, max_memory)
+    card = files.get(_CARD, b"").decode("utf-8", "replace")
+    return ModelFolder(config, tensors, vocabularies, card, hashlib.sha256(files[_WEIGHTS]).hexdigest())
+
+
+def _parse_vocabularies(content: bytes | None, path: Path, max_memory: int) -> dict[str, list[str]]:
+    """Return the named lists of tokens; none without a file."""
+    if content is None:
+        return {}
+    indexes = TOKEN_BYTES * content.count(b",")
+    vocabularies = parse_json(content, path, max_memory=max_memory - indexes)
     for name, tokens in vocabularies.items():
         if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-            raise ModelError(f"{name!r} is not a list of tokens", where=str(folder / _VOCABULARY))
-    return ModelFolder(config, tensors, vocabularies, files.get(_CARD, b"").decode("utf-8", "replace"))
+            raise ModelError(f"{shown(name)!r} is not a list of tokens", where=str(path))
+    return vocabularies
 
 
 def _checked_format(version: Any, path: Path) -> int:
     if version in (FORMAT_VERSION, QUANTIZED_FORMAT_VERSION):
         return int(version)
     hint = "Install the version of elman that wrote the model" if isinstance(version, int) else None
-    problem = f"format version {version!r}; expected {FORMAT_VERSION} or {QUANTIZED_FORMAT_VERSION}"
+    problem = f"format version {shown(repr(version))}; expected {FORMAT_VERSION} or {QUANTIZED_FORMAT_VERSION}"
     raise ModelError(problem, hint=hint, where=str(path))
 
 

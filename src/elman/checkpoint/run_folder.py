@@ -16,6 +16,7 @@ A run that was replaced has versions, each a run folder of its own: see current_
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from elman.shell import quote
 from .checksummed_folder import read_folder, recover_folder, write_folder
 from .current_version import CURRENT, VERSIONS, read_history
 from .durable_files import TEMPORARY_SUFFIX, replace_file, sync_file, translate_disk_errors
+from .regular_files import read_regular_file
 from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
 
 _REQUEST = "request.json"
@@ -39,6 +41,8 @@ RUN_ENTRIES = (
     *(_REQUEST + TEMPORARY_SUFFIX, CONFIG_FILE + TEMPORARY_SUFFIX),
 )  # of a run folder, beside its lock and its model
 LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 5, 0.02
+_MAX_REQUEST_BYTES, _MAX_POINTER_BYTES = 64 << 20, 1000
+_CHECKPOINT = re.compile(r"step-\d+")  # a name in the folder, and no path
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
 
@@ -127,7 +131,8 @@ class RunFolder:
     @property
     def request(self) -> dict[str, Any]:
         """The user's request."""
-        return parse_json((self.path / _REQUEST).read_bytes(), self.path / _REQUEST)
+        content = read_regular_file(self.path, _REQUEST, max_bytes=_MAX_REQUEST_BYTES)
+        return parse_json(content, self.path / _REQUEST)
 
     def __truediv__(self, name: str) -> Path:
         return self.path / name
@@ -191,9 +196,14 @@ class RunFolder:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def read_pointer(self, name: str) -> str | None:
-        """Return the name of the checkpoint at which `last` or `best` points."""
-        path = self.path / name
-        return path.read_text("utf-8").strip() if path.is_file() else None
+        """Return the name of the checkpoint at which `last` or `best` points; None if there is none, or no name."""
+        try:
+            pointer = (
+                read_regular_file(self.path, name, max_bytes=_MAX_POINTER_BYTES).decode("utf-8", "replace").strip()
+            )
+        except ModelError:
+            return None
+        return pointer if _CHECKPOINT.fullmatch(pointer) else None
 
     def write_pointer(self, name: str, checkpoint: str) -> None:
         """Point `last` or `best` at a checkpoint."""

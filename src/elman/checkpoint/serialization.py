@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,28 @@ _DTYPES = {
 }
 _NAMES = {np.dtype(code): name for name, code in _DTYPES.items()}
 
+FREE_BYTES = 40 << 20  # that a folder may take beside twice its size
+MAX_HEADER_BYTES = 8 << 20  # of safetensors
+TENSOR_BYTES = 2048  # that reading a tensor takes beside its numbers
+MAX_SHOWN = 200  # characters
+_WIDE = re.compile(rb"[\xf0-\xf4]|\\u[dD][89abAB]")  # a character outside of the basic plane, or its escape
+
 
 def json_bytes(value: Any) -> bytes:
     """Return the value as JSON in one fixed layout: sorted keys, one entry a line, UTF-8."""
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def parse_json(content: bytes, path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file's content; anything else is a ModelError."""
+def parse_json(content: bytes, path: Path, *, max_memory: int | None = None) -> dict[str, Any]:
+    """Return the JSON object in a file's content; anything else is a ModelError.
+
+    So is JSON that would take more than max_memory bytes as Python objects: by default, FREE_BYTES and twice the
+    content. A megabyte of empty lists takes twenty.
+    """
+    limit = FREE_BYTES + 2 * len(content) if max_memory is None else max_memory
+    if (needed := _json_memory(content)) > limit:
+        problem = f"the JSON would take up to {needed >> 20:,} MB of memory; expected at most {limit >> 20:,} MB"
+        raise damaged_file_error(path, problem)
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
@@ -38,6 +53,18 @@ def parse_json(content: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise damaged_file_error(path, "the file does not hold a JSON object")
     return value
+
+
+def _json_memory(content: bytes) -> int:
+    """Return about how many bytes the objects of JSON take at most, without reading it.
+
+    Four copies are there at once of a text, which takes 4 bytes for each character if one of them is outside of the
+    basic plane. Beside, a text, a number, a list or an object takes a fixed number of bytes, for which commas, colons
+    and brackets are counted.
+    """
+    width = 1 if content.isascii() and b"\\u" not in content else 4 if _WIDE.search(content) else 2
+    values = 72 * content.count(b",") + 140 * content.count(b":")
+    return 4 * width * len(content) + values + 120 * content.count(b"[") + 300 * content.count(b"{")
 
 
 def tensor_bytes(tensors: Mapping[str, Array]) -> bytes:
@@ -62,13 +89,27 @@ def parse_tensors(content: bytes, path: Path) -> Tensors:
     """Return the tensors in a safetensors file's content; anything else is a ModelError."""
     from safetensors import SafetensorError, deserialize
 
+    header_size = int.from_bytes(content[:8], "little")
+    if MAX_HEADER_BYTES < header_size <= len(content):
+        problem = f"the file has a header of {header_size:,} bytes; expected at most {MAX_HEADER_BYTES:,}"
+        raise damaged_file_error(path, problem)
+    num_tensors, most = content.count(b"{", 8, 8 + header_size), (FREE_BYTES + 2 * len(content)) // TENSOR_BYTES
+    if num_tensors > most:
+        problem = f"the file has {num_tensors:,} arrays; expected at most {most:,} for its size"
+        raise damaged_file_error(path, problem)
     try:
         return {
             name: np.frombuffer(entry["data"], _dtype(entry["dtype"])).reshape(entry["shape"])
             for name, entry in deserialize(content)  # type: ignore[no-untyped-call]
         }
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
-        raise damaged_file_error(path, f"the file is not in the safetensors format ({error})") from None
+        raise damaged_file_error(path, f"the file is not in the safetensors format ({shown(str(error))})") from None
+
+
+def shown(text: str, most: int = MAX_SHOWN) -> str:
+    """Return a text of a file as an error shows it: on one line, without control characters, and not too long."""
+    shortened = text if len(text) <= most else f"{text[:most]}…"
+    return shortened if shortened.isprintable() else ascii(shortened)
 
 
 def _dtype(name: str) -> np.dtype[Any]:

@@ -104,8 +104,10 @@ def say(message: str) -> None:
 
 
 def print_error(error: Explained) -> None:
-    """Write an error to stderr, in the language of the command."""
-    print(f"elman: {as_typed(describe_error(error))}", file=sys.stderr, flush=True)
+    """Write an error to stderr, in the language of the command; a terminal obeys nothing that is in it."""
+    from elman.text.terminal import replace_control_characters
+
+    print(f"elman: {replace_control_characters(as_typed(describe_error(error)))}", file=sys.stderr, flush=True)
 
 
 def show(message: str) -> None:

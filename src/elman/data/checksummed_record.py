@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from elman.checkpoint.serialization import json_bytes
+from elman.checkpoint.regular_files import open_regular_file, read_regular_file
+from elman.checkpoint.serialization import json_bytes, parse_json
 
 
 def checksummed_bytes(record: Mapping[str, Any]) -> bytes:
@@ -16,9 +16,9 @@ def checksummed_bytes(record: Mapping[str, Any]) -> bytes:
     return json_bytes({**record, "sha256": hashlib.sha256(json_bytes(record)).hexdigest()})
 
 
-def _parse_checksummed(content: bytes) -> dict[str, Any]:
+def _parse_checksummed(content: bytes, path: Path) -> dict[str, Any]:
     """Return the record without its SHA-256; a record that was changed is a ValueError."""
-    record: dict[str, Any] = json.loads(content)
+    record = parse_json(content, path)
     del record["sha256"]
     if checksummed_bytes(record) != content:
         raise ValueError("the record differs from what was written")
@@ -27,9 +27,11 @@ def _parse_checksummed(content: bytes) -> dict[str, Any]:
 
 def read_record(folder: Path, name: str) -> dict[str, Any]:
     """Return a folder's record; a ValueError if the record or one of the files that it lists was changed."""
-    record = _parse_checksummed((folder / name).read_bytes())
+    record = _parse_checksummed(read_regular_file(folder, name), folder / name)
     for file, digest in record["files"].items():
-        if file_sha256(folder / file) != digest:
+        with open_regular_file(folder, file) as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+        if found != digest:
             raise ValueError(f"{file} differs from what was written")
     return record
 

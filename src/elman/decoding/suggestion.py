@@ -36,14 +36,19 @@ class _Candidate:
 
 
 class _Queue:
-    """The candidates of a search."""
+    """The candidates of a search.
 
-    def __init__(self, masks: WordMasks, *, inside_word: bool, max_length: int) -> None:
+    No more than `most` of them are ever taken out, so those behind the `most` first ones are left out.
+    """
+
+    def __init__(self, masks: WordMasks, *, inside_word: bool, max_length: int, most: int) -> None:
         self._masks = masks
         self._inside_word = inside_word
         self._max_length = max_length
         self._numbers = itertools.count()
         self._heap: list[_Candidate] = []
+        self._most = most
+        self._highest_cost = np.inf  # of a candidate that may still be taken out
 
     def extend(self, ids: tuple[int, ...], cost: float, logits: Floats, state: State) -> None:
         """Add the candidates that continue a beginning of a word, `ids`, after which the logits are (V,)."""
@@ -56,6 +61,9 @@ class _Queue:
             self._push_tokens((), self._masks.whole, cost, log_p, state, is_complete=True)
         if len(ids) < self._max_length:
             self._push_tokens(ids, self._masks.inside, cost, log_p, state, is_complete=False)
+        if len(self._heap) > 2 * self._most:
+            self._heap = heapq.nsmallest(self._most, self._heap)  # a sorted list is a heap
+            self._highest_cost = self._heap[-1].cost
 
     def pop_words(self, beginnings: list[_Candidate], width: int) -> Iterator[Suggestion]:
         """Yield complete words until a beginning is more likely; collect up to `width` such beginnings to extend."""
@@ -76,7 +84,7 @@ class _Queue:
         *,
         is_complete: bool,
     ) -> None:
-        for token in np.flatnonzero(mask):
+        for token in np.flatnonzero(mask & (cost - log_p <= self._highest_cost)):
             self._push((*ids, int(token)), cost - float(log_p[token]), state, is_complete=is_complete)
 
     def _push(self, ids: tuple[int, ...], cost: float, state: State, *, is_complete: bool) -> None:
@@ -100,7 +108,7 @@ def suggest(
     inside_word: the prompt ends inside a word, which is completed; empty ids mean that the word is already complete.
     Each step extends up to `width` beginnings of words. After max_steps steps, return the words of the search so far.
     """
-    queue = _Queue(masks, inside_word=inside_word, max_length=max_length)
+    queue = _Queue(masks, inside_word=inside_word, max_length=max_length, most=max_steps * width + k)
     queue.extend((), 0.0, logits, state)
     words: list[Suggestion] = []
     for _ in range(max_steps):

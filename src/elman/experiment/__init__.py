@@ -39,13 +39,14 @@ from elman.checkpoint import (
     single_numbers,
     translate_disk_errors,
 )
-from elman.config import Values, get_table, read_toml, to_toml, validate_config
+from elman.config import Values, get_table, to_toml, validate_config
 from elman.data.readers.encodings import Notify
 from elman.data.readers.text import IN_MEMORY
 from elman.data.sources import ExampleSource, SourceArgument, located
 from elman.errors import ConfigError, ModelError, ResourceError
 from elman.models.cell_name import require_registered
-from elman.tasks.spec import AnyTask, RunConfig, Scored, load, spec_of, task_spec
+from elman.models.folder import first_problem
+from elman.tasks.spec import AnyTask, RunConfig, Scored, load, read_run_config, spec_of, task_spec
 from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
 from elman.training.task import Task
@@ -162,11 +163,11 @@ def resume(path: Path, display: Display, more: Mapping[str, float] | None = None
 def run_config(run: RunFolder) -> RunConfig:
     """Return the resolved config of a run folder."""
     try:
-        values = read_toml(run / CONFIG_FILE)
+        values = read_run_config(run.path)
         require_registered(get_table(values, "model"), where=run / CONFIG_FILE)
         config: RunConfig = validate_config(spec_of(values.get("task"), run.path).run_config, values)
     except ConfigError as error:
-        raise ModelError(str(error), hint="Train again with --overwrite", where=str(run.path)) from None
+        raise ModelError(first_problem(str(error)), hint="Train again with --overwrite", where=str(run.path)) from None
     return config
 
 

@@ -14,12 +14,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from elman.checkpoint import CONFIG_FILE, current_run, is_run_folder
-from elman.config import get_table, read_toml
+from elman.checkpoint import current_run, is_run_folder
+from elman.config import get_table
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw, save_drawings
 from elman.figures.training import gradient_norms, training_curves, validation_curves
-from elman.tasks.spec import load, task_spec, validation_corpus
+from elman.tasks.spec import load, read_run_config, task_spec, validation_corpus
 from elman.translations import Language
 
 METRICS_FILE = "metrics.jsonl"
@@ -65,7 +65,7 @@ def compared(runs: Sequence[str | Path]) -> list[RunSummary]:
         _require_run_folder(path)
         if paths.count(path) > 1:
             raise ConfigError("given twice; expected different runs", hint="Name each run once", where=str(path))
-        tasks[read_toml(current_run(path) / CONFIG_FILE).get("task")] = path
+        tasks[read_run_config(path).get("task")] = path
     if len(tasks) > 1:
         (first, a), (second, b), *_ = tasks.items()
         problem = f"{a} has the task {first}, and {b} the task {second}; expected runs of one task"
@@ -100,7 +100,7 @@ def run_drawings(run: str | Path) -> dict[str, Draw]:
     """Return the drawings of a run folder by name."""
     _require_run_folder(Path(run))
     run = current_run(Path(run))  # one version, whatever becomes current
-    clip = get_table(read_toml(run / CONFIG_FILE), "training").get("clip_norm")
+    clip = get_table(read_run_config(run), "training").get("clip_norm")
     drawings = training_drawings(read_metrics(run), clip if isinstance(clip, float | int) else None)
     predictor = load(run)
     spec = task_spec(predictor.task)

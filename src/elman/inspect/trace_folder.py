@@ -9,6 +9,7 @@ An array of a layer has the name of the layer before its own, and `_reverse` aft
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from elman.checkpoint.serialization import (
     json_bytes,
     parse_json,
     parse_tensors,
+    shown,
     tensor_bytes,
 )
 from elman.errors import ConfigError, ModelError
@@ -73,21 +75,30 @@ def read_trace(folder: str | Path) -> Trace:
     version = description.get("format")
     if version != TRACE_FORMAT:
         hint = "Install the version of elman that wrote the trace" if isinstance(version, int) else None
-        raise ModelError(f"format version {version!r}; expected {TRACE_FORMAT}", hint=hint, where=str(path))
+        raise ModelError(f"format version {shown(repr(version))}; expected {TRACE_FORMAT}", hint=hint, where=str(path))
     tensors = parse_tensors(files[ARRAYS], folder / ARRAYS)
     try:
-        return Trace(
-            task=description["task"],
-            input=description["input"],
-            axes=description["axes"],
-            layers=tuple(_layer(entry, tensors) for entry in description["layers"]),
-            arrays={name: tensors[name] for name in description["arrays"]},
-            facts=description["facts"],
-            exact=description["exact"],
-            step_error=description["step_error"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise damaged_file_error(path, f"the description does not match the arrays ({error})") from None
+        return _trace(description, tensors)
+    except KeyError as error:
+        problem = f"the description does not match the arrays: {shown(str(error))}"
+    except (TypeError, ValueError) as error:
+        problem = f"the description has a wrong value: {shown(str(error))}"
+    raise damaged_file_error(path, problem)
+
+
+def _trace(description: dict[str, Any], tensors: Tensors) -> Trace:
+    """Return the trace of a description; a missing part is a KeyError, a part of a wrong type a TypeError."""
+    axes, facts = _typed(description["axes"], dict), _typed(description["facts"], dict)
+    return Trace(
+        task=_typed(description["task"], str),
+        input=_typed(description["input"], str),
+        axes={name: _texts(labels) for name, labels in axes.items()},
+        layers=tuple(_layer(_typed(entry, dict), tensors, axes) for entry in _typed(description["layers"], list)),
+        arrays={name: tensors[name] for name in _texts(description["arrays"])},
+        facts=facts,
+        exact=_typed(description["exact"], bool),
+        step_error=float(_typed(description["step_error"], (int, float))),
+    )
 
 
 def check_trace_folder(folder: Path) -> None:
@@ -100,11 +111,29 @@ def check_trace_folder(folder: Path) -> None:
         raise ConfigError(problem, hint="Choose a new folder", where=str(folder))
 
 
-def _layer(entry: dict[str, Any], tensors: Tensors) -> LayerTrace:
-    name, direction = entry["name"], entry["direction"]
-    arrays = {array: tensors[_stored_name(name, direction, array)] for array in entry["arrays"]}
-    states, gates = tuple(entry["states"]), tuple(entry["gates"])
-    return LayerTrace(name, direction, entry["cell"], entry["axis"], states, gates, arrays)
+def _layer(entry: dict[str, Any], tensors: Tensors, axes: Mapping[str, Any]) -> LayerTrace:
+    name, direction, axis = (_typed(entry[key], str) for key in ("name", "direction", "axis"))
+    if direction not in DIRECTIONS:
+        raise KeyError(direction)
+    arrays = {array: tensors[_stored_name(name, direction, array)] for array in _texts(entry["arrays"])}
+    states, gates = tuple(_texts(entry["states"])), tuple(_texts(entry["gates"]))
+    missing = {axis} - set(axes) or {*states, *(f"gate.{gate}" for gate in gates)} - set(arrays)
+    if missing:
+        raise KeyError(min(missing))
+    cell = _typed(entry["cell"], str)
+    return LayerTrace(name, "backward" if direction == "backward" else "forward", cell, axis, states, gates, arrays)
+
+
+def _texts(values: Any) -> list[str]:
+    """Return a list of texts; anything else is a TypeError."""
+    return [_typed(value, str) for value in _typed(values, list)]
+
+
+def _typed(value: Any, kind: type | tuple[type, ...]) -> Any:
+    """Return a value of a type; another one is a TypeError, and so is a bool for a number."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"given {type(value).__name__}")
+    return value
 
 
 def _stored_name(layer: str, direction: str, array: str) -> str:

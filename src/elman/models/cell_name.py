@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator
 
 from elman.cells import CELLS, require_cell
+from elman.checkpoint.serialization import shown
 from elman.errors import ModelError
 
 CellName = Annotated[str, AfterValidator(require_cell)]
@@ -26,6 +27,7 @@ def require_registered(values: Mapping[str, Any], *, where: Path) -> None:
     """Raise a ModelError if a stored model has a cell that is not among the cells of this process."""
     for name in cell_names(values):
         if name not in CELLS:
+            name = shown(name)
             call = f"elman.cells.register({name!r}, ...)"
             hint = f"Call {call} before loading the model; on the command line, import a file that does so"
             raise ModelError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
 
 from elman.checkpoint import INFO, ModelFolder, ModelInfo, Tensors, write_model
-from elman.checkpoint.serialization import tensor_bytes
+from elman.checkpoint.serialization import shown, tensor_bytes
 from elman.checkpoint.weight_formats import weight_names, weights_type
 from elman.config import Config, Values, validate_config
 from elman.data.layout import Layout
@@ -22,6 +22,8 @@ from elman.text import Vocabulary
 
 from .cell_name import require_registered
 from .quantization import quantize_tensors
+
+MAX_PROBLEM = 500  # characters
 
 P = TypeVar("P", bound="FolderPredictor")
 AnyConfig = TypeVar("AnyConfig", bound=Config)
@@ -158,5 +160,12 @@ def damage_errors(where: Path) -> Iterator[None]:
         raise _damaged(error.message, where / (error.where or "")) from None
 
 
+def first_problem(problems: str) -> str:
+    """Return the first of several problems, a line each, so that an error is one line; a long one is cut."""
+    return shown(problems.partition("\n")[0], MAX_PROBLEM)
+
+
 def _damaged(problem: str, where: Path) -> ModelError:
-    return ModelError(problem, hint="The folder is damaged: copy it again, or train again", where=str(where))
+    return ModelError(
+        first_problem(problem), hint="The folder is damaged: copy it again, or train again", where=str(where)
+    )

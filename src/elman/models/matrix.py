@@ -16,6 +16,7 @@ import numpy.typing as npt
 from elman import kernels
 from elman.cells.quantized import QuantizedMatrix
 from elman.checkpoint import Tensors
+from elman.checkpoint.serialization import shown
 from elman.checkpoint.weight_formats import SCALE, float32_weight
 from elman.errors import ModelError
 
@@ -71,7 +72,8 @@ def _require(tensors: Tensors, name: str, shape: tuple[int, ...]) -> None:
     if name not in tensors:
         raise ModelError(f"lacks the weights {name!r}", where="model.safetensors")
     if tensors[name].shape != shape:
-        raise ModelError(f"{name!r} has shape {tensors[name].shape}; expected {shape}", where="model.safetensors")
+        given = shown(str(tensors[name].shape))
+        raise ModelError(f"{name!r} has shape {given}; expected {shape}", where="model.safetensors")
 
 
 def product(x: Array, W: Matrix) -> Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ class RecordFile:
         """Return the records of the lines that are complete since the last call, MAX_READ bytes at most."""
         try:
             status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
+                raise FileNotFoundError
         except FileNotFoundError:
             return self._restarted() if self._offset else NewRecords([], [], False)
         stamp = (status.st_size, status.st_mtime_ns)
@@ -67,7 +70,7 @@ class RecordFile:
             self._line += 1
             try:
                 record = json.loads(line, parse_constant=_finite, parse_float=_finite)
-            except ValueError:
+            except (ValueError, RecursionError):
                 record = None
             if isinstance(record, dict) and isinstance(record.get("step"), int):
                 records.append(record)

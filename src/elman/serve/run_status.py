@@ -18,9 +18,10 @@ import re
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from elman.checkpoint import CONFIG_FILE, RunFolder
-from elman.config import read_toml
+from elman.checkpoint import CONFIG_FILE, RunFolder, open_regular_file, read_regular_file
+from elman.checkpoint.serialization import parse_json
 from elman.errors import ElmanError
+from elman.tasks.spec import read_run_config
 
 from .record_file import RecordFile
 
@@ -88,7 +89,7 @@ class StatusReader:
         try:
             stamp = path.stat().st_mtime_ns
             if stamp != self._config[0]:
-                self._config = (stamp, read_toml(path))
+                self._config = (stamp, read_run_config(path.parent))
         except (OSError, ElmanError):
             self._config = (0, {})
         return self._config[1]
@@ -102,9 +103,8 @@ class StatusReader:
         try:
             stamp = (name, path.stat().st_mtime)
             if stamp != self._checkpoint[0]:
-                state = json.loads(path.read_bytes())
-                self._checkpoint = (stamp, state if isinstance(state, dict) else {})
-        except (OSError, ValueError):
+                self._checkpoint = (stamp, parse_json(read_regular_file(path.parent, path.name), path))
+        except (OSError, ElmanError):
             pass
         return self._checkpoint[1]
 
@@ -148,11 +148,11 @@ def _progress(budget: dict[str, Any], step: int, seconds: float) -> float | None
 def _last_record(path: Path) -> dict[str, Any]:
     """Return the last complete line of a file of JSON lines; empty if there is none."""
     try:
-        with path.open("rb") as stream:
+        with open_regular_file(path.parent, path.name) as stream:
             size = stream.seek(0, os.SEEK_END)
             stream.seek(max(0, size - TAIL_BYTES))
             lines = stream.read().split(b"\n")[:-1]  # without a line that is not complete
         record = json.loads(lines[-1])
-    except (OSError, ValueError, IndexError):
+    except (ElmanError, ValueError, IndexError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}

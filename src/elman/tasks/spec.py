@@ -22,9 +22,11 @@ from elman.checkpoint import (
     is_folder,
     is_run_folder,
     read_model,
+    read_regular_file,
 )
 from elman.checkpoint.hub import download_model, is_hub_address
-from elman.config import Config, Values, get_table, read_toml
+from elman.checkpoint.serialization import shown
+from elman.config import Config, Values, get_table, parse_toml
 from elman.data.corpora.config import ReaderConfig, SplitConfig
 from elman.data.readers.encodings import Notify
 from elman.data.readers.inputs import Input, InputReader
@@ -43,6 +45,8 @@ class Registered(NamedTuple):
     package: str
     summary: str
 
+
+MAX_CONFIG_BYTES = 1 << 20  # of config.toml
 
 TASKS: dict[str, Registered] = {
     "lm": Registered("elman.tasks.language_model", "Train a language model, which continues a text."),
@@ -299,7 +303,7 @@ def task_spec(name: str) -> AnyTask:
 def spec_of(name: object, where: Path) -> AnyTask:
     """Return the TaskSpec that a run folder or a model folder names; a name that is not registered is a ModelError."""
     if not isinstance(name, str) or name not in TASKS:
-        raise ModelError(f"has task {name!r}; expected {', '.join(TASKS)}", where=str(where))
+        raise ModelError(f"has task {shown(repr(name))}; expected {', '.join(TASKS)}", where=str(where))
     return task_spec(name)
 
 
@@ -342,7 +346,18 @@ def _read(folder: Path) -> Any:
     model = read_model(folder)
     predictor = spec_of(model.config.get("task"), folder / "config.json").load(model, folder)
     predictor.info = ModelInfo.of_config(model.config, folder / "config.json")
+    if model.fingerprint is not None:
+        predictor.fingerprint = model.fingerprint  # else it would be computed from the weights, written once more
     return predictor
+
+
+def read_run_config(run: Path) -> Values:
+    """Return the values of config.toml of a run folder, or of its current version; a damaged file is a ModelError."""
+    run = current_run(run)
+    try:
+        return parse_toml(read_regular_file(run, CONFIG_FILE, max_bytes=MAX_CONFIG_BYTES), run / CONFIG_FILE)
+    except ConfigError as error:
+        raise ModelError(shown(error.message), hint="Train again with --overwrite", where=error.where) from None
 
 
 def reader_values(spec: AnyTask, scored: Scored) -> Values:
@@ -352,7 +367,7 @@ def reader_values(spec: AnyTask, scored: Scored) -> Values:
     """
     data: Values = {}
     if is_run_folder(scored.run):
-        data = get_table(read_toml(current_run(scored.run) / CONFIG_FILE), "data")
+        data = get_table(read_run_config(scored.run), "data")
     of_run = {name: value for name, value in data.items() if name in spec.reader_config.model_fields}
     return {**of_run, **spec.reader_defaults(scored.predictor)}
 

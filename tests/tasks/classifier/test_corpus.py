@@ -236,3 +236,13 @@ def test_a_folder_of_one_class_is_refused_without_a_word_about_columns(tmp_path:
     source = open_source(tmp_path / "names", ClassifierReaderConfig(), lambda message: None)
     with pytest.raises(DataError, match=r"all texts have the label 'French'; .* Put one file for each class into it"):
         prepare(tmp_path / "corpus", values, resolve(values), [source], [], lambda message: None)
+
+
+@pytest.mark.parametrize(
+    "line", ["[]", '{"text": 3, "label": "a"}', '{"text": "a"}', '{"text": "a", "label": "b", "weight": "x"}']
+)
+def test_an_example_of_another_form_is_damage(tmp_path: Path, line: str) -> None:
+    corpus = corpus_of(tmp_path / "data", [(f"text {n}", "ab"[n % 2]) for n in range(40)])
+    (corpus.folder / "valid.jsonl").write_text(line + "\n")
+    with pytest.raises(ModelError, match=r"damaged training data \("):
+        corpus.valid()

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.errors import ConfigError
+from elman.tasks.forecaster import defaults
 from elman.tasks.forecaster.calendar import Step
 from elman.tasks.forecaster.config import ForecasterRun
 from elman.tasks.forecaster.corpus import ForecasterCorpus
@@ -184,3 +185,10 @@ def test_mistakes_are_reported_together() -> None:
     assert len(raised.value.message.splitlines()) == 3
     with pytest.raises(ConfigError, match="quantiles: given"):
         resolve({"model": {"quantiles": [0.1, 0.9]}})
+
+
+def test_a_season_of_too_many_numbers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(defaults, "MAX_SEASON_NUMBERS", 100)
+    values = {"model": {"season": 101}}
+    with pytest.raises(ConfigError, match=r"model\.season: given 101; expected at most 100\. Average the rows"):
+        chosen(values, series(240, kind="swing"))

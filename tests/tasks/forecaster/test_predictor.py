@@ -312,3 +312,8 @@ def test_a_series_that_the_naive_forecast_knows_has_finite_errors() -> None:
     told = predictor.evaluate(series, 25)
     assert told["targets"]["a"]["mae_last_value"] == 0.0
     assert np.isfinite(told["relative_mae"])
+
+
+def test_a_season_of_too_many_numbers_is_refused_before_it_is_kept() -> None:
+    with pytest.raises(ModelError, match=r"has a season of 1,000,000 rows; expected at most 1,048,576 numbers"):
+        tiny_predictor("elman", season=1_000_000)

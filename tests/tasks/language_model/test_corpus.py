@@ -78,7 +78,7 @@ def token_file(tmp_path: Path) -> tuple[TokenFile, Ids]:
     """A file of many pages, and its ids."""
     ids = np.random.default_rng(2).integers(0, 60_000, 20_000).astype(np.uint16)
     (tmp_path / "x.ids").write_bytes(ids.tobytes())
-    return TokenFile(tmp_path / "x.ids", ids.dtype, len(ids)), ids
+    return TokenFile(tmp_path / "x.ids", ids.dtype, len(ids), int(ids.max()) + 1), ids
 
 
 def test_rows_are_slices_of_the_file_before_and_after_its_pages_are_released(
@@ -136,3 +136,23 @@ def test_ids_in_memory_are_read_as_64_bit_integers() -> None:
     rows = MemoryTokens(np.arange(200, dtype=np.uint8)).rows([0, 150], 50)
     assert rows.dtype == np.int64
     np.testing.assert_array_equal(rows, [np.arange(50), np.arange(150, 200)])
+
+
+def test_an_id_that_the_vocabulary_lacks_is_an_error(tmp_path: Path, token_file: tuple[TokenFile, Ids]) -> None:
+    _, ids = token_file
+    tokens = TokenFile(tmp_path / "x.ids", ids.dtype, len(ids), int(ids.max()))
+    with pytest.raises(ModelError, match=rf"x\.ids: has the id {ids.max()}; expected at most {ids.max() - 1}"):
+        list(tokens.chunks())
+
+
+def test_ids_of_a_wrong_size_are_not_read_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    corpus = prepared(tmp_path, BOOK)
+    path = tmp_path / "train.ids"
+    with path.open("ab") as stream:
+        stream.truncate(1 << 40)  # to hash it would take an hour
+    with pytest.raises(ModelError, match=r"train\.ids: differs from what was written"):
+        corpus.ids("train")
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match=r"train\.ids: differs from what was written"):
+        corpus.ids("train")

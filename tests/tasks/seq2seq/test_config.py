@@ -151,3 +151,8 @@ def test_the_beam_has_at_least_n_best_hypotheses() -> None:
         assert validate_config(PredictOptions, values).beam_size == beam
     with pytest.raises(ConfigError, match="--n-best: given 5; expected at most --beam, 2"):
         validate_config(PredictOptions, {"beam": 2, "n_best": 5})
+
+
+@pytest.mark.parametrize("ratio", [250.0, 1e9, 1.7e308])
+def test_a_prediction_has_an_end_whatever_the_ratio(ratio: float) -> None:
+    assert Seq2SeqTextConfig(longest_ratio=ratio).longest_target(3) == 1010

@@ -246,3 +246,12 @@ def test_a_long_source_shares_no_batch_and_changes_no_prediction(monkeypatch: py
     monkeypatch.setattr(seq2seq_predictor, "BATCH_TOKENS", tokens)
     assert predictor.score([*PAIRS, (SOURCES[0] * 30, PAIRS[0][1])]).sum == pytest.approx(score.sum, rel=FLOAT32)
     assert all(rows == 1 or rows * length <= tokens for rows, length in shapes)
+
+
+@pytest.mark.parametrize("numbers", [1, 20])
+def test_probabilities_of_tokens_are_the_same_in_parts(numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = tiny_predictor(temperature=1.5)
+    sources, targets = [source for source, _ in PAIRS], [predictor.target_codec.encode(target) for _, target in PAIRS]
+    whole = predictor.token_log_probabilities(sources, targets)
+    monkeypatch.setattr(seq2seq_predictor, "CALIBRATION_LOGITS", numbers)
+    np.testing.assert_allclose(predictor.token_log_probabilities(sources, targets), whole, rtol=1e-6)

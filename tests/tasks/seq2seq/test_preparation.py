@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elman.data.corpora.vocabularies import MANY_TOKENS
-from elman.errors import DataError
+from elman.errors import DataError, ModelError
 from elman.tasks.seq2seq import preparation
-from elman.tasks.seq2seq.config import Seq2SeqReaderConfig, SideConfig
+from elman.tasks.seq2seq.config import MAX_RATIO, Seq2SeqReaderConfig, SideConfig
 from elman.tasks.seq2seq.corpus import PairSet, Seq2SeqCorpus, SideCounts
 from elman.tasks.seq2seq.defaults import resolve
 from elman.tasks.seq2seq.readers import MemoryPairs, Pair, open_source
@@ -341,3 +341,20 @@ def test_no_limit_and_a_given_one(tmp_path: Path) -> None:
 def test_pairs_of_a_validation_file_are_all_scored(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, SHORT, valid=[LONG, ("abc", "x")])
     assert [len(pair.source) for pair in corpus.valid()] in ([3_000, 3], [3, 3_000])
+
+
+def test_targets_that_are_very_long_for_their_source_are_reported(tmp_path: Path) -> None:
+    messages: list[str] = []
+    corpus = corpus_of(tmp_path, [("a", "x" * 600), ("b", "y")], valid_fraction=0, notify=messages.append)
+    assert corpus.text.longest_ratio > MAX_RATIO
+    assert corpus.text.longest_target(1) == 2 * MAX_RATIO + 10
+    expected = "targets of more than 250 tokens for each token of the source are cut there in predictions"
+    assert expected in messages
+
+
+@pytest.mark.parametrize("line", ["[]", '{"source": 3, "targets": ["a"]}', '{"source": "a", "targets": "b"}'])
+def test_an_example_of_another_form_is_damage(tmp_path: Path, line: str) -> None:
+    corpus = poem_corpus_of(tmp_path, [("a", "x"), ("b", "z")], valid=[("c", "z")])
+    (corpus.folder / "valid.jsonl").write_text(line + "\n")
+    with pytest.raises(ModelError, match=r"damaged training data \("):
+        corpus.valid()

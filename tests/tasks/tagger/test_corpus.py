@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from elman.data.checksummed_record import checksummed_bytes, read_record
 from elman.errors import DataError, ModelError
 from elman.tasks.tagger.config import TaggerTextConfig
 from elman.tasks.tagger.corpus import TaggerCorpus
@@ -194,3 +196,34 @@ def test_a_token_of_very_many_characters_is_cut(tmp_path: Path) -> None:
     tokens, _ = corpus_of(tmp_path, items, valid_fraction=0.0).train()
     assert tokens.characters is not None
     assert tokens.characters.lengths.max() == 1_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[]", "{", '{"tokens": "ab", "tags": ["X"]}', '{"tokens": ["a"]}', '{"tokens": [1], "tags": [2]}', "[" * 100_000],
+)
+def test_an_example_of_another_form_is_damage(tmp_path: Path, line: str) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    (corpus.folder / "valid.jsonl").write_text(line + "\n")
+    with pytest.raises(ModelError, match=r"^[^\n]*: damaged training data \([^\n]*\)\. Train again$"):
+        corpus.valid()
+
+
+def test_a_config_with_mistakes_in_the_record_is_damage_on_one_line(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    record = read_record(corpus.folder, "corpus.json")
+    record["text"] = {"level": "x" * 10_000, "normalize": 3}
+    (corpus.folder / "corpus.json").write_bytes(checksummed_bytes(record))
+    with pytest.raises(ModelError, match="damaged training data") as caught:
+        TaggerCorpus.open(corpus.folder)
+    assert len(str(caught.value)) < 1000
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["corpus.json", "valid.jsonl", "vocabulary.json"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    (corpus.folder / name).unlink()
+    os.mkfifo(corpus.folder / name)
+    with pytest.raises(ModelError, match=r"damaged training data \(.*this is not a plain file"):
+        TaggerCorpus.open(corpus.folder)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from elman.checkpoint.durable_files import write_synced
+from elman.checkpoint.regular_files import read_regular_file
+from elman.checkpoint.serialization import parse_json, shown
 from elman.data.checksummed_record import checksummed_bytes, file_sha256
 from elman.data.readers.text import SourceRecord
 from elman.errors import ModelError
@@ -20,8 +22,9 @@ def damage_errors(folder: Path) -> Iterator[None]:
     """Turn whatever goes wrong while a corpus is opened into a ModelError about damaged training data."""
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelError(f"damaged training data ({error})", hint="Train again", where=str(folder)) from None
+    except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        problem = shown(str(error).partition("\n")[0])
+        raise ModelError(f"damaged training data ({problem})", hint="Train again", where=str(folder)) from None
 
 
 def write_examples(path: Path, examples: Iterable[Mapping[str, Any]]) -> None:
@@ -31,8 +34,26 @@ def write_examples(path: Path, examples: Iterable[Mapping[str, Any]]) -> None:
 
 
 def read_examples(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the fields of the examples that write_examples has written."""
-    return map(json.loads, path.read_text("utf-8").split("\n")[:-1])
+    """Yield the fields of the examples that write_examples has written; other lines are a ModelError."""
+    with damage_errors(path.parent):
+        for line in read_regular_file(path.parent, path.name).split(b"\n")[:-1]:
+            yield parse_json(line, path)
+
+
+def text_field(fields: Mapping[str, Any], name: str) -> str:
+    """Return a text among the fields of an example; anything else is a TypeError."""
+    value = fields[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name!r} is not a text")
+    return value
+
+
+def text_fields(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a list of texts among the fields of an example; anything else is a TypeError."""
+    values = fields[name]
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name!r} is not a list of texts")
+    return tuple(values)
 
 
 def write_record(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from elman.checkpoint.durable_files import write_synced
-from elman.checkpoint.serialization import json_bytes
+from elman.checkpoint.regular_files import read_regular_file
+from elman.checkpoint.serialization import json_bytes, parse_json
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.text import Vocabulary
+
+from .folder import text_fields
 
 MANY_TOKENS = 1000  # from this number on, a vocabulary leaves out tokens that occur once, so that `<unk>` is learned
 VOCABULARIES = "vocabulary.json"
@@ -48,8 +50,8 @@ def write_vocabularies(folder: Path, vocabularies: Mapping[str, Sequence[str]]) 
 
 def read_vocabularies(folder: Path) -> dict[str, list[str]]:
     """Return the tokens of each vocabulary of a corpus folder, by name."""
-    vocabularies: dict[str, list[str]] = json.loads((folder / VOCABULARIES).read_bytes())
-    return vocabularies
+    vocabularies = parse_json(read_regular_file(folder, VOCABULARIES), folder / VOCABULARIES)
+    return {name: list(text_fields(vocabularies, name)) for name in vocabularies}
 
 
 def report_unknown_tokens(unknown: int, total: int, noun: str, notify: Notify) -> None:

@@ -20,6 +20,7 @@ from elman.data.corpora.folder import (
     damage_errors,
     read_examples,
     source_records,
+    text_field,
 )
 from elman.data.corpora.vocabularies import (
     read_vocabularies,
@@ -105,5 +106,10 @@ class ClassifierCorpus:
         return self._read("valid.jsonl")
 
     def _read(self, name: str) -> list[LabelledText]:
-        lines = read_examples(self.folder / name)
-        return [LabelledText(fields["text"], fields["label"], weight=fields.get("weight", 1.0)) for fields in lines]
+        with damage_errors(self.folder):
+            return [
+                LabelledText(
+                    text_field(fields, "text"), text_field(fields, "label"), weight=float(fields.get("weight", 1.0))
+                )
+                for fields in read_examples(self.folder / name)
+            ]

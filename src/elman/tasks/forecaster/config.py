@@ -98,6 +98,9 @@ class ForecasterDataConfig(ForecasterReaderConfig, DataConfig):
     )
 
 
+MAX_SEASON_NUMBERS = 1 << 20  # rows of a season times columns; a forecaster keeps a season of the past
+
+
 class ForecasterConfig(Config):
     """The sizes of a forecaster. Options marked (training) do not change predictions."""
 

@@ -30,7 +30,7 @@ from elman.tasks.sizing import (
 )
 
 from .batches import futures, references, without_missing
-from .config import ForecasterRun
+from .config import MAX_SEASON_NUMBERS, ForecasterRun
 from .corpus import ForecasterCorpus
 from .scales import first_not_positive
 from .season import season_and_horizon, whole_number
@@ -155,6 +155,10 @@ def _check_fits(config: ForecasterRun, corpus: ForecasterCorpus, not_positive: s
     if 2 * model.season > rows and model.season > 1:
         problem = f"model.season: given {model.season}; expected at most half of {rows:,} training rows"
         raise ConfigError(problem, hint="Use --season 1 for no season")
+    columns = len(corpus.train_series[0].targets) + len(corpus.train_series[0].inputs)
+    if model.season * columns > MAX_SEASON_NUMBERS:
+        problem = f"model.season: given {model.season}; expected at most {MAX_SEASON_NUMBERS // columns:,}"
+        raise ConfigError(problem, hint="Average the rows of an hour or a day, for example")
     if model.history_rows > rows:
         problem = f"has {rows:,} training rows; expected at least {model.history_rows:,}, which a forecast needs"
         raise DataError(problem, hint="Give more rows, or fewer --delays", where=where)

@@ -34,7 +34,7 @@ from elman.translations import Language
 from . import evaluation, pictures, row_streams
 from .batches import futures, references, with_lead, without_missing
 from .calibration import calibrate, calibration_factors
-from .config import ForecasterConfig
+from .config import MAX_SEASON_NUMBERS, ForecasterConfig
 from .forecast import Forecast
 from .histories import History, reader_values, series_of
 from .history_encoders import HISTORY_ENCODERS, Features
@@ -58,6 +58,11 @@ class ForecasterPredictor(StreamingPredictor):
         if not scales.fits(config):
             sizes = f"{len(scales.targets)} targets, {len(scales.inputs)} inputs and a horizon of {config.horizon}"
             raise ModelError(f"has scales that do not fit {sizes}", where="config.json")
+        if config.season * len(scales.mean) > MAX_SEASON_NUMBERS:
+            problem = (
+                f"has a season of {config.season:,} rows; expected at most {MAX_SEASON_NUMBERS:,} numbers in a season"
+            )
+            raise ModelError(problem, where="config.json")
         self._features = Features(config, scales)
         self._encoder = HISTORY_ENCODERS[config.memory](config, scales, tensors, self._features.size)
         self._spread = np.array(scales.spread, np.float64)

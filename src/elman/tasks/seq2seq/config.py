@@ -112,6 +112,9 @@ class SideConfig(Config):
         return SideTokenizer(level=self.level, normalize=self.normalize, merges=self.merges)
 
 
+MAX_RATIO = 250.0  # target tokens for each source token; a model that never ends a target would take too long
+
+
 class Seq2SeqTextConfig(Config):
     """How both sides are tokenized, and how long a target may become."""
 
@@ -123,7 +126,7 @@ class Seq2SeqTextConfig(Config):
 
     def longest_target(self, source_tokens: int) -> int:
         """Return how many tokens a prediction has at most: some more than the training set has for such a source."""
-        return int(self.longest_ratio * (source_tokens + 1)) + 10
+        return int(min(self.longest_ratio, MAX_RATIO) * (source_tokens + 1)) + 10
 
 
 class Seq2SeqConfig(Config):

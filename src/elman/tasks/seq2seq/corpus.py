@@ -20,7 +20,7 @@ import numpy as np
 
 from elman.data.batches.padded import IdLists, PairIds
 from elman.data.checksummed_record import read_record
-from elman.data.corpora.folder import damage_errors, read_examples, source_records
+from elman.data.corpora.folder import damage_errors, read_examples, source_records, text_field, text_fields
 from elman.data.corpora.vocabularies import read_vocabularies
 from elman.data.layout import UNKNOWN, Layout
 from elman.data.readers.text import SourceRecord
@@ -91,8 +91,9 @@ class Seq2SeqCorpus:
 
     def valid(self) -> list[Pair]:
         """Return the validation set as text, in random order."""
-        examples = read_examples(self.folder / "valid.jsonl")
-        return [Pair(fields["source"], tuple(fields["targets"])) for fields in examples]
+        with damage_errors(self.folder):
+            examples = read_examples(self.folder / "valid.jsonl")
+            return [Pair(text_field(fields, "source"), text_fields(fields, "targets")) for fields in examples]
 
     def _lists(self, side: str) -> IdLists:
         ids = np.memmap(self.folder / f"train.{side}.ids", np.dtype(self.dtypes[side]), "r")

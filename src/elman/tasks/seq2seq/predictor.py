@@ -45,7 +45,7 @@ from .trace import Model, trace_pair
 
 Array = npt.NDArray[Any]
 Ids = npt.NDArray[np.int64]
-CALIBRATION_LOGITS = 1 << 20  # numbers, for tokens of the validation set and all tokens of the vocabulary
+CALIBRATION_LOGITS = 1 << 20  # numbers, for some tokens of targets and all tokens of the vocabulary
 CALIBRATION_PAIRS = 64  # of a batch
 
 
@@ -205,9 +205,13 @@ class Seq2SeqPredictor(FilePredictor):
         state, context = self.encode(*pad_sources([self.source_codec.encode(source) for source in sources]))
         inputs, ids = pad_targets(targets)
         _, h, _ = self._network.decode(inputs, state, context)
-        log_p = log_softmax((product(h, self._network.V) + self._network.b) / self.calibration.temperature)
-        of_targets: Array = np.take_along_axis(log_p, np.maximum(ids, 0)[:, :, None], 2)[:, :, 0]
-        return of_targets
+        rows, numbers = h.reshape(-1, h.shape[-1]), np.maximum(ids, 0).reshape(-1, 1)
+        of_targets = np.empty(len(rows), h.dtype)
+        size = max(1, CALIBRATION_LOGITS // len(self._network.V))
+        for part in (slice(first, first + size) for first in range(0, len(rows), size)):
+            log_p = log_softmax((product(rows[part], self._network.V) + self._network.b) / self.calibration.temperature)
+            of_targets[part] = np.take_along_axis(log_p, numbers[part], 1)[:, 0]
+        return of_targets.reshape(ids.shape)
 
     def _outputs(self, pairs: Sequence[tuple[str, str]], batch_size: int) -> Iterator[tuple[Array, Ids]]:
         """Yield attentional outputs (B, T, H) after the correct previous tokens, and target ids (B, T), by batches."""

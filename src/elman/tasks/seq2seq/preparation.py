@@ -45,7 +45,7 @@ from elman.text.sides import RESERVED, SideCodec
 from elman.text.subwords import learn_merges
 from elman.text.tokenizers import BYTE_TOKENS
 
-from .config import Level, Seq2SeqDataConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
+from .config import MAX_RATIO, Level, Seq2SeqDataConfig, Seq2SeqRun, Seq2SeqTextConfig, SideConfig
 from .corpus import RECORD, PairSet, Seq2SeqCorpus, SideCounts, group_by_source, without_repeated_targets
 from .levels import choose_level, choose_normalization, number_of_subwords
 from .readers import Pair, records_of, require_single_targets
@@ -109,6 +109,8 @@ def prepare(
     record |= {"has_validation_set": has_validation_set, "max_length": max_length}
     record["layout"] = layout.model_dump(mode="json")
     ratios = [record.pop("longest_ratio"), *([text.longest_ratio] if start is not None else [])]
+    if ratios[0] > MAX_RATIO:
+        notify(f"targets of more than {MAX_RATIO:.0f} tokens for each token of the source are cut there in predictions")
     record["text"] = Seq2SeqTextConfig(**sides, longest_ratio=max(ratios)).model_dump(mode="json")
     write_record(folder, RECORD, record, sources, FILES)
     corpus = Seq2SeqCorpus.open(folder)

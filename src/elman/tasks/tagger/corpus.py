@@ -19,6 +19,7 @@ from elman.data.corpora.folder import (
     damage_errors,
     read_examples,
     source_records,
+    text_fields,
 )
 from elman.data.corpora.vocabularies import (
     read_vocabularies,
@@ -96,5 +97,6 @@ class TaggerCorpus:
         return self._read("valid.jsonl")
 
     def _read(self, name: str) -> list[TaggedSentence]:
-        examples = read_examples(self.folder / name)
-        return [TaggedSentence(tuple(fields["tokens"]), tuple(fields["tags"])) for fields in examples]
+        with damage_errors(self.folder):
+            examples = read_examples(self.folder / name)
+            return [TaggedSentence(text_fields(fields, "tokens"), text_fields(fields, "tags")) for fields in examples]
