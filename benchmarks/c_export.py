@@ -380,7 +380,7 @@ def print_table(rows: Sequence[Row]) -> None:
         cells.append("-" if row.arm_difference is None else f"{row.arm_difference:.1e}")
         numbers = (row.flash, row.static_ram, row.state, row.stack, row.instructions)
         cells += ["-" if number is None else f"{number:,}" for number in numbers]
-        cells += [f"{row.rate:,.0f}", f"{row.python_seconds * row.rate:.1f}"]
+        cells += [f"{row.rate:,.0f}", f"{row.python_seconds * row.rate:.2g}"]
         print("| " + " | ".join(cells) + " |")
     print(f"\n{'; '.join(f'{key}: {value}' for key, value in machine().items())}")
 

@@ -141,7 +141,7 @@ def test_a_cell_whose_equations_are_not_known_is_refused(
 ) -> None:
     model = MODELS["lm-gru"]()
     monkeypatch.setattr(type(model.config), "build_cell", lambda self: cell)
-    expected = "expected elman \\(tanh or relu\\), gru, lstm, layer_norm_lstm or min_gru"
+    expected = "expected elman \\(tanh or relu\\), gru, lstm, layer_norm_lstm, min_gru or reset_before_gru"
     with pytest.raises(
         ConfigError, match=f"the model has the cell 'gru', whose equations are not known in C; {expected}"
     ):

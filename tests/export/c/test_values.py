@@ -15,6 +15,7 @@ import pytest
 
 from elman.export.c import export_c
 from elman.export.c.self_test import LEAST, TOLERANCE, greedy_target
+from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
 from tests.export.models import MODELS
 from tests.models.streaming_models import random_inputs
 
@@ -162,6 +163,22 @@ def test_a_sequence_that_is_empty_or_too_long_is_refused(tmp_path: Path) -> None
     library = Library(MODELS["classify-max"](), tmp_path, compiler=COMPILERS[0], max_length=3)
     log_p, ids = np.zeros(3, np.float32), np.zeros(4, np.intc)
     assert [library.call("predict", ids, length, log_p) for length in (0, 1, 3, 4, -1)] == [-2, 0, 0, -2, -2]
+
+
+@pytest.mark.parametrize("ratio", [0.3, 2.5, 1e6])
+def test_a_target_that_never_ends_is_cut_where_elman_cuts_it(ratio: float, tmp_path: Path) -> None:
+    model = MODELS["seq2seq-no_attention"]()
+    bias = np.array(model.tensors["readout.bias"])
+    bias[2] = -1e3  # the end
+    text = model.text.model_copy(update={"longest_ratio": ratio})
+    parts = model.config, text, model.source_vocabulary, model.target_vocabulary
+    endless = Seq2SeqPredictor(*parts, {**model.tensors, "readout.bias": bias})
+    library = Library(endless, tmp_path, compiler=COMPILERS[0], max_length=4)
+    for length in (1, 4):
+        target = np.zeros(endless.text.longest_target(4), np.intc)
+        count = library.call("predict", np.full(length, 3, np.intc), length, target, None)
+        assert count == endless.text.longest_target(length)
+        assert f"MODEL_MAX_TARGET {len(target)} " in library.source.with_suffix(".h").read_text()
 
 
 def test_outputs_that_are_not_needed_are_not_computed(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def require_known_cell(name: str, *, is_known: bool) -> None:
     """Raise a ConfigError for a cell whose equations are not among the fragments."""
     if not is_known:
         problem = f"the model has the cell {name!r}, whose equations are not known in C"
-        expected = "elman (tanh or relu), gru, lstm, layer_norm_lstm or min_gru"
+        expected = "elman (tanh or relu), gru, lstm, layer_norm_lstm, min_gru or reset_before_gru"
         raise ConfigError(f"{problem}; expected {expected}", hint="Train a model with one of these cells")
 
 

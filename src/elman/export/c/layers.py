@@ -13,6 +13,7 @@ from elman.cells.gru import GRU
 from elman.cells.layer_norm_lstm import LayerNormLSTM
 from elman.cells.lstm import LSTM
 from elman.cells.min_gru import MinGRU
+from elman.cells.reset_before_gru import ResetBeforeGRU
 from elman.checkpoint import Tensors
 from elman.checkpoint.weight_formats import float32_weight
 
@@ -29,9 +30,16 @@ _TYPES: dict[type[object], tuple[str, Mapping[str, str]]] = {
     GRU: ("recurrent_layer", _PLAIN),
     LSTM: ("recurrent_layer", _PLAIN),
     MinGRU: ("min_gru_layer", {"W": "W", "b_ih": "b"}),
+    ResetBeforeGRU: ("reset_before_gru_layer", {"W": "W", "b_ih": "b", "U_rz": "U_rz", "U_n": "U_n"}),
     LayerNormLSTM: ("layer_norm_lstm_layer", {"W": "W", "U": "U", **{name: name for name in _NORMS}}),
 }
-_FUNCTIONS = {GRU: "gru", LSTM: "lstm", MinGRU: "min_gru", LayerNormLSTM: "layer_norm_lstm"}
+_FUNCTIONS = {
+    GRU: "gru",
+    LSTM: "lstm",
+    MinGRU: "min_gru",
+    LayerNormLSTM: "layer_norm_lstm",
+    ResetBeforeGRU: "reset_before_gru",
+}
 _ACTIVATIONS = ("tanh", "relu")  # of the elman cell
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from elman.checkpoint.weight_formats import weight_names
+from elman.tasks.seq2seq.config import MAX_RATIO
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
 from elman.text.vocabulary import END_ID, START_ID
 
@@ -69,7 +70,7 @@ int {prefix}_predict(const int* source, int length, int target[{upper}_MAX_TARGE
     parts = _add_layers(predictor, program)
     _add_encoder(predictor, program, parts, max_length)
     _add_decoder(predictor, program, parts, max_length)
-    ratio = predictor.text.longest_ratio
+    ratio = min(predictor.text.longest_ratio, MAX_RATIO)
     program.functions.append(f"""\
 int {prefix}_predict(const int* source, int length, int target[{upper}_MAX_TARGET], double* log_probability) {{
     if (length < 1 || length > {upper}_MAX_LENGTH) return {upper}_WRONG_LENGTH;

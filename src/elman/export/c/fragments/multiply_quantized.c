@@ -4,7 +4,11 @@ static void multiply_quantized(float* y, const int8_t* W, const float* scale, co
     for (int r = 0; r < rows; ++r) {
         const int8_t* w = W + (size_t)r * columns;
         int32_t sum = 0;
-        for (int c = 0; c < columns; ++c) sum += w[c] * q[c];
+        int c = 0;
+        for (; c + 3 < columns; c += 4) {
+            sum += w[c] * q[c] + w[c + 1] * q[c + 1] + w[c + 2] * q[c + 2] + w[c + 3] * q[c + 3];
+        }
+        for (; c < columns; ++c) sum += w[c] * q[c];
         float product = ((float)sum * scale[r]) * s;
         y[r] = b ? product + b[r] : product;
     }
