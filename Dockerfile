@@ -27,7 +27,7 @@ RUN apt-get download base-files libbz2-1.0 libc6 libcrypt1 libexpat1 libffi8 lib
 
 WORKDIR /source
 COPY . .
-# What a service never imports goes: tests, stubs, NumPy's wrapper of Fortran. So does the byte code of Pygments, which it
+# What a service never imports goes: tests, stubs, NumPy's wrapper of Fortran. So does the byte code of labs and Pygments, which it
 # hardly ever does.
 RUN python3 -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --no-compile -c constraints.txt \
@@ -35,8 +35,8 @@ RUN python3 -m venv /venv \
     && cd /image/usr/local/lib/python3.11/dist-packages \
     && find . -type d -name tests -prune -exec rm -r {} + \
     && find . -name '*.pyi' -delete \
-    && rm -r bin numpy/distutils numpy/f2py \
-    && /venv/bin/python -m compileall -q -s /image -x /pygments/ /image/usr/lib/python3.11 /image/usr/local/lib/python3.11
+    && rm -r bin numpy/distutils numpy/f2py numpy/_core/include \
+    && /venv/bin/python -m compileall -q -s /image -x '/(labs|pygments)/' /image/usr/lib/python3.11 /image/usr/local/lib/python3.11
 
 FROM scratch
 COPY --from=build /image /

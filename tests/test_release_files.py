@@ -12,8 +12,6 @@ from typing import Any
 
 import pytest
 
-from elman.serve.api import limits, workers  # noqa: F401  the extra that the image installs
-
 from .commands import every_command
 from .scripts import load_script
 
