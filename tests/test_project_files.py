@@ -11,9 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 WORKFLOW = ".github/workflows/ci.yml"
+RELEASE = ".github/workflows/release.yml"
 HOOKS = ".pre-commit-config.yaml"
 ISSUE_FORMS = [".github/ISSUE_TEMPLATE/bug_report.yml", ".github/ISSUE_TEMPLATE/feature_request.yml"]
-YAML_FILES = ["CITATION.cff", HOOKS, WORKFLOW, *ISSUE_FORMS]
+YAML_FILES = ["CITATION.cff", HOOKS, WORKFLOW, RELEASE, *ISSUE_FORMS]
 MARKDOWN_FILES = [
     "CHANGELOG.md",
     "CODE_OF_CONDUCT.md",

@@ -23,7 +23,7 @@ class Section(NamedTuple):
 
 HOW_TO = Section(Text("How-to", "操作方法"), ("howto", "*"))
 SECTIONS = (
-    Section(Text("Getting started", "快速入门"), ("getting-started",)),
+    Section(Text("Getting started", "快速入门"), ("getting-started", "install")),
     Section(
         Text("Guides", "指南"),
         (
