@@ -175,6 +175,10 @@ def _fit_corpus(content: Content, name: str) -> None:
                 file: sha256(content.bytes_of(folder + file)) if folder + file in content.files else digest
                 for file, digest in record["files"].items()
             }
+            record["sizes"] = {
+                file: len(content.bytes_of(folder + file)) if folder + file in content.files else size
+                for file, size in record.get("sizes", {}).items()
+            }
         elif isinstance(record.get("vocabulary"), str):  # of a language model
             record["vocabulary"] = sha256(content.bytes_of(f"{folder}vocabulary.json"))
             for part in ("train", "valid"):

@@ -38,7 +38,7 @@ WRITING = (
     "os.chown",
     "os.truncate",
 )
-SLACK_BYTES = 64 << 20  # of the address space: stacks of threads, arenas of the allocator
+SLACK_BYTES = 256 << 20  # of the address space, which stacks of threads and arenas of the allocator reserve
 MAX_ADDRESS_SPACE = 8 << 30
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 

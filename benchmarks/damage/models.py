@@ -74,8 +74,8 @@ def _replaced_take(take: Callable[..., Any]) -> Iterator[None]:
     places = [
         (module, name, original)
         for name, original in (("take", matrix.take), ("take_matrix", matrix.take_matrix))
-        for module in list(sys.modules.values())
-        if getattr(module, name, None) is original
+        for key, module in list(sys.modules.items())
+        if key.startswith("elman.") and getattr(module, name, None) is original
     ]
     for module, name, _ in places:
         setattr(module, name, take)

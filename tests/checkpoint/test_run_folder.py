@@ -420,3 +420,16 @@ def test_a_request_that_is_a_pipe_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "request.json")
     with pytest.raises(ModelError, match=r"request\.json: this is not a plain file"):
         _ = RunFolder(tmp_path).request
+
+
+def test_a_lock_that_is_a_pipe_or_a_link_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lock")
+    run = RunFolder(tmp_path)
+    assert not run.is_locked()
+    with pytest.raises(ModelError, match=r"lock: this is not a plain file; expected one\. Delete it"):
+        run.lock()
+    (tmp_path / "lock").unlink()
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "lock").symlink_to("secret")
+    with pytest.raises(ModelError, match="lock: this is not a plain file"):
+        run.lock()

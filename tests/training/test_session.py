@@ -98,8 +98,12 @@ def test_weights_that_are_not_finite_are_never_saved(run: RunFolder, number: flo
         (lambda tensors, state: tensors.pop("model.weight"), "'weight'"),
         (lambda tensors, state: tensors.update({"model.weight": np.zeros((2, 9), np.float32)}), "size of tensor"),
         (lambda tensors, state: state.pop("tokens"), "'tokens'"),
+        (lambda tensors, state: state.update(step=True), "step: True"),
+        (lambda tensors, state: state.update(best_step="x"), "best_step: 'x'"),
+        (lambda tensors, state: state.update(position=[]), "position: []"),
+        (lambda tensors, state: state.update(finished=1), "finished: 1"),
     ],
-    ids=["no rng", "no weight", "other shape", "no counter"],
+    ids=["no rng", "no weight", "other shape", "no counter", "bool", "text", "list", "number"],
 )
 def test_a_checkpoint_that_does_not_match_the_run_raises_an_error(run: RunFolder, change: Any, problem: str) -> None:
     session = train(new_session(run), 1)

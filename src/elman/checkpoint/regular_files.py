@@ -19,29 +19,24 @@ from elman.errors import ModelError
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-@contextlib.contextmanager
-def open_regular_file(folder: Path, name: str) -> Iterator[io.FileIO]:
+def open_regular_file(folder: Path, name: str) -> io.FileIO:
     """Open a file of the folder to read it.
 
     A missing file, an unreadable one, a link out of the folder and anything but a plain file are a ModelError.
     """
     path = folder / name
-    try:
+    with _translated_errors(path):
         target = path.resolve(strict=True)
         if not target.is_relative_to(folder.resolve()):
             problem = "the file is a symbolic link out of the folder; expected a file inside of it"
             raise ModelError(problem, hint="Copy the file into the folder", where=str(path))
         if not target.is_file():  # a pipe or a device is not opened at all
             raise _not_a_file(path)
-        with os.fdopen(os.open(target, _FLAGS), "rb", buffering=0) as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it was replaced a moment ago
-                raise _not_a_file(path)
-            yield stream
-    except (FileNotFoundError, NotADirectoryError):
-        raise ModelError("no such file", hint="Copy the whole folder again, or train again", where=str(path)) from None
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links is a RuntimeError in Python 3.11 and 3.12
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ModelError(f"the file cannot be read: {reason}", where=str(path)) from None
+        stream = os.fdopen(os.open(target, _FLAGS), "rb", buffering=0)
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):  # it was replaced a moment ago
+        stream.close()
+        raise _not_a_file(path)
+    return stream
 
 
 def read_regular_file(
@@ -51,12 +46,25 @@ def read_regular_file(
 
     More bytes than max_bytes, and another number than expected_size, are a ModelError. Such a file is not read.
     """
-    with open_regular_file(folder, name) as stream:
+    path = folder / name
+    with open_regular_file(folder, name) as stream, _translated_errors(path):
         size = os.fstat(stream.fileno()).st_size
-        _check_size(size, max_bytes, expected_size, folder / name)
+        _check_size(size, max_bytes, expected_size, path)
         content = _read(stream.fileno(), size)
-    _check_size(len(content), None, expected_size, folder / name)  # it may have become shorter
+    _check_size(len(content), None, expected_size, path)  # it may have become shorter
     return content
+
+
+@contextlib.contextmanager
+def _translated_errors(path: Path) -> Iterator[None]:
+    """Raise a ModelError about the file in the place of an error of the system."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelError("no such file", hint="Copy the whole folder again, or train again", where=str(path)) from None
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links is a RuntimeError in Python 3.11 and 3.12
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ModelError(f"the file cannot be read: {reason}", where=str(path)) from None
 
 
 def _check_size(size: int, max_bytes: int | None, expected_size: int | None, path: Path) -> None:

@@ -15,9 +15,12 @@ A run that was replaced has versions, each a run folder of its own: see current_
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,7 +32,7 @@ from elman.shell import quote
 from .checksummed_folder import read_folder, recover_folder, write_folder
 from .current_version import CURRENT, VERSIONS, read_history
 from .durable_files import TEMPORARY_SUFFIX, replace_file, sync_file, translate_disk_errors
-from .regular_files import read_regular_file
+from .regular_files import open_regular_file, read_regular_file
 from .serialization import Tensors, json_bytes, parse_json, parse_tensors, tensor_bytes
 
 _REQUEST = "request.json"
@@ -141,7 +144,7 @@ class RunFolder:
         """Lock the folder until `unlock` or the end of the process; a locked folder is a ConfigError."""
         import fcntl  # not available on Windows, where prediction works but training does not
 
-        stream = (self.path / _LOCK).open("ab")
+        stream = self._open_lock()
         for remaining in reversed(range(LOCK_ATTEMPTS)):  # `is_locked` of another process holds it for a moment
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -155,16 +158,31 @@ class RunFolder:
             raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path))
         self._lock = stream
 
+    def _open_lock(self) -> IO[bytes]:
+        """Open the lock, or create it; a pipe or a link in its place is a ModelError, and not waited for."""
+        path = self.path / _LOCK
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
+        except OSError as error:
+            if error.errno not in (errno.ELOOP, errno.EISDIR):
+                raise
+            raise ModelError("this is not a plain file; expected one", hint="Delete it", where=str(path)) from None
+        stream = os.fdopen(descriptor, "r+b", buffering=0)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            stream.close()
+            raise ModelError("this is not a plain file; expected one", hint="Delete it", where=str(path))
+        return stream
+
     def is_locked(self) -> bool:
         """Return whether a process trains in the folder."""
         try:
             import fcntl
 
-            with (self.path / _LOCK).open("rb") as stream:
+            with open_regular_file(self.path, _LOCK) as stream:
                 fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
-        except (FileNotFoundError, ModuleNotFoundError):
+        except (ModelError, ModuleNotFoundError):  # there is no lock, or no plain file
             return False
         return False
 

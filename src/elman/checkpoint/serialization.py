@@ -109,7 +109,7 @@ def parse_tensors(content: bytes, path: Path) -> Tensors:
 def shown(text: str, most: int = MAX_SHOWN) -> str:
     """Return a text of a file as an error shows it: on one line, without control characters, and not too long."""
     shortened = text if len(text) <= most else f"{text[:most]}…"
-    return shortened if shortened.isprintable() else ascii(shortened)
+    return shortened if shortened.isprintable() else ascii(shortened)[: most + 2]
 
 
 def _dtype(name: str) -> np.dtype[Any]:

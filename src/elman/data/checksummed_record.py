@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from elman.checkpoint.regular_files import open_regular_file, read_regular_file
 from elman.checkpoint.serialization import json_bytes, parse_json
+
+MAX_RECORD_BYTES = 1 << 28
 
 
 def checksummed_bytes(record: Mapping[str, Any]) -> bytes:
@@ -27,9 +30,14 @@ def _parse_checksummed(content: bytes, path: Path) -> dict[str, Any]:
 
 def read_record(folder: Path, name: str) -> dict[str, Any]:
     """Return a folder's record; a ValueError if the record or one of the files that it lists was changed."""
-    record = _parse_checksummed(read_regular_file(folder, name), folder / name)
+    content = read_regular_file(folder, name, max_bytes=MAX_RECORD_BYTES)
+    record = _parse_checksummed(content, folder / name)
+    sizes = record.get("sizes", {})  # records of earlier versions have none
     for file, digest in record["files"].items():
         with open_regular_file(folder, file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size != sizes.get(file, size):
+                raise ValueError(f"{file} differs from what was written")
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if found != digest:
             raise ValueError(f"{file} differs from what was written")

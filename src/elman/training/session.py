@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import Field, asdict, dataclass, field, fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from elman.checkpoint import RunFolder, Tensors
+from elman.checkpoint.serialization import shown
 from elman.errors import ModelError
 
 from .averaging import WeightAverage, copy_weights
@@ -138,7 +139,7 @@ class Session:
         """Restore a checkpoint, and cut metrics.jsonl to the size that it had then."""
         try:
             state = {"log_norm": 0.0, "best_error": 0.0, **state}  # checkpoints of earlier versions have none
-            self.counters = Counters(**{counter.name: state[counter.name] for counter in fields(Counters)})
+            self.counters = Counters(**{counter.name: _checked(counter, state) for counter in fields(Counters)})
             copy_weights(_select_prefix("model.", tensors), self.model)
             if self.average is not None:
                 average = _select_prefix("average.", tensors)
@@ -150,9 +151,24 @@ class Session:
             self.carry = {name: tensor.to(device) for name, tensor in carry.items()} or None
             self.rng.set_state(torch.from_numpy(tensors["rng"].copy()))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelError(f"the checkpoint does not match this run ({error})", where=str(self.run.path)) from None
+            problem = f"the checkpoint does not match this run ({shown(str(error))})"
+            raise ModelError(problem, where=str(self.run.path)) from None
         self.run.truncate_file("metrics.jsonl", self.counters.metrics_bytes)
         self.started = self.saved = time.monotonic()
+
+
+_KINDS: dict[str, type | tuple[type, ...]] = {"int": int, "float": (int, float), "bool": bool, "Position": dict}
+
+
+def _checked(counter: Field[Any], state: dict[str, Any]) -> Any:
+    """Return the value of a counter in a checkpoint; one of another type is a TypeError."""
+    value, (name, *none) = state[counter.name], str(counter.type).split(" | ")
+    if none and value is None:
+        return None
+    kind = _KINDS.get(name, dict)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{counter.name}: {shown(repr(value))}")
+    return value
 
 
 def exported_weights(tensors: Tensors) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -358,3 +359,16 @@ def test_an_example_of_another_form_is_damage(tmp_path: Path, line: str) -> None
     (corpus.folder / "valid.jsonl").write_text(line + "\n")
     with pytest.raises(ModelError, match=r"damaged training data \("):
         corpus.valid()
+
+
+@pytest.mark.parametrize("damage", ["ends", "order", "id", "count"])
+def test_ids_that_do_not_fit_together_are_damage(tmp_path: Path, damage: str) -> None:
+    corpus = poem_corpus_of(tmp_path, [("ab", "x"), ("b", "z")], valid=[("c", "z")])
+    ends = np.fromfile(corpus.folder / "train.source.ends", np.int64)
+    changed = {"ends": ends + 1, "order": np.array([3, 2, 3]), "count": ends[-1:]}.get(damage, ends)
+    changed.astype(np.int64).tofile(corpus.folder / "train.source.ends")
+    if damage == "id":
+        path = corpus.folder / "train.source.ids"
+        path.write_bytes(b"\xff" * path.stat().st_size)
+    with pytest.raises(ModelError, match=r"damaged training data \(train\.source\."):
+        corpus.train()

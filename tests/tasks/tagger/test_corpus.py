@@ -227,3 +227,18 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: s
     os.mkfifo(corpus.folder / name)
     with pytest.raises(ModelError, match=r"damaged training data \(.*this is not a plain file"):
         TaggerCorpus.open(corpus.folder)
+
+
+def test_a_file_of_another_size_is_damage_before_it_is_read(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    os.truncate(corpus.folder / "valid.jsonl", 1 << 40)  # to hash it would take an hour
+    with pytest.raises(ModelError, match=r"damaged training data \(valid.jsonl differs"):
+        TaggerCorpus.open(corpus.folder)
+
+
+def test_a_record_of_an_earlier_version_has_no_sizes(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path / "data", ITEMS)
+    record = read_record(corpus.folder, "corpus.json")
+    del record["sizes"]
+    (corpus.folder / "corpus.json").write_bytes(checksummed_bytes(record))
+    assert TaggerCorpus.open(corpus.folder).valid() == corpus.valid()

@@ -64,6 +64,7 @@ def write_record(
         **record,
         "sources": [asdict(source) for source in sources],
         "files": {file: file_sha256(folder / file) for file in files},
+        "sizes": {file: (folder / file).stat().st_size for file in files},
     }
     write_synced(folder / name, checksummed_bytes(whole))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from elman.checkpoint.durable_files import write_synced
 from elman.checkpoint.regular_files import read_regular_file
 from elman.checkpoint.serialization import json_bytes, parse_json
+from elman.data.checksummed_record import MAX_RECORD_BYTES
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.text import Vocabulary
@@ -50,7 +51,9 @@ def write_vocabularies(folder: Path, vocabularies: Mapping[str, Sequence[str]]) 
 
 def read_vocabularies(folder: Path) -> dict[str, list[str]]:
     """Return the tokens of each vocabulary of a corpus folder, by name."""
-    vocabularies = parse_json(read_regular_file(folder, VOCABULARIES), folder / VOCABULARIES)
+    vocabularies = parse_json(
+        read_regular_file(folder, VOCABULARIES, max_bytes=MAX_RECORD_BYTES), folder / VOCABULARIES
+    )
     return {name: list(text_fields(vocabularies, name)) for name in vocabularies}
 
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from elman.checkpoint.regular_files import open_regular_file, read_regular_file
 from elman.checkpoint.serialization import parse_json
+from elman.data.checksummed_record import MAX_RECORD_BYTES
 from elman.data.corpora.folder import damage_errors, source_records, text_fields
 from elman.data.readers.text import SourceRecord
 from elman.errors import ModelError
@@ -60,8 +61,8 @@ class LanguageModelCorpus:
     def open(cls, folder: Path) -> LanguageModelCorpus:
         """Open a corpus folder; `ids` checks each part against its hash."""
         with damage_errors(folder):
-            record = parse_json(read_regular_file(folder, RECORD), folder / RECORD)
-            tokens = read_regular_file(folder, "vocabulary.json")
+            record = parse_json(read_regular_file(folder, RECORD, max_bytes=MAX_RECORD_BYTES), folder / RECORD)
+            tokens = read_regular_file(folder, "vocabulary.json", max_bytes=MAX_RECORD_BYTES)
             if hashlib.sha256(tokens).hexdigest() != record["vocabulary"]:
                 raise ValueError("vocabulary.json differs from what was written")
             return cls(

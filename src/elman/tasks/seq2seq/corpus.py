@@ -87,7 +87,12 @@ class Seq2SeqCorpus:
 
     def train(self) -> PairIds:
         """Return the training set; its ids stay on disk until they are used."""
-        return PairIds(self._lists("source"), self._lists("target"))
+        with damage_errors(self.folder):
+            source = self._lists("source", len(self.source_vocabulary))
+            target = self._lists("target", len(self.target_vocabulary))
+            if len(source) != len(target):
+                raise ValueError("train.source.ids does not fit train.target.ids")
+            return PairIds(source, target)
 
     def valid(self) -> list[Pair]:
         """Return the validation set as text, in random order."""
@@ -95,9 +100,14 @@ class Seq2SeqCorpus:
             examples = read_examples(self.folder / "valid.jsonl")
             return [Pair(text_field(fields, "source"), text_fields(fields, "targets")) for fields in examples]
 
-    def _lists(self, side: str) -> IdLists:
-        ids = np.memmap(self.folder / f"train.{side}.ids", np.dtype(self.dtypes[side]), "r")
-        return IdLists(np.asarray(ids), np.fromfile(self.folder / f"train.{side}.ends", np.int64))
+    def _lists(self, side: str, num_tokens: int) -> IdLists:
+        """Return the ids of the texts of a side; ids and ends that do not fit are a ValueError."""
+        ids = np.asarray(np.memmap(self.folder / f"train.{side}.ids", np.dtype(self.dtypes[side]), "r"))
+        lists = IdLists(ids, np.fromfile(self.folder / f"train.{side}.ends", np.int64))
+        fits = len(lists) > 0 and lists.lengths.min() >= 0 and lists.ends[-1] == len(ids)
+        if not fits or ids.dtype.kind != "u" or ids.max(initial=0) >= num_tokens:
+            raise ValueError(f"train.{side}.ids does not fit")
+        return lists
 
 
 def group_by_source(pairs: Iterable[Pair], side: SideConfig) -> dict[str, Pair]:
