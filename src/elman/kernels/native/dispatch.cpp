@@ -29,6 +29,9 @@ struct InstructionSet {
 
 std::vector<InstructionSet> detect_instruction_sets() {
     std::vector<InstructionSet> sets;
+#ifdef ELMAN_HAS_AVX2
+    __builtin_cpu_init();  // which not every compiler's runtime has done by now
+#endif
 #ifdef ELMAN_HAS_AVX512
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl"))

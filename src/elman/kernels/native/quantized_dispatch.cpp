@@ -58,6 +58,9 @@ bool has_dot_products() {
 
 std::vector<const QuantizedKernels*> detect() {
     std::vector<const QuantizedKernels*> sets;
+#ifdef ELMAN_HAS_AVX2
+    __builtin_cpu_init();  // which not every compiler's runtime has done by now
+#endif
 #ifdef ELMAN_HAS_AVX512VNNI
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
