@@ -90,7 +90,7 @@ class Guard:
             self._opened += 1
         follows = not flags & os.O_NOFOLLOW
         place = os.path.realpath(name) if follows else name
-        if flags & _WRITE_FLAGS and not self._may_write(path):
+        if flags & _WRITE_FLAGS and not self._may_write(path if follows else Path(name).parent):
             self.violations.append(f"writes {name}")
         elif not self._is_own and not self._is_inside(place) and not place.startswith(self._readable):
             self.violations.append(f"reads {place}")

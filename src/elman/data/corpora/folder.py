@@ -23,7 +23,8 @@ def damage_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        problem = shown(str(error).partition("\n")[0])
+        text = f"{Path(error.where or '').name}: {error.message}" if isinstance(error, ModelError) else str(error)
+        problem = shown(text.partition("\n")[0])
         raise ModelError(f"damaged training data ({problem})", hint="Train again", where=str(folder)) from None
 
 
