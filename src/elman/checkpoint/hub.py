@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,7 +76,20 @@ def download_model(address: str | Path, *, cache: str | Path | None = None) -> P
                 folder = snapshot_download(place.repository, revision=place.revision, **options)
             if Path(folder).name != info.sha:  # other files than those whose sizes were checked
                 raise ElmanError("the repository changed meanwhile", hint="Try again", where=str(place))
-    return Path(folder)
+    return _with_files(Path(folder))
+
+
+def _with_files(snapshot: Path) -> Path:
+    """Return a folder with the files of a folder in the cache, where they are links: a model folder has no links."""
+    folder = snapshot.parent.parent / "files" / snapshot.name
+    if not folder.is_dir():
+        folder.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+            new = Path(temporary) / snapshot.name
+            shutil.copytree(snapshot, new)
+            with contextlib.suppress(OSError):  # another process was faster
+                new.rename(folder)
+    return folder
 
 
 def push_model(

@@ -192,11 +192,11 @@ inline void int8_panel(const QuantizedMatrix& matrix, Index first_block, Index b
     std::int32_t initial[kTileSums];
     for (Index i = 0; i < blocks * kBlockRows; ++i)
         initial[i] = -std::int32_t(kVectorOffset) * matrix.row_sum[first_block * kBlockRows + i];
-    if constexpr (kMaxTileRows > 1) switch (rows) {
-            case 4: return int8_panel_of<4>(blocks, weights, groups, x, initial, out);
-            case 3: return int8_panel_of<3>(blocks, weights, groups, x, initial, out);
-            case 2: return int8_panel_of<2>(blocks, weights, groups, x, initial, out);
-        }
+    if constexpr (kMaxTileRows > 1) {
+        if (rows == 4) return int8_panel_of<4>(blocks, weights, groups, x, initial, out);
+        if (rows == 3) return int8_panel_of<3>(blocks, weights, groups, x, initial, out);
+        if (rows == 2) return int8_panel_of<2>(blocks, weights, groups, x, initial, out);
+    }
     int8_panel_of<1>(blocks, weights, groups, x, initial, out);
 }
 
