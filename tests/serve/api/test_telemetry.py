@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -21,7 +21,7 @@ SCOPE = {"type": "http", "method": "GET"}
 
 def test_a_log_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb"), os.fdopen(writing, "w") as stream:
+    with os.fdopen(writing, "w") as stream:
         monkeypatch.setattr(sys, "stderr", stream)
         monkeypatch.setattr(telemetry_module._Log, "MAX_WAITING", 100)
         monkeypatch.setattr(telemetry_module._Log, "END_SECONDS", 0.1)
@@ -31,12 +31,17 @@ def test_a_log_that_nobody_reads_stops_nothing(monkeypatch: pytest.MonkeyPatch) 
             telemetry.answered(SCOPE, 200, 0.1, 10)
         telemetry.close()
         assert time.monotonic() - start < 5.0
-        os.set_blocking(reading, False)
+        reader = threading.Thread(
+            target=lambda: [None for _ in iter(lambda: os.read(reading, 65_536), b"")], daemon=True
+        )
+        reader.start()
+        monkeypatch.setattr(telemetry_module._Log, "END_SECONDS", 5.0)
+        telemetry.close()  # now that somebody reads, it ends
         assert telemetry._log is not None
-        while telemetry._log._thread.is_alive():  # it ends when it can write
-            with contextlib.suppress(BlockingIOError):
-                os.read(reading, 65_536)
-            time.sleep(0.01)
+        assert not telemetry._log._thread.is_alive()
+        monkeypatch.undo()
+    reader.join(5.0)
+    os.close(reading)
 
 
 def test_all_lines_are_written_at_the_end(capfd: pytest.CaptureFixture[str]) -> None:

@@ -118,7 +118,7 @@ class _Log:
     def close(self) -> None:
         """Wait until all lines are written, but not for long."""
         with contextlib.suppress(queue.Full):
-            self._lines.put_nowait(None)
+            self._lines.put(None, timeout=self.END_SECONDS)
         self._thread.join(self.END_SECONDS)
 
     def _work(self) -> None:
