@@ -200,3 +200,15 @@ def test_arguments_that_are_no_sentences_are_errors() -> None:
             predictor.predict([["Ann"], sentence])
     with pytest.raises(DataError, match="sentence 0 is"):
         predictor.predict(np.array([1.0]))
+
+
+@pytest.mark.parametrize("architecture", ["plain", "crf"])
+def test_probabilities_are_the_same_for_few_scores_at_once(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    predictor = tiny_predictor(architecture)
+    sentences = [["Ann", "left", "the", "city"], ["The", "zebra"]]
+    whole = predictor.predict_with_probabilities(sentences)
+    for tagging, p in zip(whole, predictor.predict_proba(sentences), strict=True):
+        columns = [predictor.labels.index(tag) for tag in tagging.tags]
+        np.testing.assert_array_equal(tagging.probabilities, p[np.arange(len(p)), columns])
+    monkeypatch.setattr(module, "SOFTMAX_SCORES", 1)
+    assert predictor.predict_with_probabilities(sentences) == whole

@@ -50,6 +50,7 @@ Ids = npt.NDArray[np.int64]
 
 BATCH_TOKENS = 1 << 14  # of a batch, with padding
 BATCH_SCORES = 1 << 24  # of the tags of all tokens
+SOFTMAX_SCORES = 1 << 20  # that are normalized at once
 BATCH_TRANSITIONS = 1 << 24  # pairs of labels that the conditional random field computes at once
 CRF_STATE = "crf.step"  # of a state: the log probabilities of the tags of the last token
 
@@ -190,11 +191,10 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
             paths = self._best_labels(emissions, lengths)
             labels, _ = pad_ids(IdLists.from_arrays(paths), np.arange(len(rows)))
             together = np.exp(self._log_p(emissions, lengths, labels)).tolist()
-            for row, path, p, of_all in zip(
-                rows, paths, self._probabilities(emissions, lengths), together, strict=True
-            ):
+            p = self._probabilities_of(labels, emissions, lengths)
+            for row, path, of_path, of_all in zip(rows, paths, p, together, strict=True):
                 tags = [self.labels[i] for i in path]
-                taggings[row] = Tagging(tags, p[np.arange(len(path)), path].tolist(), of_all)
+                taggings[row] = Tagging(tags, of_path[: len(path)].tolist(), of_all)
         return taggings
 
     def trace(
@@ -303,7 +303,8 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
             rows = [row for row in bucket if sentences[row]]
             if rows:
                 outputs, _, lengths = self._encoder.run([sentences[row] for row in rows])
-                emissions = product(outputs, self._V) + self._b
+                emissions = product(outputs, self._V)
+                emissions += self._b
                 note("emissions", emissions)
                 yield rows, emissions, lengths
 
@@ -311,12 +312,19 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
         """Return p(y_t) (B, T, C) given the whole sentence; those after the lengths (B,) have no meaning."""
         return self._crf.marginals(emissions, lengths) if self._crf else np.exp(log_softmax(emissions))
 
+    def _probabilities_of(self, labels: Ids, emissions: Array, lengths: Ids) -> Array:
+        """Return p(y_t) (B, T) of labels (B, T); those after the lengths (B,) have no meaning."""
+        if self._crf is None:
+            return np.asarray(np.exp(_log_softmax_of(labels, emissions)))
+        p = self._crf.marginals(emissions, lengths)
+        return np.asarray(np.take_along_axis(p, labels[:, :, None], 2)[:, :, 0])
+
     def _log_p(self, emissions: Array, lengths: Ids, labels: Ids) -> Array:
         """Return log p (B,) of labels (B, T), of which the first lengths (B,) count, all of a row together."""
         if self._crf:
             return self._crf.log_probability(emissions, lengths, labels)
         inside = np.arange(labels.shape[1]) < lengths[:, None]
-        log_p = np.take_along_axis(log_softmax(emissions), labels[:, :, None], 2)[:, :, 0]
+        log_p = _log_softmax_of(labels, emissions)
         total: Array = np.where(inside, log_p, 0.0).sum(1, dtype=np.float64)
         return total
 
@@ -335,3 +343,13 @@ class TaggerPredictor(FilePredictor, StreamingPredictor):
         if self._crf:
             return self._crf.best_paths(emissions, lengths)
         return [best[:length] for best, length in zip(emissions.argmax(2), lengths, strict=True)]
+
+
+def _log_softmax_of(labels: Ids, emissions: Array) -> Array:
+    """Return log softmax (B, T) of the emissions (B, T, C) at the labels (B, T), without an array of all of them."""
+    C = emissions.shape[2]
+    rows, columns = emissions.reshape(-1, C), labels.reshape(-1, 1)
+    log_p, size = np.empty(len(rows), emissions.dtype), max(1, SOFTMAX_SCORES // C)
+    for part in (slice(first, first + size) for first in range(0, len(rows), size)):
+        log_p[part] = np.take_along_axis(log_softmax(rows[part]), columns[part], 1)[:, 0]
+    return log_p.reshape(labels.shape)
