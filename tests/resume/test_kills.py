@@ -75,7 +75,7 @@ def test_killed_now_and_then(runs: Runs, tmp_path: Path, case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_killed_at_every_moment(runs: Runs, tmp_path: Path, case: str) -> None:
     for at in range(len(runs.reference(case)[1])):
-        run = tmp_path / str(at)
+        run = tmp_path / str(at) / "run"  # the name of a model is that of its run
         assert runs.go(case, run, kill_at=at) == -signal.SIGKILL
         assert runs.go(case, run) == 0
         runs.assert_same(run, case)
@@ -89,7 +89,7 @@ def test_killed_around_the_pointers_of_a_best_step(runs: Runs, tmp_path: Path) -
 def test_killed_twice(runs: Runs, tmp_path: Path) -> None:
     moments = len(runs.reference(FIRST)[1])
     for n, first in enumerate(spread(moments, 4)):
-        run = tmp_path / str(n)
+        run = tmp_path / str(n) / "run"
         assert runs.go(FIRST, run, kill_at=first) == -signal.SIGKILL
         assert runs.go(FIRST, run, kill_at=12 + 5 * n) in (-signal.SIGKILL, 0)
         assert runs.go(FIRST, run) == 0

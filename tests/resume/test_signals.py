@@ -108,6 +108,6 @@ def test_the_installed_command_survives_a_signal_from_outside(runs: Runs, tmp_pa
     assert out == b""
     assert b"Traceback" not in err
     assert runs.child(run_command_line, ["resume", str(run)], tmp_path / "stderr", None, 0) == 0
-    arguments = [*command[3:], "-o", str(tmp_path / "whole")]
+    arguments = [*command[3:], "-o", str(tmp_path / "whole" / "run")]
     assert runs.child(run_command_line, arguments, tmp_path / "stderr", None, 0) == 0
-    assert_same_files(files_left_by(run), files_left_by(tmp_path / "whole"))
+    assert_same_files(files_left_by(run), files_left_by(tmp_path / "whole" / "run"))
