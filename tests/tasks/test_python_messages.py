@@ -21,8 +21,9 @@ ESTIMATORS: dict[str, Any] = {kind.task: kind for kind in KINDS}
 FLAG = re.compile(r"(?<![\w-])(--[a-z][a-z-]*|-o\b)")
 # Only the command line comes here, or these are commands that are printed for a user to run.
 OF_COMMAND_LINE = (
-    *("cli/", "labs/", "bench/", "inspect/", "serve/", "translations/", "export/weights/"),
+    *("cli/", "labs/", "bench/", "inspect/", "serve/", "translations/", "export/"),
     *("*/answers.py", "*/inputs.py", "*/report.py"),
+    *("checkpoint/model_info.py", "experiment/replacement.py", "*/comparison.py"),  # of `elman train --replace`
 )
 EXEMPT = {
     "config.py",  # the syntax of --set

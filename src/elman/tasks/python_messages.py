@@ -24,6 +24,7 @@ from elman.options import options_of
 
 FLAG = re.compile(r"(?<![\w-])(--no-|--|-)([a-z][a-z-]*)")
 ARGUMENTS = {"--overwrite": "overwrite=True", "-o": "run", "--out": "run", "--valid": "valid", "--set": "config"}
+ARGUMENTS |= {"--replace": "the command line"}  # which Python does not have
 ARGUMENTS |= {"--target-file": "targets", "--valid-target-file": "valid", "--from": "warm_start"}
 
 
