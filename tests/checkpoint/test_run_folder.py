@@ -112,8 +112,7 @@ def test_an_existing_run_raises_an_error_that_lists_the_alternatives(tmp_path: P
     path = tmp_path / "run"
     assert str(caught.value) == (
         f"{path}: the folder already exists. "
-        f"Continue with `elman resume {path}`, train a new version of it with --replace, replace it with "
-        "--overwrite, or choose another -o"
+        f"Continue with `elman resume {path}`, replace it with --overwrite, or choose another -o"
     )
 
 

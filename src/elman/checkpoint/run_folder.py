@@ -286,10 +286,7 @@ def _require_overwrite(path: Path, *, overwrite: bool) -> None:
         problem = "the folder exists and is not a run folder, so it is not replaced"
         raise ConfigError(problem, hint="Choose another -o", where=str(path))
     if not overwrite:
-        hint = (
-            f"Continue with `elman resume {quote(path)}`, train a new version of it with --replace, replace it with "
-            "--overwrite, or choose another -o"
-        )
+        hint = f"Continue with `elman resume {quote(path)}`, replace it with --overwrite, or choose another -o"
         raise ConfigError("the folder already exists", hint=hint, where=str(path))
 
 

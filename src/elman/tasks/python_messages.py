@@ -26,6 +26,8 @@ FLAG = re.compile(r"(?<![\w-])(--no-|--|-)([a-z][a-z-]*)")
 ARGUMENTS = {"--overwrite": "overwrite=True", "-o": "run", "--out": "run", "--valid": "valid", "--set": "config"}
 ARGUMENTS |= {"--replace": "the command line"}  # which Python does not have
 ARGUMENTS |= {"--target-file": "targets", "--valid-target-file": "valid", "--from": "warm_start"}
+# Of `train` in elman.experiment; estimators have no versions and use no such name.
+ARGUMENTS |= {"--replace": "replace", "--keep": "keep", "--only-if-better": "only_if_better", "--name": "name"}
 
 
 def python_names(config: type[Config], parameters: Collection[str]) -> dict[str, str]:
