@@ -432,3 +432,18 @@ def test_a_lock_that_is_a_pipe_or_a_link_is_refused_and_not_waited_for(tmp_path:
     (tmp_path / "lock").symlink_to("secret")
     with pytest.raises(ModelError, match="lock: this is not a plain file"):
         run.lock()
+
+
+@pytest.mark.parametrize("target", ["secret", "pipe"])
+def test_records_are_written_through_no_link_and_no_pipe(tmp_path: Path, target: str) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    if target == "pipe":
+        os.mkfifo(tmp_path / "metrics.jsonl")
+    else:
+        (tmp_path / "metrics.jsonl").symlink_to(target)
+    run = RunFolder(tmp_path)
+    with pytest.raises(ModelError, match=r"metrics\.jsonl: this is not a plain file"):
+        run.append_record("metrics.jsonl", {"step": 1})
+    with pytest.raises(ModelError, match=r"metrics\.jsonl: this is not a plain file"):
+        run.truncate_file("metrics.jsonl", 3)
+    assert (tmp_path / "secret").read_bytes() == b"secret"

@@ -144,7 +144,7 @@ class RunFolder:
         """Lock the folder until `unlock` or the end of the process; a locked folder is a ConfigError."""
         import fcntl  # not available on Windows, where prediction works but training does not
 
-        stream = self._open_lock()
+        stream = self._open_to_write(_LOCK)
         for remaining in reversed(range(LOCK_ATTEMPTS)):  # `is_locked` of another process holds it for a moment
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -158,19 +158,19 @@ class RunFolder:
             raise ConfigError("another process is training in this folder", hint=hint, where=str(self.path))
         self._lock = stream
 
-    def _open_lock(self) -> IO[bytes]:
-        """Open the lock, or create it; a pipe or a link in its place is a ModelError, and not waited for."""
-        path = self.path / _LOCK
+    def _open_to_write(self, name: str) -> IO[bytes]:
+        """Open a file at its end, or create it; a pipe or a link in its place is a ModelError, and not waited for."""
+        path = self.path / name
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW, 0o666)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
+            stream = os.fdopen(os.open(path, flags, 0o666), "ab", buffering=0)
         except OSError as error:
             if error.errno not in (errno.ELOOP, errno.EISDIR):
                 raise
-            raise ModelError("this is not a plain file; expected one", hint="Delete it", where=str(path)) from None
-        stream = os.fdopen(descriptor, "r+b", buffering=0)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _not_a_file(path) from None
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             stream.close()
-            raise ModelError("this is not a plain file; expected one", hint="Delete it", where=str(path))
+            raise _not_a_file(path)
         return stream
 
     def is_locked(self) -> bool:
@@ -259,9 +259,8 @@ class RunFolder:
     def append_record(self, name: str, record: dict[str, Any]) -> None:
         """Append one line to metrics.jsonl or timing.jsonl. A lone surrogate of a text is escaped, as JSON can."""
         line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-        path = self.path / name
-        with translate_disk_errors(path), path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(line)
+        with translate_disk_errors(self.path / name), self._open_to_write(name) as stream:
+            stream.write(line.encode("utf-8", "backslashreplace"))
 
     def file_size(self, name: str) -> int:
         """Return the number of bytes of metrics.jsonl or timing.jsonl."""
@@ -271,8 +270,12 @@ class RunFolder:
     def truncate_file(self, name: str, size: int) -> None:
         """Cut metrics.jsonl to the size that a checkpoint recorded; a shorter file does not change."""
         if self.file_size(name) != size:
-            with (self.path / name).open("ab") as stream:
+            with self._open_to_write(name) as stream:
                 stream.truncate(min(size, self.file_size(name)))
+
+
+def _not_a_file(path: Path) -> ModelError:
+    return ModelError("this is not a plain file; expected one", hint="Delete it", where=str(path))
 
 
 def checkpoint_name(step: int) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from elman.data.checksummed_record import checksummed_bytes, file_sha256, read_record
 from elman.data.readers.text import SourceRecord
 from elman.errors import DataError, ModelError
 from elman.tasks.forecaster.calendar import DAY, Step
@@ -107,4 +109,16 @@ def test_a_changed_folder_is_refused(tmp_path: Path) -> None:
     content[-1] ^= 1
     (corpus.folder / "values.npy").write_bytes(content)
     with pytest.raises(ModelError, match=r"damaged training data \(values.npy differs"):
+        ForecasterCorpus.open(corpus.folder)
+
+
+@pytest.mark.parametrize("values", [np.full((120, 1), 1e300), np.ones((120, 1), np.float32), np.ones(120)])
+def test_other_numbers_than_were_read_are_damage(tmp_path: Path, values: np.ndarray[Any, Any]) -> None:
+    corpus = prepared(tmp_path / "data", series())
+    record = read_record(corpus.folder, "corpus.json")
+    np.save(corpus.folder / "values.npy", values)
+    path = corpus.folder / "values.npy"
+    record |= {"files": {path.name: file_sha256(path)}, "sizes": {path.name: path.stat().st_size}}
+    (corpus.folder / "corpus.json").write_bytes(checksummed_bytes(record))
+    with pytest.raises(ModelError, match=r"damaged training data \(values\.npy holds other numbers than were read\)"):
         ForecasterCorpus.open(corpus.folder)

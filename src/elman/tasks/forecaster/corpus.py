@@ -22,6 +22,7 @@ from elman.data.checksummed_record import read_record
 from elman.data.corpora.folder import damage_errors, source_names, source_records, write_record
 from elman.data.corpora.split import report_no_validation_set
 from elman.data.readers.encodings import Notify
+from elman.data.readers.numbers import LARGEST
 from elman.data.readers.text import SourceRecord
 from elman.data.sources import ExampleSource
 from elman.errors import ConfigError
@@ -86,6 +87,8 @@ class ForecasterCorpus:
         with damage_errors(folder):
             record = read_record(folder, RECORD)
             values = np.load(folder / VALUES, allow_pickle=False)
+            if values.dtype != np.float64 or values.ndim != 2 or (np.abs(values) > LARGEST).any():
+                raise ValueError(f"{VALUES} holds other numbers than were read")
             parts, end = [], 0
             for entry in record["series"]:
                 begin, end = end, end + entry["rows"]
