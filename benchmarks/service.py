@@ -135,10 +135,11 @@ class Clients:
         if self._keeps_bodies:
             self.result.bodies.append(body)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections."""
         for connection in self._connections:
             connection.transport.abort()
+        await asyncio.sleep(0.05)  # in which they are lost
 
     async def _connection(self) -> tuple[Connection, bool]:
         """Return a connection, and whether it is new."""
@@ -171,7 +172,7 @@ async def closed_loop(port: int, requests: Sequence[bytes], connections: int, se
 
     await asyncio.gather(*(client(number) for number in range(connections)))
     clients.result.seconds = time.perf_counter() - start
-    clients.close()
+    await clients.close()
     return clients.result
 
 
@@ -194,7 +195,7 @@ async def open_loop(
         number += 1
     await asyncio.gather(*tasks)
     clients.result.seconds = time.perf_counter() - start
-    clients.close()
+    await clients.close()
     return clients.result
 
 
@@ -431,7 +432,7 @@ class Bench:
                     await asyncio.sleep(0.05)
 
         bodies = list(await asyncio.gather(*map(one, texts)))
-        clients.close()
+        await clients.close()
         return bodies
 
 

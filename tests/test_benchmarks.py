@@ -515,6 +515,7 @@ def test_streams_refuses_to_time_what_differs(run: Run, writer: Path, monkeypatc
 
 
 @pytest.mark.integration
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of connections when their loop ends
 def test_service_answers_all_parts(run: Run, translator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = tmp_path / "inputs.txt"
     inputs.write_text("\n".join(WORDS))
