@@ -355,7 +355,7 @@ def test_a_full_disk_while_metrics_are_written_raises_an_error(tmp_path: Path, m
     def full(*arguments: Any, **keywords: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr(RunFolder, "_open_to_write", full)
     with pytest.raises(ResourceError, match=r"metrics\.jsonl: the disk is full"):
         run.append_record("metrics.jsonl", {"step": 1})
 
