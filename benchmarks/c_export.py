@@ -41,8 +41,8 @@ from elman.bench.arguments import at_least
 from elman.export.c import export_c
 from elman.export.c.self_test_inputs import random_inputs, random_tokens, token_inputs
 from elman.tasks.classifier.predictor import ClassifierPredictor
+from elman.tasks.loading import load
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
-from elman.tasks.spec import load
 from elman.tasks.tagger.predictor import TaggerPredictor
 
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]

@@ -15,7 +15,7 @@ import string
 
 from elman.bench.arguments import at_least
 from elman.metrics import sequence_scores
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from elman import kernels
 from elman.bench.arguments import at_least
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ from elman.bench.timing import median_seconds
 from elman.cells import LSTM, LayerParameters
 from elman.cells.quantized import QuantizedLayer, quantize_matrix
 from elman.checkpoint.serialization import tensor_bytes
-from elman.tasks.spec import Scored, load, task_spec, validation_corpus
+from elman.tasks.loading import load, validation_corpus
+from elman.tasks.spec import Scored, task_spec
 
 MANY, STREAMS, STREAM_TOKENS = 256, 32, 64
 INPUTS = 64  # of a layer

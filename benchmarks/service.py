@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 
 from elman.bench.arguments import at_least
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 PARTS = ("load", "slow", "bodies", "reload", "kill", "equal")
 CONNECTIONS = 8  # of the measurement of the capacity

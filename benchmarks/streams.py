@@ -31,7 +31,7 @@ from elman import kernels
 from elman.bench.arguments import at_least
 from elman.bench.threads import use_threads
 from elman.models.streams import Streams
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 Array = npt.NDArray[Any]
 Round = Callable[[Array], Array]  # token ids (N,) -> logits (N, V)

@@ -47,6 +47,7 @@ PARTS = {
     "tasks.*.estimator": "estimators",
     "tasks.estimator": "estimators",
     "tasks.spec": "task spec",
+    "tasks.loading": "task spec",
     "tasks.sizing": "task spec",
     "tasks.descriptions": "task spec",
     "tasks": "task spec",

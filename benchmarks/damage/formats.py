@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elman.errors import ElmanError, ModelError
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from . import byte_damage, folder_damage, json_damage, models, runs, tensor_damage
 from .content import Content, Damage, fit_checksums, read_folder

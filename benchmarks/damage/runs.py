@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.tasks.spec import Scored, load, task_spec, validation_corpus
+from elman.tasks.loading import load, validation_corpus
+from elman.tasks.spec import Scored, task_spec
 
 from .content import Content, read_folder
 from .models import MODELS

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .tasks.classifier.estimator import Classifier
     from .tasks.forecaster.estimator import Forecaster
     from .tasks.language_model.estimator import LanguageModel
+    from .tasks.loading import load
     from .tasks.seq2seq.estimator import Seq2Seq
-    from .tasks.spec import load
     from .tasks.tagger.estimator import Tagger
 
 _HOME_OF = {
@@ -34,7 +34,7 @@ _HOME_OF = {
     "Seq2Seq": "elman.tasks.seq2seq.estimator",
     "Streams": "elman.models.streams",
     "Tagger": "elman.tasks.tagger.estimator",
-    "load": "elman.tasks.spec",
+    "load": "elman.tasks.loading",
     "widget": "elman.inspect.widget",
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from elman.checkpoint import ModelInfo, checked_name, data_hash, name_of_folder, present_date, single_numbers
 from elman.errors import ConfigError, ModelError
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .versioned_runs import predictor_of
 

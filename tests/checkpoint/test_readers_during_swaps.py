@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elman.checkpoint import current_run, versions
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .versioned_runs import add_version, assert_one_version, first_run, number_of, predictor_of, save_plain
 

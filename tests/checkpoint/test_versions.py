@@ -16,7 +16,7 @@ from elman.checkpoint import RunFolder, current_model, current_run, durable_file
 from elman.checkpoint.run_folder import RUN_ENTRIES
 from elman.errors import ConfigError, ModelError, ResourceError
 from elman.experiment.replacement import locked_run
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .versioned_runs import add_version, assert_one_version, first_run, number_of, versioned_run
 
@@ -335,7 +335,7 @@ def test_a_reader_gets_the_new_version_if_the_old_one_is_deleted_while_it_reads(
             versions.prune(run, 1, 3)
         return real(folder)
 
-    monkeypatch.setattr("elman.tasks.spec.read_model", slow)
+    monkeypatch.setattr("elman.tasks.loading.read_model", slow)
     assert load(run).info.version == 3
     monkeypatch.undo()
     shutil.rmtree(run / "versions" / "0003" / "model")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from elman.data import datasets
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .conftest import Command, only_json
 

@@ -10,7 +10,7 @@ import pytest
 
 from elman.errors import ConfigError
 from elman.inspect import confusion, run_confusion
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .conftest import Command, only_json
 

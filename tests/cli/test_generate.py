@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from elman.tasks.language_model.predictor import LanguageModelPredictor
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .conftest import Command, only_json
 

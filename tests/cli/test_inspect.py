@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from elman.inspect import read_trace
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.tasks.classifier.models import tiny_predictor as tiny_classifier
 from tests.tasks.forecaster.models import tiny_predictor as tiny_forecaster
 from tests.tasks.language_model.models import tiny_predictor as tiny_language_model

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from elman.errors import ConfigError
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.translations import current_language, display_width
 
 from ..cards import without_speed

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import elman
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .conftest import TINY, Command, only_json
 

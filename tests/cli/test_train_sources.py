@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .conftest import TINY, Command
 

@@ -84,7 +84,7 @@ def test_a_run_that_was_never_replaced_has_one_version(command: Command, trained
 
 
 def test_an_older_run_is_listed_without_what_it_does_not_say(command: Command, replace: Any, run: Path) -> None:
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
 
     predictor = load(run)
     predictor.info = type(predictor.info)()

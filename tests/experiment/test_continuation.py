@@ -16,7 +16,7 @@ import pytest
 from elman.checkpoint import read_model
 from elman.errors import ConfigError, Interrupted
 from elman.experiment import resume, train
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.training.progress import SilentDisplay
 from elman.training.schedules import learning_rate
 

@@ -12,10 +12,10 @@ from elman import experiment
 from elman.data.sources import ParallelFiles
 from elman.errors import DataError
 from elman.experiment import resume, train
+from elman.tasks.loading import load
 from elman.tasks.seq2seq import defaults as seq2seq_defaults
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
 from elman.tasks.seq2seq.readers import MemoryPairs
-from elman.tasks.spec import load
 from elman.training.progress import SilentDisplay
 
 from .trainings import TINY_PAIRS, Killed, Recorder, speed

@@ -17,7 +17,7 @@ from elman.errors import ConfigError, DataError, Interrupted, ModelError, Resour
 from elman.experiment import resume, train
 from elman.experiment.replacement import Replacement
 from elman.tasks.language_model import preparation
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.training import loop
 from elman.training.progress import SilentDisplay
 

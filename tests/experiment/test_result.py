@@ -16,7 +16,7 @@ from elman.experiment import train
 from elman.tasks.language_model import report
 from elman.tasks.language_model.corpus import LanguageModelCorpus
 from elman.tasks.language_model.readers import MemoryTexts
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.training.progress import SilentDisplay
 from tests.cli.conftest import TRAIN_KEYS
 

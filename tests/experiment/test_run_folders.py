@@ -17,7 +17,7 @@ from elman.checkpoint import RunFolder, durable_files
 from elman.errors import DataError, ModelError, ResourceError
 from elman.experiment import resume, train
 from elman.tasks.language_model import preparation
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.training.progress import SilentDisplay
 
 from ..cards import without_speed

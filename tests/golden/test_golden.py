@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from elman.checkpoint.model_folder import FORMAT_VERSION, QUANTIZED_FORMAT_VERSION
-from elman.tasks.spec import TASKS, load
+from elman.tasks.loading import load
+from elman.tasks.spec import TASKS
 
 from .predictions import GOLDEN, TOLERANCES, cases, differences, predictions
 from .write import CASES, QUANTIZED, write

@@ -233,7 +233,7 @@ QUANTIZED = {  # golden models that are also written with smaller weights, and t
 
 def write_quantized(folder: Path, name: str, source: Path) -> None:
     """Write a golden model with smaller weights, and its predictions."""
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
 
     load(source / name).quantized(QUANTIZED[name]).save(folder / name)
     record_predictions(folder, name)
@@ -242,7 +242,7 @@ def write_quantized(folder: Path, name: str, source: Path) -> None:
 def write(folder: Path, name: str, scratch: Path) -> None:
     """Train a golden model, and write its folder and its predictions."""
     from elman.experiment import train
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
     from elman.training.progress import SilentDisplay
 
     case = CASES[name]
@@ -255,7 +255,7 @@ def write(folder: Path, name: str, scratch: Path) -> None:
 
 def record_predictions(folder: Path, name: str) -> None:
     """Write what a golden model predicts beside it."""
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
 
     inputs = CASES[name].inputs
     record = {"inputs": inputs, "predictions": predictions(load(folder / name), inputs)}

@@ -193,7 +193,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize("name", ["classifier", "tagger"])
 def test_the_validation_set_of_a_run(runs: dict[str, Path], name: str) -> None:
-    from elman.tasks.spec import load, task_spec, validation_corpus
+    from elman.tasks.loading import load, validation_corpus
+    from elman.tasks.spec import task_spec
 
     data = run_confusion(runs[name])
     predictor = load(runs[name])

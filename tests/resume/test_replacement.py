@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from elman.checkpoint import current_run, versions
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .cases import CASES, FIRST
 from .runs import Runs, files_left_by, spread

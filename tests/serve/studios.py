@@ -18,19 +18,9 @@ from elman.checkpoint import RunFolder, replace_file
 from elman.serve.server import HOST, listen
 from elman.serve.studio import Studio, create_app, open_folders
 
+from .requests import Answer, ask
+
 TOKEN = "a-secret"
-
-
-class Answer(NamedTuple):
-    """A response: its status, its body and its headers in lower case."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class RunningStudio(NamedTuple):
@@ -45,22 +35,7 @@ class RunningStudio(NamedTuple):
 
     def ask(self, method: str, path: str, body: Any = None, *, headers: dict[str, str | None] | None = None) -> Answer:
         """Return the response to a request, by default with the token; a header None is left out."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
-        sent = {"Host": f"{HOST}:{self.port}", "X-Elman-Token": TOKEN, **(headers or {})}
-        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        if content is not None:
-            sent = {"Content-Type": "application/json", "Content-Length": str(len(content)), **sent}
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in sent.items():
-            if value is not None:
-                connection.putheader(name, value)
-        connection.endheaders(content)
-        response = connection.getresponse()
-        answer = Answer(
-            response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
-        )
-        connection.close()
-        return answer
+        return ask(self.port, method, path, body, {"X-Elman-Token": TOKEN, **(headers or {})})
 
     def events(self, query: str = "") -> Iterator[tuple[str, Any]]:
         """Yield the events of a stream."""

@@ -11,7 +11,7 @@ from elman.checkpoint import versions
 from elman.errors import ConfigError, DataError, ModelError
 from elman.serve import folders as folders_module
 from elman.serve.folders import Folders
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.checkpoint.versioned_runs import versioned_run
 from tests.tasks.language_model.models import tiny_predictor
 

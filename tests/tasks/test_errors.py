@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Command, run_command
 
 TINY = ("--steps", "4", "--hidden", "8", "--batch-size", "4", "--threads", "1")

@@ -19,7 +19,8 @@ from elman.checkpoint.checksummed_folder import write_folder
 from elman.checkpoint.serialization import json_bytes, parse_json, tensor_bytes
 from elman.errors import ModelError
 from elman.tasks.language_model.predictor import LanguageModelPredictor
-from elman.tasks.spec import TASKS, load
+from elman.tasks.loading import load
+from elman.tasks.spec import TASKS
 from tests.tasks.language_model.models import ARCHITECTURES, tiny_predictor
 
 FILES = ("config.json", "manifest.json", "model.safetensors", "vocabulary.json")

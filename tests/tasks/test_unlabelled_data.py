@@ -11,7 +11,7 @@ import pytest
 
 from elman.checkpoint import is_run_folder
 from elman.errors import DataError
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Command, run_command
 
 TINY = {"steps": 2, "batch_size": 4, "learning_rate": 0.02, "threads": 1}

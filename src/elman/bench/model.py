@@ -22,7 +22,8 @@ import numpy as np
 from elman import kernels
 from elman.checkpoint import current_run, is_run_folder
 from elman.errors import ConfigError
-from elman.tasks.spec import load, task_spec, validation_corpus
+from elman.tasks.loading import load, validation_corpus
+from elman.tasks.spec import task_spec
 
 from .streams import StreamsSpeed, measure_streams
 from .timing import time_many, time_single

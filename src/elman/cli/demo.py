@@ -23,7 +23,7 @@ def demo(
 ) -> None:
     """Train a small language model on Python's own manual for a minute, then generate text with it."""
     from elman.experiment import train
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
     from elman.training.displays import display_on
 
     say = (lambda message: None) if quiet else show

@@ -15,17 +15,8 @@ from elman.config import Values
 from elman.data.sources import located
 from elman.errors import ConfigError, DataError
 from elman.shell import quote
-from elman.tasks.spec import (
-    TASKS,
-    AnyTask,
-    Decisions,
-    Errors,
-    Scored,
-    load,
-    reader_values,
-    task_spec,
-    validation_corpus,
-)
+from elman.tasks.loading import load, reader_values, validation_corpus
+from elman.tasks.spec import TASKS, AnyTask, Decisions, Errors, Scored, task_spec
 from elman.translations import pad, translate
 
 from .console import print_json, say

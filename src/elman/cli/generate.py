@@ -25,7 +25,8 @@ def generate(
     as_json: Json = False,
 ) -> None:
     """Continue a text, as it is made; or suggest next words."""
-    from elman.tasks.spec import load, task_spec
+    from elman.tasks.loading import load
+    from elman.tasks.spec import task_spec
     from elman.text.terminal import replace_control_characters
 
     prompt = prompt.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

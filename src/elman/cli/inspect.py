@@ -61,7 +61,7 @@ def inspect_command(
     from elman.inspect.summary import summary_lines
     from elman.inspect.trace_arguments import read_series, trace_arguments
     from elman.inspect.trace_folder import check_trace_folder
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
 
     predictor = load(run)
     given = {"target": target, "beam": beam, "attribution": attribution, "position": position}

@@ -35,7 +35,8 @@ from elman.data.readers.inputs import (
     typed_inputs,
 )
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import TASKS, Answer, AnyTask, InputOptions, InputPredictor, Prediction, load, task_spec
+from elman.tasks.loading import load
+from elman.tasks.spec import TASKS, Answer, AnyTask, InputOptions, InputPredictor, Prediction, task_spec
 
 from .console import print_error, print_json, say
 from .options import Json, Run, make_command, parameters_of

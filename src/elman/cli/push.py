@@ -19,7 +19,7 @@ def push(
 ) -> None:
     """Upload a model folder to the Hugging Face hub; `hf://USER/MODEL` in the place of RUN reads it again."""
     from elman.checkpoint.hub import parse_address, push_model
-    from elman.tasks.spec import load, model_folder
+    from elman.tasks.loading import load, model_folder
 
     load(run)  # a damaged model is not uploaded
     url = push_model(model_folder(run), repository, private=private, revision=revision)

@@ -53,7 +53,7 @@ def rollback(
 ) -> None:
     """Make another version of a run the current one: the one before it, or any."""
     from elman.checkpoint.versions import roll_back
-    from elman.tasks.spec import load
+    from elman.tasks.loading import load
 
     before, now = roll_back(run, version, load)
     if as_json:

@@ -46,7 +46,8 @@ from elman.data.sources import ExampleSource, SourceArgument, located
 from elman.errors import ConfigError, ModelError, ResourceError
 from elman.models.cell_name import require_registered
 from elman.models.folder import first_problem
-from elman.tasks.spec import AnyTask, RunConfig, Scored, load, read_run_config, spec_of, task_spec
+from elman.tasks.loading import load, read_run_config
+from elman.tasks.spec import AnyTask, RunConfig, Scored, spec_of, task_spec
 from elman.training.loop import FitResult, fit
 from elman.training.progress import Display
 from elman.training.task import Task

@@ -26,7 +26,8 @@ from elman.config import BUDGETS, Values, layer_values, to_toml, validate_config
 from elman.data.corpora.folder import read_examples
 from elman.data.readers.encodings import Notify
 from elman.errors import ConfigError, ModelError
-from elman.tasks.spec import AnyTask, RunConfig, load
+from elman.tasks.loading import load
+from elman.tasks.spec import AnyTask, RunConfig
 from elman.training.averaging import copy_weights
 from elman.training.config import TrainingConfig
 from elman.training.snapshot import tensors_of

@@ -20,7 +20,8 @@ from elman.checkpoint import RunFolder, current_run, read_model, versions
 from elman.data.readers.encodings import Notify
 from elman.errors import ConfigError, DataError, ModelError
 from elman.shell import quote
-from elman.tasks.spec import AnyTask, Comparison, Scored, load
+from elman.tasks.loading import load
+from elman.tasks.spec import AnyTask, Comparison, Scored
 
 REPLACEMENT = "replacement"  # the key of the request
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from elman.errors import ConfigError
 from elman.models.folder import FolderPredictor
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .result import ExportOptions, ExportResult
 

@@ -27,7 +27,8 @@ from typing import Any
 
 from elman.checkpoint import current_run
 from elman.errors import ConfigError, DataError
-from elman.tasks.spec import Decision, load, task_spec, validation_corpus
+from elman.tasks.loading import load, validation_corpus
+from elman.tasks.spec import Decision, task_spec
 
 from .data_page import write_data_page
 

@@ -19,7 +19,8 @@ from elman.config import get_table
 from elman.errors import ConfigError, ModelError
 from elman.figures.style import Draw, save_drawings
 from elman.figures.training import gradient_norms, training_curves, validation_curves
-from elman.tasks.spec import load, read_run_config, task_spec, validation_corpus
+from elman.tasks.loading import load, read_run_config, validation_corpus
+from elman.tasks.spec import task_spec
 from elman.translations import Language
 
 METRICS_FILE = "metrics.jsonl"

@@ -1,5 +1,6 @@
-"""Serve: elman over HTTP, on this machine. The only part that imports FastAPI (extra `serve`).
+"""Serve: elman over HTTP. The only part that imports FastAPI (extra `serve`).
 
+    api/           `elman serve`: models for other programs
     studio.py      the addresses of `elman studio`: lists, traces, trainings, events
     guard.py       what every request must have: the token, this host, this origin, a body that is not too large
     folders.py     the runs, models and data files in the folders named at the start; nothing else is ever opened

@@ -16,7 +16,7 @@ from elman.checkpoint import is_run_folder
 from elman.errors import ConfigError
 from elman.inspect.trace_arguments import read_series, trace_arguments
 from elman.inspect.trace_page import json_size, trace_json
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 MAX_MODELS = 3  # that stay loaded
 PROBE = 200  # characters, whose trace gives the size of a longer one

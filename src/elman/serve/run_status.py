@@ -21,7 +21,7 @@ from typing import Any, Literal, NamedTuple
 from elman.checkpoint import CONFIG_FILE, RunFolder, open_regular_file, read_regular_file
 from elman.checkpoint.serialization import parse_json
 from elman.errors import ElmanError
-from elman.tasks.spec import read_run_config
+from elman.tasks.loading import read_run_config
 
 from .record_file import RecordFile
 

@@ -21,8 +21,9 @@ from elman.config import Config, Values, get_table, layer_values, merge_values, 
 from elman.errors import ConfigError, Interrupted, NotFittedError, missing_package_error
 
 from .estimator_display import describe_as_html, describe_call
+from .loading import load
 from .python_messages import python_messages, python_names, warn_of_caution
-from .spec import AnyTask, load, task_spec
+from .spec import AnyTask, task_spec
 
 if TYPE_CHECKING:
     from elman.data.sources import SourceArgument

@@ -16,7 +16,8 @@ from elman.models.folder import FolderPredictor
 from elman.translations import translate
 
 from .descriptions import scored_set
-from .spec import Scored, load, task_spec
+from .loading import load
+from .spec import Scored, task_spec
 
 _UNCOUNTED_FILES = ("README.md", "manifest.json")  # of the size of a folder: a user may edit the card
 _SCORES = {

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import http.client
-import json
 import socket
 import threading
 import time
@@ -17,29 +14,7 @@ from elman.serve.api.limits import Limits
 from elman.serve.api.served_models import ServedModels
 from elman.serve.api.workers import Settings, Worker, listen
 
-
-class Answer(NamedTuple):
-    """A response: its status, its body and its headers in lower case."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str]
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> dict[str, Any]:
-        error: dict[str, Any] = self.json["error"]
-        return error
-
-    @property
-    def events(self) -> list[tuple[str, Any]]:
-        """The server-sent events in the body."""
-        parts = self.body.decode().strip().split("\n\n")
-        lines = [part.split("\n") for part in parts]
-        return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in lines]
+from ..requests import Answer, ask
 
 
 class RunningService(NamedTuple):
@@ -51,20 +26,7 @@ class RunningService(NamedTuple):
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str | None] | None = None) -> Answer:
         """Return the response to a request; a header None is left out."""
-        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        sent: dict[str, str | None] = {"Host": f"127.0.0.1:{self.port}", "Content-Type": "application/json"}
-        if content is not None:
-            sent["Content-Length"] = str(len(content))
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {**sent, **(headers or {})}.items():
-            if value is not None:
-                connection.putheader(name, value)
-        connection.endheaders(content)
-        response = connection.getresponse()
-        answer = Answer(response.status, response.read(), {n.lower(): value for n, value in response.getheaders()})
-        connection.close()
-        return answer
+        return ask(self.port, method, path, body, headers or {})
 
     def connection(self) -> socket.socket:
         """Return a connection without any request."""
@@ -95,8 +57,3 @@ def serving(
             worker.end()
             thread.join(20.0)
             assert not thread.is_alive()
-
-
-def run_async(coroutine: Any) -> Any:
-    """Return the result of a coroutine."""
-    return asyncio.run(coroutine)

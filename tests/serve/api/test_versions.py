@@ -15,12 +15,13 @@ from elman.checkpoint import versions as run_versions
 from elman.errors import ConfigError, ModelError
 from elman.serve.api.limits import Limits
 from elman.serve.api.served_models import ServedModels
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.checkpoint.versioned_runs import add_version, versioned_run
 from tests.tasks.classifier.models import tiny_predictor
 from tests.tasks.language_model.models import tiny_predictor as tiny_language_model
 
-from .services import Answer, RunningService, serving
+from ..requests import Answer
+from .services import RunningService, serving
 
 QUICK = Limits(versions_seconds=0.02)
 

@@ -13,7 +13,7 @@ import pytest
 
 from elman.checkpoint import ModelFolder, read_model, write_model
 from elman.data.layout import Layout
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Command, run_command
 
 TINY = ("--steps", "20", "--hidden", "12", "--batch-size", "8", "--lr", "0.02", "--threads", "1")

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from elman.checkpoint import read_model
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Command, run_command
 
 TINY = ("--steps", "20", "--hidden", "12", "--batch-size", "8", "--lr", "0.02", "--threads", "1")

@@ -13,7 +13,7 @@ from elman.errors import ArgumentError, ConfigError, DataError, ModelError
 from elman.tasks.classifier import predictor as module
 from elman.tasks.classifier.predictor import ClassifierPredictor
 from elman.tasks.classifier.readers import LabelledText
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .models import (
     ARCHITECTURES,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from elman.tasks.forecaster.calibration import MAX_FACTOR, MIN_FACTOR, calibrate, calibration_factors
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .models import ARCHITECTURES, series_of, tiny_config, tiny_predictor
 

@@ -19,7 +19,7 @@ from elman.tasks.forecaster.readers import open_source
 from elman.tasks.forecaster.scales import Scales, modelled, restored
 from elman.tasks.forecaster.series import Dates, Series
 from elman.tasks.forecaster.training import ForecasterTask
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .models import prepared, run_of, series_of, tiny_config, tiny_predictor
 

@@ -18,7 +18,7 @@ from elman.tasks.forecaster.history_encoders import Recurrent, monotone
 from elman.tasks.forecaster.predictor import ForecasterPredictor
 from elman.tasks.forecaster.scales import modelled
 from elman.tasks.forecaster.series import Dates, Series
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 
 from .models import ARCHITECTURES, INPUTS, ROWS, TARGETS, scales_of, series_of, tiny_config, tiny_predictor
 

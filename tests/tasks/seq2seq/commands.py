@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Done
 
 TINY = ["--hidden", "8", "--embedding", "6", "--batch-size", "8", "--threads", "1", "--steps", "3"]

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Command, run_command
 
 from .commands import SOURCES, pairs_of

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from elman.tasks.loading import load
 from elman.tasks.seq2seq.corpus import Seq2SeqCorpus
 from elman.tasks.seq2seq.ensemble import Ensemble
 from elman.tasks.seq2seq.readers import Pair
-from elman.tasks.spec import load
 from tests.cli.conftest import Command
 
 from .commands import TINY, check_error, only_json

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 from elman.data.readers import input_groups
+from elman.tasks.loading import load
 from elman.tasks.seq2seq import answers
 from elman.tasks.seq2seq.ensemble import Ensemble, Prediction
-from elman.tasks.spec import load
 from tests.cli.conftest import Command, Done
 
 from .commands import SOURCES, check_error, files_of, only_json, predicted_lines

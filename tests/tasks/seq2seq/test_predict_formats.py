@@ -10,8 +10,8 @@ import pytest
 
 from elman.checkpoint import ModelFolder, read_model, write_model
 from elman.data.layout import Layout
+from elman.tasks.loading import load
 from elman.tasks.seq2seq.config import Seq2SeqReaderConfig
-from elman.tasks.spec import load
 from tests.cli.conftest import Command
 
 from .commands import SOURCES, TINY, pairs_of

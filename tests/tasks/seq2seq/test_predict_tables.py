@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from elman.checkpoint import read_model
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import Command
 
 from .commands import SOURCES, TINY, pairs_of

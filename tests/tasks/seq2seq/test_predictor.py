@@ -10,11 +10,11 @@ import pytest
 
 from elman.data.batches.padded import IGNORE_INDEX, pad_sources, pad_targets
 from elman.errors import ConfigError, DataError, ModelError
+from elman.tasks.loading import load
 from elman.tasks.seq2seq import ensemble
 from elman.tasks.seq2seq import predictor as seq2seq_predictor
 from elman.tasks.seq2seq.predictor import Seq2SeqPredictor
 from elman.tasks.seq2seq.readers import Pair
-from elman.tasks.spec import load
 from elman.text import END, START
 
 from .models import ARCHITECTURES, PAIRS, SOURCE, TARGET, TEXT, predictor_of, tiny_network, tiny_predictor

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from tests.cli.conftest import TRAIN_KEYS, Command, Done, run_command
 
 TINY = ("--steps", "60", "--hidden", "12", "--characters", "6", "--batch-size", "8", "--lr", "0.02", "--threads", "1")

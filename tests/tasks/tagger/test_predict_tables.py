@@ -10,7 +10,7 @@ import pytest
 
 from elman.checkpoint import read_model
 from elman.data.layout import Layout
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.tasks.tagger.predictor import TaggerPredictor
 from tests.cli.conftest import Command, run_command
 

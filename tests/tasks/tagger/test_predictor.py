@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from elman.errors import ConfigError, DataError, ModelError
-from elman.tasks.spec import load
+from elman.tasks.loading import load
 from elman.tasks.tagger import predictor as module
 from elman.tasks.tagger.predictor import TaggerPredictor
 from elman.text.spans import first_violation

@@ -2,7 +2,7 @@
 
 uvicorn limits the time between two requests, but only while nothing arrives. What is added here is the time from the
 first byte of a request, from the connection, or from the answer before, to the end of its headers, and their size, and
-the time in which a client reads what was sent at last; gate.py limits the time of its body and of the answer.
+the time in which a client reads what is sent; gate.py limits the time of its body and of the answer.
 
 When more requests come than can be answered, most of the work is to refuse them. So they are refused as soon as their
 headers are there, by bytes that are always the same, before anything else is done with them.
@@ -100,12 +100,6 @@ def protocol(
             super().on_response_complete()
             if self._deadline is None and self.cycle.response_complete:  # what arrives may be no request
                 self._deadline = self.loop.call_later(limits.receive_seconds, self._abort)
-            if self.transport.get_write_buffer_size():
-                self.loop.call_later(limits.send_seconds, self._abort_unread)
-
-        def _abort_unread(self) -> None:
-            if self.transport.get_write_buffer_size():
-                self._abort()
 
         def _expect_headers(self) -> None:
             self._cancel()

@@ -19,7 +19,8 @@ from elman.checkpoint.checksummed_folder import MANIFEST
 from elman.errors import ConfigError, ElmanError, ModelError
 from elman.explanation import describe_error
 from elman.models.folder import FolderPredictor
-from elman.tasks.spec import AnyTask, load, task_spec
+from elman.tasks.loading import load
+from elman.tasks.spec import AnyTask, task_spec
 
 CARD = "README.md"  # which people edit
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

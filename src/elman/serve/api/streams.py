@@ -21,13 +21,13 @@ from pydantic import BaseModel, Field, create_model
 
 from elman.errors import ConfigError
 from elman.models.streaming import StreamingPredictor
+from elman.tasks.spec import StreamForm
 
 from .batches import Batches, Item
 from .bodies import Body
 from .limits import Limits
 from .predictions import finite
 from .served_models import ServedModel
-from .stream_answers import StreamForm, stream_form
 from .stream_store import StreamStore
 
 STATE = "base64 of the bytes that the model's state_to_bytes writes"
@@ -65,9 +65,9 @@ class ModelStreams:
     """The streams of a served model."""
 
     def __init__(self, model: ServedModel, batches: Batches, folder: Path, limits: Limits) -> None:
-        form = stream_form(model.spec)
+        form = model.spec.stream_form
         assert form is not None
-        self._model, self._batches, self.form = model, batches, form
+        self._model, self._batches, self._form = model, batches, form
         self.store = StreamStore(folder, max_streams=limits.streams, max_seconds=limits.stream_seconds)
         self.request_type = _request_type(model, form, limits)
 
@@ -91,13 +91,13 @@ class ModelStreams:
         predictor = self._model.predictor
         with self.store.locked(stream) as content:
             state = predictor.state_from_bytes(content)
-            chunk = predictor.checked_chunk(self.form.read(predictor, inputs))
+            chunk = predictor.checked_chunk(self._form.read(predictor, inputs))
             (result,) = await self._batches.results(
                 ("stream", id(predictor)), [Item((predictor, chunk, state), len(chunk))], _run_together
             )
             outputs, state = result
             self.store.replace(stream, predictor.state_to_bytes(state))
-        answers: list[dict[str, Any]] = finite(self.form.answer(predictor, chunk, outputs))
+        answers: list[dict[str, Any]] = finite(self._form.answers(predictor, chunk, outputs))
         return answers
 
     def state(self, stream: str) -> bytes:
@@ -112,7 +112,7 @@ class ModelStreams:
 
 def reads_streams(model: ServedModel) -> bool:
     """Return whether a model reads step by step."""
-    if not isinstance(model.predictor, StreamingPredictor) or stream_form(model.spec) is None:
+    if not isinstance(model.predictor, StreamingPredictor) or model.spec.stream_form is None:
         return False
     try:
         model.predictor.state_layout()
@@ -126,7 +126,7 @@ def _has_series(predictor: Any) -> bool:
     return bool(getattr(getattr(predictor, "scales", None), "series", ()))
 
 
-def _request_type(model: ServedModel, form: StreamForm, limits: Limits) -> type[Body]:
+def _request_type(model: ServedModel, form: StreamForm[Any], limits: Limits) -> type[Body]:
     inputs: Any = (Annotated[form.inputs, Field(max_length=limits.inputs)], ...)
     return create_model(f"{model.spec.name.capitalize()}StreamRequest", __base__=Body, inputs=inputs)
 

@@ -33,6 +33,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
         preparation,
         readers,
         report,
+        stream_form,
     )
 
     return TaskSpec(
@@ -56,6 +57,7 @@ def spec() -> TaskSpec[ClassifierRun, ClassifierCorpus, LabelledText, Classifier
             inputs=inputs.input_options,
             request_options=("threshold", "explain"),
         ),
+        stream_form=stream_form.STREAM_FORM,
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

@@ -29,6 +29,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
         predictor,
         readers,
         report,
+        stream_form,
     )
 
     return TaskSpec(
@@ -48,6 +49,7 @@ def spec() -> TaskSpec[ForecasterRun, ForecasterCorpus, Series, ForecasterPredic
         load=predictor.ForecasterPredictor.from_folder,
         reader_defaults=predictor.ForecasterPredictor.reader_values,
         prediction=Prediction(config.PredictOptions, by_file=answers.predict_file, of_columns=answers.predict_columns),
+        stream_form=stream_form.STREAM_FORM,
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

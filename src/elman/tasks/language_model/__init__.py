@@ -28,6 +28,7 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
         preparation,
         readers,
         report,
+        stream_form,
     )
 
     return TaskSpec(
@@ -46,6 +47,7 @@ def spec() -> TaskSpec[LanguageModelRun, LanguageModelCorpus, str, LanguageModel
         open_corpus=corpus.LanguageModelCorpus.open,
         load=predictor.LanguageModelPredictor.from_folder,
         prediction=None,
+        stream_form=stream_form.STREAM_FORM,
         evaluation=Evaluation(
             config.EvaluateOptions,
             score_validation_set=evaluation.score_validation_set,

@@ -17,8 +17,9 @@ from elman.data.readers.inputs import Input
 from elman.errors import ConfigError
 from elman.figures.style import SUFFIXES, available_language, require_matplotlib, write_figure
 from elman.tasks.descriptions import on_one_line
+from elman.tasks.loading import load
 from elman.tasks.one_by_one import computed, memory_error
-from elman.tasks.spec import Answer, load
+from elman.tasks.spec import Answer
 from elman.translations import current_language
 
 from .alignment import Alignment

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from elman.tasks.error_columns import other_columns_reader
-from elman.tasks.spec import ErrorRow, Scored, load
+from elman.tasks.loading import load
+from elman.tasks.spec import ErrorRow, Scored
 
 from .config import EvaluateOptions
 from .corpus import group_by_source

@@ -17,7 +17,8 @@ from elman.checkpoint import current_run, is_run_folder
 from elman.data.readers.encodings import Notify
 from elman.errors import DataError
 from elman.metrics import Mean, ReliabilityBins, sequence_scores, translation_scores
-from elman.tasks.spec import Scored, load
+from elman.tasks.loading import load
+from elman.tasks.spec import Scored
 
 from .config import EvaluateOptions, SideConfig
 from .corpus import Seq2SeqCorpus, group_by_source, without_repeated_targets

@@ -32,6 +32,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
         preparation,
         readers,
         report,
+        stream_form,
     )
 
     return TaskSpec(
@@ -56,6 +57,7 @@ def spec() -> TaskSpec[TaggerRun, TaggerCorpus, TaggedSentence, TaggerPredictor]
             request_options=("probabilities",),
             reads_tokens=True,
         ),
+        stream_form=stream_form.STREAM_FORM,
         reader_defaults=predictor.TaggerPredictor.reader_values,
         evaluation=Evaluation(
             config.EvaluateOptions,
