@@ -91,16 +91,16 @@ def hostile_value(rng: random.Random, old: Any) -> Any:
 
 def places(value: Any) -> list[tuple[Any, Any]]:
     """Return (container, key) of every value inside a JSON value; of a long list only the first and last ones."""
-    found: list[tuple[Any, Any]] = []
+    all_places: list[tuple[Any, Any]] = []
     waiting = [value]
     while waiting:
         container = waiting.pop()
         keys: list[Any] = list(container) if isinstance(container, dict) else list(range(len(container)))
         for key in keys if len(keys) <= 12 or isinstance(container, dict) else [*keys[:6], *keys[-6:]]:
-            found.append((container, key))
+            all_places.append((container, key))
             if isinstance(container[key], dict | list):
                 waiting.append(container[key])
-    return found
+    return all_places
 
 
 def change_value(content: Content, rng: random.Random) -> None:
@@ -111,10 +111,10 @@ def change_value(content: Content, rng: random.Random) -> None:
     except (ValueError, RecursionError):
         return
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        found = places(value)
-        if not found:
+        all_places = places(value)
+        if not all_places:
             return
-        container, key = rng.choice(found)
+        container, key = rng.choice(all_places)
         content.note += f"{name}: {key!r}"[:80]
         action = rng.random()
         if action < 0.12:
@@ -122,7 +122,7 @@ def change_value(content: Content, rng: random.Random) -> None:
         elif action < 0.2 and isinstance(container, dict):
             container[rng.choice(TEXTS)] = hostile_value(rng, container[key])
         elif action < 0.25:
-            other, other_key = rng.choice(found)
+            other, other_key = rng.choice(all_places)
             container[key] = json.loads(json.dumps(other[other_key])) if other_key in _keys(other) else None
         else:
             container[key] = hostile_value(rng, container[key])

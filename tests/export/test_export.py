@@ -105,8 +105,11 @@ def test_python_takes_folders_predictors_and_estimators(folder: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("book.pt", "FILE: given the ending '.pt'; expected .onnx or .c or .safetensors. Name the file like book.onnx"),
-        ("book", "FILE: given no ending; expected .onnx or .c or .safetensors. Name the file like book.onnx"),
+        (
+            "book.pt",
+            "FILE: given the ending '.pt'; expected one of .onnx, .c, .safetensors. Name the file like book.onnx",
+        ),
+        ("book", "FILE: given no ending; expected one of .onnx, .c, .safetensors. Name the file like book.onnx"),
     ],
 )
 def test_an_unknown_ending_is_an_error_that_lists_the_endings(

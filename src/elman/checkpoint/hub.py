@@ -126,8 +126,8 @@ def _check_files(place: HubAddress, sizes: dict[str, int | None]) -> None:
     for name, limit in MAX_BYTES.items():
         size = sizes.get(name, 0)
         if size is None or size > limit:
-            given = "an unknown size" if size is None else f"{size:,} bytes"
-            raise ModelError(f"{name} has {given}; expected at most {limit:,} bytes", where=str(place))
+            size_shown = "an unknown size" if size is None else f"{size:,} bytes"
+            raise ModelError(f"{name} has {size_shown}; expected at most {limit:,} bytes", where=str(place))
 
 
 @contextlib.contextmanager
@@ -172,12 +172,12 @@ def _connection_errors() -> tuple[type[Exception], ...]:
 
     The HTTP client of huggingface_hub is httpx2, and httpx before its version 2. Offline mode is a ConnectionError.
     """
-    found: list[type[Exception]] = [ConnectionError]
+    kinds: list[type[Exception]] = [ConnectionError]
     for name in ("httpx2", "httpx"):
         with contextlib.suppress(ImportError):
             client: Any = __import__(name)
-            found.append(client.TransportError)
-    return tuple(found)
+            kinds.append(client.TransportError)
+    return tuple(kinds)
 
 
 @contextlib.contextmanager

@@ -96,10 +96,10 @@ def resume(
 
 def _more(texts: Mapping[str, str | None]) -> dict[str, float] | None:
     """Return the number by which a budget grows, by the name of its unit; None if no flag is given."""
-    given = {flag: text for flag, text in texts.items() if text is not None}
-    if len(given) > 1:
-        raise ConfigError(f"given {' and '.join(given)}; expected only one of {', '.join(texts)}")
-    for flag, text in given.items():
+    texts_of_flags = {flag: text for flag, text in texts.items() if text is not None}
+    if len(texts_of_flags) > 1:
+        raise ConfigError(f"given {' and '.join(texts_of_flags)}; expected only one of {', '.join(texts)}")
+    for flag, text in texts_of_flags.items():
         kind = int if flag == "--steps" else float
         try:
             amount = kind(text) if text.startswith("+") else -1
@@ -203,12 +203,12 @@ def _replacement(arguments: Values) -> Replacement | None:
     from elman.experiment.replacement import Replacement
 
     options = {"keep": arguments["keep"], "only_if_better": arguments["only_if_better"]}
-    given = {name: value for name, value in options.items() if value is not None}
+    chosen = {name: value for name, value in options.items() if value is not None}
     if arguments["replace"]:
         if arguments["out"] is None:
             raise ConfigError("--replace: given without -o; expected the run folder to replace", hint="Add -o RUN")
-        return Replacement(**given)
-    for name in given:
+        return Replacement(**chosen)
+    for name in chosen:
         flag = f"--{name.replace('_', '-')}"
         raise ConfigError(f"{flag}: given without --replace; expected both", hint="Add --replace, or leave it out")
     return None

@@ -26,17 +26,17 @@ def versions(run: Run, as_json: Json = False) -> None:
     from elman.checkpoint.version_list import list_versions
     from elman.checkpoint.versions import history_of
 
-    found = list_versions(run)
+    all_versions = list_versions(run)
     if as_json:
-        listed = [version.as_json() for version in found]
+        listed = [version.as_json() for version in all_versions]
         print_json({"run": str(run), "current": history_of(run)[0], "versions": listed})
         return
     heads = ("version", "state", "name", "date", "data", "size", "metrics")
-    rows = [[translate(head, "words") for head in heads], *map(_row, found)]
+    rows = [[translate(head, "words") for head in heads], *map(_row, all_versions)]
     widths = [max(display_width(row[column]) for row in rows) for column in range(len(heads))]
     for row in rows:
         print("  ".join(pad(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    for version in found:
+    for version in all_versions:
         if version.state == "unfinished":
             say(f"The training of version {version.number} has not ended. Continue it with `elman resume {quote(run)}`")
 

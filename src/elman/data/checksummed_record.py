@@ -38,8 +38,8 @@ def read_record(folder: Path, name: str) -> dict[str, Any]:
             size = os.fstat(stream.fileno()).st_size
             if size != sizes.get(file, size):
                 raise ValueError(f"{file} differs from what was written")
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-        if found != digest:
+            checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+        if checksum != digest:
             raise ValueError(f"{file} differs from what was written")
     return record
 

@@ -68,9 +68,9 @@ def export(
     path = Path(file)
     exporter = EXPORTERS.get(path.suffix.lower())
     if exporter is None:
-        given = f"the ending {path.suffix!r}" if path.suffix else "no ending"
+        ending = f"the ending {path.suffix!r}" if path.suffix else "no ending"
         hint = f"Name the file like {path.stem or 'model'}{next(iter(EXPORTERS))}"
-        raise ConfigError(f"FILE: given {given}; expected {' or '.join(EXPORTERS)}", hint=hint, where=str(path))
+        raise ConfigError(f"FILE: given {ending}; expected one of {', '.join(EXPORTERS)}", hint=hint, where=str(path))
     return exporter(_predictor_of(model), path, options)
 
 

@@ -44,10 +44,10 @@ class ExportOptions:
     def refuse_all(self) -> None:
         """Raise a ConfigError if any option is given, for a format that has none."""
         flags = {"--max-length": self.max_length, "--max-bytes": self.max_bytes, "--self-test": self.self_test or None}
-        given = [flag for flag, value in flags.items() if value is not None]
-        if given:
-            problem = f"{given[0]}: given for a format that has no such option; expected a C file"
-            raise ConfigError(problem, hint=f"Leave out {given[0]}, or name the file like model.c")
+        used = [flag for flag, value in flags.items() if value is not None]
+        if used:
+            problem = f"{used[0]}: given for a format that has no such option; expected a C file"
+            raise ConfigError(problem, hint=f"Leave out {used[0]}, or name the file like model.c")
 
 
 def replace_files(contents: Mapping[Path, bytes]) -> dict[Path, int]:

@@ -72,8 +72,8 @@ def _require(tensors: Tensors, name: str, shape: tuple[int, ...]) -> None:
     if name not in tensors:
         raise ModelError(f"lacks the weights {name!r}", where="model.safetensors")
     if tensors[name].shape != shape:
-        given = shown(str(tensors[name].shape))
-        raise ModelError(f"{name!r} has shape {given}; expected {shape}", where="model.safetensors")
+        shape_shown = shown(str(tensors[name].shape))
+        raise ModelError(f"{name!r} has shape {shape_shown}; expected {shape}", where="model.safetensors")
 
 
 def product(x: Array, W: Matrix) -> Array:

@@ -85,8 +85,8 @@ class StateLayout:
             hint = "Use the version of elman that wrote the state"
             raise ModelError(f"format version {version}; expected {FORMAT_VERSION}", hint=hint, where=_WHERE)
         if fingerprint != self._fingerprint:
-            given, expected = fingerprint.hex(), self._fingerprint.hex()
-            problem = f"the state is of the model {given}; expected {expected}"
+            stated, expected = fingerprint.hex(), self._fingerprint.hex()
+            problem = f"the state is of the model {stated}; expected {expected}"
             raise ModelError(problem, hint="Give it to the model that wrote it", where=_WHERE)
         expected_size = _HEADER.size + B * self.record_size
         if len(content) != expected_size:

@@ -187,8 +187,8 @@ class Streams:
         rows = [self._stream(number).row for number in streams]
         checked = self.model.checked_chunk(inputs)
         if not len(checked) == len(rows) == len(set(rows)):
-            given = f"{len(checked):,} inputs for {len(set(rows)):,} different streams"
-            raise ArgumentError(f"inputs: given {given}; expected one for each of {len(rows):,}")
+            counts = f"{len(checked):,} inputs for {len(set(rows)):,} different streams"
+            raise ArgumentError(f"inputs: given {counts}; expected one for each of {len(rows):,}")
         if waiting := [number for number in streams if number in self._ready]:
             problem = f"inputs of stream {waiting[0]} wait; expected none"
             raise ArgumentError(problem, hint="Advance the streams before a step")

@@ -44,14 +44,18 @@ def time_delay(program: Program, predictor: ForecasterPredictor) -> Encoder:
     D, F = predictor.config.delays, _num_features(predictor)
     hidden = _add_hidden(program, predictor, D * F)
     readout = _add_readout(program, predictor)
-    kept = (D - 1) * F
-    before = [f"// The features of the last {D} rows.", f"float window[{D * F}];", f"float* x = window + {kept};"]
+    memory_size = (D - 1) * F
+    before = [
+        f"// The features of the last {D} rows.",
+        f"float window[{D * F}];",
+        f"float* x = window + {memory_size};",
+    ]
     before.append(_features(predictor, "x", "z", "state->series_z"))
     update = []
-    if kept:
+    if memory_size:
         before += [
             "// Before the first row: its features.",
-            f"for (int i = 0; i < {kept}; ++i) {{",
+            f"for (int i = 0; i < {memory_size}; ++i) {{",
             f"    window[i] = isnan(state->delays_x[i]) ? x[i % {F}] : state->delays_x[i];",
             "}",
         ]
@@ -73,14 +77,14 @@ def closed_loop(program: Program, predictor: ForecasterPredictor) -> Encoder:
     hidden = _add_hidden(program, predictor, D * F)
     program.constant("later", float32(predictor.tensors["later"]), "added to the outputs of each row ahead")
     readout = _add_readout(program, predictor)
-    kept = (R - 1) * C
+    memory_size = (R - 1) * C
     before = [
         f"// The last {R} rows; before the first row: this one.",
         f"double window[{R * C}];",
-        f"for (int i = 0; i < {kept}; ++i) {{",
+        f"for (int i = 0; i < {memory_size}; ++i) {{",
         f"    window[i] = isnan(state->delays_z[i]) ? z[i % {C}] : state->delays_z[i];",
         "}",
-        f"memcpy(window + {kept}, z, sizeof z);",
+        f"memcpy(window + {memory_size}, z, sizeof z);",
     ]
     update = [f"memcpy(state->delays_z, window + {C}, sizeof state->delays_z);"]
     lag = (R - config.lag) * C
@@ -105,8 +109,8 @@ def closed_loop(program: Program, predictor: ForecasterPredictor) -> Encoder:
         f"    monotone_doubles(quantiles_of_k, {Q}, {m});",
         f"    for (int q = 0; q < {Q}; ++q) o[(h * {K} + k) * {Q} + q] = (float)quantiles_of_k[q];",
         "}",
-        f"memmove(window, window + {C}, {kept} * sizeof(double));",
-        f"memcpy(window + {kept}, forecast, sizeof forecast);",
+        f"memmove(window, window + {C}, {memory_size} * sizeof(double));",
+        f"memcpy(window + {memory_size}, forecast, sizeof forecast);",
     ]
     outputs = [
         f"double newest[{config.lag}][{K}];  // the values to which the outputs are differences",

@@ -49,8 +49,8 @@ def pool_stream(
         pooled, after = push(graph, output, e, before)
         is_row = graph.squeeze(inside, 1)
         conditions = [is_row, inside, inside]
-        kept = [graph.where(c, now, old) for c, now, old in zip(conditions, after, before, strict=True)]
-        return kept, [pooled]
+        next_values = [graph.where(c, now, old) for c, now, old in zip(conditions, after, before, strict=True)]
+        return next_values, [pooled]
 
     shapes = [(None,), (None, size), (None, size), (None, size)]
     sequences = [encoded.lengths.inside, encoded.outputs, *scores]

@@ -174,8 +174,8 @@ def _run_scan(
         if lengths is None:
             return after, [after[0]]
         inside = inputs[1]
-        kept = [graph.where(inside, now, before) for now, before in zip(after, states, strict=True)]
-        return kept, [graph.where(inside, after[0], states[0] * 0.0)]
+        next_states = [graph.where(inside, now, before) for now, before in zip(after, states, strict=True)]
+        return next_states, [graph.where(inside, after[0], states[0] * 0.0)]
 
     sequences = [a] if lengths is None else [a, lengths.inside]
     shapes = [(None, parameters.hidden_size)] * (len(initial) + 1)

@@ -138,8 +138,8 @@ def _compare(
     """Add the comparison of an output to the result; return what is wrong with it."""
     expected, check = case.expected[name], case.checks.get(name, USUAL)
     if actual.shape != expected.shape or actual.dtype != expected.dtype:
-        given, wanted = (f"{array.shape} {array.dtype}" for array in (actual, expected))
-        return _Problem(np.inf, f"the graph returns {given} as {place}; expected {wanted}")
+        observed, wanted = (f"{array.shape} {array.dtype}" for array in (actual, expected))
+        return _Problem(np.inf, f"the graph returns {observed} as {place}; expected {wanted}")
     result.numbers += expected.size
     result.where = result.where or place
     if check.is_same is not None:
@@ -175,8 +175,8 @@ def _compare_integers(
         change = rounding.of(case, check.follows_from, case.checks.get(check.follows_from, USUAL))
         if not check.is_same(actual, expected, _tolerance(change)):
             row = _first_different(actual, expected)
-            given, wanted = actual[row].tolist(), expected[row].tolist()
-            return _Problem(0.0, f"the graph predicts {given} as {place}; expected {wanted}")
+            observed, wanted = actual[row].tolist(), expected[row].tolist()
+            return _Problem(0.0, f"the graph predicts {observed} as {place}; expected {wanted}")
     result.choices += expected.size
     result.ties += int((actual != expected).sum())
     return None

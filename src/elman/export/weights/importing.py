@@ -134,8 +134,8 @@ def _read_keras(path: Path, options: ImportOptions) -> Source:
 
 
 def _require_no_state_dict_options(options: ImportOptions, ending: str) -> None:
-    given = {"--map": options.renamed, "--layers": options.layers, "--activation": options.activation}
-    for flag, value in given.items():
+    used = {"--map": options.renamed, "--layers": options.layers, "--activation": options.activation}
+    for flag, value in used.items():
         if value:
             raise ConfigError(f"{flag}: given for a file {ending}; expected a state dict, .safetensors, .pt or .pth")
 

@@ -42,10 +42,10 @@ def read_keras(path: Path, *, cell: str | None = None) -> Source:
         model = layers_from_arrays(file, cell, where) if file.config is None else layers_from_config(file, where)
     except (KeyError, TypeError, AttributeError, IndexError, ValueError):
         raise ModelError("the config of the model is not that of Keras", hint=DAMAGED, where=where) from None
-    found = {_cell_of(direction) for layer in model.recurrent for direction in layer}
-    if len(found) != 1:
-        raise ModelError(f"the file has layers of the cells {', '.join(sorted(found))}; expected one cell", where=where)
-    (name,) = found
+    kinds = {_cell_of(direction) for layer in model.recurrent for direction in layer}
+    if len(kinds) != 1:
+        raise ModelError(f"the file has layers of the cells {', '.join(sorted(kinds))}; expected one cell", where=where)
+    (name,) = kinds
     if cell not in (None, name):
         raise ConfigError(f"--cell {cell}: the layers of the file are those of {name}", where=where)
     activations = {direction.cell.activation for layer in model.recurrent for direction in layer}

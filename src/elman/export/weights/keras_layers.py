@@ -88,8 +88,8 @@ def _require_chain(layers: Sequence[Mapping[str, Any]], where: str) -> None:
         read = re.findall(r"'keras_history': \['([^']*)'", inbound) or re.findall(r"\[+'([^']+)', \d+, \d+", inbound)
         expected = [layers[number - 1]["config"]["name"]] if number else []
         if read != expected:
-            name, given = layer["config"]["name"], ", ".join(read) or "nothing"
-            raise ModelError(f"the layer {name!r} reads {given}; expected a chain of layers", where=where)
+            name, described = layer["config"]["name"], ", ".join(read) or "nothing"
+            raise ModelError(f"the layer {name!r} reads {described}; expected a chain of layers", where=where)
 
 
 def _groups_of(file: KerasFile, entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -116,8 +116,8 @@ def _directions(
         return [_direction(file, group, "", kind, config, name, where)]
     inner = config["layer"]
     if config.get("merge_mode", "concat") != "concat" or inner["class_name"] not in KINDS:
-        given = f"{config.get('merge_mode')!r}, {inner['class_name']}"
-        problem = f"the layer {name!r} has {given}; expected 'concat' around SimpleRNN, GRU or LSTM"
+        described = f"{config.get('merge_mode')!r}, {inner['class_name']}"
+        problem = f"the layer {name!r} has {described}; expected 'concat' around SimpleRNN, GRU or LSTM"
         raise ModelError(problem, where=where)
     backward = (config.get("backward_layer") or inner)["config"]
     if any(backward.get(key) != inner["config"].get(key) for key in ("units", "activation", "reset_after")):
@@ -150,8 +150,10 @@ def checked_cell(cell: KerasCell, name: str, where: str) -> KerasCell:
     G = KINDS[cell.kind]
     H = len(cell.recurrent_kernel)
     if not H or cell.recurrent_kernel.shape != (H, G * H) or cell.kernel.shape[1:] != (G * H,):
-        given = f"{cell.kernel.shape}, {cell.recurrent_kernel.shape}"
-        raise ModelError(f"the layer {name!r} has the kernels {given}; expected (I, {G}*H), (H, {G}*H)", where=where)
+        described = f"{cell.kernel.shape}, {cell.recurrent_kernel.shape}"
+        raise ModelError(
+            f"the layer {name!r} has the kernels {described}; expected (I, {G}*H), (H, {G}*H)", where=where
+        )
     two = cell.kind == "GRU" and cell.reset_after
     expected = (2, G * H) if two else (G * H,)
     if cell.bias is not None and cell.bias.shape != expected:
@@ -165,15 +167,15 @@ def checked_cell(cell: KerasCell, name: str, where: str) -> KerasCell:
 
 def _arrays(file: KerasFile, group: str, names: Sequence[str], where: str, part: str = "") -> list[Array]:
     """Return the arrays of a layer in the order of their names, which Keras 3 writes as numbers."""
-    found: dict[str, Array] = {}
+    by_name: dict[str, Array] = {}
     for path, array in file.arrays.items():
         if path.startswith(f"{group}/") and (not part or re.search(rf"/{part}_", path)):
-            found[split_path(path)[2]] = array
+            by_name[split_path(path)[2]] = array
     try:
-        return [found[name] if name in found else found[str(number)] for number, name in enumerate(names)]
+        return [by_name[name] if name in by_name else by_name[str(number)] for number, name in enumerate(names)]
     except KeyError:
         raise ModelError(
-            f"the layer {group!r} has the arrays {', '.join(found) or 'none'}; expected {', '.join(names)}",
+            f"the layer {group!r} has the arrays {', '.join(by_name) or 'none'}; expected {', '.join(names)}",
             hint=DAMAGED,
             where=where,
         ) from None

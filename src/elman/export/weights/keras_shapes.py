@@ -43,8 +43,8 @@ def layers_from_arrays(file: KerasFile, cell: str | None, where: str) -> KerasMo
             continue
         base = re.sub(r"/?(forward|backward)_[^/]*", "", name)
         kind, reset_after = _kind_by_shape(name, kernel, recurrent, _named(arrays, "bias", "2"), cell, where)
-        found = KerasCell(kind, "tanh", kernel, recurrent, _named(arrays, "bias", "2"), reset_after)
-        layers.setdefault(base, []).append(Direction(name, checked_cell(found, name, where)))
+        keras_cell = KerasCell(kind, "tanh", kernel, recurrent, _named(arrays, "bias", "2"), reset_after)
+        layers.setdefault(base, []).append(Direction(name, checked_cell(keras_cell, name, where)))
     if not layers:
         raise ModelError("the file has no recurrent layers; expected a kernel and a recurrent_kernel", where=where)
     for directions in layers.values():

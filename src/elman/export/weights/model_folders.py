@@ -55,8 +55,8 @@ class Tokens(NamedTuple):
 
     def numbers(self) -> Array:
         """Return the number in the model of each row of the file."""
-        given = np.flatnonzero(self.order >= 0)
-        return np.asarray(given[np.argsort(self.order[given])])
+        known_rows = np.flatnonzero(self.order >= 0)
+        return np.asarray(known_rows[np.argsort(self.order[known_rows])])
 
     def spelled(self, rows: Array) -> list[str]:
         """Return the tokens of rows of the file."""
@@ -113,24 +113,24 @@ def build_model(source: Source, options: ImportOptions, file: Path) -> ImportedM
     return _BUILDERS[options.task](source, options, tokens, file)
 
 
-def arrange_tokens(given: Sequence[str], options: ImportOptions, num_rows: int) -> Tokens:
+def arrange_tokens(tokens: Sequence[str], options: ImportOptions, num_rows: int) -> Tokens:
     """Return the vocabulary of the model, which begins with `<unk>`."""
-    if len(given) != num_rows:
-        problem = f"--vocabulary: {len(given)} tokens; expected {num_rows}, as many as the embedding has rows"
+    if len(tokens) != num_rows:
+        problem = f"--vocabulary: {len(tokens)} tokens; expected {num_rows}, as many as the embedding has rows"
         raise ConfigError(problem, where=str(options.vocabulary))
-    if options.unknown is not None and options.unknown not in given:
+    if options.unknown is not None and options.unknown not in tokens:
         raise ConfigError(f"--unknown {options.unknown!r}: not in the vocabulary", where=str(options.vocabulary))
-    unknown = options.unknown or next((token for token in USUAL_UNKNOWN if token in given), None)
+    unknown = options.unknown or next((token for token in USUAL_UNKNOWN if token in tokens), None)
     if unknown is None:
         order = np.arange(-1, num_rows)
         notes = ("the vocabulary has no token for unknown ones: <unk> is added, with an embedding of zeros",)
-        return Tokens(Vocabulary([UNKNOWN, *given]), order, notes)
-    if UNKNOWN in given and unknown != UNKNOWN:
+        return Tokens(Vocabulary([UNKNOWN, *tokens]), order, notes)
+    if UNKNOWN in tokens and unknown != UNKNOWN:
         raise ConfigError(f"--unknown {unknown!r}: the vocabulary has {UNKNOWN!r}, too; expected one of them")
-    place = given.index(unknown)
+    place = tokens.index(unknown)
     order = np.array([place, *(row for row in range(num_rows) if row != place)])
     moved = [f"{unknown!r} stands for unknown tokens"] if unknown != UNKNOWN or place else []
-    return Tokens(Vocabulary([UNKNOWN, *(token for token in given if token != unknown)]), order, tuple(moved))
+    return Tokens(Vocabulary([UNKNOWN, *(token for token in tokens if token != unknown)]), order, tuple(moved))
 
 
 def _language_model(source: Source, options: ImportOptions, tokens: Tokens, file: Path) -> ImportedModel:
@@ -281,9 +281,9 @@ def _text_config(kind: type[AnyConfig], options: ImportOptions, tokens: Tokens) 
 
 def _unreadable(tokens: Tokens, is_read: Callable[[str], bool], level: str) -> tuple[Array, tuple[str, ...]]:
     """Return the rows of the file whose tokens occur in texts, and a note on tokens that do not."""
-    given = [(int(row), tokens.vocabulary.tokens[number]) for number, row in enumerate(tokens.order) if row >= 0]
-    readable = np.array([row for row, token in given if token != UNKNOWN and is_read(token)], np.int64)
-    others = [token for _, token in given if token != UNKNOWN and not is_read(token)]
+    known_rows = [(int(row), tokens.vocabulary.tokens[number]) for number, row in enumerate(tokens.order) if row >= 0]
+    readable = np.array([row for row, token in known_rows if token != UNKNOWN and is_read(token)], np.int64)
+    others = [token for _, token in known_rows if token != UNKNOWN and not is_read(token)]
     if not len(readable):
         problem = f"no token of the vocabulary is a token at level {level}, such as {others[:3]}"
         raise ConfigError(problem, hint="Choose the tokenization with --level and --normalize")

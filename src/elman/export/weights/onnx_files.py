@@ -81,9 +81,9 @@ def read_onnx(path: Path, *, cell: str | None = None) -> Source:
     if len(kinds) != 1:
         named = ", ".join(" ".join(kind) for kind in sorted(kinds)) or "none"
         raise ModelError(f"the file has recurrent layers of these kinds: {named}; expected one", where=where)
-    ((found, activation),) = kinds
-    if cell not in (None, found):
-        raise ConfigError(f"--cell {cell}: the nodes of the file are those of {found}", where=where)
+    ((cell_name, activation),) = kinds
+    if cell not in (None, cell_name):
+        raise ConfigError(f"--cell {cell}: the nodes of the file are those of {cell_name}", where=where)
     sizes = [
         (_name(node), p[0].W.shape[1], p[0].U.shape[1], len(p))
         for node, p in zip(recurrent, (layer.directions for layer in layers), strict=True)
@@ -94,7 +94,7 @@ def read_onnx(path: Path, *, cell: str | None = None) -> Source:
     ends = [] if embedding is None else [Mapped("embedding.weight", embedding[0])]
     ends += [] if readout is None else readout[0]
     weights = Weights(
-        found,
+        cell_name,
         activation,
         [layer.directions for layer in layers],
         None if embedding is None else embedding[1],
@@ -216,16 +216,18 @@ def _mapped(node: Any, number: int, directions: list[LayerParameters], *, has_bi
 
 def _activation(node: Any, attributes: Mapping[str, Any], D: int, where: str) -> str:
     """Return the activation of an RNN; other activations than the usual ones are a ModelError."""
-    given = [name.decode().lower() for name in attributes["activations"].strings] if "activations" in attributes else []
+    activations = (
+        [name.decode().lower() for name in attributes["activations"].strings] if "activations" in attributes else []
+    )
     kind = node.op_type
     if kind == "RNN":
-        names = set(given or ["tanh"])
+        names = set(activations or ["tanh"])
         if len(names) == 1 and names <= {"tanh", "relu"}:
             return str(names.pop())
-    elif not given or given == USUAL_ACTIVATIONS[kind] * D:
+    elif not activations or activations == USUAL_ACTIVATIONS[kind] * D:
         return "tanh"
     expected = "Tanh or Relu" if kind == "RNN" else ", ".join(name.capitalize() for name in USUAL_ACTIVATIONS[kind])
-    raise ModelError(f"{_name(node)} has the activations {', '.join(given)}; expected {expected}", where=where)
+    raise ModelError(f"{_name(node)} has the activations {', '.join(activations)}; expected {expected}", where=where)
 
 
 def _require_usual(node: Any, attributes: Mapping[str, Any], D: int, graph: _Graph) -> None:
@@ -302,7 +304,7 @@ def _sequence_name(graph: _Graph, node: Any) -> str:
     producers = {name: producer for producer in graph.nodes for name in producer.output}
     name = node.input[0]
     while name in producers:
-        inputs = [given for given in producers.pop(name).input if given not in graph.constants]
+        inputs = [source for source in producers.pop(name).input if source not in graph.constants]
         if not inputs:
             break
         name = inputs[0]

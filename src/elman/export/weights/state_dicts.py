@@ -90,8 +90,8 @@ def read_state_dict(
         None if bias is None else arrays[bias],
     )
     ends = {"embedding.weight": embedding, "readout.weight": readout, "readout.bias": bias}
-    mapping = [Mapped(ours, names[found]) for ours, found in ends.items() if found is not None]
-    used |= {found for found in ends.values() if found is not None}
+    mapping = [Mapped(ours, names[name]) for ours, name in ends.items() if name is not None]
+    used |= {name for name in ends.values() if name is not None}
     notes = ["the activation is not in the file: tanh is assumed"] if name == "elman" and activation is None else []
     notes += ["the file has no biases: zeros take their place"] * any(p.b_ih is None for p in parameters[0])
     return Source(
@@ -121,36 +121,40 @@ def rename(file_names: Sequence[str], renamed: Mapping[str, str], where: str) ->
 
 
 def _find_layers(names: Mapping[str, str], prefixes: Sequence[str], where: str) -> list[_Layer]:
-    found: dict[str, dict[int, list[dict[str, str]]]] = {}
+    by_prefix: dict[str, dict[int, list[dict[str, str]]]] = {}
     for ours in names:
         if _PROJECTION.fullmatch(ours):
             problem = f"{names[ours]!r} is the projection of an LSTM (proj_size); expected an LSTM without one"
             raise ModelError(problem, hint="No cell of elman has a projection", where=where)
         if match := _RECURRENT.fullmatch(ours):
             prefix, number = match["prefix"].rstrip("._"), int(match["layer"] or 0)
-            directions = found.setdefault(prefix, {}).setdefault(number, [{}, {}])
+            directions = by_prefix.setdefault(prefix, {}).setdefault(number, [{}, {}])
             directions[bool(match["end"])][_STORED[match["kind"], match["half"]]] = ours
-    if not found:
+    if not by_prefix:
         hint = "Name them with --map, for example --map layers.0.weight_ih_l0=NAME"
-        given = ", ".join(list(names)[:8])
-        problem = f"the file has the tensors {given}; expected a recurrent layer with names such as 'rnn.weight_ih_l0'"
+        first_names = ", ".join(list(names)[:8])
+        problem = (
+            f"the file has the tensors {first_names}; expected a recurrent layer with names such as 'rnn.weight_ih_l0'"
+        )
         raise ModelError(problem, hint=hint, where=where)
-    lacking = [prefix for prefix, layers in found.items() if not all(directions[0] for directions in layers.values())]
+    lacking = [
+        prefix for prefix, layers in by_prefix.items() if not all(directions[0] for directions in layers.values())
+    ]
     if lacking:
         problem = f"{lacking[0] or 'the layer'} has a backward direction alone; expected a forward direction"
         raise ModelError(problem, where=where)
-    unknown = [prefix for prefix in prefixes if prefix not in found]
+    unknown = [prefix for prefix in prefixes if prefix not in by_prefix]
     if unknown:
         raise ConfigError(
-            f"--layers {unknown[0]}: the file has the recurrent layers {', '.join(sorted(found))}", where=where
+            f"--layers {unknown[0]}: the file has the recurrent layers {', '.join(sorted(by_prefix))}", where=where
         )
     return [
         _Layer(
-            f"{prefix}[{number}]" if len(found[prefix]) > 1 else prefix or "the layer",
-            [d for d in found[prefix][number] if d],
+            f"{prefix}[{number}]" if len(by_prefix[prefix]) > 1 else prefix or "the layer",
+            [d for d in by_prefix[prefix][number] if d],
         )
-        for prefix in prefixes or sorted(found, key=natural_order)
-        for number in sorted(found[prefix])
+        for prefix in prefixes or sorted(by_prefix, key=natural_order)
+        for number in sorted(by_prefix[prefix])
     ]
 
 
@@ -176,13 +180,15 @@ def _cell_of(tensors: Tensors, names: Mapping[str, str], layers: Sequence[_Layer
         raise ModelError(
             f"the layers have {shown} gates; expected 1 (RNN), 3 (GRU) or 4 (LSTM) in all layers", where=where
         )
-    found = by_gates[gates.pop()]
-    if cell == "reset_before_gru" and found == "gru":
+    cell_name = by_gates[gates.pop()]
+    if cell == "reset_before_gru" and cell_name == "gru":
         problem = "torch.nn.GRU applies the reset gate after the product; expected --cell gru"
         raise ConfigError(problem, hint="A GRU of the other form has other names: see the page on weights", where=where)
-    if cell not in (None, found):
-        raise ConfigError(f"--cell {cell}: the weights have {GATES[found]} gates, those of {found}", where=where)
-    return found
+    if cell not in (None, cell_name):
+        raise ConfigError(
+            f"--cell {cell}: the weights have {GATES[cell_name]} gates, those of {cell_name}", where=where
+        )
+    return cell_name
 
 
 def _parameters(arrays: Mapping[str, Array], names: Mapping[str, str], layer: str, where: str) -> LayerParameters:
@@ -191,13 +197,13 @@ def _parameters(arrays: Mapping[str, Array], names: Mapping[str, str], layer: st
         raise ModelError(f"{layer} lacks weight_ih or weight_hh; it has {', '.join(names.values())}", where=where)
     if ("b_ih" in names) != ("b_hh" in names):
         raise ModelError(f"{layer} has one of bias_ih and bias_hh; expected both or none", where=where)
-    found = {symbol: arrays[ours] for symbol, ours in names.items()}
-    rows = len(found["U"])
-    for symbol, array in found.items():
+    by_symbol = {symbol: arrays[ours] for symbol, ours in names.items()}
+    rows = len(by_symbol["U"])
+    for symbol, array in by_symbol.items():
         expected = (rows,) if symbol.startswith("b") else (rows, array.shape[-1])
         if array.shape != expected:
             raise ModelError(f"{names[symbol]!r} has shape {array.shape}; expected {expected}", where=where)
-    return LayerParameters.from_arrays(found, found["U"].shape[1])
+    return LayerParameters.from_arrays(by_symbol, by_symbol["U"].shape[1])
 
 
 def _choose(
